@@ -1,0 +1,72 @@
+# Undertone from a clone. The first run of a target sets up what it needs in .venv; later ones find it there.
+#
+#   make up        install what serving needs, start everything, print the addresses and one live example
+#   make down      end everything that `make up` started
+#   make test      all tests (make test-fast: those that start nothing)
+#   make lint      ruff, mypy
+#   make bench     load a platform of its own and print a table and one line of JSON
+#   make train-env add what training needs (torch, transformers)
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMPS := $(VENV)/.installed
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
+
+.PHONY: up down status test test-fast lint bench train-env dev-env chromium clean
+
+up: $(STAMPS)/serve
+	@$(BIN)/undertone up $(ARGS)
+
+down:
+	@if [ -x $(BIN)/undertone ]; then $(BIN)/undertone down $(ARGS); else echo "Nothing is installed, nothing runs."; fi
+
+status: $(STAMPS)/serve
+	@$(BIN)/undertone status $(ARGS)
+
+test: dev-env chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: dev-env
+	$(BIN)/python -m pytest -m "not integration and not ui" $(ARGS)
+
+lint: dev-env
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: dev-env
+	$(BIN)/python -m tests.benchmarks.platform $(ARGS)
+
+train-env: $(STAMPS)/train
+
+dev-env: $(STAMPS)/dev
+
+# A browser for the tests of the page, from the distribution: Playwright drives it.
+chromium:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-color-emoji >/dev/null; \
+	else echo "Chromium is missing: the tests of the page are skipped. Install it with your system's package manager."; fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Undertone needs Python 3.11 or newer; $(PYTHON) is older. Name another: make up PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/serve: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what serving needs into $(VENV) ..."
+	@$(INSTALL) ".[serve,ui]"
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/train: $(STAMPS)/serve
+	@echo "Installing what training needs into $(VENV) ..."
+	@$(INSTALL) ".[serve,ui,train]"
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/train
+	@echo "Installing what tests need into $(VENV) ..."
+	@$(INSTALL) ".[serve,ui,train,dev]"
+	@touch $@
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The one command of Undertone: `undertone …`, one thin module a command group."""

@@ -1,0 +1,114 @@
+"""Classify a file: `undertone classify-file in.csv --text-column text --out out.parquet`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cli.connection import ApiKey, Url, connect
+from sentiment.bulk import BATCH_ROWS, Tally
+from sentiment.client import UndertoneClient
+from sentiment.errors import UndertoneError
+from sentiment.file_job import FileJob, Outcome, run_job
+from sentiment.labels import THREE_CLASSES
+
+_ATTEMPTS = 10  # about two minutes of patience with a platform that restarts
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command()(classify_file)
+
+
+def classify_file(
+    source: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet, told by the ending.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to: the ending tells the format.")],
+    text_column: Annotated[str, typer.Option("--text-column", "-c", help="Column that holds the texts.")] = "text",
+    encoding: Annotated[str, typer.Option(help="Encoding of a CSV or JSONL file, such as cp1252.")] = "utf-8",
+    batch_rows: Annotated[int, typer.Option(min=1, max=1000, help="Rows of one request.")] = BATCH_ROWS,
+    overwrite: Annotated[bool, typer.Option(help="Begin anew and replace what is there.")] = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Classify every row of a file into another file.
+
+    All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive and model_version are added. Rows
+    that cannot be classified go to OUT.rejected.jsonl with their number and the reason. Killed at any moment, the same
+    command continues. The texts are kept by the platform like any others, once, however often this runs.
+
+    Examples:
+
+      undertone classify-file in.csv --text-column text --out out.parquet
+
+      undertone classify-file tweets.jsonl -c body -o tweets.csv
+    """
+    job = FileJob(source, out, text_column, encoding, batch_rows)
+    console = Console(stderr=True)
+    with connect(url, api_key, _ATTEMPTS) as client:
+        try:
+            outcome = _run(job, client, overwrite, console)
+        except (KeyboardInterrupt, UndertoneError):
+            if job.answers.exists():
+                console.print("Stopped. What is done is kept: the same command continues.")
+            raise
+    _print_summary(job, outcome, console)
+
+
+def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Console) -> Outcome:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bars:
+        bar = bars.add_task(job.source.name, total=None)
+
+        def progress(tally: Tally, total: int) -> None:
+            if bars.tasks[0].total is None:  # what an earlier run did must not count as this one's speed
+                bars.reset(bar, total=total, completed=tally.rows)
+            bars.update(bar, completed=tally.rows)
+
+        return run_job(job, client, progress, overwrite)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "", "cyan")
+
+
+def _print_summary(job: FileJob, outcome: Outcome, console: Console) -> None:
+    tally = outcome.tally
+    table = Table(title=f"{job.target}", title_justify="left", box=None, padding=(0, 2))
+    for heading in ("label", "rows", "share"):
+        table.add_column(heading, justify="left" if heading == "label" else "right")
+    for label in THREE_CLASSES:
+        count = tally.labels[label]
+        table.add_row(label, f"{count:,}", f"{count / max(tally.classified, 1):.1%}")
+    console.print(table)
+    for line in _remarks(job, outcome):
+        console.print(line, markup=False, highlight=False)
+
+
+def _remarks(job: FileJob, outcome: Outcome) -> list[str]:
+    tally = outcome.tally
+    versions = ", ".join(map(str, sorted(tally.versions))) or "none"
+    remarks = [f"{tally.classified:,} rows classified, mean sentiment {tally.mean_sentiment:+.3f}, version {versions}."]
+    if outcome.was_finished:
+        remarks.insert(0, "Finished earlier; nothing was left to do (--overwrite begins anew).")
+    if outcome.resumed_rows:
+        remarks.append(f"Continued after row {outcome.resumed_rows:,} of an earlier run.")
+    if tally.rejected:
+        remarks.append(f"{tally.rejected:,} rows could not be classified: {job.rejected} says which and why.")
+    renamed = [f"{name} as {given}" for name, given in outcome.columns.items() if name != given]
+    if renamed:
+        remarks.append(f"The file has such columns already; written {', '.join(renamed)}.")
+    return remarks

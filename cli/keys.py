@@ -1,0 +1,94 @@
+"""`undertone keys add|list|revoke`: the API keys that callers from beyond this machine need."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.platform import Home, Json
+from sentiment.errors import InvalidInput
+from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
+from sentiment.settings import load_settings, secret_of
+from sentiment.store import open_store
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+console = Console(soft_wrap=True)
+
+_UNITS_MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Who or what the key is for.")],
+    scope: Annotated[Scope, typer.Option(help="predict and write texts; read texts and models; or admin, all of it.")],
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 12h, 90d, 4w or 2027-01-31; never if left out.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key and show it, this once.
+
+    Example: undertone keys add shop --scope predict --expires 90d
+    """
+    settings = load_settings(home=home)
+    now_ms = int(time.time() * 1000)
+    expires_at_ms = expiry_ms(expires, now_ms) if expires else None
+    token = create_key(open_store(settings), secret_of(settings), name, scope, expires_at_ms, now_ms)
+    if as_json:
+        console.print_json(json.dumps({"name": name, "scope": scope, "key": token}))
+        return
+    console.print(token, highlight=False, markup=False)
+    console.print("Keep it: it cannot be shown again. Send it as: Authorization: Bearer KEY", style="dim")
+
+
+@app.command("list")
+def show(home: Home = None, as_json: Json = False) -> None:
+    """List the keys: their names, scopes and times, not the keys themselves."""
+    keys = list_keys(open_store(load_settings(home=home)))
+    if as_json:
+        console.print_json(json.dumps([_as_json(key) for key in keys]))
+        return
+    table = Table("Name", "Scope", "Made", "Ends", box=None, padding=(0, 2, 0, 0))
+    for key in keys:
+        table.add_row(key.name, key.scope, _day(key.created_at_ms), _day(key.expires_at_ms))
+    console.print(table if keys else "There are no keys. Make one: undertone keys add NAME --scope predict")
+
+
+@app.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(help="Name of the key.")], home: Home = None) -> None:
+    """Revoke a key: within seconds nobody is answered with it any more."""
+    revoke_key(open_store(load_settings(home=home)), name)
+    console.print(f"Revoked {name}.", markup=False)
+
+
+def expiry_ms(text: str, now_ms: int) -> int:
+    """Return the time in ms since 1970 that `text` names: so many hours, days or weeks from now, or a day (UTC).
+
+    Raises:
+        InvalidInput: it names neither.
+    """
+    if match := re.fullmatch(r"(\d{1,5})([hdw])", text):
+        return now_ms + int(match[1]) * _UNITS_MS[match[2]]
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        raise InvalidInput(
+            f"--expires {text!r} is no time: give 12h, 90d, 4w or a day like 2027-01-31", "expires"
+        ) from None
+
+
+def _as_json(key: Key) -> dict[str, Any]:
+    names = ("name", "id", "scope", "created_at_ms", "expires_at_ms")
+    return {name: getattr(key, name) for name in names}
+
+
+def _day(at_ms: int | None) -> str:
+    return "never" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,52 @@
+"""The command `undertone`: one thin module a group of commands, and one place that shows errors.
+
+undertone up
+undertone predict "I love this product!"
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from cli import classify_file, keys, models, platform, predict
+from sentiment.errors import UndertoneError
+
+
+class _Commands(TyperGroup):
+    """Shows errors that were raised on purpose as one line, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except UndertoneError as exc:
+            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_plain(str(exc))}", highlight=False)
+            sys.exit(1)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Undertone tells how people feel about a topic, live.",
+    epilog="Start with: undertone up",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (platform, predict, classify_file):
+    module.register(app)
+app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,183 @@
+"""`undertone up`, `down` and `status`: the platform on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sentiment.settings import Settings, load_settings
+from serve_app import launch
+from serve_app.platform_state import Places, PlatformState
+
+Home = Annotated[Path | None, typer.Option(help="Folder of the platform's data (UNDERTONE_HOME, ~/.undertone).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+_UP = """Start the platform, and return when it answers.
+
+Examples:
+
+    undertone up
+
+    undertone up --port 8080 --ui-port 7870
+
+    undertone up --host 0.0.0.0        (others need a key: see undertone keys)
+"""
+
+_WORDS = {
+    "ray": "Ray, Serve and the application",
+    "mlflow": "MLflow, the model registry",
+    "model": "The shipped model's registration",
+    "ui": "The page",
+}
+
+console = Console(soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("up", help=_UP)(up)
+    app.command("down")(down)
+    app.command("status")(status)
+
+
+def up(
+    home: Home = None,
+    host: Annotated[str | None, typer.Option(help="Address that the API listens on (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API (8000).")] = None,
+    ui_port: Annotated[int | None, typer.Option(help="Port of the page (7860).")] = None,
+    mlflow_port: Annotated[int | None, typer.Option(help="Port of MLflow (5000).")] = None,
+    dashboard_port: Annotated[int | None, typer.Option(help="Port of Ray's dashboard (8265).")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster to deploy to.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until it is ready.")] = 240.0,
+) -> None:
+    """Start the platform, and return when it answers."""
+    ports = {"port": port, "ui_port": ui_port, "mlflow_port": mlflow_port, "dashboard_port": dashboard_port}
+    settings = load_settings(home=home, host=host, address=address, **ports)
+    seen = launch.look(settings)
+    if seen.supervised and seen.state:
+        console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).")
+        state = seen.state if seen.healthy else _follow(launch.follow(settings, timeout))
+    else:
+        state = _follow(launch.start(settings, timeout))
+    _show_welcome(state, settings)
+
+
+def down(home: Home = None) -> None:
+    """End the platform: answer what is in flight, then end all of its processes.
+
+    Example: undertone down
+    """
+    settings = load_settings(home=home)
+    with console.status("Ending the platform …") as shown:
+        was = launch.stop(settings, lambda step: shown.update(f"Ending the platform: {step} …"))
+    console.print("The platform is down." if was else f"No platform runs in {settings.home}.")
+
+
+def status(home: Home = None, as_json: Json = False) -> None:
+    """Show the platform's parts, addresses and health; exits with 1 when it is not healthy.
+
+    Example: undertone status --json
+    """
+    settings = load_settings(home=home)
+    seen = launch.look(settings)
+    if as_json:
+        console.print_json(json.dumps(_as_json(seen)))
+    else:
+        _show_status(seen, settings)
+    raise typer.Exit(0 if seen.healthy else 1)
+
+
+def _follow(states: Any) -> PlatformState | None:
+    """Show the parts as they come up; return the last state."""
+    state: PlatformState | None = None
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        tasks: dict[str, TaskID] = {}
+        for state in states:
+            _advance(progress, tasks, state)
+    return state
+
+
+def _advance(progress: Progress, tasks: dict[str, TaskID], state: PlatformState) -> None:
+    for name, part in state.parts.items():
+        if name not in tasks:
+            tasks[name] = progress.add_task(_WORDS[name], total=1)
+        if part.phase in ("ready", "done"):
+            progress.update(tasks[name], completed=1)
+        elif part.restarts:
+            progress.update(tasks[name], description=f"{_WORDS[name]} (start {part.restarts + 1})")
+    if state.parts and "answer" not in tasks:
+        tasks["answer"] = progress.add_task("A first answer", total=1)
+    if state.phase == "running":
+        progress.update(tasks["answer"], completed=1)
+
+
+def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
+    if state is None:
+        return
+    for found in state.found:
+        console.print(f"Found: {found}.", highlight=False)
+    if state.ready_s is not None:
+        console.print(f"[bold green]Ready[/] after {state.ready_s:.0f} s.", highlight=False)
+    _show_addresses(state, settings)
+    if state.example:
+        _show_example(state.example)
+    if not settings.on_loopback:
+        console.print("It listens beyond this machine and asks for a key: undertone keys add NAME --scope predict")
+
+
+def _show_addresses(state: PlatformState, settings: Settings) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for what, url in state.addresses.items():
+        note = f"[dim]token: {Places(settings.home).ray_token}[/]" if what == "Ray dashboard" else ""
+        table.add_row(what, url, note)
+    console.print(table)
+
+
+def _show_example(example: dict[str, Any]) -> None:
+    console.print(
+        f'undertone predict "I love this product!"  →  [bold]{example["label"]}[/] '
+        f"({example['verdict']}, sentiment {example['sentiment']:+.2f})",
+        highlight=False,
+    )
+
+
+def _show_status(seen: launch.Look, settings: Settings) -> None:
+    if seen.state is None:
+        left = f", but {len(seen.processes)} processes of it are left: undertone down" if seen.processes else ""
+        console.print(f"No platform runs in {settings.home}{left}.")
+        return
+    console.print(f"The platform in {settings.home} is {_word(seen, seen.state)}.", highlight=False)
+    if seen.state.error:
+        console.print(f"Error: {seen.state.error}", markup=False)
+    _show_parts(seen.state)
+    _show_addresses(seen.state, settings)
+
+
+def _word(seen: launch.Look, state: PlatformState) -> str:
+    if seen.healthy:
+        return "healthy"
+    if seen.supervised:
+        return "up, but its API does not answer" if state.phase == "running" else state.phase
+    return "down: it did not start" if state.phase == "failed" else "without a supervisor; mend it with: undertone up"
+
+
+def _show_parts(state: PlatformState) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("Part", "State", "Process", "Restarts"):
+        table.add_column(column)
+    for name, part in state.parts.items():
+        table.add_row(_WORDS[name], part.phase, str(part.pid or ""), str(part.restarts))
+    console.print(table)
+
+
+def _as_json(seen: launch.Look) -> dict[str, Any]:
+    state = seen.state.model_dump() if seen.state else None
+    pids = [process.pid for process in seen.processes]
+    return {"healthy": seen.healthy, "supervised": seen.supervised, "processes": pids, "state": state}

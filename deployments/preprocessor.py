@@ -1,0 +1,67 @@
+"""The Preprocessor deployment: normalises, masks and hashes texts, before anything of them is kept. Free of models."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Final
+
+from ray import serve
+
+from deployments.logs import log_with_serve
+from sentiment.errors import ModelRejected
+from sentiment.records import CleanText, RawText
+from sentiment.settings import load_settings, secret_of
+from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest, near_duplicate_key
+
+MAX_TOPICS: Final = 20
+_HASHTAG = re.compile(r"(?<![\w&])#(\w{2,64})")
+_CONTROL = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def clean(raw: RawText, normalizer: str, secret: bytes, *, keep_raw: bool = False) -> CleanText:
+    """Return `raw` normalised by the named version, with its keys and topics (the given ones and hashtags).
+
+    Raises:
+        ModelRejected: this code has no normaliser of that version.
+    """
+    if normalizer not in NORMALIZERS:
+        raise ModelRejected(f"normaliser {normalizer!r} is unknown here; this code has {sorted(NORMALIZERS)}")
+    text = NORMALIZERS[normalizer](raw.text)
+    return CleanText(
+        text=text,
+        stored_text=_CONTROL.sub("\ufffd", raw.text) if keep_raw else text,
+        text_key=keyed_digest(secret, raw.text),
+        near_key=near_duplicate_key(text),
+        author_key=keyed_digest(secret, raw.author) if raw.author else None,
+        topics=_topics(raw.topics, text),
+    )
+
+
+def _topics(given: tuple[str, ...], text: str) -> tuple[str, ...]:
+    found = (topic.casefold() for topic in (*given, *_HASHTAG.findall(text)))
+    return tuple(dict.fromkeys(found))[:MAX_TOPICS]
+
+
+@serve.deployment(
+    name="Preprocessor",
+    max_ongoing_requests=64,
+    graceful_shutdown_timeout_s=10,
+    logging_config={"enable_access_log": False},  # a line a call costs more than the call
+    ray_actor_options={"num_cpus": 0},
+)
+class Preprocessor:
+    """Cleans micro-batches of texts."""
+
+    def __init__(self) -> None:
+        log_with_serve()
+        settings = load_settings()
+        self._secret = secret_of(settings)
+        self._keep_raw = settings.store_raw_text
+
+    async def process(self, texts: list[RawText], normalizer: str = CURRENT_NORMALIZER) -> list[CleanText]:
+        """Return `texts` cleaned, in the same order."""
+        return await asyncio.to_thread(self._clean, texts, normalizer)  # long texts shall not stop the event loop
+
+    def _clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
+        return [clean(raw, normalizer, self._secret, keep_raw=self._keep_raw) for raw in texts]

@@ -1,0 +1,123 @@
+"""The work behind the tab *Batch*: which texts are meant, their answers as they come, and the files to download."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, classify_rows, row_ids
+from sentiment.client import UndertoneClient
+from sentiment.errors import InvalidInput
+from sentiment.tables import STRING, Kind, Row, open_table, write_table
+
+LARGEST_FILE_MB: Final = 50
+MOST_TEXTS: Final = 20_000
+_BATCH_ROWS: Final = 50  # small, so that the page moves
+_LIKELY_COLUMNS: Final = ("text", "tweet", "content", "review", "comment", "message", "body", "sentence")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Texts to analyse: `rows` can be iterated any number of times; `origin` tells these texts from all others."""
+
+    columns: dict[str, Kind]
+    text_column: str
+    row_count: int
+    rows: Iterable[Row]
+    origin: str
+
+
+@dataclass
+class Analysis:
+    """An analysis so far."""
+
+    source: Source
+    total: int
+    tally: Tally = field(default_factory=Tally)
+    results: list[tuple[Row, Verdict]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why rows were left out, a sentence a row."""
+        return [f"Row {verdict.number}: {verdict.reason}." for _, verdict in self.results if verdict.reason]
+
+
+def lines_source(pasted: str) -> Source:
+    """Return pasted texts, one a line, as a source; empty lines are skipped."""
+    lines = [line.strip() for line in pasted.splitlines() if line.strip()]
+    if not lines:
+        raise InvalidInput("Upload a file or paste some lines first.")
+    rows = [Row(number, {"text": line}) for number, line in enumerate(lines, 1)]
+    return Source(
+        {"text": STRING}, "text", len(rows), rows, hashlib.sha256(pasted.encode("utf-8", "replace")).hexdigest()
+    )
+
+
+def file_source(path: Path, text_column: str) -> Source:
+    """Return a file's column as a source."""
+    table = open_table(path)
+    table.require(text_column)
+    with path.open("rb") as file:
+        origin = hashlib.file_digest(file, "sha256").hexdigest()
+    return Source(table.columns, text_column, table.row_count, table, origin)
+
+
+def likely_column(columns: Iterable[str]) -> str | None:
+    """Return the column that most likely holds the texts: one named like it, else the first."""
+    by_name = {name.strip().lower(): name for name in reversed(list(columns))}
+    return next((by_name[name] for name in _LIKELY_COLUMNS if name in by_name), next(reversed(by_name.values()), None))
+
+
+def analyse(
+    client: UndertoneClient,
+    source: Source,
+    number: int | None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Analysis]:
+    """Yield the analysis as it grows; `number` of the texts are drawn at random, the same ones each time, or all."""
+    wanted = min(number or source.row_count, source.row_count)
+    if wanted > MOST_TEXTS:
+        raise InvalidInput(
+            f"{wanted:,} texts are more than a page should hold ({MOST_TEXTS:,}). Give a smaller number, or use "
+            "`undertone classify-file` for the whole file."
+        )
+    analysis, begun = Analysis(source, wanted), clock()
+    kept, taken = itertools.tee(_drawn(source, wanted))
+    for verdicts in classify_rows(client, taken, source.text_column, row_ids("page", source.origin), _BATCH_ROWS):
+        analysis.results.extend(zip(itertools.islice(kept, len(verdicts)), verdicts, strict=True))
+        for verdict in verdicts:
+            analysis.tally.add(verdict)
+        analysis.seconds = clock() - begun
+        yield analysis
+
+
+def write_downloads(analysis: Analysis, folder: Path) -> tuple[Path, Path]:
+    """Write every analysed row, with `problem` where it has no label, as CSV and as Parquet."""
+    names = added_names(analysis.source.columns)
+    columns = (
+        analysis.source.columns | {names[name]: kind for name, kind in ADDED_COLUMNS.items()} | {"problem": STRING}
+    )
+    paths = folder / "sentiment.csv", folder / "sentiment.parquet"
+    for path in paths:
+        write_table(path, columns, (_result_row(row, verdict, names) for row, verdict in analysis.results))
+    return paths
+
+
+def _result_row(row: Row, verdict: Verdict, names: dict[str, str]) -> dict[str, Any]:
+    added = {names[name]: value for name, value in (verdict.values or {}).items()}
+    return row.values | added | {"problem": verdict.reason}
+
+
+def _drawn(source: Source, wanted: int) -> Iterator[Row]:
+    if wanted == source.row_count:
+        yield from source.rows
+        return
+    chosen = set(random.Random(0).sample(range(1, source.row_count + 1), wanted))
+    yield from (row for row in source.rows if row.number in chosen)

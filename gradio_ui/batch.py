@@ -1,0 +1,162 @@
+"""The tab *Batch*: many texts at once, with counts that move, a table, a ring and the result to download."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from gradio_ui.analysis import (
+    LARGEST_FILE_MB,
+    MOST_TEXTS,
+    Analysis,
+    Source,
+    analyse,
+    file_source,
+    likely_column,
+    lines_source,
+    write_downloads,
+)
+from gradio_ui.charts import donut, progress, tiles
+from gradio_ui.messages import note, problem
+from gradio_ui.results import results_table
+from sentiment.client import UndertoneClient
+from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.tables import ENDINGS, open_table
+
+_SHOWN_REASONS: Final = 5
+_START: Final = note("Upload a file or paste some lines, then start the analysis.")
+
+
+def build_batch(client: UndertoneClient) -> None:
+    """Add the tab's contents to the Blocks under construction."""
+    before = gr.State(0)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300):
+            file = gr.File(
+                label=f"File: CSV, JSONL or Parquet, up to {LARGEST_FILE_MB} MB", file_types=list(ENDINGS), height=150
+            )
+            column = gr.Dropdown([], label="Column with the texts", visible=False, elem_id="column")
+        with gr.Column(min_width=300):
+            pasted = gr.Textbox(label="Or paste lines, one text each", lines=5, max_lines=12, elem_id="lines")
+    with gr.Row(equal_height=True):
+        number = gr.Textbox(
+            label="Number of texts to be analysed",
+            placeholder=f"All of them, up to {MOST_TEXTS:,}",
+            elem_id="number",
+            min_width=240,
+        )
+        stop = gr.Button("Stop", elem_id="stop", min_width=90, scale=0)
+        start = gr.Button("Start analysis", variant="primary", elem_id="start", min_width=200)
+    state = gr.HTML(_START, elem_id="state")
+    counts = gr.HTML(tiles({}, 0, 0), elem_id="counts")
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=260):
+            ring = gr.HTML("", elem_id="ring")
+        with gr.Column(scale=2, min_width=300):
+            table = gr.HTML("", elem_id="results")
+            with gr.Row():
+                as_csv = gr.DownloadButton("Download CSV", elem_id="csv", visible=False, min_width=140)
+                as_parquet = gr.DownloadButton("Download Parquet", elem_id="parquet", visible=False, min_width=140)
+    outputs = [state, counts, ring, table, as_csv, as_parquet, before]
+    file.change(columns_of, file, [column, state], show_progress="hidden", api_visibility="private")
+    run = start.click(
+        _runner(client),
+        [file, column, pasted, number, before],
+        outputs,
+        show_progress="hidden",
+        concurrency_limit=4,
+        api_visibility="private",
+    )
+    stop.click(lambda: note("Stopped."), None, state, cancels=[run], queue=False, api_visibility="private")
+
+
+def columns_of(path: str | None) -> tuple[dict[str, Any], str]:
+    """Return the updates after an upload: the columns to choose from, and how many rows there are or what is wrong."""
+    if path is None:
+        return gr.update(choices=[], value=None, visible=False), _START
+    try:
+        table = open_table(Path(path))
+    except UndertoneError as exc:
+        return gr.update(choices=[], value=None, visible=False), problem(exc)
+    chosen = likely_column(table.columns)
+    said = note(f"{table.path.name}: {table.row_count:,} rows.")
+    return gr.update(choices=list(table.columns), value=chosen, visible=True), said
+
+
+def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
+    def run(path: str | None, column: str | None, pasted: str, number: str, before: int) -> Iterator[list[Any]]:
+        try:
+            source = _source(path, column, pasted)
+            yield from _views(client, source, parsed_number(number), before)
+        except UndertoneError as exc:
+            yield [problem(exc), *[gr.skip()] * 6]
+
+    return run
+
+
+def parsed_number(typed: str) -> int | None:
+    """Return how many texts are asked for, None for all.
+
+    Raises:
+        InvalidInput: it is no whole number from 1 up.
+    """
+    plain = (typed or "").strip().replace(",", "")
+    if not plain:
+        return None
+    if not plain.isdecimal() or int(plain) < 1:
+        raise InvalidInput(f"{typed!r} is no number of texts: write a whole number from 1 up, or leave it empty.")
+    return int(plain)
+
+
+def _source(path: str | None, column: str | None, pasted: str) -> Source:
+    return lines_source(pasted or "") if path is None else file_source(Path(path), column or "")
+
+
+def _views(client: UndertoneClient, source: Source, number: int | None, before: int) -> Iterator[list[Any]]:
+    yield [progress(0, 1, "Starting…"), tiles({}, 0, 0), "", "", _hidden(), _hidden(), before]
+    analysis = None
+    for analysis in analyse(client, source, number):
+        yield [*_view(analysis, before), _hidden(), _hidden(), before]
+    if analysis is None:
+        yield [problem("There are no rows in it."), *[gr.skip()] * 6]
+        return
+    with tempfile.TemporaryDirectory(prefix="undertone-") as folder:
+        csv, parquet = write_downloads(analysis, Path(folder))
+        yield [*_view(analysis, before, finished=True), _download(csv), _download(parquet), analysis.tally.rows]
+
+
+def _view(analysis: Analysis, before: int, finished: bool = False) -> list[Any]:
+    tally = analysis.tally
+    said = _summary(analysis) if finished else progress(tally.rows, analysis.total, _pace(analysis))
+    rows = results_table(analysis.results, analysis.source.text_column)
+    return [said, tiles(tally.labels, tally.rows, tally.rows - before), donut(tally.labels), rows]
+
+
+def _pace(analysis: Analysis) -> str:
+    rate = analysis.tally.rows / max(analysis.seconds, 1e-6)
+    left_s = (analysis.total - analysis.tally.rows) / rate
+    return f"{analysis.tally.rows:,} of {analysis.total:,} texts, {rate:,.0f} a second, {left_s:,.0f} s left"
+
+
+def _summary(analysis: Analysis) -> str:
+    tally = analysis.tally
+    done = (
+        f"{tally.classified:,} texts analysed in {analysis.seconds:.1f} s, mean sentiment {tally.mean_sentiment:+.2f}."
+    )
+    if not tally.rejected:
+        return note(done)
+    reasons = " ".join(analysis.reasons[:_SHOWN_REASONS])
+    more = " …" if tally.rejected > _SHOWN_REASONS else ""
+    return note(done) + problem(f"{tally.rejected:,} could not be classified. {reasons}{more}")
+
+
+def _hidden() -> Any:
+    return gr.update(value=None, visible=False)
+
+
+def _download(path: Path) -> Any:
+    return gr.update(value=str(path), visible=True)

@@ -1,0 +1,28 @@
+"""What the page says in words: errors, notes and the state of the platform."""
+
+from __future__ import annotations
+
+from html import escape
+
+from sentiment.client import UndertoneClient
+from sentiment.errors import UndertoneError
+
+
+def problem(message: object) -> str:
+    """Return an error as a box; `message` is escaped."""
+    return f'<div class="notice problem" role="alert">{escape(str(message))}</div>'
+
+
+def note(message: object) -> str:
+    """Return a remark as a box; `message` is escaped."""
+    return f'<div class="notice" role="status">{escape(str(message))}</div>'
+
+
+def platform_state(client: UndertoneClient) -> str:
+    """Return in one line whether the platform answers, and with which version."""
+    try:
+        serving = [model for model in client.models() if model["state"] == "serving"]
+    except UndertoneError as exc:
+        return f'<div class="state away" role="status">{escape(str(exc))}</div>'
+    names = " and ".join(f"{model['name']} version {model['version']}" for model in serving)
+    return f'<div class="state" role="status">{escape(names) if names else "no version serves yet"}</div>'

@@ -1,0 +1,116 @@
+"""The tab *Try it*: a text, how its writer feels, and which words say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Final
+
+import gradio as gr
+
+from gradio_ui.charts import bars, gauge
+from gradio_ui.messages import note, problem
+from sentiment.answers import Answer
+from sentiment.client import UndertoneClient
+from sentiment.errors import UndertoneError
+
+EXAMPLES: Final = (
+    "I love this product!",
+    "The food was great, but the service was awful.",
+    "The train leaves at 9:40 from platform 3.",
+    "Not bad at all, honestly 🙂",
+    "Two hours on hold and nobody could help me :(",
+    "Great, my flight is cancelled again. Just what I needed.",
+)
+_HINT: Final = note("The answer appears here.")
+_WORDS: Final = "Words that moved the answer"
+#: Shares of the strongest word's weight from which on a word counts as strong, and as moving anything.
+_STRONG, _ANY = 0.5, 0.15
+_COLOURS: Final = {
+    "strongly positive": "#0f9d80",
+    "positive": "#8fd8c8",
+    "negative": "#f0b09f",
+    "strongly negative": "#d9482b",
+}
+
+
+def build_try_it(client: UndertoneClient) -> None:
+    """Add the tab's contents to the Blocks under construction."""
+    with gr.Row(equal_height=False, elem_id="try"):
+        with gr.Column(elem_id="typed"):
+            text = gr.Textbox(label="Text", placeholder="Write or paste a text", lines=4, max_lines=12, elem_id="text")
+            with gr.Row():
+                clear = gr.Button("Clear", elem_id="clear", min_width=100)
+                classify = gr.Button("Classify", variant="primary", elem_id="classify", min_width=160)
+        with gr.Column(elem_id="answered"):
+            card = gr.HTML(_HINT, elem_id="answer")
+            words = gr.HighlightedText(
+                label=_WORDS,
+                color_map=_COLOURS,
+                show_legend=True,
+                show_inline_category=False,
+                elem_id="words",
+                visible=False,
+            )
+        with gr.Column(elem_id="suggested"):
+            examples = gr.Examples([[example] for example in EXAMPLES], text, label="Examples", elem_id="examples")
+
+    def answer(typed: str) -> str:
+        return answer_card(client, typed)
+
+    def explain(typed: str) -> Any:
+        return explanation(client, typed)
+
+    for start in (classify.click, text.submit, examples.load_input_event.then):
+        start(answer, text, card, show_progress="minimal", api_visibility="private").then(
+            explain, text, words, show_progress="minimal", api_visibility="private"
+        )
+    clear.click(lambda: ("", _HINT, gr.update(value=None, visible=False)), None, [text, card, words], queue=False)
+
+
+def answer_card(client: UndertoneClient, text: str) -> str:
+    """Return the answer for a text as HTML, or what is wrong."""
+    if not text.strip():
+        return problem("Write a text first.")
+    try:
+        return _card(client.predict(text))
+    except UndertoneError as exc:
+        return problem(exc)
+
+
+def explanation(client: UndertoneClient, text: str) -> Any:
+    """Return the update that shows which words moved the answer, or hides the part if there is none."""
+    if not text.strip():
+        return gr.update(value=None, visible=False)
+    try:
+        explained = client.explain(text)
+    except UndertoneError as exc:
+        return gr.update(value=[], label=f"{_WORDS}: not now ({exc})", visible=True)
+    return gr.update(value=highlighted(explained["words"], explained["weights"]), label=_WORDS, visible=True)
+
+
+def highlighted(words: Sequence[str], weights: Sequence[float]) -> list[tuple[str, str | None]]:
+    """Return each word with the name of what it did to the sentiment, relative to the strongest word."""
+    strongest = max(map(abs, weights), default=0.0) or 1.0
+    shown = [(word, _effect(weight / strongest)) for word, weight in zip(words, weights, strict=False)]
+    return [piece for word in shown for piece in (word, (" ", None))]
+
+
+def _effect(share: float) -> str | None:
+    if abs(share) < _ANY:
+        return None
+    side = "positive" if share > 0 else "negative"
+    return f"strongly {side}" if abs(share) >= _STRONG else side
+
+
+def _card(answer: Answer) -> str:
+    model = answer["model"]
+    cut = "<p class='small'>The text was longer than the model reads; parts of it were left out.</p>"
+    return (
+        f'<div class="card {escape(answer["label"])}" data-label="{escape(answer["label"])}" role="status">'
+        f'<div class="verdict">{escape(answer["verdict"])}</div>'
+        f'<div class="label">label <strong>{escape(answer["label"])}</strong>, {answer["score"]:.1%} sure</div>'
+        f"{gauge(answer['sentiment'])}{bars(answer['probabilities'])}{cut if answer['truncated'] else ''}"
+        f'<p class="small">{escape(model["name"])} version {model["version"]}, answered in '
+        f"{answer['timing_ms']['total']:.1f} ms</p></div>"
+    )

@@ -1,0 +1,234 @@
+"""A client of the HTTP API: one call a method, patient with a busy or restarting platform, errors of our own.
+
+Every text is sent under an id, made here if the caller gives none, so that a repeated request is a retry and never a
+second text.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Self, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from sentiment.answers import Answer, ExplainedAnswer, Item, Result
+from sentiment.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    Unavailable,
+    UndertoneError,
+)
+from sentiment.identifiers import new_id
+from sentiment.settings import LOOPBACK, Settings
+
+EXAMPLE_URL: Final = "http://127.0.0.1:8000"
+#: Lines of one stream request. HTTP/1.1 clients read once they have sent everything, so the answers of one request must
+#: fit into the sockets' buffers (128 KiB and more), or both sides would wait for the other.
+STREAM_WINDOW: Final = 200
+_ATTEMPTS: Final = 6
+_LONGEST_WAIT_S: Final = 30.0
+
+
+def url_of(settings: Settings) -> str:
+    """Return the address at which this machine reaches the API of these settings."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+class UndertoneClient:
+    """Speaks to one platform. Thread safe; close it, or use it as a context manager.
+
+    Busy (429), restarting (503) and broken connections are tried again, up to `attempts` times in all and after
+    the time that Retry-After asks for. Every method raises errors of `sentiment.errors` that bear the server's message:
+    Unavailable, Overloaded and DeadlineExceeded when trying later may help.
+    """
+
+    def __init__(
+        self,
+        url: str = EXAMPLE_URL,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        attempts: int = _ATTEMPTS,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        host = _host_of(url)
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        # A proxy of the environment cannot reach this machine's own loopback.
+        trust_env = host not in LOOPBACK
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=timeout_s, trust_env=trust_env, transport=transport
+        )
+        self.url, self._attempts, self._sleep = url, attempts, sleep
+
+    def predict(self, text: str, **fields: Any) -> Answer:
+        """Classify and keep one text; `fields` are the others of `Item`."""
+        return cast("Answer", self._send("POST", "/v1/predict", _item({"text": text, **fields})))
+
+    def predict_batch(self, items: Sequence[str | Item]) -> list[Result]:
+        """Classify and keep up to 1,000 texts; a bad one has an `error` in its place."""
+        body = {"items": [_item(item) for item in items]}
+        return cast("list[Result]", self._send("POST", "/v1/predict/batch", body)["results"])
+
+    def predict_stream(self, items: Iterable[str | Item]) -> Iterator[Result]:
+        """Classify and keep any number of texts in constant memory; results come in the order of `items`."""
+        named = (_item(item) for item in items)
+        while window := list(itertools.islice(named, STREAM_WINDOW)):
+            yield from self._stream(window)
+
+    def explain(self, text: str) -> ExplainedAnswer:
+        """Say which words moved the answer for a text. The text is not kept."""
+        return cast("ExplainedAnswer", self._send("POST", "/v1/explain", {"text": text}))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the registered versions, oldest first: name, version, aliases, state, weight, labels."""
+        return cast("list[dict[str, Any]]", self._send("GET", "/v1/models")["models"])
+
+    def ready(self) -> bool:
+        """Return whether the platform answers predictions now. Never waits for it."""
+        try:
+            return self._http.get("/readyz").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        content = None if body is None else _json(body)
+        for attempt in itertools.count(1):
+            try:
+                response = _unless_busy(self._http.request(method, path, content=content, headers=_JSON))
+            except (httpx.TransportError, _Busy) as exc:
+                self._pause(attempt, exc)
+            else:
+                _raise_for(response)
+                return cast("dict[str, Any]", _decoded(response.content))
+        raise AssertionError("unreachable: _pause raises at the last attempt")
+
+    def _stream(self, window: list[Item]) -> Iterator[Result]:
+        done, attempt = 0, 0
+        while done < len(window):
+            try:
+                for result in self._stream_once(window[done:]):
+                    done, attempt = done + 1, 0
+                    yield result
+                if done < len(window):
+                    raise httpx.RemoteProtocolError(f"the stream ended after {done} of {len(window)} lines")
+            except (httpx.TransportError, _Busy) as exc:
+                attempt += 1
+                self._pause(attempt, exc)
+
+    def _stream_once(self, items: list[Item]) -> Iterator[Result]:
+        content = b"".join(_json(item) + b"\n" for item in items)
+        headers = {"Content-Type": "application/x-ndjson"}
+        with self._http.stream("POST", "/v1/predict/stream", content=content, headers=headers) as response:
+            if response.is_error:
+                response.read()
+                _raise_for(_unless_busy(response))
+            yield from (cast("Result", _decoded(line)) for line in response.iter_lines() if line)
+
+    def _pause(self, attempt: int, exc: Exception) -> None:
+        """Wait before the next attempt, or raise what `exc` means if it was the last or waiting is in vain."""
+        if isinstance(exc, httpx.TimeoutException) and not isinstance(exc, httpx.ConnectTimeout):
+            raise DeadlineExceeded(f"{self.url} did not answer within the time limit.") from exc
+        busy = exc.response if isinstance(exc, _Busy) else None
+        if attempt >= self._attempts:
+            self._give_up(busy, exc)
+        asked = 0.0 if busy is None else _retry_after_s(busy)
+        self._sleep(min(max(asked, 0.2 * 2 ** (attempt - 1)), _LONGEST_WAIT_S))
+
+    def _give_up(self, busy: httpx.Response | None, exc: Exception) -> None:
+        if busy is not None:
+            _raise_for(busy)
+        remedy = "Start it with `undertone up`, or give another address: --url."
+        raise Unavailable(f"Nothing answers at {self.url} ({exc}). {remedy}") from exc
+
+
+class _Busy(Exception):
+    """The answer says that trying again may help; never leaves this module."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response)
+        self.response = response
+
+
+_JSON: Final = {"Content-Type": "application/json"}
+_BY_STATUS: Final[dict[int, type[UndertoneError]]] = {
+    404: NotFound,
+    409: Conflict,
+    503: Unavailable,
+    504: DeadlineExceeded,
+}
+_BUSY: Final = (429, 503)
+_INVALID: Final = (400, 405, 411, 413, 415, 422)
+
+
+def _item(item: str | Mapping[str, Any]) -> Item:
+    fields = {"text": item} if isinstance(item, str) else dict(item)
+    return cast("Item", {"id": new_id(), **fields})
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body).encode("ascii")  # ASCII: a lone surrogate in a text must reach the server as an escape
+
+
+def _decoded(content: bytes | str) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as exc:
+        raise UndertoneError("The answer is not JSON: is this the address of an Undertone API?") from exc
+
+
+def _host_of(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"{url!r} is not an address like {EXAMPLE_URL}.", "url")
+    return parts.hostname
+
+
+def _raise_for(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    status, error = response.status_code, _error_of(response)
+    message = str(error.get("message") or f"{response.url} answered {status} {response.reason_phrase}.")
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise Overloaded(message, _retry_after_s(response))
+    if status in _INVALID:
+        raise InvalidInput(message, str(error.get("field") or ""))
+    if status in (401, 403):
+        raise UndertoneError(f"{message} Give a key: --api-key or UNDERTONE_API_KEY; `undertone keys add` makes one.")
+    raise _BY_STATUS.get(status, UndertoneError)(message)
+
+
+def _unless_busy(response: httpx.Response) -> httpx.Response:
+    if response.status_code in _BUSY:
+        raise _Busy(response)
+    return response
+
+
+def _error_of(response: httpx.Response) -> dict[str, Any]:
+    try:
+        error = response.json().get("error")
+    except (ValueError, AttributeError):  # a proxy's own page
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    asked = response.headers.get("Retry-After", "")
+    return float(asked) if asked.isdecimal() else 1.0

@@ -1,0 +1,92 @@
+"""Every error that Undertone raises on purpose.
+
+    UndertoneError                 something that a caller can understand and mend
+    ├── InvalidInput               a value of the caller's is wrong: names the field and the remedy   (422)
+    │   └── InvalidSettings        a setting is wrong: names the variable and what it may be
+    ├── NotFound                   no such text, version, key or data set                              (404)
+    ├── Conflict                   the same name already stands for something else                     (409)
+    ├── Unavailable                a part that is needed is down or full: try again later              (503)
+    │   ├── StoreUnavailable       the text store does not answer
+    │   ├── RegistryUnavailable    the model registry does not answer
+    │   ├── JournalFull            the journal's disk is full
+    │   └── NoModel                no version is loaded that could answer
+    ├── Overloaded                 more work than capacity: carries `retry_after_s`                     (429)
+    ├── DeadlineExceeded           the request's own time limit passed                                 (504)
+    ├── ModelRejected              files of a version do not match its manifest, or cannot be served
+    └── PlatformError              the local platform cannot start or stop: names the cause and the remedy
+
+A message carries the value and the remedy and is fit to be shown to a user. All of these pickle, since errors cross
+processes.
+"""
+
+from __future__ import annotations
+
+
+class UndertoneError(Exception):
+    """Base of all errors that are raised on purpose; `str(error)` is fit to be shown."""
+
+
+class InvalidInput(UndertoneError):
+    """A value given by the caller is wrong. `field` names it (dotted path), the message says what it may be."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message, field)
+        self.field = field
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InvalidSettings(InvalidInput):
+    """A setting is wrong; `field` is the environment variable's name."""
+
+
+class NotFound(UndertoneError):
+    """There is nothing under that name."""
+
+
+class Conflict(UndertoneError):
+    """The name already stands for something else."""
+
+
+class Unavailable(UndertoneError):
+    """A part that this needs is down or full; trying again later may work."""
+
+
+class StoreUnavailable(Unavailable):
+    """The text store does not answer."""
+
+
+class RegistryUnavailable(Unavailable):
+    """The model registry does not answer."""
+
+
+class JournalFull(Unavailable):
+    """The journal cannot take more: its disk is full."""
+
+
+class NoModel(Unavailable):
+    """No model version is loaded that could answer."""
+
+
+class Overloaded(UndertoneError):
+    """More work came than there is capacity for; `retry_after_s` says when to come back."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class DeadlineExceeded(UndertoneError):
+    """The request's own time limit passed before it was answered."""
+
+
+class ModelRejected(UndertoneError):
+    """A model version cannot be served: its files do not match its manifest, or this code cannot run it."""
+
+
+class PlatformError(UndertoneError):
+    """The local platform cannot start or stop; the message names the cause and the remedy."""

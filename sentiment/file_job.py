@@ -1,0 +1,224 @@
+"""Classify a file into another file, so that a kill at any moment costs no more than the batches in flight.
+
+Beside the target stand `<target>.state.json` (whose result it is, and whether it is finished) and, until then,
+`<target>.answers.jsonl` (a line a batch, in the order of the rows). Target and `<target>.rejected.jsonl` appear whole
+at the end. Rows have ids made of the file's digest, so that a repeated batch is a retry and no second text.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from sentiment.bulk import ADDED_COLUMNS, BATCH_ROWS, Tally, Verdict, added_names, classify_rows, row_ids
+from sentiment.client import UndertoneClient
+from sentiment.errors import InvalidInput
+from sentiment.tables import INTEGER, JSON, STRING, Row, Table, ending_of, open_table, write_table
+
+_REJECTED_COLUMNS: Final = {"row": INTEGER, "reason": STRING, "values": JSON}
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """What is to be classified, and where to."""
+
+    source: Path
+    target: Path
+    text_column: str = "text"
+    encoding: str = "utf-8"
+    batch_rows: int = BATCH_ROWS
+
+    @property
+    def rejected(self) -> Path:
+        """Rows without a label, each with its number and the reason."""
+        return self._beside("rejected.jsonl")
+
+    @property
+    def state(self) -> Path:
+        """Whose result the target is."""
+        return self._beside("state.json")
+
+    @property
+    def answers(self) -> Path:
+        """Answers so far, until the target is there."""
+        return self._beside("answers.jsonl")
+
+    def _beside(self, ending: str) -> Path:
+        return self.target.with_name(f"{self.target.name}.{ending}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did. `columns` maps the added columns to the names they got in the target."""
+
+    tally: Tally
+    columns: dict[str, str]
+    resumed_rows: int = 0
+    was_finished: bool = False
+
+
+def run_job(
+    job: FileJob,
+    client: UndertoneClient,
+    progress: Callable[[Tally, int], None],
+    overwrite: bool = False,
+) -> Outcome:
+    """Classify what is not classified yet and write the target; `progress` gets the tally and the number of all rows.
+
+    Raises:
+        InvalidInput: the source cannot be read, has no such column, or the target holds something else.
+        Unavailable, Overloaded, DeadlineExceeded: the platform is away; running the job again continues it.
+    """
+    ending_of(job.target)
+    table = open_table(job.source, job.encoding)
+    table.require(job.text_column)
+    identity = _identity(job)
+    names = added_names(table.columns)
+    if _is_finished(job, identity, overwrite):
+        return Outcome(_tally_of(_load(job.state)), names, was_finished=True)
+    with _locked(job.answers) as answers:
+        tally = _repaired(answers)
+        resumed = tally.rows
+        _save(job.state, {**identity, "finished": False})
+        _classify_rest(job, client, table, answers, tally, progress)
+        _write_results(job, table, names)
+        _save(job.state, {**identity, "finished": True, "tally": _plain(tally)})
+        job.answers.unlink()
+    return Outcome(tally, names, resumed)
+
+
+def _classify_rest(
+    job: FileJob,
+    client: UndertoneClient,
+    table: Table,
+    answers: IO[bytes],
+    tally: Tally,
+    progress: Callable[[Tally, int], None],
+) -> None:
+    progress(tally, table.row_count)
+    rows = itertools.islice(table, tally.rows, None)
+    id_of = row_ids(*map(str, _identity(job).values()))
+    for verdicts in classify_rows(client, rows, job.text_column, id_of, job.batch_rows):
+        answers.write(json.dumps([[v.number, v.values, v.reason] for v in verdicts]).encode() + b"\n")
+        answers.flush()
+        _count(verdicts, tally)
+        progress(tally, table.row_count)
+
+
+def _write_results(job: FileJob, table: Table, names: dict[str, str]) -> None:
+    job.rejected.unlink(missing_ok=True)
+    rejected = ((row, v) for row, v in _answered(job, table) if v.values is None)
+    lines = ({"row": row.number, "reason": v.reason, "values": row.values} for row, v in rejected)
+    if (first := next(lines, None)) is not None:
+        write_table(job.rejected, _REJECTED_COLUMNS, itertools.chain([first], lines))
+    columns = table.columns | {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
+    write_table(job.target, columns, _accepted(job, table, names))
+
+
+def _accepted(job: FileJob, table: Table, names: dict[str, str]) -> Iterator[dict[str, Any]]:
+    for row, verdict in _answered(job, table):
+        if verdict.values is not None:
+            yield row.values | {names[name]: value for name, value in verdict.values.items()}
+
+
+def _answered(job: FileJob, table: Table) -> Iterator[tuple[Row, Verdict]]:
+    with job.answers.open("rb") as file:
+        verdicts = (verdict for line in file for verdict in _verdicts(line))
+        yield from zip(table, verdicts, strict=True)
+
+
+def _identity(job: FileJob) -> dict[str, Any]:
+    with job.source.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"source_sha256": digest, "text_column": job.text_column, "encoding": job.encoding}
+
+
+def _is_finished(job: FileJob, identity: dict[str, Any], overwrite: bool) -> bool:
+    """Return whether the target is there already; clear away what an earlier run left if it is to be overwritten."""
+    if job.source.resolve() == job.target.resolve():
+        raise InvalidInput(f"{job.target} is the input itself; give another --out.", "out")
+    if overwrite:
+        job.state.unlink(missing_ok=True)
+        job.answers.unlink(missing_ok=True)
+        return False
+    state = _load(job.state)
+    if not state and job.target.exists():
+        raise InvalidInput(f"{job.target} exists and is no result of this command; --overwrite replaces it.", "out")
+    if state and {name: state.get(name) for name in identity} != identity:
+        raise InvalidInput(
+            f"{job.target} is the result of another file, column or encoding; --overwrite replaces it.", "out"
+        )
+    return bool(state.get("finished")) and job.target.exists()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        file.close()
+        raise InvalidInput(f"Another run is writing {path}; wait for it or give another --out.", "out") from exc
+    return file
+
+
+def _repaired(answers: IO[bytes]) -> Tally:
+    """Count the answers so far and cut off a last line that a kill left unfinished."""
+    tally, end = Tally(), 0
+    answers.seek(0)
+    for line in answers:
+        try:
+            _count(_verdicts(line), tally)
+        except ValueError:
+            break
+        end += len(line)
+    answers.truncate(end)
+    return tally
+
+
+def _verdicts(line: bytes) -> list[Verdict]:
+    if not line.endswith(b"\n"):
+        raise ValueError("unfinished line")
+    return [Verdict(number, values, reason) for number, values, reason in json.loads(line)]
+
+
+def _count(verdicts: list[Verdict], tally: Tally) -> None:
+    for verdict in verdicts:
+        tally.add(verdict)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        state = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _plain(tally: Tally) -> dict[str, Any]:
+    return {
+        "labels": tally.labels,
+        "rejected": tally.rejected,
+        "sentiment_sum": tally.sentiment_sum,
+        "versions": sorted(tally.versions),
+    }
+
+
+def _tally_of(state: dict[str, Any]) -> Tally:
+    plain = state["tally"]
+    tally = replace(Tally(), rejected=plain["rejected"], sentiment_sum=plain["sentiment_sum"])
+    tally.labels.update(plain["labels"])
+    tally.versions.update(plain["versions"])
+    return tally

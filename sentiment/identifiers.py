@@ -1,0 +1,20 @@
+"""Identifiers of texts: those that clients choose, and those made here."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from typing import Final
+
+#: What a client may choose as an id: safe in a URL's path, in a log line and in a file.
+ID_PATTERN: Final = r"^[A-Za-z0-9._:~@+=-]{1,128}$"
+
+
+def new_id(now_ms: int | None = None) -> str:
+    """Return a UUID of version 7 (RFC 9562): its order is the order of time."""
+    milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

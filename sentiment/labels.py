@@ -1,0 +1,39 @@
+"""Labels have fixed ids, never taken from the order of data, and one scale on which all models are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+NEGATIVE: Final = "negative"
+NEUTRAL: Final = "neutral"
+POSITIVE: Final = "positive"
+
+THREE_CLASSES: Final = (NEGATIVE, NEUTRAL, POSITIVE)
+TWO_CLASSES: Final = (NEGATIVE, POSITIVE)
+
+#: One registered model per label set: the registered name tells which labels its versions answer with.
+LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"sentiment": THREE_CLASSES, "sentiment-reviews": TWO_CLASSES}
+
+_VERDICTS: Final = (
+    (0.9, "Extremely Positive"),
+    (0.6, "Positive"),
+    (0.5, "Somewhat Positive"),
+    (0.4, "Somewhat Negative"),
+    (0.1, "Negative"),
+)
+
+
+def sentiment_of(probabilities: Sequence[float], labels: Sequence[str]) -> float:
+    """Return P(positive) − P(negative), in [−1, 1]: the number that trends are made of.
+
+    `probabilities` has one entry per label of `labels`, in that order.
+    """
+    by_label = dict(zip(labels, probabilities, strict=True))
+    return by_label[POSITIVE] - by_label[NEGATIVE]
+
+
+def verdict_of(sentiment: float) -> str:
+    """Say a sentiment in words, on the six levels of the probability of a positive text, (1 + sentiment) / 2."""
+    positive = (1.0 + sentiment) / 2.0
+    return next((words for bound, words in _VERDICTS if positive > bound), "Extremely Negative")

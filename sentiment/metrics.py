@@ -1,0 +1,93 @@
+"""Measures of a classifier on labelled texts, and the temperature that makes its probabilities honest.
+
+Labels and predictions are integer ids [texts]; probabilities and logits are [texts, classes].
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import logsumexp
+
+_LEAST_TEMPERATURE: Final = 0.05
+_LARGEST_TEMPERATURE: Final = 20.0
+
+
+def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
+    """Return the share of texts whose prediction is the label, in [0, 1]."""
+    return float(np.mean(np.asarray(labels) == np.asarray(predictions)))
+
+
+def confusion(labels: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """Return counts [classes, classes]: rows are labels, columns predictions."""
+    cells = np.asarray(labels, dtype=np.int64) * classes + np.asarray(predictions, dtype=np.int64)
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+
+
+def recalls(labels: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[np.float64]:
+    """Return each class's recall [classes]; NaN where no text has that label."""
+    counts = confusion(labels, predictions, classes)
+    return _ratio(counts.diagonal(), counts.sum(axis=1))
+
+
+def macro_recall(labels: ArrayLike, predictions: ArrayLike, classes: int) -> float:
+    """Return the mean recall over the classes that occur, in [0, 1]: TweetEval's measure for sentiment."""
+    return float(np.nanmean(recalls(labels, predictions, classes)))
+
+
+def macro_f1(labels: ArrayLike, predictions: ArrayLike, classes: int) -> float:
+    """Return the mean F1 over the classes that occur among labels or predictions, in [0, 1]."""
+    counts = confusion(labels, predictions, classes)
+    return float(np.nanmean(_ratio(2 * counts.diagonal(), counts.sum(axis=0) + counts.sum(axis=1))))
+
+
+def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
+    """Return the expected calibration error in [0, 1], over `bins` bins of equal width.
+
+    The mean over texts of |accuracy − confidence| of the bin that the text's largest probability falls into
+    (Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3).
+    """
+    scores = np.asarray(probabilities, dtype=np.float64)
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == np.asarray(labels)
+    places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(places, weights=right - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Return the temperature T > 0 for which softmax(logits / T) has the least negative log-likelihood on `labels`."""
+    scores, ids = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    bounds = (np.log(_LEAST_TEMPERATURE), np.log(_LARGEST_TEMPERATURE))
+    found = minimize_scalar(
+        lambda log: negative_log_likelihood(scores / np.exp(log), ids), bounds=bounds, method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def fit_shift(logits: ArrayLike, labels: ArrayLike, label: int) -> float:
+    """Return what to add to the logits of one label so that they suit `labels` best at some temperature.
+
+    Best is the least negative log-likelihood. The other labels keep their borders with each other.
+    """
+    scores, ids = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    column = np.eye(scores.shape[1])[label]
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        return negative_log_likelihood((scores + parameters[0] * column) * np.exp(parameters[1]), ids)
+
+    return float(minimize(loss, np.zeros(2), method="BFGS").x[0])
+
+
+def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Return the mean of −log softmax(logits)[label] over texts, in nats."""
+    scores, ids = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    return float(np.mean(logsumexp(scores, axis=1) - scores[np.arange(len(ids)), ids]))
+
+
+def _ratio(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0)
+    return ratio

@@ -1,0 +1,58 @@
+"""Which inference engine runs a version: int8 or float ONNX on CPUs, torch on a GPU."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Protocol
+
+from sentiment.errors import ModelRejected
+from sentiment.predictor.batches import Logits, Padded
+from sentiment.predictor.onnx_engine import OnnxEngine
+from sentiment.version import ENGINE_FILES, EngineName, Version
+
+EngineChoice = EngineName | Literal["auto"]
+
+_FULL_VERSION: Final = "`python -m train_jobs.default_model --corpora … --out …`"
+
+
+class Engine(Protocol):
+    """Runs one forward pass; threads may share it."""
+
+    batch_tokens: int  # padded tokens of a batch that run fastest on it
+
+    def forward(self, batch: Padded) -> Logits:
+        """Return logits float32 [batch, labels]."""
+        ...
+
+
+def choose_engine(version: Version, wanted: EngineChoice, device: str) -> EngineName:
+    """Return the engine to run `version` with on `device` ("cpu", "cuda", "cuda:0"); "auto" takes the device's own.
+
+    Raises:
+        ModelRejected: the version does not hold it, with the command that makes one that does.
+    """
+    choice = _natural(version, device) if wanted == "auto" else wanted
+    if choice not in version.manifest.engines:
+        raise ModelRejected(
+            f"version {version.digest[:12]} of {version.manifest.name} holds {sorted(version.manifest.engines)}, "
+            f"engine {choice} needs {ENGINE_FILES[choice]}; {_FULL_VERSION} makes a full version, which holds it"
+        )
+    return choice
+
+
+def open_engine(version: Version, engine: EngineName, device: str) -> Engine:
+    """Load an engine of `version`.
+
+    Raises:
+        ModelRejected: its file cannot be loaded, or the device is not there.
+    """
+    if engine == "torch":
+        from sentiment.predictor.torch_engine import TorchEngine  # torch belongs to GPU replicas only
+
+        return TorchEngine(version, device)
+    return OnnxEngine(version.file(ENGINE_FILES[engine]))
+
+
+def _natural(version: Version, device: str) -> EngineName:
+    if device != "cpu":
+        return "torch"
+    return "onnx-int8" if "onnx-int8" in version.manifest.engines else "onnx"

@@ -1,0 +1,200 @@
+"""All settings of Undertone: one frozen model, read from the environment and from `undertone.toml`.
+
+The environment wins over the file. Every field is the variable `UNDERTONE_<FIELD>`; docs/settings.md lists them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from sentiment.errors import InvalidSettings
+
+PREFIX = "UNDERTONE_"
+FILE = "undertone.toml"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """Where things live, what is allowed, and how much of it. Times are in the unit that the name ends with."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, toml_file=FILE, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    home: Path = Field(Path("~/.undertone"), description="folder of the local platform: stores, journal, logs, secret")
+    host: str = Field("127.0.0.1", description="address that the API listens on; beyond loopback it asks for a key")
+    port: int = Field(8000, ge=1, le=65535, description="port of the API")
+    ui_host: str = Field("127.0.0.1", description="address that the page listens on")
+    ui_port: int = Field(7860, ge=1, le=65535, description="port of the page")
+    ui_login: SecretStr | None = Field(None, description="user:password that the page asks for; needed beyond loopback")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="port of the local MLflow server")
+    dashboard_port: int = Field(8265, ge=1, le=65535, description="port of Ray's dashboard")
+    haproxy_stats_port: int = Field(8404, ge=1, le=65535, description="port of HAProxy's statistics, always loopback")
+    fallback_port: int = Field(8500, ge=1, le=65535, description="port of Serve's own proxy behind HAProxy, loopback")
+    address: str | None = Field(None, description="address of a running Ray cluster; empty starts a local one")
+
+    tracking_uri: str | None = Field(
+        None,
+        validation_alias=AliasChoices("UNDERTONE_TRACKING_URI", "MLFLOW_TRACKING_URI", "tracking_uri"),
+        description="MLflow server with the model registry; empty starts a local one",
+    )
+    model_name: Literal["sentiment", "sentiment-reviews"] = Field("sentiment", description="registered model to serve")
+    registry_poll_s: float = Field(4.0, gt=0, description="pause of the controller between two looks")
+    mongo_uri: SecretStr | None = Field(None, description="MongoDB of the texts; empty keeps them in SQLite under home")
+    mongo_database: str = Field("undertone", description="database in MongoDB")
+    database: Path | None = Field(None, description="file of the texts in SQLite; empty: `undertone.db` in home")
+    secret: SecretStr | None = Field(None, description="key of all HMACs, 32 or more characters; empty: a file in home")
+
+    durability: Literal["journal", "store"] = Field(
+        "journal", description="what a 200 waits for: the journal on disk, or the store's own acknowledgement"
+    )
+    journal_dir: Path | None = Field(None, description="folder of the journals; empty: `journal` in home")
+    retention_days: float | None = Field(None, gt=0, description="days that texts are kept; empty keeps them")
+    store_raw_text: bool = Field(False, description="store texts as sent instead of masked: personal data, ask first")
+
+    max_body_bytes: int = Field(8 * 2**20, ge=1024, description="largest request body, the stream's excepted")
+    max_text_characters: int = Field(50_000, ge=1, description="longest text")
+    max_batch_items: int = Field(1000, ge=1, description="most texts in one batch request")
+    max_queued_texts: int = Field(
+        4096, ge=1, description="texts that may wait in a lane of a gateway; beyond it answers 429"
+    )
+    deadline_ms: float = Field(
+        15_000, gt=0, le=45_000, description="time limit of a request, unless X-Deadline-Ms asks for less"
+    )
+    gather_ms: float = Field(5.0, ge=0, description="how long a gateway gathers texts for a micro-batch")
+    max_gather_texts: int = Field(224, ge=1, description="most texts in one micro-batch")
+    micro_batches_in_flight: int = Field(1, ge=1, description="micro-batches that a gateway has under way at once")
+    cache_texts: int = Field(50_000, ge=0, description="answers that a gateway keeps for texts seen before")
+    explain_concurrency: int = Field(2, ge=1, description="explanations under way at once in a gateway")
+
+    gateway_replicas: int = Field(2, ge=1, description="gateways of the local platform")
+    preprocessor_replicas: int = Field(1, ge=1, description="preprocessors of the local platform")
+    sink_replicas: int = Field(1, ge=1, description="sinks of the local platform")
+    classifier_replicas: int = Field(1, ge=1, description="classifiers of a version on the local platform")
+    classifier_threads: int = Field(2, ge=1, description="threads of one classifier replica on CPUs")
+    classifier_gpus: float = Field(0, ge=0, description="GPUs of one classifier replica; 0 runs int8 on CPUs")
+    batch_tokens: int = Field(256, ge=16, description="word pieces in one forward pass on a CPU")
+
+    @field_validator("home", "database", "journal_dir")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes all four by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def journal_path(self) -> Path:
+        """Folder of the journals."""
+        return self.journal_dir or self.home / "journal"
+
+    @property
+    def database_path(self) -> Path:
+        """File of the embedded text store."""
+        return self.database or self.home / "undertone.db"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the API listens on this machine only."""
+        return self.host in LOOPBACK
+
+    @property
+    def registry_uri(self) -> str:
+        """Address of the MLflow server, the local one unless another is set."""
+        return self.tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` win over everything.
+
+    Raises:
+        InvalidSettings: naming the variable and what it may be, or an unknown UNDERTONE_ variable.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except tomllib.TOMLDecodeError as exc:
+        raise InvalidSettings(f"{FILE} is not TOML: {exc}. Mend that line, or move the file away.", FILE) from exc
+    except ValidationError as exc:
+        problem = exc.errors(include_url=False, include_input=False)[0]
+        variable = PREFIX + str(problem["loc"][0]).upper().removeprefix(PREFIX)
+        raise InvalidSettings(f"{variable}: {problem['msg']}. {_meaning(variable)}", variable) from None
+
+
+def secret_of(settings: Settings) -> bytes:
+    """Return the key of all HMACs: the setting, or the file `secret` in home, made at first use (mode 0600)."""
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    path = settings.home / "secret"
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        _create_once(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the variables that make another process see the same settings, wherever it runs."""
+    values = settings.model_dump(exclude_none=True)
+    return {PREFIX + name.upper(): _plain(value) for name, value in values.items()}
+
+
+def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child process: this one's, with these settings in place instead, and `extra`."""
+    own = {PREFIX + name.upper() for name in Settings.model_fields}
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
+    return {**inherited, **environment_of(settings), **extra}
+
+
+def _create_once(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    with contextlib.suppress(FileExistsError):  # another process was first: its secret stands
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _plain(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _meaning(variable: str) -> str:
+    field = Settings.model_fields.get(variable.removeprefix(PREFIX).lower())
+    return f"It is: {field.description}." if field else "See docs/settings.md for the names."
+
+
+#: Variables with the same prefix that are not settings of the platform.
+_OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_URL")
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | set(_OTHER_VARIABLES)
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise InvalidSettings(f"{unknown[0]} is not a setting. {_meaning(unknown[0])}", unknown[0])

@@ -1,0 +1,289 @@
+"""The text store in MongoDB 7 or later, for clusters.
+
+One document an id: a text, or the tombstone that it left. Each write carries a new `rev` and replaces only the `rev`
+that it was decided on, so that several sinks write at once without transactions. Kept to what also simpler servers of
+MongoDB's protocol answer rightly: int64 times (`expires_at` is for the TTL index only), `$all` to look into arrays,
+`id` beside `_id` because not all of them index `_id` together with other fields.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+import pymongo
+from bson.datetime_ms import DatetimeMS
+from bson.errors import BSONError
+from pymongo import DESCENDING, IndexModel, InsertOne, MongoClient, ReplaceOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+from typing_extensions import override
+
+from sentiment.errors import Conflict, InvalidInput, InvalidSettings, StoreUnavailable
+from sentiment.records import Document, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.store.base import TIMEOUT_S, TextStore
+from sentiment.store.cursor import page_of, position_of
+from sentiment.store.state import NOTHING, TOMBSTONE_MS, State, fold, id_of
+from sentiment.store.words import words_of, words_to_find
+
+_FIELDS: Final = tuple(field.name for field in fields(TextRecord))
+_NEWEST_FIRST: Final = [("created_at_ms", DESCENDING), ("id", DESCENDING)]
+_INDEXES: Final = (
+    IndexModel([("live", 1), *_NEWEST_FIRST]),
+    IndexModel([("words", 1)]),
+    IndexModel([("topics", 1)]),
+    IndexModel([("expires_at", 1)], expireAfterSeconds=0),
+)
+_DUPLICATE_KEY: Final = 11000
+_REFUSED: Final = (13, 18)  # Unauthorized, AuthenticationFailed
+_ATTEMPTS: Final = 10
+
+_AWAY: Final = "The text store does not answer; try again later."
+_DENIED: Final = "The text store refuses the user in UNDERTONE_MONGO_URI; check its password and its roles."
+_CONTENDED: Final = "Too many writers want the same entry of the text store; try again."
+_UNFIT: Final = "A value is too large, or a text holds half a character; no store keeps that."
+
+_Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was there when an operation was decided; `rev` is None if nothing was."""
+
+    state: State = NOTHING
+    rev: str | None = None
+
+
+class MongoStore(TextStore):
+    """Keeps texts and documents in one database of the server at `uri`.
+
+    Raises:
+        InvalidSettings: `uri` is no MongoDB address.
+    """
+
+    def __init__(self, uri: str, database: str, timeout_s: float = TIMEOUT_S) -> None:
+        milliseconds = int(timeout_s * 1000)
+        try:
+            self._client: MongoClient[_Fields] = MongoClient(
+                uri,
+                appname="undertone",
+                connect=False,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+            )
+        except (PyMongoError, ValueError):  # whose message may hold the password
+            raise InvalidSettings(
+                "UNDERTONE_MONGO_URI is no address like mongodb://host:27017/.", "MONGO_URI"
+            ) from None
+        options = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("majority")}
+        self._texts = self._client.get_database(database, **options).get_collection("texts")  # type: ignore[arg-type]
+        self._documents = self._client.get_database(database, **options).get_collection("documents")  # type: ignore[arg-type]
+        self._timeout_s = timeout_s
+        self._indexing = threading.Lock()
+        self._indexed = False
+
+    @override
+    def ping(self) -> None:
+        with self._calling():
+            self._client.admin.command("ping")
+
+    @override
+    def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        remaining = list(enumerate(operations))
+        with self._calling():
+            self._ensure_indexes()
+            for _ in range(_ATTEMPTS):
+                done, lost = self._try([operation for _, operation in remaining])
+                decided = zip(remaining, done, strict=True)
+                outcomes |= {n: outcome for (n, operation), outcome in decided if id_of(operation) not in lost}
+                remaining = [(n, operation) for n, operation in remaining if id_of(operation) in lost]
+                if not remaining:
+                    return [outcomes[n] for n in range(len(operations))]
+        raise StoreUnavailable(_CONTENDED)
+
+    @override
+    def get_many(self, ids: Sequence[str]) -> dict[str, TextRecord]:
+        with self._calling():
+            found = list(self._texts.find({"_id": {"$in": list(ids)}, "live": True}, {"words": 0}))
+        return {record.id: record for record in map(_record, found)}
+
+    @override
+    def page(self, query: TextQuery, limit: int, after: str | None = None) -> Page:
+        where = _where(query)
+        if position := position_of(after):
+            created_at_ms, text_id = position
+            same_time = {"created_at_ms": created_at_ms, "id": {"$lt": text_id}}
+            where["$or"] = [{"created_at_ms": {"$lt": created_at_ms}}, same_time]
+        with self._calling():
+            found = list(self._texts.find(where, {"words": 0}).sort(_NEWEST_FIRST).limit(limit + 1))
+        return page_of([_record(fields) for fields in found], limit)
+
+    @override
+    def count(self, query: TextQuery) -> dict[str, int]:
+        groups = [{"$match": _where(query)}, {"$group": {"_id": "$label", "texts": {"$sum": 1}}}]
+        with self._calling():
+            return {group["_id"] or "unlabelled": group["texts"] for group in self._texts.aggregate(groups)}
+
+    @override
+    def delete_expired(self, now_ms: int) -> int:
+        with self._calling():
+            deleted = self._texts.delete_many({"live": True, "expires_at_ms": {"$lte": now_ms}})
+            self._texts.delete_many({"live": False, "deleted_at_ms": {"$lte": now_ms - TOMBSTONE_MS}})
+        return deleted.deleted_count
+
+    @override
+    def get_document(self, kind: str, name: str) -> Document | None:
+        with self._calling():
+            found = self._documents.find_one({"_id": f"{kind}:{name}"})
+        return _document(found) if found else None
+
+    @override
+    def list_documents(self, kind: str) -> list[Document]:
+        with self._calling():
+            found = list(self._documents.find({"kind": kind}))
+        return sorted(map(_document, found), key=lambda document: document.name)
+
+    @override
+    def put_document(
+        self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
+    ) -> Document:
+        for _ in range(_ATTEMPTS):
+            found = self.get_document(kind, name)
+            generation = found.generation if found else 0
+            if expected_generation is not None and generation != expected_generation:
+                raise Conflict(f"{kind} {name} has generation {generation}, not {expected_generation}; read it again.")
+            document = Document(kind, name, generation + 1, json.loads(json.dumps(body)))
+            if self._replace_document(document):
+                return document
+        raise StoreUnavailable(_CONTENDED)
+
+    @override
+    def delete_document(self, kind: str, name: str) -> bool:
+        with self._calling():
+            return self._documents.delete_one({"_id": f"{kind}:{name}"}).deleted_count > 0
+
+    @override
+    def close(self) -> None:
+        self._client.close()
+
+    def _replace_document(self, document: Document) -> bool:
+        key = {"_id": f"{document.kind}:{document.name}"}
+        values = asdict(document) | {"body": json.dumps(document.body)}
+        with self._calling():
+            if document.generation > 1:
+                before = key | {"generation": document.generation - 1}
+                return self._documents.replace_one(before, values).matched_count == 1
+            try:
+                self._documents.insert_one(key | values)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    def _try(self, operations: Sequence[Operation]) -> tuple[list[Outcome], set[str]]:
+        """Return the outcomes, and the ids that another writer changed meanwhile: their operations were not done."""
+        before = self._load({id_of(operation) for operation in operations})
+        after = {text_id: found.state for text_id, found in before.items()}
+        outcomes = fold(after, operations)
+        return outcomes, self._save(before, after)
+
+    def _load(self, ids: Iterable[str]) -> dict[str, _Found]:
+        before = dict.fromkeys(ids, _Found())
+        for values in self._texts.find({"_id": {"$in": list(before)}}, {"words": 0}):
+            state = State(_record(values) if values["live"] else None, values["deleted_at_ms"])
+            before[values["_id"]] = _Found(state, values["rev"])
+        return before
+
+    def _save(self, before: Mapping[str, _Found], after: Mapping[str, State]) -> set[str]:
+        rev = uuid.uuid4().hex
+        changed = [text_id for text_id, state in after.items() if state is not before[text_id].state]
+        replaced = {text_id for text_id in changed if before[text_id].rev is not None}
+        if not changed:
+            return set()
+        writes = [_write(text_id, before[text_id].rev, after[text_id], rev) for text_id in changed]
+        matched, refused = self._write_all(writes)
+        lost = {changed[n] for n in refused}
+        if matched < len(replaced):
+            mine = self._texts.find({"_id": {"$in": list(replaced)}, "rev": rev}, {"rev": 1})
+            lost |= replaced - {values["_id"] for values in mine}
+        return lost
+
+    def _write_all(self, writes: list[InsertOne[_Fields] | ReplaceOne[_Fields]]) -> tuple[int, list[int]]:
+        """Return how many replacements matched, and which inserts came too late."""
+        try:
+            return self._texts.bulk_write(writes, ordered=False).matched_count, []
+        except BulkWriteError as exc:
+            errors = exc.details["writeErrors"]
+            if exc.details["writeConcernErrors"] or any(error["code"] != _DUPLICATE_KEY for error in errors):
+                raise
+            return exc.details["nMatched"], [error["index"] for error in errors]
+
+    def _ensure_indexes(self) -> None:
+        with self._indexing:
+            if not self._indexed:
+                self._texts.create_indexes(list(_INDEXES))
+                self._indexed = True
+
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        try:
+            with pymongo.timeout(self._timeout_s):
+                yield
+        except BulkWriteError:  # its message holds the texts that were to be written
+            raise StoreUnavailable(_AWAY) from None
+        except PyMongoError as exc:
+            denied = isinstance(exc, OperationFailure) and exc.code in _REFUSED
+            raise StoreUnavailable(_DENIED if denied else _AWAY) from exc
+        except (BSONError, OverflowError, UnicodeEncodeError) as exc:
+            raise InvalidInput(_UNFIT) from exc
+
+
+def _where(query: TextQuery) -> _Fields:
+    bounds = {"$gte": query.created_from_ms, "$lt": query.created_to_ms}
+    conditions = {
+        "label": query.label,
+        "source": query.source,
+        "author_key": query.author_key,
+        "model_version": query.model_version,
+        "created_at_ms": {operator: bound for operator, bound in bounds.items() if bound is not None} or None,
+        "topics": None if query.topic is None else {"$all": [query.topic]},
+        "words": None if query.search is None else {"$all": words_to_find(query.search)},
+    }
+    return {"live": True} | {name: condition for name, condition in conditions.items() if condition is not None}
+
+
+def _write(text_id: str, found_rev: str | None, state: State, rev: str) -> InsertOne[_Fields] | ReplaceOne[_Fields]:
+    values = {"id": text_id, "live": state.record is not None, "deleted_at_ms": state.deleted_at_ms, "rev": rev}
+    values |= _tombstone(state) if state.record is None else _text(state.record)
+    if found_rev is None:
+        return InsertOne({"_id": text_id} | values)
+    return ReplaceOne({"_id": text_id, "rev": found_rev}, values)
+
+
+def _tombstone(state: State) -> _Fields:
+    return {"expires_at": DatetimeMS((state.deleted_at_ms or 0) + TOMBSTONE_MS)}
+
+
+def _text(record: TextRecord) -> _Fields:
+    values = {name: getattr(record, name) for name in _FIELDS}
+    values["topics"] = list(record.topics)
+    values["probabilities"] = record.probabilities and dict(record.probabilities)
+    values["words"] = words_of(record.text)
+    if record.expires_at_ms is not None:
+        values["expires_at"] = DatetimeMS(record.expires_at_ms)
+    return values
+
+
+def _record(values: Mapping[str, Any]) -> TextRecord:
+    known = {name: values[name] for name in _FIELDS}
+    return TextRecord(**known | {"topics": tuple(known["topics"])})
+
+
+def _document(values: Mapping[str, Any]) -> Document:
+    return Document(values["kind"], values["name"], values["generation"], json.loads(values["body"]))

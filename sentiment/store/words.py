@@ -1,0 +1,36 @@
+"""Words of a text as the search knows them: the same for every store, in any script, and data, never query syntax."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from sentiment.errors import InvalidInput
+
+# Scripts written without spaces are searched character by character, and so are symbols such as emoji. Signs and vowel
+# marks belong to their word, though `\w` leaves them out.
+_SPACELESS: Final = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_SYMBOLS: Final = r"\u2190-\u2bff\U0001f000-\U0001faff"
+_MARKS: Final = r"\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+_WORD: Final = re.compile(rf"[{_SPACELESS}{_SYMBOLS}]|(?:[^\W_{_SPACELESS}]|[{_MARKS}])+")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the different words of a text, case folded, in the order of their first occurrence."""
+    folded = unicodedata.normalize("NFKC", text.casefold())
+    return list(dict.fromkeys(_WORD.findall(folded)))
+
+
+def words_to_find(search: str) -> list[str]:
+    """Return the words that a search asks for, at least one.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    words = words_of(search)
+    if not words:
+        raise InvalidInput("search holds no word; write one or more words that the text must hold.", "search")
+    return words

@@ -1,0 +1,84 @@
+"""CSV: comma, semicolon or tab, told by the header; quoted line breaks, ragged rows and NULs are borne."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from sentiment.errors import InvalidInput
+from sentiment.tables.encoding import open_text
+from sentiment.tables.table import LONGEST_CELL_CHARACTERS, STRING, Kind, Row, Table, cell_of, distinct
+
+_LONGEST_HEADER_CHARACTERS: Final = 2**20
+
+
+def open_csv(path: Path, encoding: str) -> Table:
+    """Look a CSV file through: its header, the number of its rows, and that all of it is in `encoding`."""
+    csv.field_size_limit(LONGEST_CELL_CHARACTERS)
+    with open_text(path, encoding) as file:
+        delimiter = _delimiter_of(file.readline(_LONGEST_HEADER_CHARACTERS))
+    columns = _csv_header(path, encoding, delimiter)
+
+    def read() -> Iterator[Row]:
+        return _csv_rows(path, encoding, delimiter, columns)
+
+    return Table(path, dict.fromkeys(columns, STRING), sum(1 for _ in read()), read)
+
+
+def _csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
+    with open_text(path, encoding) as file:
+        try:
+            header = next(csv.reader(file, delimiter=delimiter), [])
+        except csv.Error as exc:
+            raise InvalidInput(f"{path.name}: the first line cannot be read: {exc}.", "file") from exc
+    return distinct([name.strip() for name in header])
+
+
+def _csv_rows(path: Path, encoding: str, delimiter: str, columns: list[str]) -> Iterator[Row]:
+    with open_text(path, encoding) as file:
+        lines = csv.reader(iter(lambda: file.readline(4 * LONGEST_CELL_CHARACTERS), ""), delimiter=delimiter)
+        next(lines)
+        number, line = 0, lines.line_num
+        while (cells := _next_cells(lines)) is not None:
+            if cells:
+                number += 1
+                yield _csv_row(number, cells, columns, f"lines {line + 1} to {lines.line_num}")
+            line = lines.line_num
+
+
+def _next_cells(lines: Iterator[list[str]]) -> list[str] | csv.Error | None:
+    try:
+        return next(lines, None)
+    except csv.Error as exc:
+        return exc
+
+
+def _csv_row(number: int, cells: list[str] | csv.Error, columns: list[str], where: str) -> Row:
+    if isinstance(cells, csv.Error):
+        return Row(number, {}, f"{where} cannot be read ({cells}): is a quote left open there?")
+    values: dict[str, Any] = dict(zip(columns, cells, strict=False))
+    if len(cells) == len(columns):
+        return Row(number, values)
+    values |= {f"cell {place}": cell for place, cell in enumerate(cells[len(columns) :], len(columns) + 1)}
+    return Row(number, values, f"has {len(cells)} cells, the header has {len(columns)} ({where})")
+
+
+def _delimiter_of(line: str) -> str:
+    return max(",;\t", key=line.count)
+
+
+def write_csv(
+    file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]], delimiter: str = ","
+) -> None:
+    """Write a header and the rows in UTF-8; lone surrogates become question marks."""
+    writer = csv.writer(codecs.getwriter("utf-8")(file, "replace"), lineterminator="\n", delimiter=delimiter)
+    writer.writerow(columns)
+    writer.writerows([cell_of(row.get(name)) for name in columns] for row in rows)
+
+
+def write_tsv(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows with tabs between the cells."""
+    write_csv(file, columns, rows, delimiter="\t")

@@ -1,0 +1,68 @@
+"""Open and write a table, whatever its format."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from sentiment.errors import InvalidInput
+from sentiment.tables.csv_files import open_csv, write_csv, write_tsv
+from sentiment.tables.encoding import explained
+from sentiment.tables.json_lines import open_jsonl, write_jsonl
+from sentiment.tables.parquet_files import open_parquet, write_parquet
+from sentiment.tables.table import Kind, Table
+
+_Write = Callable[[IO[bytes], Mapping[str, Kind], Iterable[Mapping[str, Any]]], None]
+_WRITERS: Final[dict[str, _Write]] = {
+    ".csv": write_csv,
+    ".tsv": write_tsv,
+    ".jsonl": write_jsonl,
+    ".ndjson": write_jsonl,
+    ".parquet": write_parquet,
+}
+ENDINGS: Final = tuple(_WRITERS)
+
+
+def ending_of(path: Path) -> str:
+    """Return the ending that tells a table's format, or raise InvalidInput that lists the ones known."""
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise InvalidInput(f"{path.name}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file")
+    return ending
+
+
+def open_table(path: Path, encoding: str = "utf-8") -> Table:
+    """Look a file through and return it as a table that can be iterated any number of times.
+
+    Raises:
+        InvalidInput: no such file, empty, unknown ending, not in `encoding`, or not Parquet inside.
+    """
+    ending = ending_of(path)
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {path}.", "file")
+    if path.stat().st_size == 0:
+        raise InvalidInput(f"{path.name} is empty.", "file")
+    if ending == ".parquet":
+        return open_parquet(path)
+    with explained(path, encoding):
+        return (open_csv if ending in (".csv", ".tsv") else open_jsonl)(path, encoding)
+
+
+def write_table(path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write `rows` to `path` in the format of its ending; the file appears whole or not at all.
+
+    Columns that a row lacks are empty; values under other names than `columns` are not written.
+    """
+    write = _WRITERS[ending_of(path)]
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
+    try:
+        with draft.open("xb") as file:
+            write(file, columns, rows)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""What a table is: rows, and columns of a kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput
+
+STRING, INTEGER, NUMBER, BOOLEAN, JSON = "string", "integer", "number", "boolean", "json"
+#: Longest cell or JSON line that is read; beyond it a quote was left open, or this is no table.
+LONGEST_CELL_CHARACTERS: Final = 16 * 2**20
+
+Kind = Any  #: one of the names above, or the pyarrow type of a Parquet column
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: `number` counts from 1 without the header. With a `problem`, `values` holds what could be read."""
+
+    number: int
+    values: dict[str, Any]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file that has been looked through once: its columns with their kinds, and how many rows it has."""
+
+    path: Path
+    columns: dict[str, Kind]
+    row_count: int
+    _read: Callable[[], Iterator[Row]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._read()
+
+    def require(self, column: str) -> None:
+        """Raise InvalidInput, naming the columns there are, unless `column` is one of them."""
+        if column not in self.columns:
+            there = ", ".join(map(repr, self.columns)) or "none"
+            raise InvalidInput(f"{self.path.name} has no column {column!r}. Its columns are: {there}.", "text_column")
+
+
+def cell_of(value: Any) -> str | int | float | None:
+    """Return a value as a cell: nested ones and truth values as JSON, times in ISO 8601, bytes in hex."""
+    if isinstance(value, (dict, list, bool)):
+        return json.dumps(value, ensure_ascii=False, default=as_text)
+    return value if value is None or isinstance(value, (str, int, float)) else as_text(value)
+
+
+def as_text(value: Any) -> str:
+    """Return a value that neither JSON nor CSV knows as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if hasattr(value, "cast"):  # a pyarrow scalar
+        return str(value.cast("string"))
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def distinct(names: list[str]) -> list[str]:
+    """Return the names with empty ones filled and repeated ones numbered, since no column may be lost."""
+    taken: list[str] = []
+    for place, name in enumerate(names, 1):
+        stem = name or f"column_{place}"
+        taken.append(next(f for f in _numbered(stem) if f not in taken and (f == stem or f not in names)))
+    return taken
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    yield from (f"{stem}_{count}" for count in range(2, 1_000_000))

@@ -1,0 +1,103 @@
+"""Texts become windows of word pieces, by the tokenizer that travels with the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from sentiment.errors import ModelRejected
+from sentiment.version import TOKENIZER, Version
+
+_PROBE: Final = "a"
+_PAD: Final = "[PAD]"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPieces:
+    """A text's windows, each a list of piece ids with [CLS] and [SEP], and how many of them are the text's own.
+
+    `body_tokens[i]` is the weight of window i. `truncated` says that some windows of a long text were left out.
+    """
+
+    windows: list[list[int]]
+    body_tokens: list[int]
+    truncated: bool
+
+
+class Tokenisation:
+    """Cuts texts into windows. Holds no state between calls: threads may share one."""
+
+    def __init__(self, tokenizer: Tokenizer, window_tokens: int, overlap_tokens: int, max_windows: int) -> None:
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._tokenizer = tokenizer
+        self._before, self._after = _special_ids(tokenizer)
+        self._overlap_tokens = overlap_tokens
+        self._max_windows = max_windows
+        self._capacity = window_tokens - len(self._before) - len(self._after)
+        self.pad_id: int = tokenizer.token_to_id(_PAD) or 0
+
+    def split(self, texts: Sequence[str]) -> list[TextPieces]:
+        """Return the pieces of each text. Never raises on a str; lone surrogates are read as question marks."""
+        encodings = self._tokenizer.encode_batch_fast([_encodable(text) for text in texts])
+        return [self._windows(encoding.ids) for encoding in encodings]
+
+    def _windows(self, ids: list[int]) -> TextPieces:
+        count = len(ids) - len(self._before) - len(self._after)
+        if count <= self._capacity:
+            return TextPieces([ids], [max(count, 1)], truncated=False)
+        body = ids[len(self._before) : len(self._before) + count]
+        starts = window_starts(count, self._capacity, self._overlap_tokens)
+        kept = evenly_spread(starts, self._max_windows)
+        parts = [body[start : start + self._capacity] for start in kept]
+        windows = [[*self._before, *part, *self._after] for part in parts]
+        return TextPieces(windows, [len(part) for part in parts], truncated=len(kept) < len(starts))
+
+
+def load_tokenisation(version: Version) -> Tokenisation:
+    """Load the tokenizer of `version`.
+
+    Raises:
+        ModelRejected: its tokenizer.json cannot be read.
+    """
+    manifest = version.manifest
+    tokenizer = _read(version.file(TOKENIZER))
+    return Tokenisation(tokenizer, manifest.window_tokens, manifest.window_overlap_tokens, manifest.max_windows)
+
+
+def window_starts(count: int, capacity: int, overlap: int) -> list[int]:
+    """Return where windows of `capacity` pieces start so that they cover `count` pieces, each sharing `overlap`."""
+    return [0, *range(capacity - overlap, count - overlap, capacity - overlap)]
+
+
+def evenly_spread(starts: Sequence[int], most: int) -> list[int]:
+    """Return at most `most` of `starts`, evenly spread, the first and (from two on) the last among them."""
+    if len(starts) <= most:
+        return list(starts)
+    gaps = max(most - 1, 1)
+    return [starts[round(place * (len(starts) - 1) / gaps)] for place in range(most)]
+
+
+def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Return the ids that the tokenizer puts before and after a text's own."""
+    encoding = tokenizer.encode(_PROBE)
+    mask = encoding.special_tokens_mask
+    if 0 not in mask:
+        raise ModelRejected(f"{TOKENIZER} makes no piece of {_PROBE!r}; export the tokenizer with its whole vocabulary")
+    first, last = mask.index(0), len(mask) - mask[::-1].index(0)
+    return encoding.ids[:first], encoding.ids[last:]
+
+
+def _read(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as exc:  # the library raises nothing narrower
+        raise ModelRejected(f"{path} is no tokenizer: {exc}") from exc
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -1,0 +1,44 @@
+"""Builds the application: Gateway, Preprocessor, Sink and RolloutController.
+
+    serve run serve_app.app:build_app                 # on a running Ray cluster
+    serve run serve_app.app:build_app gateways=4
+
+The classifiers are applications of their own, one a model version, which the controller starts.
+"""
+
+# No `from __future__ import annotations` here: Serve needs AppArgs as a class, or it passes a plain dict.
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from ray import serve
+
+from deployments.preprocessor import Preprocessor
+from deployments.sink import Sink
+from sentiment.settings import load_settings
+from serve_app.gateway import Gateway
+from serve_app.rollout.controller import RolloutController
+
+
+class AppArgs(BaseModel):
+    """Replicas of the parts; what is left out comes from the settings. A Serve config may override them too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gateways: int | None = Field(None, ge=1)
+    preprocessors: int | None = Field(None, ge=1)
+    sinks: int | None = Field(None, ge=1)
+    local: bool = Field(False, description="the platform's own supervisor keeps the ingress to what the settings say")
+
+
+def build_app(args: AppArgs) -> serve.Application:
+    """Return the application; nothing is started yet."""
+    settings = load_settings()
+    preprocessor = _replicated(Preprocessor, args.preprocessors or settings.preprocessor_replicas).bind()
+    sink = _replicated(Sink, args.sinks or settings.sink_replicas).bind()
+    gateway = _replicated(Gateway, args.gateways or settings.gateway_replicas)
+    return gateway.bind(preprocessor, sink, _replicated(RolloutController, 1).bind(), local=args.local)
+
+
+def _replicated(deployment: Any, replicas: int) -> Any:
+    return deployment.options(num_replicas=replicas)

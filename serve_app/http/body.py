@@ -1,0 +1,73 @@
+"""Reads and checks what clients send, and writes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sentiment.errors import InvalidInput
+from sentiment.records import RawText
+from serve_app.http.errors import invalid_input
+from serve_app.http.schemas import TextIn
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read(request: Request, schema: type[M]) -> M:
+    """Return the JSON body as `schema`. Raises InvalidInput."""
+    try:
+        return schema.model_validate_json(await request.body())
+    except ValidationError as exc:
+        raise invalid_input(exc) from None
+
+
+def read_query(request: Request, schema: type[M]) -> M:
+    """Return the query string as `schema`. Raises InvalidInput, also for a parameter that is given twice."""
+    pairs = request.query_params.multi_items()
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise InvalidInput("each query parameter may be given once only", "query")
+    try:
+        return schema.model_validate(values)
+    except ValidationError as exc:
+        raise invalid_input(exc) from None
+
+
+def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInput:
+    """Return one item of a batch (a string or an object), or what is wrong with it, named by `field`."""
+    try:
+        parsed = TextIn.model_validate({"text": item} if isinstance(item, str) else item, strict=None)
+        return within_limit(parsed.raw(), max_characters, f"{field}.text")
+    except ValidationError as exc:
+        return invalid_input(exc, field)
+    except InvalidInput as exc:
+        return exc
+
+
+def within_limit(raw: RawText, max_characters: int, field: str = "text") -> RawText:
+    """Return `raw` unless its text is too long. Raises InvalidInput."""
+    if len(raw.text) > max_characters:
+        raise InvalidInput(f"{field} has {len(raw.text)} characters, at most {max_characters} are read", field)
+    return raw
+
+
+def json_response(body: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
+    """Return `body` as JSON."""
+    return Response(to_json(body), status, media_type="application/json")
+
+
+def described(schema: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a route whose body is `schema`."""
+    content = {"application/json": {"schema": schema.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def described_query(schema: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a route whose query parameters are the fields of `schema`."""
+    properties = schema.model_json_schema()["properties"]
+    return {"parameters": [{"name": name, "in": "query", "schema": rule} for name, rule in properties.items()]}

@@ -1,0 +1,87 @@
+"""Routes that answer with sentiment: one text, a batch, a stream, an explanation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sentiment.errors import InvalidInput
+from sentiment.records import RawText
+from serve_app.backend import Backend
+from serve_app.http.body import described, item_of, json_response, read, within_limit
+from serve_app.http.errors import status_and_body
+from serve_app.http.guard import STREAM_PATH, require
+from serve_app.http.rendering import explanation_out, prediction_out
+from serve_app.http.responses import ERRORS
+from serve_app.http.schemas import (
+    BatchIn,
+    BatchOut,
+    ExplainIn,
+    ExplanationOut,
+    PredictionOut,
+    TextIn,
+)
+from serve_app.http.streaming import NdjsonResponse
+from serve_app.prediction import Prediction
+
+
+def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter(tags=["predict"])
+
+    @router.post("/v1/predict", response_model=PredictionOut, responses=ERRORS, openapi_extra=described(TextIn))
+    async def predict(request: Request) -> Response:
+        """Say how one text feels, and keep it."""
+        require(request.scope, "predict")
+        raw = within_limit((await read(request, TextIn)).raw(), max_characters)
+        return json_response(prediction_out(await backend.predict(raw)))
+
+    @router.post("/v1/predict/batch", response_model=BatchOut, responses=ERRORS, openapi_extra=described(BatchIn))
+    async def predict_batch(request: Request) -> Response:
+        """Say how up to 1,000 texts feel, in order; a bad one gets an error in its place."""
+        require(request.scope, "predict")
+        field, items = _items_of(await read(request, BatchIn), max_items)
+        checked = [item_of(item, f"{field}.{index}", max_characters) for index, item in enumerate(items)]
+        answers = iter(await backend.service.predict([raw for raw in checked if isinstance(raw, RawText)], bulk=True))
+        results = [_result(raw, raw if isinstance(raw, InvalidInput) else next(answers)) for raw in checked]
+        return json_response({"results": results})
+
+    @router.post(STREAM_PATH, status_code=200, responses=ERRORS, openapi_extra=_NDJSON, response_class=NdjsonResponse)
+    async def predict_stream(request: Request) -> Response:
+        """Answer a text a line (JSON objects as in `/v1/predict`), in order, for as long as lines come.
+
+        Read while you write: answers come while lines are still being sent.
+        """
+        require(request.scope, "predict")
+        return NdjsonResponse(backend.service, max_characters)
+
+    @router.post("/v1/explain", response_model=ExplanationOut, responses=ERRORS, openapi_extra=described(ExplainIn))
+    async def explain(request: Request) -> Response:
+        """Say which words moved the answer, by leaving out one word at a time (64 words at most)."""
+        require(request.scope, "predict")
+        raw = within_limit(RawText((await read(request, ExplainIn)).text), max_characters)
+        return json_response(explanation_out(await backend.explain(raw.text)))
+
+    return router
+
+
+_NDJSON = {"requestBody": {"required": False, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+
+
+def _items_of(batch: BatchIn, max_items: int) -> tuple[str, list[Any]]:
+    given = [(name, items) for name, items in (("texts", batch.texts), ("items", batch.items)) if items is not None]
+    if len(given) != 1:
+        raise InvalidInput("give either texts or items", "texts")
+    field, items = given[0]
+    if not 1 <= len(items) <= max_items:
+        raise InvalidInput(f"{field} has {len(items)} entries, 1 to {max_items} are answered at once", field)
+    return field, items
+
+
+def _result(raw: RawText | InvalidInput, answer: Prediction | Exception) -> dict[str, Any]:
+    if isinstance(answer, Exception):
+        return {"error": status_and_body(answer)[1], "id": raw.id if isinstance(raw, RawText) else None}
+    return prediction_out(answer)

@@ -1,0 +1,128 @@
+"""The NDJSON stream: lines in, answers out, in order, with bounded memory however long it is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from pydantic_core import to_json
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sentiment.errors import InvalidInput, Overloaded
+from sentiment.records import RawText
+from serve_app.http.body import item_of
+from serve_app.http.errors import status_and_body
+from serve_app.http.rendering import prediction_out
+from serve_app.prediction_service import PredictionService
+
+#: Lines under way at once: reading stops there until the client has taken answers.
+WINDOW: Final = 256
+_BYTES_PER_CHARACTER: Final = 12  # an escaped pair of surrogates
+_OTHER_FIELDS_BYTES: Final = 16_384
+_PAUSE_S: Final = 0.05
+
+Pending = asyncio.Task[bytes] | None
+_NOTHING: Final[Any] = object()  # no task taken yet; None is the end of the stream
+
+
+class NdjsonResponse(Response):
+    """Reads the request's lines and writes an answer for each. A line that is wrong gets an error in its place."""
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, service: PredictionService, max_characters: int) -> None:
+        super().__init__()
+        self._service = service
+        self._max_characters = max_characters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream; ends early, without a fuss, when the client has gone."""
+        headers = [(b"content-type", self.media_type.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        pending: asyncio.Queue[Pending] = asyncio.Queue(WINDOW)
+        reader = asyncio.create_task(self._read(Request(scope, receive), pending))
+        try:
+            await _write(pending, send)
+            await reader
+        except ClientDisconnect:
+            pass
+        finally:
+            reader.cancel()
+            _cancel_all(pending)
+
+    async def _read(self, request: Request, pending: asyncio.Queue[Pending]) -> None:
+        try:
+            number = 0
+            longest = self._max_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS_BYTES
+            async for line in _lines(request.stream(), longest):
+                await pending.put(asyncio.create_task(self._answer(line, number)))
+                number += 1
+        finally:
+            await pending.put(None)
+
+    async def _answer(self, line: bytes | InvalidInput, number: int) -> bytes:
+        item = line if isinstance(line, InvalidInput) else _parsed(line, f"lines.{number}", self._max_characters)
+        answer: Any = item if isinstance(item, InvalidInput) else await self._predict(item)
+        if not isinstance(answer, Exception):
+            return to_json(prediction_out(answer)) + b"\n"
+        id_ = item.id if isinstance(item, RawText) else None
+        return to_json({"error": status_and_body(answer)[1], "id": id_}) + b"\n"
+
+    async def _predict(self, raw: RawText) -> Any:
+        while True:
+            try:
+                [answer] = await self._service.predict([raw], bulk=True)
+                return answer
+            except Overloaded:  # a stream waits for its turn
+                await asyncio.sleep(_PAUSE_S)
+
+
+async def _write(pending: asyncio.Queue[Pending], send: Send) -> None:
+    """Send answers in order, as many at once as are ready."""
+    task = await pending.get()
+    while task is not None:
+        chunk, task = [await task], _NOTHING
+        while task is _NOTHING and not pending.empty():
+            task = pending.get_nowait()
+            if task is not None and task.done():
+                chunk.append(task.result())
+                task = _NOTHING
+        await send({"type": "http.response.body", "body": b"".join(chunk), "more_body": True})
+        task = await pending.get() if task is _NOTHING else task
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _cancel_all(pending: asyncio.Queue[Pending]) -> None:
+    while not pending.empty():
+        if (task := pending.get_nowait()) is not None:
+            task.cancel()
+
+
+def _parsed(line: bytes, field: str, max_characters: int) -> RawText | InvalidInput:
+    try:
+        return item_of(json.loads(line), field, max_characters)
+    except (ValueError, RecursionError):
+        return InvalidInput(f"{field} is not JSON; send one object with a text a line", field)
+
+
+async def _lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes | InvalidInput]:
+    """Cut the body in lines; one longer than `longest` bytes is skipped and reported in its place."""
+    buffer, skipping = b"", False
+    async for chunk in chunks:
+        *complete, buffer = (buffer + chunk).split(b"\n")
+        for line in complete:
+            if skipping or line.strip():
+                yield _too_long(longest) if skipping or len(line) > longest else line
+            skipping = False
+        if len(buffer) > longest:
+            buffer, skipping = b"", True
+    if skipping or buffer.strip():
+        yield _too_long(longest) if skipping else buffer
+
+
+def _too_long(longest: int) -> InvalidInput:
+    return InvalidInput(f"the line has more than {longest} bytes", "lines")

@@ -1,0 +1,123 @@
+"""Starts, ends and looks at the platform of this machine, from outside of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+from sentiment.errors import PlatformError
+from sentiment.settings import Settings, process_environment
+from serve_app.platform_state import Places, PlatformState, read_state
+from serve_app.probe import Address, answers
+from serve_app.processes import end, is_alive, marker_of, own_processes
+
+SUPERVISOR: Final = "supervisor"
+
+_POLL_S: Final = 0.2
+_STOP_S: Final = 100.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is there of a platform: its supervisor's word, whether that one lives, all of its processes."""
+
+    state: PlatformState | None
+    supervised: bool
+    processes: list[psutil.Process]
+    answers: bool
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is up, supervised and alive to the world."""
+        return self.supervised and self.answers and self.state is not None and self.state.phase == "running"
+
+
+def look(settings: Settings) -> Look:
+    """Return how the platform in `settings.home` is."""
+    places = Places(settings.home)
+    state = read_state(places)
+    supervised = state is not None and is_alive(state.pid, state.created)
+    alive = supervised and state is not None and answers(Address.of(state.addresses["API"]), "/healthz")
+    return Look(state, supervised, own_processes(places.home), alive)
+
+
+def start(settings: Settings, timeout_s: float) -> Iterator[PlatformState]:
+    """Start the platform's supervisor, and yield what it says until the platform runs.
+
+    Raises:
+        PlatformError: it does not come up, or not in `timeout_s` seconds; the message says why.
+    """
+    places = Places(settings.home)
+    places.make()
+    child = _launch(settings, places)
+    yield from _until_running(places, child.pid, lambda: child.poll() is None, timeout_s)
+
+
+def follow(settings: Settings, timeout_s: float) -> Iterator[PlatformState]:
+    """Yield what the running supervisor says until the platform runs; raises as `start` does."""
+    places = Places(settings.home)
+    state = read_state(places)
+    if state is None or not is_alive(state.pid, state.created):
+        raise PlatformError("the supervisor has just ended; start the platform again")
+    yield from _until_running(places, state.pid, lambda: is_alive(state.pid, state.created), timeout_s)
+
+
+def _until_running(places: Places, pid: int, alive: Callable[[], bool], timeout_s: float) -> Iterator[PlatformState]:
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        time.sleep(_POLL_S)
+        lives = alive()
+        state = read_state(places)
+        if state and state.pid == pid:
+            yield state
+            if state.phase == "running":
+                return
+        if not lives:
+            raise PlatformError(_why(state, pid, places))
+    raise PlatformError(
+        f"the platform is not ready after {timeout_s:.0f} s, and goes on trying; its logs: {places.logs}"
+    )
+
+
+def stop(settings: Settings, told: Callable[[str], None]) -> bool:
+    """End the platform and whatever is left of it; return whether there was anything. `told` hears of each step."""
+    seen = look(settings)
+    places = Places(settings.home)
+    if seen.supervised and seen.state:
+        told("answering what is in flight, then ending all parts")
+        end([psutil.Process(seen.state.pid)], grace_s=_STOP_S)
+    left = own_processes(places.home)
+    if left:
+        told(f"ending {len(left)} processes that have no supervisor")
+        end(left, grace_s=10)
+    places.forget()
+    return bool(seen.supervised or left or seen.state)
+
+
+def _launch(settings: Settings, places: Places) -> subprocess.Popen[bytes]:
+    log = places.logs / f"{SUPERVISOR}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            (sys.executable, "-m", "serve_app.supervisor"),
+            env=process_environment(settings, marker_of(places.home, SUPERVISOR)),
+            cwd=places.home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _why(state: PlatformState | None, pid: int, places: Places) -> str:
+    if state and state.pid == pid and state.error:
+        return state.error
+    lines = (places.logs / f"{SUPERVISOR}.log").read_text(errors="replace").strip().splitlines()
+    return f"the supervisor has ended: {lines[-1] if lines else 'it said nothing'}"

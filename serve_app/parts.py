@@ -1,0 +1,124 @@
+"""The processes of a local platform: their commands, their environments and how each shows that it is ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from sentiment.settings import Settings, process_environment
+from serve_app.haproxy import LOOPBACK, haproxy_environment, installed_haproxy, write_wrapper
+from serve_app.platform_state import Places
+from serve_app.probe import Address, answers
+from serve_app.processes import marker_of
+
+RAY: Final = "ray"
+MLFLOW: Final = "mlflow"
+MODEL: Final = "model"
+UI: Final = "ui"
+
+#: After the in-flight requests (their deadline), Serve's own shutdown and Ray's.
+_RAY_GRACE_S: Final = 60.0
+_GRACE_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process that the supervisor keeps up. A part that runs `once` is done when it ends well."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    ready: Callable[[], bool]
+    after: str | None = None
+    once: bool = False
+    grace_s: float = _GRACE_S
+
+
+def platform_parts(settings: Settings, places: Places, api_key: str | None) -> list[Part]:
+    """Return the parts of this machine's platform, in the order in which they end."""
+    parts = [_ray_part(settings, places)]
+    if find_spec("gradio"):
+        parts.append(_ui_part(settings, places, api_key))
+    parts.append(_model_part(settings, places))
+    if settings.tracking_uri is None:
+        parts.append(_mlflow_part(settings, places))
+    return parts
+
+
+def api_address(settings: Settings) -> Address:
+    """Return where this machine reaches the API."""
+    return Address(_reachable(settings.host), settings.port)
+
+
+def page_address(settings: Settings) -> Address:
+    """Return where this machine reaches the page."""
+    return Address(_reachable(settings.ui_host), settings.ui_port)
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def _ray_part(settings: Settings, places: Places) -> Part:
+    extra = {} if settings.address else _ray_environment(settings, places)
+    api = api_address(settings)
+    return _part(RAY, settings, places, ("serve_app.ray_node",), extra, lambda: answers(api, "/healthz"), _RAY_GRACE_S)
+
+
+def _ui_part(settings: Settings, places: Places, api_key: str | None) -> Part:
+    page = page_address(settings)
+    extra = {"UNDERTONE_API_KEY": api_key} if api_key else {}
+    return _part(UI, settings, places, ("gradio_ui",), extra, lambda: answers(page, "/"))
+
+
+def _model_part(settings: Settings, places: Places) -> Part:
+    part = _part(MODEL, settings, places, ("serve_app.shipped_model",), {}, lambda: False)
+    after = MLFLOW if settings.tracking_uri is None else None
+    return Part(part.name, part.command, part.environment, part.log, part.ready, after=after, once=True)
+
+
+def _mlflow_part(settings: Settings, places: Places) -> Part:
+    database, artifacts = places.mlflow / "mlflow.db", places.mlflow / "artifacts"
+    listen = ("--host", LOOPBACK, "--port", str(settings.mlflow_port), "--workers", "1")
+    stores = ("--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(artifacts))
+    extra = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    server = Address(LOOPBACK, settings.mlflow_port)
+    return _part(
+        MLFLOW, settings, places, ("mlflow", "server", *listen, *stores), extra, lambda: answers(server, "/health")
+    )
+
+
+def _part(
+    name: str,
+    settings: Settings,
+    places: Places,
+    module: tuple[str, ...],
+    extra: Mapping[str, str],
+    ready: Callable[[], bool],
+    grace_s: float = _GRACE_S,
+) -> Part:
+    environment = process_environment(settings, {**marker_of(places.home, name), **extra})
+    return Part(name, (sys.executable, "-m", *module), environment, places.logs / f"{name}.log", ready, grace_s=grace_s)
+
+
+def _ray_environment(settings: Settings, places: Places) -> dict[str, str]:
+    closed = {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux this moves Ray's own ports to loopback
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(places.ray_token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TMPDIR": str(places.run),
+        # By default the API is away for half a minute after HAProxy was killed, and a retired version stays as long.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
+    }
+    binary = installed_haproxy()
+    if binary is None:
+        return closed
+    wrapper = write_wrapper(places.run / "ha", settings, binary)
+    return {**closed, **haproxy_environment(wrapper.parent, settings, wrapper)}

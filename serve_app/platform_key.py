@@ -1,0 +1,38 @@
+"""The key with which the supervisor and the page ask the API when it listens beyond loopback; it lives as they do."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sentiment.errors import NotFound, StoreUnavailable
+from sentiment.settings import Settings, secret_of
+
+_NAME: Final = "undertone-platform"
+
+
+@contextmanager
+def platform_key(settings: Settings) -> Iterator[str | None]:
+    """Yield a key of this run, revoked at its end; None on loopback, where none is asked for.
+
+    Raises:
+        StoreUnavailable: the text store, where keys are kept, does not answer.
+    """
+    if settings.on_loopback:
+        yield None
+        return
+    from sentiment.keys import create_key, revoke_key
+    from sentiment.store import open_store
+
+    store = open_store(settings)
+    with contextlib.suppress(NotFound):  # an earlier run that was killed
+        revoke_key(store, _NAME)
+    try:
+        yield create_key(store, secret_of(settings), _NAME, "admin", None, int(time.time() * 1000))
+    finally:
+        with contextlib.suppress(NotFound, StoreUnavailable):  # gone already, or to be revoked by the next start
+            revoke_key(store, _NAME)
+        store.close()

@@ -1,0 +1,45 @@
+"""An answer, before it is written as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sentiment.labels import sentiment_of
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where a request's time went, in milliseconds."""
+
+    queue: float
+    preprocess: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An answer that has been kept, unless it was only a probe."""
+
+    id: str
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    truncated: bool
+    model: str
+    version: int
+    timing: Timing
+
+    @property
+    def score(self) -> float:
+        """Probability of the label."""
+        return max(self.probabilities)
+
+    @property
+    def label(self) -> str:
+        """The likeliest label."""
+        return self.labels[self.probabilities.index(self.score)]
+
+    @property
+    def sentiment(self) -> float:
+        """P(positive) − P(negative), in [−1, 1]."""
+        return sentiment_of(self.probabilities, self.labels)

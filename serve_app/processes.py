@@ -1,0 +1,95 @@
+"""Finds and ends the platform's own processes, and names who holds a port.
+
+Every process of a platform carries its home folder and its part's name in variables that its children inherit. So they
+are known for certain, whatever became of their parents, and no other process is ever touched.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+# Not UNDERTONE_ variables: they are no settings, and nobody sets them by hand.
+_PLATFORM: Final = "_UNDERTONE_PLATFORM"
+_PART: Final = "_UNDERTONE_PART"
+
+
+def marker_of(home: Path, part: str) -> dict[str, str]:
+    """Return the variables that mark the processes of one part of the platform in `home`."""
+    return {_PLATFORM: str(home), _PART: part}
+
+
+def own_processes(home: Path, part: str | None = None) -> list[psutil.Process]:
+    """Return the living processes of the platform in `home`, or of one part; this one and its parents are left out."""
+    wanted = {_PLATFORM: str(home)} if part is None else marker_of(home, part)
+    me = psutil.Process()
+    mine = {me.pid, *(parent.pid for parent in me.parents())}
+    return [process for process in psutil.process_iter() if process.pid not in mine and _is_marked(process, wanted)]
+
+
+def end(processes: Iterable[psutil.Process], grace_s: float) -> None:
+    """Ask processes to end, and after `grace_s` seconds end those that still run."""
+    asked = [process for process in processes if _signal(process, psutil.Process.terminate)]
+    _, left = psutil.wait_procs(asked, timeout=grace_s)
+    killed = [process for process in left if _signal(process, psutil.Process.kill)]
+    psutil.wait_procs(killed, timeout=5)
+
+
+def describe(process: psutil.Process) -> str:
+    """Return a process's name and id, as a user knows them."""
+    try:
+        return f"{process.name()} (pid {process.pid})"
+    except psutil.Error:
+        return f"pid {process.pid}"
+
+
+def is_alive(pid: int, created: float) -> bool:
+    """Return whether that very process lives; an id that another process bears by now does not count."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Return whether `host`:`port` can be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def port_holder(port: int) -> str:
+    """Return who listens on `port`, as far as this user may know."""
+    for process in psutil.process_iter():
+        try:
+            connections = process.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections):
+            return describe(process)
+    return "a process of another user"
+
+
+def _is_marked(process: psutil.Process, wanted: dict[str, str]) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and wanted.items() <= process.environ().items()
+    except (psutil.Error, OSError):
+        return False
+
+
+def _signal(process: psutil.Process, send: Callable[[psutil.Process], None]) -> bool:
+    try:
+        send(process)
+    except psutil.Error:
+        return False
+    return True

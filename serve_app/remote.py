@@ -1,0 +1,103 @@
+"""The parts behind the gateway as Ray Serve deployments. A call that a dying replica drops is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from ray import serve
+from ray.exceptions import RayTaskError
+from ray.serve.exceptions import BackPressureError
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from sentiment.errors import Overloaded, Unavailable, UndertoneError
+from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
+from serve_app.traffic import Route
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 1.0
+
+
+class RemoteParts:
+    """Handles of the Preprocessor, the Sink and the classifiers' applications.
+
+    All calls are safe to repeat: writes are keyed by id. `patience_s` bounds how long a call is sent again.
+    """
+
+    def __init__(self, preprocessor: DeploymentHandle, sink: DeploymentHandle, patience_s: float) -> None:
+        self._preprocessor = preprocessor
+        self._sink = sink
+        self._patience_s = patience_s
+        self._classifiers: dict[str, DeploymentHandle] = {}
+
+    async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
+        """See `Parts.clean`."""
+        cleaned: list[CleanText] = await self._call(
+            "preprocessor", lambda: self._preprocessor.process.remote(texts, normalizer)
+        )
+        return cleaned
+
+    async def classify(self, route: Route, texts: list[str]) -> Answers:
+        """See `Parts.classify`."""
+        handle = self._classifier(route)
+        answers: Answers = await self._call("classifier", lambda: handle.classify.remote(texts))
+        return answers
+
+    async def explain(self, route: Route, text: str) -> Explanation:
+        """See `Parts.explain`."""
+        handle = self._classifier(route)
+        explanation: Explanation = await self._call("classifier", lambda: handle.explain.remote(text))
+        return explanation
+
+    async def write(self, operations: list[Operation]) -> list[Outcome]:
+        """See `Parts.write`."""
+        outcomes: list[Outcome] = await self._call("sink", lambda: self._sink.write.remote(operations))
+        return outcomes
+
+    async def sink_state(self) -> dict[str, Any]:
+        """Return how one sink is: pending operations, lag, whether the store answers."""
+        state: dict[str, Any] = await self._call("sink", self._sink.state.remote)
+        return state
+
+    def _classifier(self, route: Route) -> DeploymentHandle:
+        if route.app not in self._classifiers:
+            self._classifiers[route.app] = _handle("Classifier", route.app)
+        return self._classifiers[route.app]
+
+    async def _call(self, part: str, send: Callable[[], DeploymentResponse[Any]]) -> Any:
+        give_up, pause = time.monotonic() + self._patience_s, _FIRST_PAUSE_S
+        while True:
+            try:
+                return await send()
+            except Exception as exc:
+                error = _own_error(exc, part)
+                if error is not None:
+                    raise error from None
+                logger.warning("%s did not answer (%s), sending again", part, type(exc).__name__)
+                if time.monotonic() + pause > give_up:
+                    raise Unavailable(f"no {part} answered within {self._patience_s:.0f} s; try again") from exc
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _handle(deployment: str, app_name: str) -> DeploymentHandle:
+    # Unchecked: to look whether it exists would block the event loop, and a call tells as well.
+    return serve.get_deployment_handle(deployment, app_name, _check_exists=False)
+
+
+def _own_error(exc: Exception, part: str) -> UndertoneError | None:
+    """Return the error that ends the call, or None where a replica was lost and the call may be sent again."""
+    cause = exc.cause if isinstance(exc, RayTaskError) else exc
+    if isinstance(cause, UndertoneError):
+        return cause
+    if isinstance(exc, BackPressureError):
+        return Overloaded(f"the {part} has more work than it can take; try again soon")
+    if isinstance(exc, RayTaskError):
+        logger.error("%s failed", part, exc_info=exc)
+        return Unavailable(f"the {part} failed; the log says why")
+    return None

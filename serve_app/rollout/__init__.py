@@ -1,0 +1,1 @@
+"""Makes so what the registry says: which model version runs and which one answers."""

@@ -1,0 +1,164 @@
+"""Keeps the processes of a local platform up, and ends them all when it is told to.
+
+    python -m serve_app.supervisor          (`undertone up` starts it, `undertone down` ends it by SIGTERM)
+
+It holds no Ray, no MLflow and no model: those are its children. What it does about a part is decided in `restarts.py`;
+what it knows stands in `platform.json`.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from typing import Final
+
+import psutil
+
+from sentiment.errors import PlatformError, UndertoneError
+from sentiment.settings import Settings, load_settings
+from serve_app.parts import api_address, platform_parts
+from serve_app.platform_key import platform_key
+from serve_app.platform_state import PartState, Phase, Places, PlatformState, sole_supervisor
+from serve_app.ports import addresses, refuse_taken_ports
+from serve_app.probe import answers, ask
+from serve_app.processes import describe, end, own_processes
+from serve_app.restarts import Patience
+from serve_app.running_part import LocalHands, RunningPart
+
+logger = logging.getLogger(__name__)
+
+_TICK_S: Final = 0.3
+_READY_TIMEOUT_S: Final = 8.0
+_EXAMPLE: Final = "I love this product!"
+
+
+def main() -> int:
+    """Run the platform until SIGTERM; return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    settings = load_settings()
+    places = Places(settings.home)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        places.make()
+        with sole_supervisor(places):
+            return supervise(settings, places, stop)
+    except PlatformError as exc:
+        logger.error("%s", exc)
+        return 1
+
+
+def supervise(settings: Settings, places: Places, stop: threading.Event) -> int:
+    """Clean up, check the ports, keep the parts up until `stop`, end them."""
+    report = Report(places, settings)
+    try:
+        report.found = end_leftovers(places)
+        places.make()
+        refuse_taken_ports(settings)
+        with platform_key(settings) as key:
+            hands = LocalHands(places.home)
+            parts = [RunningPart(part, hands, Patience()) for part in platform_parts(settings, places, key)]
+            return Supervisor(settings, places, parts, report, key).run(stop)
+    except UndertoneError as exc:
+        logger.error("%s", exc)
+        places.forget()
+        report.write("failed", error=str(exc))
+        return 1
+
+
+def end_leftovers(places: Places) -> list[str]:
+    """End what an earlier run of this platform left, and say what that was."""
+    left = own_processes(places.home)
+    if not left:
+        return []
+    names = ", ".join(sorted({describe(process).partition(" (")[0] for process in left}))
+    logger.warning("ending %d processes that an earlier run left: %s", len(left), names)
+    end(left, grace_s=5)
+    places.forget_run()
+    return [f"an earlier run had left {len(left)} processes ({names}); they were ended"]
+
+
+class Report:
+    """Writes `platform.json`, when something changed."""
+
+    def __init__(self, places: Places, settings: Settings) -> None:
+        me = psutil.Process()
+        self._path = places.state
+        self._state = PlatformState(pid=me.pid, created=me.create_time(), started_at_s=time.time())
+        self._state = self._state.model_copy(update={"addresses": addresses(settings)})
+        self.found: list[str] = []
+
+    @property
+    def phase(self) -> Phase:
+        """How the platform is as a whole."""
+        return self._state.phase
+
+    def write(self, phase: Phase, parts: dict[str, PartState] | None = None, **changes: object) -> None:
+        """Say what changed."""
+        update = {"phase": phase, "found": self.found, **changes}
+        if parts is not None:
+            update["parts"] = parts
+        changed = self._state.model_copy(update=update)
+        if changed != self._state or not self._path.exists():
+            self._state = changed
+            changed.write(self._path)
+
+
+class Supervisor:
+    """Steps all parts a few times a second. Each part decides for itself (`RunningPart.step`)."""
+
+    def __init__(
+        self, settings: Settings, places: Places, parts: list[RunningPart], report: Report, api_key: str | None
+    ) -> None:
+        self._settings, self._places, self._parts, self._report = settings, places, parts, report
+        self._api, self._api_key = api_address(settings), api_key
+        self._started = time.monotonic()
+
+    def run(self, stop: threading.Event) -> int:
+        """Keep the parts up until `stop`, then end them in order.
+
+        Raises:
+            PlatformError: a part does not come up at all.
+        """
+        try:
+            while not stop.wait(_TICK_S):
+                self._step()
+        finally:
+            self._end()
+        self._places.forget()
+        return 0
+
+    def _step(self) -> None:
+        done = {part.part.name for part in self._parts if part.is_ready}
+        for part in self._parts:
+            if part.part.after is None or part.part.after in done:
+                part.step()
+        self._report.write(self._report.phase, self._states())
+        if self._report.phase == "starting" and all(part.is_ready for part in self._parts):
+            self._open()
+
+    def _open(self) -> None:
+        if not answers(self._api, "/readyz", self._api_key, _READY_TIMEOUT_S):
+            return
+        example = ask(self._api, "/v1/predict", {"text": _EXAMPLE}, self._api_key)
+        ready_s = round(time.monotonic() - self._started, 1)
+        logger.info("ready after %.1f s", ready_s)
+        self._report.write("running", self._states(), example=example, ready_s=ready_s)
+
+    def _states(self) -> dict[str, PartState]:
+        return {part.part.name: part.state for part in self._parts}
+
+    def _end(self) -> None:
+        logger.info("ending the platform")
+        self._report.write("stopping", self._states())
+        for part in self._parts:
+            part.end()
+        end(own_processes(self._places.home), grace_s=5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

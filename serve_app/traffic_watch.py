@@ -1,0 +1,74 @@
+"""Keeps a gateway's traffic table: adopts a newer one once every version in it has answered this gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sentiment.errors import UndertoneError
+from sentiment.records import Document
+from serve_app.traffic import Route, TrafficTable, from_body
+
+logger = logging.getLogger(__name__)
+
+#: How often the store is asked for a newer table.
+POLL_S = 1.0
+
+
+@dataclass(eq=False)
+class TrafficWatch:
+    """`read` returns the table's row of the store, `open_route` makes a version answer once through this gateway.
+
+    A first request over a handle never used before waits for seconds, so that none is sent before `open_route` is done.
+    """
+
+    read: Callable[[], Document | None]
+    open_route: Callable[[Route], Awaitable[object]]
+    table: TrafficTable | None = None
+
+    def __post_init__(self) -> None:
+        self._opened: set[str] = set()
+        self._adopting = asyncio.Lock()
+
+    async def first(self) -> None:
+        """Return once a table is in force."""
+        while True:
+            if await self.refresh():
+                return
+            await asyncio.sleep(POLL_S / 4)
+
+    async def follow(self) -> None:
+        """Keep the table fresh for ever; while the store is away the last one stays in force."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            await self.refresh()
+
+    async def refresh(self) -> bool:
+        """Read the store's table and adopt it if it is newer; return whether one is in force."""
+        try:
+            document = await asyncio.to_thread(self.read)
+            if document is not None:
+                await self.adopt(from_body(document.generation, document.body))
+        except UndertoneError as exc:
+            logger.warning("the traffic table stays as it is: %s", exc)
+        except Exception:  # a table that this code cannot read must not end the watch
+            logger.exception("the traffic table stays as it is")
+        return self.table is not None
+
+    async def adopt(self, table: TrafficTable) -> None:
+        """Put `table` in force if it is newer. Raises what a version answers that does not work here."""
+        async with self._adopting:
+            if self.table is not None and table.generation <= self.table.generation:
+                return
+            for route in table.routes:
+                await self._open(route)
+            self.table = table
+            self._opened &= {route.app for route in table.routes}
+            logger.info("traffic table %d: %s", table.generation, {r.app: r.weight for r in table.routes})
+
+    async def _open(self, route: Route) -> None:
+        if route.app not in self._opened:
+            await self.open_route(route)
+            self._opened.add(route.app)

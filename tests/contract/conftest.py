@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymongo
+import pytest
+
+from sentiment.store.base import TextStore
+from tests.contract.nx_server import NxServer
+from tests.contract.stores import open_at
+
+STORES = ["memory", "sqlite", "mongo", pytest.param("mongodb", marks=pytest.mark.integration)]
+
+
+@pytest.fixture(scope="session")
+def nx_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = NxServer(tmp_path_factory.mktemp("nx"))
+    server.start()
+    yield server.uri
+    server.kill()
+
+
+@pytest.fixture(params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "mongodb" and "UNDERTONE_TEST_MONGO_URI" not in os.environ:
+        pytest.skip("UNDERTONE_TEST_MONGO_URI names no MongoDB")
+    return request.param
+
+
+@pytest.fixture
+def address(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    if not kind.startswith("mongo"):
+        yield f"{kind}:{tmp_path / 'home' / 'undertone.db'}"
+        return
+    uri = os.environ["UNDERTONE_TEST_MONGO_URI"] if kind == "mongodb" else request.getfixturevalue("nx_uri")
+    database = f"test_{uuid.uuid4().hex}"
+    yield f"mongo:{database}@{uri}"
+    with pymongo.MongoClient(uri) as client:
+        client.drop_database(database)
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[TextStore]:
+    opened = open_at(address)
+    yield opened
+    opened.close()

@@ -1,0 +1,162 @@
+"""A platform that answers from a word list, in the API's own shapes: what the client and the page are tested against.
+
+As a WSGI application it is called in the same process (unit tests) or served on loopback (`serving`, browser tests).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from sentiment.errors import InvalidInput
+from sentiment.identifiers import new_id
+from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
+
+GOOD = {"love", "great", "good", "wonderful", "thanks", "happy"}
+BAD = {"hate", "awful", "bad", "terrible", "broken", "sad"}
+LONGEST_TEXT_CHARACTERS = 50_000
+_MODEL = {"name": "sentiment", "version": 7}
+_STATUS = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 422: "422 Unprocessable Content"}
+
+
+class FakeApi:
+    """Answers like the gateway. `failures` are (status, headers) given to the next requests, first in, first out."""
+
+    def __init__(self, api_key: str | None = None) -> None:
+        self.api_key = api_key
+        self.failures: list[tuple[int, dict[str, str]]] = []
+        self.texts: dict[str, str] = {}
+        self.requests: list[tuple[str, Any]] = []
+        self.is_ready = True
+        self.delay_s = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        status, headers, content = self._respond(environ, body)
+        kind = "application/x-ndjson" if environ["PATH_INFO"].endswith("/stream") else "application/json"
+        start_response(_STATUS.get(status, f"{status} Error"), [("Content-Type", kind), *headers.items()])
+        return content
+
+    def _respond(self, environ: dict[str, Any], body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+        path = environ["PATH_INFO"]
+        time.sleep(self.delay_s)
+        with self._lock:
+            self.requests.append((path, body))
+            failure = self.failures.pop(0) if self.failures and path.startswith("/v1") else None
+        if failure:
+            return failure[0], failure[1], [_error_json(f"busy {failure[0]}", "busy")]
+        if self.api_key and environ.get("HTTP_AUTHORIZATION") != f"Bearer {self.api_key}":
+            return 401, {}, [_error_json("This needs a key.", "unauthorized")]
+        return self._route(path, body)
+
+    def _route(self, path: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+        answer = {
+            "/v1/predict": lambda: self._predict(json.loads(body)),
+            "/v1/predict/batch": lambda: {"results": [self._item(item) for item in json.loads(body)["items"]]},
+            "/v1/explain": lambda: self._explain(json.loads(body)["text"]),
+            "/v1/models": lambda: {"models": [{**_MODEL, "aliases": ["champion"], "state": "serving", "weight": 1.0}]},
+        }
+        if path == "/v1/predict/stream":
+            return 200, {}, [json.dumps(self._item(json.loads(line))).encode() + b"\n" for line in body.splitlines()]
+        if path == "/readyz":
+            return (200 if self.is_ready else 503), {}, [b"{}"]
+        if path not in answer:
+            return 404, {}, [_error_json(f"There is no {path}.", "not_found")]
+        try:
+            return 200, {}, [json.dumps(answer[path]()).encode()]
+        except InvalidInput as exc:
+            return 422, {}, [_error_json(str(exc), "invalid_input", exc.field)]
+
+    def _item(self, item: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._predict(item)
+        except InvalidInput as exc:
+            return {"error": {"code": "invalid_input", "message": str(exc), "field": exc.field}, "id": item.get("id")}
+
+    def _predict(self, item: dict[str, Any]) -> dict[str, Any]:
+        text = item["text"]
+        probabilities = _probabilities(_checked(text))
+        sentiment = sentiment_of(list(probabilities.values()), THREE_CLASSES)
+        label = max(probabilities, key=lambda name: probabilities[name])
+        identifier = item.get("id") or new_id()
+        with self._lock:
+            self.texts[identifier] = text
+        return {
+            "id": identifier,
+            "label": label,
+            "score": probabilities[label],
+            "sentiment": round(sentiment, 6),
+            "verdict": verdict_of(sentiment),
+            "probabilities": probabilities,
+            "model": _MODEL,
+            "truncated": len(text) > 5000,
+            "timing_ms": {"queue": 1.2, "preprocess": 0.4, "inference": 5.1, "total": 7.0},
+        }
+
+    def _explain(self, text: str) -> dict[str, Any]:
+        probabilities = _probabilities(_checked(text))
+        sentiment = sentiment_of(list(probabilities.values()), THREE_CLASSES)
+        words = text.split()
+        return {
+            "words": words,
+            "weights": [0.6 * (_count(word, GOOD) - _count(word, BAD)) for word in words],
+            "label": max(probabilities, key=lambda name: probabilities[name]),
+            "sentiment": sentiment,
+            "verdict": verdict_of(sentiment),
+            "probabilities": probabilities,
+            "truncated": False,
+            "model": _MODEL,
+        }
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: a test's output is for the test."""
+
+
+@contextlib.contextmanager
+def serving(api: FakeApi) -> Iterator[str]:
+    """Serve on a free port of loopback and give the address."""
+    with make_server("127.0.0.1", 0, api, _Server, _Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def _probabilities(text: str) -> dict[str, float]:
+    good, bad = _count(text, GOOD), _count(text, BAD)
+    if good == bad:
+        return {"negative": 0.15, "neutral": 0.7, "positive": 0.15}
+    likely = "positive" if good > bad else "negative"
+    return {label: 0.93 if label == likely else 0.05 if label == "neutral" else 0.02 for label in THREE_CLASSES}
+
+
+def _checked(text: Any) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidInput("text: should have at least 1 character", "text")
+    if len(text) > LONGEST_TEXT_CHARACTERS:
+        raise InvalidInput(f"text: longer than {LONGEST_TEXT_CHARACTERS} characters", "text")
+    return text
+
+
+def _count(text: str, words: set[str]) -> int:
+    return sum(word in words for word in re.findall(r"\w+", text.lower()))
+
+
+def _error_json(message: str, code: str, field: str | None = None) -> bytes:
+    error = {"code": code, "message": message, "field": field}
+    return json.dumps({"error": error, "request_id": "fake-1"}).encode()

@@ -1,0 +1,153 @@
+"""The local platform as a user meets it: up, status, keys, a taken port, a kill, down."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import httpx
+import psutil
+import pytest
+
+from serve_app.platform_state import Places
+from serve_app.processes import own_processes, port_is_free
+from tests.running_platform import RunningPlatform, command, environment_in, running
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    with running(tmp_path_factory.mktemp("platform") / "home", gateway_replicas=1) as started:
+        yield started
+
+
+def listening(processes: list[psutil.Process]) -> dict[tuple[str, int], str]:
+    """Return the name of the process behind each address that one of `processes` listens on."""
+    found: dict[tuple[str, int], str] = {}
+    for process in processes:
+        for connection in process.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN:
+                found[(connection.laddr.ip, connection.laddr.port)] = process.name()
+    return found
+
+
+def test_status_tells_parts_and_addresses(platform: RunningPlatform) -> None:
+    said = json.loads(command(platform.environment, "status", "--json").stdout)
+    assert said["healthy"]
+    assert said["state"]["phase"] == "running"
+    assert said["state"]["addresses"]["API"] == platform.url
+    assert {name: part["phase"] for name, part in said["state"]["parts"].items()} == {
+        "ray": "ready",
+        "ui": "ready",
+        "model": "done",
+        "mlflow": "ready",
+    }
+    assert said["state"]["example"]["label"] == "positive"
+    assert httpx.get(said["state"]["addresses"]["Page"]).status_code == 200
+
+
+def test_up_when_it_is_up_says_so_and_starts_nothing(platform: RunningPlatform) -> None:
+    before = {process.pid for process in own_processes(platform.home)}
+    assert "is up already" in command(platform.environment, "up").stdout
+    assert {process.pid for process in own_processes(platform.home)} == before
+
+
+def test_the_shipped_model_is_version_1_and_champion(platform: RunningPlatform) -> None:
+    listed = json.loads(command(platform.environment, "models", "list", "--json").stdout)
+    assert [(version["version"], version["aliases"], version["origin"]) for version in listed] == [
+        (1, ["champion"], "shipped")
+    ]
+
+
+def test_a_port_in_use_is_named_with_its_holder_and_the_option(platform: RunningPlatform, tmp_path: Path) -> None:
+    other = environment_in(tmp_path / "other", port=platform.port)
+    failed = command(other, "up", check=False)
+    assert failed.returncode == 1
+    said = " ".join(failed.stderr.split())
+    assert f"port {platform.port} is in use by haproxy" in said
+    assert "--port" in said
+    assert own_processes(tmp_path / "other") == []
+
+
+def test_nothing_of_it_answers_beyond_loopback_without_a_key_or_the_token(platform: RunningPlatform) -> None:
+    beyond = {
+        address: name for address, name in listening(own_processes(platform.home)).items() if address[0] not in LOOPBACK
+    }
+    assert all(name.startswith("ray::ServeRepli") for name in beyond.values()), beyond
+    assert beyond, "replicas speak gRPC on all interfaces; if that has changed, this test may go"
+    for _, port in beyond:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as refused:
+            channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", timeout=5)
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("path", ["/-/routes", "/-/healthz", "/%2d/routes", "/-/ROUTES", "/./-/routes"])
+def test_serves_own_pages_are_not_served(platform: RunningPlatform, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=10)
+    connection.request("GET", path)
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def test_keys_are_made_listed_and_revoked(platform: RunningPlatform) -> None:
+    made = json.loads(command(platform.environment, "keys", "add", "shop", "--scope", "predict", "--json").stdout)
+    assert made["key"].startswith("ut_")
+    listed = command(platform.environment, "keys", "list", "--json").stdout
+    assert [key["name"] for key in json.loads(listed)] == ["shop"]
+    assert made["key"] not in listed
+    command(platform.environment, "keys", "revoke", "shop")
+    again = command(platform.environment, "keys", "revoke", "shop", check=False)
+    assert again.returncode == 1
+    assert "Error:" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def slow_stream(port: int, lines: int, pause_s: float, answers: list[dict[str, object]]) -> None:
+    """Send an NDJSON stream slowly, as one request, and collect the answers."""
+
+    def body() -> Iterator[bytes]:
+        for number in range(lines):
+            yield json.dumps({"text": f"I love this number {number}"}).encode() + b"\n"
+            time.sleep(pause_s)
+
+    with httpx.stream("POST", f"http://127.0.0.1:{port}/v1/predict/stream", content=body(), timeout=60) as response:
+        answers.extend(json.loads(line) for line in response.iter_lines() if line)
+
+
+def test_it_recovers_from_a_killed_supervisor(platform: RunningPlatform) -> None:
+    supervisor = json.loads(command(platform.environment, "status", "--json").stdout)["state"]["pid"]
+    psutil.Process(supervisor).send_signal(signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(supervisor)] if psutil.pid_exists(supervisor) else [], timeout=10)
+    assert "without a supervisor" in command(platform.environment, "status", check=False).stdout
+    said = command(platform.environment, "up").stdout
+    assert "an earlier run had left" in said
+    assert "positive" in said
+
+
+def test_it_goes_down_after_answering_what_is_in_flight_and_leaves_nothing(platform: RunningPlatform) -> None:
+    answers: list[dict[str, object]] = []
+    sender = threading.Thread(target=slow_stream, args=(platform.port, 12, 0.5, answers))
+    sender.start()
+    time.sleep(2)
+    command(platform.environment, "down")
+    sender.join(timeout=60)
+    assert [answer.get("label") for answer in answers] == ["positive"] * 12
+
+    assert own_processes(platform.home) == []
+    for name, port in platform.environment.items():
+        if name.endswith("PORT") and name.startswith("UNDERTONE_"):
+            assert port_is_free("127.0.0.1", int(port)), name
+    places = Places(platform.home)
+    assert not places.run.exists()
+    assert not places.lock.exists()
+    assert not places.state.exists()
+    assert command(platform.environment, "down").stdout.startswith("No platform runs")

@@ -1,0 +1,75 @@
+"""The documents against the code: every setting, route, metric and command stands in them, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from sentiment.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SOURCES = [path for package in ("deployments", "serve_app") for path in (ROOT / package).rglob("*.py")]
+METHODS = r"(?:GET|POST|PATCH|DELETE)"
+
+
+def settings_rows() -> list[str]:
+    """Return the table's rows, as docs/settings.md must have them."""
+    return [
+        f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _default(value: object) -> str:
+    assert value is not PydanticUndefined
+    assert not isinstance(value, SecretStr)
+    return "" if value is None else f"`{value}`"
+
+
+def test_every_setting_stands_in_its_page_with_default_and_meaning():
+    page = (DOCS / "settings.md").read_text()
+    assert [row for row in page.splitlines() if row.startswith(f"| `{PREFIX}")] == settings_rows()
+
+
+def test_every_route_stands_in_the_page_of_the_api_and_the_page_names_no_other():
+    declared = set()
+    for path in (ROOT / "serve_app" / "http").glob("*.py"):
+        text = path.read_text().replace("STREAM_PATH", '"/v1/predict/stream"')
+        found = re.findall(r'@router\.(get|post|patch|delete)\(\s*"([^"]+)"', text)
+        declared |= {f"{method.upper()} {route.replace('text_id', 'id')}" for method, route in found}
+    documented = set(re.findall(rf"`({METHODS} /\S*)`", (DOCS / "api.md").read_text()))
+    assert documented == declared
+
+
+def test_every_metric_stands_in_its_page_and_the_page_names_no_other():
+    declared = {name for path in SOURCES for name in re.findall(r'"(undertone_[a-z_]+)"', path.read_text())}
+    documented = set(re.findall(r"`(undertone_[a-z_]+)`", (DOCS / "metrics.md").read_text()))
+    assert documented == declared
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name)
+def test_commands_in_the_pages_exist(page):
+    from typer.main import get_command
+
+    from cli.main import app
+
+    known = set(get_command(app).commands)
+    used = set(re.findall(r"^\s*(?:\$ )?undertone ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert used <= known
+
+
+def test_the_decisions_are_numbered_without_a_gap():
+    numbers = sorted(int(path.name[:4]) for path in (DOCS / "decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -1,0 +1,104 @@
+"""A platform for tests: on free ports, in a home of its own, started and ended by the command that users type."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from serve_app.processes import own_processes
+
+PORTS = (
+    "PORT",
+    "UI_PORT",
+    "MLFLOW_PORT",
+    "DASHBOARD_PORT",
+    "HAPROXY_STATS_PORT",
+    "FALLBACK_PORT",
+)
+_START_S = 240
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on at the moment."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def environment_in(home: Path, **settings: object) -> dict[str, str]:
+    """Return the environment of a platform in `home`; `settings` are added by their names in lower case."""
+    outside = {
+        name: value for name, value in os.environ.items() if not name.startswith(("UNDERTONE_", "RAY_", "MLFLOW_"))
+    }
+    ports = {f"UNDERTONE_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    own = {f"UNDERTONE_{name.upper()}": str(value) for name, value in settings.items()}
+    return outside | ports | {"UNDERTONE_HOME": str(home)} | own
+
+
+def command(environment: Mapping[str, str], *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run `undertone` with `arguments` and return what it said."""
+    line = [sys.executable, "-m", "cli.main", *arguments]
+    done = subprocess.run(
+        line,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=_START_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert not check or done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+    return done
+
+
+@dataclass
+class RunningPlatform:
+    """A platform that is up."""
+
+    environment: dict[str, str]
+    home: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.environment["UNDERTONE_PORT"])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """Return the processes of a deployment's replicas."""
+        found = own_processes(self.home)
+        return [process for process in found if _title(process).endswith(f":{deployment}")]
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
+
+
+@contextmanager
+def running(home: Path, **settings: object) -> Iterator[RunningPlatform]:
+    """Start a platform and end it."""
+    environment = environment_in(home, **settings)
+    try:
+        command(environment, "up")
+        yield RunningPlatform(environment, home)
+    finally:
+        command(environment, "down", check=False)
+        for process in own_processes(home):
+            process.kill()

@@ -1,0 +1,83 @@
+"""Fakes of the parts behind the gateway, for tests without Ray: a word list for a model, a memory store for a sink."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from deployments.preprocessor import clean
+from sentiment.errors import Unavailable
+from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
+from sentiment.store.memory import MemoryStore
+from serve_app.answer_cache import AnswerCache
+from serve_app.backend import Backend
+from serve_app.prediction_service import PredictionService
+from serve_app.traffic import Route, TrafficTable
+
+LABELS = ("negative", "neutral", "positive")
+SECRET = b"s" * 32
+ROUTE = Route("sentiment", 3, "classifier-v3", "d" * 64, LABELS, "1", 1.0)
+
+
+@dataclass
+class FakeParts:
+    """Says positive to texts with "love", negative to "hate", fails on "poison"; counts what it is asked."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    classified: list[list[str]] = field(default_factory=list)
+    cleaned: list[int] = field(default_factory=list)
+    delay_s: float = 0.0
+    broken: bool = False
+
+    async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
+        self.cleaned.append(len(texts))
+        return [clean(raw, normalizer, SECRET) for raw in texts]
+
+    async def classify(self, route: Route, texts: list[str]) -> Answers:
+        self.classified.append(texts)
+        await asyncio.sleep(self.delay_s)
+        if self.broken:
+            raise Unavailable("no classifier answered")
+        probabilities = [None if "poison" in text else _word_list(text) for text in texts]
+        errors = {index: "it fails" for index, answer in enumerate(probabilities) if answer is None}
+        truncated = [len(text) > 1000 for text in texts]
+        return Answers(route.model, route.version, LABELS, probabilities, truncated, errors, 10, 12, 1.5)
+
+    async def explain(self, route: Route, text: str) -> Explanation:
+        await asyncio.sleep(self.delay_s)
+        words = text.split()
+        weights = [0.5 if word == "love" else 0.0 for word in words]
+        probabilities = dict(zip(LABELS, _word_list(text), strict=True))
+        return Explanation(words, weights, "positive", 0.7, probabilities, False, route.model, route.version)
+
+    async def write(self, operations: list[Operation]) -> list[Outcome]:
+        return self.store.apply(operations)
+
+
+def _word_list(text: str) -> tuple[float, ...]:
+    if "love" in text:
+        return (0.1, 0.1, 0.8)
+    return (0.8, 0.1, 0.1) if "hate" in text else (0.1, 0.8, 0.1)
+
+
+def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> PredictionService:
+    """Return a prediction service over the fakes."""
+    options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100} | overrides
+    table = table or TrafficTable(1, (ROUTE,))
+    return PredictionService(parts, lambda: table, AnswerCache(100), **options)
+
+
+def backend_of(parts: FakeParts, **overrides: object) -> Backend:
+    """Return a backend over the fakes; `forgotten` of the parts' store is not needed: the one cache is dropped."""
+    service = service_of(parts, **overrides)
+
+    async def forget(digest: bytes | None) -> None:
+        service.cache.clear() if digest is None else service.cache.forget(digest)
+
+    async def sink_state() -> dict[str, object]:
+        return {"store_reachable": True}
+
+    async def metrics() -> str:
+        return "# HELP undertone_queue_texts texts\n"
+
+    return Backend(service, parts.store, SECRET, "sentiment", service.table, forget, sink_state, metrics, 2, False)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from sentiment.errors import StoreUnavailable, Unavailable
+from sentiment.records import Document
+from serve_app.traffic import KIND, TrafficTable, from_body, to_body
+from serve_app.traffic_watch import TrafficWatch
+from tests.unit.fake_parts import ROUTE
+
+V4 = replace(ROUTE, version=4, app="classifier-v4", weight=0.25)
+TABLE = TrafficTable(7, (replace(ROUTE, weight=0.75), V4))
+
+
+def test_a_table_survives_the_store():
+    assert from_body(7, to_body(TABLE.routes)) == TABLE
+
+
+def test_points_are_shared_by_weight():
+    versions = [TABLE.choose(point / 1000).version for point in range(1000)]
+    assert versions.count(4) == 250
+
+
+def test_a_version_without_weight_gets_nothing():
+    table = TrafficTable(1, (ROUTE, replace(V4, weight=0.0)))
+    assert {table.choose(point / 100).version for point in range(100)} == {3}
+
+
+class Rows:
+    def __init__(self) -> None:
+        self.row: Document | None = None
+        self.away = False
+
+    def __call__(self) -> Document | None:
+        if self.away:
+            raise StoreUnavailable("away")
+        return self.row
+
+    def put(self, generation: int, table: TrafficTable) -> None:
+        self.row = Document(KIND, "sentiment", generation, to_body(table.routes))
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows()
+
+
+async def test_a_newer_table_is_adopted_only_after_its_versions_have_answered(rows):
+    opened = []
+
+    async def open_route(route):
+        opened.append(route.version)
+
+    watch = TrafficWatch(rows, open_route)
+    assert not await watch.refresh()
+    rows.put(1, TrafficTable(1, (ROUTE,)))
+    assert await watch.refresh()
+    rows.put(2, TABLE)
+    await watch.refresh()
+    assert watch.table == replace(TABLE, generation=2)
+    assert opened == [3, 4]
+
+
+async def test_a_version_that_does_not_answer_leaves_the_old_table_in_force(rows):
+    async def open_route(route):
+        if route.version == 4:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TrafficTable(1, (ROUTE,)))
+    await watch.refresh()
+    rows.put(2, TABLE)
+    assert await watch.refresh()
+    assert watch.table.generation == 1
+
+
+async def test_the_last_table_stays_while_the_store_is_away(rows):
+    async def open_route(route):
+        pass
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TABLE)
+    await watch.refresh()
+    rows.away = True
+    assert await watch.refresh()
+    assert watch.table.generation == 1
+
+
+async def test_an_older_push_changes_nothing(rows):
+    async def open_route(route):
+        pass
+
+    watch = TrafficWatch(rows, open_route)
+    await asyncio.gather(watch.adopt(replace(TABLE, generation=5)), watch.adopt(replace(TABLE, generation=4)))
+    assert watch.table.generation == 5
