@@ -30,6 +30,9 @@ _DENY: Final = "    http-request deny deny_status 404 if { path,url_dec -m beg -
 #: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
 _STREAM: Final = "    http-request set-header x-request-disconnect-disabled ?1 if { path /v1/predict/stream }"
 
+#: Serve opens HAProxy's own metrics on all interfaces, on one port for all platforms of a machine, asked for or not.
+_NO_METRICS: Final = "/^frontend prometheus$/,/^ *no log$/d"
+
 
 def installed_haproxy() -> str | None:
     """Return the path of the HAProxy that came with Serve, or None where there is none for this machine."""
@@ -74,6 +77,7 @@ def _corrections(settings: Settings) -> list[str]:
     host = f"ipv6@{settings.host}" if ":" in settings.host else settings.host
     frontend = rf"^( *)bind {LOOPBACK}:{settings.port}$"
     return [
+        _NO_METRICS,
         rf"s/^( *)bind \*?:{settings.haproxy_stats_port}$/\1bind {LOOPBACK}:{settings.haproxy_stats_port}/",
         rf"/{frontend}/a\{_DENY}\n{_STREAM}",
         rf"s/{frontend}/\1bind {host}:{settings.port}/",

@@ -27,7 +27,7 @@ _STATUS = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 422: "4
 
 
 class FakeApi:
-    """Answers like the gateway. `failures` are (status, headers) given to the next requests, first in, first out."""
+    """Answers like the gateway. `failures` are (status, headers) of the next POSTs, first in, first out."""
 
     def __init__(self, api_key: str | None = None) -> None:
         self.api_key = api_key
@@ -50,7 +50,7 @@ class FakeApi:
         time.sleep(self.delay_s)
         with self._lock:
             self.requests.append((path, body))
-            failure = self.failures.pop(0) if self.failures and path.startswith("/v1") else None
+            failure = self.failures.pop(0) if self.failures and environ["REQUEST_METHOD"] == "POST" else None
         if failure:
             return failure[0], failure[1], [_error_json(f"busy {failure[0]}", "busy")]
         if self.api_key and environ.get("HTTP_AUTHORIZATION") != f"Bearer {self.api_key}":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from serve_app.processes import own_processes
+from tests.free_ports import free_ports
 
 PORTS = (
     "PORT",
@@ -24,17 +25,6 @@ PORTS = (
     "FALLBACK_PORT",
 )
 _START_S = 240
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on at the moment."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def environment_in(home: Path, **settings: object) -> dict[str, str]:
@@ -80,8 +70,16 @@ class RunningPlatform:
 
     def replicas(self, deployment: str) -> list[psutil.Process]:
         """Return the processes of a deployment's replicas."""
-        found = own_processes(self.home)
-        return [process for process in found if _title(process).endswith(f":{deployment}")]
+        return replicas_of(deployment, own_processes(self.home))
+
+
+def replicas_of(deployment: str, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Return those of `processes` that are replicas of a Serve deployment.
+
+    Ray titles an actor's process `ray::ServeReplica:application:deployment`, and while a method runs, adds its name.
+    """
+    title = re.compile(rf"ray::ServeReplica:[^:]+:{deployment}(\W|$)")
+    return [process for process in processes if title.match(_title(process))]
 
 
 def _title(process: psutil.Process) -> str:

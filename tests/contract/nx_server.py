@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.free_ports import free_port
+
 
 class NxServer:
     """Starts, kills and starts again one nx-27017 that keeps its port and its data."""
@@ -15,9 +17,7 @@ class NxServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.uri = f"mongodb://127.0.0.1:{self._port}/"
 
     def start(self) -> None:

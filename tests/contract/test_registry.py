@@ -20,7 +20,7 @@ from sentiment.settings import Settings
 from sentiment.version import Version, read_version
 from serve_app.probe import Address, answers
 from tests.fake_registry import FakeRegistry
-from tests.running_platform import free_ports
+from tests.free_ports import free_port
 from tests.tiny_model import build_tiny_version
 
 NAME = "sentiment"
@@ -29,7 +29,7 @@ ON_MLFLOW = pytest.param("mlflow", marks=[pytest.mark.integration, pytest.mark.t
 
 @pytest.fixture
 def mlflow_uri(tmp_path: Path) -> Iterator[str]:
-    port = free_ports(1)[0]
+    port = free_port()
     stores = [
         "--backend-store-uri",
         f"sqlite:///{tmp_path}/mlflow.db",
@@ -161,7 +161,7 @@ def test_a_version_with_another_digest_than_the_registrys_is_refused_and_not_kep
 
 @pytest.mark.timeout(60)
 def test_a_registry_that_is_away_is_said_so_without_its_password() -> None:
-    registry = Registry(f"http://user:hunter2@127.0.0.1:{free_ports(1)[0]}")
+    registry = Registry(f"http://user:hunter2@127.0.0.1:{free_port()}")
     with pytest.raises(RegistryUnavailable) as caught:
         registry.versions(NAME)
     assert "hunter2" not in str(caught.value)

@@ -27,6 +27,7 @@ from sentiment.records import DeleteText, Outcome, SetLabel, TextQuery
 from sentiment.store.memory import MemoryStore
 from sentiment.store.sqlite import SqliteStore
 from sentiment.writes import WriteBehind, adopt_orphans
+from tests.running_platform import replicas_of
 from tests.sample_operations import NOW_MS, put
 
 pytestmark = pytest.mark.integration
@@ -223,8 +224,8 @@ def test_a_killed_replica_loses_no_acknowledged_text(home: Path, sink: Deploymen
 
 
 def replica_pid() -> int:
-    children = psutil.Process().children(recursive=True)
-    return next(child.pid for child in children if child.cmdline()[:1] == ["ray::ServeReplica:sink:Sink"])
+    [replica] = replicas_of("Sink", psutil.Process().children(recursive=True))
+    return replica.pid
 
 
 def write_patiently(sink: DeploymentHandle, ids: list[str]) -> bool:

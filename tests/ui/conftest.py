@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fake_api import FakeApi, serving
+from tests.free_ports import free_port
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -126,9 +126,3 @@ class serving_page:  # noqa: N801 - used as a context manager only
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(15) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

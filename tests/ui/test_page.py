@@ -11,7 +11,8 @@ from playwright.sync_api import expect
 from pyarrow import parquet as pq
 
 from tests.fake_api import FakeApi
-from tests.ui.conftest import Visit, free_port, serving_page
+from tests.free_ports import free_port
+from tests.ui.conftest import Visit, serving_page
 from tests.ui.journeys import (
     SENTENCES,
     analyse_file,

@@ -20,7 +20,11 @@ from serve_app.ports import needed_ports, refuse_taken_ports
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
-WRITTEN_BY_SERVE = """frontend http_frontend
+WRITTEN_BY_SERVE = """frontend prometheus
+    bind :9101
+    mode http
+    no log
+frontend http_frontend
     bind 127.0.0.1:8000
     # Health check endpoint
 listen stats
