@@ -52,8 +52,8 @@ def main() -> None:
     alone, rest = texts[:200], texts[300:]
     measure(predictor, texts[200:300], arguments.threads, arguments.micro_batch)
     runs = [measure(predictor, rest, arguments.threads, arguments.micro_batch) for _ in range(arguments.repeat)]
-    best = max(runs, key=lambda run: run["engine_texts_per_s"])
-    found = {**best, "engine_single_ms": single_ms(predictor, alone), "engine_threads": arguments.threads}
+    median = sorted(runs, key=lambda run: run["engine_texts_per_s"])[len(runs) // 2]
+    found = {**median, "engine_single_ms": single_ms(predictor, alone), "engine_threads": arguments.threads}
     print(json.dumps({**found, "engine": predictor.engine, "batch_tokens": predictor.batch_tokens}))
 
 
@@ -64,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=256, help="padded tokens of a pass")
     parser.add_argument("--micro-batch", type=int, default=64, help="texts of a call, as max_gather_texts")
     parser.add_argument("--texts", type=int, default=4000, help="unique texts to classify")
-    parser.add_argument("--repeat", type=int, default=3, help="runs over the texts; the best counts")
+    parser.add_argument("--repeat", type=int, default=3, help="runs over the texts; the median counts")
     parser.add_argument("--seed", type=int, default=1, help="seed of the texts")
     return parser.parse_args()
 

@@ -2,7 +2,9 @@
 
     python -m tests.benchmarks.platform [--requests 4000]
 
-Every text is unique, so that no cache helps. Medians of several runs; the load generator shares the machine.
+Every text is unique, so that no cache helps. The load generator shares the machine. Each round measures all figures one
+after the other, the engine's too (the platform idles meanwhile), since machines change from minute to minute: figures
+are the rounds' medians, ratios the medians of the rounds' own.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from tests.running_platform import environment_in
 
 CONNECTIONS = 64
 BATCH = 500
-RUNS = 3
 _WARM_UP = 300
 
 
@@ -35,17 +36,18 @@ def main() -> None:
         port = int(environment["UNDERTONE_PORT"])
         try:
             ready_s = _up(environment)
-            figures = asyncio.run(_measure(port, arguments.requests))
-            figures["idle_rss_mib"] = _idle_mib(home)
+            rounds = asyncio.run(_measure(port, arguments.requests, arguments.rounds))
+            idle_mib = _idle_mib(home)
         finally:
             subprocess.run([sys.executable, "-m", "cli.main", "down"], env=environment, check=True)
-    figures |= {"ready_s": round(ready_s, 1), "engine_texts_per_s": _engine_texts_per_s()}
-    _print(figures | _ratios(figures))
+    figures = {name: round(statistics.median(found[name] for found in rounds), 3) for name in rounds[0]}
+    _print(figures | {"ready_s": round(ready_s, 1), "idle_rss_mib": idle_mib})
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=4000, help="single requests a run")
+    parser.add_argument("--requests", type=int, default=4000, help="single requests a round")
+    parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
 
 
@@ -56,8 +58,8 @@ def _up(environment: dict[str, str]) -> float:
     return time.perf_counter() - started
 
 
-async def _measure(port: int, count: int) -> dict[str, float]:
-    texts = iter(unique_texts(_WARM_UP + RUNS * (count + 20 * BATCH), seed=int(time.time())))
+async def _measure(port: int, count: int, rounds: int) -> list[dict[str, float]]:
+    texts = iter(unique_texts(_WARM_UP + rounds * (count + 20 * BATCH), seed=int(time.time())))
 
     async def single(number: int) -> Load:
         requests = [request("127.0.0.1", port, "/v1/predict", {"text": next(texts)}) for _ in range(number)]
@@ -72,19 +74,24 @@ async def _measure(port: int, count: int) -> dict[str, float]:
         return await run_load("127.0.0.1", port, [request("127.0.0.1", port, "/healthz")] * count, CONNECTIONS)
 
     await single(_WARM_UP)
-    rounds = [(await empty(), await single(count), await batches()) for _ in range(RUNS)]
-    assert all(set(load.statuses) == {200} for loads in rounds for load in loads), rounds
+    return [_figures(await empty(), await single(count), await batches(), _engine_texts_per_s()) for _ in range(rounds)]
+
+
+def _figures(empty: Load, single: Load, batches: Load, engine_texts_per_s: float) -> dict[str, float]:
+    for load in (empty, single, batches):
+        assert set(load.statuses) == {200}, load
+    ideal = 1 / (1 / empty.rps + 1 / engine_texts_per_s)
     return {
-        "empty_rps": _median(loads[0].rps for loads in rounds),
-        "single_rps": _median(loads[1].rps for loads in rounds),
-        "single_p50_ms": _median(loads[1].percentile_ms(50) for loads in rounds),
-        "single_p99_ms": _median(loads[1].percentile_ms(99) for loads in rounds),
-        "batch_texts_per_s": _median(loads[2].rps * BATCH for loads in rounds),
+        "empty_rps": empty.rps,
+        "engine_texts_per_s": engine_texts_per_s,
+        "single_rps": single.rps,
+        "single_p50_ms": single.percentile_ms(50),
+        "single_p99_ms": single.percentile_ms(99),
+        "batch_texts_per_s": batches.rps * BATCH,
+        "single_of_ideal": single.rps / ideal,
+        "batch_of_engine": batches.rps * BATCH / engine_texts_per_s,
+        "p99_of_p50": single.percentile_ms(99) / single.percentile_ms(50),
     }
-
-
-def _median(values) -> float:
-    return round(statistics.median(values), 1)
 
 
 def _idle_mib(home: str) -> float:
@@ -95,18 +102,9 @@ def _idle_mib(home: str) -> float:
 
 def _engine_texts_per_s() -> float:
     """Tokenising and forward alone, with the threads that the platform uses, in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.engine"]
+    command = [sys.executable, "-m", "tests.benchmarks.engine", "--repeat", "1"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return json.loads(output.strip().splitlines()[-1])["engine_texts_per_s"]
-
-
-def _ratios(figures: dict[str, float]) -> dict[str, float]:
-    ideal = 1 / (1 / figures["empty_rps"] + 1 / figures["engine_texts_per_s"])
-    return {
-        "single_of_ideal": round(figures["single_rps"] / ideal, 3),
-        "batch_of_engine": round(figures["batch_texts_per_s"] / figures["engine_texts_per_s"], 3),
-        "p99_of_p50": round(figures["single_p99_ms"] / figures["single_p50_ms"], 2),
-    }
 
 
 def _print(figures: dict[str, float]) -> None:
