@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     deadline_ms: float = Field(
         15_000, gt=0, le=45_000, description="time limit of a request, unless X-Deadline-Ms asks for less"
     )
-    gather_ms: float = Field(5.0, ge=0, description="how long a gateway gathers texts for a micro-batch")
+    gather_ms: float = Field(20.0, ge=0, description="longest that a busy gateway gathers texts for a micro-batch")
     max_gather_texts: int = Field(224, ge=1, description="most texts in one micro-batch")
     micro_batches_in_flight: int = Field(1, ge=1, description="micro-batches that a gateway has under way at once")
     cache_texts: int = Field(50_000, ge=0, description="answers that a gateway keeps for texts seen before")

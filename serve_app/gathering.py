@@ -6,6 +6,7 @@ Two lanes: single texts go before bulk ones, of which every micro-batch still ta
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,11 @@ R = TypeVar("R")
 
 #: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
 BULK_SHARE = 0.25
+
+#: After a micro-batch of this many calls their callers come back together, and the first of them is worth a wait: this
+#: share of the time that the micro-batch took.
+CROWD = 4
+PATIENCE = 0.25
 
 
 @dataclass(eq=False, slots=True)
@@ -47,8 +53,9 @@ class _Waiting(Generic[T, R]):
 class MicroBatcher(Generic[T, R]):
     """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
 
-    An idle batcher sends at once; a busy one gathers for `gather_s`. `process` returns a result or an exception per
-    item, in order; what it raises itself becomes every item's exception. Belongs to one event loop.
+    An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
+    `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
+    Belongs to one event loop.
     """
 
     process: Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
@@ -60,6 +67,7 @@ class MicroBatcher(Generic[T, R]):
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
+    _crowd_took_s: float = 0.0
 
     @property
     def queued(self) -> int:
@@ -95,14 +103,17 @@ class MicroBatcher(Generic[T, R]):
 
     def _pump(self, *, gathered: bool = False) -> None:
         while self.queued and len(self._running) < self.in_flight:
-            if self._running and not gathered and self.queued < self.max_items:
+            if (self._running or self._crowd_took_s) and not gathered and self.queued < self.max_items:
                 self._gather()
                 return
             self._send(self._take())
 
     def _gather(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.gather_s, self._gathered)
+            self._timer = asyncio.get_running_loop().call_later(self._wait_s(), self._gathered)
+
+    def _wait_s(self) -> float:
+        return self.gather_s if self._running else min(self.gather_s, PATIENCE * self._crowd_took_s)
 
     def _gathered(self) -> None:
         self._timer = None
@@ -126,12 +137,15 @@ class MicroBatcher(Generic[T, R]):
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
         results: Sequence[R | Exception]
+        started = time.monotonic()
         try:
             results = await self.process([waiting.item for waiting in batch])
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
             waiting.ticket.fill(waiting.index, result)
+        calls = len({id(waiting.ticket) for waiting in batch})
+        self._crowd_took_s = time.monotonic() - started if calls >= CROWD else 0.0
 
 
 def _take_live(lane: deque[_Waiting[T, R]], count: int) -> list[_Waiting[T, R]]:

@@ -37,6 +37,25 @@ async def test_concurrent_calls_share_micro_batches():
     assert len(process.batches) <= 3
 
 
+async def test_callers_that_come_back_one_after_the_other_share_a_micro_batch_again():
+    process = Recorder(delay_s=0.2)
+    subject = batcher(process, max_items=64, gather_s=1)
+
+    async def caller(number: int) -> None:
+        for _ in range(3):
+            await subject.submit([number])
+            await asyncio.sleep(number * 0.002)
+
+    await asyncio.gather(*(caller(number) for number in range(8)))
+    assert len(process.batches) <= 5  # one by one they would make a dozen
+
+
+async def test_a_caller_alone_never_waits_for_others():
+    subject = batcher(Recorder(), gather_s=60)
+    for number in range(3):
+        assert await asyncio.wait_for(subject.submit([number]), 1) == [2 * number]
+
+
 async def test_an_error_of_one_item_leaves_the_others_alone():
     good, bad = await batcher(Recorder()).submit([1, -1])
     assert good == 2
