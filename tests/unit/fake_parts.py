@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import httpx
+
 from deployments.preprocessor import clean
 from sentiment.errors import Unavailable
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
+from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from serve_app.answer_cache import AnswerCache
 from serve_app.backend import Backend
+from serve_app.http.app import build_http_app
 from serve_app.prediction_service import PredictionService
 from serve_app.traffic import Route, TrafficTable
 
@@ -81,3 +85,21 @@ def backend_of(parts: FakeParts, **overrides: object) -> Backend:
         return "# HELP undertone_queue_texts texts\n"
 
     return Backend(service, parts.store, SECRET, "sentiment", service.table, forget, sink_state, metrics, 2, False)
+
+
+class NoKeys:
+    async def scopes_of(self, token: str) -> frozenset[str] | None:
+        return {"reader": frozenset({"read"}), "all": frozenset({"read", "predict", "admin"})}.get(token)
+
+
+def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settings: object) -> httpx.AsyncClient:
+    options = Settings(**({"max_text_characters": 2000, "max_body_bytes": 100_000} | settings))
+    app = build_http_app(
+        backend_of(parts, **(backend_options or {})),
+        NoKeys(),
+        options,
+        lambda *_: None,
+        needs_key=not options.on_loopback,
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")

@@ -5,31 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
-import httpx
 import pytest
 
 from sentiment.records import TextQuery
-from sentiment.settings import Settings
-from serve_app.http.app import build_http_app
-from tests.unit.fake_parts import FakeParts, backend_of
-
-
-class NoKeys:
-    async def scopes_of(self, token: str) -> frozenset[str] | None:
-        return {"reader": frozenset({"read"}), "all": frozenset({"read", "predict", "admin"})}.get(token)
-
-
-def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settings: object) -> httpx.AsyncClient:
-    options = Settings(**({"max_text_characters": 2000, "max_body_bytes": 100_000} | settings))
-    app = build_http_app(
-        backend_of(parts, **(backend_options or {})),
-        NoKeys(),
-        options,
-        lambda *_: None,
-        needs_key=not options.on_loopback,
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+from tests.unit.fake_parts import FakeParts, client_of
 
 
 @pytest.fixture

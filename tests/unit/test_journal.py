@@ -5,9 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,8 +14,7 @@ from sentiment.errors import JournalFull, Unavailable
 from sentiment.journal import Journal, JournalOptions, open_free, open_orphan, orphans
 from sentiment.journal.folder import OwnedFolder, segment_files
 from sentiment.journal.frames import HEADER_BYTES
-from sentiment.journal.operations import RECORD_FIELDS, decode_operations, encode_operations
-from sentiment.records import DeleteText, Operation, SetLabel, TextRecord
+from sentiment.records import DeleteText, Operation
 from tests.sample_operations import labelled, put
 
 ALL = 10**9
@@ -41,21 +38,6 @@ def written(root: Path, *batches: list[Operation]) -> Path:
         for batch in batches:
             journal.append(batch).result()
         return max(segment_files(journal.path))
-
-
-def test_operations_of_all_kinds_come_back_as_they_were():
-    operations = [
-        put("a", "träume 🙂 \ud800", claimed=True),
-        labelled("b"),
-        put("c", probabilities=MappingProxyType({"positive": 1.0})),
-        SetLabel("b", "negative", 5),
-        DeleteText("a", 6),
-    ]
-    assert decode_operations(encode_operations(operations)) == operations
-
-
-def test_every_field_of_a_record_is_journaled_in_its_order():
-    assert tuple(field.name for field in fields(TextRecord)) == RECORD_FIELDS
 
 
 def test_what_was_appended_is_replayed_in_order_by_the_next_owner(tmp_path: Path):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,23 +21,6 @@ from tests.sample_operations import NOW_MS, labelled, put
 
 DONE, CONFLICT, NOT_FOUND, UNAVAILABLE = Outcome.DONE, Outcome.CONFLICT, Outcome.NOT_FOUND, Outcome.UNAVAILABLE
 LATER_MS = NOW_MS + 1000
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return open_free(tmp_path)
-
-
-@pytest.fixture
-def sink(journal: Journal, store: MemoryStore) -> Iterator[WriteBehind]:
-    """A write-behind that drains only when a test calls `tick`."""
-    with closing(WriteBehind(journal, store, jitter=lambda: 1.0)) as opened:
-        yield opened
 
 
 def test_what_was_acknowledged_is_pending_and_then_in_the_store(sink: WriteBehind, store: MemoryStore):

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -22,23 +22,6 @@ from tests.sample_operations import NOW_MS, PickyStore, put
 
 DONE, CONFLICT, NOT_FOUND, UNAVAILABLE = Outcome.DONE, Outcome.CONFLICT, Outcome.NOT_FOUND, Outcome.UNAVAILABLE
 LATER_MS = NOW_MS + 1000
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return open_free(tmp_path)
-
-
-@pytest.fixture
-def sink(journal: Journal, store: MemoryStore) -> Iterator[WriteBehind]:
-    """A write-behind that drains only when a test calls `tick`."""
-    with closing(WriteBehind(journal, store, jitter=lambda: 1.0)) as opened:
-        yield opened
 
 
 def test_a_store_that_is_away_costs_no_text(sink: WriteBehind, store: MemoryStore):
