@@ -39,8 +39,9 @@ def classify_file(
     """Classify every row of a file into another file.
 
     All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive and model_version are added. Rows
-    that cannot be classified go to OUT.rejected.jsonl with their number and the reason. Killed at any moment, the same
-    command continues. The texts are kept by the platform like any others, once, however often this runs.
+    that cannot be classified go to OUT.rejected.jsonl with their number and the reason (exit status 1 if that is all of
+    them). Killed at any moment, the same command continues. The texts are kept by the platform like any others, once,
+    however often this runs.
 
     Examples:
 
@@ -58,6 +59,8 @@ def classify_file(
                 console.print("Stopped. What is done is kept: the same command continues.")
             raise
     _print_summary(job, outcome, console)
+    if outcome.tally.rejected and not outcome.tally.classified:
+        raise typer.Exit(1)
 
 
 def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Console) -> Outcome:

@@ -40,7 +40,7 @@ def add(
     """
     settings = load_settings(home=home)
     now_ms = int(time.time() * 1000)
-    expires_at_ms = expiry_ms(expires, now_ms) if expires else None
+    expires_at_ms = None if expires is None else expiry_ms(expires, now_ms)
     token = create_key(open_store(settings), secret_of(settings), name, scope, expires_at_ms, now_ms)
     if as_json:
         console.print_json(json.dumps({"name": name, "scope": scope, "key": token}))

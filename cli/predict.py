@@ -38,7 +38,7 @@ def predict(
 
       undertone predict "I love this product!"
 
-      undertone predict "Great food." "Never again."
+      undertone predict "Great food." "Awful service."
 
       cat reviews.txt | undertone predict - --json
     """

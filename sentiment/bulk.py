@@ -7,6 +7,7 @@ for longer than the client's patience) raises, and everything before it has been
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ BATCH_CHARACTERS: Final = 1_000_000
 IN_FLIGHT: Final = 3
 _TEMPORARY: Final = ("overloaded", "unavailable", "deadline_exceeded")
 _ITEM_ATTEMPTS: Final = 6
+_PLACE_IN_REQUEST: Final = re.compile(r"\bitems\.\d+\.")
 
 #: What classification adds to a row.
 ADDED_COLUMNS: Final[dict[str, Kind]] = {
@@ -211,7 +213,7 @@ def _is_temporary(result: Result) -> bool:
 
 def _verdict(number: int, result: Result) -> Verdict:
     if "error" in result:
-        return Verdict(number, None, result["error"]["message"])
+        return Verdict(number, None, _PLACE_IN_REQUEST.sub("", result["error"]["message"]))
     return Verdict(number, _added_values(result))
 
 

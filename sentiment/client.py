@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
@@ -60,7 +61,7 @@ class UndertoneClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         host = _host_of(url)
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        headers = {"Authorization": f"Bearer {_checked_key(api_key)}"} if api_key else {}
         # A proxy of the environment cannot reach this machine's own loopback.
         trust_env = host not in LOOPBACK
         self._http = httpx.Client(
@@ -192,6 +193,12 @@ def _decoded(content: bytes | str) -> Any:
         return json.loads(content)
     except ValueError as exc:
         raise UndertoneError("The answer is not JSON: is this the address of an Undertone API?") from exc
+
+
+def _checked_key(key: str) -> str:
+    if not re.fullmatch(r"[!-~]+", key.strip()):
+        raise InvalidInput("the API key holds blanks or other characters that no key has; copy it again", "api_key")
+    return key.strip()
 
 
 def _host_of(url: str) -> str:

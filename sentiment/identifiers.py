@@ -7,8 +7,9 @@ import time
 import uuid
 from typing import Final
 
-#: What a client may choose as an id: safe in a URL's path, in a log line and in a file.
-ID_PATTERN: Final = r"^[A-Za-z0-9._:~@+=-]{1,128}$"
+#: What a client may choose as an id: safe in a URL's path (`.` and `..` would mean folders), a log line and a file.
+ID_PATTERN: Final = r"^[A-Za-z0-9_:~@+=-][A-Za-z0-9._:~@+=-]{0,127}$"
+ID_RULE: Final = "1 to 128 letters, digits or . _ : ~ @ + = -, the first no dot"
 
 
 def new_id(now_ms: int | None = None) -> str:

@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
+from sentiment.identifiers import ID_PATTERN
 from sentiment.settings import Settings
 
 LOOPBACK: Final = "127.0.0.1"
@@ -26,6 +27,9 @@ exec {binary} "$@"
 
 #: /-/routes and /-/healthz are HAProxy's own and ask for no key. Serve's replicas answer them too, spelled any way.
 _DENY: Final = "    http-request deny deny_status 404 if { path,url_dec -m beg -i /-/ }"
+
+#: Serve fails on an X-Request-Id that is not ASCII. One that has not the form of an id is left to be made anew.
+_REQUEST_ID: Final = f"    http-request del-header x-request-id unless {{ req.fhdr(x-request-id) -m reg {ID_PATTERN} }}"
 
 #: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
 _STREAM: Final = "    http-request set-header x-request-disconnect-disabled ?1 if { path /v1/predict/stream }"
@@ -79,6 +83,6 @@ def _corrections(settings: Settings) -> list[str]:
     return [
         _NO_METRICS,
         rf"s/^( *)bind \*?:{settings.haproxy_stats_port}$/\1bind {LOOPBACK}:{settings.haproxy_stats_port}/",
-        rf"/{frontend}/a\{_DENY}\n{_STREAM}",
+        rf"/{frontend}/a\{_DENY}\n{_REQUEST_ID}\n{_STREAM}",
         rf"s/{frontend}/\1bind {host}:{settings.port}/",
     ]

@@ -46,4 +46,4 @@ def _encode(record: TextRecord) -> str:
 
 
 def _broken() -> InvalidInput:
-    return InvalidInput("after is no cursor; pass the next_cursor of the page before, or leave it out.", "after")
+    return InvalidInput("after is no place in the list; pass the `next` of the page before, or leave it out.", "after")

@@ -39,14 +39,36 @@ def _csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
 
 def _csv_rows(path: Path, encoding: str, delimiter: str, columns: list[str]) -> Iterator[Row]:
     with open_text(path, encoding) as file:
-        lines = csv.reader(iter(lambda: file.readline(4 * LONGEST_CELL_CHARACTERS), ""), delimiter=delimiter)
+        quotes = _QuoteCount(file)
+        lines = csv.reader(quotes, delimiter=delimiter)
         next(lines)
         number, line = 0, lines.line_num
         while (cells := _next_cells(lines)) is not None:
+            where = f"lines {line + 1} to {lines.line_num}"
+            is_open = quotes.are_open()
             if cells:
                 number += 1
-                yield _csv_row(number, cells, columns, f"lines {line + 1} to {lines.line_num}")
+                yield _csv_row(number, csv.Error("it ends with the file") if is_open else cells, columns, where)
             line = lines.line_num
+
+
+class _QuoteCount:
+    """The lines of a file, counting quotes. A row that took the file's last lines and an odd number of them is open."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._quotes, self._ended = 0, False
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(4 * LONGEST_CELL_CHARACTERS):
+            self._quotes += line.count('"')
+            yield line
+        self._ended = True
+
+    def are_open(self) -> bool:
+        """Return whether the row that was just read never closed its quote."""
+        odd, self._quotes = self._quotes % 2 == 1, 0
+        return odd and self._ended
 
 
 def _next_cells(lines: Iterator[list[str]]) -> list[str] | csv.Error | None:

@@ -25,6 +25,12 @@ logger = logging.getLogger(__name__)
 _UNFORESEEN: Final = 500
 _JSON: Final = "application/json"
 
+#: What pydantic says in the terms of Python, in those of JSON.
+_PLAIN: Final = {
+    "model_type": "must be an object",
+    "string_unicode": "half of a surrogate pair stands alone; send whole characters",
+}
+
 
 class HttpError(UndertoneError):
     """An error that exists in HTTP only: a body too large, a key that is missing, a method not allowed."""
@@ -74,7 +80,8 @@ def error_response(error: Exception, request_id: str) -> Response:
 
 def invalid_input(error: ValidationError, prefix: str = "") -> InvalidInput:
     """Translate pydantic's findings: the first one names the field, the message lists all of them."""
-    problems = [(_path(problem["loc"], prefix), problem["msg"]) for problem in error.errors(include_url=False)[:5]]
+    found = error.errors(include_url=False)[:5]
+    problems = [(_path(problem["loc"], prefix), _PLAIN.get(problem["type"], problem["msg"])) for problem in found]
     message = "; ".join(f"{field or 'body'}: {text[0].lower()}{text[1:]}" for field, text in problems)
     return InvalidInput(message, problems[0][0])
 

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment.errors import DeadlineExceeded, InvalidInput
-from sentiment.identifiers import ID_PATTERN, new_id
+from sentiment.identifiers import ID_PATTERN, ID_RULE, new_id
 from serve_app.http.errors import HttpError, error_response
 
 _REQUEST_ID = re.compile(ID_PATTERN)
@@ -82,8 +82,8 @@ class Guard:
             return
         if self.needs_key:
             scope["scopes"] = await self._scopes(headers)
-        elif not _is_local(headers):
-            raise HttpError(403, "forbidden", "without a key only programs of this machine are answered", "Host")
+        elif stranger := _stranger(headers):
+            raise HttpError(403, "forbidden", "without a key only programs of this machine are answered", stranger)
 
     async def _scopes(self, headers: Headers) -> frozenset[str]:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -125,8 +125,7 @@ class _Exchange:
     def check_request_id(self) -> None:
         if self._asked_id and not _REQUEST_ID.match(self._asked_id):
             self.request_id = new_id()
-            message = "X-Request-Id may have 1 to 128 letters, digits or . _ : ~ @ + = -"
-            raise InvalidInput(message, "X-Request-Id")
+            raise InvalidInput(f"X-Request-Id may have {ID_RULE}", "X-Request-Id")
 
     async def receive(self) -> Message:
         if self._limit is not None and not self._received_bytes:
@@ -168,10 +167,11 @@ def require(scope: Mapping[str, object], needed: str) -> None:
         raise HttpError(403, "forbidden", f"this key lacks the scope {needed!r}", "Authorization")
 
 
-def _is_local(headers: Headers) -> bool:
+def _stranger(headers: Headers) -> str | None:
+    """Return the header that names another machine than this one."""
     origin = headers.get("origin")
-    names = [headers.get("host", "localhost")] + ([origin.partition("://")[2]] if origin else [])
-    return all(re.sub(r":\d+$", "", name) in _LOOPBACK_NAMES for name in names)
+    names = {"Host": headers.get("host", "localhost"), "Origin": origin.partition("://")[2] if origin else "localhost"}
+    return next((header for header, name in names.items() if re.sub(r":\d+$", "", name) not in _LOOPBACK_NAMES), None)
 
 
 def _milliseconds(value: str) -> float:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sentiment.errors import NotFound
-from sentiment.identifiers import ID_PATTERN
+from sentiment.identifiers import ID_PATTERN, ID_RULE
 from sentiment.records import TextQuery
 from serve_app.backend import Backend
 from serve_app.http.body import described, described_query, json_response, read, read_query, within_limit
@@ -110,7 +110,7 @@ def text_routes(backend: Backend, *, max_characters: int) -> APIRouter:
 
 def _known(text_id: str) -> str:
     if not re.match(ID_PATTERN, text_id):
-        raise NotFound("there is no text of that id: ids have 1 to 128 letters, digits or . _ : ~ @ + = -")
+        raise NotFound(f"there is no text of that id: ids have {ID_RULE}")
     return text_id
 
 

@@ -53,6 +53,13 @@ def test_a_text_gets_its_label(client: UndertoneClient) -> None:
     assert (answer["label"], answer["id"], answer["verdict"]) == ("positive", "a-1", "Extremely Positive")
 
 
+@pytest.mark.parametrize("key", ["é", "two words", "a\nb"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(InvalidInput, match="copy it again") as refused:
+        UndertoneClient(api_key=key)
+    assert key not in str(refused.value)
+
+
 def test_a_batch_keeps_its_order_and_a_bad_text_has_its_error_in_place(client: UndertoneClient) -> None:
     good, bad, plain = client.predict_batch(["I love it", {"text": " ", "id": "b"}, "a table"])
     assert (good["label"], plain["label"]) == ("positive", "neutral")

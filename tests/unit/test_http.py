@@ -47,6 +47,21 @@ async def test_the_same_id_and_text_is_a_retry_and_another_text_a_conflict(clien
     assert other.json()["error"]["code"] == "conflict"
 
 
+async def test_half_a_surrogate_pair_spoils_its_own_text_only(client):
+    body = b'{"texts": ["I love it", "half \\ud83d", "I hate it"]}'
+    answer = await client.post("/v1/predict/batch", content=body)
+    good, bad, other = answer.json()["results"]
+    assert (good["label"], other["label"]) == ("positive", "negative")
+    assert bad["error"]["field"] == "texts.1.text"
+    assert "surrogate" in bad["error"]["message"]
+
+
+@pytest.mark.parametrize("name", [".", "..", ".hidden"])
+async def test_an_id_that_a_url_would_take_for_a_folder_is_refused(client, name):
+    answer = await client.post("/v1/predict", json={"text": "I love it", "id": name})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "id")
+
+
 async def test_equal_texts_cost_one_forward_pass(client, parts):
     body = {"texts": ["I love it", "I hate it", "I love it"]}
     labels = [row["label"] for row in (await client.post("/v1/predict/batch", json=body)).json()["results"]]
@@ -73,7 +88,7 @@ async def test_a_bad_item_gets_its_error_in_place(client):
         (b'{"text": ""}', "text"),
         (b'{"text": 3}', "text"),
         (b'{"text": null}', "text"),
-        (b'{"text": "\\ud800"}', ""),
+        (b'{"text": "\\ud800"}', "text"),
         (b'{"text": "\\u0000 \\u0001"}', "text"),
         (b'{"text": "x", "more": 1}', "more"),
         (b'{"text": "x", "id": ""}', "id"),

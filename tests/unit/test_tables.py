@@ -67,6 +67,13 @@ def test_a_quote_left_open_spoils_one_row_and_names_its_lines(tmp_path: Path) ->
     assert "quote left open" in problems[2]
 
 
+def test_a_quote_left_open_to_the_end_of_the_file_is_no_text(tmp_path: Path) -> None:
+    problems = problems_of(made(tmp_path / "in.csv", 'text\nfine\n"never closed\nswallowed\nswallowed too\n'))
+    assert problems.keys() == {2}
+    assert "lines 3 to 5" in problems[2]
+    assert problems_of(made(tmp_path / "end.csv", 'text\n"two\nlines"\n5" pipe')) == {}
+
+
 def test_repeated_and_empty_column_names_lose_no_column(tmp_path: Path) -> None:
     path = made(tmp_path / "in.csv", "a,a,,a_2\n1,2,3,4\n")
     assert values_of(path) == [{"a": "1", "a_3": "2", "column_3": "3", "a_2": "4"}]
