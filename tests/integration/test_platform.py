@@ -91,6 +91,17 @@ def test_nothing_of_it_answers_beyond_loopback_without_a_key_or_the_token(platfo
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED, name
 
 
+@pytest.mark.parametrize(("asked", "kept"), [("my-request.1", True), ("caf\xe9", False), ("a b", False)])
+def test_a_request_id_comes_back_or_one_is_made(platform: RunningPlatform, asked: str, kept: bool) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=10)
+    connection.request("GET", "/healthz", headers={"X-Request-Id": asked})
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status == 200
+    assert (answer.headers["X-Request-Id"] == asked) is kept
+    assert len(answer.headers["X-Request-Id"]) >= 12
+
+
 @pytest.mark.parametrize("path", ["/-/routes", "/-/healthz", "/%2d/routes", "/-/ROUTES", "/./-/routes"])
 def test_serves_own_pages_are_not_served(platform: RunningPlatform, path: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=10)
