@@ -6,6 +6,7 @@ HAProxy's place, which corrects each configuration before HAProxy reads it.
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,16 @@ _STREAM: Final = "    http-request set-header x-request-disconnect-disabled ?1 i
 _NO_METRICS: Final = "/^frontend prometheus$/,/^ *no log$/d"
 
 
+#: What HAProxy answers by itself while no gateway is there. Serve has it say 500, in plain text.
+_UNAVAILABLE: Final = json.dumps(
+    {"error": {"code": "unavailable", "message": "no gateway answers at the moment; try again soon", "field": None}}
+)
+_UNAVAILABLE_ANSWER: Final = (
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
+    f"Content-Length: {len(_UNAVAILABLE)}\r\n\r\n{_UNAVAILABLE}"
+)
+
+
 def installed_haproxy() -> str | None:
     """Return the path of the HAProxy that came with Serve, or None where there is none for this machine."""
     try:
@@ -51,8 +62,9 @@ def installed_haproxy() -> str | None:
 def write_wrapper(folder: Path, settings: Settings, binary: str) -> Path:
     """Write the wrapper and its script into `folder`; return the wrapper's path."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    script, wrapper = folder / "correct.sed", folder / "haproxy"
-    script.write_text("\n".join(_corrections(settings)) + "\n")
+    script, wrapper, answer = folder / "correct.sed", folder / "haproxy", folder / "unavailable.http"
+    answer.write_text(_UNAVAILABLE_ANSWER, newline="")
+    script.write_text("\n".join(_corrections(settings, answer)) + "\n")
     wrapper.write_text(_WRAPPER.format(script=shlex.quote(str(script)), binary=shlex.quote(binary)))
     wrapper.chmod(0o700)
     return wrapper
@@ -77,11 +89,12 @@ def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict
     }
 
 
-def _corrections(settings: Settings) -> list[str]:
+def _corrections(settings: Settings, unavailable: Path) -> list[str]:
     host = f"ipv6@{settings.host}" if ":" in settings.host else settings.host
     frontend = rf"^( *)bind {LOOPBACK}:{settings.port}$"
     return [
         _NO_METRICS,
+        rf"s|^( *)errorfile (50[234]) .*|\1errorfile \2 {unavailable}|",
         rf"s/^( *)bind \*?:{settings.haproxy_stats_port}$/\1bind {LOOPBACK}:{settings.haproxy_stats_port}/",
         rf"/{frontend}/a\{_DENY}\n{_REQUEST_ID}\n{_STREAM}",
         rf"s/{frontend}/\1bind {host}:{settings.port}/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import signal
@@ -143,6 +144,20 @@ def test_it_recovers_from_a_killed_supervisor(platform: RunningPlatform) -> None
     said = command(platform.environment, "up").stdout
     assert "an earlier run had left" in said
     assert "positive" in said
+
+
+def test_while_no_gateway_lives_the_api_says_unavailable_at_worst(platform: RunningPlatform) -> None:
+    killed = platform.replicas("Gateway")
+    assert killed
+    for gateway in killed:
+        gateway.send_signal(signal.SIGKILL)
+    deadline, answered = time.monotonic() + 90, 0
+    while answered < 20 or not platform.replicas("Gateway"):
+        assert time.monotonic() < deadline
+        with contextlib.suppress(httpx.TransportError):  # a connection to the gateway that died
+            answer = httpx.post(f"{platform.url}/v1/predict", json={"text": "I love it"}, timeout=30)
+            assert answer.status_code == 200 or answer.json()["error"]["code"] == "unavailable", answer.text
+            answered = answered + 1 if answer.status_code == 200 else 0
 
 
 def test_it_goes_down_after_answering_what_is_in_flight_and_leaves_nothing(platform: RunningPlatform) -> None:

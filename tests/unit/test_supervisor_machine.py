@@ -16,11 +16,13 @@ from sentiment.settings import Settings, process_environment
 from serve_app import processes
 from serve_app.haproxy import write_wrapper
 from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
-from serve_app.ports import needed_ports, refuse_taken_ports
+from serve_app.ports import needed_ports, refuse_unusable_ports
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
-WRITTEN_BY_SERVE = """frontend prometheus
+WRITTEN_BY_SERVE = """defaults
+    errorfile 503 /tmp/serve/500.http
+frontend prometheus
     bind :9101
     mode http
     no log
@@ -72,7 +74,7 @@ def test_a_taken_port_names_its_holder_and_the_option() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PlatformError) as caught:
-            refuse_taken_ports(Settings(port=port))
+            refuse_unusable_ports(Settings(port=port))
     message = str(caught.value)
     assert f"port {port} is in use by" in message
     assert f"(pid {os.getpid()})" in message
@@ -102,6 +104,7 @@ def test_haproxy_opens_its_frontend_alone(tmp_path: Path, host: str, frontend: s
     lines = [line.strip() for line in configuration.read_text().splitlines()]
     binds = [line for line in lines if line.startswith("bind")]
     assert binds == [frontend, "bind 127.0.0.1:8404"]
+    assert f"errorfile 503 {tmp_path / 'run' / 'unavailable.http'}" in lines
     after = lines[lines.index(frontend) + 1]
     assert after == "http-request deny deny_status 404 if { path,url_dec -m beg -i /-/ }"
 
