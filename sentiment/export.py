@@ -1,12 +1,11 @@
-"""From a trained encoder to ONNX: export, quantisation to 8 bits, and what quantising changed."""
+"""From a trained model to ONNX: export, quantisation to 8 bits, and what quantising changed."""
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,16 +14,14 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import nn
 
 from sentiment.errors import ModelRejected
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig
-from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
+from sentiment.models.zoo import Start, save_model
+from sentiment.version import ENGINE_FILES
 
 _LOG = logging.getLogger(__name__)
-_ARCHITECTURE: Final = "encoder"
 _OPSET: Final = 17
 _INPUTS: Final = ["input_ids", "attention_mask"]
 _TINY: Final = 1e-12
@@ -42,14 +39,10 @@ class Agreement:
     largest_difference: float
 
 
-def export_engines(model: EncoderClassifier, config: EncoderConfig, tokenizer: Tokenizer, folder: Path) -> None:
+def export_engines(start: Start, folder: Path) -> None:
     """Write all but manifest and card of a full version: config, tokenizer, safetensors, ONNX in float32 and int8."""
-    content = {"architecture": _ARCHITECTURE, **asdict(config)}
-    (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    tokenizer.save(str(folder / TOKENIZER), pretty=False)
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / ENGINE_FILES["torch"])
-    export_onnx(model, folder / ENGINE_FILES["onnx"])
+    save_model(start, folder)
+    export_onnx(start.model, folder / ENGINE_FILES["onnx"])
     quantize_int8(folder / ENGINE_FILES["onnx"], folder / ENGINE_FILES["onnx-int8"])
 
 

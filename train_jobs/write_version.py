@@ -16,10 +16,10 @@ from tokenizers import Tokenizer
 from sentiment.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
 from sentiment.labels import THREE_CLASSES
 from sentiment.metrics import fit_temperature
+from sentiment.models.start import Start
 from sentiment.predictor import Predictor
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CARD, ENGINE_FILES, TOKENIZER, EngineName, Manifest, SelfCheck, file_facts, write_manifest
-from train_jobs.backbone import Start
 from train_jobs.data import Example
 from train_jobs.evaluate import from_predictor
 from train_jobs.judge import Classify, TestSet, judge_all
@@ -73,7 +73,7 @@ def export_calibrated(start: Start, held_out: Sequence[Example], folder: Path, d
         ModelRejected: int8 says too often something else than full precision does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    export_engines(start.model, start.config, start.tokenizer, folder)
+    export_engines(start, folder)
     plain = Facts(start.config.positions, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC))
     write(folder, plain)
     texts, labels = [example.text for example in held_out], [example.label for example in held_out]

@@ -1,0 +1,36 @@
+"""A vocabulary cut to what given texts use, before training, so that the model learns to do without the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from sentiment.models.backbone import open_backbone, spelt_name, with_pieces
+from sentiment.models.encoder import EncoderClassifier, load_body
+from sentiment.models.start import Start
+from sentiment.models.vocabulary import count_pieces, select_emoji, select_pieces
+
+
+def start_from(
+    backbone: Path, corpora: Sequence[Sequence[str]], tweets: Sequence[str], pieces: int, seed: int
+) -> Start:
+    """Build the classifier to train from a BERT checkpoint's folder (`model.safetensors`, `tokenizer.json`).
+
+    The vocabulary is cut to `pieces` by what `corpora` use; emoji are added, those of `tweets` too, each starting as
+    the mean of the pieces of its name.
+    """
+    found = open_backbone(backbone)
+    ids = found.tokenizer.get_vocab()
+    emoji = [character for character in select_emoji(tweets) if character not in ids]
+    counts = [count_pieces(found.tokenizer, texts) for texts in corpora]
+    kept = select_pieces(ids, counts, pieces - len(emoji))
+    rows = [[ids[piece]] for piece in kept] + [spelt_name(found.tokenizer, character) for character in emoji]
+    cut = with_pieces(found, [*kept, *emoji], rows)
+    config = replace(cut.config, positions=min(cut.config.positions, 256))
+    torch.manual_seed(seed)
+    model = EncoderClassifier(config)
+    load_body(model, {**cut.state, "positions.weight": cut.state["positions.weight"][: config.positions]})
+    return Start(model, config, cut.tokenizer, "encoder")
