@@ -21,8 +21,7 @@ from sentiment.predictor import Predictor
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CARD, ENGINE_FILES, TOKENIZER, EngineName, Manifest, SelfCheck, file_facts, write_manifest
 from train_jobs.data import Example
-from train_jobs.evaluate import from_predictor
-from train_jobs.judge import Classify, TestSet, judge_all
+from train_jobs.judge import Classify, TestSet, from_predictor, judge_all
 
 _LOG = logging.getLogger(__name__)
 
