@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from sentiment.errors import ModelRejected
+from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.models.encoder import EncoderConfig, encoder_state
+from sentiment.models.start import checked
 from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
 
 WEIGHTS: Final = ENGINE_FILES["torch"]
@@ -183,8 +184,8 @@ def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors:
     fields = {name: value for name, value in origin.items() if name != "architecture"}
     state = {name: tensor for name, tensor in tensors.items() if not name.startswith(("head.", "dense."))}
     try:
-        return Checkpoint(state, EncoderConfig(**fields), tokenizer, tensors, origin)
-    except TypeError as exc:
+        return Checkpoint(state, checked(EncoderConfig, fields), tokenizer, tensors, origin)
+    except InvalidInput as exc:
         raise ModelRejected(f"{folder / CONFIG} does not describe an encoder: {exc}") from exc
 
 

@@ -9,6 +9,8 @@ from typing import Final, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.start import Share, Size, SizeOrNone
+
 _MASKED: Final = -1e4
 _BERT_LAYER: Final = {
     "attention.output.dense": "attention_out",
@@ -29,19 +31,23 @@ class EncoderConfig:
     between them. `trained` "head" freezes everything below the head, and takes dropout out of it.
     """
 
-    vocabulary: int
-    labels: int = 3
-    hidden: int = 384
-    layers: int = 6
-    heads: int = 12
-    feed_forward: int = 1536
-    positions: int = 256
-    dropout: float = 0.1
-    layer_norm_eps: float = 1e-12
-    embedding: int = 0
+    vocabulary: Size
+    labels: Size = 3
+    hidden: Size = 384
+    layers: Size = 6
+    heads: Size = 12
+    feed_forward: Size = 1536
+    positions: Size = 256
+    dropout: Share = 0.1
+    layer_norm_eps: Share = 1e-12
+    embedding: SizeOrNone = 0
     pooling: Literal["mean", "first"] = "mean"
     head: Literal["linear", "tanh", "relu"] = "linear"
     trained: Literal["all", "head"] = "all"
+
+    def __post_init__(self) -> None:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden = {self.hidden} is no multiple of heads = {self.heads}")
 
 
 class EncoderLayer(nn.Module):

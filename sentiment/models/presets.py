@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
 from sentiment.models.backbone import Backbone, find_backbone, narrowed, with_emoji, with_layers
+from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.cnn import CnnClassifier, CnnConfig
 from sentiment.models.encoder import EncoderClassifier, load_body
-from sentiment.models.start import Start, overridden
+from sentiment.models.lstm import LstmClassifier, LstmConfig
+from sentiment.models.start import ConfigT, Start, overridden
 
 _NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 _WINDOW_TOKENS: Final = 256
 _STUDENT_LAYERS: Final = 3
+_WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns slowly from much smaller ones
 #: What a model that starts from a backbone's layers cannot choose.
 _GIVEN: Final = frozenset({"vocabulary", "labels", "hidden", "heads", "feed_forward", "layer_norm_eps"})
 
@@ -48,10 +54,59 @@ def student(backbone: str | None, labels: int, overrides: Mapping[str, object]) 
     return _encoder(with_emoji(find_backbone(backbone)), labels, {"layers": _STUDENT_LAYERS, **overrides})
 
 
+def lstm(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start an LSTM from a backbone's word embeddings, made as narrow as `embedding` says."""
+    return _of_words("lstm", LstmConfig, LstmClassifier, backbone, labels, overrides)
+
+
+def cnn(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start a convolutional network from a backbone's word embeddings, made as narrow as `embedding` says."""
+    return _of_words("cnn", CnnConfig, CnnClassifier, backbone, labels, overrides)
+
+
+def bert_gru(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Put new GRU layers on a frozen backbone; `positions` among the overrides is the backbone's longest window."""
+    found = with_emoji(find_backbone(backbone))
+    given = {name: value for name, value in overrides.items() if name == "positions"}
+    below = _encoder(found, labels, given)
+    _refuse_given(overrides, {"encoder", "labels"}, found)
+    own = {name: value for name, value in overrides.items() if name not in given}
+    config = overridden(BertGruConfig(below.config, labels), own)
+    model = BertGruClassifier(config)
+    body = model.encoder.state_dict()
+    model.encoder.load_state_dict({name: tensor for name, tensor in below.model.state_dict().items() if name in body})
+    return Start(model, config, below.tokenizer, "bert-gru")
+
+
+def _of_words(
+    architecture: str,
+    shape: Callable[..., ConfigT],
+    network: Callable[[ConfigT], nn.Module],
+    backbone: str | None,
+    labels: int,
+    overrides: Mapping[str, object],
+) -> Start:
+    found = with_emoji(find_backbone(backbone))
+    _refuse_given(overrides, {"vocabulary", "labels"}, found)
+    config = overridden(shape(found.config.vocabulary, labels), overrides)
+    model = network(config)
+    words = model.get_parameter("words.weight")
+    with torch.no_grad():
+        words.copy_(_scaled_words(found, words.shape[1]))
+    return Start(model, config, found.tokenizer, architecture)
+
+
+def _scaled_words(backbone: Backbone, width: int) -> Tensor:
+    words = backbone.state["words.weight"]
+    if width > words.shape[1]:
+        raise InvalidInput(f"embedding = {width}; the words of {backbone.name} have {words.shape[1]}", "embedding")
+    narrow = words if width == words.shape[1] else narrowed(words, width)[0]
+    return narrow * (_WORDS_DEVIATION / narrow.std())
+
+
 def _encoder(backbone: Backbone, labels: int, overrides: Mapping[str, object]) -> Start:
     given = replace(backbone.config, labels=labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
-    for name in sorted(overrides.keys() & _GIVEN):
-        raise InvalidInput(f"{name} comes from the backbone, {backbone.name} has {getattr(given, name)}", name)
+    _refuse_given(overrides, _GIVEN, backbone)
     config = overridden(given, overrides)
     _require_positions(config.positions, backbone)
     kept = with_layers(backbone, config.layers)
@@ -61,6 +116,11 @@ def _encoder(backbone: Backbone, labels: int, overrides: Mapping[str, object]) -
     model = EncoderClassifier(config)
     load_body(model, state)
     return Start(model, config, kept.tokenizer, "encoder")
+
+
+def _refuse_given(overrides: Mapping[str, object], given: AbstractSet[str], backbone: Backbone) -> None:
+    for name in sorted(overrides.keys() & given):
+        raise InvalidInput(f"{name} cannot be chosen: it comes from the data or the backbone {backbone.name}", name)
 
 
 def _require_positions(positions: int, backbone: Backbone) -> None:
@@ -78,6 +138,9 @@ def _narrow_words(state: Mapping[str, Tensor], width: int) -> dict[str, Tensor]:
 
 PRESETS: Final[Mapping[str, Callable[[str | None, int, Mapping[str, object]], Start]]] = MappingProxyType(
     {
+        "lstm": lstm,
+        "cnn": cnn,
+        "bert-gru": bert_gru,
         "minilm": encoder,
         "student": student,
     }

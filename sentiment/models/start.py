@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, TypeVar
 
+from pydantic import Field, TypeAdapter, ValidationError
 from tokenizers import Tokenizer
 from torch import nn
 
 from sentiment.errors import InvalidInput
 
 ConfigT = TypeVar("ConfigT")
+
+#: Types of the configs' fields: a size, a width that may be left out, and a share of numbers dropped.
+Size = Annotated[int, Field(ge=1, le=1 << 24)]
+SizeOrNone = Annotated[int, Field(ge=0, le=1 << 24)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 @dataclass(frozen=True)
@@ -41,26 +47,28 @@ def count_parameters(model: nn.Module) -> ParameterCounts:
     return ParameterCounts(sum(size for size, _ in sizes), sum(size for size, moved in sizes if moved))
 
 
+def checked(config: type[ConfigT], values: Mapping[str, object]) -> ConfigT:
+    """Return a config dataclass of these values, each checked against its field's type and bounds.
+
+    Raises:
+        InvalidInput: a field is unknown, missing or wrong; `field` names it.
+    """
+    known = [field.name for field in fields(config)]  # type: ignore[arg-type]  # every config is a dataclass
+    for name in values.keys() - set(known):
+        raise InvalidInput(f"{config.__name__} has no {name!r}; it has {', '.join(known)}", name)
+    try:
+        return TypeAdapter(config).validate_python(dict(values))
+    except ValidationError as exc:
+        problem = exc.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        raise InvalidInput(f"{config.__name__}: {name or 'it'}: {problem['msg']}", name) from None
+
+
 def overridden(config: ConfigT, overrides: Mapping[str, object]) -> ConfigT:
     """Return a config dataclass with some of its fields changed by name.
 
     Raises:
-        InvalidInput: there is no such field, or the value is not of its type; `field` names it.
+        InvalidInput: there is no such field, or the value cannot be; `field` names it.
     """
-    known = [field.name for field in fields(config)]  # type: ignore[arg-type]  # every config is a dataclass
-    changes = {}
-    for name, value in overrides.items():
-        if name not in known:
-            raise InvalidInput(f"{type(config).__name__} has no {name!r}; it has {', '.join(known)}", name)
-        changes[name] = _as_type_of(getattr(config, name), value, name)
-    return replace(config, **changes)  # type: ignore[type-var]
-
-
-def _as_type_of(present: object, value: object, name: str) -> object:
-    if isinstance(present, tuple) and isinstance(value, list):
-        return tuple(value)
-    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not type(present):
-        raise InvalidInput(f"{name} = {value!r}; it is {type(present).__name__}, such as {present!r}", name)
-    return value
+    present = {field.name: getattr(config, field.name) for field in fields(config)}  # type: ignore[arg-type]
+    return checked(type(config), {**present, **overrides})

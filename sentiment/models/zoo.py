@@ -13,11 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sentiment.errors import ModelRejected
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
 from sentiment.models.checkpoint import WEIGHTS, read_config, read_tensors, read_tokenizer
+from sentiment.models.cnn import CnnClassifier, CnnConfig
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig
+from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.presets import PRESETS, build
-from sentiment.models.start import ParameterCounts, Start, count_parameters
+from sentiment.models.start import ParameterCounts, Start, checked, count_parameters
 from sentiment.version import CONFIG, TOKENIZER
 
 __all__ = [
@@ -43,6 +46,9 @@ class Architecture:
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
     {
+        "lstm": Architecture(LstmConfig, LstmClassifier),
+        "cnn": Architecture(CnnConfig, CnnClassifier),
+        "bert-gru": Architecture(BertGruConfig, BertGruClassifier),
         "encoder": Architecture(EncoderConfig, EncoderClassifier),
     }
 )
@@ -89,15 +95,11 @@ def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
     name = content.get("architecture")
     if name not in ARCHITECTURES:
         raise ModelRejected(f"{folder / CONFIG} says architecture {name!r}; this code has {sorted(ARCHITECTURES)}")
-    fields = {key: _frozen(value) for key, value in content.items() if key != "architecture"}
+    kind = ARCHITECTURES[str(name)]
     try:
-        return str(name), ARCHITECTURES[str(name)].config(**fields)
-    except TypeError as exc:
+        return str(name), checked(kind.config, {key: value for key, value in content.items() if key != "architecture"})
+    except InvalidInput as exc:
         raise ModelRejected(f"{folder / CONFIG} does not describe a {name} model: {exc}") from exc
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _require_like(folder: Path, architecture: str, config: Any, like: Start) -> None:
