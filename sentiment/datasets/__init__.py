@@ -7,11 +7,12 @@ from pathlib import Path
 from sentiment.datasets.example import Example
 from sentiment.datasets.folder import FolderObjects
 from sentiment.datasets.manifest import DatasetVersion
+from sentiment.datasets.source import Tally, read_examples
 from sentiment.datasets.store import DatasetStore
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 
-__all__ = ["DatasetStore", "DatasetVersion", "Example", "open_datasets"]
+__all__ = ["DatasetStore", "DatasetVersion", "Example", "Tally", "open_datasets", "read_examples"]
 
 
 def open_datasets(place: Settings | str | Path, endpoint: str | None = None) -> DatasetStore:

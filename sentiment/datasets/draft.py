@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import astuple, replace
 from typing import Final
 
 from sentiment.datasets.example import Example
@@ -31,6 +30,7 @@ class Draft:
     def __init__(self, objects: Objects, name: str) -> None:
         self.name = name
         self.normalizer: Final = CURRENT_NORMALIZER
+        self.rows = 0
         self.balance: Counter[str] = Counter()
         self._normalize = NORMALIZERS[self.normalizer]
         self._objects = objects
@@ -39,25 +39,21 @@ class Draft:
         self._waiting_characters = 0
         self._digest = hashlib.sha256()
 
-    @property
-    def rows(self) -> int:
-        """How many examples it has taken."""
-        return self.balance.total()
-
     def add(self, example: Example) -> None:
         """Take one example; its text is normalised, so that nothing unmasked is ever stored.
 
         Raises:
             InvalidInput: the text is empty, or the label is unknown.
         """
-        check_label(example.label, self.rows + 1)
-        text = self._normalize(example.text)
+        text, label = self._normalize(example.text), example.label
+        check_label(label, self.rows + 1)
         if not text:
             raise InvalidInput(f"Example {self.rows + 1} has no text: leave it out.", "text")
-        example = replace(example, text=text)
-        self.balance[example.label or ""] += 1
-        self._digest.update(json.dumps(astuple(example)).encode() + b"\n")
-        self._waiting.append(example)
+        self.rows += 1
+        self.balance[label or ""] += 1
+        row = (text, label, example.source, example.language)
+        self._digest.update(json.dumps(row).encode() + b"\n")
+        self._waiting.append(Example(*row))
         self._waiting_characters += len(text)
         if len(self._waiting) == MOST_ROWS or self._waiting_characters >= MOST_TEXT_CHARACTERS:
             self._flush()

@@ -26,11 +26,17 @@ def label_set_of(found: Iterable[str], wanted: tuple[str, ...] | None = None) ->
             "Add examples of the others, or push the texts without a label column.",
             "label",
         )
-    for candidate in (wanted,) if wanted else _SETS:
-        if labels <= set(candidate):
-            return candidate
-    sets = " or ".join(", ".join(each) for each in ((wanted,) if wanted else _SETS))
-    raise InvalidInput(f"The labels {', '.join(sorted(labels))} are not those of one label set ({sets}).", "label")
+    fitting = [candidate for candidate in ((wanted,) if wanted else _SETS) if labels <= set(candidate)]
+    if not fitting:
+        sets = " or ".join(", ".join(each) for each in ((wanted,) if wanted else _SETS))
+        raise InvalidInput(f"The labels {', '.join(sorted(labels))} are not those of one label set ({sets}).", "label")
+    return fitting[0]
+
+
+def smallest_set(labels: Iterable[str]) -> tuple[str, ...] | None:
+    """Return the smallest label set that has all of `labels`, which are known ones; None if there are none."""
+    meant = set(labels)
+    return next(candidate for candidate in _SETS if meant <= set(candidate)) if meant else None
 
 
 def check_label(label: str | None, row: int) -> None:

@@ -31,24 +31,29 @@ def encode_shard(examples: Sequence[Example]) -> tuple[Shard, bytes]:
     return Shard(hashlib.sha256(data).hexdigest(), len(data), len(examples)), data
 
 
-def decode_shard(data: bytes | None, shard: Shard, where: str) -> Iterator[Example]:
-    """Yield the examples of a shard; `where` names it in errors.
-
-    Raises:
-        DatasetDamaged: before the first example, if the bytes are missing or not those that the manifest vouches for.
-    """
-    check_shard(data, shard, where)
+def decode_shard(data: bytes) -> Iterator[Example]:
+    """Yield the examples of a shard that is sound."""
     from pyarrow import parquet as pq
 
-    with pq.ParquetFile(io.BytesIO(data or b"")) as file:
+    with pq.ParquetFile(io.BytesIO(data)) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
             columns: list[list[Any]] = [column.to_pylist() for column in batch.columns]
             yield from map(Example, *columns)
 
 
-def check_shard(data: bytes | None, shard: Shard, where: str) -> None:
-    """Raise DatasetDamaged unless `data` is what the manifest says."""
+def sound(data: bytes | None, shard: Shard, where: str) -> bytes:
+    """Return `data` if it is what the manifest vouches for.
+
+    Raises:
+        DatasetDamaged: it is missing or something else; the message begins with `where`.
+    """
     if data is None:
         raise DatasetDamaged(f"{where} is missing. {REMEDY}")
-    if hashlib.sha256(data).hexdigest() != shard.sha256:
+    if not is_sound(data, shard):
         raise DatasetDamaged(f"{where} was altered or cut off: it does not match its digest. {REMEDY}")
+    return data
+
+
+def is_sound(data: bytes, shard: Shard) -> bool:
+    """Tell whether `data` has the digest that the manifest gives."""
+    return hashlib.sha256(data).hexdigest() == shard.sha256

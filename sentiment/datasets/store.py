@@ -6,16 +6,20 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
+from sentiment.datasets.difference import Difference, compare
 from sentiment.datasets.draft import Draft, shard_key
 from sentiment.datasets.example import Example
 from sentiment.datasets.label_set import label_set_of
 from sentiment.datasets.manifest import REMEDY, DatasetVersion, decode, encode
 from sentiment.datasets.objects import Objects
+from sentiment.datasets.pull import write_file, write_folder
 from sentiment.datasets.reference import check_name, is_name, parse_reference
-from sentiment.datasets.shards import decode_shard
+from sentiment.datasets.shards import decode_shard, sound
 from sentiment.errors import Conflict, DatasetDamaged, DatasetsUnavailable, NotFound
+from sentiment.tables import ENDINGS
 
 _MANIFEST = re.compile(r"[^/]+/versions/(\d{8})\.json")
 _MOST_TRIES: Final = 100
@@ -137,15 +141,39 @@ class DatasetStore:
             DatasetDamaged: a shard is missing or does not match its digest; before any of its rows is yielded.
         """
         found = self.find(version) if isinstance(version, str) else version
-        for place, shard in enumerate(found.shards, 1):
-            key = shard_key(found.name, shard)
-            where = f"{found.ref} is damaged: shard {place} ({self._objects.address(key)})"
-            yield from decode_shard(self._objects.read(key), shard, where)
+        for data in self._sound_shards(found):
+            yield from decode_shard(data)
 
     def shards(self, version: DatasetVersion | str) -> list[str]:
         """Return where the version's Parquet files are, in order: paths, or s3:// addresses."""
         found = self.find(version) if isinstance(version, str) else version
         return [self._objects.address(shard_key(found.name, shard)) for shard in found.shards]
+
+    def pull(self, ref: str, out: Path) -> Path:
+        """Copy a version to `out` and return that: a file if it ends as a table does (.csv, .jsonl …), else a folder.
+
+        A folder gets the Parquet files and the manifest. It appears whole or not at all.
+
+        Raises:
+            NotFound, DatasetDamaged: as `find` and `read`.
+            Conflict: the folder exists and is not this version.
+            InvalidInput: it cannot be written there.
+        """
+        version = self.find(ref)
+        if out.suffix.lower() in ENDINGS:
+            return write_file(self.read(version), out)
+        return write_folder(version, self._sound_shards(version), out)
+
+    def diff(self, before: str, after: str) -> Difference:
+        """Tell what changed from the version `before` to `after`. Raises what `find` and `read` do."""
+        old, new = self.find(before), self.find(after)
+        return compare(lambda: self.read(old), lambda: self.read(new))
+
+    def _sound_shards(self, version: DatasetVersion) -> Iterator[bytes]:
+        for place, shard in enumerate(version.shards, 1):
+            key = shard_key(version.name, shard)
+            where = f"{version.ref} is damaged: shard {place} ({self._objects.address(key)})"
+            yield sound(self._objects.read(key), shard, where)
 
     def _look(self, name: str) -> tuple[list[DatasetVersion], list[DatasetDamaged]]:
         check_name(name)
