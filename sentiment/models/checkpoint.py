@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.models.encoder import EncoderConfig, encoder_state
+from sentiment.models.hub import convert_tokenizer
 from sentiment.models.start import checked
 from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
 
@@ -128,6 +129,13 @@ def as_bert(tensors: Mapping[str, Tensor], model_type: str) -> dict[str, Tensor]
     return named
 
 
+def current_name(name: str) -> str:
+    """Return a tensor's name as checkpoints have it today: the oldest call a layer norm's numbers gamma and beta."""
+    for old, new in _OLD_NORMS.items():
+        name = name.replace(old, new)
+    return name
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """Return a model folder's config.json.
 
@@ -145,14 +153,14 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Return a model folder's tokenizer, without truncation and padding.
+    """Return a model folder's tokenizer, without truncation and padding; made from other vocabularies if need be.
 
     Raises:
         ModelRejected: `tokenizer.json` is missing or broken.
     """
     path = folder / TOKENIZER
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else convert_tokenizer(folder)
     except Exception as exc:  # the library raises nothing narrower
         raise ModelRejected(f"{path} cannot be read as a tokenizer: {exc}") from exc
     tokenizer.no_truncation()
@@ -203,6 +211,6 @@ def _bert_spelling(origin: Mapping[str, Any]) -> dict[str, Any]:
 def _bert_name(name: str, model_type: str) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    for old, new in (_OLD_NORMS | (_DISTILBERT if model_type == "distilbert" else {})).items():
+    for old, new in (_DISTILBERT if model_type == "distilbert" else {}).items():
         name = name.replace(old, new)
-    return name
+    return current_name(name)

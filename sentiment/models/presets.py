@@ -14,14 +14,18 @@ from torch import Tensor, nn
 from sentiment.errors import InvalidInput
 from sentiment.models.backbone import Backbone, find_backbone, narrowed, with_emoji, with_layers
 from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.checkpoint import is_bert_like, read_config
 from sentiment.models.cnn import CnnClassifier, CnnConfig
 from sentiment.models.encoder import EncoderClassifier, load_body
+from sentiment.models.hub import fetch
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.start import ConfigT, Start, overridden
+from sentiment.models.wrapped import wrap
 
 _NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 _WINDOW_TOKENS: Final = 256
 _STUDENT_LAYERS: Final = 3
+_DISTILBERT: Final = "distilbert/distilbert-base-uncased"
 _WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns slowly from much smaller ones
 #: What a model that starts from a backbone's layers cannot choose.
 _GIVEN: Final = frozenset({"vocabulary", "labels", "hidden", "heads", "feed_forward", "layer_norm_eps"})
@@ -52,6 +56,21 @@ def encoder(backbone: str | None, labels: int, overrides: Mapping[str, object]) 
 def student(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
     """Start a small encoder from every other layer of a backbone; a trained teacher's folder is one too."""
     return _encoder(with_emoji(find_backbone(backbone)), labels, {"layers": _STUDENT_LAYERS, **overrides})
+
+
+def distilbert(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start an encoder from DistilBERT, or what stands for it."""
+    return encoder(backbone or _DISTILBERT, labels, overrides)
+
+
+def hub(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start from any encoder that transformers knows: BERT's kin become our encoder, others are wrapped."""
+    if backbone is None:
+        raise InvalidInput("Preset hub needs a backbone: a folder, or owner/name on the hub", "backbone")
+    folder = fetch(backbone)
+    origin = read_config(folder)
+    ours = is_bert_like(origin) or "architecture" in origin
+    return encoder(str(folder), labels, overrides) if ours else wrap(folder, labels, overrides)
 
 
 def lstm(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
@@ -142,6 +161,8 @@ PRESETS: Final[Mapping[str, Callable[[str | None, int, Mapping[str, object]], St
         "cnn": cnn,
         "bert-gru": bert_gru,
         "minilm": encoder,
+        "distilbert": distilbert,
+        "hub": hub,
         "student": student,
     }
 )

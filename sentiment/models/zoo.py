@@ -21,6 +21,7 @@ from sentiment.models.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.presets import PRESETS, build
 from sentiment.models.start import ParameterCounts, Start, checked, count_parameters
+from sentiment.models.wrapped import HubClassifier, HubConfig
 from sentiment.version import CONFIG, TOKENIZER
 
 __all__ = [
@@ -50,6 +51,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
         "cnn": Architecture(CnnConfig, CnnClassifier),
         "bert-gru": Architecture(BertGruConfig, BertGruClassifier),
         "encoder": Architecture(EncoderConfig, EncoderClassifier),
+        "hub": Architecture(HubConfig, HubClassifier),
     }
 )
 
