@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import classify_file, keys, models, platform, predict
+from cli import classify_file, data, keys, models, platform, predict
 from sentiment.errors import UndertoneError
 
 
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 for module in (platform, predict, classify_file):
     module.register(app)
+app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 

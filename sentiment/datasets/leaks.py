@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sentiment.datasets.example import Example
 from sentiment.errors import InvalidInput
+from sentiment.tables import INTEGER, NUMBER, STRING, write_table
 from sentiment.text import near_duplicate_key
 
 if TYPE_CHECKING:
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
 
 DEFAULT_THRESHOLD: Final = 0.5
 _BATCH_TEXTS: Final = 1024
+
+
+_COLUMNS: Final = {
+    "kind": STRING,
+    "row": INTEGER,
+    "first_row": INTEGER,
+    "overlap": NUMBER,
+    "text": STRING,
+    "first_text": STRING,
+    "label": STRING,
+    "first_label": STRING,
+}
 
 
 class LeakKind(StrEnum):
@@ -58,6 +72,20 @@ def find_leaks(
     rows = enumerate(second, 1)
     while batch := list(itertools.islice(rows, _BATCH_TEXTS)):
         yield from known.leaks(batch)
+
+
+def write_leaks(leaks: Iterable[Leak], path: Path) -> None:
+    """Write a row for each leak to a CSV, JSONL or Parquet file.
+
+    Raises:
+        InvalidInput: an unknown ending, or it cannot be written there.
+    """
+    try:
+        write_table(path, _COLUMNS, (asdict(leak) | {"kind": leak.kind.value} for leak in leaks))
+    except OSError as exc:
+        raise InvalidInput(
+            f"{path} cannot be written ({exc.strerror}): choose another place with --out.", "out"
+        ) from exc
 
 
 def leak_keys(examples: Iterable[Example]) -> set[str]:

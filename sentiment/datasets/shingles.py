@@ -41,7 +41,7 @@ class NearIndex:
         import numpy as np
 
         random = np.random.default_rng(_SEED)
-        self._factors = random.integers(1, 2**63, _BANDS * _ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        self._factors = random.integers(0, 2**32, (_BANDS * _ROWS, 1), dtype=np.uint32) | np.uint32(1)
         self._shingles = [shingles_of(text) for text in texts]
         bands = self._bands_of(self._shingles)
         self._order = np.argsort(bands, axis=0, kind="stable")
@@ -84,7 +84,7 @@ class NearIndex:
         keys = np.empty((len(shingles), _BANDS), np.uint64)
         mixers = np.array(_ODD, np.uint64)
         for row, hashes in enumerate(shingles):
-            signature = ((hashes[:, None] * self._factors) >> np.uint64(32)).min(axis=0)
+            signature = (self._factors * (hashes >> np.uint64(32)).astype(np.uint32)).min(axis=1)
             keys[row] = (signature.reshape(_BANDS, _ROWS) * mixers).sum(axis=1, dtype=np.uint64)
         return keys
 
