@@ -32,6 +32,7 @@ FORMATS: Final = ("parquet", "jsonl", "csv")
 _READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would run both in one process otherwise
 _BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
 _IN_FLIGHT: Final = 2
+_RAY_ADDS: Final = "\nFailed to apply UDF"  # what Ray Data appends to the message of every error
 
 Progress = Callable[[Totals], None]
 
@@ -96,17 +97,22 @@ class ShardScorer:
 
 def main(arguments: Sequence[str]) -> None:
     """Score as the command line says; write the totals as one line of JSON to standard output."""
-    import ray
-
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     settings = load_settings()
     model = resolve_model(settings, options.model)
     job = job_of(settings, model, options.source, options.out, options.text_column, options.encoding, options.format)
-    if not ray.is_initialized():
-        ray.init(address=settings.address or "local")
+    start_ray(settings)
     outcome = score(job, model, settings, Fleet(options.least, options.most, options.threads, options.gpus), _log)
     sys.stdout.write(json.dumps(outcome.plain()) + "\n")
+
+
+def start_ray(settings: Settings) -> None:
+    """Join the cluster that the settings name, or start Ray on this machine; nothing if it was started before."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
 
 
 def job_of(
@@ -143,6 +149,7 @@ def _run(
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised here, in one sentence
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES
@@ -182,10 +189,17 @@ def _unwrapped() -> Iterator[None]:
     try:
         yield
     except RayError as exc:
-        own = next((cause for cause in _causes(exc) if isinstance(cause, UndertoneError)), None)
+        own = next((cause for cause in _causes(exc) if _is_own(cause)), None)
         if own is not None:
+            own.args = (str(own).partition(_RAY_ADDS)[0], *own.args[1:])
             raise own from exc
         raise Unavailable(f"scoring stopped: {exc}; what is done is kept, the same command continues") from exc
+
+
+def _is_own(cause: BaseException) -> bool:
+    from ray.exceptions import RayError  # its wrapper is an instance of what it wraps, too
+
+    return isinstance(cause, UndertoneError) and not isinstance(cause, RayError)
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

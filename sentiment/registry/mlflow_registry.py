@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
 from sentiment.registry.records import Origin, RegisteredVersion, require_label_set
+from sentiment.registry.runs import RunVersion, download_run
 from sentiment.version import Version, read_version
 
 if TYPE_CHECKING:
@@ -119,6 +120,16 @@ class Registry:
             for file in list(fetched.iterdir()):  # MLflow puts them into a folder of its own below the target
                 file.rename(target / file.name)
             fetched.rmdir()
+
+    def download_run(self, run_id: str, target: Path) -> RunVersion:
+        """Download the version that an MLflow run made into the folder `target`, unverified.
+
+        Raises:
+            NotFound: there is no such run, or it made no version.
+            RegistryUnavailable: the server does not answer.
+        """
+        with self._translated():
+            return download_run(self._client, self._uri, run_id, target)
 
     @property
     def _client(self) -> MlflowClient:
