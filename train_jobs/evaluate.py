@@ -11,7 +11,8 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,8 @@ from sentiment.predictor.engines import EngineChoice
 from sentiment.registry import resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.version import ENGINE_FILES
+from train_jobs.tracked_results import track_evaluation
+from train_jobs.tracking_server import tracking_server
 
 _LOG = logging.getLogger(__name__)
 _CASES: Final = 100
@@ -125,18 +128,35 @@ def write_report(found: Evaluation, target: Path) -> None:
         draft.write_text(render_report(found, datetime.now(UTC)), encoding="utf-8")
         draft.replace(target)
     except OSError as exc:
-        raise InvalidInput(
-            f"The report cannot be written to {target}: {exc.strerror}. Name another file.", "report"
-        ) from exc
+        raise InvalidInput(f"{target} cannot be written: {exc.strerror}. Name another file.", "report") from exc
+
+
+def evaluate_and_keep(
+    settings: Settings, config: EvaluateConfig, *, report: Path | None, track: bool, on_step: OnStep = _LOG.info
+) -> Evaluation:
+    """Evaluate, write the report if a file is named, and record the run in MLflow if that is wanted.
+
+    An MLflow server is started for the time that this takes where none answers and one is needed: to record the run,
+    or to find versions that are no folders.
+
+    Raises: what `run_evaluation` and `write_report` do; RegistryUnavailable if the server that is set does not answer.
+    """
+    references = [ref for ref in (config.model, config.against) if ref and not Path(ref).is_dir()]
+    with tracking_server(settings) if track or references else nullcontext(settings.registry_uri) as uri:
+        found = run_evaluation(settings.model_copy(update={"tracking_uri": uri}), config, on_step)
+        if report:
+            write_report(found, report)
+        if track:
+            on_step("recording the run in MLflow")
+            track_evaluation(uri, found, asdict(config))
+    return found
 
 
 def main(arguments: Sequence[str]) -> None:
     """Evaluate what the command line names; write a summary, or with --json one line, to standard output."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    found = run_evaluation(load_settings(), config_of(options))
-    if options.report:
-        write_report(found, options.report)
+    found = evaluate_and_keep(load_settings(), config_of(options), report=options.report, track=not options.no_track)
     sys.stdout.write((json.dumps(found.to_mapping()) if options.json else summarise(found)) + "\n")
 
 
@@ -168,6 +188,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", type=int, default=2, help="threads of the predictor (2)")
     made.add_argument("--seed", type=int, default=0, help="of behaviour tests and bootstrap (0)")
     made.add_argument("--report", type=Path, help="write an HTML report to this file")
+    made.add_argument("--no-track", action="store_true", help="do not record the run in MLflow")
     made.add_argument("--json", action="store_true", help="write all that was found as one line of JSON")
     return made
 

@@ -35,7 +35,7 @@ p { max-width: 46rem; } .muted, caption, figcaption { color: var(--muted); font-
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: .4rem; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } th.t, td.t { text-align: left; overflow-wrap: anywhere; }
+th { font-weight: 600; } th.t, td.t { text-align: left; overflow-wrap: break-word; }
 .wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; }
 img { max-width: 100%; background: #fff; border-radius: .5rem; } code { font-size: .85em; overflow-wrap: anywhere; }
 .bad { color: var(--bad); } .good { color: var(--good); }

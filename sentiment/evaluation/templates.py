@@ -69,7 +69,7 @@ def _typos_in(texts: Sequence[str], cases: int, seed: int) -> BehaviourTest:
         text = random.choice(texts)
         return Case((text, phrases.add_typo(text, random)))
 
-    return _test("robustness", "a typo in the data's own texts", "INV", make, cases, seed)
+    return _test("robustness", "a typo in texts of the data", "INV", make, cases, seed)
 
 
 def _swapped(capability: str, name: str, cases: int, seed: int) -> BehaviourTest:
