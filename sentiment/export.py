@@ -88,8 +88,8 @@ def _require_same(model: nn.Module, graph: Path) -> None:
         off = float(np.abs(found - wanted).max())
         if not off <= _MOST_OFF * max(float(np.abs(wanted).max()), 1.0):
             raise ModelRejected(
-                f"{graph}: the exported graph is {off:.2g} off the network's logits for a batch of {len(lengths)} texts; "
-                "this network cannot be served as ONNX, only with engine torch"
+                f"{graph}: the exported graph is {off:.2g} off the network's logits for a batch of {len(lengths)}; this "
+                "network cannot be served as ONNX, only with engine torch"
             )
 
 

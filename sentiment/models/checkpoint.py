@@ -161,6 +161,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     path = folder / TOKENIZER
     try:
         tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else convert_tokenizer(folder)
+    except ModelRejected:
+        raise
     except Exception as exc:  # the library raises nothing narrower
         raise ModelRejected(f"{path} cannot be read as a tokenizer: {exc}") from exc
     tokenizer.no_truncation()

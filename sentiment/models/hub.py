@@ -15,6 +15,7 @@ Fetch = Callable[[str, str | None], Path]
 
 _FILES: Final = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model")
 _FOLDERS: Final = ("onnx/*", "openvino/*", "coreml/*", "*/*.safetensors")
+_VOCABULARIES: Final = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 _PREFIX: Final = "hf:"
 
 
@@ -63,6 +64,8 @@ def convert_tokenizer(folder: Path) -> Tokenizer:
     """
     from transformers import AutoTokenizer
 
+    if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would make an empty one
+        raise ModelRejected(f"{folder}: tokenizer.json is missing, and so is {' or '.join(_VOCABULARIES)}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
         converted: Tokenizer = tokenizer.backend_tokenizer
