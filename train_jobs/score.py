@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sentiment.errors import InvalidInput, Unavailable, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, resolve_model
 from sentiment.settings import Settings, load_settings
+from train_jobs.failures import own_error
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.places import InputFile, place_at
 from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard
@@ -32,7 +33,6 @@ FORMATS: Final = ("parquet", "jsonl", "csv")
 _READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would run both in one process otherwise
 _BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
 _IN_FLIGHT: Final = 2
-_RAY_ADDS: Final = "\nFailed to apply UDF"  # what Ray Data appends to the message of every error
 
 Progress = Callable[[Totals], None]
 
@@ -189,23 +189,9 @@ def _unwrapped() -> Iterator[None]:
     try:
         yield
     except RayError as exc:
-        own = next((cause for cause in _causes(exc) if _is_own(cause)), None)
-        if own is not None:
-            own.args = (str(own).partition(_RAY_ADDS)[0], *own.args[1:])
+        if own := own_error(exc):
             raise own from exc
         raise Unavailable(f"scoring stopped: {exc}; what is done is kept, the same command continues") from exc
-
-
-def _is_own(cause: BaseException) -> bool:
-    from ray.exceptions import RayError  # its wrapper is an instance of what it wraps, too
-
-    return isinstance(cause, UndertoneError) and not isinstance(cause, RayError)
-
-
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = getattr(exc, "cause", None) or exc.__cause__
 
 
 def _log(totals: Totals) -> None:
