@@ -186,6 +186,11 @@ def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[st
     return {**inherited, **environment_of(settings), **extra}
 
 
+def job_address() -> str | None:
+    """Return the address of the Ray cluster that this process is a job of, as Ray tells its jobs; None outside."""
+    return os.environ.get("RAY_ADDRESS") or None
+
+
 def _create_once(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -45,14 +45,14 @@ def tiny_start(layers: int = 1, hidden: int = 16, seed: int = 1) -> Start:
 
 
 def examples(count: int = 90, seed: int = 3) -> list[Example]:
-    """Return texts of 1 to 12 words, a third of each label: kind words are positive, harsh ones negative."""
+    """Return texts of 3 to 7 words, a third of each label: kind words are positive, harsh ones negative."""
     random = Random(seed)
     words = {"negative": NEGATIVE_WORDS, "neutral": PLAIN_WORDS, "positive": POSITIVE_WORDS}
     found = []
     for number in range(count):
         label = THREE_CLASSES[number % 3]
-        text = [random.choice(PLAIN_WORDS) for _ in range(random.randint(0, 9))]
-        text += random.choices(words[label], k=2)
+        text = [random.choice(PLAIN_WORDS) for _ in range(random.randint(0, 4))]
+        text += random.choices(words[label], k=3)
         random.shuffle(text)
         found.append(Example(" ".join(text), label))
     return found
@@ -77,5 +77,5 @@ def encode(folder: Path | None = None, texts: list[Example] | None = None) -> En
 def material(config: TrainConfig, lesson: Lesson | None = None, workers: int = 1) -> Material:
     """Return what a run of `config` learns from."""
     texts = encode()
-    train, held_out = split(texts, config.validation_share, config.seed)
+    train, held_out = split(texts.labels, config.validation_share, config.seed)
     return Material(Plan(texts, train, config, workers), HeldOut(texts, held_out, config.window_tokens), lesson)

@@ -79,13 +79,15 @@ class Plan:
         return collate([row_of(self.texts, row, self.config.window_tokens, random) for row in piece.rows])
 
 
-def split(texts: EncodedTexts, share: float, seed: int, most: int | None = None) -> tuple[NDArray[np.int64], ...]:
+def split(
+    labels: NDArray[np.int16], share: float, seed: int, most: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the places of the texts to train on and of the labelled ones held out, a `share` of them; at most `most`.
 
-    Drawn by `seed`; with a share of 0 nothing is held out.
+    Drawn by `seed` from `labels` [texts], -1 where there is none; with a share of 0 nothing is held out.
     """
-    places = np.random.default_rng(seed).permutation(len(texts))[:most]
-    labelled = places[texts.labels[places] != UNLABELLED]
+    places = np.random.default_rng(seed).permutation(len(labels))[:most]
+    labelled = places[labels[places] != UNLABELLED]
     held_out = labelled[: round(share * len(labelled))]
     return np.sort(np.setdiff1d(places, held_out)), np.sort(held_out)
 
