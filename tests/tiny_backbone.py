@@ -62,8 +62,9 @@ def hub_classifier(kind: str, folder: Path, **fields: Any) -> Any:
     shape = {**shapes.get(kind, _SHAPE), "id2label": LABELS, "num_labels": len(LABELS), **fields}
     config = transformers.AutoConfig.for_model(kind, **shape)
     network = transformers.AutoModelForSequenceClassification.from_config(config).eval()
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
     transformers.logging.disable_progress_bar()
     network.save_pretrained(folder)
     tiny_tokenizer().save(str(folder / "tokenizer.json"))
