@@ -124,7 +124,7 @@ def test_pulling_back_mixes_the_encoder_with_its_start_and_leaves_the_head(start
 
 
 def test_a_written_version_is_accepted_by_the_predictor_on_every_engine(start: Start, tmp_path: Path) -> None:
-    held_out = [Example(text, number % 3) for number, text in enumerate(_TEXTS)]
+    held_out = [(text, number % 3) for number, text in enumerate(_TEXTS)]
     full, small = tmp_path / "full", tmp_path / "int8"
     facts = export_calibrated(start, held_out, full, {"corpora": ["none"]})
     write_card_file(full, "# A card\n")

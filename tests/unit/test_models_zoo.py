@@ -140,6 +140,22 @@ def test_the_shapes_of_the_original_systems_have_the_parameters_that_those_repor
     assert bert_gru.all == 112_241_409 - pooler - token_types
 
 
+@pytest.mark.parametrize("preset", SMALL)
+def test_every_model_learns_to_tell_good_from_bad(preset, backbone):
+    start = make(preset, backbone, 2)
+    rows = [start.tokenizer.encode(text).ids for text in ("a good film", "good", "a bad film", "bad")]
+    ids = torch.tensor([row + [0] * (5 - len(row)) for row in rows])
+    labels = torch.tensor([1, 1, 0, 0])
+    optimiser = torch.optim.Adam([part for part in start.model.parameters() if part.requires_grad], lr=1e-2)
+    start.model.train()
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(start.model(ids, (ids > 0).long()), labels).backward()
+        optimiser.step()
+    start.model.eval()
+    assert torch.equal(start.model(ids, (ids > 0).long()).argmax(dim=-1), labels)
+
+
 def test_of_a_bert_gru_only_gru_and_head_learn_and_the_encoder_drops_nothing_out(backbone):
     model = make("bert-gru", backbone).model.train()
     assert not model.encoder.training
