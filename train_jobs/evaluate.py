@@ -1,13 +1,12 @@
 """Evaluate a model version on a dataset version: figures, slices, behaviour, speed, and against another version.
 
 python -m train_jobs.evaluate models:/sentiment/8 --data tweets-test@1 --slices --report report.html
-python -m train_jobs.evaluate sentiment/shipped/sentiment --data tweets-test --against models:/sentiment/7 --json
+python -m train_jobs.evaluate sentiment/shipped/sentiment --data tweets-test --against models:/sentiment/7
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sentiment.datasets import DatasetVersion, Example, open_datasets
 from sentiment.errors import InvalidInput
@@ -41,6 +40,7 @@ from sentiment.predictor.engines import EngineChoice
 from sentiment.registry import resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.version import ENGINE_FILES
+from train_jobs.job_output import run_as_job
 from train_jobs.tracked_results import track_evaluation
 from train_jobs.tracking_server import tracking_server
 
@@ -133,9 +133,10 @@ def write_report(found: Evaluation, target: Path) -> None:
 
 def evaluate_and_keep(
     settings: Settings, config: EvaluateConfig, *, report: Path | None, track: bool, on_step: OnStep = _LOG.info
-) -> Evaluation:
-    """Evaluate, write the report if a file is named, and record the run in MLflow if that is wanted.
+) -> dict[str, Any]:
+    """Evaluate, write the report if a file is named, record the run in MLflow if that is wanted; return the outcome.
 
+    The outcome has `result` (all that was found), `summary` (a screenful of Markdown) and `run_id` (None if untracked).
     An MLflow server is started for the time that this takes where none answers and one is needed: to record the run,
     or to find versions that are no folders.
 
@@ -146,18 +147,19 @@ def evaluate_and_keep(
         found = run_evaluation(settings.model_copy(update={"tracking_uri": uri}), config, on_step)
         if report:
             write_report(found, report)
-        if track:
-            on_step("recording the run in MLflow")
-            track_evaluation(uri, found, asdict(config))
-    return found
+        run_id = track_evaluation(uri, found, asdict(config)) if track else None
+    return {"run_id": run_id, "summary": summarise(found), "result": found.to_mapping()}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Evaluate what the command line names; write a summary, or with --json one line, to standard output."""
+    """Evaluate what the command line names; a summary and the outcome go to standard output."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    found = evaluate_and_keep(load_settings(), config_of(options), report=options.report, track=not options.no_track)
-    sys.stdout.write((json.dumps(found.to_mapping()) if options.json else summarise(found)) + "\n")
+
+    def work() -> dict[str, Any]:
+        track = not options.no_track
+        return evaluate_and_keep(load_settings(), config_of(options), report=options.report, track=track)
+
+    run_as_job(work)
 
 
 def config_of(options: argparse.Namespace) -> EvaluateConfig:
@@ -189,7 +191,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=0, help="of behaviour tests and bootstrap (0)")
     made.add_argument("--report", type=Path, help="write an HTML report to this file")
     made.add_argument("--no-track", action="store_true", help="do not record the run in MLflow")
-    made.add_argument("--json", action="store_true", help="write all that was found as one line of JSON")
     return made
 
 

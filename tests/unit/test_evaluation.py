@@ -229,11 +229,19 @@ def test_the_summary_and_the_json_tell_the_same(found):
     assert plain["against"]["subject"]["digest"] == found.subject.digest
 
 
-def test_the_job_writes_one_line_for_machines(settings, folder, monkeypatch, capsys):
+def test_the_job_s_last_line_is_its_outcome(settings, folder, monkeypatch, capsys):
     monkeypatch.setenv("UNDERTONE_HOME", str(settings.home))
-    main([str(folder), "--data", "chat@1", "--cases", "0", "--no-performance", "--no-track", "--json"])
-    (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["figures"]["texts"] == 6
+    main([str(folder), "--data", "chat@1", "--cases", "0", "--no-performance", "--no-track"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "| accuracy | 83.33 | 43.6 to 97.0 |" in lines
+    assert json.loads(lines[-1].removeprefix("::outcome "))["result"]["figures"]["texts"] == 6
+
+
+def test_a_job_that_fails_says_why_on_a_line_of_its_own(settings, folder, monkeypatch, capsys):
+    monkeypatch.setenv("UNDERTONE_HOME", str(settings.home))
+    with pytest.raises(SystemExit, match="1"):
+        main([str(folder), "--data", "nothing@1", "--no-track"])
+    assert capsys.readouterr().out.startswith("::failure There is no dataset nothing")
 
 
 def _two_versions(right, other_right, texts=1500, seed=3):
