@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,8 +58,9 @@ def show_all(
 
       undertone models list --search 'metrics.macro_recall > 0.7 and tags.dataset = "tweets@3"'
     """
-    settings = with_registry(load_settings(home=home, model_name=name))
-    versions = Registry(settings.registry_uri).versions(settings.model_name)
+    settings = load_settings(home=home, model_name=name)
+    with open_registry(settings) as registry:
+        versions = registry.versions(settings.model_name)
     found = search_versions(versions, search) if search else versions
     if as_json:
         _print_json([asdict(version) for version in found])
@@ -74,9 +77,9 @@ def show_one(version: Version, name: Name = None, home: Home = None, as_json: Js
 
     Example: undertone models show 8
     """
-    settings = with_registry(load_settings(home=home, model_name=name))
-    registry = Registry(settings.registry_uri)
-    found = find_version(registry, parse_reference(version, settings.model_name))
+    settings = load_settings(home=home, model_name=name)
+    with open_registry(settings) as registry:
+        found = find_version(registry, parse_reference(version, settings.model_name))
     _print_json(asdict(found)) if as_json else console.print(_facts(found))
 
 
@@ -98,8 +101,9 @@ def register_version(
     """
     from train_jobs.register import register
 
-    settings = with_registry(load_settings(home=home))
-    _print_registered(register(Registry(settings.registry_uri), source), as_json)
+    with open_registry(load_settings(home=home)) as registry:
+        registered = register(registry, source)
+    _print_registered(registered, as_json)
 
 
 @app.command("import")
@@ -124,9 +128,11 @@ def import_version(
     require_train()
     from train_jobs.import_model import import_and_register
 
-    settings = with_registry(load_settings(home=home))
+    settings = load_settings(home=home)
     names = tuple(part.strip() for part in labels.split(",")) if labels else None
-    _print_registered(import_and_register(settings, source, labels=names, data=data, out=out), as_json)
+    with open_registry(settings) as registry:
+        registered = import_and_register(registry, settings, source, labels=names, data=data, out=out)
+    _print_registered(registered, as_json)
 
 
 @app.command("alias")
@@ -146,15 +152,24 @@ def alias(
 
       undertone models alias --remove challenger
     """
-    settings = with_registry(load_settings(home=home, model_name=name))
-    registry = Registry(settings.registry_uri)
-    changed = _remove(registry, settings, remove, alias) if remove else _set(registry, settings, alias, version)
+    settings = load_settings(home=home, model_name=name)
+    with open_registry(settings) as registry:
+        changed = _remove(registry, settings, remove, alias) if remove else _set(registry, settings, alias, version)
     if as_json:
         _print_json(changed)
     elif changed["version"] is None:
         console.print(f"No version of {changed['name']} is the {changed['alias']} any more.")
     else:
         console.print(f"{changed['name']} version {changed['version']} is the {changed['alias']}.")
+
+
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[Registry]:
+    """Yield the registry of the platform that runs in home, of the server that is set, or of one started for this."""
+    from train_jobs.tracking_server import tracking_server
+
+    with tracking_server(with_registry(settings)) as uri:
+        yield Registry(uri)
 
 
 def with_registry(settings: Settings) -> Settings:

@@ -31,6 +31,7 @@ from tune.watch import TRAINING, Listener, TrialWatch, figures_of, listening
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
 _LONGEST: Final = 1000  # validations; a bound that ASHA asks for
+_TRIAL_BYTES: Final = 64 * 2**20  # something must be asked for
 _GRACE: Final = 1
 _REDUCTION: Final = 3
 
@@ -110,7 +111,7 @@ def _tuner(search: Search, settings: Settings, registry: str | None) -> Any:
     path, filesystem = storage_of(storage_root(search, settings), settings)
     trainable = ray.tune.with_resources(
         ray.tune.with_parameters(run_trial, search=search, settings=settings, registry=registry),
-        {"cpu": 0},  # the workers of its training take what they need, beside it
+        {"cpu": 0, "memory": _TRIAL_BYTES},  # CPUs are left to the workers of its training, which run beside it
     )
     where = f"{path}/{search.name}"
     if ray.tune.Tuner.can_restore(where, storage_filesystem=filesystem):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ def registry() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def run(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(commands, "Registry", lambda uri: registry)
+    monkeypatch.setattr(commands, "open_registry", lambda settings: contextlib.nullcontext(registry))
     monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
 
