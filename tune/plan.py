@@ -13,6 +13,7 @@ from tune.space import Point, Space, configured
 Method = Literal["grid", "random", "asha", "optuna"]
 
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
+_TRIALS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,6 @@ class Trial:
     seconds: float
     figures: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
-
-
-_TRIALS: Final = 10
 
 
 def check(search: Search) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -75,8 +74,3 @@ def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) ->
         "run_id": run_id,
         "trials": [asdict(trial) for trial in ranked(trials)],
     }
-
-
-def json_line(found: Mapping[str, Any]) -> str:
-    """Return what a search found as one line."""
-    return json.dumps(found) + "\n"

@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +61,8 @@ def search_for(
     """
     check(search)
     _claim(search, settings)
-    with listening(search.name, listeners):
+    # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
+    with listening(search.name, listeners), contextlib.redirect_stdout(io.StringIO()):
         found = _tuner(search, settings, registry).fit()
     return [_trial(search, result) for result in found]
 
@@ -186,3 +190,14 @@ def _trial(search: Search, result: Any) -> Trial:
         figures=figures_of(best or {}),
         reason=str(own_error(result.error) or result.error) if result.error else None,
     )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do the search of the command line; write what it found to standard output."""
+    from tune.job import run_from_command_line
+
+    run_from_command_line(__doc__ or "", arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
