@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.evaluate import errors, remotely, show
+from cli.evaluate import errors, refuse_local, remotely, show
 from cli.extras import require_train
 from cli.models import with_registry
 from cli.platform import Home, Json
@@ -63,10 +63,7 @@ def compare(
     arguments += ["--config", json.dumps(read_config(config))]  # the file is this machine's
     arguments += [word for change in changes or [] for word in ("--set", change)]
     if address:
-        if out:
-            raise InvalidInput(
-                "--out names a folder on this machine, and the job runs on the cluster: leave it out.", "out"
-            )
+        refuse_local(out, "--out")
         show(remotely("compare", arguments, address, settings, working_dir), as_json)
         return
     show(_here(with_registry(settings), arguments, out), as_json)

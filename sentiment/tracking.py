@@ -145,11 +145,12 @@ def _open_client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
     from mlflow import environment_variables as variables
 
-    # The defaults wait for minutes on a server that is away, and draw bars on the terminal.
+    # The defaults wait for minutes on a server that is away, and draw bars and links on the terminal.
     defaults = {
         variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES: _RETRIES,
         variables.MLFLOW_HTTP_REQUEST_TIMEOUT: _TIMEOUT_S,
         variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: False,
+        variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT: True,  # it is for the outcome alone
     }
     for variable, value in defaults.items():
         if not variable.is_set():

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from sentiment.evaluation.slices import Slice
 from sentiment.metrics import Reliability
@@ -87,6 +88,9 @@ def comparison_figure(models: Sequence[Mapping[str, float | str]]) -> Figure:
     if linear:
         axes.axhline(max(linear), color=_AMBER, linewidth=1, linestyle="--")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.2, y=0.15)
     axes.set(xlabel="texts a second, as exported (logarithmic)", ylabel="accuracy on the test data, percent")
     axes.grid(color="#e5e7eb", linewidth=0.8)
