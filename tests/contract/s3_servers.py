@@ -62,10 +62,8 @@ def start_moto(folder: Path) -> S3Server:
 def start_rclone(folder: Path) -> S3Server:
     """Start rclone on `folder`, whose folders are the buckets."""
     (folder / BUCKET).mkdir()
-    return S3Server(
-        folder, "rclone", "serve", "s3", str(folder), "--addr", "127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}",
-        "--config", "/dev/null", "--vfs-cache-mode", "off", "--dir-cache-time", "0s",
-    )  # fmt: skip
+    listen = ("--addr", "127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}")
+    return S3Server(folder, "rclone", "serve", "s3", str(folder), *listen, "--config", "/dev/null")
 
 
 def client_of(endpoint: str) -> Any:

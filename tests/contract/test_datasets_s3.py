@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,67 +27,73 @@ def own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("rclone")
-
-
-@pytest.fixture(scope="module")
-def rclone(root: Path) -> Iterator[S3Server]:
-    server = start_rclone(root)
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    server = start_rclone(tmp_path_factory.mktemp("rclone"))
     yield server
     server.stop()
 
 
 @pytest.fixture
-def bucket(rclone: S3Server, root: Path) -> Iterator[Path]:
-    folder = root / BUCKET
-    yield folder
-    for entry in folder.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+def prefix() -> str:
+    return uuid.uuid4().hex
 
 
-def shard_of(folder: Path) -> Path:
-    return next(folder.glob("tweets/shards/*"))
+@pytest.fixture
+def place(prefix: str) -> str:
+    return f"s3://{BUCKET}/{prefix}"
 
 
-def test_a_folder_of_versions_copied_to_a_bucket_is_read_from_there(rclone: S3Server, bucket: Path) -> None:
-    version = open_datasets(bucket / "sets").push("tweets", EXAMPLES, source="tests")
-    store = open_datasets(f"s3://{BUCKET}/sets", rclone.endpoint)
+def upload(server: S3Server, prefix: str, folder: Path) -> None:
+    client = client_of(server.endpoint)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            key = f"{prefix}/{path.relative_to(folder)}"
+            client.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+
+
+def test_a_folder_of_versions_copied_to_a_bucket_is_read_from_there(
+    rclone: S3Server, prefix: str, place: str, tmp_path: Path
+) -> None:
+    version = open_datasets(tmp_path).push("tweets", EXAMPLES, source="tests")
+    upload(rclone, prefix, tmp_path)
+    store = open_datasets(place, rclone.endpoint)
     assert (store.names(), store.find("tweets")) == (["tweets"], version)
     assert list(store.read("tweets")) == EXAMPLES
-    assert store.shards("tweets") == [f"s3://{BUCKET}/sets/tweets/shards/{version.shards[0].sha256}.parquet"]
+    assert store.shards("tweets") == [f"{place}/tweets/shards/{version.shards[0].sha256}.parquet"]
 
 
-def test_a_damaged_version_is_named_over_the_wire_too(rclone: S3Server, bucket: Path) -> None:
-    open_datasets(bucket / "sets").push("tweets", EXAMPLES, source="tests")
-    shard = shard_of(bucket / "sets")
+def test_a_damaged_version_is_named_over_the_wire_too(
+    rclone: S3Server, prefix: str, place: str, tmp_path: Path
+) -> None:
+    version = open_datasets(tmp_path).push("tweets", EXAMPLES, source="tests")
+    shard = tmp_path / "tweets" / "shards" / f"{version.shards[0].sha256}.parquet"
     data = bytearray(shard.read_bytes())
     data[9] ^= 1
     shard.unlink()
     shard.write_bytes(data)
-    store = open_datasets(f"s3://{BUCKET}/sets", rclone.endpoint)
-    with pytest.raises(DatasetDamaged, match=r"tweets@1 is damaged: shard 1 \(s3://river/sets/.*digest"):
-        next(store.read("tweets"))
+    upload(rclone, prefix, tmp_path)
+    with pytest.raises(DatasetDamaged, match=rf"tweets@1 is damaged: shard 1 \({place}/.*digest"):
+        next(open_datasets(place, rclone.endpoint).read("tweets"))
 
 
-def test_a_server_that_ignores_the_condition_is_refused_and_nothing_is_listed(rclone: S3Server, bucket: Path) -> None:
-    store = open_datasets(f"s3://{BUCKET}/sets", rclone.endpoint)
+def test_a_server_that_ignores_the_condition_is_refused_and_nothing_is_listed(rclone: S3Server, place: str) -> None:
+    store = open_datasets(place, rclone.endpoint)
     for _ in range(2):
         with pytest.raises(DatasetsUnavailable, match=r"ignores If-None-Match.*Use Amazon S3"):
             store.push("tweets", EXAMPLES, source="tests")
-    assert (store.names(), store.versions("tweets"), list(bucket.glob("sets/.probe/*"))) == ([], [], [])
+    assert (store.names(), store.versions("tweets"), S3Objects(place, rclone.endpoint).sizes(".probe/")) == ([], [], {})
 
 
 def test_a_wrong_key_is_refused_with_the_variables_to_look_at(
-    rclone: S3Server, bucket: Path, monkeypatch: pytest.MonkeyPatch
+    rclone: S3Server, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "somebody-elses")
-    with pytest.raises(DatasetsUnavailable, match=rf"s3://{BUCKET}/sets refuses us .*AWS_SECRET_ACCESS_KEY"):
-        open_datasets(f"s3://{BUCKET}/sets", rclone.endpoint).find("tweets")
+    with pytest.raises(DatasetsUnavailable, match=rf"{place} refuses us .*AWS_SECRET_ACCESS_KEY"):
+        open_datasets(place, rclone.endpoint).find("tweets")
 
 
-def test_bytes_that_change_on_the_way_are_refused_by_their_checksum(rclone: S3Server, bucket: Path) -> None:
-    objects = S3Objects(f"s3://{BUCKET}/sets", rclone.endpoint)
+def test_bytes_that_change_on_the_way_are_refused_by_their_checksum(rclone: S3Server, place: str) -> None:
+    objects = S3Objects(place, rclone.endpoint)
 
     def garble(params: dict[str, Any], **_: Any) -> None:
         params["body"] = io.BytesIO(b"lost")
@@ -108,7 +114,7 @@ def test_a_server_that_is_away_is_named_with_the_remedy_and_soon() -> None:
     assert time.monotonic() - began < 20
 
 
-def test_a_bucket_that_is_not_there_is_named(rclone: S3Server, bucket: Path) -> None:
+def test_a_bucket_that_is_not_there_is_named(rclone: S3Server, place: str) -> None:
     with pytest.raises(DatasetsUnavailable, match="s3://nowhere/sets: there is no such bucket"):
         open_datasets("s3://nowhere/sets", rclone.endpoint).push("tweets", EXAMPLES, source="tests")
 
@@ -120,31 +126,35 @@ def test_missing_keys_are_asked_for(rclone: S3Server, monkeypatch: pytest.Monkey
         open_datasets(f"s3://{BUCKET}", rclone.endpoint).names()
 
 
-def test_a_table_in_a_bucket_is_a_source(rclone: S3Server, bucket: Path) -> None:
-    (bucket / "raw.csv").write_text("text,label\nso good @bob,positive\n,negative\nso bad,negative\n")
+def test_a_table_in_a_bucket_is_a_source(rclone: S3Server, prefix: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "raw.csv").write_text("text,label\nso good @bob,positive\n,negative\nso bad,negative\n")
+    upload(rclone, prefix, tmp_path)
     tally = Tally()
-    found = list(read_examples(f"s3://{BUCKET}/raw.csv", endpoint=rclone.endpoint, tally=tally))
+    found = list(read_examples(f"{place}/raw.csv", endpoint=rclone.endpoint, tally=tally))
     assert found == [Example("so good @user", "positive"), Example("so bad", "negative")]
     assert (tally.rows, tally.total, tally.empty, tally.empty_at) == (3, 3, 1, ["Row 2 of raw.csv"])
 
 
-def test_folders_named_by_label_in_a_bucket_are_a_source(rclone: S3Server, bucket: Path) -> None:
+def test_folders_named_by_label_in_a_bucket_are_a_source(
+    rclone: S3Server, prefix: str, place: str, tmp_path: Path
+) -> None:
     for label, text in (("neg", "so bad"), ("pos", "so good")):
-        (bucket / "imdb" / "train" / label).mkdir(parents=True)
-        (bucket / "imdb" / "train" / label / "0_1.txt").write_text(text)
-    (bucket / "imdb" / "train-notes.txt").write_text("beside it")
-    found = list(read_examples(f"s3://{BUCKET}/imdb/train/", endpoint=rclone.endpoint))
+        (tmp_path / "imdb" / "train" / label).mkdir(parents=True)
+        (tmp_path / "imdb" / "train" / label / "0_1.txt").write_text(text)
+    (tmp_path / "imdb" / "train-notes.txt").write_text("beside it")
+    upload(rclone, prefix, tmp_path)
+    found = list(read_examples(f"{place}/imdb/train/", endpoint=rclone.endpoint))
     assert found == [Example("so bad", "negative"), Example("so good", "positive")]
 
 
-def test_nothing_to_read_in_a_bucket_is_said(rclone: S3Server, bucket: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"nothing to read at s3://river/none\.csv"):
-        next(read_examples(f"s3://{BUCKET}/none.csv", endpoint=rclone.endpoint))
+def test_nothing_to_read_in_a_bucket_is_said(rclone: S3Server, place: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"nothing to read at {place}/none\.csv"):
+        next(read_examples(f"{place}/none.csv", endpoint=rclone.endpoint))
 
 
-def test_objects_lie_below_the_prefix_and_are_named_without_it(rclone: S3Server, bucket: Path) -> None:
-    objects = S3Objects(f"s3://{BUCKET}/sets", rclone.endpoint)
+def test_objects_lie_below_the_prefix_and_are_named_without_it(rclone: S3Server, prefix: str, place: str) -> None:
+    objects = S3Objects(place, rclone.endpoint)
     objects.keep("tweets/shards/a.parquet", b"data")
-    listed = client_of(rclone.endpoint).list_objects_v2(Bucket=BUCKET)["Contents"]
-    assert [(entry["Key"], entry["Size"]) for entry in listed] == [("sets/tweets/shards/a.parquet", 4)]
+    listed = client_of(rclone.endpoint).list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
+    assert [(entry["Key"], entry["Size"]) for entry in listed] == [(f"{prefix}/tweets/shards/a.parquet", 4)]
     assert objects.sizes("tweets/shards/") == {"tweets/shards/a.parquet": 4}
