@@ -28,6 +28,7 @@ from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.export import export_engines
 from sentiment.labels import LABEL_SETS
 from sentiment.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
+from sentiment.models.checkpoint import read_tensors
 from sentiment.models.finetuned import import_classifier
 from sentiment.models.hub import download, fetch
 from sentiment.models.start import Start, count_parameters
@@ -43,6 +44,7 @@ _LOG = logging.getLogger(__name__)
 _MOST_TEXTS: Final = 2000
 _UNNAMED: Final = "label_"
 _HUB: Final = "hf:"
+_HEADS: Final = ("classifier.out_proj.weight", "classifier.weight")
 _CARD: Final = """\
 # {name}: imported from {source}
 
@@ -152,13 +154,14 @@ def _with_names(folder: Path, labels: Sequence[str] | None, named: Path) -> Path
     if labels is None:
         if not found or all(name.lower().startswith(_UNNAMED) for name in found):
             raise InvalidInput(
-                f"{folder} does not say what its labels {list(found)} mean; say so in their order: "
+                f"{folder} does not say what its {len(found) or _head_rows(folder)} labels mean; say so in order: "
                 "--labels negative,neutral,positive (see its card).",
                 "labels",
             )
         return folder
-    if len(labels) != len(found):
-        raise InvalidInput(f"{list(labels)} are {len(labels)} labels, {folder} has {len(found)}.", "labels")
+    count = len(found) or _head_rows(folder)
+    if len(labels) != count:
+        raise InvalidInput(f"{list(labels)} are {len(labels)} labels, {folder} has {count}.", "labels")
     for file in folder.iterdir():
         if file.name != CONFIG:
             (named / file.name).symlink_to(file.resolve())
@@ -166,6 +169,15 @@ def _with_names(folder: Path, labels: Sequence[str] | None, named: Path) -> Path
     config["id2label"] = {str(place): label for place, label in enumerate(labels)}
     (named / CONFIG).write_text(json.dumps(config), encoding="utf-8")
     return named
+
+
+def _head_rows(folder: Path) -> int:
+    """Return how many labels the head of a model has that names none of them."""
+    tensors = read_tensors(folder)
+    head = next((tensors[name] for name in _HEADS if name in tensors), None)
+    if head is None:
+        raise ModelRejected(f"{folder} has none of the tensors {list(_HEADS)}: it is no classifier with a head")
+    return int(head.shape[0])
 
 
 def _model_of(start: Start) -> str:
