@@ -129,13 +129,16 @@ def test_a_convolution_is_the_one_of_the_paper_where_the_text_is_long_enough(bac
 
 def test_the_shapes_of_the_original_systems_have_the_parameters_that_those_report():
     bert_base = EncoderConfig(30522, hidden=768, layers=12, heads=12, feed_forward=3072, positions=512)
+    distilbert = EncoderConfig(30522, hidden=768, heads=12, feed_forward=3072, positions=512)
     with torch.device("meta"):
         lstm = count_parameters(LstmClassifier(LstmConfig(25002, labels=1)))
         cnn = count_parameters(CnnClassifier(CnnConfig(25002, labels=1)))
         served = count_parameters(CnnClassifier(CnnConfig(25002, labels=1, embedding=300)))
         bert_gru = count_parameters(BertGruClassifier(BertGruConfig(bert_base, labels=1)))
+        distilbert_gru = count_parameters(BertGruClassifier(BertGruConfig(distilbert, labels=1)))
     assert (lstm.all, cnn.all, served.all) == (4_810_857, 2_620_801, 7_861_201)
-    assert bert_gru.trained == 2_759_169
+    assert distilbert_gru.all == 69_122_049
+    assert bert_gru.trained == distilbert_gru.trained == 2_759_169
     pooler, token_types = 768 * 768 + 768, 2 * 768  # which the original carries and does not use
     assert bert_gru.all == 112_241_409 - pooler - token_types
 
