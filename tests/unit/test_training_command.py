@@ -15,7 +15,9 @@ from cli.extras import require_train
 from cli.main import app
 from cli.training import follow
 from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.settings import load_settings
 from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+from train_jobs.storage import storage_of
 
 
 def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +52,12 @@ def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:
     assert result.exit_code == 1
     assert "'learning_speed' is no field" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_go_to_a_folder_to_amazon_or_to_a_server_of_ones_own(tmp_path) -> None:
+    plain, own = load_settings(home=tmp_path), load_settings(home=tmp_path, s3_endpoint="http://127.0.0.1:9000")
+    assert storage_of(str(tmp_path / "runs"), own) == (str(tmp_path / "runs"), None)
+    assert storage_of("s3://bucket/runs", plain) == ("s3://bucket/runs", None)
+    path, filesystem = storage_of("s3://bucket/runs", own)
+    assert path == "bucket/runs"
+    assert filesystem.type_name == "s3"
