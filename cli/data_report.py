@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from sentiment.datasets import DatasetVersion, Example, Tally
 from sentiment.datasets.difference import Difference
@@ -94,11 +95,12 @@ def show_version(version: DatasetVersion, shards: Sequence[str], checked_rows: i
         "made": version.created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "normaliser": version.normalizer,
         "digest": version.digest,
-        "files": f"{len(shards)}, {size / 2**20:,.1f} MiB, the first: {shards[0]}",
+        "files": f"{len(shards)}, {size / 1024:,.0f} KiB together, the first:",
     }
     for fact, value in facts.items():
-        table.add_row(fact, value)
-    console.print(table, markup=False)
+        table.add_row(fact, Text(value, overflow="fold"))
+    console.print(table)
+    _say(shards[0])
     if checked_rows is not None:
         _say(f"All {checked_rows:,} rows were read; every file has its digest.")
 
@@ -152,7 +154,7 @@ def show_leaks(train: DatasetVersion, test: DatasetVersion, found: Sequence[Leak
 
 def _table(versions: Iterable[DatasetVersion]) -> Table:
     table = Table("Version", "Rows", "Labels", "Made", "Parent", "Digest", box=None, padding=(0, 2, 0, 0))
-    table.columns[1].justify = "right"
+    table.columns[0].no_wrap, table.columns[1].justify = True, "right"
     for version in versions:
         made = version.created_at.strftime("%Y-%m-%d %H:%M")
         balance = _balance(version.balance)

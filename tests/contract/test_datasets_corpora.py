@@ -31,13 +31,18 @@ def test_the_123_reviews_that_stand_in_both_halves_of_imdb_are_found() -> None:
     assert all(leak.label == leak.first_label for leak in found)
 
 
-def test_the_tweets_of_tweeteval_validation_are_found_in_semeval_2017() -> None:
-    train, validation = examples_of(data.read_semeval(CORPORA)), examples_of(data.read_tweeteval(CORPORA, "val"))
-    kinds = Counter(leak.kind for leak in find_leaks(train, validation))
+@pytest.fixture(scope="module")
+def semeval() -> list[Example]:
+    return examples_of(data.read_semeval(CORPORA))
+
+
+def test_the_tweets_of_tweeteval_validation_are_found_in_semeval_2017(semeval: list[Example]) -> None:
+    validation = examples_of(data.read_tweeteval(CORPORA, "val"))
+    kinds = Counter(leak.kind for leak in find_leaks(semeval, validation))
     assert kinds.total() >= 1995  # as counted by normalised text; near duplicates are the rest of the 2,000
     assert kinds[LeakKind.EXACT] + kinds[LeakKind.SAME_WORDS] > 1980
 
 
-def test_no_tweet_of_tweeteval_test_is_in_semeval_2017() -> None:
-    train, test = examples_of(data.read_semeval(CORPORA)), examples_of(data.read_tweeteval(CORPORA, "test"))
-    assert list(find_leaks(train, test, near=False)) == []
+def test_no_tweet_of_tweeteval_test_is_in_semeval_2017(semeval: list[Example]) -> None:
+    test = examples_of(data.read_tweeteval(CORPORA, "test"))
+    assert list(find_leaks(semeval, test, near=False)) == []
