@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -20,6 +21,7 @@ from sentiment.models.encoder import EncoderClassifier, load_body
 from sentiment.models.hub import fetch
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.start import ConfigT, Start, overridden
+from sentiment.models.vectors import read_vectors
 from sentiment.models.wrapped import wrap
 
 _NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
@@ -74,12 +76,12 @@ def hub(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> S
 
 
 def lstm(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
-    """Start an LSTM from a backbone's word embeddings, made as narrow as `embedding` says."""
+    """Start an LSTM from a backbone's word embeddings, made as narrow as `embedding` says, or a GloVe file's."""
     return _of_words("lstm", LstmConfig, LstmClassifier, backbone, labels, overrides)
 
 
 def cnn(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
-    """Start a convolutional network from a backbone's word embeddings, made as narrow as `embedding` says."""
+    """Start a convolutional network from a backbone's word embeddings, as narrow as `embedding`, or a GloVe file's."""
     return _of_words("cnn", CnnConfig, CnnClassifier, backbone, labels, overrides)
 
 
@@ -105,7 +107,7 @@ def _of_words(
     labels: int,
     overrides: Mapping[str, object],
 ) -> Start:
-    found = with_emoji(find_backbone(backbone))
+    found = with_emoji(_words_of(backbone))
     _refuse_given(overrides, {"vocabulary", "labels"}, found)
     config = overridden(shape(found.config.vocabulary, labels), overrides)
     model = network(config)
@@ -113,6 +115,15 @@ def _of_words(
     with torch.no_grad():
         words.copy_(_scaled_words(found, words.shape[1]))
     return Start(model, config, found.tokenizer, architecture)
+
+
+def _words_of(backbone: str | None) -> Backbone:
+    """Return the backbone, or the packaged one with the vectors of a GloVe file in the place of its words."""
+    if backbone is None or not Path(backbone).is_file():
+        return find_backbone(backbone)
+    packaged = find_backbone(None)
+    words = read_vectors(Path(backbone), packaged.tokenizer.get_vocab())
+    return replace(packaged, name=backbone, state={**packaged.state, "words.weight": words})
 
 
 def _scaled_words(backbone: Backbone, width: int) -> Tensor:

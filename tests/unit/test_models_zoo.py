@@ -19,6 +19,7 @@ from sentiment.models.cnn import CnnClassifier, CnnConfig  # noqa: E402
 from sentiment.models.cut import cut_vocabulary  # noqa: E402
 from sentiment.models.encoder import EncoderConfig  # noqa: E402
 from sentiment.models.lstm import LstmClassifier, LstmConfig  # noqa: E402
+from sentiment.models.vectors import read_vectors  # noqa: E402
 from sentiment.models.zoo import (  # noqa: E402
     ARCHITECTURES,
     Start,
@@ -143,7 +144,31 @@ def test_the_shapes_of_the_original_systems_have_the_parameters_that_those_repor
     assert bert_gru.all == 112_241_409 - pooler - token_types
 
 
-@pytest.mark.parametrize("preset", SMALL)
+def test_words_can_start_from_a_file_of_vectors(tmp_path, backbone):
+    path = tmp_path / "vectors.txt"
+    path.write_text("4 3\ngood 1 2 3\nbad -1 -2 -3\n. . . 0.5 0.5 0.5\nfilm 0 1 0\n")
+    ids = open_backbone(backbone).tokenizer.get_vocab()
+    vectors = read_vectors(path, ids)
+    assert vectors.shape == (len(ids), 3)
+    assert vectors[[ids["good"], ids["film"]]].tolist() == [[1, 2, 3], [0, 1, 0]]
+    assert vectors[ids["love"]].abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("good 1 2\nbad 1\n", "line 2: no word with 2 numbers"),
+        ("good 1 x\n", "line 1: a vector is numbers"),
+        ("le 1 2\nla 1 2\n", "a vector for none of the 63 pieces"),
+    ],
+)
+def test_a_file_that_holds_no_vectors_is_refused_by_its_line(content, message, tmp_path, backbone):
+    (tmp_path / "vectors.txt").write_text(content)
+    with pytest.raises(InvalidInput, match=message):
+        read_vectors(tmp_path / "vectors.txt", open_backbone(backbone).tokenizer.get_vocab())
+
+
+@pytest.mark.parametrize("preset", ["lstm", "cnn", "bert-gru", "student"])
 def test_every_model_learns_to_tell_good_from_bad(preset, backbone):
     start = make(preset, backbone, 2)
     rows = [start.tokenizer.encode(text).ids for text in ("a good film", "good", "a bad film", "bad")]
@@ -151,7 +176,7 @@ def test_every_model_learns_to_tell_good_from_bad(preset, backbone):
     labels = torch.tensor([1, 1, 0, 0])
     optimiser = torch.optim.Adam([part for part in start.model.parameters() if part.requires_grad], lr=1e-2)
     start.model.train()
-    for _ in range(40):
+    for _ in range(25):
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(start.model(ids, (ids > 0).long()), labels).backward()
         optimiser.step()
