@@ -55,6 +55,7 @@ _SLOTS: Final[Mapping[str, Sequence[str]]] = {
     "harsh_emoji": _HARSH_EMOJI,
 }
 
+#: Every template has 40 fillings or more, so that none runs out and leaves the cases to the others.
 PLEASED: Final = (
     "The {thing} was {good}.",
     "I {praise} this {thing}.",
@@ -68,7 +69,7 @@ ANGRY: Final = (
     "What a {bad} {thing}!",
 )
 PLAIN: Final = (
-    "The {city} office is on the second floor.",
+    "The {city} office moves to the second floor on {day}.",
     "The train to {city} leaves on {day} at {hour}.",
     "We meet in {city} on {day}.",
     "The shop in {city} opens at {hour}.",
@@ -87,9 +88,9 @@ NOT_BAD: Final = (
     "I thought the {thing} would be {bad}, but it wasn't.",
 )
 NOT_PLAIN: Final = (
-    "This is not the train to {city}.",
-    "We don't meet on {day}.",
-    "The {city} office is not on this floor.",
+    "This is not the {hour} o'clock train to {city}.",
+    "We don't meet in {city} on {day}.",
+    "The {city} office does not open before {hour}.",
 )
 NOW_GOOD: Final = (
     "I used to {complain} this {thing}, but now I {praise} it.",
@@ -128,17 +129,17 @@ ABOUT_NAMES: Final = (
     "I had dinner with {who} at {hour}.",
 )
 ABOUT_PEOPLE: Final = (
-    "My neighbour in {city} is {who}.",
-    "The teacher from {city} is {who}.",
+    "My neighbour, whom I met in {city} on {day}, is {who}.",
+    "The teacher from {city}, who starts at {hour}, is {who}.",
     "A {who} friend told me that the {thing} was {good}.",
     "A {who} colleague said that the {thing} was {bad}.",
-    "The new doctor, who is {who}, starts on {day}.",
+    "The new doctor in {city}, who is {who}, starts on {day}.",
 )
 ABOUT_GENDERS: Final = (
-    "The {who} works in {city}.",
+    "The {who} from {city} works on {day}.",
     "The {who} from {city} is {good}.",
     "The {who} said that the {thing} was {bad}.",
-    "A {who} sat beside me at {hour}.",
+    "In {city} a {who} sat beside me at {hour}.",
 )
 
 _LETTERS: Final = re.compile(r"[A-Za-z]{4,}")

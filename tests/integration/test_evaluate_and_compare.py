@@ -28,14 +28,14 @@ def settings(tmp_path_factory):
     found = load_settings(home=tmp_path_factory.mktemp("home"), mlflow_port=free_ports(1)[0])
     open_datasets(found).push("toys", examples(240), source="tests")
     save_model(tiny_start(), found.home / "backbone")
-    with tracking_server(found) as uri:
+    with tracking_server(found) as uri, ray_running(None, 2):
         yield found.model_copy(update={"tracking_uri": uri})
 
 
 def test_a_trained_model_stands_beside_the_linear_one_and_its_version_can_be_evaluated(settings, tmp_path):
     shared = ("learning_rate", "batch_tokens", "batch_rows", "window_tokens", "dtype")
     training = {name: getattr(TINY, name) for name in shared}
-    training |= {"backbone": str(settings.home / "backbone"), "epochs": 6}
+    training |= {"backbone": str(settings.home / "backbone"), "epochs": 4}
     config = CompareConfig("toys@1", models=("minilm",), training=training, threads=1)
     outcome = compare_and_keep(settings, config, tmp_path / "out")
     linear, minilm = outcome["result"]["models"]
@@ -52,9 +52,8 @@ def test_a_trained_model_stands_beside_the_linear_one_and_its_version_can_be_eva
     assert again["result"] == outcome["result"], "what was measured before is not measured again"
 
     version = next((settings.home / "runs").glob("compare-minilm-*/version"))
-    found = evaluate_and_keep(
-        settings, EvaluateConfig(str(version), "toys@1", slices=True, cases=2, threads=1), report=None, track=True
-    )
+    asked = EvaluateConfig(str(version), "toys@1", slices=True, cases=2, performance=False, threads=1)
+    found = evaluate_and_keep(settings, asked, report=None, track=True)
     assert _artifacts(settings, found["run_id"]) == {"report.html", "evaluation.json"}
     run = MlflowClient(settings.tracking_uri).get_run(found["run_id"])
     assert run.data.metrics["accuracy"] == pytest.approx(found["result"]["figures"]["accuracy"])
