@@ -19,6 +19,7 @@ from tests.tiny_training import TINY, examples, tiny_start
 from train_jobs.compare import CompareConfig, compare_and_keep
 from train_jobs.evaluate import EvaluateConfig, evaluate_and_keep
 from train_jobs.tracking_server import tracking_server
+from train_jobs.train import ray_running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
