@@ -14,7 +14,7 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,25 +48,6 @@ class ToTune(TuneReportCallback):
             super().after_report(run_context, metrics, checkpoint)
 
 
-def search_for(
-    search: Search, settings: Settings, registry: str | None, listeners: Sequence[Listener] = ()
-) -> list[Trial]:
-    """Run a search, or take one of the same name up, and return all its trials. Ray must run.
-
-    `registry` is the MLflow server that a teacher comes from; `listeners` hear of trials while they run.
-
-    Raises:
-        InvalidInput: the space or an option is wrong, naming it; or a search of that name was another one.
-        Unavailable: its storage cannot be read or written.
-    """
-    check(search)
-    _claim(search, settings)
-    # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
-    with listening(search.name, listeners), contextlib.redirect_stdout(io.StringIO()):
-        found = _tuner(search, settings, registry).fit()
-    return [_trial(search, result) for result in found]
-
-
 def run_trial(point: dict[str, Any], search: Search, settings: Settings, registry: str | None) -> None:
     """Train at one point of the space: the function that Ray Tune runs for each trial."""
     from train_jobs.train import run_training
@@ -83,6 +64,33 @@ def run_trial(point: dict[str, Any], search: Search, settings: Settings, registr
     )
     # Its best once more: searchers that choose by the scores so far learn from a trial's last report.
     ray.tune.report({**result.metrics, TRAINING: result.name})
+
+
+#: What Ray Tune runs for each trial; reports figures with a `score`, and last its best ones with its training's name.
+RunTrial = Callable[[dict[str, Any], Search, Settings, str | None], None]
+
+
+def search_for(
+    search: Search,
+    settings: Settings,
+    registry: str | None,
+    listeners: Sequence[Listener] = (),
+    run: RunTrial = run_trial,
+) -> list[Trial]:
+    """Run a search, or take one of the same name up, and return all its trials. Ray must run.
+
+    `registry` is the MLflow server that a teacher comes from; `listeners` hear of trials while they run.
+
+    Raises:
+        InvalidInput: the space or an option is wrong, naming it; or a search of that name was another one.
+        Unavailable: its storage cannot be read or written.
+    """
+    check(search)
+    _claim(search, settings)
+    # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
+    with listening(search.name, listeners), contextlib.redirect_stdout(io.StringIO()):
+        found = _tuner(search, settings, registry, run).fit()
+    return [_trial(search, result) for result in found]
 
 
 def storage_root(search: Search, settings: Settings) -> str:
@@ -111,10 +119,10 @@ def _claim(search: Search, settings: Settings) -> None:
         )
 
 
-def _tuner(search: Search, settings: Settings, registry: str | None) -> Any:
+def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTrial) -> Any:
     path, filesystem = storage_of(storage_root(search, settings), settings)
     trainable = ray.tune.with_resources(
-        ray.tune.with_parameters(run_trial, search=search, settings=settings, registry=registry),
+        ray.tune.with_parameters(run, search=search, settings=settings, registry=registry),
         {"cpu": 0, "memory": _TRIAL_BYTES},  # CPUs are left to the workers of its training, which run beside it
     )
     where = f"{path}/{search.name}"
