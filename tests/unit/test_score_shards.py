@@ -155,7 +155,10 @@ def test_totals_are_those_of_the_records(predictor: Predictor, tmp_path: Path) -
     totals = Totals()
     for shard in cut_file(tmp_path / "in" / "a.csv", "a.csv", 0, 3, "text", "utf-8"):
         totals.add(write_shard(shard, score_rows(predictor, shard.rows, SCORING), job.out, ".parquet"))
+    draft = tmp_path / "out/scored/.part-00000-000009.parquet.0a1b2c3d.draft"
+    draft.write_bytes(b"cut off")
     assert finish(job, "models:/sentiment/8") == totals
+    assert not draft.exists(), "what a kill left is swept away"
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert (manifest["model"], manifest["rows"], manifest["rejected"]) == ("models:/sentiment/8", 7, 4)
     assert [shard["rows"] for shard in manifest["shards"]] == [3, 3, 1]

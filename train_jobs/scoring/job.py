@@ -139,7 +139,9 @@ def done_shards(out: Place) -> dict[str, ShardResult]:
 
 
 def finish(job: ScoreJob, model: str) -> Totals:
-    """Write the manifest of all shards, read back from their records, and return the totals."""
+    """Write the manifest of all shards, read back from their records, and return the totals; sweep drafts away."""
+    for folder in (SCORED, REJECTED, DONE):
+        job.out.sweep(folder)
     results = list(done_shards(job.out).values())
     totals = Totals.of(results)
     manifest = {"model": model, **totals.plain(), "shards": [asdict(result) for result in results]}

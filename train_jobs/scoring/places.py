@@ -103,6 +103,12 @@ class Place:
             elif kind == fs.FileType.File:
                 filesystem.delete_file(path)
 
+    def sweep(self, folder: str) -> None:
+        """Delete drafts that a kill left in `folder`; an upload that was cut leaves none."""
+        with self._explained("written"):
+            for draft in () if self.is_remote else (Path(self.uri) / folder).glob(".*.draft"):
+                draft.unlink(missing_ok=True)
+
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
         """Give the path of a file on this machine: the file itself, or a copy for as long as it is needed."""
