@@ -3,7 +3,8 @@
     python -m tests.benchmarks.training [--corpora ../shared/data] [--preset minilm] [--steps 8] [--rounds 3]
 
 The three take turns on the same texts with the same threads, one round after the other; medians are compared. A round
-is a few steps of each, without the start of Ray's workers. Prints a line of JSON last.
+is a few steps of each, without the start of Ray's workers, which run at the same priority as the rest. Prints a line of
+JSON last.
 """
 
 from __future__ import annotations
@@ -179,6 +180,7 @@ def main() -> None:
             include_dashboard=False,
             log_to_driver=False,
             runtime_env={"env_vars": {"PYTHONPATH": root}},
+            _system_config={"worker_niceness": 0},  # 15 by default: workers would give way to whatever else runs
         )
         found = measure(options, Path(folder))
         ray.shutdown()
