@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -14,9 +15,10 @@ from sentiment.errors import InvalidInput
 from sentiment.evaluation.baseline import BaselineFigures
 from sentiment.evaluation.bootstrap import Difference, Interval
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
+from sentiment.evaluation.performance import measure_performance
 from sentiment.settings import load_settings
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_tiny_version
-from train_jobs import compare
+from train_jobs import compare, trained_versions
 from train_jobs.compare import CompareConfig, config_of, names_of, parser, run_comparison
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
 from train_jobs.splits import make_splits
@@ -45,14 +47,15 @@ def settings(tmp_path_factory):
 
 
 @pytest.fixture
-def no_fitting(monkeypatch):
-    """Stand in for the linear models: always negative; the real ones have tests of their own."""
+def quick(monkeypatch):
+    """Stand in for the linear models: always negative; the real ones have tests of their own. Time one round."""
 
     def measure(train, validation, test):
         said = ("negative",) * len(test.texts)
         return BaselineFigures("words, linear SVM, C 1", 8, 10, 0.1, 0.5, 0.3, 0.3, 0.3, 1 / 3, said, 100.0, 1 << 20)
 
     monkeypatch.setattr(compare, "measure_baseline", measure)
+    monkeypatch.setattr(trained_versions, "measure_performance", partial(measure_performance, least_s=0.0))
 
 
 def test_one_version_is_split_in_three_that_share_no_text(settings):
@@ -141,7 +144,7 @@ def test_a_half_written_file_of_figures_is_measured_anew(tmp_path):
     assert kept(tmp_path, "a", lambda: Measured(_MODEL, ())).model == _MODEL
 
 
-def test_versions_that_there_are_stand_beside_the_linear_baseline(settings, tmp_path, no_fitting):
+def test_versions_that_there_are_stand_beside_the_linear_baseline(settings, tmp_path, quick):
     folder = build_tiny_version(tmp_path / "version")
     found = run_comparison(settings, CompareConfig("chat@1", versions=(str(folder),), threads=1), tmp_path / "out")
     linear, tiny = found.models
