@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import classify_file, keys, models, platform, predict
+from cli import classify_file, compare, data, distill, evaluate, keys, models, platform, predict, score, train, tune
 from sentiment.errors import UndertoneError
 
 
@@ -38,8 +38,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (platform, predict, classify_file):
+for module in (platform, predict, classify_file, train, distill, evaluate, compare, tune, score):
     module.register(app)
+app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 

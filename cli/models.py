@@ -1,49 +1,243 @@
-"""`undertone models list`: the versions in the registry."""
+"""`undertone models …`: the versions in the registry: list, search, show, register, import, name the champion."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from cli.platform import Home, Json
-from sentiment.registry import RegisteredVersion, Registry
-from sentiment.settings import load_settings
+from sentiment.errors import InvalidInput
+from sentiment.labels import LABEL_SETS
+from sentiment.registry import (
+    ALIASES,
+    CHAMPION,
+    ModelRef,
+    RegisteredVersion,
+    Registry,
+    find_version,
+    parse_reference,
+    search_versions,
+)
+from sentiment.settings import Settings, load_settings
 from serve_app import launch
 
-app = typer.Typer(help="Look at the registered model versions.", no_args_is_help=True)
+app = typer.Typer(help="Look at the registered model versions, add some, name the champion.", no_args_is_help=True)
 console = Console(soft_wrap=True)
+
+Name = Annotated[str | None, typer.Option("--name", help=f"Registered model: {', '.join(LABEL_SETS)}.")]
+Version = Annotated[str, typer.Argument(help="8, champion, sentiment/8 or models:/sentiment/8.")]
 
 
 @app.callback()
 def models() -> None:
-    """Look at the registered model versions."""
+    """Look at the registered model versions, add some, name the champion."""
 
 
 @app.command("list")
-def show(home: Home = None, as_json: Json = False) -> None:
-    """List the registered versions of the model that is served, oldest first.
+def show_all(
+    search: Annotated[str | None, typer.Option(help="Conditions joined by `and`.")] = None,
+    name: Name = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """List the registered versions of a model, oldest first.
 
-    Example: undertone models list
+    Examples:
+
+      undertone models list
+
+      undertone models list --search 'metrics.macro_recall > 0.7 and tags.dataset = "tweets@3"'
     """
-    settings = load_settings(home=home)
-    state = launch.look(settings).state
-    uri = settings.tracking_uri or (state.addresses["MLflow"] if state else settings.registry_uri)
-    versions = Registry(uri).versions(settings.model_name)
+    settings = load_settings(home=home, model_name=name)
+    with open_registry(settings) as registry:
+        versions = registry.versions(settings.model_name)
+    found = search_versions(versions, search) if search else versions
     if as_json:
-        console.print_json(json.dumps([asdict(version) for version in versions]))
+        _print_json([asdict(version) for version in found])
+    elif found:
+        console.print(_table(found))
+    else:
+        what = "meets the search" if versions else "is registered"
+        console.print(f"No version of {settings.model_name} {what}.")
+
+
+@app.command("show")
+def show_one(version: Version, name: Name = None, home: Home = None, as_json: Json = False) -> None:
+    """Show all that the registry knows of a version: lineage, gates, metrics.
+
+    Example: undertone models show 8
+    """
+    settings = load_settings(home=home, model_name=name)
+    with open_registry(settings) as registry:
+        found = find_version(registry, parse_reference(version, settings.model_name))
+    _print_json(asdict(found)) if as_json else console.print(_facts(found))
+
+
+@app.command("register")
+def register_version(
+    source: Annotated[str, typer.Argument(help="A version's folder, or the id of the MLflow run that made one.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Register a version: its files are checked against its manifest, and its engine against its recorded answers.
+
+    The registered model is the one of its label set. It serves nothing before it bears an alias.
+
+    Examples:
+
+      undertone models register build/default-model/full
+
+      undertone models register 3f2b8c1d9e0a4b5c8d7e6f5a4b3c2d1e
+    """
+    from train_jobs.register import register
+
+    with open_registry(load_settings(home=home)) as registry:
+        registered = register(registry, source)
+    _print_registered(registered, as_json)
+
+
+@app.command("import")
+def import_version(
+    source: Annotated[str, typer.Argument(help="hf:OWNER/NAME of the Hugging Face hub, or a model's folder.")],
+    labels: Annotated[str | None, typer.Option(help="Its labels in order, if it does not name them itself.")] = None,
+    data: Annotated[str | None, typer.Option(help="Labelled dataset to calibrate it on, such as tweets@3.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the version's folder there.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Make a Hugging Face classifier a version, with all engines, a manifest and a card, and register it.
+
+    Examples:
+
+      undertone models import hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3
+
+      undertone models import ./my-model --labels negative,neutral,positive
+    """
+    from cli.extras import require_train
+
+    require_train()
+    from train_jobs.import_model import import_and_register
+
+    settings = load_settings(home=home)
+    names = tuple(part.strip() for part in labels.split(",")) if labels else None
+    with open_registry(settings) as registry:
+        registered = import_and_register(registry, settings, source, labels=names, data=data, out=out)
+    _print_registered(registered, as_json)
+
+
+@app.command("alias")
+def alias(
+    alias: Annotated[str | None, typer.Argument(help=f"{' or '.join(ALIASES)}.")] = None,
+    version: Annotated[str | None, typer.Argument(help="The version that shall bear it.")] = None,
+    remove: Annotated[str | None, typer.Option(help="Take this alias away instead.")] = None,
+    name: Name = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Let a version be the champion, which serves, or the challenger, which is tried on a share of the traffic.
+
+    Examples:
+
+      undertone models alias champion 8
+
+      undertone models alias --remove challenger
+    """
+    settings = load_settings(home=home, model_name=name)
+    with open_registry(settings) as registry:
+        changed = _remove(registry, settings, remove, alias) if remove else _set(registry, settings, alias, version)
+    if as_json:
+        _print_json(changed)
+    elif changed["version"] is None:
+        console.print(f"No version of {changed['name']} is the {changed['alias']} any more.")
+    else:
+        console.print(f"{changed['name']} version {changed['version']} is the {changed['alias']}.")
+
+
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[Registry]:
+    """Yield the registry of the platform that runs in home, of the server that is set, or of one started for this."""
+    from train_jobs.tracking_server import tracking_server
+
+    with tracking_server(with_registry(settings)) as uri:
+        yield Registry(uri)
+
+
+def with_registry(settings: Settings) -> Settings:
+    """Return the settings with the MLflow server of the platform that runs in home, unless another is set."""
+    if settings.tracking_uri:
+        return settings
+    state = launch.look(settings).state
+    return settings.model_copy(update={"tracking_uri": state.addresses["MLflow"]}) if state else settings
+
+
+def _set(registry: Registry, settings: Settings, alias: str | None, version: str | None) -> dict[str, Any]:
+    if alias not in ALIASES or version is None:
+        raise InvalidInput(f"Say which alias ({', '.join(ALIASES)}) and which version: alias champion 8.", "alias")
+    found = find_version(registry, parse_reference(version, settings.model_name))
+    registry.set_alias(found.name, alias, found.version)
+    return {"name": found.name, "alias": alias, "version": found.version}
+
+
+def _remove(registry: Registry, settings: Settings, alias: str, also: str | None) -> dict[str, Any]:
+    if also is not None:
+        raise InvalidInput("--remove takes one alias away and sets none; leave the other words out.", "remove")
+    if alias not in ALIASES:
+        raise InvalidInput(f"There is no alias {alias!r}; there are {', '.join(ALIASES)}.", "remove")
+    if alias == CHAMPION:
+        raise InvalidInput(
+            "The champion serves; give the alias to another version instead of taking it away.", "remove"
+        )
+    find_version(registry, ModelRef(settings.model_name, alias))
+    registry.remove_alias(settings.model_name, alias)
+    return {"name": settings.model_name, "alias": alias, "version": None}
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+def _print_registered(version: RegisteredVersion, as_json: bool) -> None:
+    if as_json:
+        _print_json(asdict(version))
         return
-    console.print(_table(versions) if versions else f"No version of {settings.model_name} is registered.")
+    console.print(f"Registered as {version.name} version {version.version} (digest {version.digest[:12]}).")
+    console.print(f"Let it serve with: undertone models alias champion {version.name}/{version.version}")
 
 
 def _table(versions: list[RegisteredVersion]) -> Table:
-    table = Table("Model", "Version", "Aliases", "Origin", "Registered", "Digest", box=None, padding=(0, 2, 0, 0))
+    headings = ("Model", "Version", "Aliases", "Origin", "Dataset", "Registered", "Digest")
+    table = Table(*headings, box=None, padding=(0, 2, 0, 0))
     for version in versions:
-        made = datetime.fromtimestamp(version.created_at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-        aliases = ", ".join(version.aliases)
-        table.add_row(version.name, str(version.version), aliases, version.origin, made, version.digest[:12])
+        aliases, dataset = ", ".join(version.aliases), version.tags.get("dataset", "")
+        cells = (aliases, version.origin, dataset, _time(version), version.digest[:12])
+        table.add_row(version.name, str(version.version), *cells)
     return table
+
+
+def _facts(version: RegisteredVersion) -> Table:
+    table = Table("", "", box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("model", f"{version.name} version {version.version}")
+    table.add_row("aliases", ", ".join(version.aliases))
+    table.add_row("labels", ", ".join(version.labels))
+    table.add_row("origin", version.origin)
+    table.add_row("registered", _time(version))
+    table.add_row("digest", version.digest)
+    for tag, value in sorted(version.tags.items()):
+        table.add_row(tag, value)
+    for metric, number in sorted(version.metrics.items()):
+        table.add_row(f"metrics.{metric}", f"{number:.4f}" if isinstance(number, float) else str(number))
+    return table
+
+
+def _time(version: RegisteredVersion) -> str:
+    return datetime.fromtimestamp(version.created_at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

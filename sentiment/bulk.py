@@ -148,7 +148,7 @@ def _classify(
     id_of: Callable[[int], str],
     sleep: Callable[[float], None],
 ) -> list[Verdict]:
-    reasons = {row.number: reason for row in batch if (reason := _reason_against(row, text_column))}
+    reasons = {row.number: reason for row in batch if (reason := reason_against(row, text_column))}
     items: dict[int, Item] = {
         row.number: {"text": row.values[text_column], "id": id_of(row.number)}
         for row in batch
@@ -161,7 +161,8 @@ def _classify(
     ]
 
 
-def _reason_against(row: Row, text_column: str) -> str | None:
+def reason_against(row: Row, text_column: str) -> str | None:
+    """Say why a row has no text to classify; None if it has one."""
     if row.problem is not None:
         return row.problem
     text = row.values.get(text_column)

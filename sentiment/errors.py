@@ -8,10 +8,12 @@
     ├── Unavailable                a part that is needed is down or full: try again later              (503)
     │   ├── StoreUnavailable       the text store does not answer
     │   ├── RegistryUnavailable    the model registry does not answer
+    │   ├── DatasetsUnavailable    the store of dataset versions is away, full, or unfit
     │   ├── JournalFull            the journal's disk is full
     │   └── NoModel                no version is loaded that could answer
     ├── Overloaded                 more work than capacity: carries `retry_after_s`                     (429)
     ├── DeadlineExceeded           the request's own time limit passed                                 (504)
+    ├── DatasetDamaged             files of a dataset version are missing or not what its manifest says
     ├── ModelRejected              files of a version do not match its manifest, or cannot be served
     └── PlatformError              the local platform cannot start or stop: names the cause and the remedy
 
@@ -61,6 +63,10 @@ class RegistryUnavailable(Unavailable):
     """The model registry does not answer."""
 
 
+class DatasetsUnavailable(Unavailable):
+    """The store of dataset versions is away, full, refuses us, or cannot keep what it must promise."""
+
+
 class JournalFull(Unavailable):
     """The journal cannot take more: its disk is full."""
 
@@ -82,6 +88,10 @@ class Overloaded(UndertoneError):
 
 class DeadlineExceeded(UndertoneError):
     """The request's own time limit passed before it was answered."""
+
+
+class DatasetDamaged(UndertoneError):
+    """A dataset version is not whole: its manifest or a shard is missing, cut off or altered."""
 
 
 class ModelRejected(UndertoneError):

@@ -5,7 +5,7 @@ Labels and predictions are integer ids [texts]; probabilities and logits are [te
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,18 @@ def recalls(labels: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[
     return _ratio(counts.diagonal(), counts.sum(axis=1))
 
 
+def precisions(labels: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[np.float64]:
+    """Return each class's precision [classes]; NaN where nothing was called that."""
+    counts = confusion(labels, predictions, classes)
+    return _ratio(counts.diagonal(), counts.sum(axis=0))
+
+
+def f1s(labels: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[np.float64]:
+    """Return each class's F1 [classes]; NaN where it occurs neither among labels nor among predictions."""
+    counts = confusion(labels, predictions, classes)
+    return _ratio(2 * counts.diagonal(), counts.sum(axis=0) + counts.sum(axis=1))
+
+
 def macro_recall(labels: ArrayLike, predictions: ArrayLike, classes: int) -> float:
     """Return the mean recall over the classes that occur, in [0, 1]: TweetEval's measure for sentiment."""
     return float(np.nanmean(recalls(labels, predictions, classes)))
@@ -40,8 +52,7 @@ def macro_recall(labels: ArrayLike, predictions: ArrayLike, classes: int) -> flo
 
 def macro_f1(labels: ArrayLike, predictions: ArrayLike, classes: int) -> float:
     """Return the mean F1 over the classes that occur among labels or predictions, in [0, 1]."""
-    counts = confusion(labels, predictions, classes)
-    return float(np.nanmean(_ratio(2 * counts.diagonal(), counts.sum(axis=0) + counts.sum(axis=1))))
+    return float(np.nanmean(f1s(labels, predictions, classes)))
 
 
 def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
@@ -50,12 +61,28 @@ def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins
     The mean over texts of |accuracy − confidence| of the bin that the text's largest probability falls into
     (Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3).
     """
+    found = reliability(probabilities, labels, bins)
+    gaps = np.abs(found.accuracies - found.confidences)
+    return float(np.nansum(gaps * found.texts) / found.texts.sum())
+
+
+class Reliability(NamedTuple):
+    """A reliability diagram, one entry a bin: its texts, their mean confidence and accuracy (NaN in an empty bin)."""
+
+    texts: NDArray[np.int64]
+    confidences: NDArray[np.float64]
+    accuracies: NDArray[np.float64]
+
+
+def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> Reliability:
+    """Sort texts into `bins` bins of equal width by their largest probability, and compare it with the accuracy."""
     scores = np.asarray(probabilities, dtype=np.float64)
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == np.asarray(labels)
     places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(places, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    texts = np.bincount(places, minlength=bins)
+    sums = (np.bincount(places, weights=values, minlength=bins) for values in (confidence, right))
+    return Reliability(texts, *(_ratio(values, texts) for values in sums))
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -88,6 +115,6 @@ def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean(logsumexp(scores, axis=1) - scores[np.arange(len(ids)), ids]))
 
 
-def _ratio(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _ratio(parts: NDArray[Any], wholes: NDArray[np.int64]) -> NDArray[np.float64]:
     ratio: NDArray[np.float64] = np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0)
     return ratio

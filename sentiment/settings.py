@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     mongo_uri: SecretStr | None = Field(None, description="MongoDB of the texts; empty keeps them in SQLite under home")
     mongo_database: str = Field("undertone", description="database in MongoDB")
     database: Path | None = Field(None, description="file of the texts in SQLite; empty: `undertone.db` in home")
+    datasets: str | None = Field(
+        None, description="dataset versions: a folder, or `s3://bucket/prefix`; empty: `datasets` in home"
+    )
+    s3_endpoint: str | None = Field(
+        None, description="address of the S3 server; empty: Amazon's, or what `AWS_ENDPOINT_URL_S3` says"
+    )
     secret: SecretStr | None = Field(None, description="key of all HMACs, 32 or more characters; empty: a file in home")
 
     durability: Literal["journal", "store"] = Field(
@@ -89,6 +95,11 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
 
+    @field_validator("datasets")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        return str(Path(value).expanduser().absolute()) if value and "://" not in value else value
+
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -117,6 +128,11 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """File of the embedded text store."""
         return self.database or self.home / "undertone.db"
+
+    @property
+    def datasets_uri(self) -> str:
+        """Folder or `s3://` address of the dataset versions."""
+        return self.datasets or str(self.home / "datasets")
 
     @property
     def on_loopback(self) -> bool:
@@ -168,6 +184,11 @@ def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[st
     own = {PREFIX + name.upper() for name in Settings.model_fields}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     return {**inherited, **environment_of(settings), **extra}
+
+
+def job_address() -> str | None:
+    """Return the address of the Ray cluster that this process is a job of, as Ray tells its jobs; None outside."""
+    return os.environ.get("RAY_ADDRESS") or None
 
 
 def _create_once(path: Path, content: bytes) -> None:

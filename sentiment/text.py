@@ -49,9 +49,14 @@ CURRENT_NORMALIZER: Final = "1"
 
 def near_duplicate_key(normalized: str) -> str:
     """Return a key that retweets and copies with other links, names, case or punctuation share (32 hex digits)."""
-    bare = _MASKS.sub(" ", _RETWEET.sub("", normalized.casefold()))
-    words = _NOT_WORD.sub(" ", bare).strip() or normalized
+    words = bare_words(normalized) or normalized
     return hashlib.blake2b(words.encode(), digest_size=16).hexdigest()
+
+
+def bare_words(normalized: str) -> str:
+    """Return the words of a normalised text with one space between them: no case, masks or punctuation; maybe none."""
+    bare = _MASKS.sub(" ", _RETWEET.sub("", normalized.casefold()))
+    return _NOT_WORD.sub(" ", bare).strip()
 
 
 def keyed_digest(secret: bytes, value: str) -> str:

@@ -18,12 +18,14 @@ from torch import Tensor
 
 from sentiment.labels import NEUTRAL, THREE_CLASSES
 from sentiment.metrics import fit_shift
+from sentiment.models.backbone import packaged_backbone
+from sentiment.models.cut import start_from
+from sentiment.models.start import Start
 from sentiment.models.vocabulary import is_emoji
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.batches import Batch, collate
 from sentiment.training.loop import LoopConfig, TrainingState, logits_of, train
 from sentiment.training.loss import class_weights, sentiment_loss
-from train_jobs.backbone import Start, packaged_backbone, start_from
 from train_jobs.card import CardFacts, write_card
 from train_jobs.data import Example, TrainingTexts, read_news_words, read_training_texts
 from train_jobs.judge import TestSet, flatten, judge_all, read_test_sets, table
@@ -132,7 +134,7 @@ def shift_neutral(start: Start, held_out: Sequence[Example]) -> None:
     shift = fit_shift(logits_of(start.model, batches).numpy(), [row.label for row in rows], neutral)
     _LOG.info("neutral's bias moved by %.3f", shift)
     with torch.no_grad():
-        start.model.head.bias[neutral] += shift
+        start.model.get_parameter("head.bias")[neutral] += shift
 
 
 def make(corpora: Path, backbone: Path, out: Path, most_seconds: float) -> Judgement:
@@ -149,7 +151,9 @@ def make(corpora: Path, backbone: Path, out: Path, most_seconds: float) -> Judge
     pull_back(start, initial, config.pull_back)
     shift_neutral(start, texts.tweets_held_out)
     full = out / "full"
-    facts = export_calibrated(start, texts.tweets_held_out, full, describe(texts, config, states))
+    facts = export_calibrated(
+        start, [(row.text, row.label) for row in texts.tweets_held_out], full, describe(texts, config, states)
+    )
     validation = judge_all(validation_sets(texts), classify_with(full, "onnx-int8"))
     _LOG.info("validation\n%s", table(validation))
     judgement = judge_version(full, read_test_sets(corpora))

@@ -1,111 +1,255 @@
-"""Judge a model version on the test sets: a version folder, or what a running platform answers over HTTP.
+"""Evaluate a model version on a dataset version: figures, slices, behaviour, speed, and against another version.
 
-python -m train_jobs.evaluate --corpora ../shared/data --model sentiment/shipped/sentiment
-python -m train_jobs.evaluate --corpora ../shared/data --api http://127.0.0.1:8000
+python -m train_jobs.evaluate models:/sentiment/8 --data tweets-test@1 --slices --report report.html
+python -m train_jobs.evaluate sentiment/shipped/sentiment --data tweets-test --against models:/sentiment/7
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import httpx
-import numpy as np
-from numpy.typing import NDArray
-
-from sentiment.errors import InvalidInput, Unavailable
-from sentiment.labels import THREE_CLASSES
+from sentiment.datasets import DatasetVersion, Example, open_datasets
+from sentiment.errors import InvalidInput
+from sentiment.evaluation.checklist import Classify
+from sentiment.evaluation.evaluation import (
+    Against,
+    Answers,
+    Evaluation,
+    Material,
+    Subject,
+    answer,
+    behave,
+    classifier_of,
+    evaluate,
+    require_labels,
+    set_against,
+)
+from sentiment.evaluation.performance import measure_performance
+from sentiment.evaluation.report import render_report
+from sentiment.evaluation.summary import summarise
 from sentiment.predictor import Predictor
-from train_jobs.judge import Classify, judge_all, read_test_sets, table
+from sentiment.predictor.engines import EngineChoice
+from sentiment.registry import resolve_model
+from sentiment.settings import Settings, load_settings
+from sentiment.version import ENGINE_FILES
+from train_jobs.job_output import run_as_job
+from train_jobs.tracked_results import track_evaluation
+from train_jobs.tracking_server import tracking_server
 
 _LOG = logging.getLogger(__name__)
-_MOST_TEXTS: Final = 1000
-_MOST_CHARACTERS: Final = 60_000
-_TIMEOUT_S: Final = 60.0
+_CASES: Final = 100
+
+#: Told of each step as it begins.
+OnStep = Callable[[str], None]
 
 
-def from_predictor(predictor: Predictor) -> Classify:
-    """Return a function that classifies with a loaded version of three classes.
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What to evaluate and how. `model` and `against` are version folders or references into the registry.
+
+    `cases` bounds the cases of each behaviour test; 0 leaves them out. `seed` draws them, and the bootstrap.
+    """
+
+    model: str
+    data: str
+    slices: bool = False
+    against: str | None = None
+    cases: int = _CASES
+    performance: bool = True
+    engine: EngineChoice = "auto"
+    threads: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A version that is ready to answer."""
+
+    subject: Subject
+    predictor: Predictor
+    classify: Classify
+
+
+def run_evaluation(settings: Settings, config: EvaluateConfig, on_step: OnStep = _LOG.info) -> Evaluation:
+    """Evaluate as `config` says.
 
     Raises:
-        InvalidInput: the version answers with other labels.
+        InvalidInput: the version and the data have other labels or other normalisers, or no row has a label.
+        NotFound: there is no such version, or no such data.
+        ModelRejected: the version cannot be served, or fails on a text.
     """
-    if tuple(predictor.labels) != THREE_CLASSES:
-        raise InvalidInput(f"The version answers with {predictor.labels}, the test sets need {THREE_CLASSES}.", "model")
-
-    def classify(texts: Sequence[str]) -> NDArray[np.float64]:
-        parts = [predictor.predict(chunk).probabilities for chunk in chunks(texts)]
-        return np.array([row for part in parts for row in part], dtype=np.float64)
-
-    return classify
-
-
-def from_api(client: httpx.Client) -> Classify:
-    """Return a function that classifies through `POST /v1/predict/batch` of `client`'s base address."""
-
-    def classify(texts: Sequence[str]) -> NDArray[np.float64]:
-        return np.array([row for chunk in chunks(texts) for row in _ask(client, chunk)], dtype=np.float64)
-
-    return classify
+    on_step(f"loading {config.model}")
+    loaded = _load(settings, config.model, config)
+    version, rows = read_labelled(settings, config.data)
+    _require_same_normalizer(loaded, version)
+    data = Material(version.ref, version.digest, version.labels, len(rows), version.rows - len(rows))
+    other = _load(settings, config.against, config) if config.against else None
+    for each in (loaded, other):  # both, before minutes are spent on one
+        if each:
+            require_labels(each.predictor.labels, data.labels)
+    on_step(f"classifying {len(rows):,} texts of {data.ref}")
+    answers = answer(loaded.classify, loaded.predictor.labels, rows, data.labels)
+    found = evaluate(loaded.subject, data, rows, answers, slices=config.slices)
+    return _add_parts(found, loaded, other, rows, answers, config, on_step)
 
 
-def chunks(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Cut texts into requests of at most 1,000 texts and about 60,000 characters."""
-    chunk: list[str] = []
-    characters = 0
-    for text in texts:
-        if chunk and (len(chunk) == _MOST_TEXTS or characters + len(text) > _MOST_CHARACTERS):
-            yield chunk
-            chunk, characters = [], 0
-        chunk.append(text)
-        characters += len(text)
-    if chunk:
-        yield chunk
+def read_labelled(settings: Settings, ref: str) -> tuple[DatasetVersion, list[Example]]:
+    """Return a dataset version and its labelled rows.
+
+    Raises:
+        NotFound: there is no such version.
+        InvalidInput: none of its rows has a label.
+    """
+    store = open_datasets(settings)
+    version = store.find(ref)
+    rows = [row for row in store.read(version) if row.label is not None]
+    if not rows:
+        raise InvalidInput(f"{version.ref} has no labelled row: push a version with --label-column.", "data")
+    return version, rows
+
+
+def write_report(found: Evaluation, target: Path) -> None:
+    """Write the HTML report; folders are made, and a reader never sees half of it.
+
+    Raises:
+        InvalidInput: it cannot be written there.
+    """
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(render_report(found, datetime.now(UTC)), encoding="utf-8")
+        draft.replace(target)
+    except OSError as exc:
+        raise InvalidInput(f"{target} cannot be written: {exc.strerror}. Name another file.", "report") from exc
+
+
+def evaluate_and_keep(
+    settings: Settings, config: EvaluateConfig, *, report: Path | None, track: bool, on_step: OnStep = _LOG.info
+) -> dict[str, Any]:
+    """Evaluate, write the report if a file is named, record the run in MLflow if that is wanted; return the outcome.
+
+    The outcome has `result` (all that was found), `summary` (a screenful of Markdown) and `run_id` (None if untracked).
+    An MLflow server is started for the time that this takes where none answers and one is needed: to record the run,
+    or to find versions that are no folders.
+
+    Raises: what `run_evaluation` and `write_report` do; RegistryUnavailable if the server that is set does not answer.
+    """
+    references = [ref for ref in (config.model, config.against) if ref and not Path(ref).is_dir()]
+    with tracking_server(settings) if track or references else nullcontext(settings.registry_uri) as uri:
+        found = run_evaluation(settings.model_copy(update={"tracking_uri": uri}), config, on_step)
+        if report:
+            write_report(found, report)
+        run_id = track_evaluation(uri, found, asdict(config)) if track else None
+    return {"run_id": run_id, "summary": summarise(found), "result": found.to_mapping()}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Judge what the command line names; write a table, or with --json all figures, to standard output."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    test_sets = read_test_sets(options.corpora)
-    began = time.monotonic()
-    if options.api:
-        with httpx.Client(base_url=options.api, headers=_headers(options.api_key_file), timeout=_TIMEOUT_S) as client:
-            figures = judge_all(test_sets, from_api(client))
-    else:
-        figures = judge_all(test_sets, from_predictor(Predictor.load(options.model, threads=options.threads)))
-    _LOG.info("judged in %.0f s", time.monotonic() - began)
-    sys.stdout.write((json.dumps(figures, indent=2) if options.json else table(figures)) + "\n")
+    """Evaluate what the command line names; a summary and the outcome go to standard output."""
+    options = parser().parse_args(arguments)
+
+    def work() -> dict[str, Any]:
+        track = not options.no_track
+        return evaluate_and_keep(load_settings(), config_of(options), report=options.report, track=track)
+
+    run_as_job(work)
 
 
-def _headers(key_file: Path | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key_file.read_text().strip()}"} if key_file else {}
+def config_of(options: argparse.Namespace) -> EvaluateConfig:
+    """Return what the parsed command line asks for."""
+    return EvaluateConfig(
+        model=options.model,
+        data=options.data,
+        slices=options.slices,
+        against=options.against,
+        cases=options.cases,
+        performance=not options.no_performance,
+        engine=options.engine,
+        threads=options.threads,
+        seed=options.seed,
+    )
 
 
-def _ask(client: httpx.Client, texts: list[str]) -> list[list[float]]:
-    try:
-        answer = client.post("/v1/predict/batch", json={"texts": texts}).raise_for_status()
-    except httpx.HTTPError as exc:
-        raise Unavailable(f"{client.base_url} did not answer {len(texts)} texts: {exc}") from exc
-    return [[result["probabilities"][label] for label in THREE_CLASSES] for result in answer.json()["results"]]
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="python -m train_jobs.evaluate", description=(__doc__ or "").split("\n")[0])
+    made.add_argument("model", help="version to evaluate: models:/NAME/NUMBER, an alias, or a folder")
+    made.add_argument("--data", required=True, help="dataset version, such as tweets-test@1")
+    made.add_argument("--slices", action="store_true", help="figures by length, negation, emoji, source and language")
+    made.add_argument("--against", help="another version, compared on the same texts")
+    made.add_argument("--cases", type=int, default=_CASES, help="most cases of each behaviour test; 0: none (100)")
+    made.add_argument("--no-performance", action="store_true", help="do not measure speed and memory")
+    made.add_argument("--engine", choices=("auto", *ENGINE_FILES), default="auto", help="engine to evaluate (auto)")
+    made.add_argument("--threads", type=int, default=2, help="threads of the predictor (2)")
+    made.add_argument("--seed", type=int, default=0, help="of behaviour tests and bootstrap (0)")
+    made.add_argument("--report", type=Path, help="write an HTML report to this file")
+    made.add_argument("--no-track", action="store_true", help="do not record the run in MLflow")
+    return made
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m train_jobs.evaluate", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--corpora", type=Path, required=True, help="folder that holds the corpora")
-    judged = parser.add_mutually_exclusive_group(required=True)
-    judged.add_argument("--model", type=Path, help="version folder to judge")
-    judged.add_argument("--api", help="address of a running platform to judge instead")
-    parser.add_argument("--api-key-file", type=Path, help="file with the key for --api, where one is asked for")
-    parser.add_argument("--threads", type=int, default=2, help="threads of the predictor (default: 2)")
-    parser.add_argument("--json", action="store_true", help="write all figures as JSON instead of a table")
-    return parser
+def _load(settings: Settings, ref: str, config: EvaluateConfig) -> _Loaded:
+    model = resolve_model(settings, ref)
+    predictor = Predictor.load(model.folder, engine=config.engine, threads=config.threads)
+    manifest, engine = predictor.version.manifest, predictor.engine
+    subject = Subject(
+        ref=model.ref if model.version else ref,
+        name=model.name,
+        digest=model.digest,
+        engine=engine,
+        file_bytes=predictor.version.file(ENGINE_FILES[engine]).stat().st_size,
+        temperature=manifest.temperature[engine],
+        trained_on=manifest.dataset,
+    )
+    return _Loaded(subject, predictor, classifier_of(predictor))
+
+
+def _require_same_normalizer(loaded: _Loaded, data: DatasetVersion) -> None:
+    wanted = loaded.predictor.version.manifest.normalizer
+    if data.normalizer != wanted:
+        raise InvalidInput(
+            f"{data.ref} is normalised with version {data.normalizer!r}, {loaded.subject.ref} was trained with "
+            f"{wanted!r}: push the data again with that normaliser.",
+            "data",
+        )
+
+
+def _add_parts(
+    found: Evaluation,
+    loaded: _Loaded,
+    other: _Loaded | None,
+    rows: Sequence[Example],
+    answers: Answers,
+    config: EvaluateConfig,
+    on_step: OnStep,
+) -> Evaluation:
+    labels, normalizer = loaded.predictor.labels, loaded.predictor.version.manifest.normalizer
+    if config.cases > 0:
+        on_step("testing behaviour")
+        outcomes = behave(loaded.classify, labels, normalizer, rows, cases=config.cases, seed=config.seed)
+        found = replace(found, behaviour=outcomes)
+    if config.performance:
+        on_step("measuring speed and memory")
+        texts = [row.text for row in rows]
+        speed = measure_performance(
+            loaded.predictor.version.folder, texts, engine=config.engine, threads=config.threads
+        )
+        found = replace(found, performance=speed)
+    if other:
+        on_step(f"comparing with {other.subject.ref}")
+        found = replace(found, against=_against(other, rows, answers, found.data.labels, config.seed))
+    return found
+
+
+def _against(other: _Loaded, rows: Sequence[Example], answers: Answers, labels: tuple[str, ...], seed: int) -> Against:
+    theirs = answer(other.classify, other.predictor.labels, rows, labels)
+    return set_against(answers, theirs, other.subject, labels, seed=seed)
 
 
 if __name__ == "__main__":

@@ -11,28 +11,40 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sentiment.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
-from sentiment.labels import THREE_CLASSES
+from sentiment.labels import LABEL_SETS
 from sentiment.metrics import fit_temperature
+from sentiment.models.start import Start
+from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
 from sentiment.text import CURRENT_NORMALIZER
-from sentiment.version import CARD, ENGINE_FILES, TOKENIZER, EngineName, Manifest, SelfCheck, file_facts, write_manifest
-from train_jobs.backbone import Start
-from train_jobs.data import Example
-from train_jobs.evaluate import from_predictor
-from train_jobs.judge import Classify, TestSet, judge_all
+from sentiment.version import (
+    CARD,
+    ENGINE_FILES,
+    TOKENIZER,
+    EngineName,
+    Manifest,
+    SelfCheck,
+    Version,
+    file_facts,
+    read_version,
+    write_manifest,
+)
+from train_jobs.judge import Classify, TestSet, from_predictor, judge_all
 
 _LOG = logging.getLogger(__name__)
 
 #: Judged with the int8 engine only: in full precision they take too long on two cores.
 LARGE_TEST_SETS: Final = frozenset({"imdb_test", "imdb_test_long"})
 
-_NAME: Final = "sentiment"
 _LEAST_SAME_LABEL: Final = 0.95
 _WINDOW_OVERLAP_TOKENS: Final = 32
 _MOST_WINDOWS: Final = 8
+_MOST_HELD_OUT: Final = 2000
+_CHUNK_TEXTS: Final = 1000
 _DIGITS: Final = 6
 _TINY: Final = 1e-12
 _SELF_CHECK: Final = (
@@ -57,27 +69,66 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a manifest says beside the files."""
+    """What a manifest says beside the files. `name` is the registered model, which stands for a label set."""
 
     window_tokens: int
     temperature: Mapping[EngineName, float]
     dataset: Mapping[str, Any]
     metrics: Mapping[str, Any]
     created_at: datetime
+    name: str = "sentiment"
 
 
-def export_calibrated(start: Start, held_out: Sequence[Example], folder: Path, dataset: Mapping[str, Any]) -> Facts:
+def version_from_model(
+    model: Path,
+    held_out: Sequence[tuple[str, str]],
+    out: Path,
+    name: str,
+    *,
+    dataset: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    window_tokens: int,
+) -> Version:
+    """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
+
+    At most 2,000 of them, evenly spread, fit the temperatures.
+
+    Raises:
+        ModelRejected: the folder holds no model, or int8 says too often something else than full precision does.
+    """
+    labels = LABEL_SETS[name]
+    shutil.rmtree(out, ignore_errors=True)
+    spread = held_out[:: -(-len(held_out) // _MOST_HELD_OUT)]
+    known = [(text, labels.index(label)) for text, label in spread]
+    found = export_calibrated(load_model(model), known, out, dataset, name=name, window_tokens=window_tokens)
+    write(out, replace(found, metrics={**metrics, **found.metrics}))
+    return read_version(out)
+
+
+def export_calibrated(
+    start: Start,
+    held_out: Sequence[tuple[str, int]],
+    folder: Path,
+    dataset: Mapping[str, Any],
+    *,
+    name: str = "sentiment",
+    window_tokens: int | None = None,
+) -> Facts:
     """Export all engines of a trained model into `folder`, fit each one's temperature, write a first manifest.
+
+    `held_out` are texts with the ids of their labels. Windows are as long as the model reads unless `window_tokens`
+    says less.
 
     Raises:
         ModelRejected: int8 says too often something else than full precision does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    export_engines(start.model, start.config, start.tokenizer, folder)
-    plain = Facts(start.config.positions, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC))
+    export_engines(start, folder)
+    window = window_tokens or start.config.positions
+    plain = Facts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name)
     write(folder, plain)
-    texts, labels = [example.text for example in held_out], [example.label for example in held_out]
-    found = {engine: classify_with(folder, engine)(texts) for engine in ENGINE_FILES}
+    texts, labels = [text for text, _ in held_out], [label for _, label in held_out]
+    found = {engine: _probabilities(folder, engine, texts) for engine in ENGINE_FILES}
     compared = agreement(found["onnx-int8"], found["onnx"])
     require_agreement(compared, _LEAST_SAME_LABEL)
     fitted = {engine: fit_temperature(np.log(found[engine] + _TINY), labels) for engine in found}
@@ -106,13 +157,13 @@ def write(folder: Path, facts: Facts) -> str:
     files = file_facts(folder)
     engines = {engine: file for engine, file in ENGINE_FILES.items() if file in files}
     manifest = Manifest(
-        name=_NAME,
-        labels=THREE_CLASSES,
+        name=facts.name,
+        labels=LABEL_SETS[facts.name],
         engines=engines,
         files=files,
         normalizer=CURRENT_NORMALIZER,
         window_tokens=facts.window_tokens,
-        window_overlap_tokens=_WINDOW_OVERLAP_TOKENS,
+        window_overlap_tokens=min(_WINDOW_OVERLAP_TOKENS, facts.window_tokens // 2),
         max_windows=_MOST_WINDOWS,
         temperature={engine: facts.temperature[engine] for engine in engines},
         self_check=_self_check(folder, facts.temperature["onnx-int8"]),
@@ -135,6 +186,12 @@ def write_int8_only(full: Path, folder: Path, facts: Facts) -> str:
 def write_card_file(folder: Path, card: str) -> None:
     """Write the model card; the manifest must be written after it."""
     (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> NDArray[np.float64]:
+    predictor = Predictor.load(folder, engine=engine)
+    chunks = (texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS))
+    return np.array([row for chunk in chunks for row in predictor.predict(chunk).probabilities], dtype=np.float64)
 
 
 def _self_check(folder: Path, temperature: float) -> tuple[SelfCheck, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,6 +88,14 @@ def build_tokenizer(pieces: Sequence[str]) -> Tokenizer:
     )
     tokenizer.decoder = decoders.WordPiece()
     return tokenizer
+
+
+def is_uncased_wordpiece(tokenizer: Tokenizer) -> bool:
+    """Say whether a tokenizer is one that `build_tokenizer` can rebuild from its pieces: BERT's, in lower case."""
+    parts = json.loads(tokenizer.to_str())
+    normalizer = json.dumps(parts["normalizer"])
+    special = all(tokenizer.token_to_id(piece) is not None for piece in SPECIAL_PIECES)
+    return parts["model"]["type"] == "WordPiece" and special and '"lowercase": true' in normalizer
 
 
 def _indispensable(piece: str) -> bool:

@@ -109,7 +109,8 @@ class Predictor:
 
     def warm_up(self) -> None:
         """Run passes of the shapes that traffic brings, so that no request pays for first-time allocations."""
-        lengths = (*_WARM_LENGTHS, self.version.manifest.window_tokens)
+        longest = self.version.manifest.window_tokens
+        lengths = (*(length for length in _WARM_LENGTHS if length < longest), longest)
         shapes = [(max(self.batch_tokens // length, 1), length) for length in lengths]
         list(self._pool.map(self._engine.forward, [_blank(shape) for shape in shapes * self._threads]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -15,17 +15,20 @@ from sentiment.tables.table import LONGEST_CELL_CHARACTERS, STRING, Kind, Row, T
 _LONGEST_HEADER_CHARACTERS: Final = 2**20
 
 
-def open_csv(path: Path, encoding: str) -> Table:
-    """Look a CSV file through: its header, the number of its rows, and that all of it is in `encoding`."""
+def open_csv(path: Path, encoding: str, columns: Sequence[str] | None = None) -> Table:
+    """Look a CSV file through: its header, the number of its rows, and that all of it is in `encoding`.
+
+    With `columns` it has no header, and the first line is a row.
+    """
     csv.field_size_limit(LONGEST_CELL_CHARACTERS)
     with open_text(path, encoding) as file:
-        delimiter = _delimiter_of(file.readline(_LONGEST_HEADER_CHARACTERS))
-    columns = _csv_header(path, encoding, delimiter)
+        delimiter = _delimiter_of(file.readline(_LONGEST_HEADER_CHARACTERS), columns)
+    names = distinct(list(columns)) if columns else _csv_header(path, encoding, delimiter)
 
     def read() -> Iterator[Row]:
-        return _csv_rows(path, encoding, delimiter, columns)
+        return _csv_rows(path, encoding, delimiter, names, has_header=not columns)
 
-    return Table(path, dict.fromkeys(columns, STRING), sum(1 for _ in read()), read)
+    return Table(path, dict.fromkeys(names, STRING), sum(1 for _ in read()), read)
 
 
 def _csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
@@ -37,11 +40,12 @@ def _csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
     return distinct([name.strip() for name in header])
 
 
-def _csv_rows(path: Path, encoding: str, delimiter: str, columns: list[str]) -> Iterator[Row]:
+def _csv_rows(path: Path, encoding: str, delimiter: str, columns: list[str], *, has_header: bool) -> Iterator[Row]:
     with open_text(path, encoding) as file:
         quotes = _QuoteCount(file)
         lines = csv.reader(quotes, delimiter=delimiter)
-        next(lines)
+        if has_header:
+            next(lines)
         number, line = 0, lines.line_num
         while (cells := _next_cells(lines)) is not None:
             where = f"lines {line + 1} to {lines.line_num}"
@@ -88,8 +92,10 @@ def _csv_row(number: int, cells: list[str] | csv.Error, columns: list[str], wher
     return Row(number, values, f"has {len(cells)} cells, the header has {len(columns)} ({where})")
 
 
-def _delimiter_of(line: str) -> str:
-    return max(",;\t", key=line.count)
+def _delimiter_of(line: str, columns: Sequence[str] | None) -> str:
+    if columns is None:
+        return max(",;\t", key=line.count)
+    return min(",;\t", key=lambda each: abs(len(next(csv.reader([line], delimiter=each), [])) - len(columns)))
 
 
 def write_csv(

@@ -33,10 +33,14 @@ def explained(path: Path, encoding: str) -> Iterator[None]:
 def _encoding_problem(path: Path, encoding: str) -> str:
     with path.open("rb") as file:
         mark = file.read(2)
-        likely = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
+        likely = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else _single_byte(encoding)
         file.seek(0)
         where = _first_bad_byte(file, encoding)
     return f"{path.name} is not {encoding} {where}. Save it as UTF-8, or say --encoding {likely}."
+
+
+def _single_byte(tried: str) -> str:
+    return "latin-1" if codecs.lookup(tried).name == "cp1252" else "cp1252"
 
 
 def _first_bad_byte(file: IO[bytes], encoding: str) -> str:

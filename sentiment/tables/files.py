@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -34,8 +34,10 @@ def ending_of(path: Path) -> str:
     return ending
 
 
-def open_table(path: Path, encoding: str = "utf-8") -> Table:
+def open_table(path: Path, encoding: str = "utf-8", columns: Sequence[str] | None = None) -> Table:
     """Look a file through and return it as a table that can be iterated any number of times.
+
+    `columns` names the columns of a CSV file that has no header; its first line is then a row.
 
     Raises:
         InvalidInput: no such file, empty, unknown ending, not in `encoding`, or not Parquet inside.
@@ -45,10 +47,12 @@ def open_table(path: Path, encoding: str = "utf-8") -> Table:
         raise InvalidInput(f"There is no file {path}.", "file")
     if path.stat().st_size == 0:
         raise InvalidInput(f"{path.name} is empty.", "file")
+    if columns and ending not in (".csv", ".tsv"):
+        raise InvalidInput(f"{path.name} names its columns itself: leave out --columns.", "columns")
     if ending == ".parquet":
         return open_parquet(path)
     with explained(path, encoding):
-        return (open_csv if ending in (".csv", ".tsv") else open_jsonl)(path, encoding)
+        return open_csv(path, encoding, columns) if ending in (".csv", ".tsv") else open_jsonl(path, encoding)
 
 
 def write_table(path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The training loop: warm-up, linear decay by steps or by the clock, checkpoints that a killed run takes up again."""
+"""The loop of the default model: over a stream of batches, its schedule by steps or by the clock, in one process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.training.batches import Batch
+from sentiment.training.optimizers import make_optimizer, set_rate
+from sentiment.training.schedules import learning_rate_factor
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,13 +46,6 @@ class TrainingState:
     losses: list[float] = field(default_factory=list)
 
 
-def learning_rate_factor(progress: float, warm_up: float, last_rate: float = 0.0) -> float:
-    """Return the learning rate's factor at `progress` in [0, 1]: up to 1 at `warm_up`, then down to `last_rate`."""
-    if progress < warm_up:
-        return progress / warm_up
-    return last_rate + (1.0 - last_rate) * max(0.0, (1.0 - progress) / (1.0 - warm_up))
-
-
 def train(
     model: nn.Module,
     batches: Iterator[Batch],
@@ -66,7 +61,7 @@ def train(
     file exists, the run goes on from it: `batches` must come in the same order again, those already seen are skipped. A
     run that is done does no more steps.
     """
-    optimizer = torch.optim.AdamW(_parameter_groups(model, config.weight_decay), lr=config.learning_rate)
+    optimizer = make_optimizer("adamw", model, config.learning_rate, config.weight_decay)
     state = _resume(checkpoint, model, optimizer) if checkpoint else TrainingState()
     model.train()
     began = clock() - state.seconds
@@ -74,7 +69,7 @@ def train(
         progress = max(state.step / steps, (clock() - began) / config.most_seconds)
         if progress >= 1.0:
             break
-        _set_rate(optimizer, config.learning_rate * learning_rate_factor(progress, config.warm_up, config.last_rate))
+        set_rate(optimizer, config.learning_rate * learning_rate_factor(progress, config.warm_up, config.last_rate))
         state.losses.append(_step(model, batch, optimizer, loss_of, config))
         state.step, state.seconds = state.step + 1, clock() - began
         _report(state, progress, steps, config)
@@ -107,19 +102,6 @@ def _step(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss.item()
-
-
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    parameters = list(model.parameters())
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def _report(state: TrainingState, progress: float, steps: int, config: LoopConfig) -> None:

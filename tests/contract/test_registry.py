@@ -14,14 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
-from sentiment.registry import ModelRegistry, Registry, champion_of, fetch_version, sync_shipped
+from sentiment.errors import Conflict, ModelRejected, NotFound, RegistryUnavailable
+from sentiment.registry import Lineage, ModelRegistry, Registry, champion_of, fetch_version, sync_shipped
 from sentiment.settings import Settings
 from sentiment.version import Version, read_version
 from serve_app.probe import Address, answers
 from tests.fake_registry import FakeRegistry
 from tests.free_ports import free_port
 from tests.tiny_model import build_tiny_version
+from train_jobs.register import register
 
 NAME = "sentiment"
 ON_MLFLOW = pytest.param("mlflow", marks=[pytest.mark.integration, pytest.mark.timeout(300)])
@@ -96,6 +97,65 @@ def test_a_registry_keeps_versions_aliases_and_files(registry: ModelRegistry, tm
         registry.set_alias(NAME, "champion", 99)
     with pytest.raises(NotFound):
         registry.download(NAME, 99, tmp_path / "none")
+
+
+def test_a_registry_keeps_tags_and_takes_aliases_away(registry: ModelRegistry, tmp_path: Path) -> None:
+    made = version_in(tmp_path, "one")
+    assert registry.register(made, "trained", {"dataset": "tweets@3", "gate.self_check": "passed"}) == 1
+    registry.tag(NAME, 1, {"gate.self_check": "failed", "gate.fairness": "passed"})
+    known = registry.versions(NAME)[0]
+    assert dict(known.tags) == {"dataset": "tweets@3", "gate.self_check": "failed", "gate.fairness": "passed"}
+    assert (known.digest, known.metrics) == (made.digest, {"tweeteval_test_macro_recall": 0.5})
+    with pytest.raises(NotFound):
+        registry.tag(NAME, 99, {"gate.fairness": "passed"})
+
+    registry.set_alias(NAME, "challenger", 1)
+    registry.remove_alias(NAME, "challenger")
+    assert registry.versions(NAME)[0].aliases == ()
+    with pytest.raises(NotFound, match="challenger"):
+        registry.remove_alias(NAME, "challenger")
+
+
+@pytest.mark.parametrize("registry", [FakeRegistry, lambda: Registry("http://127.0.0.1:9")], ids=["fake", "mlflow"])
+def test_files_that_changed_after_they_were_read_are_not_registered(registry, tmp_path: Path) -> None:
+    one, two = version_in(tmp_path, "one"), version_in(tmp_path, "two")
+    (one.folder / "README.md").write_text("# Another card\n")
+    with pytest.raises(ModelRejected, match=r"README\.md"):
+        registry().register(one, "trained")
+    build_tiny_version(two.folder, version_marker="three")
+    with pytest.raises(ModelRejected, match=two.digest[:12]):
+        registry().register(two, "trained")
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_what_a_run_made_is_downloaded_with_its_lineage_and_a_strangers_version_is_no_champion(
+    mlflow_uri: str, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    registry, client, made = Registry(mlflow_uri), MlflowClient(mlflow_uri, mlflow_uri), version_in(tmp_path, "one")
+    run, empty = (client.create_run(client.create_experiment(name)) for name in ("one", "two"))
+    client.log_param(run.info.run_id, "data", "tweets@3")
+    client.set_tag(run.info.run_id, "git_commit", "c0ffee")
+    client.log_artifacts(run.info.run_id, str(made.folder), "version")
+    found = registry.download_run(run.info.run_id, tmp_path / "fetched")
+    assert read_version(found.folder).digest == made.digest
+    assert found.lineage == Lineage(dataset="tweets@3", git_commit="c0ffee", run_id=run.info.run_id)
+    registered = register(registry, run.info.run_id)
+    assert (registered.version, registered.tags["run_id"]) == (1, run.info.run_id)
+    for run_id in (empty.info.run_id, "0" * 32):
+        with pytest.raises(NotFound):
+            registry.download_run(run_id, tmp_path / "nothing")
+
+    stranger = {"digest": "0" * 64, "labels": '["negative", "positive"]', "origin": "imported"}
+    known = client.get_model_version(NAME, "1")
+    number = client.create_model_version(
+        NAME, known.source, tags=stranger, model_id=known.source.removeprefix("models:/")
+    ).version
+    with pytest.raises(Conflict, match="neutral"):
+        registry.set_alias(NAME, "champion", int(number))
+    assert champion_of(registry.versions(NAME)) is None
 
 
 def test_the_shipped_model_is_registered_once_and_leaves_a_users_choice_alone(

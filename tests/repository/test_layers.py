@@ -22,9 +22,9 @@ ALLOWED = {
 HOMES = {
     "fastapi": ("serve_app/http/",),
     "gradio": ("gradio_ui/",),
-    "mlflow": ("sentiment/registry.py", "sentiment/tracking.py"),
+    "mlflow": ("sentiment/registry/", "sentiment/tracking.py"),
     "pymongo": ("sentiment/store/mongo.py",),
-    "boto3": ("sentiment/datasets.py",),
+    "boto3": ("sentiment/datasets/",),
     "typer": ("cli/", "train_jobs/", "gradio_ui/__main__.py"),
     "ray": ("deployments/", "serve_app/", "train_jobs/", "tune/"),
 }

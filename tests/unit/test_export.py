@@ -26,9 +26,9 @@ from sentiment.export import (  # noqa: E402
 )
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa: E402
+from sentiment.models.zoo import Start  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.version import ENGINE_FILES, read_version  # noqa: E402
-from train_jobs.backbone import Start  # noqa: E402
 from train_jobs.data import Example  # noqa: E402
 from train_jobs.default_model import pull_back, shift_neutral  # noqa: E402
 from train_jobs.write_version import export_calibrated, write_card_file, write_int8_only  # noqa: E402
@@ -42,13 +42,13 @@ def start() -> Start:
     torch.manual_seed(4)
     tokenizer = build_tokenizer([*SPECIAL_PIECES, *_LETTERS, "good", "bad"])
     config = EncoderConfig(tokenizer.get_vocab_size(), hidden=32, layers=2, heads=4, feed_forward=64, positions=64)
-    return Start(EncoderClassifier(config).eval(), config, tokenizer)
+    return Start(EncoderClassifier(config).eval(), config, tokenizer, "encoder")
 
 
 @pytest.fixture(scope="module")
 def exported(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("version")
-    export_engines(start.model, start.config, start.tokenizer, folder)
+    export_engines(start, folder)
     return folder
 
 
@@ -124,7 +124,7 @@ def test_pulling_back_mixes_the_encoder_with_its_start_and_leaves_the_head(start
 
 
 def test_a_written_version_is_accepted_by_the_predictor_on_every_engine(start: Start, tmp_path: Path) -> None:
-    held_out = [Example(text, number % 3) for number, text in enumerate(_TEXTS)]
+    held_out = [(text, number % 3) for number, text in enumerate(_TEXTS)]
     full, small = tmp_path / "full", tmp_path / "int8"
     facts = export_calibrated(start, held_out, full, {"corpora": ["none"]})
     write_card_file(full, "# A card\n")

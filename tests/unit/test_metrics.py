@@ -11,12 +11,15 @@ from sentiment.metrics import (
     accuracy,
     confusion,
     expected_calibration_error,
+    f1s,
     fit_shift,
     fit_temperature,
     macro_f1,
     macro_recall,
     negative_log_likelihood,
+    precisions,
     recalls,
+    reliability,
 )
 
 _CORPORA = Path(__file__).parents[3] / "shared" / "data" / "tweeteval_sentiment"
@@ -33,6 +36,12 @@ def test_measures_equal_those_worked_out_by_hand() -> None:
     assert recalls(_LABELS, _PREDICTIONS, 3) == pytest.approx([1 / 2, 2 / 3, 1])
     assert macro_recall(_LABELS, _PREDICTIONS, 3) == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
     assert macro_f1(_LABELS, _PREDICTIONS, 3) == pytest.approx((2 / 3 + 2 / 3 + 2 / 3) / 3)
+
+
+def test_measures_of_each_class_equal_those_worked_out_by_hand() -> None:
+    assert precisions(_LABELS, _PREDICTIONS, 3) == pytest.approx([1, 2 / 3, 1 / 2])
+    assert f1s(_LABELS, [0, 0, 1, 1, 1, 1], 3) == pytest.approx([1, 6 / 7, 0])
+    assert np.isnan(precisions([0, 1], [0, 0], 2)[1])
 
 
 def test_a_class_without_texts_does_not_count_in_macro_recall() -> None:
@@ -53,6 +62,14 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     probabilities = [[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]]
     labels = [0, 1, 0, 1]
     assert expected_calibration_error(probabilities, labels) == pytest.approx((0.8 + 0.8) / 4)
+
+
+def test_reliability_tells_texts_confidence_and_accuracy_of_each_bin() -> None:
+    found = reliability([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4]], [0, 1, 0], bins=10)
+    assert found.texts.tolist() == [0] * 6 + [1, 0, 0, 2]
+    assert found.confidences[[6, 9]] == pytest.approx([0.6, 0.9])
+    assert found.accuracies[[6, 9]] == pytest.approx([1.0, 0.5])
+    assert np.isnan(found.accuracies[0])
 
 
 def test_a_certain_and_right_model_has_no_calibration_error() -> None:

@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.training.batches import Batch, Row, collate, cut_batches  # noqa: E402
-from sentiment.training.loop import LoopConfig, TrainingState, learning_rate_factor, train  # noqa: E402
+from sentiment.training.loop import LoopConfig, TrainingState, train  # noqa: E402
 from sentiment.training.loss import class_weights, sentiment_loss  # noqa: E402
+from sentiment.training.schedules import learning_rate_factor  # noqa: E402
 
 _TINY = EncoderConfig(vocabulary=20, hidden=16, layers=1, heads=2, feed_forward=32, positions=12, dropout=0.1)
 _ROWS = [Row([2, 5 + number % 3, 9, 3][: 3 + number % 2], number % 3, two_class=False) for number in range(24)]

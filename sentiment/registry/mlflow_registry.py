@@ -1,67 +1,27 @@
-"""The model registry: which versions there are and which one is the champion. MLflow behind one small class.
-
-A version's files are its artifacts; its tags tell what a reader must know without fetching them. Nothing executable is
-ever stored: a version is logged without a flavour.
-"""
+"""The registry on MLflow: a version's files are artifacts of a logged model, its facts are tags."""
 
 from __future__ import annotations
 
 import json
-import logging
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
-from sentiment.settings import Settings
+from sentiment.registry.records import Origin, RegisteredVersion, require_label_set
+from sentiment.registry.runs import RunVersion, download_run
 from sentiment.version import Version, read_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-logger = logging.getLogger(__name__)
-
-CHAMPION: Final = "champion"
-Origin = Literal["shipped", "trained", "imported"]
-
 _EXPERIMENT: Final = "undertone-models"
 _PAGE: Final = 200
 _RETRIES: Final = 2
 _TIMEOUT_S: Final = 10
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """One version as the registry lists it. `digest` is that of its manifest; `metrics` are the manifest's numbers."""
-
-    name: str
-    version: int
-    aliases: tuple[str, ...]
-    digest: str
-    labels: tuple[str, ...]
-    origin: str
-    created_at_ms: int
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-
-class ModelRegistry(Protocol):
-    """What the platform asks of a registry; all methods block."""
-
-    def versions(self, name: str) -> list[RegisteredVersion]:
-        """Return the versions registered under `name`, oldest first; none if the name is unknown."""
-
-    def register(self, version: Version, origin: Origin) -> int:
-        """Store the files of a verified version under its manifest's name and return its new number."""
-
-    def set_alias(self, name: str, alias: str, version: int) -> None:
-        """Let `alias` name `version`, and no other any more."""
-
-    def download(self, name: str, version: int, target: Path) -> None:
-        """Write the files of a version into the folder `target`, unverified."""
+#: Tags that are fields of their own in RegisteredVersion.
+_FIELDS: Final = frozenset({"digest", "origin", "labels", "metrics"})
 
 
 class Registry:
@@ -87,12 +47,14 @@ class Registry:
         ours = [_registered(version, aliases) for version in found if "digest" in version.tags]
         return sorted(ours, key=lambda version: version.version)
 
-    def register(self, version: Version, origin: Origin) -> int:
-        """Store the files of a verified version under its manifest's name and return its new number.
+    def register(self, version: Version, origin: Origin, tags: Mapping[str, str] | None = None) -> int:
+        """Store the files of a version under its manifest's name and return its new number.
 
         Raises:
+            ModelRejected: the files are not (or no longer) those that the manifest vouches for.
             RegistryUnavailable: the server does not answer; what it took of the files is not a version.
         """
+        require_unchanged(version)
         name = version.manifest.name
         with self._translated():
             model = self._client.create_logged_model(self._experiment(), name=name)
@@ -100,19 +62,46 @@ class Registry:
             self._client.finalize_logged_model(model.model_id, "READY")
             self._create_name(name)
             source = f"models:/{model.model_id}"
-            tags = _tags(version, origin)
-            created = self._client.create_model_version(name, source, tags=tags, model_id=model.model_id)
+            described = {**(tags or {}), **_tags(version, origin)}
+            created = self._client.create_model_version(name, source, tags=described, model_id=model.model_id)
         return int(created.version)
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
-        """Let `alias` name `version`, and no other any more.
+    def tag(self, name: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version, the others stay.
 
         Raises:
             NotFound: there is no such version.
             RegistryUnavailable: the server does not answer.
         """
         with self._translated():
+            for tag, value in tags.items():
+                self._client.set_model_version_tag(name, str(version), tag, value)
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Let `alias` name `version`, and no other any more.
+
+        Raises:
+            NotFound: there is no such version.
+            Conflict: it answers with other labels than `name` stands for.
+            RegistryUnavailable: the server does not answer.
+        """
+        with self._translated():
+            found = self._client.get_model_version(name, str(version))
+            if "digest" in found.tags:
+                require_label_set(_registered(found, {}))
             self._client.set_registered_model_alias(name, alias, str(version))
+
+    def remove_alias(self, name: str, alias: str) -> None:
+        """Let `alias` name no version any more.
+
+        Raises:
+            NotFound: no version bears it.
+            RegistryUnavailable: the server does not answer.
+        """
+        with self._translated():
+            if alias not in self._client.get_registered_model(name).aliases:
+                raise NotFound(f"no version of {name} bears the alias {alias!r}")
+            self._client.delete_registered_model_alias(name, alias)
 
     def download(self, name: str, version: int, target: Path) -> None:
         """Write the files of a version into the folder `target`, unverified.
@@ -131,6 +120,16 @@ class Registry:
             for file in list(fetched.iterdir()):  # MLflow puts them into a folder of its own below the target
                 file.rename(target / file.name)
             fetched.rmdir()
+
+    def download_run(self, run_id: str, target: Path) -> RunVersion:
+        """Download the version that an MLflow run made into the folder `target`, unverified.
+
+        Raises:
+            NotFound: there is no such run, or it made no version.
+            RegistryUnavailable: the server does not answer.
+        """
+        with self._translated():
+            return download_run(self._client, self._uri, run_id, target)
 
     @property
     def _client(self) -> MlflowClient:
@@ -179,53 +178,14 @@ class Registry:
                 raise
 
 
-def champion_of(versions: list[RegisteredVersion]) -> RegisteredVersion | None:
-    """Return the version that bears the champion's alias."""
-    return next((version for version in versions if CHAMPION in version.aliases), None)
-
-
-def fetch_version(
-    settings: Settings, name: str, version: int, digest: str, registry: ModelRegistry | None = None
-) -> Path:
-    """Return the folder of a version on this machine, verified; it is downloaded once and then kept under home.
-
-    Raises:
-        ModelRejected: the files do not match `digest`, or cannot be served.
-        NotFound: the registry does not know the version.
-        RegistryUnavailable: it is not on this machine yet, and the registry does not answer.
-    """
-    folder = settings.home / "models" / name / f"{version}-{digest[:12]}"
-    if folder.is_dir():
-        try:
-            return _verified(folder, digest)
-        except ModelRejected as exc:
-            logger.warning("the kept copy of %s version %d is damaged and is fetched again: %s", name, version, exc)
-            shutil.rmtree(folder)
-    source = registry or Registry(settings.registry_uri)
-    return _keep(folder, digest, lambda draft: source.download(name, version, draft))
-
-
-def sync_shipped(registry: ModelRegistry, folder: Path) -> RegisteredVersion:
-    """Register the shipped model as the next version unless its digest is registered, and return the champion.
-
-    The champion moves to it only from nothing or from an older shipped one: a choice of the user's stands.
-
-    Raises:
-        ModelRejected: the shipped files are damaged.
-        RegistryUnavailable: the registry does not answer.
-    """
-    shipped = read_version(folder)
-    name = shipped.manifest.name
-    versions = registry.versions(name)
-    number = next((known.version for known in versions if known.digest == shipped.digest), None)
-    is_new = number is None
-    if number is None:
-        number = registry.register(shipped, "shipped")
-        logger.info("registered the shipped model as %s version %d", name, number)
-    champion = champion_of(versions)
-    if champion is None or (is_new and champion.origin == "shipped"):
-        registry.set_alias(name, CHAMPION, number)
-    return champion_of(registry.versions(name)) or registry.versions(name)[-1]
+def require_unchanged(version: Version) -> None:
+    """Raise ModelRejected unless the files in the version's folder still are those that it was read with."""
+    found = read_version(version.folder).digest
+    if found != version.digest:
+        raise ModelRejected(
+            f"{version.folder} was the version {version.digest[:12]} when it was read and is {found[:12]} now: "
+            "something writes into it; register a copy that is left alone"
+        )
 
 
 def _open_client(uri: str) -> MlflowClient:
@@ -266,31 +226,5 @@ def _registered(version: Any, aliases: Mapping[str, str]) -> RegisteredVersion:
         origin=version.tags.get("origin", "imported"),
         created_at_ms=int(version.creation_timestamp),
         metrics=json.loads(version.tags.get("metrics", "{}")),
+        tags={tag: value for tag, value in version.tags.items() if tag not in _FIELDS},
     )
-
-
-def _verified(folder: Path, digest: str) -> Path:
-    found = read_version(folder).digest
-    if found != digest:
-        raise ModelRejected(f"{folder} holds the version {found[:12]}, the registry says {digest[:12]}")
-    return folder
-
-
-class _Download(Protocol):
-    def __call__(self, draft: Path) -> None: ...
-
-
-def _keep(folder: Path, digest: str, download: _Download) -> Path:
-    """Fill `folder` at one stroke: another process sees all of it or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
-    try:
-        download(draft)
-        _verified(draft, digest)
-        draft.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first: its copy is as good
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder

@@ -1,0 +1,189 @@
+"""What `undertone data` prints: tables for people, one line of JSON for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from sentiment.datasets import DatasetVersion, Example, Tally
+from sentiment.datasets.difference import Difference
+from sentiment.datasets.leaks import Leak, LeakKind
+
+console = Console(soft_wrap=True)
+
+_PROGRESS_ROWS: Final = 256
+_SHOWN_LEAKS: Final = 5
+_SHOWN_CHARACTERS: Final = 100
+
+Counted = Callable[..., Iterator[Example]]
+
+
+@contextlib.contextmanager
+def reading(tally: Tally, title: str) -> Iterator[Counted]:
+    """Show a bar on stderr that follows `tally`; yield a function through which the examples are to be drawn.
+
+    That function counts them in `tally` itself if `count` is said.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(title, total=None)
+
+        def counted(examples: Iterable[Example], *, count: bool = False) -> Iterator[Example]:
+            for drawn, example in enumerate(examples):
+                tally.rows += count
+                if drawn % _PROGRESS_ROWS == 0:
+                    bars.update(bar, total=tally.total or None, completed=tally.rows)
+                yield example
+
+        yield counted
+
+
+def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bool) -> None:
+    """Tell what was pushed, and what was left out."""
+    left_out = tally.rows - tally.empty - sum(version.rows for version in versions)
+    if as_json:
+        pushed = [_brief(version) for version in versions]
+        _print_json({"versions": pushed, "read": tally.rows, "empty": tally.empty, "left_out": left_out})
+        return
+    console.print(_table(versions))
+    if tally.empty:
+        _say(f"{tally.empty:,} empty texts were left out: {', '.join(tally.empty_at)}{' …' * (tally.empty > 5)}")
+    if left_out:
+        _say(f"{left_out:,} texts were left out: they stand there twice (--unique) or in another version (--without).")
+    for version in versions:
+        if missing := [label for label in version.labels if label not in version.balance]:
+            _say(f"{version.ref} has no example that is {', '.join(missing)}.")
+
+
+def show_list(versions: Sequence[DatasetVersion], damaged: Sequence[str], place: str, *, as_json: bool) -> None:
+    """List versions, and name those that are damaged."""
+    if as_json:
+        _print_json({"versions": [_brief(version) for version in versions], "damaged": list(damaged)})
+        return
+    if versions:
+        console.print(_table(versions))
+    else:
+        _say(f"No dataset version is in {place}. Make one: undertone data push FILE --name NAME")
+    for problem in damaged:
+        _say(problem, style="red")
+
+
+def show_version(version: DatasetVersion, shards: Sequence[str], checked_rows: int | None, *, as_json: bool) -> None:
+    """Show all that the manifest says."""
+    if as_json:
+        _print_json(
+            version.to_json() | {"ref": version.ref, "files": list(shards), "checked": checked_rows is not None}
+        )
+        return
+    table = Table(title=version.ref, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    size = sum(shard.bytes for shard in version.shards)
+    facts = {
+        "rows": f"{version.rows:,}",
+        "labels": _balance(version.balance),
+        "source": version.source,
+        "parent": version.parent or "none",
+        "made": version.created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "normaliser": version.normalizer,
+        "digest": version.digest,
+        "files": f"{len(shards)}, {size / 1024:,.0f} KiB together, the first:",
+    }
+    for fact, value in facts.items():
+        table.add_row(fact, Text(value, overflow="fold"))
+    console.print(table)
+    _say(shards[0])
+    if checked_rows is not None:
+        _say(f"All {checked_rows:,} rows were read; every file has its digest.")
+
+
+def show_pulled(version: DatasetVersion, out: Path, *, as_json: bool) -> None:
+    """Tell where the copy is."""
+    if as_json:
+        _print_json(_brief(version) | {"out": str(out)})
+    else:
+        _say(f"{version.ref}, {version.rows:,} rows, is in {out}; every file had its digest.")
+
+
+def show_difference(before: DatasetVersion, after: DatasetVersion, found: Difference, *, as_json: bool) -> None:
+    """Tell what came, what went, and what got another label."""
+    if as_json:
+        relabelled = [{"before": was, "after": now, "rows": rows} for (was, now), rows in found.relabelled.items()]
+        counts = {"kept": found.kept, "added": dict(found.added), "removed": dict(found.removed)}
+        _print_json({"before": before.ref, "after": after.ref, **counts, "relabelled": relabelled})
+        return
+    _say(f"{before.ref} has {before.rows:,} rows, {after.ref} {after.rows:,}; {found.kept:,} are the same.")
+    _say_change("added", found.added, found.added_texts)
+    _say_change("removed", found.removed, found.removed_texts)
+    changes = {f"{was or 'none'} to {now or 'none'}": rows for (was, now), rows in sorted(found.relabelled.items())}
+    _say_change("relabelled", changes, found.relabelled_texts)
+
+
+def show_leaks(train: DatasetVersion, test: DatasetVersion, found: Sequence[Leak], *, as_json: bool) -> None:
+    """Count the leaks by kind, and show the first near ones, which need a look."""
+    counts = Counter(leak.kind for leak in found)
+    texts = len({leak.text for leak in found})
+    if as_json:
+        kinds = {kind.name.lower(): counts[kind] for kind in LeakKind}
+        _print_json({"first": train.ref, "second": test.ref, "rows": len(found), "texts": texts, **kinds})
+        return
+    if not found:
+        _say(f"No text of {test.ref} stands in {train.ref}.")
+        return
+    _say(f"{len(found):,} of the {test.rows:,} rows of {test.ref} ({texts:,} texts) stand in {train.ref} too:")
+    meanings = {
+        LeakKind.EXACT: "the same text",
+        LeakKind.SAME_WORDS: "the same words (case, punctuation, names and links aside)",
+        LeakKind.NEAR: "nearly the same",
+    }
+    for kind, meaning in meanings.items():
+        _say(f"{counts[kind]:>8,}  {meaning}")
+    for leak in [leak for leak in found if leak.kind is LeakKind.NEAR][:_SHOWN_LEAKS]:
+        _say(f"{leak.overlap:.2f}  row {leak.row}: {_short(leak.text)}")
+        _say(f"      row {leak.first_row}: {_short(leak.first_text)}")
+    _say(f"Push {train.name} again with --without {test.ref}: that leaves out all but the nearly same.")
+
+
+def _table(versions: Iterable[DatasetVersion]) -> Table:
+    table = Table("Version", "Rows", "Labels", "Made", "Parent", "Digest", box=None, padding=(0, 2, 0, 0))
+    table.columns[0].no_wrap, table.columns[1].justify = True, "right"
+    for version in versions:
+        made = version.created_at.strftime("%Y-%m-%d %H:%M")
+        balance = _balance(version.balance)
+        table.add_row(version.ref, f"{version.rows:,}", balance, made, version.parent or "", version.digest[:12])
+    return table
+
+
+def _balance(balance: Mapping[str, int]) -> str:
+    return ", ".join(f"{label or 'unlabelled'} {rows:,}" for label, rows in balance.items())
+
+
+def _brief(version: DatasetVersion) -> dict[str, Any]:
+    return {key: value for key, value in version.to_json().items() if key != "shards"} | {"ref": version.ref}
+
+
+def _say_change(what: str, counts: Mapping[str, int], texts: Sequence[str]) -> None:
+    if counts:
+        _say(f"{sum(counts.values()):,} {what}: {_balance(counts)}. For example:")
+        for text in texts:
+            _say(f"    {_short(text)}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _say(line: str, style: str | None = None) -> None:
+    console.print(line, markup=False, highlight=False, style=style)
+
+
+def _print_json(values: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False))

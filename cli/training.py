@@ -1,0 +1,172 @@
+"""What `train` and `distill` share: a request becomes a job here or on a cluster, shown with a bar of progress."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.models import with_registry
+from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.settings import Settings, load_settings
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+_SHOWN = ("validation_macro_recall", "validation_macro_f1", "validation_accuracy", "validation_loss", "validation_ece")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job as the command line asks for it; a field of the configuration that is None was not given."""
+
+    job: str
+    fields: Mapping[str, Any]
+    config: str | None
+    changes: Sequence[str]
+    name: str | None
+    storage: str | None
+    workers: int
+    gpus_per_worker: float
+    register: bool
+
+
+def run(request: Request, *, address: str | None, working_dir: str | None, home: Path | None, as_json: bool) -> None:
+    """Do the job, show its progress, and what it made."""
+    from train_jobs.job import assignment, nested, read_config
+
+    values = {**read_config(request.config), **dict(assignment(text) for text in request.changes)}
+    values = nested({**values, **{name: value for name, value in request.fields.items() if value is not None}})
+    if request.job == "distill" and not (values.get("distill") or {}).get("teacher"):
+        raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
+    settings = load_settings(home=home)
+    with _Bar(as_json) as bar:
+        if address:
+            outcome = _remotely(request, values, address, settings, working_dir, bar)
+        else:
+            outcome = _here(request, values, with_registry(settings), bar)
+    if as_json:
+        console.print_json(json.dumps(outcome), indent=None)
+    else:
+        _show(outcome)
+
+
+class _Bar:
+    """A bar with loss, throughput and time left; on standard error, so that standard output is for the outcome."""
+
+    def __init__(self, as_json: bool) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        self._progress = Progress(*columns, console=errors, disable=as_json)
+        self._task = self._progress.add_task("Getting ready", total=None, figures="")
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def take(self, report: Mapping[str, float]) -> None:
+        """Move to where a report is; tell of a validation on a line of its own."""
+        if "score" in report:
+            told = "  ".join(f"{name.removeprefix('validation_')} {report[name]:.4f}" for name in _SHOWN)
+            self._progress.console.print(f"step {report['step']:.0f}  {told}", highlight=False)
+        if "total_steps" not in report:
+            return
+        loss = f"loss {report['loss']:.3f}  " if "loss" in report else ""
+        figures = f"{loss}{report['texts_per_s']:,.0f} texts/s  left {_duration(report['eta_s'])}"
+        self._progress.update(
+            self._task,
+            description=f"Epoch {report['epoch'] + 1:.0f}",
+            completed=report["step"],
+            total=report["total_steps"],
+            figures=figures,
+        )
+
+    def say(self, line: str) -> None:
+        """Show a line of a job's log above the bar."""
+        self._progress.console.print(line, markup=False, highlight=False)
+
+
+def _here(request: Request, values: Mapping[str, Any], settings: Settings, bar: _Bar) -> dict[str, Any]:
+    from sentiment.settings import job_address
+    from sentiment.training.config import from_mapping
+    from train_jobs.job import Job, run_job
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    job = Job(
+        from_mapping(values),
+        request.name,
+        request.storage,
+        request.workers,
+        request.gpus_per_worker,
+        request.register,
+    )
+    return asdict(run_job(job, settings, job_address(), bar.take))
+
+
+def _remotely(
+    request: Request, values: Mapping[str, Any], address: str, settings: Settings, working_dir: str | None, bar: _Bar
+) -> dict[str, Any]:
+    from train_jobs.submit import submit
+
+    arguments = ["--config", json.dumps(values), "--workers", str(request.workers)]
+    arguments += ["--gpus-per-worker", str(request.gpus_per_worker)]
+    for option, value in (("--name", request.name), ("--storage", request.storage)):
+        arguments += [option, value] if value else []
+    arguments += ["--register"] if request.register else []
+    lines = submit(f"train_jobs.{request.job}", arguments, address, settings, working_dir)
+    return follow(lines, bar.take, bar.say)
+
+
+def follow(
+    lines: Iterable[str], take: Callable[[Mapping[str, float]], None], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Read a job's log: reports go to `take`, other lines to `say`; return the outcome that it ends with.
+
+    Raises:
+        UndertoneError: the job failed; the message is the one that it gave.
+    """
+    from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+
+    outcome: dict[str, Any] | None = None
+    for line in lines:
+        if line.startswith(PROGRESS):
+            take(json.loads(line.removeprefix(PROGRESS)))
+        elif line.startswith(OUTCOME):
+            outcome = json.loads(line.removeprefix(OUTCOME))
+        elif line.startswith(FAILURE):
+            raise UndertoneError(line.removeprefix(FAILURE))
+        else:
+            say(line)
+    if outcome is None:
+        raise UndertoneError("the job ended without an outcome; its log above says why")
+    return outcome
+
+
+def _show(outcome: Mapping[str, Any]) -> None:
+    best = "  ".join(f"{name.removeprefix('validation_')} {outcome['metrics'][name]:.4f}" for name in _SHOWN)
+    console.print(f"Run [bold]{outcome['name']}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
+    console.print(f"Best on validation: {best}", highlight=False)
+    console.print(f"Version: {outcome['version']}", highlight=False)
+    if outcome["registered"]:
+        console.print(f"Registered as [bold]{outcome['registered']}[/]", highlight=False)
+    else:
+        console.print(f"Register it with: undertone models register {outcome['run_id']}", highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,47 @@
+"""Which of the platform's label sets the labels of a dataset belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sentiment.errors import InvalidInput
+from sentiment.labels import THREE_CLASSES, TWO_CLASSES
+
+_SETS: Final = (TWO_CLASSES, THREE_CLASSES)
+
+
+def label_set_of(found: Iterable[str], wanted: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Return the label set that the labels `found` make up: `wanted`, or the smallest that has all of them.
+
+    Raises:
+        InvalidInput: a label is in no set or not in `wanted`, or there is one class only.
+    """
+    labels = set(found)
+    if not labels:
+        return ()
+    if len(labels) == 1:
+        raise InvalidInput(
+            f"All examples are {labels.pop()}: nothing can be learned or measured on one class only. "
+            "Add examples of the others, or push the texts without a label column.",
+            "label",
+        )
+    fitting = [candidate for candidate in ((wanted,) if wanted else _SETS) if labels <= set(candidate)]
+    if not fitting:
+        sets = " or ".join(", ".join(each) for each in ((wanted,) if wanted else _SETS))
+        raise InvalidInput(f"The labels {', '.join(sorted(labels))} are not those of one label set ({sets}).", "label")
+    return fitting[0]
+
+
+def smallest_set(labels: Iterable[str]) -> tuple[str, ...] | None:
+    """Return the smallest label set that has all of `labels`, which are known ones; None if there are none."""
+    meant = set(labels)
+    return next(candidate for candidate in _SETS if meant <= set(candidate)) if meant else None
+
+
+def check_label(label: str | None, row: int) -> None:
+    """Raise InvalidInput unless `label` is one that the platform knows, or None."""
+    if label is not None and label not in THREE_CLASSES:
+        raise InvalidInput(
+            f"Example {row} has the label {label!r}; it must be one of {', '.join(THREE_CLASSES)}, or None.", "label"
+        )

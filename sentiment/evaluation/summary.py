@@ -1,0 +1,96 @@
+"""An evaluation in a screenful of Markdown: what a terminal and a log show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from sentiment.evaluation.bootstrap import Interval
+from sentiment.evaluation.evaluation import Evaluation
+
+_MIB: Final = 1 << 20
+
+
+def summarise(found: Evaluation) -> str:
+    """Return the figures, and of slices, behaviour, speed and comparison what was asked for; shares in percent."""
+    blocks = [_figures(found), *_comparison(found), *_slices(found), *_behaviour(found), *_speed(found)]
+    return "\n\n".join(blocks)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """Return a Markdown table whose first `words` columns are words and all others numbers."""
+    rules = ["---" if place < words else "---:" for place in range(len(heads))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rules, *rows))
+
+
+def percent(share: float | None) -> str:
+    """Return a share in [0, 1] in percent, with two digits; a dash for None."""
+    return "–" if share is None else f"{100 * share:.2f}"
+
+
+def _figures(found: Evaluation) -> str:
+    figures = found.figures
+    rows = [
+        ("macro-recall", percent(figures.macro_recall), _interval(figures.macro_recall_interval)),
+        ("accuracy", percent(figures.accuracy), _interval(figures.accuracy_interval)),
+        ("macro-F1", percent(figures.macro_f1), ""),
+        ("calibration error", percent(figures.ece), f"best temperature here {figures.temperature:.2f}"),
+    ]
+    rows += [(f"recall, {each.label}", percent(each.recall), f"{each.texts:,} texts") for each in figures.classes]
+    return f"{found.subject.ref} on {found.data.ref}, {figures.texts:,} texts\n\n" + table(
+        ("figure", "%", "95 % interval"), rows
+    )
+
+
+def _comparison(found: Evaluation) -> Iterator[str]:
+    if found.against:
+        rows = [
+            (
+                each.measure.replace("_", "-"),
+                percent(each.first),
+                percent(each.second),
+                f"{100 * each.difference:+.2f}",
+                _interval(each.interval),
+                f"{each.p_value:.4f}",
+            )
+            for each in found.against.differences
+        ]
+        heads = (f"against {found.against.subject.ref}", "this", "other", "difference", "95 % interval", "p")
+        yield table(heads, rows)
+
+
+def _slices(found: Evaluation) -> Iterator[str]:
+    if found.slices:
+        rows = [
+            (
+                f"{part.dimension}: {part.name}",
+                f"{part.texts:,}",
+                percent(part.accuracy),
+                _interval(part.accuracy_interval),
+                percent(part.macro_recall),
+                _interval(part.macro_recall_interval),
+            )
+            for part in found.slices
+        ]
+        yield table(("slice", "texts", "accuracy", "95 % interval", "macro-recall", "95 % interval"), rows)
+
+
+def _behaviour(found: Evaluation) -> Iterator[str]:
+    if found.behaviour:
+        rows = [
+            (f"{each.capability}: {each.name}", each.kind, f"{each.cases}", f"{100 * each.failure_rate:.1f}")
+            for each in found.behaviour
+        ]
+        yield table(("behaviour", "kind", "cases", "failed, %"), rows, words=2)
+
+
+def _speed(found: Evaluation) -> Iterator[str]:
+    if speed := found.performance:
+        yield (
+            f"{speed.engine}, {speed.threads} threads: {speed.texts_per_s:,.0f} texts/s of "
+            f"{speed.tokens_per_text:.0f} tokens, peak memory {speed.peak_memory_bytes / _MIB:,.0f} MiB"
+        )
+
+
+def _interval(interval: Interval) -> str:
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"

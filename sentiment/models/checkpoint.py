@@ -1,0 +1,218 @@
+"""Checkpoints of others: Hugging Face folders of BERT, RoBERTa and DistilBERT, read as our encoder. Never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.models.encoder import EncoderConfig, encoder_state
+from sentiment.models.hub import convert_tokenizer
+from sentiment.models.start import checked
+from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
+
+WEIGHTS: Final = ENGINE_FILES["torch"]
+#: Kinds of Hugging Face models whose encoder is BERT's, up to the names of its tensors.
+BERT_LIKE: Final = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert"})
+
+_INDEX: Final = f"{WEIGHTS}.index.json"
+_PREFIXES: Final = ("bert.", "roberta.", "distilbert.", "camembert.", "model.")
+_OLD_NORMS: Final = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+_DISTILBERT: Final = {
+    "transformer.layer.": "encoder.layer.",
+    "attention.q_lin": "attention.self.query",
+    "attention.k_lin": "attention.self.key",
+    "attention.v_lin": "attention.self.value",
+    "attention.out_lin": "attention.output.dense",
+    "sa_layer_norm": "attention.output.LayerNorm",
+    "ffn.lin1": "intermediate.dense",
+    "ffn.lin2": "output.dense",
+    "output_layer_norm": "output.LayerNorm",
+}
+_DISTILBERT_CONFIG: Final = {
+    "n_layers": "num_hidden_layers",
+    "n_heads": "num_attention_heads",
+    "dim": "hidden_size",
+    "hidden_dim": "intermediate_size",
+    "dropout": "hidden_dropout_prob",
+    "activation": "hidden_act",
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as our encoder: its tensors (no head), its shape, its tokenizer; and all as its authors have it.
+
+    `tensors` have Hugging Face's names for BERT, without the model's prefix; heads keep the names that they have.
+    """
+
+    state: dict[str, Tensor]
+    config: EncoderConfig
+    tokenizer: Tokenizer
+    tensors: Mapping[str, Tensor]
+    origin: Mapping[str, Any]
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a Hugging Face folder of a BERT-like model, or a folder of ours that holds an encoder.
+
+    Raises:
+        ModelRejected: a file is missing or broken, or the model is of another kind: naming it.
+    """
+    origin = read_config(folder)
+    tokenizer = read_tokenizer(folder)
+    tensors = read_tensors(folder)
+    if origin.get("architecture") == "encoder":
+        return _own(folder, origin, tokenizer, tensors)
+    if not is_bert_like(origin):
+        raise ModelRejected(
+            f"{folder} holds a {origin.get('model_type') or origin.get('architecture')!r} model, whose encoder is not "
+            f"BERT's; name one of {sorted(BERT_LIKE)}, or train it whole as preset `hub`"
+        )
+    bert = as_bert(tensors, str(origin["model_type"]))
+    config = encoder_config(origin)
+    try:
+        positions = len(bert["embeddings.position_embeddings.weight"])
+        state = encoder_state(bert, config.layers, positions)
+    except KeyError as exc:
+        raise ModelRejected(f"{folder / WEIGHTS} has no tensor {exc}, which a {origin['model_type']} has") from exc
+    return Checkpoint(state, _measured(config, state), tokenizer, bert, origin)
+
+
+def is_bert_like(origin: Mapping[str, Any]) -> bool:
+    """Say whether a Hugging Face config.json describes a model that computes what our encoder computes."""
+    spelt = _bert_spelling(origin)
+    return (
+        origin.get("model_type") in BERT_LIKE
+        and spelt.get("hidden_act", "gelu") == "gelu"
+        and origin.get("position_embedding_type", "absolute") == "absolute"
+        and not origin.get("is_decoder", False)
+    )
+
+
+def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
+    """Return the shape that a Hugging Face config.json of a BERT-like model describes."""
+    spelt = _bert_spelling(origin)
+    return EncoderConfig(
+        vocabulary=spelt["vocab_size"],
+        hidden=spelt.get("hidden_size", 768),
+        layers=spelt.get("num_hidden_layers", 12),
+        heads=spelt.get("num_attention_heads", 12),
+        feed_forward=spelt.get("intermediate_size", 3072),
+        positions=spelt.get("max_position_embeddings", 512),
+        dropout=spelt.get("hidden_dropout_prob", 0.1),
+        layer_norm_eps=spelt.get("layer_norm_eps", 1e-12),
+    )
+
+
+def as_bert(tensors: Mapping[str, Tensor], model_type: str) -> dict[str, Tensor]:
+    """Return the tensors of a BERT-like checkpoint under BERT's names, without the model's prefix.
+
+    RoBERTa counts positions from 2 (its padding's id + 1), so the first two of its table are dropped; DistilBERT has
+    no token types, so they are nought.
+    """
+    named = {_bert_name(name, model_type): tensor for name, tensor in tensors.items()}
+    positions = "embeddings.position_embeddings.weight"
+    if model_type not in ("bert", "distilbert") and positions in named:
+        named[positions] = named[positions][2:]
+    if model_type == "distilbert" and positions in named:
+        named["embeddings.token_type_embeddings.weight"] = torch.zeros_like(named[positions][:1])
+    return named
+
+
+def current_name(name: str) -> str:
+    """Return a tensor's name as checkpoints have it today: the oldest call a layer norm's numbers gamma and beta."""
+    for old, new in _OLD_NORMS.items():
+        name = name.replace(old, new)
+    return name
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return a model folder's config.json.
+
+    Raises:
+        ModelRejected: it is missing or no JSON object.
+    """
+    path = folder / CONFIG
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ModelRejected(f"{path} cannot be read: {exc}; a model's folder holds it") from exc
+    if not isinstance(content, dict):
+        raise ModelRejected(f"{path} is no JSON object; a model's folder holds one")
+    return content
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Return a model folder's tokenizer, without truncation and padding; made from other vocabularies if need be.
+
+    Raises:
+        ModelRejected: `tokenizer.json` is missing or broken.
+    """
+    path = folder / TOKENIZER
+    try:
+        tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else convert_tokenizer(folder)
+    except ModelRejected:
+        raise
+    except Exception as exc:  # the library raises nothing narrower
+        raise ModelRejected(f"{path} cannot be read as a tokenizer: {exc}") from exc
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def read_tensors(folder: Path) -> dict[str, Tensor]:
+    """Return all tensors of a model's folder from its safetensors, one file or several with an index.
+
+    Raises:
+        ModelRejected: there are none (pickles are never read), or one is broken.
+    """
+    index = folder / _INDEX
+    try:
+        shards = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else [WEIGHTS]
+        tensors: dict[str, Tensor] = {}
+        for shard in shards:
+            tensors.update(load_file(folder / Path(shard).name))
+    except (OSError, ValueError, KeyError, SafetensorError) as exc:
+        raise ModelRejected(
+            f"{folder / WEIGHTS} cannot be read: {exc}. Only safetensors are, since a pickle could run code: convert "
+            "the checkpoint, or name a revision that has them"
+        ) from exc
+    return tensors
+
+
+def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors: Mapping[str, Tensor]) -> Checkpoint:
+    fields = {name: value for name, value in origin.items() if name != "architecture"}
+    state = {name: tensor for name, tensor in tensors.items() if not name.startswith(("head.", "dense."))}
+    try:
+        return Checkpoint(state, checked(EncoderConfig, fields), tokenizer, tensors, origin)
+    except InvalidInput as exc:
+        raise ModelRejected(f"{folder / CONFIG} does not describe an encoder: {exc}") from exc
+
+
+def _measured(config: EncoderConfig, state: Mapping[str, Tensor]) -> EncoderConfig:
+    """Return the config with the positions that the table really has."""
+    return replace(config, positions=len(state["positions.weight"]))
+
+
+def _bert_spelling(origin: Mapping[str, Any]) -> dict[str, Any]:
+    if origin.get("model_type") != "distilbert":
+        return dict(origin)
+    return {_DISTILBERT_CONFIG.get(name, name): value for name, value in origin.items()}
+
+
+def _bert_name(name: str, model_type: str) -> str:
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    for old, new in (_DISTILBERT if model_type == "distilbert" else {}).items():
+        name = name.replace(old, new)
+    return current_name(name)

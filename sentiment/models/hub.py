@@ -1,0 +1,78 @@
+"""Models of the Hugging Face hub: fetched as data (JSON, safetensors, vocabularies), never as code or pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from sentiment.errors import InvalidInput, ModelRejected, NotFound, Unavailable
+
+#: Fetches a repository by name and revision and returns the folder that it lies in.
+Fetch = Callable[[str, str | None], Path]
+
+_FILES: Final = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model")
+_FOLDERS: Final = ("onnx/*", "openvino/*", "coreml/*", "*/*.safetensors")
+_VOCABULARIES: Final = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+_PREFIX: Final = "hf:"
+
+
+def download(name: str, revision: str | None) -> Path:
+    """Download a repository's data files, or take them from the hub's cache, and return their folder.
+
+    Raises:
+        NotFound: there is no such repository or revision.
+        Unavailable: the hub cannot be reached and the cache does not hold it.
+    """
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        found = snapshot_download(name, revision=revision, allow_patterns=list(_FILES), ignore_patterns=list(_FOLDERS))
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as exc:
+        raise NotFound(f"There is no folder and no Hugging Face model {name!r} ({revision or 'main'}).") from exc
+    except (errors.LocalEntryNotFoundError, OSError) as exc:
+        raise Unavailable(
+            f"The Hugging Face hub does not give {name!r}: {_first_line(exc)}. Try again with a connection, or name a "
+            "folder that holds config.json, tokenizer.json and model.safetensors"
+        ) from exc
+    return Path(found)
+
+
+def fetch(name: str, *, get: Fetch = download) -> Path:
+    """Return the folder of a model: a local one by its path, else the hub's `owner/name`, `name@revision`, `hf:name`.
+
+    Raises:
+        InvalidInput: the name is empty.
+        NotFound: there is no such folder or repository.
+        Unavailable: the hub cannot be reached.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    repository, _, revision = name.removeprefix(_PREFIX).partition("@")
+    if not repository.strip():
+        raise InvalidInput(f"{name!r} names no model: give a folder, or owner/name of the Hugging Face hub", "backbone")
+    return get(repository, revision or None)
+
+
+def convert_tokenizer(folder: Path) -> Tokenizer:
+    """Return the tokenizer of a folder that has no `tokenizer.json`, from the vocabulary that it has instead.
+
+    Raises:
+        ModelRejected: it has none that can be read without running its code.
+    """
+    from transformers import AutoTokenizer
+
+    if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would make an empty one
+        raise ModelRejected(f"{folder}: tokenizer.json is missing, and so is {' or '.join(_VOCABULARIES)}")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
+        converted: Tokenizer = tokenizer.backend_tokenizer
+    except Exception as exc:  # the library raises what its parsers raise
+        raise ModelRejected(f"{folder} has no tokenizer.json and none can be made: {_first_line(exc)}") from exc
+    return converted
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]

@@ -1,0 +1,179 @@
+"""The presets: ready choices of architecture, shape and start, built from a pretrained backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from sentiment.errors import InvalidInput
+from sentiment.models.backbone import Backbone, find_backbone, narrowed, with_emoji, with_layers
+from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.checkpoint import is_bert_like, read_config
+from sentiment.models.cnn import CnnClassifier, CnnConfig
+from sentiment.models.encoder import EncoderClassifier, load_body
+from sentiment.models.hub import fetch
+from sentiment.models.lstm import LstmClassifier, LstmConfig
+from sentiment.models.start import ConfigT, Start, overridden
+from sentiment.models.vectors import read_vectors
+from sentiment.models.wrapped import wrap
+
+_NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
+_WINDOW_TOKENS: Final = 256
+_STUDENT_LAYERS: Final = 3
+_DISTILBERT: Final = "distilbert/distilbert-base-uncased"
+_WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns slowly from much smaller ones
+#: What a model that starts from a backbone's layers cannot choose.
+_GIVEN: Final = frozenset({"vocabulary", "labels", "hidden", "heads", "feed_forward", "layer_norm_eps"})
+
+
+def build(
+    preset: str, labels: int, *, backbone: str | None = None, overrides: Mapping[str, object] = _NO_CHANGES
+) -> Start:
+    """Build an untrained classifier of `labels` labels by a preset's name.
+
+    `backbone` is a local folder or a Hugging Face name (`name@revision` too); None takes the preset's own. `overrides`
+    changes fields of the config: `{"dropout": 0.2}`. What is new, such as the head, is drawn from torch's generator.
+
+    Raises:
+        InvalidInput: there is no such preset or field, or the backbone cannot give it.
+        ModelRejected: the backbone's files are missing, broken, or of another kind.
+    """
+    if preset not in PRESETS:
+        raise InvalidInput(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}", "model")
+    return PRESETS[preset](backbone, labels, overrides)
+
+
+def encoder(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start an encoder from all of a backbone's layers."""
+    return _encoder(with_emoji(find_backbone(backbone)), labels, overrides)
+
+
+def student(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start a small encoder from every other layer of a backbone; a trained teacher's folder is one too."""
+    return _encoder(with_emoji(find_backbone(backbone)), labels, {"layers": _STUDENT_LAYERS, **overrides})
+
+
+def distilbert(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start an encoder from DistilBERT, or what stands for it."""
+    return encoder(backbone or _DISTILBERT, labels, overrides)
+
+
+def hub(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start from any encoder that transformers knows: BERT's kin become our encoder, others are wrapped."""
+    if backbone is None:
+        raise InvalidInput("Preset hub needs a backbone: a folder, or owner/name on the hub", "backbone")
+    folder = fetch(backbone)
+    origin = read_config(folder)
+    ours = is_bert_like(origin) or "architecture" in origin
+    return encoder(str(folder), labels, overrides) if ours else wrap(folder, labels, overrides)
+
+
+def lstm(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start an LSTM from a backbone's word embeddings, made as narrow as `embedding` says, or a GloVe file's."""
+    return _of_words("lstm", LstmConfig, LstmClassifier, backbone, labels, overrides)
+
+
+def cnn(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Start a convolutional network from a backbone's word embeddings, as narrow as `embedding`, or a GloVe file's."""
+    return _of_words("cnn", CnnConfig, CnnClassifier, backbone, labels, overrides)
+
+
+def bert_gru(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Put new GRU layers on a frozen backbone; `positions` among the overrides is the backbone's longest window."""
+    found = with_emoji(find_backbone(backbone))
+    given = {name: value for name, value in overrides.items() if name == "positions"}
+    below = _encoder(found, labels, given)
+    _refuse_given(overrides, {"encoder", "labels"}, found)
+    own = {name: value for name, value in overrides.items() if name not in given}
+    config = overridden(BertGruConfig(below.config, labels), own)
+    model = BertGruClassifier(config)
+    body = model.encoder.state_dict()
+    model.encoder.load_state_dict({name: tensor for name, tensor in below.model.state_dict().items() if name in body})
+    return Start(model, config, below.tokenizer, "bert-gru")
+
+
+def _of_words(
+    architecture: str,
+    shape: Callable[..., ConfigT],
+    network: Callable[[ConfigT], nn.Module],
+    backbone: str | None,
+    labels: int,
+    overrides: Mapping[str, object],
+) -> Start:
+    found = with_emoji(_words_of(backbone))
+    _refuse_given(overrides, {"vocabulary", "labels"}, found)
+    config = overridden(shape(found.config.vocabulary, labels), overrides)
+    model = network(config)
+    words = model.get_parameter("words.weight")
+    with torch.no_grad():
+        words.copy_(_scaled_words(found, words.shape[1]))
+    return Start(model, config, found.tokenizer, architecture)
+
+
+def _words_of(backbone: str | None) -> Backbone:
+    """Return the backbone, or the packaged one with the vectors of a GloVe file in the place of its words."""
+    if backbone is None or not Path(backbone).is_file():
+        return find_backbone(backbone)
+    packaged = find_backbone(None)
+    words = read_vectors(Path(backbone), packaged.tokenizer.get_vocab())
+    return replace(packaged, name=backbone, state={**packaged.state, "words.weight": words})
+
+
+def _scaled_words(backbone: Backbone, width: int) -> Tensor:
+    words = backbone.state["words.weight"]
+    if width > words.shape[1]:
+        raise InvalidInput(f"embedding = {width}; the words of {backbone.name} have {words.shape[1]}", "embedding")
+    narrow = words if width == words.shape[1] else narrowed(words, width)[0]
+    return narrow * (_WORDS_DEVIATION / narrow.std())
+
+
+def _encoder(backbone: Backbone, labels: int, overrides: Mapping[str, object]) -> Start:
+    given = replace(backbone.config, labels=labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
+    _refuse_given(overrides, _GIVEN, backbone)
+    config = overridden(given, overrides)
+    _require_positions(config.positions, backbone)
+    kept = with_layers(backbone, config.layers)
+    state = {**kept.state, "positions.weight": kept.state["positions.weight"][: config.positions]}
+    if config.embedding != backbone.config.embedding:
+        state.update(_narrow_words(state, config.embedding))
+    model = EncoderClassifier(config)
+    load_body(model, state)
+    return Start(model, config, kept.tokenizer, "encoder")
+
+
+def _refuse_given(overrides: Mapping[str, object], given: AbstractSet[str], backbone: Backbone) -> None:
+    for name in sorted(overrides.keys() & given):
+        raise InvalidInput(f"{name} cannot be chosen: it comes from the data or the backbone {backbone.name}", name)
+
+
+def _require_positions(positions: int, backbone: Backbone) -> None:
+    if not 1 <= positions <= backbone.config.positions:
+        raise InvalidInput(
+            f"positions = {positions}; {backbone.name} reads windows of at most {backbone.config.positions} tokens",
+            "positions",
+        )
+
+
+def _narrow_words(state: Mapping[str, Tensor], width: int) -> dict[str, Tensor]:
+    words, widen = narrowed(state["words.weight"], width)
+    return {"words.weight": words, "widen_words.weight": widen}
+
+
+PRESETS: Final[Mapping[str, Callable[[str | None, int, Mapping[str, object]], Start]]] = MappingProxyType(
+    {
+        "lstm": lstm,
+        "cnn": cnn,
+        "bert-gru": bert_gru,
+        "minilm": encoder,
+        "distilbert": distilbert,
+        "hub": hub,
+        "student": student,
+    }
+)

@@ -1,0 +1,128 @@
+"""The zoo: every architecture by name, one way to build, to save and to load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.checkpoint import WEIGHTS, read_config, read_tensors, read_tokenizer
+from sentiment.models.cnn import CnnClassifier, CnnConfig
+from sentiment.models.encoder import EncoderClassifier, EncoderConfig
+from sentiment.models.lstm import LstmClassifier, LstmConfig
+from sentiment.models.presets import PRESETS, build
+from sentiment.models.start import ParameterCounts, Start, checked, count_parameters
+from sentiment.models.wrapped import HubClassifier, HubConfig
+from sentiment.version import CONFIG, TOKENIZER
+
+__all__ = [
+    "ARCHITECTURES",
+    "PRESETS",
+    "Architecture",
+    "ParameterCounts",
+    "Start",
+    "build",
+    "count_parameters",
+    "load_model",
+    "save_model",
+]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of model: the frozen dataclass of its shape, and what makes a network of that shape."""
+
+    config: type[Any]
+    model: Callable[[Any], nn.Module]
+
+
+ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
+    {
+        "lstm": Architecture(LstmConfig, LstmClassifier),
+        "cnn": Architecture(CnnConfig, CnnClassifier),
+        "bert-gru": Architecture(BertGruConfig, BertGruClassifier),
+        "encoder": Architecture(EncoderConfig, EncoderClassifier),
+        "hub": Architecture(HubConfig, HubClassifier),
+    }
+)
+
+
+def save_model(start: Start, folder: Path) -> None:
+    """Write `config.json` (with the architecture), `tokenizer.json` and `model.safetensors` into `folder`.
+
+    The folder is made if need be; the weights come last, so that one without them was left half-written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"architecture": start.architecture, **asdict(start.config)}
+    (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    start.tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in start.model.state_dict().items()}
+    save_file(tensors, folder / WEIGHTS)
+
+
+def load_model(folder: Path, like: Start | None = None) -> Start:
+    """Load what `save_model` wrote (a full version folder too), the network in evaluation mode on the CPU.
+
+    `like` is a model that it must equal in architecture and shape.
+
+    Raises:
+        ModelRejected: a file is missing or broken, or the architecture or a shape is another: naming both.
+    """
+    content = read_config(folder)
+    architecture, config = _config(folder, content)
+    if like is not None:
+        _require_like(folder, architecture, config, like)
+    model = ARCHITECTURES[architecture].model(config)
+    _fill(model, read_tensors(folder), folder)
+    tokenizer = read_tokenizer(folder)
+    pieces = tokenizer.get_vocab_size()
+    if pieces > config.vocabulary:
+        raise ModelRejected(
+            f"{folder / TOKENIZER} has {pieces} pieces, the {architecture} model {config.vocabulary}: they are not of "
+            "one model"
+        )
+    return Start(model.eval(), config, tokenizer, architecture)
+
+
+def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
+    name = content.get("architecture")
+    if name not in ARCHITECTURES:
+        raise ModelRejected(f"{folder / CONFIG} says architecture {name!r}; this code has {sorted(ARCHITECTURES)}")
+    kind = ARCHITECTURES[str(name)]
+    try:
+        return str(name), checked(kind.config, {key: value for key, value in content.items() if key != "architecture"})
+    except InvalidInput as exc:
+        raise ModelRejected(f"{folder / CONFIG} does not describe a {name} model: {exc}") from exc
+
+
+def _require_like(folder: Path, architecture: str, config: Any, like: Start) -> None:
+    if architecture != like.architecture:
+        raise ModelRejected(f"{folder} holds a {architecture} model, not a {like.architecture} model")
+    if config != like.config:
+        raise ModelRejected(f"{folder} holds a model of {config}, not of {like.config}")
+
+
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:
+    wanted = model.state_dict()
+    for name in sorted(wanted.keys() | tensors.keys()):
+        found, made = (_shape(part.get(name)) for part in (tensors, wanted))
+        if found != made:
+            raise ModelRejected(
+                f"{folder / WEIGHTS}: {name} is {found}, the model that {CONFIG} describes has {made}: "
+                "the two files are not of one model"
+            )
+    with torch.no_grad():
+        model.load_state_dict(dict(tensors))
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "not there" if tensor is None else f"{list(tensor.shape)}"

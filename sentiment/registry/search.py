@@ -1,0 +1,124 @@
+"""Search of versions: conditions such as `metrics.macro_recall > 0.7 and tags.dataset = 'tweets@3'`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput
+from sentiment.registry.records import RegisteredVersion
+
+_CONDITION: Final = re.compile(
+    r"""\s*(?P<field>[A-Za-z_][\w.@-]*)\s*(?P<operator>>=|<=|!=|=|>|<)\s*(?P<value>'[^']*'|"[^"]*"|[^\s'"]+)\s*"""
+)
+_AND: Final = re.compile(r"and\s", re.IGNORECASE)
+_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
+    {
+        ">=": operator.ge,
+        "<=": operator.le,
+        "!=": operator.ne,
+        "=": operator.eq,
+        ">": operator.gt,
+        "<": operator.lt,
+    }
+)
+_TEXT_OPERATORS: Final = ("=", "!=")
+_TEXT_FIELDS: Final = ("origin", "digest", "alias")
+_HOW: Final = "write conditions such as metrics.macro_recall > 0.7 and origin = 'trained'"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`field operator value`; numbers compare as numbers, all else as text."""
+
+    field: str
+    operator: str
+    value: str
+
+    @property
+    def metric(self) -> str:
+        """The metric's name, empty if the condition is on something else."""
+        return self.field.removeprefix("metrics.") if self.field.startswith("metrics.") else ""
+
+    def holds(self, version: RegisteredVersion) -> bool:
+        """Return whether `version` meets it; one that lacks the metric or tag does not."""
+        compare = _COMPARE[self.operator]
+        if self.metric or self.field == "version":
+            number = version.metrics.get(self.metric) if self.metric else version.version
+            return number is not None and compare(number, float(self.value))
+        if self.field == "alias":
+            return (self.value in version.aliases) == (self.operator == "=")
+        found = _text(version, self.field)
+        return found is not None and compare(found, self.value)
+
+
+def search_versions(versions: Sequence[RegisteredVersion], query: str) -> list[RegisteredVersion]:
+    """Return the versions that meet every condition of `query`.
+
+    Raises:
+        InvalidInput: the query cannot be read, or asks for a metric that no version has; says which there are.
+    """
+    conditions = parse_query(query)
+    known = {metric for version in versions for metric in version.metrics}
+    for condition in conditions:
+        if known and condition.metric and condition.metric not in known:
+            raise InvalidInput(
+                f"No version has a metric {condition.metric!r}; there are {', '.join(sorted(known))}.", "search"
+            )
+    return [version for version in versions if _all_hold(conditions, version)]
+
+
+def parse_query(query: str) -> list[Condition]:
+    """Read conditions joined by `and`.
+
+    Raises:
+        InvalidInput: naming what cannot be read.
+    """
+    conditions, rest = [], query.strip()
+    while True:
+        match = _CONDITION.match(rest)
+        if match is None:
+            raise InvalidInput(f"The search cannot be read at {rest!r}; {_HOW}.", "search")
+        conditions.append(_condition(match))
+        rest = rest[match.end() :]
+        if not rest:
+            return conditions
+        joint = _AND.match(rest)
+        if joint is None:
+            raise InvalidInput(f"The search cannot be read at {rest!r}: conditions are joined by `and`.", "search")
+        rest = rest[joint.end() :]
+
+
+def _condition(match: re.Match[str]) -> Condition:
+    condition = Condition(match["field"], match["operator"], match["value"].strip("'\""))
+    is_number = condition.metric or condition.field == "version"
+    if not is_number and condition.field not in _TEXT_FIELDS and not condition.field.startswith("tags."):
+        allowed = ", ".join(("metrics.NAME", "tags.NAME", "version", *_TEXT_FIELDS))
+        raise InvalidInput(f"A search knows no field {condition.field!r}; there are {allowed}.", "search")
+    if is_number and not _is_number(condition.value):
+        raise InvalidInput(f"{condition.field} is compared with a number, not with {condition.value!r}.", "search")
+    if not is_number and condition.operator not in _TEXT_OPERATORS:
+        raise InvalidInput(f"{condition.field} is text: compare it with = or !=, not {condition.operator}.", "search")
+    return condition
+
+
+def _all_hold(conditions: Iterable[Condition], version: RegisteredVersion) -> bool:
+    return all(condition.holds(version) for condition in conditions)
+
+
+def _text(version: RegisteredVersion, field: str) -> str | None:
+    if field.startswith("tags."):
+        return version.tags.get(field.removeprefix("tags."))
+    return {"origin": version.origin, "digest": version.digest}[field]
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

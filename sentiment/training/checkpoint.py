@@ -1,0 +1,98 @@
+"""A checkpoint folder: the model as the zoo saves it, and all else that a run needs to go on as if never ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from sentiment.errors import Conflict, ModelRejected
+from sentiment.models.start import Start
+from sentiment.models.zoo import load_model, save_model
+from sentiment.training.learner import Learner
+from sentiment.training.stopping import Stopper
+
+MODEL: Final = "model"
+STATE: Final = "state.pt"
+
+_MAY_DIFFER: Final = frozenset({"threads", "most_failures"})
+
+
+@dataclass
+class Progress:
+    """How far a run is: whole epochs, batches of the one under way, steps; the sums since the last validation.
+
+    `sums` are the losses, the texts told right, the labelled texts and all texts. `history` has an entry a validation.
+    `seconds` are those of the steps, of all lives of the run. Nothing of
+    torch's generators is kept: each batch draws from a seed of its own.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stopper: Stopper = field(default_factory=lambda: Stopper("macro_recall"))
+    finished: bool = False
+
+
+def save_checkpoint(
+    folder: Path,
+    start: Start,
+    learner: Learner,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    config: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`."""
+    save_model(start, folder / MODEL)
+    content = {
+        "config": dict(config),
+        "optimizer": optimizer.state_dict(),
+        "projection": learner.projection.state_dict() if learner.projection else None,
+        "progress": asdict(progress),
+    }
+    torch.save(content, folder / STATE)
+
+
+def load_checkpoint(
+    folder: Path, start: Start, learner: Learner, optimizer: torch.optim.Optimizer, config: Mapping[str, Any]
+) -> Progress:
+    """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return how far its run was.
+
+    Raises:
+        Conflict: it is of a run with another configuration, naming the field.
+        ModelRejected: it is of another architecture, or broken.
+    """
+    content = _state(folder)
+    _require_same(content["config"], config)
+    saved = load_model(folder / MODEL, like=start)
+    start.model.load_state_dict(saved.model.state_dict())
+    optimizer.load_state_dict(content["optimizer"])
+    if learner.projection and content["projection"] is not None:
+        learner.projection.load_state_dict(content["projection"])
+    progress = content["progress"]
+    return Progress(**{**progress, "stopper": Stopper(**progress["stopper"])})
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(folder / STATE, weights_only=True, map_location="cpu")
+    except Exception as exc:  # a broken file makes torch raise nearly anything
+        raise ModelRejected(
+            f"{folder / STATE} is no checkpoint ({exc}); remove that run's folder, or name another"
+        ) from exc
+    return content
+
+
+def _require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    for name, value in config.items():
+        if name not in _MAY_DIFFER and saved.get(name) != value:
+            raise Conflict(
+                f"the run under this name was begun with {name} = {saved.get(name)!r}, not {value!r}: "
+                "go on with the same configuration, or give the new run another --name"
+            )

@@ -1,0 +1,142 @@
+"""Tokenised texts on disk, memory-mapped: made once per dataset version and tokenizer, known by what is in them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from sentiment.errors import InvalidInput
+
+UNLABELLED: Final = -1
+
+_FORMAT: Final = 1
+_CHUNK_TEXTS: Final = 2000
+_IDS, _STARTS, _LABELS, _FACTS = "ids.i32", "starts.i64", "labels.i16", "facts.json"
+
+
+class Labelled(Protocol):
+    """A text with its label, or None."""
+
+    @property
+    def text(self) -> str:
+        """The normalised text."""
+
+    @property
+    def label(self) -> str | None:
+        """Its label's name."""
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Token ids of texts, one after the other: text i has `ids[starts[i]:starts[i + 1]]`, [CLS] and [SEP] included.
+
+    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none.
+    """
+
+    ids: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    labels: NDArray[np.int16]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each text [texts]."""
+        return np.diff(self.starts)
+
+
+def encoded_texts(
+    folder: Path, digest: str, read: Callable[[], Iterable[Labelled]], labels: Sequence[str], tokenizer: Tokenizer
+) -> EncodedTexts:
+    """Return the texts that `read` yields, tokenised; from below `folder` if that was done before.
+
+    `digest` stands for the texts. Two processes that ask at once do the work once.
+
+    Raises:
+        InvalidInput: a text has a label that is not in `labels`.
+    """
+    key = content_key(digest, tokenizer.to_str(), json.dumps(list(labels)), str(_FORMAT))
+    target = folder / key
+    made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer))
+    return _open(target)
+
+
+def content_key(*parts: str) -> str:
+    """Return a name for content: 32 hex digits of the SHA-256 of its parts."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(f"{len(part)}:".encode() + part.encode())
+    return hashed.hexdigest()[:32]
+
+
+def made_once(target: Path, make: Callable[[Path], None]) -> None:
+    """Let `make` fill the folder `target` unless it is there; others that want it wait, and never see half of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target.with_suffix(".lock")):
+        if target.is_dir():
+            return
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
+        try:
+            make(draft)
+            draft.rename(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _encode(folder: Path, examples: Iterable[Labelled], labels: Sequence[str], tokenizer: Tokenizer) -> None:
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    numbers: dict[str | None, int] = {None: UNLABELLED, **{label: place for place, label in enumerate(labels)}}
+    starts, found = array("q", [0]), array("h")
+    stream = iter(examples)
+    with (folder / _IDS).open("wb") as file:
+        while chunk := list(islice(stream, _CHUNK_TEXTS)):
+            starts.extend(_write_ids(file, tokenizer, chunk, starts[-1]))
+            found.extend(_number(example, numbers) for example in chunk)
+    (folder / _STARTS).write_bytes(starts.tobytes())
+    (folder / _LABELS).write_bytes(found.tobytes())
+    (folder / _FACTS).write_text(json.dumps({"texts": len(found), "tokens": starts[-1], "labels": list(labels)}))
+
+
+def _write_ids(file: BinaryIO, tokenizer: Tokenizer, chunk: Sequence[Labelled], start: int) -> list[int]:
+    encodings = tokenizer.encode_batch_fast([example.text for example in chunk])
+    file.writelines(np.array(encoding.ids, dtype=np.int32).tobytes() for encoding in encodings)
+    return list(accumulate((len(encoding.ids) for encoding in encodings), initial=start))[1:]
+
+
+def _number(example: Labelled, numbers: dict[str | None, int]) -> int:
+    if example.label not in numbers:
+        known = ", ".join(label for label in numbers if label)
+        raise InvalidInput(f"label {example.label!r} is not one of the model's: {known}", "data")
+    return numbers[example.label]
+
+
+def _open(folder: Path) -> EncodedTexts:
+    facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
+    if facts["tokens"] == 0:
+        raise InvalidInput(f"there is no text in the data ({folder}); push some first", "data")
+    ids = np.memmap(folder / _IDS, dtype=np.int32, mode="r", shape=(facts["tokens"],))
+    starts = np.fromfile(folder / _STARTS, dtype=np.int64)
+    return EncodedTexts(ids, starts, np.fromfile(folder / _LABELS, dtype=np.int16))

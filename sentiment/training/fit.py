@@ -1,0 +1,197 @@
+"""The training loop: steps of a plan, validations, checkpoints. It knows no Ray: its caller watches and stores."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Protocol
+
+import torch
+from torch import nn
+
+from sentiment.models.start import Start
+from sentiment.training.batches import Batch
+from sentiment.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from sentiment.training.config import TrainConfig
+from sentiment.training.learner import Learner
+from sentiment.training.objective import Material, dtype_of, row_loss
+from sentiment.training.optimizers import make_optimizer, set_rate
+from sentiment.training.plan import Piece, Step
+from sentiment.training.schedules import learning_rate_factor
+from sentiment.training.stopping import Stopper, score_of
+from sentiment.training.team import ALONE, Team
+from sentiment.training.validation import held_out_logits, judge_logits
+
+_REPORT_STEPS: Final = 10
+
+
+class Watcher(Protocol):
+    """Whoever runs the loop is told of it; every worker calls all of these at the same points."""
+
+    def report(self, figures: Mapping[str, float]) -> None:
+        """Take the figures of the moment: step, loss, rate, throughput."""
+
+    def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
+        """Store a checkpoint, which `write` puts into a folder; `figures` has `score` after a validation."""
+
+
+class Fit:
+    """A run on one worker. `run` goes through it; all else is what it holds."""
+
+    def __init__(
+        self, start: Start, material: Material, config: TrainConfig, watcher: Watcher, team: Team = ALONE
+    ) -> None:
+        self.start, self.material, self.config, self.team = start, material, config, team
+        self._watcher = watcher
+        start.model.to(team.device)
+        states = material.lesson.states if material.lesson else None
+        self.learner = Learner(start, None if states is None else states.shape[1]).to(team.device)
+        self._optimizer = make_optimizer(config.optimizer, self.learner, config.learning_rate, config.weight_decay)
+        self._loss = row_loss(config, material, start.config.labels, team.device)
+        self._total_steps = material.plan.total_steps
+        self.dtype = dtype_of(config.dtype, team.device)
+        self.progress = Progress(stopper=Stopper(config.monitor, config.patience))
+        self._texts, self._busy_s, self._mark = 0, 0.0, 0.0
+        self._sums = torch.zeros(4, dtype=torch.float64)
+
+    def resume(self, folder: Path) -> None:
+        """Go on from a checkpoint. Raises what `load_checkpoint` does."""
+        config = self.config.to_mapping()
+        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, config)
+        if self.team.rank:
+            self.progress.sums = [0.0] * len(self.progress.sums)
+
+    def run(self) -> Progress:
+        """Train to the end, from wherever the run is, and return how it went."""
+        shared = self.team.share(self.learner)
+        self._mark = time.perf_counter()
+        self._sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=self.team.device)
+        while not self.progress.finished:
+            self._epoch(shared)
+        return self.progress
+
+    def _epoch(self, shared: nn.Module) -> None:
+        progress = self.progress
+        steps = self.material.plan.epoch(progress.epoch, progress.batches)
+        for place, step in enumerate(steps, 1):
+            self._step(shared, step)
+            if place == len(steps):
+                progress.epoch, progress.batches = progress.epoch + 1, 0
+            self._after_step(ended_epoch=place == len(steps))
+            if progress.finished:
+                return
+
+    def _step(self, shared: nn.Module, step: Step) -> None:
+        progress, config = self.progress, self.config
+        rate = learning_rate_factor(
+            progress.step / self._total_steps, config.warm_up, config.last_rate, config.schedule
+        )
+        set_rate(self._optimizer, config.learning_rate * rate)
+        shared.train()
+        shares = step.share(self.team.rank, self.team.size)
+        for place, (piece, weight) in enumerate(shares, 1):
+            waits = place < len(shares) and isinstance(shared, nn.parallel.DistributedDataParallel)
+            with shared.no_sync() if waits else contextlib.nullcontext():  # type: ignore[operator]
+                self._learn(shared, piece, weight / step.texts)
+        if config.gradient_norm:
+            nn.utils.clip_grad_norm_(self.learner.parameters(), config.gradient_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        progress.step, progress.batches = progress.step + 1, progress.batches + len(step.pieces)
+        self._count(step.texts)
+
+    def _count(self, texts: int) -> None:
+        """Count a step's texts and its time: up to the last one's end, or that of what was done after it."""
+        now = time.perf_counter()
+        self.progress.seconds += now - self._mark
+        self._texts, self._busy_s, self._mark = self._texts + texts, self._busy_s + now - self._mark, now
+
+    def _learn(self, shared: nn.Module, piece: Piece, weight: float) -> None:
+        """Add the gradient of one batch, each of its rows with `weight`."""
+        batch = self._batch(piece)
+        torch.manual_seed(hash((self.config.seed, self.progress.epoch, piece.number)) & 0x7FFF_FFFF)
+        with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            logits, states = shared(batch.input_ids, batch.attention_mask)
+        losses = self._loss(logits, states, batch)
+        # The workers' gradients are averaged: times their number it is the mean over all rows of the step.
+        (losses.sum() * (weight * self.team.size)).backward()  # type: ignore[no-untyped-call]
+        if weight:
+            known = batch.labels >= 0
+            right = (logits.argmax(dim=1) == batch.labels) & known
+            told = torch.stack([losses.detach().sum().double(), right.sum().double(), known.sum().double()])
+            self._sums[:3] += told
+            self._sums[3] += len(known)
+
+    def _batch(self, piece: Piece) -> Batch:
+        batch, lesson = self.material.plan.batch(self.progress.epoch, piece), self.material.lesson
+        if lesson:
+            states = None if lesson.states is None else torch.from_numpy(lesson.states[piece.rows])
+            batch = replace(batch, teacher_logits=torch.from_numpy(lesson.logits[piece.rows]), teacher_states=states)
+        return batch.to(self.team.device)
+
+    def _after_step(self, ended_epoch: bool) -> None:
+        progress, config = self.progress, self.config
+        over = progress.step >= self._total_steps
+        every = config.validate_every_steps
+        if over or (progress.step % every == 0 if every else ended_epoch):
+            self._validate(over)
+        elif config.checkpoint_every_steps and progress.step % config.checkpoint_every_steps == 0:
+            self._collect()
+            self._keep({"step": float(progress.step)})
+        if progress.step % _REPORT_STEPS == 0 or progress.finished:
+            self._watcher.report(self._figures())
+
+    def _validate(self, over: bool) -> None:
+        progress = self.progress
+        losses, right, labelled, texts = self._collect()
+        trained = {"train_loss": losses / max(texts, 1.0), "train_accuracy": right / max(labelled, 1.0)}
+        self.learner.eval()
+        logits = held_out_logits(self.start.model, self.material.held_out, self.team, self.dtype)
+        judged = judge_logits(logits, self.material.held_out.labels)
+        where = {"step": progress.step, "epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
+        entry = {**where, **trained, **judged}
+        progress.history.append(entry)
+        progress.stopper = progress.stopper.after(judged, progress.step)
+        progress.finished = over or progress.stopper.is_over
+        self._sums.zero_()
+        progress.sums = self._sums.tolist()
+        figures = {name: float(value) for name, value in entry.items() if not isinstance(value, list)}
+        self._keep({**figures, "score": score_of(judged, self.config.monitor)})
+
+    def _collect(self) -> list[float]:
+        """Bring the sums of all workers together; the first one holds them from now on, as it would after a resume."""
+        totals = self.team.total(self._sums.tolist())
+        self.progress.sums = totals
+        self._sums.copy_(torch.tensor(totals, dtype=torch.float64))
+        if self.team.rank:
+            self._sums.zero_()
+        return totals
+
+    def _keep(self, figures: Mapping[str, float]) -> None:
+        config = self.config.to_mapping()
+        self._watcher.keep(
+            figures,
+            lambda folder: save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, config),
+        )
+        self._mark = time.perf_counter()
+
+    def _figures(self) -> dict[str, float]:
+        """Return the figures since the last report. Sums are the worker's own, throughput that of all workers."""
+        progress = self.progress
+        losses, right, labelled, texts = self._sums.tolist()
+        figures = {
+            "step": progress.step,
+            "total_steps": self._total_steps,
+            "epoch": progress.epoch,
+            "learning_rate": self._optimizer.param_groups[0]["lr"],
+            "texts_per_s": self._texts / max(self._busy_s, 1e-9),
+            "seconds": progress.seconds,
+            "eta_s": progress.seconds / progress.step * (self._total_steps - progress.step),
+        }
+        self._texts, self._busy_s = 0, 0.0
+        if texts:
+            figures |= {"loss": losses / texts, "accuracy": right / max(labelled, 1.0)}
+        return {name: float(value) for name, value in figures.items()}

@@ -1,0 +1,82 @@
+"""What a run learns from, and the loss of a row that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sentiment.errors import InvalidInput
+from sentiment.training.batches import Batch
+from sentiment.training.config import DistillConfig, TrainConfig
+from sentiment.training.encoded import UNLABELLED
+from sentiment.training.loss import RowLoss, class_weights, label_loss, soft_loss, state_loss
+from sentiment.training.plan import Plan
+from sentiment.training.validation import HeldOut
+
+_DTYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher says of every text: logits [texts, labels], and states [texts, width] where they are wanted."""
+
+    logits: NDArray[np.float32]
+    states: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is learned from: the plan of the training texts, the texts to judge on, and a teacher's lesson, if any."""
+
+    plan: Plan
+    held_out: HeldOut
+    lesson: Lesson | None = None
+
+
+def row_loss(config: TrainConfig, material: Material, classes: int, device: str) -> RowLoss:
+    """Return the loss of a run: of labels alone, or of a teacher's lesson too.
+
+    Raises:
+        InvalidInput: the training texts have labels of one class only, or none and there is no teacher.
+    """
+    labels = material.plan.texts.labels[material.plan.numbers]
+    known = labels[labels != UNLABELLED].tolist()
+    if len(set(known)) < 2 and config.distill is None:
+        raise InvalidInput(f"the training texts are of {len(set(known))} class; two are needed at least", "data")
+    weights = class_weights(known or [0], classes, config.class_weight_power).to(device)
+    if config.distill is None:
+        return lambda logits, _, batch: label_loss(logits, batch.labels, weights)
+    return distillation_loss(config.distill, weights)
+
+
+def distillation_loss(config: DistillConfig, weights: Tensor) -> RowLoss:
+    """Return the loss of a student; `weights` [classes] are those of hard labels.
+
+    A text without a label is learned from the teacher alone, with the same weight as one with it.
+    """
+
+    def loss(logits: Tensor, states: Tensor | None, batch: Batch) -> Tensor:
+        if batch.teacher_logits is None:
+            raise InvalidInput("a student learns from a lesson, and the material has none", "distill")
+        soft = (1.0 - config.hard_weight) * soft_loss(logits, batch.teacher_logits, config.temperature)
+        total = soft + config.hard_weight * label_loss(logits, batch.labels, weights)
+        if states is not None and batch.teacher_states is not None:
+            total = total + config.hidden_weight * state_loss(states, batch.teacher_states)
+        return total
+
+    return loss
+
+
+def dtype_of(name: str, device: str) -> torch.dtype:
+    """Return what forward passes compute in; `auto` is bfloat16 where the device has instructions for it."""
+    if name != "auto":
+        return _DTYPES[name]
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    # AMX multiplies tiles of bfloat16; where it lacks, bfloat16 on a CPU is not faster than float32
+    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32

@@ -1,0 +1,44 @@
+"""The workers of a data-parallel run: who of how many this one is, and what they tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+@dataclass(frozen=True)
+class Team:
+    """This worker's `rank` among `size`; with more than one, torch's process group is set up by whoever starts them."""
+
+    rank: int = 0
+    size: int = 1
+    device: str = "cpu"
+
+    def share(self, model: nn.Module) -> nn.Module:
+        """Return the model so that a backward pass averages gradients over the workers."""
+        if self.size == 1:
+            return model
+        devices = [torch.device(self.device)] if self.device.startswith("cuda") else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices)
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        """Return the sums over all workers, the same on each."""
+        sums: Tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        if self.size > 1:
+            distributed.all_reduce(sums)
+        return list(sums.tolist())
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return what every worker has, in the order of their ranks, the same on each."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        distributed.all_gather_object(found, value)
+        return found
+
+
+ALONE: Final = Team()

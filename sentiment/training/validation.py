@@ -1,0 +1,96 @@
+"""Judging a model on held-out texts during training, its batches shared by all workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import nn
+
+from sentiment.metrics import (
+    accuracy,
+    confusion,
+    expected_calibration_error,
+    macro_f1,
+    macro_recall,
+    negative_log_likelihood,
+)
+from sentiment.training.batches import collate, row_of
+from sentiment.training.encoded import EncodedTexts
+from sentiment.training.plan import held_out_batches
+from sentiment.training.team import ALONE, Team
+
+_BINS: Final = 15
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The labelled texts to judge on: places `numbers` in `texts`, cut to heads of `window_tokens`."""
+
+    texts: EncodedTexts
+    numbers: NDArray[np.int64]
+    window_tokens: int
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Label ids [texts], in the order of `numbers`."""
+        return self.texts.labels[self.numbers].astype(np.int64)
+
+
+def held_out_logits(
+    model: nn.Module, held_out: HeldOut, team: Team = ALONE, dtype: torch.dtype = torch.float32
+) -> NDArray[np.float32]:
+    """Return the logits [texts, labels] in the order of `held_out.numbers`, the same on every worker."""
+    batches = held_out_batches(held_out.texts, held_out.numbers, held_out.window_tokens)
+    mine = [(cut, _logits(model, held_out, cut, team, dtype)) for cut in batches[team.rank :: team.size]]
+    found = [part for parts in team.gather(mine) for part in parts]
+    numbers = np.concatenate([np.asarray(cut) for cut, _ in found])
+    logits: NDArray[np.float32] = np.concatenate([part for _, part in found])[np.argsort(numbers)]
+    return logits
+
+
+def judge_logits(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the figures of logits [texts, classes]: `validation_…`, and the tables that the pictures are drawn from.
+
+    `confusion` has a row a label; `reliability` a row a bin of confidence: texts, mean confidence, accuracy.
+    """
+    predictions, classes = logits.argmax(axis=1), logits.shape[1]
+    probabilities = softmax(logits.astype(np.float64), axis=1)
+    return {
+        "validation_loss": negative_log_likelihood(logits, labels),
+        "validation_accuracy": accuracy(labels, predictions),
+        "validation_macro_recall": macro_recall(labels, predictions, classes),
+        "validation_macro_f1": macro_f1(labels, predictions, classes),
+        "validation_ece": expected_calibration_error(probabilities, labels),
+        "confusion": confusion(labels, predictions, classes).tolist(),
+        "reliability": reliability(probabilities, labels),
+    }
+
+
+def reliability(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> list[list[float]]:
+    """Return for each bin of confidence that texts fall into: how many, their mean confidence, their accuracy."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    places = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    members = [places == place for place in range(_BINS)]
+    return [
+        [int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean())]
+        for inside in members
+        if inside.any()
+    ]
+
+
+def _logits(
+    model: nn.Module, held_out: HeldOut, cut: Sequence[int], team: Team, dtype: torch.dtype
+) -> NDArray[np.float32]:
+    batch = collate([row_of(held_out.texts, row, held_out.window_tokens) for row in cut]).to(team.device)
+    kind = torch.device(team.device).type
+    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=dtype == torch.bfloat16):
+        logits = model(batch.input_ids, batch.attention_mask)
+    found: NDArray[np.float32] = logits.float().cpu().numpy()
+    return found

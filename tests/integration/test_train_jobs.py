@@ -1,0 +1,132 @@
+"""Jobs on a real Ray and a real MLflow: a run is tracked and registered; one whose worker is killed ends like it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+ray = pytest.importorskip("ray", reason="training needs the train extra")
+
+from mlflow import MlflowClient  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from sentiment.datasets import open_datasets  # noqa: E402
+from sentiment.errors import InvalidInput  # noqa: E402
+from sentiment.models.zoo import load_model, save_model  # noqa: E402
+from sentiment.predictor import Predictor  # noqa: E402
+from sentiment.registry import Registry  # noqa: E402
+from sentiment.settings import Settings, load_settings  # noqa: E402
+from sentiment.training.config import TrainConfig  # noqa: E402
+from sentiment.version import read_version  # noqa: E402
+from tests.free_ports import free_port  # noqa: E402
+from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
+from train_jobs.job import Job, Outcome, run_job  # noqa: E402
+from train_jobs.tracking_server import tracking_server  # noqa: E402
+from train_jobs.train import run_training  # noqa: E402
+from train_jobs.watch import Report  # noqa: E402
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    found = load_settings(home=tmp_path_factory.mktemp("home"), mlflow_port=free_port())
+    open_datasets(found).push("toys", examples(240), source="tests")
+    save_model(tiny_start(), found.home / "backbone")
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster(settings: Settings) -> Iterator[None]:
+    root = str(Path(__file__).parents[2])
+    environment = {"env_vars": {"PYTHONPATH": root}}
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def config(settings: Settings) -> TrainConfig:
+    config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), threads=1, epochs=30)
+    return replace(config, batch_rows=6, checkpoint_every_steps=100, validate_every_steps=240)
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings) -> Iterator[str]:
+    with tracking_server(settings) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def whole(config: TrainConfig, settings: Settings, server: str) -> Outcome:
+    return run_job(Job(config, "whole", workers=2, register=True), settings, None, lambda _: None)
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_file(folder / "model.safetensors"))
+
+
+class Killer:
+    """Kills a worker of the run with SIGKILL at the first report from `step` on; keeps the steps reported then."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.killed, self.steps_after = step, threading.Event(), []
+
+    def __call__(self, report: Report) -> None:
+        if self.killed.is_set():
+            self.steps_after.append(int(report["step"]))
+        elif "learning_rate" in report and report["step"] >= self.step:
+            workers = [
+                process
+                for process in psutil.Process().children(recursive=True)
+                if any("RayTrainWorker" in part for part in process.cmdline())
+            ]
+            os.kill(workers[-1].pid, signal.SIGKILL)
+            self.killed.set()
+
+
+def test_a_job_leaves_a_run_in_mlflow_and_a_registered_version(
+    whole: Outcome, config: TrainConfig, settings: Settings, server: str
+) -> None:
+    client = MlflowClient(server)
+    run = client.get_run(whole.run_id)
+    assert run.info.status == "FINISHED"
+    assert (run.data.params["learning_rate"], run.data.params["workers"]) == (str(config.learning_rate), "2")
+    assert run.data.tags["dataset"] == "toys@1"
+    assert run.data.tags["dataset_digest"] == open_datasets(settings).find("toys@1").digest
+    assert [point.step for point in client.get_metric_history(whole.run_id, "loss")][-1] >= 470
+    assert {"system/cpu_percent", "validation_macro_recall", "texts_per_s"} <= set(run.data.metrics)
+    kept = {entry.path for entry in client.list_artifacts(whole.run_id)}
+    assert kept >= {"confusion.png", "reliability.png", "history.json", "config.json", "environment.json", "version"}
+    version = read_version(Path(whole.version))
+    assert version.manifest.dataset["run_id"] == whole.run_id
+    [registered] = Registry(server).versions("sentiment")
+    assert (registered.digest, whole.registered) == (version.digest, "models:/sentiment/1")
+    assert Predictor.load(version).predict(["i love this wonderful day"]).probabilities
+
+
+def test_a_run_whose_worker_is_killed_ends_with_the_weights_of_one_that_ran_through(
+    whole: Outcome, config: TrainConfig, settings: Settings
+) -> None:
+    killer = Killer(step=120)
+    killed = run_training(config, workers=2, name="killed", settings=settings, on_report=killer)
+    assert killer.killed.is_set()
+    assert max(killer.steps_after) == whole.steps == 480
+    assert killed.metrics["validation_loss"] == whole.metrics["validation_loss"]
+    found = weights_of(killed.folder)
+    for name, tensor in weights_of(Path(whole.version)).items():
+        assert torch.equal(tensor, found[name]), name
+    assert load_model(killed.folder).architecture == "encoder"
+
+
+def test_what_cannot_be_built_is_told_before_any_worker_starts(config: TrainConfig, settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="window_tokens is 64"):
+        run_training(replace(config, window_tokens=64), settings=settings)

@@ -1,0 +1,193 @@
+"""Comparing models: data split, recipes, the table and its verdicts, and what is taken from an earlier run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from sentiment.datasets import Example, open_datasets
+from sentiment.errors import InvalidInput
+from sentiment.evaluation.baseline import BaselineFigures
+from sentiment.evaluation.bootstrap import Difference, Interval
+from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
+from sentiment.evaluation.performance import measure_performance
+from sentiment.settings import load_settings
+from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_tiny_version
+from train_jobs import compare, trained_versions
+from train_jobs.compare import CompareConfig, config_of, names_of, parser, run_comparison
+from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
+from train_jobs.splits import make_splits
+from train_jobs.trained_versions import TrainAs
+
+_MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
+_LINEAR = ComparedModel("linear", 0.82, 0.82, 0.83, 1.0, 9000.0, linear=True, detail="TF-IDF of words")
+
+
+def _rows(count=120):
+    words = {"negative": NEGATIVE_WORDS, "neutral": PLAIN_WORDS, "positive": POSITIVE_WORDS}
+    for number in range(count):
+        label = ("negative", "neutral", "positive")[number % 3]
+        yield Example(f"the {words[label][number % 10]} day at {number}", label)
+
+
+def _against(difference, p_value=0.001):
+    return Difference("macro_recall", 0.8, 0.8 - difference, difference, Interval(-0.1, 0.1), p_value)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    settings = load_settings(home=tmp_path_factory.mktemp("home"))
+    open_datasets(settings).push("chat", [*_rows(), Example("nobody labelled this", None)], source="tests")
+    return settings
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Stand in for the linear models: always negative; the real ones have tests of their own. Time one round."""
+
+    def measure(train, validation, test):
+        said = ("negative",) * len(test.texts)
+        return BaselineFigures("words, linear SVM, C 1", 8, 10, 0.1, 0.5, 0.3, 0.3, 0.3, 1 / 3, said, 100.0, 1 << 20)
+
+    monkeypatch.setattr(compare, "measure_baseline", measure)
+    monkeypatch.setattr(trained_versions, "measure_performance", partial(measure_performance, least_s=0.0))
+
+
+def test_one_version_is_split_in_three_that_share_no_text(settings):
+    store = open_datasets(settings)
+    splits = make_splits(store, "chat@1")
+    parts = [{row.text for row in store.read(part)} for part in (splits.train, splits.validation, splits.test)]
+    assert sum(map(len, parts)) == 120, "the row without a label is in none"
+    assert len(set.union(*parts)) == 120, "no text is in two"
+    assert make_splits(store, "chat").test == splits.test
+    assert splits.train.parent == "chat@1"
+
+
+def test_test_data_that_are_given_are_not_split_off(settings):
+    splits = make_splits(open_datasets(settings), "chat@1", test="chat@1")
+    assert splits.test.ref == "chat@1"
+    assert splits.train.rows + splits.validation.rows == 120
+
+
+def test_data_of_another_label_set_are_refused(settings):
+    store = open_datasets(settings)
+    store.push("reviews", [Example("a", "positive"), Example("b", "negative")], source="tests")
+    with pytest.raises(InvalidInput, match=r"reviews@1 has negative, positive, chat@1 has"):
+        make_splits(store, "chat", test="reviews")
+    with pytest.raises(InvalidInput, match="without test data"):
+        make_splits(store, "chat", validation="chat")
+
+
+def test_a_preset_s_recipe_yields_to_what_is_set_for_all_and_for_it_alone(settings):
+    splits = make_splits(open_datasets(settings), "chat@1")
+    training = {"epochs": 2, "lstm": {"learning_rate": 0.5}}
+    lstm, cnn = (TrainAs.of(name, training, splits, 1, 0).config for name in ("lstm", "cnn"))
+    assert (lstm.learning_rate, lstm.epochs, cnn.learning_rate) == (0.5, 2, 1e-3)
+    assert (cnn.data, cnn.validation) == (splits.train.ref, splits.validation.ref)
+    with pytest.raises(InvalidInput, match="lstm is 3"):
+        TrainAs.of("lstm", {"lstm": 3}, splits, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "said"),
+    [
+        (0.05, 0.001, "yes: +5.00"),
+        (0.004, 0.4, "not clearly: +0.40 (p 0.40)"),
+        (-0.02, 0.001, "**no**"),
+        (0, 1, "**no**"),
+    ],
+)
+def test_the_verdict_follows_the_difference_and_its_p_value(difference, p_value, said):
+    assert verdict(replace(_MODEL, against_linear=_against(difference, p_value))) == said
+    assert verdict(_LINEAR) == "–"
+
+
+def test_the_table_says_which_model_is_not_worth_its_price():
+    beaten = replace(_MODEL, against_linear=_against(-0.03))
+    table = to_markdown(Comparison("a@1", "b@1", "c@1", {"train": 9, "validation": 2, "test": 3}, (_LINEAR, beaten)))
+    assert "| cnn | 2.62 M | – | – | 99.00 | 81.00 | 80.00 | 79.00 | – | – | 3.0 | 1,500 | **no** |" in table
+    assert "Not worth its price: cnn does not beat the linear baseline." in table
+    assert "- linear: TF-IDF of words" in table
+
+
+def test_table_and_plots_are_written(tmp_path):
+    found = Comparison("a@1", "b@1", "c@1", {"train": 9, "validation": 2, "test": 3}, (_LINEAR, _MODEL))
+    write_comparison(found, tmp_path / "out")
+    assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert ">cnn<" in (tmp_path / "out" / "comparison.svg").read_text().replace("\n", "")
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text())["models"][1]["parameters"] == 2_620_801
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        write_comparison(found, tmp_path / "out" / "comparison.md" / "below")
+
+
+def test_figures_are_taken_from_an_earlier_run_of_the_same_kind_only(tmp_path):
+    calls = []
+
+    def measure():
+        calls.append(1)
+        return Measured(replace(_MODEL, against_linear=_against(0.1)), ("positive", "negative"))
+
+    first = kept(tmp_path, key_of(["a"]), measure)
+    assert kept(tmp_path, key_of(["a"]), measure) == first
+    assert len(calls) == 1
+    kept(tmp_path, key_of(["b"]), measure)
+    assert len(calls) == 2
+
+
+def test_a_half_written_file_of_figures_is_measured_anew(tmp_path):
+    (tmp_path / "figures.json").write_text('{"key": "a", "mod')
+    assert kept(tmp_path, "a", lambda: Measured(_MODEL, ())).model == _MODEL
+
+
+def test_versions_that_there_are_stand_beside_the_linear_baseline(settings, tmp_path, quick):
+    folder = build_tiny_version(tmp_path / "version")
+    found = run_comparison(settings, CompareConfig("chat@1", versions=(str(folder),), threads=1), tmp_path / "out")
+    linear, tiny = found.models
+    assert linear.linear
+    assert tiny.test_accuracy > 0.9
+    assert tiny.against_linear.difference == pytest.approx(tiny.test_macro_recall - 1 / 3)
+    assert tiny.parameters is None, "an int8 version does not hold its weights"
+    assert tiny.serving_peak_bytes > 10 << 20
+    assert found.rows["train"] + found.rows["validation"] + found.rows["test"] == 120
+
+
+def test_nothing_is_measured_when_there_is_nothing_to_compare_or_an_unknown_preset(settings, tmp_path):
+    with pytest.raises(InvalidInput, match="Nothing to compare"):
+        run_comparison(settings, CompareConfig("chat@1"), tmp_path)
+    with pytest.raises(InvalidInput, match="'gpt' is no preset"):
+        run_comparison(settings, CompareConfig("chat@1", models=("gpt",)), tmp_path)
+
+
+def test_the_command_line_becomes_a_configuration():
+    words = "--data a@1 --models lstm,cnn,lstm --epochs 4 --set window_tokens=256 --set cnn.learning_rate=1e-2"
+    config = config_of(parser().parse_args(words.split()))
+    assert config.models == ("lstm", "cnn")
+    assert config.training == {"window_tokens": 256, "cnn": {"learning_rate": 0.01}, "epochs": 4}
+    assert names_of(" a, ,b ") == ("a", "b")
+
+
+def test_the_commands_refuse_what_cannot_be_had_from_a_cluster(settings):
+    for words in (
+        ["evaluate", "8", "--data", "chat", "--report", "x.html", "--address", "http://127.0.0.1:1"],
+        ["compare", "--data", "chat", "--out", "x", "--address", "http://127.0.0.1:1"],
+    ):
+        answer = CliRunner().invoke(app, words)
+        assert answer.exit_code == 1
+        assert "names a place on this machine" in answer.stderr
+
+
+def test_undertone_evaluate_prints_a_summary_or_one_line(settings, tmp_path):
+    folder = build_tiny_version(tmp_path / "version")
+    words = ["evaluate", str(folder), "--data", "chat", "--cases", "0", "--no-performance", "--no-track"]
+    words += ["--home", str(settings.home)]
+    report = tmp_path / "report.html"
+    shown = CliRunner().invoke(app, [*words, "--report", str(report)])
+    assert "| macro-recall |" in shown.stdout
+    assert report.read_text().startswith("<!doctype html>")
+    (line,) = CliRunner().invoke(app, [*words, "--json"]).stdout.splitlines()
+    assert json.loads(line)["data"]["ref"] == "chat@1"

@@ -1,0 +1,140 @@
+"""`undertone models …` on a registry in memory, and what registering checks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import models as commands
+from cli.main import app
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.registry import Lineage, Registry
+from sentiment.version import MANIFEST
+from tests.fake_registry import FakeRegistry
+from tests.tiny_model import build_tiny_version
+from train_jobs.register import register, register_folder
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    fake = FakeRegistry()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def run(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(commands, "open_registry", lambda settings: contextlib.nullcontext(registry))
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: str, fails: bool = False) -> Any:
+        result = CliRunner().invoke(app, ["models", *words])
+        assert (result.exit_code != 0) == fails, result.output
+        return result.output
+
+    return call
+
+
+def test_a_registered_folder_is_listed_shown_and_made_champion(run: Run, tmp_path: Path) -> None:
+    folder = build_tiny_version(tmp_path / "one")
+    registered = json.loads(run("register", str(folder), "--json"))
+    assert (registered["version"], registered["origin"]) == (1, "trained")
+    assert registered["tags"] == {"gate.files": "passed", "gate.self_check": "passed"}
+    assert "champion" in run("alias", "champion", "1")
+    assert json.loads(run("list", "--json"))[0]["aliases"] == ["champion"]
+    assert "tweeteval_test_macro_recall" in run("show", "champion")
+    assert json.loads(run("show", "1", "--json"))["digest"] == registered["digest"]
+
+
+def test_a_search_narrows_the_list(run: Run, tmp_path: Path) -> None:
+    run("register", str(build_tiny_version(tmp_path / "one")))
+    assert len(json.loads(run("list", "--search", "metrics.tweeteval_test_macro_recall > 0.4", "--json"))) == 1
+    assert json.loads(run("list", "--search", "metrics.tweeteval_test_macro_recall > 0.7", "--json")) == []
+    assert "meets the search" in run("list", "--search", "metrics.tweeteval_test_macro_recall > 0.7")
+
+
+def test_each_label_set_has_a_model_of_its_own(run: Run, registry: FakeRegistry, tmp_path: Path) -> None:
+    run("register", str(build_tiny_version(tmp_path / "two", name="sentiment-reviews")))
+    assert registry.versions("sentiment") == []
+    assert json.loads(run("alias", "champion", "sentiment-reviews/1", "--json"))["name"] == "sentiment-reviews"
+    assert "No version of sentiment is registered" in run("list")
+    assert len(json.loads(run("list", "--name", "sentiment-reviews", "--json"))) == 1
+
+
+def test_the_challenger_is_taken_away_and_the_champion_never(run: Run, tmp_path: Path) -> None:
+    run("register", str(build_tiny_version(tmp_path / "one")))
+    run("alias", "challenger", "1")
+    assert json.loads(run("alias", "--remove", "challenger", "--json"))["version"] is None
+    run("alias", "--remove", "challenger", fails=True)
+    run("alias", "champion", "1")
+    run("alias", "--remove", "champion", fails=True)
+    assert json.loads(run("list", "--json"))[0]["aliases"] == ["champion"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "99"],
+        ["alias", "champion", "99"],
+        ["alias", "winner", "1"],
+        ["alias", "champion"],
+        ["alias", "--remove", "winner"],
+        ["alias", "champion", "1", "--remove", "challenger"],
+        ["register", "no-such-folder"],
+        ["list", "--search", "recall > 1"],
+        ["list", "--name", "toxicity"],
+    ],
+    ids=" ".join,
+)
+def test_what_there_is_not_fails_and_changes_nothing(
+    words: list[str], run: Run, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    run("register", str(build_tiny_version(tmp_path / "one")))
+    before = registry.versions("sentiment")
+    run(*words, fails=True)
+    assert registry.versions("sentiment") == before
+
+
+def test_a_version_whose_files_do_not_match_its_manifest_is_not_registered(
+    registry: FakeRegistry, tmp_path: Path
+) -> None:
+    folder = build_tiny_version(tmp_path / "one")
+    (folder / "README.md").write_text("# Another card\n")
+    with pytest.raises(ModelRejected, match=r"README\.md"):
+        register_folder(registry, folder, "trained")
+    assert registry.versions("sentiment") == []
+
+
+def test_a_version_that_does_not_answer_as_recorded_is_not_registered(registry: FakeRegistry, tmp_path: Path) -> None:
+    folder = build_tiny_version(tmp_path / "one")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["self_check"][0]["probabilities"] = [0.9, 0.05, 0.05]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ModelRejected, match="says"):
+        register_folder(registry, folder, "trained")
+    assert registry.versions("sentiment") == []
+
+
+def test_lineage_and_gates_become_tags(registry: FakeRegistry, tmp_path: Path) -> None:
+    folder = build_tiny_version(tmp_path / "one")
+    lineage = Lineage(dataset="tweets@3", teacher="models:/sentiment/7")
+    found = register_folder(registry, folder, "trained", lineage, {"beats_champion": "0.69 is below 0.71"})
+    assert found.tags["dataset"] == "tweets@3"
+    assert found.tags["teacher"] == "models:/sentiment/7"
+    assert found.tags["gate.beats_champion"] == "0.69 is below 0.71"
+
+
+def test_a_folder_without_a_manifest_is_told_how_to_become_a_version(registry: Registry, tmp_path: Path) -> None:
+    with pytest.raises(ModelRejected, match="undertone models import"):
+        register(registry, str(tmp_path))
+    with pytest.raises(InvalidInput, match="32 hex"):
+        register(registry, "neither")

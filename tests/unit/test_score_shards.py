@@ -1,0 +1,205 @@
+"""Bulk scoring without Ray: files cut into shards, shards scored and written, a job claimed and taken up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentiment.bulk import ADDED_COLUMNS
+from sentiment.errors import InvalidInput, Unavailable
+from sentiment.predictor import Predictor
+from sentiment.registry import ResolvedModel
+from sentiment.settings import Settings
+from sentiment.tables import open_table, write_table
+from tests.tiny_model import build_tiny_version
+from train_jobs.score import job_of
+from train_jobs.scoring.job import ScoreJob, Totals, clear, done_shards, finish, open_job
+from train_jobs.scoring.places import Place, place_at
+from train_jobs.scoring.shards import Scoring, cut_file, score_rows, write_shard
+
+ROWS = [
+    {"id": 1, "text": "I love this phone"},
+    {"id": 2, "text": "the worst day"},
+    {"id": 3, "text": "   "},
+    {"id": 4, "text": "the crash is at 10"},
+    {"id": 5, "text": "good " * 40},
+    {"id": 6, "text": 'nice "best",\n love'},
+    {"id": 7, "text": None},
+]
+SCORING = Scoring("text", 100, 8)
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return Predictor.load(build_tiny_version(tmp_path_factory.mktemp("version"), crash_word="crash"), threads=1)
+
+
+def table(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, {"id": "integer", "text": "string"}, rows)
+    return path
+
+
+def job_in(tmp_path: Path, **options: Any) -> ScoreJob:
+    model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
+    return job_of(Settings(home=tmp_path), model, str(tmp_path / "in"), str(tmp_path / "out"), **options)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_file_is_cut_into_the_same_shards_each_time_and_no_row_is_lost(ending: str, tmp_path: Path) -> None:
+    path = table(tmp_path / f"texts{ending}")
+    shards = list(cut_file(path, "texts", 3, 3, "text", "utf-8"))
+    assert [shard.name for shard in shards] == ["part-00003-000000", "part-00003-000001", "part-00003-000002"]
+    assert [row.number for shard in shards for row in shard.rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert list(cut_file(path, "texts", 3, 3, "text", "utf-8")) == shards
+
+
+def test_a_table_without_the_column_is_refused_with_those_that_it_has(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="'id', 'text'"):
+        list(cut_file(table(tmp_path / "texts.csv"), "texts", 0, 3, "body", "utf-8"))
+
+
+def test_every_row_gets_a_score_or_a_reason(predictor: Predictor, tmp_path: Path) -> None:
+    (shard,) = cut_file(table(tmp_path / "texts.jsonl"), "texts", 0, 10, "text", "utf-8")
+    verdicts = score_rows(predictor, shard.rows, SCORING)
+    assert [verdict.values and verdict.values["label"] for verdict in verdicts] == [
+        *("positive", "negative", None, None, None, "positive", None)
+    ]
+    reasons = [verdict.reason or "" for verdict in verdicts]
+    assert "is empty" in reasons[2]
+    assert "the model failed" in reasons[3]
+    assert "200 characters, at most 100" in reasons[4]
+    assert "is empty" in reasons[6]
+    values = verdicts[0].values or {}
+    assert set(values) == set(ADDED_COLUMNS)
+    assert values["model_version"] == 8
+    assert values["sentiment"] == pytest.approx(values["p_positive"] - values["p_negative"])
+    assert sum(values[name] for name in ("p_negative", "p_neutral", "p_positive")) == pytest.approx(1)
+
+
+def test_texts_are_normalised_as_the_version_asks(predictor: Predictor) -> None:
+    from sentiment.tables import Row
+
+    raw, plain = "LOVE&nbsp;this<br>phone http://a.b/c", "LOVE this phone http"
+    one, other = score_rows(predictor, [Row(1, {"text": raw}), Row(2, {"text": plain})], SCORING)
+    assert one.values == other.values
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_shard_keeps_its_columns_and_its_bad_rows_go_elsewhere(
+    ending: str, predictor: Predictor, tmp_path: Path
+) -> None:
+    (shard,) = cut_file(table(tmp_path / "texts.jsonl"), "texts.jsonl", 0, 10, "text", "utf-8")
+    out = Place(str(tmp_path / "out"))
+    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), out, ending)
+    assert (result.rows, result.rejected, result.labels) == (7, 4, {"positive": 2, "negative": 1})
+    written = list(open_table(tmp_path / "out" / result.output))
+    assert [int(row.values["id"]) for row in written] == [1, 2, 6]
+    assert set(written[0].values) == {"id", "text", *ADDED_COLUMNS}
+    bad = [json.loads(line) for line in (tmp_path / "out/rejected/part-00000-000000.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in bad] == [3, 4, 5, 7]
+    assert bad[0]["values"]["id"] == 3
+    assert done_shards(out) == {shard.name: result}
+
+
+def test_a_column_of_the_table_is_not_overwritten(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"text": "good", "label": "mine"}\n')
+    (shard,) = cut_file(path, "texts", 0, 10, "text", "utf-8")
+    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Place(str(tmp_path / "out")), ".jsonl")
+    (row,) = open_table(tmp_path / "out" / result.output)
+    assert (row.values["label"], row.values["predicted_label"]) == ("mine", "positive")
+
+
+def test_a_shard_cut_off_before_its_record_is_not_done_and_is_written_over(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    class Full(Place):
+        def write(self, name: str, content: bytes) -> None:
+            raise Unavailable("the disk is full")
+
+    (shard,) = cut_file(table(tmp_path / "texts.csv"), "texts", 0, 10, "text", "utf-8")
+    verdicts, place = score_rows(predictor, shard.rows, SCORING), str(tmp_path / "out")
+    with pytest.raises(Unavailable):
+        write_shard(shard, verdicts, Full(place), ".csv")
+    assert done_shards(Place(place)) == {}
+    write_shard(shard, verdicts, Place(place), ".csv")
+    assert list(done_shards(Place(place))) == [shard.name]
+    assert len(list((tmp_path / "out/scored").iterdir())) == 1
+
+
+def test_a_job_is_taken_up_only_by_the_same_job(predictor: Predictor, tmp_path: Path) -> None:
+    table(tmp_path / "in" / "a.csv")
+    job = job_in(tmp_path, format="jsonl")
+    inputs = job.source.inputs()
+    assert open_job(job, inputs, overwrite=False) == {}
+    (shard,) = cut_file(tmp_path / "in" / "a.csv", "a.csv", 0, 10, "text", "utf-8")
+    write_shard(shard, score_rows(predictor, shard.rows, SCORING), job.out, ".jsonl")
+    assert list(open_job(job, inputs, overwrite=False)) == [shard.name]
+    with pytest.raises(InvalidInput, match="ending"):
+        open_job(job_in(tmp_path, format="csv"), inputs, overwrite=False)
+    table(tmp_path / "in" / "b.csv", ROWS[:2])
+    with pytest.raises(InvalidInput, match="inputs"):
+        open_job(job, job.source.inputs(), overwrite=False)
+    assert open_job(job, job.source.inputs(), overwrite=True) == {}
+    assert not (tmp_path / "out/scored").exists()
+
+
+def test_totals_are_those_of_the_records(predictor: Predictor, tmp_path: Path) -> None:
+    table(tmp_path / "in" / "a.csv")
+    job = job_in(tmp_path, shard_rows=3)
+    open_job(job, job.source.inputs(), overwrite=False)
+    totals = Totals()
+    for shard in cut_file(tmp_path / "in" / "a.csv", "a.csv", 0, 3, "text", "utf-8"):
+        totals.add(write_shard(shard, score_rows(predictor, shard.rows, SCORING), job.out, ".parquet"))
+    draft = tmp_path / "out/scored/.part-00000-000009.parquet.0a1b2c3d.draft"
+    draft.write_bytes(b"cut off")
+    assert finish(job, "models:/sentiment/8") == totals
+    assert not draft.exists(), "what a kill left is swept away"
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert (manifest["model"], manifest["rows"], manifest["rejected"]) == ("models:/sentiment/8", 7, 4)
+    assert [shard["rows"] for shard in manifest["shards"]] == [3, 3, 1]
+    clear(job.out)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_is_not_scores_is_never_written_into(tmp_path: Path) -> None:
+    table(tmp_path / "in" / "a.csv")
+    table(tmp_path / "out" / "precious.csv")
+    with pytest.raises(InvalidInput, match=r"precious\.csv"):
+        open_job(job_in(tmp_path), job_in(tmp_path).source.inputs(), overwrite=False)
+    assert (tmp_path / "out" / "precious.csv").exists()
+
+
+def test_inputs_are_the_tables_in_a_folder_and_below_hidden_ones_left_out(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.jsonl", "deep/c.parquet", ".hidden.csv", "_temporary/d.csv"):
+        table(tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").write_text("no table")
+    place = place_at(str(tmp_path / "in"), None)
+    assert [file.name for file in place.inputs()] == ["a.jsonl", "b.csv", "deep/c.parquet"]
+    alone = place_at(str(tmp_path / "in" / "b.csv"), None)
+    (file,) = alone.inputs()
+    assert file.name == ""
+    with alone.local(file.name) as path:
+        assert path == tmp_path / "in" / "b.csv"
+
+
+def test_an_input_that_is_not_there_or_has_no_table_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no table"):
+        place_at(str(tmp_path / "nothing"), None).inputs()
+    with pytest.raises(InvalidInput, match="ftp"):
+        place_at("ftp://host/texts", None)
+    with pytest.raises(InvalidInput, match="lies in the input"):
+        job_of(Settings(home=tmp_path), ResolvedModel(tmp_path, "sentiment", "d"), str(tmp_path), f"{tmp_path}/out")
+    with pytest.raises(InvalidInput, match="format"):
+        job_in(tmp_path, format="xml")
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    out = Place(str(tmp_path))
+    out.write("done/part-00000-000000.json", b'{"name": ')
+    with pytest.raises(InvalidInput, match="part-00000-000000"):
+        done_shards(out)

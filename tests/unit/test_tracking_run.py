@@ -1,0 +1,110 @@
+"""What a job tells its MLflow run: curves with gaps rather than a lost training, pictures, where a version is from."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the train extra")
+pytest.importorskip("matplotlib", reason="training needs the train extra")
+
+from sentiment.datasets import open_datasets
+from sentiment.errors import RegistryUnavailable, UndertoneError
+from sentiment.settings import load_settings
+from sentiment.tracking import Tracker
+from sentiment.training.config import DistillConfig
+from tests.free_ports import free_port
+from tests.tiny_training import TINY, examples
+from train_jobs.pictures import confusion_picture, reliability_picture
+from train_jobs.prepare import Places, find_data, held_out_texts
+from train_jobs.tracked import TrackedRun, environment, lineage_of
+
+
+class FakeRun:
+    """Keeps what it is told; is away while `away` is set."""
+
+    run_id = "0" * 32
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, dict[str, float]]] = []
+        self.away = False
+
+    def log(self, metrics: dict[str, float], step: int) -> None:
+        if self.away:
+            raise RegistryUnavailable("the server is away")
+        self.points.append((step, dict(metrics)))
+
+    def picture(self, name: str, figure: Any) -> None: ...
+
+    def artifact(self, path: Path, folder: str | None = None) -> None: ...
+
+    def finish(self, status: str = "FINISHED") -> None: ...
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    settings = load_settings(home=tmp_path)
+    open_datasets(settings).push("toys", examples(), source="tests")
+    return Places.of(settings)
+
+
+def job(**changes: Any) -> Any:
+    from dataclasses import replace
+
+    return SimpleNamespace(config=replace(TINY, **changes))
+
+
+def test_a_server_that_goes_away_costs_points_of_the_curves_and_one_warning(
+    places: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeRun()
+    run = TrackedRun(job(), "name", places, fake, find_data(TINY, places))
+    for step in range(5):
+        fake.away = step in (1, 2)
+        run.take({"step": float(step), "total_steps": 5.0, "loss": 0.5})
+    assert [step for step, _ in fake.points] == [0, 3, 4]
+    assert fake.points[0][1] == {"loss": 0.5}
+    assert len(caplog.records) == 1
+
+
+def test_the_lineage_names_version_digest_and_teacher(places: Places) -> None:
+    asked = job(distill=DistillConfig("models:/sentiment/7"))
+    lineage = lineage_of(asked, find_data(TINY, places))
+    version = places.store.find("toys")
+    assert (lineage["ref"], lineage["digest"]) == ("toys@1", version.digest)
+    assert lineage["teacher"] == "models:/sentiment/7"
+
+
+def test_the_environment_can_be_written_and_names_torch() -> None:
+    found = json.loads(json.dumps(environment()))
+    assert {"torch", "ray"} <= set(found["packages"])
+    assert found["cpus"] >= 1
+
+
+def test_the_texts_held_out_are_those_of_the_split(places: Places) -> None:
+    held_out = held_out_texts(TINY, places)
+    known = {example.text: example.label for example in examples()}
+    assert len(held_out) == 18
+    assert all(known[text] == label for text, label in held_out)
+
+
+def test_the_pictures_can_be_drawn() -> None:
+    for figure in (
+        confusion_picture([[5, 1, 0], [0, 0, 0], [1, 1, 9]], ("negative", "neutral", "positive")),
+        reliability_picture([[3, 0.4, 0.3], [9, 0.8, 0.9]], 0.07),
+    ):
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        assert stream.getvalue().startswith(b"\x89PNG")
+
+
+def test_a_tracker_without_a_server_names_it_and_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(RegistryUnavailable, match=r"127\.0\.0\.1.*UNDERTONE_TRACKING_URI") as caught:
+        Tracker(f"http://127.0.0.1:{free_port()}").run("name", {}, {})
+    assert isinstance(caught.value, UndertoneError)

@@ -1,0 +1,235 @@
+"""Train models side by side on one dataset version, and tell what each costs and whether it beats the linear baseline.
+
+python -m train_jobs.compare --data reviews@1 --models lstm,cnn,bert-gru,distilbert,student --set window_tokens=256
+python -m train_jobs.compare --data tweets@3 --test tweets-test@1 --versions models:/sentiment/7,build/student
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from sentiment.datasets import Example, open_datasets
+from sentiment.errors import InvalidInput
+from sentiment.evaluation.baseline import Split, measure_baseline
+from sentiment.evaluation.bootstrap import compare
+from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
+from sentiment.models.presets import PRESETS
+from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
+from train_jobs.job import assignment, nested, read_config
+from train_jobs.job_output import run_as_job
+from train_jobs.splits import Splits, make_splits
+from train_jobs.tracked_results import track_comparison
+from train_jobs.tracking_server import tracking_server
+from train_jobs.trained_versions import Material, TrainAs, measure_version, train_version
+
+_LOG = logging.getLogger(__name__)
+_BASELINE: Final = "linear"
+
+#: Told of each step as it begins, and of a training's figures of the moment (empty elsewhere).
+OnStep = Callable[[str, Mapping[str, float]], None]
+
+
+def _log_step(step: str, report: Mapping[str, float]) -> None:
+    if not report:
+        _LOG.info("%s", step)
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """What to compare. `models` are presets to train, `versions` folders or references of versions that there are.
+
+    `training` has fields of a training's configuration, for all models; under the name of a model those of that one.
+    """
+
+    data: str
+    models: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    validation: str | None = None
+    test: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    workers: int = 1
+    gpus_per_worker: float = 0
+    threads: int = 2
+
+
+def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step: OnStep = _log_step) -> Comparison:
+    """Compare as `config` says. What an earlier run into `out` measured in the same way is taken from there.
+
+    Raises:
+        InvalidInput: the data cannot be split, or a configuration is wrong; before anything is trained.
+        NotFound: there is no such dataset version or model version.
+    """
+    _require_known(config)
+    splits = make_splits(open_datasets(settings), config.data, config.validation, config.test)
+    material = _read(settings, splits)
+    jobs = {name: _job(config, name, splits) for name in config.models}
+    digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
+    on_step("measuring the linear baseline", {})
+    baseline = kept(out / _BASELINE, key_of(digests), lambda: _baseline(material))
+    measured = [baseline]
+    for ref in config.versions:
+        on_step(f"measuring {ref}", {})
+        measured.append(measure_version(settings, ref, material, config.threads))
+    for name, job in jobs.items():
+        on_step(f"training {name}", {})
+        key = key_of([job.config.to_mapping(), *digests])
+
+        def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
+            return train_version(settings, job, material, key, config.threads, partial(on_step, name))
+
+        measured.append(kept(out / name, key, train))
+    return _beside(splits, material, measured, baseline)
+
+
+def compare_and_keep(
+    settings: Settings,
+    config: CompareConfig,
+    out: Path | None = None,
+    *,
+    address: str | None = None,
+    on_step: OnStep = _log_step,
+) -> dict[str, Any]:
+    """Compare, write table, figures and pictures into `out` (home's `comparisons` by default), record it in MLflow.
+
+    The outcome has `result` (all figures), `summary` (the table as Markdown), `folder` and `run_id`.
+
+    Raises: what `run_comparison` does; RegistryUnavailable if the MLflow server that is set does not answer.
+    """
+    from train_jobs.train import ray_running
+
+    folder = out or settings.home / "comparisons" / config.data.replace("@", "-")
+    ray = ray_running(address, config.threads * config.workers, config.gpus_per_worker * config.workers or None)
+    with tracking_server(settings) as uri:
+        known = settings.model_copy(update={"tracking_uri": uri})
+        with ray if config.models else nullcontext():
+            found = run_comparison(known, config, folder, on_step)
+        write_comparison(found, folder)
+        run_id = track_comparison(uri, found, folder, asdict(config))
+    return {"run_id": run_id, "folder": str(folder), "summary": to_markdown(found), "result": found.to_mapping()}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compare what the command line names; the table and the outcome go to standard output."""
+    options = parser().parse_args(arguments)
+
+    def work() -> dict[str, Any]:
+        address = options.address or job_address()
+        return compare_and_keep(load_settings(), config_of(options), options.out, address=address)
+
+    run_as_job(work)
+
+
+def config_of(options: argparse.Namespace) -> CompareConfig:
+    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
+    training = {**read_config(options.config), **dict(assignment(text) for text in options.set)}
+    if options.epochs is not None:
+        training["epochs"] = options.epochs
+    return CompareConfig(
+        data=options.data,
+        models=names_of(options.models),
+        versions=names_of(options.versions),
+        validation=options.validation,
+        test=options.test,
+        training=nested(training),
+        workers=options.workers,
+        gpus_per_worker=options.gpus_per_worker,
+        threads=options.threads,
+    )
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Read `lstm,cnn`; a name that stands twice counts once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="python -m train_jobs.compare", description=(__doc__ or "").split("\n")[0])
+    made.add_argument("--data", required=True, help="dataset version to train on; a tenth each validates and tests")
+    made.add_argument("--validation", help="dataset version to choose on instead")
+    made.add_argument("--test", help="dataset version to test on instead")
+    made.add_argument("--models", default="", help="presets to train: lstm,cnn,bert-gru,distilbert,student")
+    made.add_argument("--versions", default="", help="versions that there are: folders, or models:/NAME/NUMBER")
+    made.add_argument("--epochs", type=int, help="epochs of every model")
+    made.add_argument("--config", help="YAML file with fields of the training, for all or under a model's name")
+    made.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
+    made.add_argument("--workers", type=int, default=1, help="data-parallel workers of a training (1)")
+    made.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (0)")
+    made.add_argument("--threads", type=int, default=2, help="threads of training on a CPU, and of measuring (2)")
+    made.add_argument("--address", help="Ray cluster to train on; inside a Ray job its own, else one is started")
+    made.add_argument("--out", type=Path, help="folder for table, pictures and versions (home's comparisons)")
+    return made
+
+
+def _require_known(config: CompareConfig) -> None:
+    unknown = [name for name in config.models if name not in PRESETS]
+    if unknown:
+        raise InvalidInput(f"{unknown[0]!r} is no preset; there are {', '.join(PRESETS)}.", "models")
+    if not config.models and not config.versions:
+        raise InvalidInput("Nothing to compare: name --models to train, or --versions that there are.", "models")
+
+
+def _job(config: CompareConfig, name: str, splits: Splits) -> TrainAs:
+    training = {"threads": config.threads, **config.training}
+    return TrainAs.of(name, training, splits, config.workers, config.gpus_per_worker)
+
+
+def _read(settings: Settings, splits: Splits) -> Material:
+    store = open_datasets(settings)
+
+    def rows(part: Any) -> list[Example]:
+        return [row for row in store.read(part) if row.label is not None]
+
+    train, validation, test = rows(splits.train), rows(splits.validation), rows(splits.test)
+    return Material(splits.test.labels, train, validation, test)
+
+
+def _baseline(material: Material) -> Measured:
+    found = measure_baseline(*(_split(rows) for rows in (material.train, material.validation, material.test)))
+    model = ComparedModel(
+        name=_BASELINE,
+        linear=True,
+        detail=f"TF-IDF of {found.chosen}, the best of {found.tried} on validation; tried in {found.search_s:,.0f} s",
+        parameters=found.parameters,
+        trained_parameters=found.parameters,
+        epoch_s=found.fit_s,
+        train_accuracy=found.train_accuracy,
+        validation_accuracy=found.validation_accuracy,
+        test_accuracy=found.test_accuracy,
+        test_macro_recall=found.test_macro_recall,
+        texts_per_s=found.texts_per_s,
+        training_peak_bytes=found.peak_memory_bytes,
+    )
+    return Measured(model, found.test_predictions)
+
+
+def _split(rows: Sequence[Example]) -> Split:
+    return Split([row.text for row in rows], [row.label or "" for row in rows])
+
+
+def _beside(splits: Splits, material: Material, measured: Sequence[Measured], baseline: Measured) -> Comparison:
+    labels, truth = material.labels, tuple(row.label or "" for row in material.test)
+    places = {label: place for place, label in enumerate(labels)}
+    ids, linear = (np.array([places[label] for label in part]) for part in (truth, baseline.test_predictions))
+    models = [baseline.model]
+    for each in measured[1:]:
+        said = np.array([places[label] for label in each.test_predictions])
+        difference = compare(ids, said, linear, len(labels))[0]
+        models.append(replace(each.model, against_linear=difference))
+    rows = {"train": len(material.train), "validation": len(material.validation), "test": len(material.test)}
+    return Comparison(splits.train.ref, splits.validation.ref, splits.test.ref, rows, tuple(models))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,266 @@
+"""Make a version of a classifier that others trained: of the Hugging Face hub, or a transformers folder.
+
+    python -m train_jobs.import_model hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3 --out build/it
+    python -m train_jobs.import_model ./my-model --labels negative,neutral,positive --out build/it
+
+It is read as data (safetensors and JSON; no pickle, no code), its labels are put in our order by their names, all
+engines are exported, and with --data the probabilities are calibrated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from sentiment.datasets import DatasetVersion, open_datasets
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.export import export_engines
+from sentiment.labels import LABEL_SETS
+from sentiment.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
+from sentiment.models.checkpoint import read_tensors
+from sentiment.models.finetuned import import_classifier
+from sentiment.models.hub import download, fetch
+from sentiment.models.start import Start, count_parameters
+from sentiment.predictor import Predictor
+from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion
+from sentiment.settings import Settings, load_settings
+from sentiment.text import CURRENT_NORMALIZER
+from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
+from train_jobs.register import register_folder
+from train_jobs.write_version import Facts, export_calibrated, write, write_card_file
+
+_LOG = logging.getLogger(__name__)
+_MOST_TEXTS: Final = 2000
+_UNNAMED: Final = "label_"
+_HUB: Final = "hf:"
+_HEADS: Final = ("classifier.out_proj.weight", "classifier.weight")
+_CARD: Final = """\
+# {name}: imported from {source}
+
+Tells of an English text whether it is {labels}. {parameters:.1f} million parameters; windows of at most
+{window} tokens. Trained by others: what it learned from, and its licence, are told where it comes from.
+
+{calibration}
+
+Imported with `undertone models import {source}`; its labels, as its authors have them: {given}.
+"""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Labelled texts that a model is calibrated and measured on: normalised texts with the ids of their labels."""
+
+    version: DatasetVersion
+    rows: Sequence[tuple[str, int]]
+
+
+def import_model(
+    source: str,
+    out: Path,
+    *,
+    labels: Sequence[str] | None = None,
+    held_out: Callable[[tuple[str, ...]], HeldOut] | None = None,
+    get: Callable[[str, str | None], Path] = download,
+) -> Version:
+    """Write the version of the classifier at `source` (a folder, or `hf:OWNER/NAME`) into `out` and return it.
+
+    `labels` name its labels in their order, if it does not do so itself. `held_out` gives the texts to calibrate on,
+    for a label set. Nothing is left in `out` if it fails.
+
+    Raises:
+        InvalidInput: its labels have no names and none are given, or not as many as it has.
+        ModelRejected: it is no classifier of a label set of ours, or cannot be read without running code.
+        NotFound: there is no such folder or repository.
+        Unavailable: the hub cannot be reached.
+    """
+    folder = fetch(source, get=get)
+    with tempfile.TemporaryDirectory(prefix="undertone-import-") as named:
+        start = import_classifier(_with_names(folder, labels, Path(named)))
+    name = _model_of(start)
+    found = held_out(LABEL_SETS[name]) if held_out else None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".import-", dir=out.parent))
+    try:
+        _write(start, name, source, found, draft, list(labels or label_names(folder)))
+        shutil.rmtree(out, ignore_errors=True)
+        draft.rename(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return read_version(out)
+
+
+def import_and_register(
+    registry: ModelRegistry,
+    settings: Settings,
+    source: str,
+    *,
+    labels: Sequence[str] | None,
+    data: str | None,
+    out: Path | None,
+) -> RegisteredVersion:
+    """Import a classifier and register its version; the folder stays in `out`, or goes if that is None.
+
+    Raises: what `import_model` and `register_folder` do; NotFound: there is no such dataset version.
+    """
+
+    def held_out(wanted: tuple[str, ...]) -> HeldOut:
+        return read_held_out(settings, str(data), wanted)
+
+    with tempfile.TemporaryDirectory(prefix="undertone-import-") as folder:
+        target = out or Path(folder) / "version"
+        version = import_model(source, target, labels=labels, held_out=held_out if data else None)
+        lineage = Lineage(parent=source if source.startswith(_HUB) else "")
+        return register_folder(registry, version.folder, "imported", lineage)
+
+
+def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> HeldOut:
+    """Read at most 2,000 labelled texts, evenly spread, of a dataset version.
+
+    Raises:
+        NotFound: there is no such version.
+        InvalidInput: it has other labels, or none.
+    """
+    store = open_datasets(settings)
+    version = store.find(ref)
+    if not set(version.labels) <= set(labels) or len(version.labels) < 2:
+        raise InvalidInput(f"{version.ref} has labels {list(version.labels)}, the model answers with {list(labels)}.")
+    rows = [(row.text, labels.index(row.label)) for row in store.read(version) if row.label is not None]
+    return HeldOut(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
+
+
+def label_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of a Hugging Face model's labels, in their order, as its config.json has them."""
+    try:
+        known = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("id2label") or {}
+        return tuple(str(known[place]) for place in sorted(known, key=int))
+    except (OSError, ValueError, AttributeError) as exc:
+        raise ModelRejected(f"{folder / CONFIG} cannot be read: {exc}; this is no Hugging Face model") from exc
+
+
+def _with_names(folder: Path, labels: Sequence[str] | None, named: Path) -> Path:
+    """Return the folder, or with `labels` given one beside it that says their names; refuse names that say nothing."""
+    found = label_names(folder)
+    if labels is None:
+        if not found or all(name.lower().startswith(_UNNAMED) for name in found):
+            raise InvalidInput(
+                f"{folder} does not say what its {len(found) or _head_rows(folder)} labels mean; say so in order: "
+                "--labels negative,neutral,positive (see its card).",
+                "labels",
+            )
+        return folder
+    count = len(found) or _head_rows(folder)
+    if len(labels) != count:
+        raise InvalidInput(f"{list(labels)} are {len(labels)} labels, {folder} has {count}.", "labels")
+    for file in folder.iterdir():
+        if file.name != CONFIG:
+            (named / file.name).symlink_to(file.resolve())
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config["id2label"] = {str(place): label for place, label in enumerate(labels)}
+    (named / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    return named
+
+
+def _head_rows(folder: Path) -> int:
+    """Return how many labels the head of a model has that names none of them."""
+    tensors = read_tensors(folder)
+    head = next((tensors[name] for name in _HEADS if name in tensors), None)
+    if head is None:
+        raise ModelRejected(f"{folder} has none of the tensors {list(_HEADS)}: it is no classifier with a head")
+    return int(head.shape[0])
+
+
+def _model_of(start: Start) -> str:
+    """Return the registered model of as many labels; that they are its labels `import_classifier` has seen to."""
+    return next(name for name, labels in LABEL_SETS.items() if len(labels) == start.config.labels)
+
+
+def _write(start: Start, name: str, source: str, held_out: HeldOut | None, folder: Path, given: Sequence[str]) -> None:
+    dataset: dict[str, Any] = {"imported_from": source}
+    if held_out:
+        dataset |= {"ref": held_out.version.ref, "digest": held_out.version.digest, "used_for": "calibration"}
+        facts = export_calibrated(start, held_out.rows, folder, dataset, name=name)
+        facts = replace(facts, metrics={**facts.metrics, **_measure(folder, held_out.rows)})
+    else:
+        export_engines(start, folder)
+        plain = dict.fromkeys(ENGINE_FILES, 1.0)
+        facts = Facts(start.config.positions, plain, dataset, {}, datetime.now(UTC), name)
+    write_card_file(folder, _card(start, name, source, held_out, facts, given))
+    _LOG.info("wrote version %s", write(folder, facts))
+
+
+def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
+    """Return figures of the int8 engine on the texts that it was calibrated on."""
+    predictor = Predictor.load(folder, engine="onnx-int8")
+    answers = predictor.predict([text for text, _ in rows])
+    probabilities = np.array(answers.probabilities, dtype=np.float64)
+    ids, found = np.array([label for _, label in rows]), probabilities.argmax(axis=1)
+    classes = len(predictor.labels)
+    figures = {
+        "accuracy": accuracy(ids, found),
+        "macro_recall": macro_recall(ids, found, classes),
+        "macro_f1": macro_f1(ids, found, classes),
+        "ece": expected_calibration_error(probabilities, ids),
+    }
+    return {figure: round(float(value), 5) for figure, value in figures.items()}
+
+
+def _card(start: Start, name: str, source: str, held_out: HeldOut | None, facts: Facts, given: Sequence[str]) -> str:
+    return _CARD.format(
+        name=name,
+        source=source,
+        labels=" or ".join(LABEL_SETS[name]),
+        parameters=count_parameters(start.model).all / 1e6,
+        window=facts.window_tokens,
+        calibration=_calibration(held_out, facts),
+        given=", ".join(given),
+    )
+
+
+def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
+    if held_out is None:
+        return f"Its probabilities are not calibrated, and nothing was measured here (normaliser {CURRENT_NORMALIZER})."
+    figures: Mapping[str, Any] = facts.metrics
+    return (
+        f"Its probabilities are calibrated on {len(held_out.rows):,} texts of {held_out.version.ref} (normaliser "
+        f"{CURRENT_NORMALIZER}). On the same texts the int8 engine has macro-recall {figures['macro_recall']:.4f}, "
+        f"accuracy {figures['accuracy']:.4f}, ECE {figures['ece']:.4f}."
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Import what the command line names; write one line of JSON to standard output."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = load_settings()
+    labels = options.labels.split(",") if options.labels else None
+
+    def held_out(wanted: tuple[str, ...]) -> HeldOut:
+        return read_held_out(settings, options.data, wanted)
+
+    made = import_model(options.source, options.out, labels=labels, held_out=held_out if options.data else None)
+    sys.stdout.write(json.dumps({"folder": str(made.folder), "digest": made.digest}) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    description = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m train_jobs.import_model", description=description)
+    parser.add_argument("source", help="hf:OWNER/NAME, or a folder")
+    parser.add_argument("--labels", help="names of its labels in their order, if it has none")
+    parser.add_argument("--data", help="dataset version to calibrate on")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the version")
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

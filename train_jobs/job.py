@@ -1,0 +1,187 @@
+"""A training job from its command line to the registry: options, MLflow run, training, version, registration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.settings import Settings, job_address, load_settings
+from sentiment.training.config import TrainConfig, from_mapping
+from train_jobs.watch import Report
+
+_LOG = logging.getLogger(__name__)
+
+#: What a line of progress on standard output starts with, for the command that follows a job's log.
+PROGRESS: Final = "::progress "
+#: What the last line starts with: the outcome as JSON.
+OUTCOME: Final = "::outcome "
+#: What a line starts with that tells why a job failed.
+FAILURE: Final = "::failure "
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training as it is asked for. `name` of a run that there is takes that one up; empty draws a new one."""
+
+    config: TrainConfig
+    name: str | None = None
+    storage: str | None = None
+    workers: int = 1
+    gpus_per_worker: float = 0
+    register: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job made: figures of the best model, its version's folder and digest, its number if registered."""
+
+    name: str
+    run_id: str
+    metrics: Mapping[str, float]
+    steps: int
+    version: str
+    digest: str
+    registered: str | None = None
+
+
+def parser_of(job: str, description: str) -> argparse.ArgumentParser:
+    """Return the parser of a job's command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m train_jobs.{job}", description=description.partition("\n")[0])
+    parser.add_argument("--config", help="YAML file with the configuration, or the mapping itself as JSON")
+    for name, text in (("data", "dataset version to train on"), ("model", "preset of the model")):
+        parser.add_argument(f"--{name}", help=text)
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
+    parser.add_argument("--name", help="name of the run; one that there is is taken up")
+    parser.add_argument("--storage", help="folder or s3:// address for checkpoints (default: runs in home)")
+    parser.add_argument("--workers", type=int, default=1, help="data-parallel workers (default: 1)")
+    parser.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (default: 0)")
+    parser.add_argument("--register", action="store_true", help="register the version that is made")
+    parser.add_argument("--address", help="Ray cluster to run on; inside a Ray job its own, else one is started")
+    if job == "distill":
+        parser.add_argument("--teacher", help="folder of the teacher, or models:/NAME/NUMBER")
+        parser.add_argument("--unlabelled", help="JSONL file of further texts, without labels")
+    return parser
+
+
+def job_of(options: argparse.Namespace) -> Job:
+    """Read a job from parsed options. Raises InvalidInput, naming the field."""
+    values = {**read_config(options.config), **dict(assignment(text) for text in options.set)}
+    values |= {name: given for name in ("data", "model") if (given := getattr(options, name)) is not None}
+    lesson = {name: given for name in ("teacher", "unlabelled") if (given := getattr(options, name, None))}
+    if lesson:
+        values["distill"] = {**(values.get("distill") or {}), **lesson}
+    job = Job(from_mapping(nested(values)), options.name, options.storage, register=options.register)
+    return replace(job, workers=options.workers, gpus_per_worker=options.gpus_per_worker)
+
+
+def read_config(given: str | None) -> dict[str, Any]:
+    """Read a configuration: a YAML file, or JSON itself.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds no mapping.
+    """
+    if given is None:
+        return {}
+    try:
+        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise InvalidInput(f"--config {given!r} cannot be read: {exc}", "config") from exc
+    if not isinstance(content, dict):
+        raise InvalidInput(f"--config {given!r} holds no mapping of fields to values", "config")
+    return content
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """Read `field=value`, the value as YAML. Raises InvalidInput if there is no `=`."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InvalidInput(f"--set {text!r} is not FIELD=VALUE", "set")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as exc:
+        raise InvalidInput(f"--set {text!r}: the value cannot be read: {exc}", name) from exc
+    return name, _number(parsed)
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `{"distill.temperature": 4}` as `{"distill": {"temperature": 4}}`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        outer, dot, inner = name.partition(".")
+        if dot:
+            found[outer] = {**(found.get(outer) or {}), inner: value}
+        else:
+            found[name] = {**(found.get(name) or {}), **value} if isinstance(value, dict) else value
+    return found
+
+
+def run_job(job: Job, settings: Settings, address: str | None, on_report: Callable[[Report], None]) -> Outcome:
+    """Do a job: train, track it, make a version of the best model, and register it if that is asked for.
+
+    Raises:
+        UndertoneError: data, model, store or server say no; nothing is registered then.
+    """
+    from train_jobs.tracked import tracked
+    from train_jobs.tracking_server import tracking_server
+    from train_jobs.train import cpus_of, new_name, ray_running, run_training
+
+    name = job.name or new_name(job.config)
+
+    def take(report: Report) -> None:
+        run.take(report)
+        on_report(report)
+
+    with tracking_server(settings) as uri, tracked(job, name, settings, uri) as run:
+        with ray_running(address, cpus_of(job.workers, job.config), job.gpus_per_worker * job.workers or None):
+            result = run_training(
+                job.config,
+                storage_path=job.storage,
+                workers=job.workers,
+                gpus_per_worker=job.gpus_per_worker,
+                on_report=take,
+                name=name,
+                settings=settings,
+                registry=uri,
+                run_id=run.run_id,
+            )
+        version = run.make_version(result)
+        registered = run.register(version) if job.register else None
+    return Outcome(name, run.run_id, result.metrics, result.steps, str(version.folder), version.digest, registered)
+
+
+def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
+    """Do the job of a command line; progress and outcome go to standard output, a line each."""
+    options = parser_of(job, description).parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        settings = load_settings()
+        outcome = run_job(job_of(options), settings, options.address or job_address(), _write_progress)
+    except UndertoneError as exc:
+        sys.stdout.write(f"{FAILURE}{exc}\n")
+        sys.exit(1)
+    sys.stdout.write(f"{OUTCOME}{json.dumps(asdict(outcome))}\n")
+
+
+def _write_progress(report: Report) -> None:
+    sys.stdout.write(f"{PROGRESS}{json.dumps(report)}\n")
+    sys.stdout.flush()
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-4 as a text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -1,0 +1,199 @@
+"""Make ready what a run learns from: the model to start from, the texts tokenised (once), the teacher's lesson (once).
+
+python -m train_jobs.prepare --data tweets@3 --model minilm
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sentiment.datasets import DatasetStore, DatasetVersion, Example, open_datasets
+from sentiment.datasets.source import read_examples
+from sentiment.errors import InvalidInput
+from sentiment.models.start import Start
+from sentiment.models.zoo import build
+from sentiment.registry import Registry, resolve_model
+from sentiment.settings import Settings, load_settings
+from sentiment.training.config import TrainConfig
+from sentiment.training.encoded import content_key, encoded_texts
+from sentiment.training.objective import Lesson, Material
+from sentiment.training.plan import Plan, split
+from sentiment.training.teacher import learn_from
+from sentiment.training.validation import HeldOut
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run finds its data and keeps what it makes, on whatever node a worker is."""
+
+    home: str
+    datasets: str
+    s3_endpoint: str | None
+    registry: str
+    model_name: str
+
+    @classmethod
+    def of(cls, settings: Settings, registry: str | None = None) -> Places:
+        """Take the places from the settings; `registry` is the MLflow server that was found or started."""
+        uri = registry or settings.registry_uri
+        return cls(str(settings.home), settings.datasets_uri, settings.s3_endpoint, uri, settings.model_name)
+
+    @property
+    def store(self) -> DatasetStore:
+        """The store of the dataset versions."""
+        return open_datasets(self.datasets, self.s3_endpoint)
+
+    @property
+    def encoded(self) -> Path:
+        """Folder of tokenised texts and lessons."""
+        return Path(self.home) / "encoded"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The dataset versions of a run: to train on, and to validate on if that is another; and labels in their order."""
+
+    train: DatasetVersion
+    validation: DatasetVersion | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label set."""
+        return self.train.labels
+
+
+def find_data(config: TrainConfig, places: Places) -> Data:
+    """Look up the dataset versions of a run.
+
+    Raises:
+        InvalidInput: the versions are of different label sets, or nothing is left to validate on.
+        NotFound: there is no such version.
+    """
+    if not config.data:
+        raise InvalidInput("no data is named: give --data NAME@VERSION, as `undertone data list` shows them", "data")
+    train = places.store.find(config.data)
+    validation = places.store.find(config.validation) if config.validation else None
+    if validation and validation.labels != train.labels:
+        raise InvalidInput(
+            f"{validation.ref} has the labels {list(validation.labels)}, {train.ref} {list(train.labels)}: validate on "
+            "data of the same label set",
+            "validation",
+        )
+    if validation is None and config.validation_share == 0:
+        raise InvalidInput("nothing is held out: name a --validation dataset, or a validation_share", "validation")
+    return Data(train, validation)
+
+
+def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, Material]:
+    """Return the model to train and what it learns from; on a node where this was done before, it is read from disk.
+
+    Raises:
+        InvalidInput: data, model and configuration do not go together.
+    """
+    data = find_data(config, places)
+    start = start_of(config, len(data.labels))
+    read, digest = _texts(config, places, data.train)
+    texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer)
+    share = 0.0 if data.validation else config.validation_share
+    train, held_out = split(texts.labels, share, config.seed, config.most_rows)
+    judged = HeldOut(texts, held_out, config.window_tokens)
+    if other := data.validation:
+        found = encoded_texts(
+            places.encoded, other.digest, lambda: places.store.read(other), data.labels, start.tokenizer
+        )
+        judged = HeldOut(found, np.flatnonzero(found.labels >= 0), config.window_tokens)
+    if not len(judged.numbers) or not len(train):
+        raise InvalidInput(f"{data.train.ref} has too few labelled texts to train and to validate on", "data")
+    lesson = _lesson(config, places, digest, read, data.labels, device)
+    return start, Material(Plan(texts, train, config, workers), judged, lesson)
+
+
+def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]:
+    """Return the texts that a run validates on, each with its label's name."""
+    data = find_data(config, places)
+    rows = [(example.text, example.label) for example in places.store.read(data.validation or data.train)]
+    if data.validation is None:
+        read, _ = _texts(config, places, data.train)
+        labels = np.array([-1 if example.label is None else 1 for example in read()], dtype=np.int16)
+        _, numbers = split(labels, config.validation_share, config.seed, config.most_rows)
+        rows = [rows[number] for number in numbers]
+    return [(text, label) for text, label in rows if label is not None]
+
+
+def start_of(config: TrainConfig, labels: int) -> Start:
+    """Build the untrained model of a run; the same seed builds the same.
+
+    Raises:
+        InvalidInput: there is no such preset, or windows are longer than what the model reads.
+    """
+    torch.manual_seed(config.seed)
+    start = build(config.model, labels, backbone=config.backbone, overrides=config.overrides)
+    longest = getattr(start.config, "positions", config.window_tokens)
+    if config.window_tokens > longest:
+        raise InvalidInput(f"window_tokens is {config.window_tokens}; {config.model} reads {longest}", "window_tokens")
+    return start
+
+
+def teacher_folder(config: TrainConfig, places: Places) -> Path:
+    """Return the folder of the teacher, fetched from the registry if it is named so. Raises what the registry does."""
+    if config.distill is None:
+        raise InvalidInput("the configuration names no teacher", "distill")
+    named = Path(config.distill.teacher)
+    if named.is_dir():
+        return named
+    settings = load_settings(home=Path(places.home))
+    return resolve_model(settings, config.distill.teacher, Registry(places.registry)).folder
+
+
+def _texts(config: TrainConfig, places: Places, version: DatasetVersion) -> tuple[Callable[[], Iterable[Example]], str]:
+    store, unlabelled = places.store, config.distill.unlabelled if config.distill else None
+    if unlabelled is None:
+        return lambda: store.read(version), version.digest
+    more = list(read_examples(unlabelled, endpoint=places.s3_endpoint, label_column=None))
+    digest = content_key(version.digest, *(example.text for example in more))
+    return lambda: chain(store.read(version), more), digest
+
+
+def _lesson(
+    config: TrainConfig,
+    places: Places,
+    digest: str,
+    read: Callable[[], Iterable[Example]],
+    labels: Sequence[str],
+    device: str,
+) -> Lesson | None:
+    if config.distill is None:
+        return None
+    teacher, states = teacher_folder(config, places), config.distill.hidden_weight > 0
+    return learn_from(teacher, places.encoded, digest, read, labels, states=states, device=device)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prepare a run of the command line on this machine, and write what it will learn from as one line of JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train_jobs.prepare", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--data", required=True, help="dataset version to train on")
+    parser.add_argument("--model", default="minilm", help="preset of the model (default: minilm)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
+    plan = material.plan
+    facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
+    sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,219 @@
+"""Score tables of texts with a model version, by Ray Data: any number of files, on disk or S3, each row exactly once.
+
+    python -m train_jobs.score reviews/ --model models:/sentiment/8 --out scored/
+    ray job submit -- python -m train_jobs.score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored
+
+A task a file cuts it into shards, actors that each hold a predictor score them, as many as there is work and room for.
+A shard's output appears whole, then the record that it is done; a second run does what has no record yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput, Unavailable
+from sentiment.predictor import Predictor
+from sentiment.registry import ResolvedModel, fetch_version, resolve_model
+from sentiment.settings import Settings, load_settings
+from train_jobs.failures import own_error
+from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
+from train_jobs.scoring.places import InputFile, place_at
+from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard
+
+_LOG = logging.getLogger(__name__)
+
+FORMATS: Final = ("parquet", "jsonl", "csv")
+_READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would run both in one process otherwise
+_BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
+_IN_FLIGHT: Final = 2
+
+Progress = Callable[[Totals], None]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The actors: least and most of them, threads (CPUs) and GPUs of each."""
+
+    least: int = 1
+    most: int = 2
+    threads: int = 1
+    gpus: float = 0.0
+
+
+def score(
+    job: ScoreJob,
+    model: ResolvedModel,
+    settings: Settings,
+    fleet: Fleet = Fleet(),
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> Outcome:
+    """Score what has not been scored yet. Ray must have been started.
+
+    Raises:
+        InvalidInput: no input, no such column, or the output's place holds something else.
+        Unavailable: a place cannot be read or written.
+        ModelRejected: the version cannot be run.
+    """
+    inputs = job.source.inputs()
+    done = open_job(job, inputs, overwrite)
+    totals = Totals.of(done.values())
+    if job.out.read(MANIFEST) is not None:
+        return Outcome(job.out.uri, totals, len(done), was_finished=True)
+    for result in _run(job, model, settings, fleet, inputs, frozenset(done)):
+        totals.add(result)
+        if progress:
+            progress(totals)
+    return Outcome(job.out.uri, finish(job, model.ref), len(done))
+
+
+class ShardScorer:
+    """An actor: holds a predictor, and scores and writes one shard a call."""
+
+    def __init__(self, model: ResolvedModel, settings: Settings, job: ScoreJob, fleet: Fleet) -> None:
+        folder = model.folder
+        if model.version is not None:  # this may be another machine than the one that resolved it
+            folder = fetch_version(settings, model.name, model.version, model.digest)
+        device = "cuda" if fleet.gpus else "cpu"
+        self._predictor = Predictor.load(folder, threads=fleet.threads, device=device)
+        self._scoring = Scoring(job.text_column, settings.max_text_characters, model.version)
+        self._job = job
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Score the shards in a batch of Ray Data; return their records as JSON."""
+        return {"result": [self._score(shard).to_json().decode() for shard in batch["shard"]]}
+
+    def _score(self, shard: Shard) -> ShardResult:
+        verdicts = score_rows(self._predictor, shard.rows, self._scoring)
+        return write_shard(shard, verdicts, self._job.out, self._job.ending)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Score as the command line says; write the totals as one line of JSON to standard output."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = load_settings()
+    model = resolve_model(settings, options.model)
+    columns = (options.text_column, options.encoding, options.format, options.shard_rows)
+    job = job_of(settings, model, options.source, options.out, *columns)
+    start_ray(settings)
+    outcome = score(job, model, settings, Fleet(options.least, options.most, options.threads, options.gpus), _log)
+    sys.stdout.write(json.dumps(outcome.plain()) + "\n")
+
+
+def start_ray(settings: Settings) -> None:
+    """Join the cluster that the settings name, or start Ray on this machine; nothing if it was started before."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
+
+
+def job_of(
+    settings: Settings,
+    model: ResolvedModel,
+    source: str,
+    out: str,
+    text_column: str = "text",
+    encoding: str = "utf-8",
+    format: str = "parquet",  # noqa: A002 - it is called so on the command line
+    shard_rows: int = 2000,
+) -> ScoreJob:
+    """Return the job that a command line asks for.
+
+    Raises:
+        InvalidInput: an unknown format or scheme, or output into the input.
+    """
+    if format not in FORMATS:
+        raise InvalidInput(f"The format must be one of {', '.join(FORMATS)}, not {format!r}.", "format")
+    one, other = place_at(source, settings.s3_endpoint), place_at(out, settings.s3_endpoint)
+    if f"{other.uri}/".startswith(f"{one.uri}/"):
+        raise InvalidInput(f"{other.uri} lies in the input {one.uri}: a second run would score it; give another --out.")
+    return ScoreJob(one, other, model.digest, text_column, encoding, f".{format}", shard_rows)
+
+
+def _run(
+    job: ScoreJob,
+    model: ResolvedModel,
+    settings: Settings,
+    fleet: Fleet,
+    inputs: Sequence[InputFile],
+    done: frozenset[str],
+) -> Iterator[ShardResult]:
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised here, in one sentence
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = _BLOCK_BYTES
+    files = [{"number": number, "name": file.name} for number, file in enumerate(inputs)]
+    cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(_cutter(job, done), num_cpus=_READER_CPUS)
+    scored = cut.map_batches(
+        ShardScorer,
+        fn_constructor_args=(model, settings, job, fleet),
+        batch_size=1,
+        compute=ActorPoolStrategy(min_size=fleet.least, max_size=fleet.most, max_tasks_in_flight_per_actor=_IN_FLIGHT),
+        num_cpus=fleet.threads,
+        num_gpus=fleet.gpus,
+    )
+    with _unwrapped():
+        for row in scored.iter_rows():
+            yield read_result(row["result"].encode())
+
+
+def _cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], Iterator[dict[str, Shard]]]:
+    """Return what a reading task does with one file: yield its shards that are not done, a row of Ray Data each."""
+
+    def cut(file: dict[str, Any]) -> Iterator[dict[str, Shard]]:
+        with job.source.local(file["name"]) as path:
+            source = file["name"] or job.source.uri
+            for shard in cut_file(path, source, file["number"], job.shard_rows, job.text_column, job.encoding):
+                if shard.name not in done:
+                    yield {"shard": shard}
+
+    return cut
+
+
+@contextmanager
+def _unwrapped() -> Iterator[None]:
+    """Raise the project's own error that a task or an actor died of instead of Ray's that wraps it."""
+    from ray.exceptions import RayError
+
+    try:
+        yield
+    except RayError as exc:
+        if own := own_error(exc):
+            raise own from exc
+        raise Unavailable(f"scoring stopped: {exc}; what is done is kept, the same command continues") from exc
+
+
+def _log(totals: Totals) -> None:
+    _LOG.info("%d shards, %d rows, %d of them rejected", totals.shards, totals.rows, totals.rejected)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train_jobs.score", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("source", help="a table, or a folder of tables, on disk or s3://")
+    parser.add_argument("--model", required=True, help="models:/sentiment/8, an alias, or a version folder")
+    parser.add_argument("--out", required=True, help="folder for the scores, on disk or s3://")
+    parser.add_argument("--text-column", default="text", help="column that holds the texts (default: text)")
+    parser.add_argument("--encoding", default="utf-8", help="encoding of CSV and JSONL files (default: utf-8)")
+    parser.add_argument("--format", default="parquet", choices=FORMATS, help="of the output (default: parquet)")
+    parser.add_argument("--shard-rows", type=int, default=2000, help="most rows of a shard (default: 2000)")
+    parser.add_argument("--least", type=int, default=1, help="least number of actors (default: 1)")
+    parser.add_argument("--most", type=int, default=2, help="most actors (default: 2)")
+    parser.add_argument("--threads", type=int, default=1, help="CPUs of an actor (default: 1)")
+    parser.add_argument("--gpus", type=float, default=0.0, help="GPUs of an actor (default: 0)")
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

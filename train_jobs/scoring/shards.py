@@ -1,0 +1,168 @@
+"""A shard is a run of a file's rows, the same in every run: the unit that is scored, written and counted once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
+from sentiment.labels import THREE_CLASSES, sentiment_of
+from sentiment.predictor import Predictor
+from sentiment.tables import INTEGER, JSON, STRING, Kind, Row, open_table, write_table
+from sentiment.text import NORMALIZERS
+from train_jobs.scoring.places import Place
+
+SCORED: Final = "scored"
+REJECTED: Final = "rejected"
+DONE: Final = "done"
+_REJECTED_COLUMNS: Final[dict[str, Kind]] = {"row": INTEGER, "reason": STRING, "values": JSON}
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows of a file, and the columns that the whole file has. `name` orders as files and rows do."""
+
+    name: str
+    source: str
+    columns: dict[str, Kind]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What became of a shard: its output's name, and counts. Stored under `done/`, last: what is there is done."""
+
+    name: str
+    source: str
+    output: str
+    rows: int
+    rejected: int
+    labels: dict[str, int]
+    sentiment_sum: float
+
+    def to_json(self) -> bytes:
+        """Return it as it is stored."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def shard_name(file_number: int, shard_number: int) -> str:
+    """Return the name of a shard: of the file's place in the list of inputs and its own place in the file."""
+    return f"part-{file_number:05d}-{shard_number:06d}"
+
+
+def cut_file(
+    path: Path, source: str, file_number: int, shard_rows: int, text_column: str, encoding: str
+) -> Iterator[Shard]:
+    """Yield the shards of a table, in constant memory.
+
+    Raises:
+        InvalidInput: it cannot be read, or has no such column.
+    """
+    table = open_table(path, encoding)
+    table.require(text_column)
+    rows = iter(table)
+    for number in itertools.count():
+        taken = list(itertools.islice(rows, shard_rows))
+        if not taken:
+            return
+        yield Shard(shard_name(file_number, number), source, table.columns, taken)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How rows are scored: the column with the texts, the longest text in characters, the version's number if any."""
+
+    text_column: str
+    most_characters: int
+    model_version: int | None
+
+
+def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> list[Verdict]:
+    """Return a verdict for every row, in order. What the model fails on is a verdict with a reason."""
+    normalize = NORMALIZERS[predictor.version.manifest.normalizer]
+    reasons = {row.number: _reason(row, scoring) for row in rows}
+    sound = [row for row in rows if reasons[row.number] is None]
+    answers = predictor.predict([normalize(row.values[scoring.text_column]) for row in sound])
+    scored = {
+        row.number: _verdict(row, probabilities, answers.errors.get(place), predictor.labels, scoring)
+        for place, (row, probabilities) in enumerate(zip(sound, answers.probabilities, strict=True))
+    }
+    return [scored.get(row.number) or Verdict(row.number, None, reasons[row.number]) for row in rows]
+
+
+def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: str) -> ShardResult:
+    """Write a shard's output, its bad rows, and last the record that it is done.
+
+    Cut off before the record, the shard is scored again and writes the same names: no row is there twice.
+    """
+    tally = Tally()
+    for verdict in verdicts:
+        tally.add(verdict)
+    output, rejected = f"{SCORED}/{shard.name}{ending}", f"{REJECTED}/{shard.name}.jsonl"
+    pairs = list(zip(shard.rows, verdicts, strict=True))
+    names = added_names(shard.columns)
+    columns = {**shard.columns, **{names[name]: kind for name, kind in ADDED_COLUMNS.items()}}
+    _put(out, output, columns, _scored(pairs, names))
+    if tally.rejected:
+        _put(out, rejected, _REJECTED_COLUMNS, _bad(pairs))
+    result = ShardResult(
+        shard.name, shard.source, output, tally.rows, tally.rejected, dict(tally.labels), tally.sentiment_sum
+    )
+    out.write(f"{DONE}/{shard.name}.json", result.to_json())
+    return result
+
+
+def read_result(content: bytes) -> ShardResult:
+    """Return the stored record of a shard that is done."""
+    return ShardResult(**json.loads(content))
+
+
+def _reason(row: Row, scoring: Scoring) -> str | None:
+    reason = reason_against(row, scoring.text_column)
+    if reason is not None:
+        return reason
+    length = len(row.values[scoring.text_column])
+    if length > scoring.most_characters:
+        return f"{scoring.text_column!r} has {length:,} characters, at most {scoring.most_characters:,} are read"
+    return None
+
+
+def _verdict(
+    row: Row, probabilities: Sequence[float] | None, error: str | None, labels: Sequence[str], scoring: Scoring
+) -> Verdict:
+    if probabilities is None:
+        return Verdict(row.number, None, error or "the model gave no answer")
+    by_label = dict(zip(labels, probabilities, strict=True))
+    label = max(by_label, key=by_label.__getitem__)
+    values: dict[str, Any] = {
+        "label": label,
+        "score": by_label[label],
+        "sentiment": sentiment_of(probabilities, labels),
+        **{f"p_{known}": by_label.get(known, 0.0) for known in THREE_CLASSES},
+        "model_version": scoring.model_version,
+    }
+    return Verdict(row.number, values)
+
+
+def _scored(pairs: Sequence[tuple[Row, Verdict]], names: dict[str, str]) -> Iterator[dict[str, Any]]:
+    for row, verdict in pairs:
+        if verdict.values is not None:
+            yield {**row.values, **{names[name]: value for name, value in verdict.values.items()}}
+
+
+def _bad(pairs: Sequence[tuple[Row, Verdict]]) -> Iterator[dict[str, Any]]:
+    for row, verdict in pairs:
+        if verdict.values is None:
+            yield {"row": row.number, "reason": verdict.reason, "values": row.values}
+
+
+def _put(out: Place, name: str, columns: dict[str, Kind], rows: Iterator[dict[str, Any]]) -> None:
+    with tempfile.TemporaryDirectory(prefix="undertone-score-") as folder:
+        draft = Path(folder) / Path(name).name
+        write_table(draft, columns, rows)
+        out.put(name, draft)

@@ -1,0 +1,57 @@
+"""Run a module of jobs on a Ray cluster as a Ray job, and follow its log line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sentiment.errors import Unavailable
+from sentiment.settings import Settings, environment_of
+
+_LOG = logging.getLogger(__name__)
+_TOLD: Final = ("UNDERTONE_TRACKING_URI", "UNDERTONE_DATASETS", "UNDERTONE_S3_ENDPOINT")
+
+
+def submit(
+    module: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None = None
+) -> Iterator[str]:
+    """Submit `python -m MODULE ARGUMENTS` to the cluster whose dashboard is at `address`; yield its log's lines.
+
+    The cluster runs the Undertone that is installed there, or that in the folder `working_dir`. Of the settings it is
+    told where runs are tracked and where datasets are; all else is the cluster's own.
+
+    Raises:
+        Unavailable: the cluster does not answer.
+    """
+    from ray.job_submission import JobSubmissionClient
+
+    told = {name: value for name, value in environment_of(settings).items() if name in _TOLD}
+    runtime_env: dict[str, Any] = {"env_vars": told, **({"working_dir": working_dir} if working_dir else {})}
+    try:
+        client = JobSubmissionClient(address)
+        job = client.submit_job(entrypoint=shlex.join(["python", "-m", module, *arguments]), runtime_env=runtime_env)
+    except (ConnectionError, RuntimeError, ValueError) as exc:
+        raise Unavailable(
+            f"the Ray cluster at {address} takes no job: {exc}. Give its dashboard's address, such as "
+            "http://127.0.0.1:8265, and its token as RAY_AUTH_TOKEN"
+        ) from exc
+    _LOG.info("submitted as %s", job)
+    yield from _lines(client, job)
+
+
+def _lines(client: Any, job: str) -> Iterator[str]:
+    rest = ""
+    with asyncio.Runner() as runner:
+        chunks = client.tail_job_logs(job)
+        while (chunk := runner.run(_next(chunks))) is not None:
+            *lines, rest = (rest + chunk).split("\n")
+            yield from lines
+    if rest:
+        yield rest
+
+
+async def _next(chunks: Any) -> str | None:
+    return await anext(chunks, None)

@@ -1,0 +1,199 @@
+"""Train a model on a dataset version with Ray Train, tracked in MLflow, and make a version of the best checkpoint.
+
+python -m train_jobs.train --data tweets@3 --model minilm --set epochs=3 --workers 2
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+import ray.train
+import torch
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from sentiment.errors import Unavailable, UndertoneError
+from sentiment.settings import Settings, load_settings
+from sentiment.training.checkpoint import MODEL
+from sentiment.training.config import TrainConfig, from_mapping
+from sentiment.training.fit import Fit
+from sentiment.training.team import Team
+from train_jobs.prepare import Places, find_data, prepare, start_of
+from train_jobs.storage import storage_of
+from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
+
+_LOG = logging.getLogger(__name__)
+_PROJECT: Final = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run made: the best model's folder (as the zoo saves one), its figures, an entry a validation."""
+
+    folder: Path
+    metrics: dict[str, float]
+    history: list[dict[str, Any]]
+    run_id: str | None = None
+    name: str = ""
+    steps: int = field(default=0)
+
+
+def run_training(
+    config: TrainConfig,
+    *,
+    storage_path: str | None = None,
+    workers: int = 1,
+    gpus_per_worker: float = 0,
+    on_report: Callable[[Report], None] | None = None,
+    name: str | None = None,
+    settings: Settings | None = None,
+    registry: str | None = None,
+    run_id: str | None = None,
+    callbacks: Sequence[Any] = (),
+) -> TrainResult:
+    """Train by Ray Train and return the best model; Ray must run (see `ray_running`).
+
+    A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
+    where it was. `on_report` is called in this process, from a thread, with the figures of the moment. `registry` is
+    the MLflow server that a teacher comes from. `callbacks` are Ray Train's.
+
+    Raises:
+        InvalidInput: configuration and data do not go together.
+        Unavailable: workers were lost more often than `most_failures`; the message says why.
+    """
+    settings = settings or load_settings()
+    name, places = name or new_name(config), Places.of(settings, registry)
+    path, filesystem = storage_of(storage_path or str(settings.home / "runs"), settings)
+    start_of(config, len(find_data(config, places).labels))  # what cannot be built is told before Ray starts workers
+    mailbox = open_mailbox()
+    trainer = TorchTrainer(
+        work,
+        train_loop_config={"config": config.to_mapping(), "places": vars(places), "mailbox": mailbox},
+        scaling_config=_scaling(config, workers, gpus_per_worker),
+        torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo"),
+        run_config=RunConfig(
+            name=name,
+            storage_path=path,
+            storage_filesystem=filesystem,
+            failure_config=FailureConfig(max_failures=config.most_failures),
+            checkpoint_config=CheckpointConfig(config.keep_checkpoints, "score", "max"),
+            callbacks=list(callbacks),
+        ),
+    )
+    with listening(mailbox, on_report or (lambda _: None)):
+        found = _fit(trainer)
+    best, metrics = _best(found)
+    folder = settings.home / "runs" / name / "best"
+    _copy_model(best, folder)
+    told: dict[str, Any] = found.return_value
+    return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
+
+
+def work(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Train on one worker: the function that Ray Train runs on all of them."""
+    config, context = from_mapping(job["config"]), ray.train.get_context()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = str(ray.train.torch.get_device())
+    team = Team(context.get_world_rank(), context.get_world_size(), device)
+    start, material = prepare(config, Places(**job["places"]), team.size, device)
+    fit = Fit(start, material, config, RayWatcher(team.rank, job["mailbox"]), team)
+    if checkpoint := ray.train.get_checkpoint():
+        with checkpoint.as_directory() as folder:
+            fit.resume(Path(folder))
+    progress = fit.run()
+    return {"history": progress.history, "step": progress.step}
+
+
+@contextmanager
+def ray_running(address: str | None, cpus: int | None = None, gpus: float | None = None) -> Iterator[None]:
+    """Have Ray at hand while the block runs: the cluster at `address`, or one of this process's own."""
+    if ray.is_initialized():
+        yield
+        return
+    runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
+    if address:
+        ray.init(address=address, log_to_driver=False)
+    else:
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            num_gpus=gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            runtime_env=runtime_env,
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def cpus_of(workers: int, config: TrainConfig) -> int:
+    """Return the CPUs that a Ray of one's own must count: what the machine has, or more where workers ask for more."""
+    return max(os.cpu_count() or 1, workers * _cpus_a_worker(workers, config))
+
+
+def new_name(config: TrainConfig) -> str:
+    """Return a name for a new run."""
+    return f"{config.model}-{uuid.uuid4().hex[:8]}"
+
+
+def _cpus_a_worker(workers: int, config: TrainConfig) -> int:
+    return config.threads or max(1, (os.cpu_count() or 1) // workers)
+
+
+def _scaling(config: TrainConfig, workers: int, gpus_per_worker: float) -> ScalingConfig:
+    resources: dict[str, float] = {"CPU": 1 if gpus_per_worker else _cpus_a_worker(workers, config)}
+    if gpus_per_worker:
+        resources["GPU"] = gpus_per_worker
+    return ScalingConfig(num_workers=workers, use_gpu=gpus_per_worker > 0, resources_per_worker=resources)
+
+
+def _fit(trainer: TorchTrainer) -> Any:
+    try:
+        return trainer.fit()
+    except ray.train.TrainingFailedError as exc:
+        failures = [*getattr(exc, "worker_failures", {}).values()]
+        causes = [cause for failure in failures for cause in (failure, getattr(failure, "cause", None))]
+        for cause in causes:
+            if isinstance(cause, UndertoneError):
+                raise cause from exc
+        raise Unavailable(f"the training's workers were lost too often; the last time: {exc}") from exc
+
+
+def _best(found: Any) -> tuple[Any, dict[str, float]]:
+    scored = [(checkpoint, figures) for checkpoint, figures in found.best_checkpoints or [] if "score" in figures]
+    if not scored:
+        raise Unavailable("the run ended without a checkpoint; is its storage full or away?")
+    checkpoint, figures = max(scored, key=lambda pair: pair[1]["score"])
+    return checkpoint, {key: float(value) for key, value in figures.items()}
+
+
+def _copy_model(checkpoint: Any, folder: Path) -> None:
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    with checkpoint.as_directory() as kept:
+        shutil.copytree(Path(kept) / MODEL, draft)
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the job of the command line; write what it made to standard output."""
+    from train_jobs.job import run_from_command_line
+
+    run_from_command_line("train", __doc__ or "", arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,113 @@
+"""How a run's workers and its driver talk: reports through a mailbox, checkpoints through Ray Train."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import ray
+import ray.train
+import torch
+
+_LOG = logging.getLogger(__name__)
+_POLL_S: Final = 0.5
+_MIB: Final = 2**20
+
+Report = dict[str, float]
+
+
+class Mailbox:
+    """Holds the reports of the first worker until the driver takes them."""
+
+    def __init__(self) -> None:
+        self._reports: list[Report] = []
+
+    def post(self, report: Report) -> None:
+        """Add a report."""
+        self._reports.append(report)
+
+    def take(self) -> list[Report]:
+        """Return the reports since the last call."""
+        taken, self._reports = self._reports, []
+        return taken
+
+
+def open_mailbox() -> Any:
+    """Return the handle of a new mailbox: an actor that costs no CPU."""
+    return ray.remote(num_cpus=0)(Mailbox).remote()
+
+
+class RayWatcher:
+    """The watcher of a loop in a Ray Train worker: the first worker posts reports and stores checkpoints."""
+
+    def __init__(self, rank: int, mailbox: Any) -> None:
+        self._rank, self._mailbox = rank, mailbox
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call measures nothing
+
+    def report(self, figures: Mapping[str, float]) -> None:
+        """Post figures of the first worker, with what its process and its machine use."""
+        if self._rank == 0:
+            self._mailbox.post.remote({**figures, **self._system()})
+
+    def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
+        """Report to Ray Train, with a checkpoint from the first worker; all workers wait for each other here."""
+        metrics = dict(figures)
+        if self._rank:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory(prefix="undertone-checkpoint-") as folder:
+            write(Path(folder))
+            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        if "score" in figures:
+            self._mailbox.post.remote(metrics)
+
+    def _system(self) -> Report:
+        memory = psutil.virtual_memory()
+        found = {
+            "system/process_cpu_percent": self._process.cpu_percent(),
+            "system/process_memory_mib": self._process.memory_info().rss / _MIB,
+            "system/cpu_percent": psutil.cpu_percent(),
+            "system/memory_percent": memory.percent,
+        }
+        if torch.cuda.is_available():
+            found["system/gpu_memory_mib"] = torch.cuda.max_memory_allocated() / _MIB
+        return found
+
+
+@contextmanager
+def listening(mailbox: Any, on_report: Callable[[Report], None]) -> Iterator[None]:
+    """Call `on_report` in this process for each report that is posted while the block runs, from a thread."""
+    ended = threading.Event()
+
+    def listen() -> None:
+        while True:
+            is_last = ended.is_set()
+            for report in ray.get(mailbox.take.remote()):
+                _call(on_report, report)
+            if is_last:
+                return
+            ended.wait(_POLL_S)
+
+    thread = threading.Thread(target=listen, name="reports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        time.sleep(0.1)  # the last reports are on their way
+        ended.set()
+        thread.join()
+
+
+def _call(on_report: Callable[[Report], None], report: Report) -> None:
+    try:
+        on_report(report)
+    except Exception:  # noqa: BLE001 - a listener's fault must not end hours of training
+        _LOG.exception("a report was not taken")

@@ -1,0 +1,146 @@
+"""A search from its command line to its outcome: options, Ray, MLflow, the best configuration on disk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.settings import Settings, job_address, load_settings
+from tune.plan import METHODS, Search, check
+from tune.space import configured, read_space
+from tune.watch import Listener
+
+_OUT: Final = "best.yaml"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search as it is asked for; `fields` are those of the trainings' configuration, which win over all else."""
+
+    space: str
+    method: str
+    fields: Mapping[str, Any]
+    config: str | None = None
+    name: str | None = None
+    trials: int | None = None
+    concurrent: int = 1
+    workers: int = 1
+    gpus_per_worker: float = 0
+    seed: int = 42
+    storage: str | None = None
+    out: Path = Path(_OUT)
+
+
+def search_of(request: Request) -> Search:
+    """Return the search that is asked for: the configuration file's fields, then the space's, then its own.
+
+    Raises:
+        InvalidInput: the file, the space or an option is wrong, naming it.
+    """
+    from train_jobs.job import read_config
+
+    if request.method not in METHODS:
+        raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {request.method!r}.", "search")
+    space = read_space(request.space)
+    base = configured(configured(read_config(request.config), space.shared), request.fields)
+    search = Search(
+        name=request.name or f"{request.method}-{uuid.uuid4().hex[:8]}",
+        base=base,
+        space=space,
+        method=request.method,
+        trials=request.trials,
+        concurrent=request.concurrent,
+        workers=request.workers,
+        gpus_per_worker=request.gpus_per_worker,
+        seed=request.seed,
+        storage=request.storage,
+    )
+    check(search)
+    return search
+
+
+def run_search(
+    search: Search, settings: Settings, address: str | None, out: Path, listener: Listener | None = None
+) -> dict[str, Any]:
+    """Search, track it in MLflow, write the best configuration to `out`, and return what was found, for JSON.
+
+    Raises:
+        UndertoneError: data, model, store or server say no, or no trial came to a score.
+    """
+    from sentiment.tracking import Tracker
+    from train_jobs.tracking_server import tracking_server
+    from train_jobs.train import cpus_of, ray_running
+    from tune.results import MlflowTrials, plain, write_best
+    from tune.search import search_for
+
+    at_once = search.concurrent * search.workers
+    with tracking_server(settings) as uri:
+        tracked = MlflowTrials(Tracker(uri), search)
+        listeners = [tracked, listener] if listener else [tracked]
+        try:
+            with ray_running(address, cpus_of(at_once, search.config_at({})), search.gpus_per_worker * at_once or None):
+                trials = search_for(search, settings, uri, listeners)
+            write_best(search, trials, out)
+            tracked.finish(trials, out)
+        except BaseException:
+            tracked.parent.finish("FAILED")
+            raise
+    return plain(search, trials, out, tracked.parent.run_id)
+
+
+def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
+    """Do the search of a command line; what was found goes to standard output as one line of JSON."""
+    from train_jobs.job import assignment
+
+    options = _parser(description).parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    named = {"data": options.data, "model": options.model}
+    fields = {**dict(assignment(text) for text in options.set), **{k: v for k, v in named.items() if v is not None}}
+    request = Request(
+        options.space,
+        options.search,
+        fields,
+        options.config,
+        options.name,
+        options.trials,
+        options.concurrent,
+        options.workers,
+        options.gpus_per_worker,
+        options.seed,
+        options.storage,
+        options.out,
+    )
+    try:
+        found = run_search(search_of(request), load_settings(), options.address or job_address(), request.out)
+    except UndertoneError as exc:
+        sys.stdout.write(f"{json.dumps({'error': str(exc)})}\n")
+        sys.exit(1)
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tune.search", description=description.partition("\n")[0])
+    parser.add_argument("--space", required=True, help="YAML file, or the name of a space that ships")
+    parser.add_argument("--search", default="random", choices=METHODS, help="how it is searched (default: random)")
+    parser.add_argument("--data", help="dataset version to train on")
+    parser.add_argument("--model", help="preset of the model")
+    parser.add_argument("--config", help="YAML file with what all trials share")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
+    parser.add_argument("--trials", type=int, help="how many trials (default: 10; a grid has all its points)")
+    parser.add_argument("--concurrent", type=int, default=1, help="trials at a time (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="data-parallel workers of a trial (default: 1)")
+    parser.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (default: 0)")
+    parser.add_argument("--seed", type=int, default=42, help="seed of what is drawn (default: 42)")
+    parser.add_argument("--name", help="name of the search; one that there is is taken up")
+    parser.add_argument("--storage", help="folder or s3:// address for what it keeps (default: tune in home)")
+    parser.add_argument("--out", type=Path, default=Path(_OUT), help=f"file for the best (default: {_OUT})")
+    parser.add_argument("--address", help="Ray cluster to run on; inside a Ray job its own, else one is started")
+    return parser

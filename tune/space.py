@@ -1,0 +1,183 @@
+"""A search space: which fields of a training's configuration vary, and over what. Written as YAML:
+
+train:                                         # what all trials share (may be left out)
+  epochs: 5
+space:                                         # what varies
+  learning_rate: {loguniform: [1e-5, 1e-3]}    # even on a logarithmic scale
+  warm_up: {uniform: [0, 0.2]}
+  epochs: {int: [2, 5]}                        # both ends included
+  overrides.dropout: {choice: [0.5, 0.2, 0.1]} # a dot leads into a mapping
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import yaml
+
+from sentiment.errors import InvalidInput
+
+Kind = Literal["choice", "uniform", "loguniform", "int"]
+Point = dict[str, Any]
+
+_KINDS: Final[tuple[Kind, ...]] = ("choice", "uniform", "loguniform", "int")
+_PARTS: Final = ("train", "space")
+_FORM: Final = "{choice: [a, b]}, {uniform: [low, high]}, {loguniform: [low, high]} or {int: [low, high]}"
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One field that varies: the values of a choice, or the two ends of a range, both included."""
+
+    field: str
+    kind: Kind
+    values: tuple[Any, ...]
+
+    @property
+    def low(self) -> Any:
+        """The lower end of a range."""
+        return self.values[0]
+
+    @property
+    def high(self) -> Any:
+        """The upper end of a range."""
+        return self.values[1]
+
+    def grid(self) -> tuple[Any, ...]:
+        """Return all values, for a grid.
+
+        Raises:
+            InvalidInput: there are infinitely many.
+        """
+        if self.kind == "choice":
+            return self.values
+        if self.kind == "int":
+            return tuple(range(self.low, self.high + 1))
+        raise InvalidInput(
+            f"{self.field}: a grid cannot go through {self.kind}; write {{choice: […]}} for it, or search at random.",
+            self.field,
+        )
+
+
+@dataclass(frozen=True)
+class Space:
+    """What varies, and what all trials share (fields of a training's configuration)."""
+
+    dimensions: tuple[Dimension, ...]
+    shared: Mapping[str, Any]
+
+    def grid(self) -> list[Point]:
+        """Return every point, the last dimension moving fastest.
+
+        Raises:
+            InvalidInput: a dimension has no end of values.
+        """
+        names = [dimension.field for dimension in self.dimensions]
+        combined = itertools.product(*(dimension.grid() for dimension in self.dimensions))
+        return [dict(zip(names, values, strict=True)) for values in combined]
+
+
+def shipped_spaces() -> tuple[str, ...]:
+    """Return the names of the spaces that ship with the package."""
+    entries = (files("tune") / "spaces").iterdir()
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml")))
+
+
+def read_space(name: str) -> Space:
+    """Read a space: a YAML file, or one that ships, by its name.
+
+    Raises:
+        InvalidInput: there is none, or naming the field that is wrong and what it may be.
+    """
+    if name in shipped_spaces():
+        text = (files("tune") / "spaces" / f"{name}.yaml").read_text(encoding="utf-8")
+    elif Path(name).is_file():
+        text = Path(name).read_text(encoding="utf-8")
+    else:
+        shipped = ", ".join(shipped_spaces())
+        raise InvalidInput(f"There is no file {name}, and no such space ships (there are {shipped}).", "space")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise InvalidInput(f"{name} is not YAML: {exc}", "space") from exc
+    return parse_space(content)
+
+
+def parse_space(content: Any) -> Space:
+    """Read a space from what its YAML says.
+
+    Raises:
+        InvalidInput: naming the field that is wrong and what it may be.
+    """
+    if not isinstance(content, Mapping) or not isinstance(content.get("space"), Mapping) or not content["space"]:
+        raise InvalidInput("A space needs a mapping `space` from fields to what they vary over.", "space")
+    for name in content:
+        if name not in _PARTS:
+            raise InvalidInput(f"{name!r} has no place in a space; it has {' and '.join(_PARTS)}.", str(name))
+    shared = content.get("train") or {}
+    if not isinstance(shared, Mapping):
+        raise InvalidInput("`train` must be a mapping from fields to values.", "train")
+    dimensions = tuple(_dimension(str(name), spec) for name, spec in content["space"].items())
+    for dimension in dimensions:
+        if dimension.field in shared:
+            raise InvalidInput(f"{dimension.field}: it varies and is fixed under `train`, too.", dimension.field)
+    return Space(dimensions, MappingProxyType(dict(shared)))
+
+
+def configured(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration's mapping with a point's values in it; a dot leads into a mapping."""
+    merged = dict(base)
+    for field, value in point.items():
+        name, _, rest = field.partition(".")
+        merged[name] = configured(merged.get(name) or {}, {rest: value}) if rest else value
+    return merged
+
+
+def _dimension(field: str, spec: Any) -> Dimension:
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        raise InvalidInput(f"{field}: write {_FORM}, not {spec!r}.", field)
+    kind, values = next(iter(spec.items()))
+    if kind not in _KINDS:
+        raise InvalidInput(f"{field}: there is no {kind!r}; write {_FORM}.", field)
+    if not isinstance(values, list) or not values:
+        raise InvalidInput(f"{field}: {kind} needs a list, not {values!r}.", field)
+    if kind == "choice":
+        return Dimension(field, "choice", _choice(field, values))
+    return Dimension(field, kind, _ends(field, kind, values))
+
+
+def _choice(field: str, values: list[Any]) -> tuple[Any, ...]:
+    if any(isinstance(value, list | dict) for value in values):
+        raise InvalidInput(f"{field}: a choice is between plain values, not lists or mappings.", field)
+    if len(set(values)) < len(values):
+        raise InvalidInput(f"{field}: a value stands twice in the choice {values}.", field)
+    return tuple(values)
+
+
+def _ends(field: str, kind: Kind, values: list[Any]) -> tuple[Any, Any]:
+    if len(values) != 2:
+        raise InvalidInput(f"{field}: {kind} needs the two ends [low, high], not {values}.", field)
+    low, high = (_number(field, value, kind == "int") for value in values)
+    if low >= high:
+        raise InvalidInput(f"{field}: {kind} needs low < high, not {values}.", field)
+    if kind == "loguniform" and low <= 0:
+        raise InvalidInput(f"{field}: loguniform needs ends above 0, not {values}.", field)
+    return low, high
+
+
+def _number(field: str, value: Any, whole: bool) -> Any:
+    """Return a number; YAML reads 1e-5 (without a point) as text."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number) or (whole and number != int(number)):
+        raise InvalidInput(f"{field}: {value!r} is no {'whole ' if whole else ''}number.", field)
+    return int(number) if whole else number
