@@ -134,3 +134,12 @@ def test_an_ended_part_keeps_no_process() -> None:
     part.end()
     assert machine.ended == 1
     assert part.state.pid is None
+
+
+def test_an_ended_part_is_not_said_to_be_ready() -> None:
+    machine = Machine(healthy=True)
+    part = machine.part()
+    machine.tick(part, times=2)
+    part.end()
+    assert part.state.phase == "ended"
+    assert not part.is_ready
