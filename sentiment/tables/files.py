@@ -30,12 +30,14 @@ def ending_of(path: Path) -> str:
     """Return the ending that tells a table's format, or raise InvalidInput that lists the ones known."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise InvalidInput(f"{path.name}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file")
+        raise InvalidInput(f"{path}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file")
     return ending
 
 
-def open_table(path: Path, encoding: str = "utf-8") -> Table:
+def open_table(path: Path, encoding: str = "utf-8", encoding_option: str | None = "--encoding") -> Table:
     """Look a file through and return it as a table that can be iterated any number of times.
+
+    `encoding_option` is what the caller offers for naming another encoding, None if nothing.
 
     Raises:
         InvalidInput: no such file, empty, unknown ending, not in `encoding`, or not Parquet inside.
@@ -47,7 +49,7 @@ def open_table(path: Path, encoding: str = "utf-8") -> Table:
         raise InvalidInput(f"{path.name} is empty.", "file")
     if ending == ".parquet":
         return open_parquet(path)
-    with explained(path, encoding):
+    with explained(path, encoding, encoding_option):
         return (open_csv if ending in (".csv", ".tsv") else open_jsonl)(path, encoding)
 
 

@@ -54,8 +54,8 @@ def test_a_ragged_row_is_a_problem_that_keeps_its_cells(tmp_path: Path) -> None:
     path = made(tmp_path / "in.csv", "id,text\n1,a,extra\n2\n3,fine\n")
     rows = list(open_table(path))
     assert rows[0].values == {"id": "1", "text": "a", "cell 3": "extra"}
-    assert "has 3 cells, the header has 2 (lines 2 to 2)" in str(rows[0].problem)
-    assert "has 1 cells" in str(rows[1].problem)
+    assert "has 3 cells, the header has 2 (line 2)" in str(rows[0].problem)
+    assert "has 1 cell, the header has 2 (line 3)" in str(rows[1].problem)
     assert rows[2].problem is None
 
 
