@@ -30,7 +30,9 @@ def ending_of(path: Path) -> str:
     """Return the ending that tells a table's format, or raise InvalidInput that lists the ones known."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise InvalidInput(f"{path.name or path}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file")
+        raise InvalidInput(
+            f"{path.name or path}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file"
+        )
     return ending
 
 
