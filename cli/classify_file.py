@@ -40,8 +40,8 @@ def classify_file(
 
     All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive and model_version are added. Rows
     that cannot be classified go to OUT.rejected.jsonl with their number and the reason (exit status 1 if that is all of
-    them). Killed at any moment, the same command continues. The texts are kept by the platform like any others, once,
-    however often this runs.
+    them). Killed at any moment, the same command continues; OUT.state.json tells it what was done, and stays. The texts
+    are kept by the platform like any others, once, however often this runs.
 
     Examples:
 
@@ -104,14 +104,18 @@ def _print_summary(job: FileJob, outcome: Outcome, console: Console) -> None:
 def _remarks(job: FileJob, outcome: Outcome) -> list[str]:
     tally = outcome.tally
     versions = ", ".join(map(str, sorted(tally.versions))) or "none"
-    remarks = [f"{tally.classified:,} rows classified, mean sentiment {tally.mean_sentiment:+.3f}, version {versions}."]
+    remarks = [f"{_rows(tally.classified)} classified, mean sentiment {tally.mean_sentiment:+.3f}, version {versions}."]
     if outcome.was_finished:
         remarks.insert(0, "Finished earlier; nothing was left to do (--overwrite begins anew).")
     if outcome.resumed_rows:
         remarks.append(f"Continued after row {outcome.resumed_rows:,} of an earlier run.")
     if tally.rejected:
-        remarks.append(f"{tally.rejected:,} rows could not be classified: {job.rejected} says which and why.")
+        remarks.append(f"{_rows(tally.rejected)} could not be classified: {job.rejected} says which and why.")
     renamed = [f"{name} as {given}" for name, given in outcome.columns.items() if name != given]
     if renamed:
         remarks.append(f"The file has such columns already; written {', '.join(renamed)}.")
     return remarks
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

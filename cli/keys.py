@@ -13,15 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.platform import Home, Json
-from sentiment.errors import InvalidInput
+from sentiment.errors import InvalidInput, NotFound
 from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
 from sentiment.settings import load_settings, secret_of
-from sentiment.store import open_store
+from sentiment.store import open_store, store_exists
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 console = Console(soft_wrap=True)
 
 _UNITS_MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_EXPIRES_REMEDY = "give 12h, 90d, 4w or a day to come, like 2027-01-31"
 
 
 @app.command("add")
@@ -52,20 +53,25 @@ def add(
 @app.command("list")
 def show(home: Home = None, as_json: Json = False) -> None:
     """List the keys: their names, scopes and times, not the keys themselves."""
-    keys = list_keys(open_store(load_settings(home=home)))
+    settings = load_settings(home=home)
+    keys = list_keys(open_store(settings)) if store_exists(settings) else []
     if as_json:
         console.print_json(json.dumps([_as_json(key) for key in keys]))
         return
     table = Table("Name", "Scope", "Made", "Ends", box=None, padding=(0, 2, 0, 0))
     for key in keys:
         table.add_row(key.name, key.scope, _day(key.created_at_ms), _day(key.expires_at_ms))
-    console.print(table if keys else "There are no keys. Make one: undertone keys add NAME --scope predict")
+    remedy = "Make one: undertone keys add NAME --scope predict"
+    console.print(table if keys else f"There are no keys in {settings.home}. {remedy}")
 
 
 @app.command("revoke")
 def revoke(name: Annotated[str, typer.Argument(help="Name of the key.")], home: Home = None) -> None:
     """Revoke a key: within seconds nobody is answered with it any more."""
-    revoke_key(open_store(load_settings(home=home)), name)
+    settings = load_settings(home=home)
+    if not store_exists(settings):
+        raise NotFound(f"There is no key named {name!r}: {settings.home} holds no keys.")
+    revoke_key(open_store(settings), name)
     console.print(f"Revoked {name}.", markup=False)
 
 
@@ -73,16 +79,21 @@ def expiry_ms(text: str, now_ms: int) -> int:
     """Return the time in ms since 1970 that `text` names: so many hours, days or weeks from now, or a day (UTC).
 
     Raises:
-        InvalidInput: it names neither.
+        InvalidInput: it names neither, or a time that is past.
     """
+    try:
+        at_ms = _time_ms(text, now_ms)
+    except ValueError:
+        raise InvalidInput(f"--expires {text!r} is no time: {_EXPIRES_REMEDY}", "expires") from None
+    if at_ms <= now_ms:
+        raise InvalidInput(f"--expires {text!r} is past already: {_EXPIRES_REMEDY}", "expires")
+    return at_ms
+
+
+def _time_ms(text: str, now_ms: int) -> int:
     if match := re.fullmatch(r"(\d{1,5})([hdw])", text):
         return now_ms + int(match[1]) * _UNITS_MS[match[2]]
-    try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
-    except ValueError:
-        raise InvalidInput(
-            f"--expires {text!r} is no time: give 12h, 90d, 4w or a day like 2027-01-31", "expires"
-        ) from None
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def _as_json(key: Key) -> dict[str, Any]:

@@ -10,10 +10,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from sentiment.settings import Settings, load_settings
+from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app import launch
 from serve_app.platform_state import Places, PlatformState
+from serve_app.ports import elsewhere
+from serve_app.probe import Address
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the platform's data (UNDERTONE_HOME, ~/.undertone).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -54,13 +57,14 @@ def up(
     mlflow_port: Annotated[int | None, typer.Option(help="Port of MLflow (5000).")] = None,
     dashboard_port: Annotated[int | None, typer.Option(help="Port of Ray's dashboard (8265).")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster to deploy to.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait until it is ready.")] = 240.0,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until it is ready.")] = 240.0,
 ) -> None:
     """Start the platform, and return when it answers."""
     ports = {"port": port, "ui_port": ui_port, "mlflow_port": mlflow_port, "dashboard_port": dashboard_port}
     settings = load_settings(home=home, host=host, address=address, **ports)
     seen = launch.look(settings)
     if seen.supervised and seen.state:
+        launch.refuse_other_settings(seen.state, settings)
         console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).")
         state = seen.state if seen.healthy else _follow(launch.follow(settings, timeout))
     else:
@@ -126,23 +130,32 @@ def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
     if state.ready_s is not None:
         console.print(f"[bold green]Ready[/] after {state.ready_s:.0f} s.", highlight=False)
     _show_addresses(state, settings)
+    needs_key = _needs_key(state)
     if state.example:
-        _show_example(state.example)
-    if not settings.on_loopback:
-        console.print("It listens beyond this machine and asks for a key: undertone keys add NAME --scope predict")
+        _show_example(state.example, "--api-key KEY " if needs_key else "")
+    if needs_key:
+        console.print("It listens beyond this machine and asks for a KEY: undertone keys add NAME --scope predict")
+
+
+def _needs_key(state: PlatformState) -> bool:
+    return state.settings.get("host", LOOPBACK[0]) not in LOOPBACK
 
 
 def _show_addresses(state: PlatformState, settings: Settings) -> None:
+    notes = {"Ray dashboard": f"token: {Places(settings.home).ray_token}"}
+    if _needs_key(state):
+        notes["API documentation"] = "with the header Authorization: Bearer KEY"
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for what, url in state.addresses.items():
-        note = f"[dim]token: {Places(settings.home).ray_token}[/]" if what == "Ray dashboard" else ""
-        table.add_row(what, url, note)
+        table.add_row(what, url, Text(notes.get(what, ""), "dim"))
+    for url in elsewhere(state.settings.get("host", ""), Address.of(state.addresses["API"]).port):
+        table.add_row("API from elsewhere", url)
     console.print(table)
 
 
-def _show_example(example: dict[str, Any]) -> None:
+def _show_example(example: dict[str, Any], key: str) -> None:
     console.print(
-        f'undertone predict "I love this product!"  →  [bold]{example["label"]}[/] '
+        f'undertone predict {key}"I love this product!"  →  [bold]{example["label"]}[/] '
         f"({example['verdict']}, sentiment {example['sentiment']:+.2f})",
         highlight=False,
     )
@@ -157,7 +170,8 @@ def _show_status(seen: launch.Look, settings: Settings) -> None:
     if seen.state.error:
         console.print(f"Error: {seen.state.error}", markup=False)
     _show_parts(seen.state)
-    _show_addresses(seen.state, settings)
+    if seen.supervised:
+        _show_addresses(seen.state, settings)
 
 
 def _word(seen: launch.Look, state: PlatformState) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -15,6 +17,8 @@ from rich.text import Text
 
 from cli.connection import ApiKey, Url, connect
 from sentiment.answers import Result
+from sentiment.client import UndertoneClient
+from sentiment.errors import InvalidInput
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _BAR_CELLS = 30
@@ -34,6 +38,9 @@ def predict(
 ) -> None:
     """Say how the writer of a text feels.
 
+    Every line of standard input (UTF-8) gets an answer in its place, a blank one an error; with --json it has the
+    line's number as "line". The exit status is 1 if a text, blank lines aside, could not be classified.
+
     Examples:
 
       undertone predict "I love this product!"
@@ -44,37 +51,66 @@ def predict(
     """
     failed = False
     with connect(url, api_key, _ATTEMPTS) as client:
-        given, sent = _remembered(_lines(texts))
-        for result in client.predict_stream(sent):
-            text = given.pop(0)
-            failed = failed or "error" in result
-            _print_json(result) if as_json else _print_card(text, result)
+        for given, result in _answered(client, _given(texts)):
+            failed = failed or ("error" in result and not given.is_blank)
+            _print_json(given, result) if as_json else _print_card(given.text, result)
     if failed:
         raise typer.Exit(1)
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Given:
+    """A text, and which line of standard input it is, if it came from there."""
+
+    text: str
+    line: int | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        return self.line is not None and not self.text.strip()
+
+
+def _given(texts: Iterable[str]) -> Iterator[_Given]:
     for text in texts:
         if text == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+            yield from (_Given(_decoded(line, number), number) for number, line in enumerate(sys.stdin.buffer, 1))
         else:
-            yield text
+            yield _Given(text)
 
 
-def _remembered(texts: Iterator[str]) -> tuple[list[str], Iterator[str]]:
-    """Return a list that holds the texts taken from the iterator and not yet removed from the list."""
-    given: list[str] = []
-
-    def take() -> Iterator[str]:
-        for text in texts:
-            given.append(text)
-            yield text
-
-    return given, take()
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as exc:
+        found = f"line {number} of standard input is not UTF-8 (byte 0x{line[exc.start]:02x})"
+        raise InvalidInput(f"{found}: convert it first, for example by `iconv -f CP1252 -t UTF-8`", "-") from exc
 
 
-def _print_json(result: Result) -> None:
-    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+def _answered(client: UndertoneClient, entries: Iterable[_Given]) -> Iterator[tuple[_Given, Result]]:
+    """Yield every entry with its result, in their order. Blank lines are not sent."""
+    waiting: deque[_Given] = deque()
+    for result in client.predict_stream(_sent(entries, waiting)):
+        yield from _blanks(waiting)
+        yield waiting.popleft(), result
+    yield from _blanks(waiting)
+
+
+def _sent(entries: Iterable[_Given], waiting: deque[_Given]) -> Iterator[str]:
+    for given in entries:
+        waiting.append(given)
+        if not given.is_blank:
+            yield given.text
+
+
+def _blanks(waiting: deque[_Given]) -> Iterator[tuple[_Given, Result]]:
+    while waiting and waiting[0].is_blank:
+        given = waiting.popleft()
+        yield given, {"error": {"code": "invalid_input", "message": f"line {given.line} is empty", "field": "text"}}
+
+
+def _print_json(given: _Given, result: Result) -> None:
+    place = {} if given.line is None else {"line": given.line}
+    sys.stdout.write(json.dumps({**place, **result}, ensure_ascii=False) + "\n")
 
 
 def _print_card(text: str, result: Result) -> None:

@@ -62,7 +62,7 @@ def lines_source(pasted: str) -> Source:
 
 def file_source(path: Path, text_column: str) -> Source:
     """Return a file's column as a source."""
-    table = open_table(path)
+    table = open_table(path, encoding_option=None)
     table.require(text_column)
     with path.open("rb") as file:
         origin = hashlib.file_digest(file, "sha256").hexdigest()

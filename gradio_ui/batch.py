@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,14 +22,17 @@ from gradio_ui.analysis import (
     write_downloads,
 )
 from gradio_ui.charts import donut, progress, tiles
-from gradio_ui.messages import note, problem
+from gradio_ui.messages import note, problem, sendable
 from gradio_ui.results import results_table
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.tables import ENDINGS, open_table
 
+logger = logging.getLogger(__name__)
+
 _SHOWN_REASONS: Final = 5
 _START: Final = note("Upload a file or paste some lines, then start the analysis.")
+_FAILED: Final = problem("The page itself failed at this; its log has the cause.")
 
 
 def build_batch(client: UndertoneClient) -> None:
@@ -79,12 +83,13 @@ def columns_of(path: str | None) -> tuple[dict[str, Any], str]:
     if path is None:
         return gr.update(choices=[], value=None, visible=False), _START
     try:
-        table = open_table(Path(path))
+        table = open_table(Path(path), encoding_option=None)
     except UndertoneError as exc:
         return gr.update(choices=[], value=None, visible=False), problem(exc)
-    chosen = likely_column(table.columns)
+    names = [name for name in table.columns if sendable(name) == name]  # Gradio cannot send the others
+    chosen = likely_column(names)
     said = note(f"{table.path.name}: {table.row_count:,} rows.")
-    return gr.update(choices=list(table.columns), value=chosen, visible=True), said
+    return gr.update(choices=names, value=chosen, visible=True), said
 
 
 def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
@@ -94,6 +99,9 @@ def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
             yield from _views(client, source, parsed_number(number), before)
         except UndertoneError as exc:
             yield [problem(exc), *[gr.skip()] * 6]
+        except Exception:
+            logger.exception("an analysis failed")
+            yield [_FAILED, *[gr.skip()] * 6]
 
     return run
 
@@ -144,14 +152,20 @@ def _pace(analysis: Analysis) -> str:
 
 def _summary(analysis: Analysis) -> str:
     tally = analysis.tally
+    texts = f"{tally.classified:,} text{'' if tally.classified == 1 else 's'}"
     done = (
-        f"{tally.classified:,} texts analysed in {analysis.seconds:.1f} s, mean sentiment {tally.mean_sentiment:+.2f}."
+        f"{texts} analysed in {analysis.seconds:.1f} s, mean sentiment {tally.mean_sentiment:+.2f}.{_sampled(analysis)}"
     )
     if not tally.rejected:
         return note(done)
     reasons = " ".join(analysis.reasons[:_SHOWN_REASONS])
     more = " …" if tally.rejected > _SHOWN_REASONS else ""
     return note(done) + problem(f"{tally.rejected:,} could not be classified. {reasons}{more}")
+
+
+def _sampled(analysis: Analysis) -> str:
+    of = analysis.source.row_count
+    return f" A sample: {analysis.total:,} of the {of:,} rows, drawn at random." if analysis.total < of else ""
 
 
 def _hidden() -> Any:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from sentiment.client import UndertoneClient
 from sentiment.errors import UndertoneError
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def shown(text: object) -> str:
+    """Return `text` as HTML: escaped, lone surrogates as U+FFFD, since Gradio cannot send them to a browser."""
+    return escape(sendable(str(text)))
+
+
+def sendable(text: str) -> str:
+    """Return `text` with U+FFFD for each lone surrogate."""
+    return _SURROGATE.sub("\ufffd", text)
+
 
 def problem(message: object) -> str:
     """Return an error as a box; `message` is escaped."""
-    return f'<div class="notice problem" role="alert">{escape(str(message))}</div>'
+    return f'<div class="notice problem" role="alert">{shown(message)}</div>'
 
 
 def note(message: object) -> str:
     """Return a remark as a box; `message` is escaped."""
-    return f'<div class="notice" role="status">{escape(str(message))}</div>'
+    return f'<div class="notice" role="status">{shown(message)}</div>'
 
 
 def platform_state(client: UndertoneClient) -> str:
@@ -23,6 +36,6 @@ def platform_state(client: UndertoneClient) -> str:
     try:
         serving = [model for model in client.models() if model["state"] == "serving"]
     except UndertoneError as exc:
-        return f'<div class="state away" role="status">{escape(str(exc))}</div>'
+        return f'<div class="state away" role="status">{shown(exc)}</div>'
     names = " and ".join(f"{model['name']} version {model['version']}" for model in serving)
-    return f'<div class="state" role="status">{escape(names) if names else "no version serves yet"}</div>'
+    return f'<div class="state" role="status">{shown(names) if names else "no version serves yet"}</div>'

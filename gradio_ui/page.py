@@ -18,6 +18,8 @@ from sentiment.settings import LOOPBACK
 _SHORTEST_PASSWORD: Final = 12
 _KEPT_UPLOADS_S: Final = 3600
 _QUEUE_POLL_S: Final = 0.02
+#: Texts that Gradio says to screen readers and has no words for.
+_GRADIO_FORGOT: Final = {"common.complete": "Complete"}
 _HEADER: Final = '<header class="head"><h1>Undertone</h1><p>How people feel, in their own words.</p></header>'
 _FOOTER: Final = '<p class="small">Texts that are classified here are kept by the platform, names and links masked.</p>'
 
@@ -60,6 +62,7 @@ def launch(page: gr.Blocks, host: str, port: int, login: tuple[str, str] | None 
         max_file_size=f"{LARGEST_FILE_MB}mb",
         ssr_mode=False,
         mcp_server=False,
+        i18n=gr.I18n(en=_GRADIO_FORGOT),
         **_looks(),
     )
     return str(address)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any, Final
 
+from gradio_ui.messages import shown
 from sentiment.bulk import Verdict
 from sentiment.tables import Row
 
@@ -29,17 +29,15 @@ def results_table(results: Sequence[tuple[Row, Verdict]], text_column: str) -> s
 
 
 def _line(text: Any, verdict: Verdict) -> str:
-    return (
-        f'<tr><td class="wide number">{verdict.number}</td><td>{escape(_shortened(text))}</td>{_answer(verdict)}</tr>'
-    )
+    return f'<tr><td class="wide number">{verdict.number}</td><td>{shown(_shortened(text))}</td>{_answer(verdict)}</tr>'
 
 
 def _answer(verdict: Verdict) -> str:
     if verdict.values is None:
-        return f'<td colspan="3">not classified: {escape(verdict.reason or "")}</td>'
+        return f'<td colspan="3">not classified: {shown(verdict.reason or "")}</td>'
     label, score, sentiment = (verdict.values[name] for name in ("label", "score", "sentiment"))
     return (
-        f'<td><span class="dot {escape(label)}"></span>{escape(label)}</td><td class="wide number">{score:.3f}</td>'
+        f'<td><span class="dot {shown(label)}"></span>{shown(label)}</td><td class="wide number">{score:.3f}</td>'
         f'<td class="number">{sentiment:+.3f}</td>'
     )
 

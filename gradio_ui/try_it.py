@@ -12,7 +12,7 @@ from gradio_ui.charts import bars, gauge
 from gradio_ui.messages import note, problem
 from sentiment.answers import Answer
 from sentiment.client import UndertoneClient
-from sentiment.errors import UndertoneError
+from sentiment.errors import InvalidInput, UndertoneError
 
 EXAMPLES: Final = (
     "I love this product!",
@@ -24,6 +24,7 @@ EXAMPLES: Final = (
 )
 _HINT: Final = note("The answer appears here.")
 _WORDS: Final = "Words that moved the answer"
+_NO_WORDS: Final = gr.update(value=None, visible=False)
 #: Shares of the strongest word's weight from which on a word counts as strong, and as moving anything.
 _STRONG, _ANY = 0.5, 0.15
 _COLOURS: Final = {
@@ -65,7 +66,7 @@ def build_try_it(client: UndertoneClient) -> None:
         start(answer, text, card, show_progress="minimal", api_visibility="private").then(
             explain, text, words, show_progress="minimal", api_visibility="private"
         )
-    clear.click(lambda: ("", _HINT, gr.update(value=None, visible=False)), None, [text, card, words], queue=False)
+    clear.click(lambda: ("", _HINT, _NO_WORDS), None, [text, card, words], queue=False)
 
 
 def answer_card(client: UndertoneClient, text: str) -> str:
@@ -81,12 +82,15 @@ def answer_card(client: UndertoneClient, text: str) -> str:
 def explanation(client: UndertoneClient, text: str) -> Any:
     """Return the update that shows which words moved the answer, or hides the part if there is none."""
     if not text.strip():
-        return gr.update(value=None, visible=False)
+        return _NO_WORDS
     try:
         explained = client.explain(text)
+    except InvalidInput:  # the card says it
+        return _NO_WORDS
     except UndertoneError as exc:
-        return gr.update(value=[], label=f"{_WORDS}: not now ({exc})", visible=True)
-    return gr.update(value=highlighted(explained["words"], explained["weights"]), label=_WORDS, visible=True)
+        return gr.update(value=[], label=f"{_WORDS}: not now ({exc})", show_legend=False, visible=True)
+    moved = highlighted(explained["words"], explained["weights"])
+    return gr.update(value=moved, label=_WORDS, show_legend=True, visible=True)
 
 
 def highlighted(words: Sequence[str], weights: Sequence[float]) -> list[tuple[str, str | None]]:
@@ -108,8 +112,9 @@ def _card(answer: Answer) -> str:
     cut = "<p class='small'>The text was longer than the model reads; parts of it were left out.</p>"
     return (
         f'<div class="card {escape(answer["label"])}" data-label="{escape(answer["label"])}" role="status">'
-        f'<div class="verdict">{escape(answer["verdict"])}</div>'
-        f'<div class="label">label <strong>{escape(answer["label"])}</strong>, {answer["score"]:.1%} sure</div>'
+        f'<div class="verdict">{escape(answer["label"].capitalize())}</div>'
+        f'<div class="label">{answer["score"]:.1%} sure. Positive against negative: '
+        f"<strong>{escape(answer['verdict'])}</strong></div>"
         f"{gauge(answer['sentiment'])}{bars(answer['probabilities'])}{cut if answer['truncated'] else ''}"
         f'<p class="small">{escape(model["name"])} version {model["version"]}, answered in '
         f"{answer['timing_ms']['total']:.1f} ms</p></div>"

@@ -176,6 +176,7 @@ _BY_STATUS: Final[dict[int, type[UndertoneError]]] = {
     504: DeadlineExceeded,
 }
 _BUSY: Final = (429, 503)
+_KEY_REMEDY: Final = "give --api-key or UNDERTONE_API_KEY; `undertone keys add NAME --scope predict` makes one."
 _INVALID: Final = (400, 405, 411, 413, 415, 422)
 
 
@@ -217,8 +218,8 @@ def _raise_for(response: httpx.Response) -> None:
         raise Overloaded(message, _retry_after_s(response))
     if status in _INVALID:
         raise InvalidInput(message, str(error.get("field") or ""))
-    if status in (401, 403):
-        raise UndertoneError(f"{message} Give a key: --api-key or UNDERTONE_API_KEY; `undertone keys add` makes one.")
+    if status == httpx.codes.UNAUTHORIZED:
+        raise UndertoneError(f"{response.url.host} asks for a valid key: {_KEY_REMEDY}")
     raise _BY_STATUS.get(status, UndertoneError)(message)
 
 

@@ -157,9 +157,17 @@ def _is_finished(job: FileJob, identity: dict[str, Any], overwrite: bool) -> boo
     return bool(state.get("finished")) and job.target.exists()
 
 
+def _opened(path: Path) -> IO[bytes]:
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder {path.parent}; make it, or give another --out.", "out")
+    try:
+        return path.open("a+b")
+    except OSError as exc:
+        raise InvalidInput(f"{path} cannot be written ({exc.strerror}); give another --out.", "out") from exc
+
+
 def _locked(path: Path) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+b")
+    file = _opened(path)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:

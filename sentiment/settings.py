@@ -21,6 +21,8 @@ from sentiment.errors import InvalidSettings
 PREFIX = "UNDERTONE_"
 FILE = "undertone.toml"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: The settings that `undertone up` takes as options too.
+OPTIONS = ("home", "host", "port", "ui_port", "mlflow_port", "dashboard_port", "address")
 
 
 class Settings(BaseSettings):
@@ -159,18 +161,43 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as exc:
         problem = exc.errors(include_url=False, include_input=False)[0]
         variable = PREFIX + str(problem["loc"][0]).upper().removeprefix(PREFIX)
-        raise InvalidSettings(f"{variable}: {problem['msg']}. {_meaning(variable)}", variable) from None
+        name = spelling_of(variable.removeprefix(PREFIX).lower())
+        raise InvalidSettings(f"{name}: {problem['msg']}. {_meaning(variable)}", variable) from None
+
+
+def spelling_of(name: str) -> str:
+    """Return how a user sets the field `name`: by its option, if it has one, or by its variable."""
+    variable = PREFIX + name.upper()
+    return f"--{name.replace('_', '-')} or {variable}" if name in OPTIONS else variable
+
+
+def public_values(settings: Settings) -> dict[str, str]:
+    """Return the settings that may be shown, as text: without secrets, and an address without its password."""
+    values = settings.model_dump(exclude_none=True)
+    return {name: str(value).rpartition("@")[2] for name, value in values.items() if not isinstance(value, SecretStr)}
 
 
 def secret_of(settings: Settings) -> bytes:
-    """Return the key of all HMACs: the setting, or the file `secret` in home, made at first use (mode 0600)."""
+    """Return the key of all HMACs: the setting, or the file `secret` in home, made at first use (mode 0600).
+
+    Raises:
+        InvalidSettings: the file cannot be made or read; the message names home.
+    """
     if settings.secret is not None:
         return settings.secret.get_secret_value().encode()
     path = settings.home / "secret"
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        _create_once(path, secrets.token_bytes(32))
-    return path.read_bytes()
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _create_once(path, secrets.token_bytes(32))
+        return path.read_bytes()
+    except OSError as exc:
+        raise InvalidSettings(f"{unusable_home(settings.home, exc)}", f"{PREFIX}HOME") from exc
+
+
+def unusable_home(home: Path, exc: OSError) -> str:
+    """Return what to say of a home folder that cannot be made or written."""
+    return f"{home} cannot be the platform's folder ({exc.strerror}): choose another with {spelling_of('home')}"
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

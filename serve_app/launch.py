@@ -12,7 +12,7 @@ from typing import Final
 import psutil
 
 from sentiment.errors import PlatformError
-from sentiment.settings import Settings, process_environment
+from sentiment.settings import Settings, process_environment, public_values, spelling_of
 from serve_app.platform_state import Places, PlatformState, read_state
 from serve_app.probe import Address, answers
 from serve_app.processes import end, is_alive, marker_of, own_processes
@@ -45,6 +45,21 @@ def look(settings: Settings) -> Look:
     supervised = state is not None and is_alive(state.pid, state.created)
     alive = supervised and state is not None and answers(Address.of(state.addresses["API"]), "/healthz")
     return Look(state, supervised, own_processes(places.home), alive)
+
+
+def refuse_other_settings(state: PlatformState, settings: Settings) -> None:
+    """Check that the running platform has the settings that are asked for; those left at their defaults do not count.
+
+    Raises:
+        PlatformError: naming each setting that differs, and the remedy.
+    """
+    asked, given = public_values(settings), state.settings
+    differing = sorted(name for name in settings.model_fields_set if asked.get(name) != given.get(name))
+    if given and differing:
+        told = "; ".join(f"{spelling_of(name)} is {given.get(name)}, not {asked.get(name)}" for name in differing)
+        raise PlatformError(
+            f"the platform in {settings.home} runs with other settings: {told}. End it first: undertone down"
+        )
 
 
 def start(settings: Settings, timeout_s: float) -> Iterator[PlatformState]:

@@ -16,12 +16,13 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sentiment.errors import PlatformError
+from sentiment.settings import unusable_home
 
 # Unix sockets' paths end at 107 bytes, and Ray and HAProxy add up to 83 of their own: home may be too deep for them.
 _SHORT: Final = Path("/tmp")  # noqa: S108 - the folder made in it is private, see `_make_private`
 
 Phase = Literal["starting", "running", "stopping", "failed"]
-PartPhase = Literal["waiting", "starting", "ready", "done", "failing"]
+PartPhase = Literal["waiting", "starting", "ready", "done", "failing", "ended"]
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,18 @@ class Places:
         """Make the folders, readable by this user only.
 
         Raises:
-            PlatformError: one of them is another user's.
+            PlatformError: home cannot be made or written, or a folder is another user's.
         """
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self.logs, self.mlflow):
-            folder.mkdir(exist_ok=True, mode=0o700)
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.logs, self.mlflow):
+                folder.mkdir(exist_ok=True, mode=0o700)
+            if not self.ray_token.exists():
+                self.ray_token.touch(mode=0o600)
+                self.ray_token.write_text(secrets.token_hex(32))
+        except OSError as exc:
+            raise PlatformError(unusable_home(self.home, exc)) from exc
         _make_private(self.run)
-        if not self.ray_token.exists():
-            self.ray_token.touch(mode=0o600)
-            self.ray_token.write_text(secrets.token_hex(32))
 
     def forget_run(self) -> None:
         """Remove the sockets and sessions of a run that is over."""
@@ -96,7 +100,10 @@ class PartState(BaseModel):
 
 
 class PlatformState(BaseModel):
-    """What the supervisor says of the platform; `found` is what it met and mended at its start."""
+    """What the supervisor says of the platform.
+
+    `found` is what it met and mended at its start, `settings` what it runs with (`public_values`).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -106,6 +113,7 @@ class PlatformState(BaseModel):
     started_at_s: float
     ready_s: float | None = None
     addresses: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, str] = Field(default_factory=dict)
     parts: dict[str, PartState] = Field(default_factory=dict)
     found: list[str] = Field(default_factory=list)
     error: str | None = None

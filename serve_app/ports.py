@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 from importlib.util import find_spec
+from ipaddress import ip_address
+
+import psutil
 
 from sentiment.errors import PlatformError
-from sentiment.settings import PREFIX, Settings
+from sentiment.settings import Settings, spelling_of
 from serve_app.haproxy import LOOPBACK, installed_haproxy
 from serve_app.parts import api_address, page_address
 from serve_app.probe import Address
 from serve_app.processes import port_holder, port_is_free
 
-_FLAGS = ("port", "ui_port", "mlflow_port", "dashboard_port")
+_ANY_PORT = 0
+_FAMILIES = {"0.0.0.0": (socket.AF_INET,), "::": (socket.AF_INET, socket.AF_INET6)}  # noqa: S104
 
 
 def addresses(settings: Settings) -> dict[str, str]:
@@ -44,19 +49,50 @@ def needed_ports(settings: Settings) -> dict[str, tuple[str, int]]:
     return ports
 
 
-def refuse_taken_ports(settings: Settings) -> None:
-    """Check that all ports are free.
+def elsewhere(host: str, port: int) -> list[str]:
+    """Return the addresses at which other machines reach a port that is listened on at the wildcard address `host`."""
+    found = (address for interface in psutil.net_if_addrs().values() for address in interface)
+    hosts = {a.address for a in found if a.family in _FAMILIES.get(host, ()) and _is_reachable(a.address)}
+    return [Address(name, port).url for name in sorted(hosts)]
+
+
+def refuse_unusable_ports(settings: Settings) -> None:
+    """Check that all ports differ, are free, and are ports of this machine's addresses.
 
     Raises:
-        PlatformError: naming the port, who holds it, and the option that chooses another.
+        PlatformError: naming the host or port, what is wrong with it, and the option that chooses another.
     """
+    _refuse_other_hosts(settings)
+    _refuse_shared_ports(settings)
+    refuse_taken_ports(settings)
+
+
+def refuse_taken_ports(settings: Settings) -> None:
+    """Check that all ports are free; raises as `refuse_unusable_ports` does."""
     for name, (host, port) in needed_ports(settings).items():
         if not port_is_free(host, port):
+            holder = port_holder(port)
             raise PlatformError(
-                f"port {port} is in use by {port_holder(port)}: end that, or choose another {_how(name)}"
+                f"port {port} is in use by {holder}: end that, or choose another with {spelling_of(name)}"
             )
 
 
-def _how(name: str) -> str:
-    variable = f"with {PREFIX}{name.upper()}"
-    return f"with --{name.replace('_', '-')} or {variable.removeprefix('with ')}" if name in _FLAGS else variable
+def _refuse_other_hosts(settings: Settings) -> None:
+    for name, of_port in (("host", "port"), ("ui_host", "ui_port")):
+        host = getattr(settings, name)
+        if of_port in needed_ports(settings) and not (host and port_is_free(host, _ANY_PORT)):
+            raise PlatformError(f"{host!r} is no address of this machine: choose another with {spelling_of(name)}")
+
+
+def _refuse_shared_ports(settings: Settings) -> None:
+    users: dict[int, str] = {}
+    for name, (_, port) in needed_ports(settings).items():
+        if port in users:
+            both = f"{spelling_of(users[port])} and {spelling_of(name)}"
+            raise PlatformError(f"port {port} cannot serve two: {both} are the same; choose another for one of them")
+        users[port] = name
+
+
+def _is_reachable(host: str) -> bool:
+    address = ip_address(host.partition("%")[0])
+    return not (address.is_loopback or address.is_link_local)

@@ -137,7 +137,7 @@ class PredictionService:
         for clean, route in zip(cleans, routes, strict=True):
             key = (route.version, text_digest(clean.text))
             known: asyncio.Future[CachedAnswer] | CachedAnswer | Exception | None
-            known = InvalidInput("has no words once it is normalised", "text") if not clean.text else None
+            known = InvalidInput("text: has no words once it is normalised", "text") if not clean.text else None
             known = known or self.cache.get(key) or self.cache.join(key)
             if known is None:
                 known = self.cache.begin(key)
@@ -243,7 +243,7 @@ def _label_fields(judged: _Judged, now_ms: int) -> dict[str, Any]:
 
 def _with_words(clean: CleanText) -> CleanText:
     if not clean.text:
-        raise InvalidInput("has no words once it is normalised", "text")
+        raise InvalidInput("text: has no words once it is normalised", "text")
     return clean
 
 

@@ -63,7 +63,7 @@ def port_is_free(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name that cannot even be looked up
             return False
     return True
 

@@ -83,7 +83,7 @@ class RunningPart:
         self._hands, self._patience, self._clock = hands, patience, clock
         self._child: Child | None = None
         self._restarts = self._failures = 0
-        self._ever_ready = self._done = self._answers = False
+        self._ever_ready = self._done = self._answers = self._ended = False
         self._changed_s = self._answered_s = self._asked_s = clock()
 
     @property
@@ -116,7 +116,7 @@ class RunningPart:
     def end(self) -> None:
         """End it and all of its processes."""
         self._hands.end(self.part, self.part.grace_s)
-        self._child = None
+        self._child, self._answers, self._ended = None, False, True
 
     def _look(self) -> None:
         if self._child is None:
@@ -165,6 +165,8 @@ class RunningPart:
     def _phase(self) -> PartPhase:
         if self._done:
             return "done"
+        if self._ended:
+            return "ended"
         if self._answers:
             return "ready"
         if self._child:

@@ -18,11 +18,11 @@ from typing import Final
 import psutil
 
 from sentiment.errors import PlatformError, UndertoneError
-from sentiment.settings import Settings, load_settings
+from sentiment.settings import Settings, load_settings, public_values
 from serve_app.parts import api_address, platform_parts
 from serve_app.platform_key import platform_key
 from serve_app.platform_state import PartState, Phase, Places, PlatformState, sole_supervisor
-from serve_app.ports import addresses, refuse_taken_ports
+from serve_app.ports import addresses, refuse_unusable_ports
 from serve_app.probe import answers, ask
 from serve_app.processes import describe, end, own_processes
 from serve_app.restarts import Patience
@@ -58,7 +58,7 @@ def supervise(settings: Settings, places: Places, stop: threading.Event) -> int:
     try:
         report.found = end_leftovers(places)
         places.make()
-        refuse_taken_ports(settings)
+        refuse_unusable_ports(settings)
         with platform_key(settings) as key:
             hands = LocalHands(places.home)
             parts = [RunningPart(part, hands, Patience()) for part in platform_parts(settings, places, key)]
@@ -89,7 +89,8 @@ class Report:
         me = psutil.Process()
         self._path = places.state
         self._state = PlatformState(pid=me.pid, created=me.create_time(), started_at_s=time.time())
-        self._state = self._state.model_copy(update={"addresses": addresses(settings)})
+        known = {"addresses": addresses(settings), "settings": public_values(settings)}
+        self._state = self._state.model_copy(update=known)
         self.found: list[str] = []
 
     @property
@@ -158,6 +159,7 @@ class Supervisor:
         for part in self._parts:
             part.end()
         end(own_processes(self._places.home), grace_s=5)
+        self._report.write("stopping", self._states())
 
 
 if __name__ == "__main__":

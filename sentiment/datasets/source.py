@@ -156,6 +156,6 @@ def _folder_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -
     tally.total += len(files)
     for folder, file in files:
         where = f"{folder.name}/{file.name}"
-        with explained(file, form.encoding), open_text(file, form.encoding) as opened:
+        with explained(file, form.encoding, "--encoding"), open_text(file, form.encoding) as opened:
             text = opened.read()
         yield where, text, labelling.read(folder.name, where) if form.label_column else None, "", ""

@@ -48,7 +48,7 @@ def _csv_rows(path: Path, encoding: str, delimiter: str, columns: list[str], *, 
             next(lines)
         number, line = 0, lines.line_num
         while (cells := _next_cells(lines)) is not None:
-            where = f"lines {line + 1} to {lines.line_num}"
+            where = _lines(line + 1, lines.line_num)
             is_open = quotes.are_open()
             if cells:
                 number += 1
@@ -89,7 +89,15 @@ def _csv_row(number: int, cells: list[str] | csv.Error, columns: list[str], wher
     if len(cells) == len(columns):
         return Row(number, values)
     values |= {f"cell {place}": cell for place, cell in enumerate(cells[len(columns) :], len(columns) + 1)}
-    return Row(number, values, f"has {len(cells)} cells, the header has {len(columns)} ({where})")
+    return Row(number, values, f"has {_cells(len(cells))}, the header has {len(columns)} ({where})")
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first} to {last}"
 
 
 def _delimiter_of(line: str, columns: Sequence[str] | None) -> str:

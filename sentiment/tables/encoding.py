@@ -20,23 +20,24 @@ def open_text(path: Path, encoding: str) -> IO[str]:
 
 
 @contextlib.contextmanager
-def explained(path: Path, encoding: str) -> Iterator[None]:
+def explained(path: Path, encoding: str, option: str | None) -> Iterator[None]:
     """Turn an unknown encoding, and bytes that are not in it, into InvalidInput that names the byte and the remedy."""
     try:
         yield
     except LookupError as exc:
         raise InvalidInput(f"{encoding!r} is not an encoding; try utf-8, cp1252, utf-16.", "encoding") from exc
     except UnicodeError as exc:
-        raise InvalidInput(_encoding_problem(path, encoding), "encoding") from exc
+        raise InvalidInput(_encoding_problem(path, encoding, option), "encoding") from exc
 
 
-def _encoding_problem(path: Path, encoding: str) -> str:
+def _encoding_problem(path: Path, encoding: str, option: str | None) -> str:
     with path.open("rb") as file:
         mark = file.read(2)
         likely = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else _single_byte(encoding)
         file.seek(0)
         where = _first_bad_byte(file, encoding)
-    return f"{path.name} is not {encoding} {where}. Save it as UTF-8, or say --encoding {likely}."
+    remedy = "save it as UTF-8" + (f", or say {option} {likely}" if option else "")
+    return f"{path.name} is not {encoding} {where}. It may be {likely}: {remedy}."
 
 
 def _single_byte(tried: str) -> str:

@@ -30,14 +30,23 @@ def ending_of(path: Path) -> str:
     """Return the ending that tells a table's format, or raise InvalidInput that lists the ones known."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise InvalidInput(f"{path.name}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file")
+        raise InvalidInput(
+            f"{path.name or path}: the ending tells the format; it must be one of {', '.join(ENDINGS)}.", "file"
+        )
     return ending
 
 
-def open_table(path: Path, encoding: str = "utf-8", columns: Sequence[str] | None = None) -> Table:
+def open_table(
+    path: Path,
+    encoding: str = "utf-8",
+    columns: Sequence[str] | None = None,
+    *,
+    encoding_option: str | None = "--encoding",
+) -> Table:
     """Look a file through and return it as a table that can be iterated any number of times.
 
-    `columns` names the columns of a CSV file that has no header; its first line is then a row.
+    `columns` names the columns of a CSV file that has no header; its first line is then a row. `encoding_option` is
+    what the caller offers for naming another encoding, None if nothing.
 
     Raises:
         InvalidInput: no such file, empty, unknown ending, not in `encoding`, or not Parquet inside.
@@ -51,7 +60,7 @@ def open_table(path: Path, encoding: str = "utf-8", columns: Sequence[str] | Non
         raise InvalidInput(f"{path.name} names its columns itself: leave out --columns.", "columns")
     if ending == ".parquet":
         return open_parquet(path)
-    with explained(path, encoding):
+    with explained(path, encoding, encoding_option):
         return open_csv(path, encoding, columns) if ending in (".csv", ".tsv") else open_jsonl(path, encoding)
 
 

@@ -56,10 +56,13 @@ def write_parquet(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[M
     import pyarrow as pa
     from pyarrow import parquet as pq
 
-    schema, remaining = pa.schema([(name, _arrow_type(kind)) for name, kind in columns.items()]), iter(rows)
+    schema, remaining = pa.schema([(_utf8(name), _arrow_type(kind)) for name, kind in columns.items()]), iter(rows)
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         while batch := list(itertools.islice(remaining, _BATCH_ROWS)):
-            arrays = [_arrow_array([row.get(field.name) for row in batch], field.type) for field in schema]
+            arrays = [
+                _arrow_array([row.get(name) for row in batch], field.type)
+                for name, field in zip(columns, schema, strict=True)
+            ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 

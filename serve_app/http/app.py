@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
@@ -25,6 +25,7 @@ from serve_app.http.tei import tei_routes
 from serve_app.http.texts import text_routes
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def build_http_app(
@@ -72,10 +73,11 @@ async def _refused(request: Request, exc: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """Return the methods of all routes of the path; the router names those of the first one only."""
-    path = request.scope["path"]
-    found = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
-    return sorted({method for route in found for method in route.methods or ()})
+    """Return the methods that some route of the path takes; the router names those of the first one only."""
+    asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    return [
+        method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:

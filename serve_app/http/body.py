@@ -25,7 +25,7 @@ async def read(request: Request, schema: type[M]) -> M:
     try:
         return _parsed(body, schema)
     except ValidationError as exc:
-        raise invalid_input(exc) from None
+        raise invalid_input(exc, schema) from None
 
 
 def _parsed(body: bytes, schema: type[M]) -> M:
@@ -52,7 +52,7 @@ def read_query(request: Request, schema: type[M]) -> M:
     try:
         return schema.model_validate(values)
     except ValidationError as exc:
-        raise invalid_input(exc) from None
+        raise invalid_input(exc, schema) from None
 
 
 def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInput:
@@ -61,7 +61,7 @@ def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInpu
         parsed = TextIn.model_validate({"text": item} if isinstance(item, str) else item, strict=None)
         return within_limit(parsed.raw(), max_characters, f"{field}.text")
     except ValidationError as exc:
-        return invalid_input(exc, field)
+        return invalid_input(exc, TextIn, field)
     except InvalidInput as exc:
         return exc
 

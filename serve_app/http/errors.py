@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, to_json
 from starlette.responses import Response
 
 from sentiment.errors import (
@@ -19,16 +19,42 @@ from sentiment.errors import (
     Unavailable,
     UndertoneError,
 )
+from sentiment.identifiers import ID_PATTERN, ID_RULE
+from serve_app.http.schemas import CURSOR_PATTERN, PRINTABLE_PATTERN
 
 logger = logging.getLogger(__name__)
 
 _UNFORESEEN: Final = 500
 _JSON: Final = "application/json"
 
-#: What pydantic says in the terms of Python, in those of JSON.
+#: What pydantic finds, by its type and in the words of those who send JSON; `{…}` is taken from its context.
 _PLAIN: Final = {
+    "bool_type": "must be true or false",
+    "datetime_from_date_parsing": "must be a time like 2026-01-31T12:00:00Z: {error}",
+    "datetime_parsing": "must be a time like 2026-01-31T12:00:00Z: {error}",
+    "extra_forbidden": "is not known here; permitted are {permitted}",
+    "greater_than_equal": "must be {ge} or more",
+    "int_parsing": "must be a whole number",
+    "json_invalid": "is not JSON: {error}",
+    "less_than_equal": "must be {le} or less",
+    "list_type": "must be an array",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
     "model_type": "must be an object",
+    "string_pattern_mismatch": "{rule}",
+    "string_too_long": "may have {max_length} characters at most",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string",
     "string_unicode": "half of a surrogate pair stands alone; send whole characters",
+    "timezone_aware": "needs a zone, like 2026-01-31T12:00:00Z",
+    "too_long": "may have {max_length} entries at most",
+    "value_error": "{error}",
+}
+#: The schemas' patterns in words.
+_RULES: Final = {
+    CURSOR_PATTERN: "is no place in the list; pass the `next` of the page before, or leave it out",
+    ID_PATTERN: f"must have {ID_RULE}",
+    PRINTABLE_PATTERN: "must hold no line breaks or other control characters",
 }
 
 
@@ -55,13 +81,16 @@ _STATUS: Final[tuple[tuple[type[UndertoneError], int, str], ...]] = (
 )
 
 
-def status_and_body(error: Exception) -> tuple[int, dict[str, Any]]:
-    """Return the status and the `ErrorBody` of an error; what nobody raised on purpose says nothing of itself."""
+def status_and_body(error: Exception, place: str = "") -> tuple[int, dict[str, Any]]:
+    """Return the status and the `ErrorBody` of an error; what nobody raised on purpose says nothing of itself.
+
+    `place` is where in the request the text stands (`items.4`), if it is one of several.
+    """
     if isinstance(error, HttpError):
         return error.status, _body(error.code, str(error), error.field)
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
-            return status, _body(code, str(error), getattr(error, "field", None) or None)
+            return status, _body(code, str(error), _field_of(error, place))
     return _UNFORESEEN, _body("internal", "something failed on our side; the log has it under the request's id", None)
 
 
@@ -78,16 +107,29 @@ def error_response(error: Exception, request_id: str) -> Response:
     return Response(to_json({"error": body, "request_id": request_id}), status, headers, _JSON)
 
 
-def invalid_input(error: ValidationError, prefix: str = "") -> InvalidInput:
-    """Translate pydantic's findings: the first one names the field, the message lists all of them."""
+def invalid_input(error: ValidationError, schema: type[BaseModel], prefix: str = "") -> InvalidInput:
+    """Translate what pydantic found against `schema`: the first names the field, the message lists them all."""
+    permitted = ", ".join(schema.model_fields)
     found = error.errors(include_url=False)[:5]
-    problems = [(_path(problem["loc"], prefix), _PLAIN.get(problem["type"], problem["msg"])) for problem in found]
-    message = "; ".join(f"{field or 'body'}: {text[0].lower()}{text[1:]}" for field, text in problems)
-    return InvalidInput(message, problems[0][0])
+    problems = [(_path(problem["loc"], prefix), _in_words(problem, permitted)) for problem in found]
+    return InvalidInput("; ".join(f"{field}: {text}" for field, text in problems), problems[0][0])
+
+
+def _in_words(problem: ErrorDetails, permitted: str) -> str:
+    if problem["type"] not in _PLAIN:
+        return problem["msg"]
+    context = problem.get("ctx", {})
+    rule = _RULES.get(context.get("pattern", ""), problem["msg"])
+    return _PLAIN[problem["type"]].format(**{"rule": rule, "permitted": permitted, **context})
 
 
 def _path(location: tuple[int | str, ...], prefix: str) -> str:
-    return ".".join([prefix, *map(str, location)] if prefix else map(str, location))
+    return ".".join([prefix, *map(str, location)] if prefix else map(str, location)) or "body"
+
+
+def _field_of(error: UndertoneError, place: str) -> str | None:
+    field = "id" if isinstance(error, Conflict) else getattr(error, "field", None)
+    return f"{place}.{field}" if field and place else field or None
 
 
 def _body(code: str, message: str, field: str | None) -> dict[str, Any]:

@@ -46,7 +46,10 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
         field, items = _items_of(await read(request, BatchIn), max_items)
         checked = [item_of(item, f"{field}.{index}", max_characters) for index, item in enumerate(items)]
         answers = iter(await backend.service.predict([raw for raw in checked if isinstance(raw, RawText)], bulk=True))
-        results = [_result(raw, raw if isinstance(raw, InvalidInput) else next(answers)) for raw in checked]
+        results = [
+            _result(raw, raw if isinstance(raw, InvalidInput) else next(answers), f"{field}.{index}")
+            for index, raw in enumerate(checked)
+        ]
         return json_response({"results": results})
 
     @router.post(STREAM_PATH, status_code=200, responses=ERRORS, openapi_extra=_NDJSON, response_class=NdjsonResponse)
@@ -81,7 +84,9 @@ def _items_of(batch: BatchIn, max_items: int) -> tuple[str, list[Any]]:
     return field, items
 
 
-def _result(raw: RawText | InvalidInput, answer: Prediction | Exception) -> dict[str, Any]:
+def _result(raw: RawText | InvalidInput, answer: Prediction | Exception, place: str) -> dict[str, Any]:
+    if isinstance(raw, InvalidInput):  # it names its place already
+        return {"error": status_and_body(raw)[1], "id": None}
     if isinstance(answer, Exception):
-        return {"error": status_and_body(answer)[1], "id": raw.id if isinstance(raw, RawText) else None}
+        return {"error": status_and_body(answer, place)[1], "id": raw.id}
     return prediction_out(answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,15 +14,22 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 
 from sentiment.identifiers import ID_PATTERN
 from sentiment.records import RawText
 
+PRINTABLE_PATTERN: Final = r"^[^\x00-\x1f]+$"
+CURSOR_PATTERN: Final = r"^[A-Za-z0-9_=-]{1,512}$"
+
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
-Topic = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE_PATTERN)]
+Topic = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE_PATTERN)]
+Cursor = Annotated[str, StringConstraints(pattern=CURSOR_PATTERN)]
 Label = Literal["negative", "neutral", "positive"]
 
 
@@ -103,12 +110,20 @@ _BATCH: dict[str, Any] = {"type": "array", "minItems": 1, "maxItems": 1000, "ite
 _TEI_INPUTS: dict[str, Any] = {"anyOf": [_TEXT, _SEQUENCE, _BATCH], "examples": ["I like you."]}
 
 
+def _one_of_three(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Say one thing where pydantic would say one for each form that a union may have."""
+    try:
+        return read(value)
+    except ValidationError as exc:
+        raise ValueError("must be a string, an array of one or two strings, or an array of such arrays") from exc
+
+
 class TeiIn(BaseModel):
     """The request of Text Embeddings Inference's `/predict`."""
 
     model_config = ConfigDict(strict=True)
 
-    inputs: Annotated[str | list[str] | list[list[str]], WithJsonSchema(_TEI_INPUTS)]
+    inputs: Annotated[str | list[str] | list[list[str]], WrapValidator(_one_of_three), WithJsonSchema(_TEI_INPUTS)]
     raw_scores: bool = Field(False, description="natural logarithms of the probabilities instead of these")
     truncate: bool = Field(
         False, description="cut texts that are longer than the model reads, instead of refusing them"

@@ -38,6 +38,7 @@ class NdjsonResponse(Response):
         super().__init__()
         self._service = service
         self._max_characters = max_characters
+        self._longest_bytes = max_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream; ends early, without a fuss, when the client has gone."""
@@ -57,20 +58,24 @@ class NdjsonResponse(Response):
     async def _read(self, request: Request, pending: asyncio.Queue[Pending]) -> None:
         try:
             number = 0
-            longest = self._max_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS_BYTES
-            async for line in _lines(request.stream(), longest):
+            async for line in _lines(request.stream(), self._longest_bytes):
                 await pending.put(asyncio.create_task(self._answer(line, number)))
                 number += 1
         finally:
             await pending.put(None)
 
-    async def _answer(self, line: bytes | InvalidInput, number: int) -> bytes:
-        item = line if isinstance(line, InvalidInput) else _parsed(line, f"lines.{number}", self._max_characters)
-        answer: Any = item if isinstance(item, InvalidInput) else await self._predict(item)
-        if not isinstance(answer, Exception):
-            return to_json(prediction_out(answer)) + b"\n"
-        id_ = item.id if isinstance(item, RawText) else None
-        return to_json({"error": status_and_body(answer)[1], "id": id_}) + b"\n"
+    async def _answer(self, line: bytes | None, number: int) -> bytes:
+        place = f"lines.{number}"
+        item = self._too_long(place) if line is None else _parsed(line, place, self._max_characters)
+        if isinstance(item, InvalidInput):
+            return to_json({"error": status_and_body(item)[1], "id": None}) + b"\n"
+        answer = await self._predict(item)
+        if isinstance(answer, Exception):
+            return to_json({"error": status_and_body(answer, place)[1], "id": item.id}) + b"\n"
+        return to_json(prediction_out(answer)) + b"\n"
+
+    def _too_long(self, place: str) -> InvalidInput:
+        return InvalidInput(f"{place} has more than {self._longest_bytes} bytes", place)
 
     async def _predict(self, raw: RawText) -> Any:
         while True:
@@ -109,20 +114,16 @@ def _parsed(line: bytes, field: str, max_characters: int) -> RawText | InvalidIn
         return InvalidInput(f"{field} is not JSON; send one object with a text a line", field)
 
 
-async def _lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes | InvalidInput]:
-    """Cut the body in lines; one longer than `longest` bytes is skipped and reported in its place."""
+async def _lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes | None]:
+    """Cut the body in lines; one longer than `longest` bytes is skipped, None in its place."""
     buffer, skipping = b"", False
     async for chunk in chunks:
         *complete, buffer = (buffer + chunk).split(b"\n")
         for line in complete:
             if skipping or line.strip():
-                yield _too_long(longest) if skipping or len(line) > longest else line
+                yield None if skipping or len(line) > longest else line
             skipping = False
         if len(buffer) > longest:
             buffer, skipping = b"", True
     if skipping or buffer.strip():
-        yield _too_long(longest) if skipping else buffer
-
-
-def _too_long(longest: int) -> InvalidInput:
-    return InvalidInput(f"the line has more than {longest} bytes", "lines")
+        yield None if skipping else buffer

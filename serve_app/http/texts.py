@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +20,7 @@ from serve_app.http.guard import require
 from serve_app.http.rendering import iso, text_out
 from serve_app.http.responses import ERRORS
 from serve_app.http.schemas import (
+    Cursor,
     Label,
     LabelIn,
     LabelOut,
@@ -31,8 +32,6 @@ from serve_app.http.schemas import (
     TextOut,
     Topic,
 )
-
-_Cursor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_=-]{1,512}$")]
 
 
 class TextsQuery(BaseModel):
@@ -49,7 +48,7 @@ class TextsQuery(BaseModel):
     created_to: Moment | None = Field(None, description="exclusive, ISO 8601 with a zone")
     search: ShortText | None = Field(None, description="words, all of which must occur")
     limit: int = Field(50, ge=1, le=500)
-    after: _Cursor | None = Field(None, description="`next` of the page before")
+    after: Cursor | None = Field(None, description="`next` of the page before")
 
     def query(self, backend: Backend) -> TextQuery:
         """Return the filters as the store takes them."""

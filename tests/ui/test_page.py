@@ -31,7 +31,13 @@ def test_a_typed_sentence_shows_its_label_verdict_shares_and_version(visit: Visi
     page = visit.open()
     assert classify(page, "I love this product!") == "positive"
     card = page.locator(".card")
-    for shown in ("Extremely Positive", "93.0%", "sentiment +0.91", "sentiment version 7", "7.0 ms"):
+    for shown in (
+        "Positive",
+        "93.0% sure. Positive against negative: Extremely Positive",
+        "sentiment +0.91",
+        "sentiment version 7",
+        "7.0 ms",
+    ):
         expect(card).to_contain_text(shown)
     expect(page.get_by_role("img", name="positive 93.0%")).to_be_visible()
     assert visit.errors == []
@@ -44,6 +50,29 @@ def test_the_words_that_moved_the_answer_are_highlighted(visit: Visit) -> None:
     expect(words).to_be_visible()
     moved = words.locator(".highlighted").all_inner_texts()
     assert [word.strip() for word in moved] == ["love", "hate"]
+
+
+def test_a_neutral_text_is_called_by_its_label_first(visit: Visit) -> None:
+    page = visit.open()
+    assert classify(page, "The table is made of wood") == "neutral"
+    expect(page.locator(".card .verdict")).to_have_text("Neutral")
+    expect(page.locator(".card .label")).to_contain_text("Positive against negative: Somewhat")
+
+
+def test_a_text_that_is_too_long_is_told_so_once(visit: Visit) -> None:
+    page = visit.open()
+    page.get_by_label("Text", exact=True).fill("good " * 10_001)
+    page.get_by_role("button", name="Classify").click()
+    expect(page.locator("#answer [role=alert]")).to_contain_text("longer than")
+    page.wait_for_timeout(1_500)
+    expect(page.locator("#words")).to_have_count(0)
+
+
+def test_screen_readers_are_told_words_and_no_keys(visit: Visit) -> None:
+    page = visit.open()
+    classify(page, "good")
+    expect(page.get_by_text("Complete", exact=True).first).to_be_attached()
+    expect(page.locator("body")).not_to_contain_text("common.")
 
 
 def test_an_example_is_classified_by_a_click_and_clear_takes_all_away(visit: Visit) -> None:
@@ -98,6 +127,7 @@ def test_as_many_texts_as_asked_for_are_drawn_and_the_total_says_what_changed(vi
     analyse_file(page, path, "review", number="100")
     assert count_of(page, "total") == 100
     expect(page.locator(".tile.total")).to_contain_text("+100")
+    expect(page.locator("#state")).to_contain_text("A sample: 100 of the 120 rows, drawn at random.")
     page.get_by_label("Number of texts to be analysed").fill("80")
     page.get_by_role("button", name="Start analysis").click()
     expect(page.locator(".tile.total")).to_contain_text("-20")
@@ -148,7 +178,27 @@ def test_a_file_that_cannot_be_read_says_why(visit: Visit, tmp_path: Path) -> No
     page.get_by_role("tab", name="Batch").click()
     (tmp_path / "in.csv").write_bytes(b"text\ncaf\xe9\n")
     page.locator("input[type=file]").set_input_files(tmp_path / "in.csv")
-    expect(page.locator("#state [role=alert]")).to_contain_text("Save it as UTF-8")
+    expect(page.locator("#state [role=alert]")).to_contain_text("It may be cp1252: save it as UTF-8.")
+
+
+def test_half_a_surrogate_pair_in_an_uploaded_file_is_shown_as_one_replaced_character(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page = visit.open()
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "good"}\n{"text": "bad\\ud800", "half \\ud800": 1}\n', encoding="ascii")
+    analyse_file(page, path, "text")
+    expect(page.locator("#results tbody tr").nth(1)).to_contain_text("bad\ufffd")
+    assert visit.errors == []
+
+
+def test_an_analysis_that_fails_in_the_page_itself_ends_in_a_message(visit: Visit, api: FakeApi) -> None:
+    page = visit.open()
+    page.get_by_role("tab", name="Batch").click()
+    page.get_by_label("Or paste lines, one text each").fill("good")
+    api.failures = [(200, {})]
+    page.get_by_role("button", name="Start analysis").click()
+    expect(page.locator("#state [role=alert]")).to_contain_text("its log has the cause")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -13,7 +13,6 @@ from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
 import cli.classify_file
-import cli.predict
 from cli.main import app
 from sentiment.bulk import Tally, classify_rows, row_ids
 from sentiment.client import UndertoneClient
@@ -242,8 +241,7 @@ def command(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
         transport = httpx.WSGITransport(api)
         return UndertoneClient(url or "http://api", api_key, attempts=1, sleep=lambda _: None, transport=transport)
 
-    for module in (cli.classify_file, cli.predict):
-        monkeypatch.setattr(module, "connect", connect)
+    monkeypatch.setattr(cli.classify_file, "connect", connect)
     return app
 
 
@@ -276,20 +274,17 @@ def test_the_command_says_how_to_go_on_when_the_platform_went_away(
     assert CliRunner().invoke(command, ["classify-file", str(source), "-o", out]).exit_code == 0
 
 
-def test_predict_shows_verdict_and_shares_for_each_text(command: typer.Typer) -> None:
-    result = CliRunner().invoke(command, ["predict", "I love this product!", "awful"])
-    assert result.exit_code == 0
-    for shown in ("Extremely Positive", "Extremely Negative", "93.0%", "version 7"):
-        assert shown in result.output
+def test_a_folder_that_does_not_exist_is_named_and_not_made(tmp_path: Path, client: UndertoneClient) -> None:
+    source = csv_of(tmp_path / "in.csv", ["good"])
+    with pytest.raises(InvalidInput, match=f"no folder {tmp_path}/typo"):
+        run(FileJob(source, tmp_path / "typo" / "out.csv"), client)
+    assert not (tmp_path / "typo").exists()
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        run(FileJob(source, Path("/proc/out.csv")), client)
 
 
-def test_predict_reads_lines_and_prints_json(command: typer.Typer) -> None:
-    result = CliRunner().invoke(command, ["predict", "-", "--json"], input="good\n\nawful\n")
-    assert [json.loads(line)["label"] for line in result.output.splitlines()] == ["positive", "negative"]
-
-
-def test_predict_shows_markup_as_it_is_and_fails_when_a_text_is_refused(command: typer.Typer) -> None:
-    result = CliRunner().invoke(command, ["predict", "good [red]text[/red]", " "])
-    assert result.exit_code == 1
-    assert "[red]text[/red]" in result.output
-    assert "at least 1 character" in result.output
+def test_one_row_is_not_called_rows(tmp_path: Path, command: typer.Typer) -> None:
+    source, out = csv_of(tmp_path / "in.csv", ["good", ""]), str(tmp_path / "out.csv")
+    said = CliRunner().invoke(command, ["classify-file", str(source), "-o", out]).output
+    assert "1 row classified" in said
+    assert "1 row could not be classified" in said

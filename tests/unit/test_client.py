@@ -137,9 +137,11 @@ def test_a_missing_key_is_said_with_the_remedy_and_a_right_one_is_sent() -> None
     api = FakeApi(api_key="k-123")
     with (
         UndertoneClient(transport=httpx.WSGITransport(api)) as client,
-        pytest.raises(UndertoneError, match="UNDERTONE_API_KEY"),
+        pytest.raises(UndertoneError, match="UNDERTONE_API_KEY") as caught,
     ):
         client.predict("good")
+    remedy = "give --api-key or UNDERTONE_API_KEY; `undertone keys add NAME --scope predict` makes one."
+    assert str(caught.value) == f"127.0.0.1 asks for a valid key: {remedy}"
     with UndertoneClient(api_key="k-123", transport=httpx.WSGITransport(api)) as client:
         assert client.predict("good")["label"] == "positive"
 

@@ -82,8 +82,8 @@ async def test_a_bad_item_gets_its_error_in_place(client):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (b"not json", ""),
-        (b"[]", ""),
+        (b"not json", "body"),
+        (b"[]", "body"),
         (b"{}", "text"),
         (b'{"text": ""}', "text"),
         (b'{"text": 3}', "text"),

@@ -16,7 +16,7 @@ from sentiment.settings import Settings, process_environment
 from serve_app import processes
 from serve_app.haproxy import write_wrapper
 from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
-from serve_app.ports import needed_ports, refuse_unusable_ports
+from serve_app.ports import needed_ports, refuse_taken_ports
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -74,7 +74,7 @@ def test_a_taken_port_names_its_holder_and_the_option() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PlatformError) as caught:
-            refuse_unusable_ports(Settings(port=port))
+            refuse_taken_ports(Settings(port=port))
     message = str(caught.value)
     assert f"port {port} is in use by" in message
     assert f"(pid {os.getpid()})" in message

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import PlatformError
+from sentiment.settings import Settings
 from serve_app.parts import Part
+from serve_app.platform_state import Places, read_state
 from serve_app.restarts import Patience
 from serve_app.running_part import RunningPart
+from serve_app.supervisor import Report, Supervisor
 
 
 @dataclass
@@ -38,8 +42,8 @@ class Machine:
     def end(self, part: Part, grace_s: float) -> None:
         self.ended += 1
 
-    def part(self, log: Path = Path("nowhere.log"), once: bool = False) -> RunningPart:
-        part = Part("part", ("true",), {}, log, lambda: self.healthy, once=once)
+    def part(self, log: Path = Path("nowhere.log"), once: bool = False, name: str = "part") -> RunningPart:
+        part = Part(name, ("true",), {}, log, lambda: self.healthy, once=once)
         patience = Patience(start_s=100, unready_s=20, start_attempts=2, longest_pause_s=8)
         return RunningPart(part, self, patience, clock=lambda: self.now_s)
 
@@ -134,3 +138,29 @@ def test_an_ended_part_keeps_no_process() -> None:
     part.end()
     assert machine.ended == 1
     assert part.state.pid is None
+
+
+def test_an_ended_part_is_not_said_to_be_ready() -> None:
+    machine = Machine(healthy=True)
+    part = machine.part()
+    machine.tick(part, times=2)
+    part.end()
+    assert part.state.phase == "ended"
+    assert not part.is_ready
+
+
+def test_after_a_failed_start_no_part_is_said_to_be_ready(tmp_path: Path) -> None:
+    well, ill = Machine(healthy=True), Machine()
+    parts = [well.part(name="well"), ill.part(name="ill")]
+    well.tick(parts[0], times=2)
+    for ticks in (1, 2):
+        ill.tick(parts[1], seconds=9, times=ticks)
+        ill.started[-1].status = 1
+    assert parts[0].is_ready
+    settings, places = Settings(home=tmp_path), Places(tmp_path)
+    supervisor = Supervisor(settings, places, parts, Report(places, settings), api_key=None)
+    with pytest.raises(PlatformError, match="ill does not start"):
+        supervisor.run(threading.Event())
+    state = read_state(places)
+    assert state
+    assert {name: part.phase for name, part in state.parts.items()} == {"well": "ended", "ill": "ended"}

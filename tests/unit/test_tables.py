@@ -54,8 +54,8 @@ def test_a_ragged_row_is_a_problem_that_keeps_its_cells(tmp_path: Path) -> None:
     path = made(tmp_path / "in.csv", "id,text\n1,a,extra\n2\n3,fine\n")
     rows = list(open_table(path))
     assert rows[0].values == {"id": "1", "text": "a", "cell 3": "extra"}
-    assert "has 3 cells, the header has 2 (lines 2 to 2)" in str(rows[0].problem)
-    assert "has 1 cells" in str(rows[1].problem)
+    assert "has 3 cells, the header has 2 (line 2)" in str(rows[0].problem)
+    assert "has 1 cell, the header has 2 (line 3)" in str(rows[1].problem)
     assert rows[2].problem is None
 
 
@@ -83,6 +83,8 @@ def test_another_encoding_is_refused_with_the_byte_the_line_and_the_remedy(tmp_p
     path = made(tmp_path / "in.csv", b"id,text\n1,fine\n2,caf\xe9\n")
     with pytest.raises(InvalidInput, match=r"byte 20 \(0xe9\), line 3\. .*--encoding cp1252"):
         open_table(path)
+    with pytest.raises(InvalidInput, match=r"save it as UTF-8\.$"):
+        open_table(path, encoding_option=None)
     assert values_of(path, "cp1252")[1] == {"id": "2", "text": "café"}
 
 
@@ -170,13 +172,15 @@ def test_parquet_becomes_csv_and_jsonl_without_loss_of_meaning(tmp_path: Path) -
 
 
 def test_lone_surrogates_and_mixed_kinds_can_be_written_in_every_format(tmp_path: Path) -> None:
-    path = made(tmp_path / "in.jsonl", '{"t": "a\\ud800", "m": 1}\n{"t": "é", "m": {"x": [1]}}\n')
+    path = made(tmp_path / "in.jsonl", '{"t": "a\\ud800", "m": 1, "k\\ud800": 2}\n{"t": "é", "m": {"x": [1]}}\n')
     table = open_table(path)
     for ending in ("csv", "tsv", "jsonl", "parquet"):
         target = tmp_path / f"out.{ending}"
         write_table(target, table.columns, (row.values for row in table))
         assert [row["t"][:1] for row in values_of(target)] == ["a", "é"]
-    assert pq.read_table(tmp_path / "out.parquet")["m"].to_pylist() == ["1", '{"x": [1]}']
+    written = pq.read_table(tmp_path / "out.parquet")
+    assert written["m"].to_pylist() == ["1", '{"x": [1]}']
+    assert written["k?"].to_pylist() == [2, None]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
@@ -204,3 +208,8 @@ def test_a_long_file_is_read_in_constant_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
     finally:
         tracemalloc.stop()
+
+
+def test_a_folder_in_place_of_a_file_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"^\.: the ending tells the format"):
+        open_table(Path())

@@ -1,0 +1,89 @@
+"""What HTTP errors say: in the words of those who send JSON, with the place in the request and what is permitted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.fake_parts import FakeParts, client_of
+
+
+@pytest.fixture
+async def client():
+    async with client_of(FakeParts()) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("[", "body: is not JSON: EOF while parsing a list at line 1 column 1"),
+        ("[]", "body: must be an object"),
+        ({}, "text: is missing"),
+        ({"text": ""}, "text: must not be empty"),
+        ({"text": 3}, "text: must be a string"),
+        ({"text": "\x00"}, "text: has no words once it is normalised"),
+        ({"text": "x", "id": "a b"}, "id: must have 1 to 128 letters, digits or . _ : ~ @ + = -, the first no dot"),
+        ({"text": "x", "source": "a\nb"}, "source: must hold no line breaks or other control characters"),
+        ({"text": "x", "topics": ["a" * 65]}, "topics.0: may have 64 characters at most"),
+        ({"text": "x", "topics": ["a"] * 21}, "topics: may have 20 entries at most"),
+        ({"text": "x", "created_at": 5}, "created_at: must be a text like 2026-01-31T12:00:00Z"),
+        ({"text": "x", "created_at": "2026-01-31T12:00:00"}, "created_at: needs a zone, like 2026-01-31T12:00:00Z"),
+        (
+            {"text": "x", "colour": "red"},
+            "colour: is not known here; permitted are text, id, created_at, source, author, topics",
+        ),
+    ],
+)
+async def test_a_message_says_in_plain_words_what_a_field_may_be(client, body, message):
+    answer = await client.post("/v1/predict", content=body if isinstance(body, str) else json.dumps(body))
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, message)
+    assert answer.json()["error"]["field"] == message.partition(":")[0]
+
+
+async def test_an_unknown_query_parameter_is_answered_with_the_permitted_ones(client):
+    error = (await client.get("/v1/texts?cursor=abc")).json()["error"]
+    assert error["message"] == (
+        "cursor: is not known here; permitted are label, source, topic, author, model_version, created_from, "
+        "created_to, search, limit, after"
+    )
+    broken = (await client.get("/v1/texts?after=%25")).json()["error"]
+    assert broken["message"].startswith("after: is no place in the list; pass the `next` of the page before")
+
+
+@pytest.mark.parametrize("inputs", [3, [1], [["a"], 3], [["a"], [3]], None])
+async def test_tei_inputs_of_another_shape_are_told_the_three_that_are_read(client, inputs):
+    answer = await client.post("/predict", json={"inputs": inputs})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == (
+        "inputs: must be a string, an array of one or two strings, or an array of such arrays"
+    )
+
+
+async def test_a_conflict_names_the_id(client):
+    await client.post("/v1/predict", json={"text": "I love it", "id": "a1"})
+    answer = await client.post("/v1/predict", json={"text": "I hate it", "id": "a1"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (409, "id")
+
+
+async def test_what_is_wrong_with_a_text_of_a_batch_or_a_stream_names_its_place(client):
+    await client.post("/v1/predict", json={"text": "I love it", "id": "a1"})
+    items = [{"text": "fine"}, {"text": " "}, {"text": "I hate it", "id": "a1"}, 7]
+    batch = (await client.post("/v1/predict/batch", json={"items": items})).json()["results"]
+    texts = (await client.post("/v1/predict/batch", json={"texts": ["fine", " "]})).json()["results"]
+    lines = [json.dumps(item) for item in items] + ["x" * 50_000]
+    stream = (await client.post("/v1/predict/stream", content="\n".join(lines))).text.splitlines()
+    assert [row["error"]["field"] for row in batch[1:]] == ["items.1.text", "items.2.id", "items.3"]
+    assert [row["error"]["field"] for row in texts[1:]] == ["texts.1.text"]
+    fields = [json.loads(line)["error"]["field"] for line in stream[1:]]
+    assert fields == ["lines.1.text", "lines.2.id", "lines.3", "lines.4"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("POST", "/healthz", "GET"), ("GET", "/predict", "POST"), ("PUT", "/v1/texts/a", "DELETE, GET")],
+)
+async def test_a_method_that_a_path_does_not_take_is_answered_with_those_that_it_does(client, method, path, allowed):
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
