@@ -57,6 +57,8 @@ def read_query(request: Request, schema: type[M]) -> M:
 
 def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInput:
     """Return one item of a batch (a string or an object), or what is wrong with it, named by `field`."""
+    if not isinstance(item, str | dict):
+        return InvalidInput(f"{field}: must be a string, or an object with a text", field)
     try:
         parsed = TextIn.model_validate({"text": item} if isinstance(item, str) else item, strict=None)
         return within_limit(parsed.raw(), max_characters, f"{field}.text")

@@ -75,6 +75,7 @@ async def test_what_is_wrong_with_a_text_of_a_batch_or_a_stream_names_its_place(
     lines = [json.dumps(item) for item in items] + ["x" * 50_000]
     stream = (await client.post("/v1/predict/stream", content="\n".join(lines))).text.splitlines()
     assert [row["error"]["field"] for row in batch[1:]] == ["items.1.text", "items.2.id", "items.3"]
+    assert batch[3]["error"]["message"] == "items.3: must be a string, or an object with a text"
     assert [row["error"]["field"] for row in texts[1:]] == ["texts.1.text"]
     fields = [json.loads(line)["error"]["field"] for line in stream[1:]]
     assert fields == ["lines.1.text", "lines.2.id", "lines.3", "lines.4"]
