@@ -25,6 +25,7 @@ from serve_app.http.schemas import CURSOR_PATTERN, PRINTABLE_PATTERN
 logger = logging.getLogger(__name__)
 
 _UNFORESEEN: Final = 500
+_LONGEST_NAME: Final = 64
 _JSON: Final = "application/json"
 
 #: What pydantic finds, by its type and in the words of those who send JSON; `{…}` is taken from its context.
@@ -124,7 +125,8 @@ def _in_words(problem: ErrorDetails, permitted: str) -> str:
 
 
 def _path(location: tuple[int | str, ...], prefix: str) -> str:
-    return ".".join([prefix, *map(str, location)] if prefix else map(str, location)) or "body"
+    names = [str(name)[:_LONGEST_NAME] for name in location]  # a client may send any name as an unknown field's
+    return ".".join([prefix, *names] if prefix else names) or "body"
 
 
 def _field_of(error: UndertoneError, place: str) -> str | None:

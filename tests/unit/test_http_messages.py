@@ -42,6 +42,13 @@ async def test_a_message_says_in_plain_words_what_a_field_may_be(client, body, m
     assert answer.json()["error"]["field"] == message.partition(":")[0]
 
 
+async def test_a_name_of_any_length_is_not_echoed_whole(client):
+    answer = await client.post("/v1/predict", json={"text": "x", "n" * 50_000: 1})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "n" * 64
+    assert len(answer.content) < 1000
+
+
 async def test_an_unknown_query_parameter_is_answered_with_the_permitted_ones(client):
     error = (await client.get("/v1/texts?cursor=abc")).json()["error"]
     assert error["message"] == (
