@@ -134,11 +134,11 @@ def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
     if state.example:
         _show_example(state.example, "--api-key KEY " if needs_key else "")
     if needs_key:
-        console.print("It listens beyond this machine and asks for a KEY: undertone keys add NAME --scope predict")
+        console.print("The API asks for a KEY: undertone keys add NAME --scope predict")
 
 
 def _needs_key(state: PlatformState) -> bool:
-    return state.settings.get("host", LOOPBACK[0]) not in LOOPBACK
+    return state.settings.get("host", LOOPBACK[0]) not in LOOPBACK or bool(state.settings.get("address"))
 
 
 def _show_addresses(state: PlatformState, settings: Settings) -> None:

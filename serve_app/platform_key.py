@@ -1,4 +1,4 @@
-"""The key with which the supervisor and the page ask the API when it listens beyond loopback; it lives as they do."""
+"""The key with which the supervisor and the page ask an API that wants one; it lives as they do."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ _NAME: Final = "undertone-platform"
 
 @contextmanager
 def platform_key(settings: Settings) -> Iterator[str | None]:
-    """Yield a key of this run, revoked at its end; None on loopback, where none is asked for.
+    """Yield a key of this run, revoked at its end; None on this machine's loopback, where none is asked for.
+
+    The API of a cluster always asks for one: the host that it listens on is not this platform's to say.
 
     Raises:
         StoreUnavailable: the text store, where keys are kept, does not answer.
     """
-    if settings.on_loopback:
+    if settings.on_loopback and settings.address is None:
         yield None
         return
     from sentiment.keys import create_key, revoke_key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from typer.testing import CliRunner
 import cli.platform
 from cli.main import app
 from sentiment.errors import PlatformError
+from sentiment.keys import list_keys
 from sentiment.settings import OPTIONS, Settings, load_settings, public_values
+from sentiment.store import open_store
 from serve_app import launch
 from serve_app.launch import Look
+from serve_app.platform_key import platform_key
 from serve_app.platform_state import PartState, Places, PlatformState
 
 EXAMPLE = {"label": "positive", "verdict": "Extremely Positive", "sentiment": 0.97}
@@ -100,6 +104,25 @@ def test_the_welcome_beyond_loopback_shows_a_key_and_where_others_reach_it(
     assert "/docs with the header Authorization: Bearer KEY" in welcome
     assert "API from elsewhere http://192.0.2.2:8000" in welcome
     assert "undertone keys add NAME --scope predict" in welcome
+
+
+def test_the_welcome_of_a_platform_on_a_cluster_shows_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen(monkeypatch, Look(running(tmp_path, address="ray://head:10001"), True, [], True))
+    monkeypatch.setattr(cli.platform, "elsewhere", lambda *_: [])
+    welcome = said(undertone("up", "--home", str(tmp_path)))
+    assert 'undertone predict --api-key KEY "I love this product!"' in welcome
+
+
+def test_a_clusters_api_is_asked_with_a_key_of_this_run_that_ends_with_it(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, address="ray://head:10001")
+    with platform_key(settings) as key:
+        assert key
+        with closing(open_store(settings)) as store:
+            assert [known.scope for known in list_keys(store)] == ["admin"]
+    with closing(open_store(settings)) as store:
+        assert list_keys(store) == []
+    with platform_key(load_settings(home=tmp_path)) as key:
+        assert key is None
 
 
 def test_the_welcome_on_loopback_speaks_of_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
