@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -17,6 +18,34 @@ TABLE = TrafficTable(7, (replace(ROUTE, weight=0.75), V4))
 
 def test_a_table_survives_the_store():
     assert from_body(7, to_body(TABLE.routes)) == TABLE
+
+
+def test_a_table_of_a_rollout_survives_the_store():
+    shadowed = TrafficTable(8, (ROUTE, replace(V4, weight=0.0, shadow=0.2)), "r-1", 2, "author", {"b": 4})
+    body = to_body(shadowed.routes, rollout="r-1", stage=2, sticky="author", split={"b": 4})
+    assert from_body(8, json.loads(json.dumps(body))) == shadowed
+
+
+def test_a_row_of_an_earlier_release_is_read_with_the_defaults():
+    row = {name: value for name, value in asdict(ROUTE).items() if name != "shadow"}
+    assert from_body(7, {"routes": [row]}) == TrafficTable(7, (ROUTE,))
+
+
+def test_only_a_rollout_has_rivals():
+    assert TABLE.rivals is None
+    assert replace(TABLE, rollout="r-1", routes=(ROUTE,)).rivals is None
+    assert replace(TABLE, rollout="r-1").rivals == TABLE.routes
+
+
+def test_a_point_that_went_over_stays_while_the_weight_grows():
+    points = [point / 100 for point in range(100)]
+    over: set[float] = set()
+    for weight in (0.01, 0.1, 0.5, 1.0):
+        table = TrafficTable(1, (replace(ROUTE, weight=1 - weight), replace(V4, weight=weight)))
+        now = {point for point in points if table.choose(point).version == 4}
+        assert over <= now
+        over = now
+    assert len(over) == 100
 
 
 def test_points_are_shared_by_weight():
