@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-#: Disagreements that are kept with their texts.
+#: Disagreements that are kept with the ids of their texts.
 MAX_EXAMPLES: Final = 20
 #: Buckets a doubling: a percentile is at most 19 % above the true one.
 _PER_OCTAVE: Final = 4
@@ -71,9 +71,9 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A text, normalised and masked, with two labels; scores are the labels' probabilities."""
+    """The id of a text with two labels, and their probabilities. Not the text: that one goes when it is deleted."""
 
-    text: str
+    id: str
     champion_label: str
     champion_score: float
     challenger_label: str

@@ -14,7 +14,7 @@ from serve_app.rollout.observations import (
     bucket_of,
 )
 
-EXAMPLE = Disagreement("meh @user", "neutral", 0.6, "negative", 0.7)
+EXAMPLE = Disagreement("a-1", "neutral", 0.6, "negative", 0.7)
 ARM = Arm(10, 1, Latencies({20: 8, 30: 1}), {"neutral": 4, "positive": 5}, 7.5)
 SEEN = Observations({3: ARM, 4: Arm(2)}, 10, 2, 1, 1, (EXAMPLE, EXAMPLE), 5, 2, 1)
 
