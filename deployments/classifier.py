@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +90,17 @@ class Classifier:
             "engine": self._predictor.engine,
             "gpus": ray.get_runtime_context().get_accelerator_ids()["GPU"],
         }
+
+    async def check(self) -> dict[str, float]:
+        """Answer all self-check texts once more; return how many, the worst distance from the record, and the time.
+
+        Raises:
+            ModelRejected: a probability is further off than this engine may be.
+        """
+        started = time.perf_counter()
+        worst = await asyncio.to_thread(self._predictor.check_self)
+        texts = len(self._predictor.version.manifest.self_check)
+        return {"checked": texts, "worst_distance": worst, "check_ms": (time.perf_counter() - started) * 1000}
 
     async def check_health(self) -> None:
         """Run a real forward pass, of the manifest's first self-check text alone.

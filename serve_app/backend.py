@@ -25,10 +25,9 @@ from serve_app.answer_cache import text_digest
 from serve_app.keeping import epoch_ms
 from serve_app.prediction import Prediction
 from serve_app.prediction_service import PredictionService
+from serve_app.rollout.listing import read_listing
 from serve_app.traffic import TrafficTable
 
-#: Kind of the document in which the controller lists the registered versions.
-MODELS_KIND = "models"
 #: The cache knows normalised texts; the store may keep raw ones.
 _NORMALIZE = NORMALIZERS[CURRENT_NORMALIZER]
 _PROBE_TEXT = "a probe of the whole path, kept nowhere"
@@ -116,8 +115,7 @@ class Backend:
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the registered versions, oldest first, with the shares of traffic that this gateway gives them."""
-        document = await asyncio.to_thread(self.store.get_document, MODELS_KIND, self.model_name)
-        return list(document.body["models"]) if document else []
+        return await asyncio.to_thread(read_listing, self.store, self.model_name)
 
     async def readiness(self) -> tuple[bool, dict[str, str]]:
         """Make a real prediction that is not kept, ask the sink, and say for each part how it is."""

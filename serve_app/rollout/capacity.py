@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sentiment.settings import Settings
 
 
 class Capacity(BaseModel):
-    """Resources of one version's classifier. With `max_replicas` it scales between `replicas` and that."""
+    """Resources of one version's classifier. With `max_replicas` it scales between `replicas` and that.
+
+    `versions` gives single versions, by number, other values of the same fields.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -18,6 +23,24 @@ class Capacity(BaseModel):
     threads: int = Field(2, ge=1)
     gpus: float = Field(0, ge=0)
     batch_tokens: int = Field(256, ge=16)
+    versions: dict[int, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _valid_versions(self) -> Self:
+        for version in self.versions:
+            self.of(version)
+        return self
+
+    def of(self, version: int) -> Capacity:
+        """Return the capacity of one version."""
+        own = self.versions.get(version, {})
+        if "versions" in own:
+            raise ValueError(f"versions: {version} cannot hold versions of its own")
+        return Capacity.model_validate({**self.resources(), **own})
+
+    def resources(self) -> dict[str, Any]:
+        """Return the values as the classifier's application takes them."""
+        return self.model_dump(exclude={"versions"})
 
 
 def local_capacity(settings: Settings) -> Capacity:

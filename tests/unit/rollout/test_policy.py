@@ -6,6 +6,7 @@ from serve_app.rollout.policy import (
     RETIRE_AFTER_S,
     RETRY_AFTER_S,
     AppState,
+    Begin,
     Observed,
     Publish,
     Retire,
@@ -13,21 +14,22 @@ from serve_app.rollout.policy import (
     Wait,
     decide,
 )
+from serve_app.rollout.shares import Share, alone
 
 RUNNING, LOADING, FAILED, LEAVING = AppState.RUNNING, AppState.LOADING, AppState.FAILED, AppState.LEAVING
 
 
-def seen(champion=None, serving=None, apps=None, published=0.0, failed=0.0) -> Observed:
-    return Observed(champion, serving, apps or {}, published, failed)
+def seen(champion=None, serving=None, apps=None, published=0.0, failed=0.0, **more) -> Observed:
+    return Observed(champion, alone(serving) if serving else (), apps or {}, published, failed, **more)
 
 
 @pytest.mark.parametrize(
     ("observed", "decision"),
     [
         (seen(champion=1), Start(1)),
-        (seen(champion=1, apps={1: RUNNING}), Publish(1)),
+        (seen(champion=1, apps={1: RUNNING}), Publish(alone(1))),
         (seen(champion=2, serving=1, apps={1: RUNNING}), Start(2)),
-        (seen(champion=2, serving=1, apps={1: RUNNING, 2: RUNNING}), Publish(2)),
+        (seen(champion=2, serving=1, apps={1: RUNNING, 2: RUNNING}), Publish(alone(2))),
         (seen(champion=2, serving=2, apps={1: RUNNING, 2: RUNNING}, published=RETIRE_AFTER_S), Retire(1)),
         (seen(champion=None, serving=3), Start(3)),
         (seen(champion=2, serving=1, apps={1: RUNNING, 2: FAILED}, failed=RETRY_AFTER_S), Retire(2)),
@@ -55,7 +57,7 @@ def test_there_is_nothing_to_do_while_something_is_under_way_or_all_is_well(obse
 
 def test_a_version_that_does_not_load_never_takes_the_traffic():
     observed = seen(champion=2, serving=1, apps={1: RUNNING, 2: FAILED}, published=1e6, failed=1.0)
-    assert decide(observed) not in (Publish(2), Retire(1))
+    assert decide(observed) not in (Publish(alone(2)), Retire(1))
 
 
 def test_following_the_policy_from_nothing_ends_with_the_champion_serving_alone():
@@ -67,8 +69,28 @@ def test_following_the_policy_from_nothing_ends_with_the_champion_serving_alone(
         match decision:
             case Start(version):
                 apps[version] = RUNNING
-            case Publish(version):
-                serving, published = version, 0.0
+            case Publish((share,)):
+                serving, published = share.version, 0.0
             case Retire(version):
                 del apps[version]
     assert (serving, apps) == (2, {2: RUNNING})
+
+
+def test_what_a_rollout_left_in_the_table_is_cleared_once_it_has_ended():
+    left = Observed(2, (Share(1, 0.0), Share(2, 1.0)), {1: RUNNING, 2: RUNNING}, 0.0, 0.0)
+    assert decide(left) == Publish(alone(2))
+    assert decide(seen(champion=2, serving=2, apps={2: RUNNING}, rollout="r")) == Publish(alone(2))
+
+
+def test_the_alias_challenger_starts_a_rollout_only_where_rollouts_are_automatic():
+    named = seen(champion=1, serving=1, apps={1: RUNNING}, challenger=2)
+    assert decide(named, automatic=True) == Begin(2)
+    assert isinstance(decide(named), Wait)
+    assert isinstance(decide(seen(champion=1, serving=1, apps={1: RUNNING}, challenger=1), automatic=True), Wait)
+
+
+def test_a_rollout_waits_for_the_champion_to_serve():
+    assert decide(seen(champion=1, apps={1: RUNNING}, challenger=2), automatic=True) == Publish(alone(1))
+    assert decide(seen(champion=1, serving=1, apps={1: AppState.DOWN}, challenger=2), automatic=True) == Wait(
+        "version 1 is down"
+    )
