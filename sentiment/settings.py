@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     rollouts_plan: str = Field("shadow,1,10,50,100", description="steps of a rollout, in percent of the traffic")
     rollouts_hold_s: float = Field(60.0, ge=0, description="least time in each step of a rollout")
     rollouts_shadow_share: float = Field(0.25, gt=0, le=1, description="share of the texts mirrored to a shadow")
+    rollouts_failover_ms: float = Field(
+        300.0, gt=0, description="patience with a version on trial, beyond its texts' worth; then the champion answers"
+    )
     rollouts_load_s: float = Field(300.0, gt=0, description="time limit of a version to load in a rollout")
     rollouts_drain_s: float = Field(30.0, ge=0, description="time that a version without traffic stays loaded")
     rollouts_max_disagreement: float = Field(

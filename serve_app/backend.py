@@ -22,8 +22,9 @@ from sentiment.records import (
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest
 from serve_app.answer_cache import text_digest
+from serve_app.keeping import epoch_ms
 from serve_app.prediction import Prediction
-from serve_app.prediction_service import PredictionService, epoch_ms
+from serve_app.prediction_service import PredictionService
 from serve_app.rollout.listing import read_listing
 from serve_app.traffic import TrafficTable
 

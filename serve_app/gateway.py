@@ -19,7 +19,8 @@ from serve_app.answer_cache import AnswerCache
 from serve_app.backend import Backend
 from serve_app.gateway_metrics import GatewayMetrics, node_metrics
 from serve_app.http.app import build_http_app
-from serve_app.prediction_service import PredictionService, epoch_ms
+from serve_app.keeping import epoch_ms
+from serve_app.prediction_service import PredictionService
 from serve_app.remote import RemoteParts
 from serve_app.traffic import KIND, Route, from_body
 from serve_app.traffic_watch import TrafficWatch
