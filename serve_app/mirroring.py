@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sentiment.errors import DeadlineExceeded
-from serve_app.judging import Judge, Judged, Question, Verdict
+from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.tally import Tallies, Tally
 from serve_app.traffic import Route, TrafficTable
 
@@ -89,6 +89,7 @@ class Mirror:
         if not answered:
             return
         if self._queued + len(answered) > MAX_TEXTS:
+            self.judge.events["mirrored", *named(route), "dropped"] += len(answered)
             if tally := self.tallies.current():
                 tally.dropped(len(answered))
             return
@@ -129,10 +130,10 @@ class Mirror:
         except Exception:  # whatever it was, live texts are not concerned
             logger.exception("mirrored texts were not answered")
             return
-        for verdict in verdicts:
+        for answered, verdict in zip(unit.answered, verdicts, strict=True):
             tally.asked(unit.route.version, verdict if unit.timed else _untimed(verdict))
-        ids = [answered.id for answered in unit.answered]
-        tally.mirrored(ids, [answered.judged for answered in unit.answered], verdicts)
+            result = tally.mirrored(answered.id, answered.judged, verdict)
+            self.judge.events["mirrored", *named(unit.route), result] += 1
 
 
 def _untimed(verdict: Verdict) -> Verdict:
