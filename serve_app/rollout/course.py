@@ -25,9 +25,10 @@ from serve_app.rollout.policy import (
     UnnameChallenger,
     Wait,
     bring_up,
+    directed,
 )
 from serve_app.rollout.record import UNSEEN, Command, Rollout, State
-from serve_app.rollout.shares import shares_of
+from serve_app.rollout.shares import alone, shares_of
 
 #: How long a challenger may be without a replica that works before the rollout goes back.
 UNWELL_S: Final = 60.0
@@ -98,13 +99,9 @@ def _upheld(rollout: Rollout, seen: Observed) -> Decision | None:
         return None
     if seen.apps.get(rollout.challenger) is None:
         return Start(rollout.challenger)
-    return None if _leaves(rollout, seen) else _directed(rollout, seen)
-
-
-def _directed(rollout: Rollout, seen: Observed) -> Decision | None:
-    shares = shares_of(rollout)
-    is_so = seen.shares == shares and seen.rollout == rollout.id and seen.stage == rollout.stage
-    return None if is_so else Publish(shares, rollout.id, rollout.stage)
+    if _leaves(rollout, seen):
+        return None
+    return directed(seen, shares_of(rollout), rollout.id, rollout.stage)
 
 
 def _leaves(rollout: Rollout, seen: Observed) -> bool:
@@ -195,7 +192,7 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
         drained = min(_age_s(rollout, now_ms), seen.since_published_s) >= rollout.limits.drain_s
         if not drained:
             return Wait(f"version {rollout.champion} is kept for {rollout.limits.drain_s:g} s")
-        return Publish(shares_of(rollout.model_copy(update={"state": State.DONE})))
+        return Publish(alone(rollout.challenger))
     app = seen.apps.get(rollout.champion)
     if app is not None and app is not AppState.LEAVING:
         return Retire(rollout.champion)
@@ -208,10 +205,10 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
 
 def _abort(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision:
     """Give the champion the traffic, the alias if it was lost, and end the challenger: nothing of it is left behind."""
-    shares = shares_of(rollout)
-    if seen.shares != shares or seen.rollout is not None:
+    back = directed(seen, shares_of(rollout), without=rollout.challenger)
+    if back is not None:
         is_there = seen.apps.get(rollout.champion) is AppState.DOWN
-        return (None if is_there else bring_up(seen, rollout.champion)) or Publish(shares)
+        return (None if is_there else bring_up(seen, rollout.champion)) or back
     if seen.champion == rollout.challenger:
         return NameChampion(rollout.champion)
     return _dismiss(rollout, seen) or Move(State.ABORTED, rollout.stage, rollout.decisions[-1].reason, judged.numbers)

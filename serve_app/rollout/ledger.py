@@ -14,13 +14,16 @@ from sentiment.errors import Conflict
 from sentiment.records import Document
 from sentiment.settings import Settings
 from sentiment.store import TextStore
+from serve_app.rollout.policy import Publish
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import HISTORY_KIND, KIND, Rollout, StartRequest
 from serve_app.rollout.shares import Share
 from serve_app.traffic import KIND as TRAFFIC
-from serve_app.traffic import Route, TrafficTable, from_body, to_body
+from serve_app.traffic import Route, Sticky, TrafficTable, from_body, to_body
 
 LEASE_KIND: Final = "lease"
+#: Kind of the document with the fixed split.
+SPLIT_KIND: Final = "split"
 #: How long a lease holds. Another controller takes over at most this long after the last one died.
 LEASE_MS: Final = 6000
 
@@ -47,12 +50,15 @@ class Ledger:
         table = from_body(self._table.generation, self._table.body) if self._table else None
         return table, Rollout.from_body(self._record.body) if self._record else None
 
-    def publish(self, routes: Sequence[Route], rollout: Rollout | None, stage: int) -> Document:
-        """Write the traffic table; `rollout` is the one that it is made for."""
-        of_rollout: dict[str, Any] = {}
-        if rollout is not None:
-            of_rollout = {"rollout": rollout.id, "sticky": rollout.sticky, "split": rollout.split}
-        body = to_body(tuple(routes), stage=stage, **of_rollout)
+    def read_split(self) -> dict[str, int]:
+        """Return the fixed split that was asked for: versions by a header's value or a key's id."""
+        document = self.store.get_document(SPLIT_KIND, self.model)
+        return {str(value): int(version) for value, version in document.body["versions"].items()} if document else {}
+
+    def publish(self, routes: Sequence[Route], wanted: Publish, rollout: Rollout | None) -> Document:
+        """Write the traffic table; `rollout` is the one that it is made for, if it is."""
+        sticky: Sticky = rollout.sticky if rollout and wanted.rollout else "none"
+        body = to_body(tuple(routes), rollout=wanted.rollout, stage=wanted.stage, sticky=sticky, split=wanted.split)
         self._table = self.store.put_document(TRAFFIC, self.model, body, _generation(self._table))
         return self._table
 

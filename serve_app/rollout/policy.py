@@ -34,8 +34,9 @@ class Observed:
     """What the controller sees.
 
     `champion` and `challenger` bear the registry's aliases, `shares` are those of the traffic table in force, `rollout`
-    is the one that it was made for. `messages` say of applications what Serve says of them. Ages count from the last
-    change: of the table, of the failing of the wanted version, and of the challenger's last sign of health.
+    is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's. `messages`
+    are what Serve says of applications. Ages count from the last change: of the table, of the failing of the wanted
+    version, and of the challenger's last sign of health.
     """
 
     champion: int | None
@@ -49,6 +50,8 @@ class Observed:
     since_well_s: float = 0.0
     messages: Mapping[int, str] = field(default_factory=dict)
     no_room: str | None = None
+    split: Mapping[str, int] = field(default_factory=dict)
+    table_split: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def serving(self) -> int | None:
@@ -70,6 +73,7 @@ class Publish:
     shares: tuple[Share, ...]
     rollout: str | None = None
     stage: int = 0
+    split: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def decide(observed: Observed, *, automatic: bool = False) -> Decision:
         return Wait("the registry names no champion yet")
     return (
         bring_up(observed, wanted)
-        or _direct(observed, wanted)
+        or directed(observed, alone(wanted))
+        or _load_split(observed)
         or (_begin(observed, wanted) if automatic else None)
         or _tidy(observed, wanted)
         or Wait(f"version {wanted} serves", settled=True)
@@ -157,9 +162,25 @@ def bring_up(observed: Observed, wanted: int) -> Decision | None:
     return None if state is AppState.RUNNING else Wait(f"version {wanted} is {state.value}")
 
 
-def _direct(observed: Observed, wanted: int) -> Decision | None:
-    is_so = observed.shares == alone(wanted) and observed.rollout is None
-    return None if is_so else Publish(alone(wanted))
+def directed(
+    observed: Observed, shares: tuple[Share, ...], rollout: str | None = None, stage: int = 0, *, without: int = 0
+) -> Publish | None:
+    """Return the table that gives these shares, None if it is in force.
+
+    Versions of the fixed split that run are in it too, without a share, except the version `without`.
+    """
+    named = {share.version for share in shares}
+    up = {v for v, state in observed.apps.items() if state in (AppState.RUNNING, AppState.DOWN)} - {without}
+    beside = sorted((set(observed.split.values()) & up) - named)
+    wanted = (*shares, *(Share(version, 0.0) for version in beside))
+    split = {value: version for value, version in observed.split.items() if version in named | set(beside)}
+    is_so = (observed.shares, observed.rollout, observed.stage) == (wanted, rollout, stage)
+    return None if is_so and observed.table_split == split else Publish(wanted, rollout, stage, split)
+
+
+def _load_split(observed: Observed) -> Decision | None:
+    missing = sorted(set(observed.split.values()) - set(observed.apps))
+    return Start(missing[0]) if missing else None
 
 
 def _begin(observed: Observed, wanted: int) -> Decision | None:
@@ -170,5 +191,6 @@ def _begin(observed: Observed, wanted: int) -> Decision | None:
 def _tidy(observed: Observed, wanted: int) -> Decision | None:
     if observed.since_published_s < RETIRE_AFTER_S:
         return None
-    others = (v for v, state in sorted(observed.apps.items()) if v != wanted and state is not AppState.LEAVING)
+    kept = {wanted, *observed.split.values()}
+    others = (v for v, state in sorted(observed.apps.items()) if v not in kept and state is not AppState.LEAVING)
     return next((Retire(version) for version in others), None)

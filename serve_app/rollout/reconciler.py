@@ -152,6 +152,7 @@ class Reconciler:
         table, champion = self._table, _version_with(CHAMPION, self._versions)
         wanted = rollout.champion if rollout else champion
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
+        known = {registered.version for registered in self._versions}
         well = rollout is None or _runs(apps, rollout.challenger)
         return Observed(
             champion=champion,
@@ -162,6 +163,8 @@ class Reconciler:
             apps={version: view.state for version, view in apps.items()},
             messages={version: view.message for version, view in apps.items()},
             no_room=self._no_room(rollout),
+            split={value: version for value, version in self.ledger.read_split().items() if version in known},
+            table_split=dict(table.split) if table else {},
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
             since_well_s=self._reset("well") if well else self._age_s("well"),
@@ -218,8 +221,7 @@ class Reconciler:
             replace(route, weight=share.weight, shadow=share.shadow)
             for route, share in zip(routes, wanted.shares, strict=True)
         ]
-        of_rollout = rollout if wanted.rollout else None
-        document = await asyncio.to_thread(self.ledger.publish, shared, of_rollout, wanted.stage)
+        document = await asyncio.to_thread(self.ledger.publish, shared, wanted, rollout)
         self._reset("published")
         await self.gateways.push(document.generation, document.body)
 
@@ -250,6 +252,9 @@ class Reconciler:
         self._reset("well")
 
     def _route(self, version: int) -> Route:
+        known = self._table.of_version(version) if self._table else None
+        if known is not None:  # needs neither the registry nor the files
+            return known
         if version not in self._routes:
             model, digest = self.settings.model_name, self._digest(version)
             manifest = read_version(fetch_version(self.settings, model, version, digest, self.registry)).manifest

@@ -71,7 +71,6 @@ class StartRequest(BaseModel):
     auto: bool = False
     sticky: Sticky = "none"
     in_place: bool = False
-    split: dict[str, int] = Field(default_factory=dict, max_length=100)
 
 
 class Entry(_Data):
@@ -101,7 +100,6 @@ class Rollout(_Data):
     auto: bool
     sticky: Sticky
     in_place: bool
-    split: dict[str, int] = Field(default_factory=dict)
     limits: Limits
     started_ms: int
     since_ms: int
@@ -133,7 +131,6 @@ class Rollout(_Data):
             auto=request.auto,
             sticky=request.sticky,
             in_place=request.in_place,
-            split=request.split,
             limits=Limits.of(settings),
             started_ms=now_ms,
             since_ms=now_ms,

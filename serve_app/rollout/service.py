@@ -6,10 +6,9 @@ controller carries it out. Nothing here knows Ray or HTTP, and all of it blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from sentiment.errors import Conflict, InvalidInput, NotFound, Unavailable
+from sentiment.errors import Conflict, NotFound, Unavailable
 from sentiment.labels import LABEL_SETS
 from sentiment.records import Document
 from sentiment.settings import Settings
@@ -28,7 +27,7 @@ def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: i
     """Ask for a rollout of a version of the served model, and return its public record.
 
     Raises:
-        InvalidInput: the plan is malformed, or the split names another version than the two.
+        InvalidInput: the plan is malformed.
         NotFound: the version is not registered; says which are.
         Conflict: a rollout is under way, the version serves already, or it answers with another label set.
         Unavailable: no version serves yet.
@@ -39,7 +38,6 @@ def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: i
     champion = _champion(store, model)
     rollout = Rollout.begin(request, settings, champion, now_ms, "asked for")
     _check_version(read_listing(store, model), model, request.version, champion)
-    _check_split(request.split, rollout)
     try:
         store.put_document(KIND, model, rollout.to_body(), present.generation if present else 0)
     except Conflict:
@@ -148,15 +146,6 @@ def _check_version(listed: list[dict[str, Any]], model: str, version: int, champ
     wanted = LABEL_SETS[model]
     if tuple(found["labels"]) != wanted:
         raise Conflict(f"version {version} answers with {found['labels']}, {model} with {list(wanted)}: no rollout")
-
-
-def _check_split(split: Mapping[str, int], rollout: Rollout) -> None:
-    versions = (rollout.champion, rollout.challenger)
-    for value, version in split.items():
-        if version not in versions:
-            raise InvalidInput(
-                f"split: {value!r} goes to version {version}, loaded are {versions[0]} and {versions[1]} only", "split"
-            )
 
 
 def _refuse_impossible(rollout: Rollout, asked: Command) -> None:

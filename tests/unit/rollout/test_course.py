@@ -277,3 +277,12 @@ def test_an_alias_moved_by_hand_is_followed():
 def test_while_the_registry_is_away_the_rollout_goes_on():
     canary = rollout_of(State.CANARY, 3, request={"auto": True})
     assert moved(after(canary, HOLD_S + 1, champion=None)) == (State.CANARY, 4)
+
+
+def test_a_fixed_split_stays_beside_a_rollout_except_for_a_challenger_that_goes_back():
+    canary, split = rollout_of(State.CANARY, 3), {"b": 2, "c": 3}
+    apps = {**BOTH, 3: RUNNING}
+    beside = Publish((*shares_of(canary), Share(3, 0.0)), canary.id, 3, split)
+    assert after(canary, 1, apps=apps, split=split) == beside
+    aborting = rollout_of(State.ABORTING, 3)
+    assert after(aborting, 1, apps=apps, split=split) == Publish((Share(1, 1.0), Share(3, 0.0)), split={"c": 3})

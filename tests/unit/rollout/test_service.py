@@ -37,7 +37,7 @@ def asked(store) -> Command | None:
 
 
 def test_a_start_writes_the_record_and_returns_what_people_see(store):
-    told = start(store, plan="shadow, 5%,100", hold_s=1.5, auto=True, sticky="author", split={"b": 2})
+    told = start(store, plan="shadow, 5%,100", hold_s=1.5, auto=True, sticky="author")
     assert (told["champion"], told["challenger"], told["state"]) == (1, 2, "waiting")
     assert (told["plan"], told["hold_s"], told["auto"], told["sticky"]) == ("shadow,5,100", 1.5, True, "author")
     assert told["traffic"] == [{"version": 1, "weight": 1.0, "shadow": 0.0}]
@@ -87,12 +87,6 @@ def test_a_version_that_cannot_take_over_is_refused(store, version, error, says)
     with pytest.raises(error, match=says):
         start(store, version)
     assert store.get_document(KIND, MODEL) is None
-
-
-def test_a_split_to_a_version_that_is_not_loaded_is_refused(store):
-    with pytest.raises(InvalidInput, match=r"'b' goes to version 7, loaded are 1 and 2") as refused:
-        start(store, split={"b": 7})
-    assert refused.value.field == "split"
 
 
 def test_nothing_starts_before_a_version_serves():
