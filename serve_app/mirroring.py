@@ -59,6 +59,17 @@ class Live(Protocol):
         """Return once it is idle."""
 
 
+async def lull(live: Live) -> None:
+    """Wait until answers have gone out and nothing followed them at once, or for as long as that may take."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PAUSE_S):
+            quiet = False
+            while not quiet:
+                await live.quiet()
+                await asyncio.sleep(_SETTLE_S)
+                quiet = live.idle
+
+
 @dataclass(eq=False)
 class Mirror:
     """Asks the routes that have a shadow share, while `live` is idle where it can. Belongs to one event loop."""
@@ -100,7 +111,7 @@ class Mirror:
 
     async def _run(self) -> None:
         while self._queue:
-            await self._pause()
+            await lull(self.live)
             if not self._queue:  # forgotten meanwhile
                 return
             unit = self._queue.popleft()
@@ -108,16 +119,6 @@ class Mirror:
             tally = self.tallies.current()
             if tally is not None:
                 await self._ask(unit, tally)
-
-    async def _pause(self) -> None:
-        """Wait until the answers have gone out and nothing followed them at once, or for as long as that may take."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PAUSE_S):
-                quiet = False
-                while not quiet:
-                    await self.live.quiet()
-                    await asyncio.sleep(_SETTLE_S)
-                    quiet = self.live.idle
 
     async def _ask(self, unit: _Unit, tally: Tally) -> None:
         questions = [Question(answered.text, unit.route) for answered in unit.answered]

@@ -103,6 +103,10 @@ class PredictionService:
         answers = [iter(found) for found in await asyncio.gather(led, tried)]
         return [next(answers[trial]) for trial in on_trial]
 
+    def check(self, preference: Preference) -> None:
+        """Raise what `predict` would raise at once for texts of this preference."""
+        steer(self._table(), preference, None, self.draw)
+
     async def probe(self, text: str) -> Prediction:
         """Answer `text` through all parts but the store: nothing is kept, no cache helps."""
         started = time.perf_counter()
