@@ -9,6 +9,7 @@ from typing import Any
 
 from sentiment.errors import Conflict, NotFound, Overloaded, Unavailable, UndertoneError
 from sentiment.records import (
+    AddFeedback,
     DeleteText,
     Explanation,
     Operation,
@@ -22,10 +23,12 @@ from sentiment.records import (
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest
 from serve_app.answer_cache import text_digest
+from serve_app.feedback import PairedFeedback
 from serve_app.keeping import epoch_ms
 from serve_app.prediction import Prediction
 from serve_app.prediction_service import PredictionService
 from serve_app.rollout.listing import read_listing
+from serve_app.steering import NO_PREFERENCE, Preference
 from serve_app.traffic import TrafficTable
 
 #: The cache knows normalised texts; the store may keep raw ones.
@@ -54,15 +57,17 @@ class Backend:
 
     def __post_init__(self) -> None:
         self._explaining = 0
+        service = self.service
+        self._pairs = PairedFeedback(service.judge, service.tallies, self.table, self._texts, service.batcher)
 
-    async def predict(self, raw: RawText) -> Prediction:
+    async def predict(self, raw: RawText, preference: Preference = NO_PREFERENCE) -> Prediction:
         """Answer one text and keep it. Raises what went wrong with it."""
-        [result] = await self.service.predict([raw])
+        [result] = await self.service.predict([raw], preference=preference)
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def explain(self, text: str) -> Explanation:
+    async def explain(self, text: str, preference: Preference = NO_PREFERENCE) -> Explanation:
         """Explain an answer.
 
         Raises:
@@ -72,7 +77,7 @@ class Backend:
             raise Overloaded(f"{self._explaining} explanations are under way, the most at once; try again soon")
         self._explaining += 1
         try:
-            return await self.service.explain(text)
+            return await self.service.explain(text, preference)
         finally:
             self._explaining -= 1
 
@@ -98,6 +103,25 @@ class Backend:
         now = epoch_ms()
         await self._apply(SetLabel(id_, label, now), id_)
         return now
+
+    async def add_feedback(self, id_: str, label: str, source: str) -> int:
+        """Note what `source` says that a stored text's label is; return when, in epoch ms. Raises NotFound."""
+        heard_before = await self._has_feedback(id_) if self.service.tallies.current() else True
+        now = epoch_ms()
+        await self._apply(AddFeedback(id_, label, source, now), id_)
+        if not heard_before:
+            self._pairs.offer(id_, label)
+        return now
+
+    async def _has_feedback(self, id_: str) -> bool:
+        try:
+            record = (await self._texts([id_])).get(id_)
+        except Unavailable:
+            return False
+        return record is not None and bool(record.feedback)
+
+    async def _texts(self, ids: list[str]) -> dict[str, TextRecord]:
+        return await asyncio.to_thread(self.store.get_many, ids)
 
     async def delete(self, id_: str) -> None:
         """Forget a text: in the journal, the store and all gateways' caches. Raises NotFound."""

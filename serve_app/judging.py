@@ -27,6 +27,10 @@ _UNSEEN_S_PER_CHARACTER: Final = 0.0005
 _MEMORY: Final = 0.95
 
 
+#: What happened how often: a kind of `gateway_metrics`, then the values of its labels.
+Events = Counter[tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A text for a route's version. `fallback` is the route that answers instead when that one cannot."""
@@ -96,7 +100,7 @@ class Judge:
     classify: Classify
     cache: AnswerCache
     patience_s: float
-    failed_over: Counter[Route] = field(default_factory=Counter)
+    events: Events = field(default_factory=Counter)
     _paces: defaultdict[int, _Pace] = field(default_factory=lambda: defaultdict(_Pace))
 
     async def judge(self, questions: Sequence[Question]) -> tuple[list[Verdict], list[Verdict]]:
@@ -107,7 +111,7 @@ class Judge:
         again = await self.ask([Question(q.text, q.fallback) for q in map(questions.__getitem__, failed) if q.fallback])
         for n, verdict in zip(failed, again, strict=True):
             told[n] = verdict
-            self.failed_over[questions[n].route] += 1
+            self.events["failovers", *named(questions[n].route)] += 1
         return said, told
 
     async def ask(self, questions: Sequence[Question]) -> list[Verdict]:
@@ -168,6 +172,11 @@ class Judge:
         if fallback is None:
             return None
         return self.patience_s + _TIMES_AS_LONG * self._paces[fallback.version].seconds_for(characters)
+
+
+def named(route: Route) -> tuple[str, str]:
+    """Return the labels of a version in metrics."""
+    return route.model, str(route.version)
 
 
 def answer_of(answers: Answers, index: int) -> CachedAnswer:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sentiment.errors import DeadlineExceeded
-from serve_app.judging import Judge, Judged, Question, Verdict
+from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.tally import Tallies, Tally
 from serve_app.traffic import Route, TrafficTable
 
@@ -59,6 +59,17 @@ class Live(Protocol):
         """Return once it is idle."""
 
 
+async def lull(live: Live) -> None:
+    """Wait until answers have gone out and nothing followed them at once, or for as long as that may take."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PAUSE_S):
+            quiet = False
+            while not quiet:
+                await live.quiet()
+                await asyncio.sleep(_SETTLE_S)
+                quiet = live.idle
+
+
 @dataclass(eq=False)
 class Mirror:
     """Asks the routes that have a shadow share, while `live` is idle where it can. Belongs to one event loop."""
@@ -89,6 +100,7 @@ class Mirror:
         if not answered:
             return
         if self._queued + len(answered) > MAX_TEXTS:
+            self.judge.events["mirrored", *named(route), "dropped"] += len(answered)
             if tally := self.tallies.current():
                 tally.dropped(len(answered))
             return
@@ -99,7 +111,7 @@ class Mirror:
 
     async def _run(self) -> None:
         while self._queue:
-            await self._pause()
+            await lull(self.live)
             if not self._queue:  # forgotten meanwhile
                 return
             unit = self._queue.popleft()
@@ -107,16 +119,6 @@ class Mirror:
             tally = self.tallies.current()
             if tally is not None:
                 await self._ask(unit, tally)
-
-    async def _pause(self) -> None:
-        """Wait until the answers have gone out and nothing followed them at once, or for as long as that may take."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PAUSE_S):
-                quiet = False
-                while not quiet:
-                    await self.live.quiet()
-                    await asyncio.sleep(_SETTLE_S)
-                    quiet = self.live.idle
 
     async def _ask(self, unit: _Unit, tally: Tally) -> None:
         questions = [Question(answered.text, unit.route) for answered in unit.answered]
@@ -129,10 +131,10 @@ class Mirror:
         except Exception:  # whatever it was, live texts are not concerned
             logger.exception("mirrored texts were not answered")
             return
-        for verdict in verdicts:
+        for answered, verdict in zip(unit.answered, verdicts, strict=True):
             tally.asked(unit.route.version, verdict if unit.timed else _untimed(verdict))
-        ids = [answered.id for answered in unit.answered]
-        tally.mirrored(ids, [answered.judged for answered in unit.answered], verdicts)
+            result = tally.mirrored(answered.id, answered.judged, verdict)
+            self.judge.events["mirrored", *named(unit.route), result] += 1
 
 
 def _untimed(verdict: Verdict) -> Verdict:

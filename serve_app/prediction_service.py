@@ -15,7 +15,7 @@ from sentiment.errors import InvalidInput, NoModel, Overloaded
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
 from serve_app.answer_cache import AnswerCache
 from serve_app.gathering import MicroBatcher
-from serve_app.judging import Judge, Judged, Question, Verdict, answer_of
+from serve_app.judging import Judge, Judged, Question, Verdict, answer_of, named
 from serve_app.keeping import Keeper, epoch_ms
 from serve_app.mirroring import Answered, Mirror
 from serve_app.prediction import Prediction, Timing
@@ -102,6 +102,10 @@ class PredictionService:
         tried = self._try(table.leader, list(compress(items, on_trial)), bulk=bulk)
         answers = [iter(found) for found in await asyncio.gather(led, tried)]
         return [next(answers[trial]) for trial in on_trial]
+
+    def check(self, preference: Preference) -> None:
+        """Raise what `predict` would raise at once for texts of this preference."""
+        steer(self._table(), preference, None, self.draw)
 
     async def probe(self, text: str) -> Prediction:
         """Answer `text` through all parts but the store: nothing is kept, no cache helps."""
@@ -202,7 +206,10 @@ class PredictionService:
         return Prediction(id_, route.labels, answer.probabilities, answer.truncated, route.model, route.version, timing)
 
     def _observe(self, arrived: float, judged: list[Verdict]) -> None:
-        """Tell, once a version and not once a text, how long the first text of the micro-batch took."""
+        """Count the answers; tell, once a version, how long the first text of the micro-batch took."""
+        for verdict in judged:
+            if isinstance(verdict, Judged):
+                self.judge.events["answers", *named(verdict.route), verdict.label] += 1
         if self.observe is not None:
             elapsed_ms = (time.perf_counter() - arrived) * 1000
             for model, version in {(j.route.model, j.route.version) for j in judged if isinstance(j, Judged)}:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sentiment.identifiers import new_id
 from sentiment.labels import NEUTRAL
@@ -49,11 +49,19 @@ class Tally:
         """Count what a version said to a text."""
         self._arms.setdefault(version, _ArmCounts()).count(verdict)
 
-    def mirrored(self, ids: Sequence[str], champion: Sequence[Judged], challenger: Sequence[Verdict]) -> None:
-        """Compare what both versions said to the texts of these ids."""
-        for id_, one, other in zip(ids, champion, challenger, strict=True):
-            if isinstance(other, Judged):
-                self._compare(id_, one, other)
+    def mirrored(self, id_: str, champion: Judged, challenger: Verdict) -> Literal["agreed", "disagreed", "failed"]:
+        """Compare what both versions said to the text of that id."""
+        if isinstance(challenger, Exception):
+            return "failed"
+        self._pairs["compared"] += 1
+        labels = champion.label, challenger.label
+        if labels[0] == labels[1]:
+            return "agreed"
+        self._pairs["disagreed"] += 1
+        self._pairs["neutral_flips"] += NEUTRAL in labels
+        if len(self._examples) < MAX_EXAMPLES:
+            self._examples.append(Disagreement(id_, labels[0], champion.confidence, labels[1], challenger.confidence))
+        return "disagreed"
 
     def dropped(self, texts: int) -> None:
         """Count texts that were to be mirrored and were not."""
@@ -72,16 +80,6 @@ class Tally:
         """Return the counts up to now."""
         arms = {version: counts.arm() for version, counts in self._arms.items()}
         return Observations(arms=arms, examples=tuple(self._examples), **self._pairs)
-
-    def _compare(self, id_: str, champion: Judged, challenger: Judged) -> None:
-        self._pairs["compared"] += 1
-        labels = champion.label, challenger.label
-        if labels[0] == labels[1]:
-            return
-        self._pairs["disagreed"] += 1
-        self._pairs["neutral_flips"] += NEUTRAL in labels
-        if len(self._examples) < MAX_EXAMPLES:
-            self._examples.append(Disagreement(id_, labels[0], champion.confidence, labels[1], challenger.confidence))
 
 
 class Tallies:

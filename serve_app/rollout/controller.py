@@ -20,7 +20,7 @@ from sentiment.identifiers import new_id
 from sentiment.registry import Registry
 from sentiment.settings import load_settings
 from sentiment.store import open_store
-from serve_app.prediction_service import epoch_ms
+from serve_app.keeping import epoch_ms
 from serve_app.rollout.capacity import Capacity, local_capacity
 from serve_app.rollout.ledger import Ledger
 from serve_app.rollout.policy import Decision, Move, Wait

@@ -53,7 +53,7 @@ async def test_what_a_version_on_trial_fails_on_the_leading_one_answers(judge):
     assert isinstance(said[0], InvalidInput)
     assert (told[0].route, told[0].label) == (ROUTE, "positive")
     assert told[1].route == TRIAL
-    assert judge.failed_over == {TRIAL: 1}
+    assert judge.events == {("failovers", "sentiment", "4"): 1}
 
 
 async def test_a_version_on_trial_that_is_gone_costs_nobody_the_answer(judge, parts):

@@ -106,6 +106,71 @@ async def test_a_version_that_does_not_answer_leaves_the_old_table_in_force(rows
     assert watch.table.generation == 1
 
 
+async def test_a_version_without_traffic_hinders_no_table(rows):
+    async def open_route(route):
+        if route.version == 4:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TrafficTable(1, (ROUTE, replace(V4, weight=0.0))))
+    assert await watch.refresh()
+    await asyncio.sleep(0)
+    assert [route.version for route in watch.table.routes] == [3, 4]
+
+
+async def test_going_back_from_a_version_that_hangs_is_done_at_once(rows):
+    opened = []
+
+    async def open_route(route):
+        opened.append(route.version)
+        await asyncio.sleep(30 if opened.count(4) > 1 else 0)
+
+    watch = TrafficWatch(rows, open_route)
+    await watch.adopt(TABLE)
+    async with asyncio.timeout(1):
+        await watch.adopt(TrafficTable(8, (ROUTE, replace(V4, weight=0.0))))
+    assert watch.table.generation == 8
+
+
+async def test_a_version_without_traffic_is_opened_before_it_gets_any(rows):
+    opened = []
+
+    async def open_route(route):
+        opened.append(route.version)
+
+    watch = TrafficWatch(rows, open_route)
+    await watch.adopt(TrafficTable(1, (ROUTE, replace(V4, weight=0.0))))
+    await asyncio.sleep(0)
+    await watch.adopt(TABLE)
+    assert opened == [3, 4]
+
+
+async def test_a_new_gateway_begins_without_a_version_on_trial_that_fails_and_takes_it_when_it_works(rows):
+    works = []
+
+    async def open_route(route):
+        if route.version == 4 and not works:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TABLE)
+    assert await watch.refresh()
+    assert [(route.version, route.weight) for route in watch.table.routes] == [(3, 0.75), (4, 0.0)]
+    works.append(True)
+    await watch.refresh()
+    assert watch.table == replace(TABLE, generation=1)
+
+
+async def test_a_new_gateway_does_not_begin_without_the_version_that_leads(rows):
+    async def open_route(route):
+        if route.version == 3:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TABLE)
+    assert not await watch.refresh()
+
+
 async def test_the_last_table_stays_while_the_store_is_away(rows):
     async def open_route(route):
         pass
