@@ -93,7 +93,11 @@ class Settings(BaseSettings):
     batch_tokens: int = Field(256, ge=16, description="word pieces in one forward pass on a CPU")
 
     rollouts_automatic: bool = Field(False, description="a version with the alias `challenger` starts a rollout itself")
-    rollouts_plan: str = Field("shadow,1,10,50,100", description="steps of a rollout, in percent of the traffic")
+    rollouts_plan: str = Field(
+        "shadow,1,10,50,100",
+        pattern=r"^(shadow,)?(\d{1,2}(\.\d{1,3})?,)*100$",
+        description="steps of a rollout, in percent of the traffic",
+    )
     rollouts_hold_s: float = Field(60.0, ge=0, description="least time in each step of a rollout")
     rollouts_shadow_share: float = Field(0.25, gt=0, le=1, description="share of the texts mirrored to a shadow")
     rollouts_failover_ms: float = Field(

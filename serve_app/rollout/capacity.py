@@ -12,13 +12,15 @@ from sentiment.settings import Settings
 class Capacity(BaseModel):
     """Resources of one version's classifier. With `max_replicas` it scales between `replicas` and that.
 
-    `versions` gives single versions, by number, other values of the same fields.
+    `initial_replicas` is how many it starts with then. `versions` gives single versions, by number, other values of the
+    same fields.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     replicas: int = Field(1, ge=1)
     max_replicas: int | None = Field(None, ge=1)
+    initial_replicas: int | None = Field(None, ge=1)
     cpus: float = Field(0, ge=0, description="CPUs that Ray sets aside for a replica; on a cluster: its threads")
     threads: int = Field(2, ge=1)
     gpus: float = Field(0, ge=0)
@@ -37,6 +39,21 @@ class Capacity(BaseModel):
         if "versions" in own:
             raise ValueError(f"versions: {version} cannot hold versions of its own")
         return Capacity.model_validate({**self.resources(), **own})
+
+    def prewarmed(self, replicas: int) -> Capacity:
+        """Return the capacity of a version that is to take over from one that runs `replicas` replicas.
+
+        One that scales starts with as many, within its own bounds: a step that gives it traffic then waits for none.
+        """
+        if self.max_replicas is None:
+            return self
+        initial = min(max(replicas, self.replicas), max(self.replicas, self.max_replicas))
+        return self.model_copy(update={"initial_replicas": initial})
+
+    @property
+    def first_replicas(self) -> int:
+        """How many replicas a version starts with."""
+        return self.initial_replicas or self.replicas
 
     def resources(self) -> dict[str, Any]:
         """Return the values as the classifier's application takes them."""

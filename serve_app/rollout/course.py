@@ -158,6 +158,8 @@ def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> D
     """Stay at the step for its time, then go on, or wait for a person."""
     if rollout.paused:
         return Wait("paused")
+    if seen.apps.get(rollout.challenger) is not AppState.RUNNING:
+        return Wait(f"version {rollout.challenger} is coming back")
     held_s = min(_age_s(rollout, now_ms), seen.since_published_s)
     if held_s < rollout.hold_s:
         return Wait(f"step {rollout.step} is held for {rollout.hold_s:g} s")
@@ -181,6 +183,8 @@ def _await_labels(rollout: Rollout, judged: Judgement, held_s: float) -> Decisio
 
 
 def _name(rollout: Rollout, seen: Observed) -> Decision:
+    if seen.apps.get(rollout.challenger) is not AppState.RUNNING:
+        return Wait(f"version {rollout.challenger} is coming back")
     if seen.champion != rollout.challenger:
         return NameChampion(rollout.challenger)
     return Move(State.DRAINING, rollout.stage, f"version {rollout.challenger} is the champion")

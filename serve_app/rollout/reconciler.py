@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sentiment.errors import ModelRejected, NotFound, UndertoneError
 from sentiment.registry import (
@@ -27,6 +27,7 @@ from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
 from serve_app.rollout.listing import KIND as MODELS_KIND
 from serve_app.rollout.listing import list_versions
+from serve_app.rollout.parts import AppView, Gateways, Target, app_name
 from serve_app.rollout.policy import (
     AppState,
     Begin,
@@ -43,42 +44,12 @@ from serve_app.rollout.policy import (
     decide,
 )
 from serve_app.rollout.record import Entry, Rollout, State
-from serve_app.rollout.target import AppView, app_name
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 
 #: How often gateways are asked what they counted.
 COUNT_EVERY_S: Final = 2.0
-
-
-class Target(Protocol):
-    """The applications of model versions. All but `check` block."""
-
-    def apps(self) -> Mapping[int, AppView]:
-        """Return how the application of each version is."""
-
-    def start(self, model: str, version: int, digest: str, capacity: Capacity) -> None:
-        """Start a version's application and return at once."""
-
-    def retire(self, version: int) -> None:
-        """End a version's application and return at once."""
-
-    def no_room(self, version: int, capacity: Capacity) -> str | None:
-        """Return what is missing for a version of this capacity, None if nothing is."""
-
-    async def check(self, version: int) -> dict[str, float]:
-        """Let a version answer its known texts; return the numbers. Raises ModelRejected."""
-
-
-class Gateways(Protocol):
-    """All gateways at once."""
-
-    async def push(self, generation: int, body: dict[str, Any]) -> None:
-        """Tell them a traffic table; one that misses it reads the store."""
-
-    async def observations(self) -> list[dict[str, Any]]:
-        """Return what each counts, of those that answer."""
 
 
 @dataclass(eq=False)
@@ -103,6 +74,7 @@ class Reconciler:
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
+        self._apps: Mapping[int, AppView] = {}
         self.decision: Decision = Wait("this controller has just started")
 
     async def step(self) -> Decision:
@@ -110,11 +82,11 @@ class Reconciler:
         if not await self._holds_lease():
             return Wait("another controller acts")
         await self._read_registry()
-        apps, (self._table, record) = await asyncio.gather(
+        self._apps, (self._table, record) = await asyncio.gather(
             asyncio.to_thread(self.target.apps), asyncio.to_thread(self.ledger.read)
         )
         rollout = None if record is None or record.ended else record
-        observed = await asyncio.to_thread(self._observe, apps, rollout)
+        observed = await asyncio.to_thread(self._observe, rollout)
         if rollout is not None:
             rollout = await self._count(rollout)
         decision = self._decide(observed, rollout)
@@ -148,8 +120,8 @@ class Reconciler:
         except UndertoneError as exc:
             logger.warning("the registry does not answer, what serves stays: %s", exc)
 
-    def _observe(self, apps: Mapping[int, AppView], rollout: Rollout | None) -> Observed:
-        table, champion = self._table, _version_with(CHAMPION, self._versions)
+    def _observe(self, rollout: Rollout | None) -> Observed:
+        apps, table, champion = self._apps, self._table, _version_with(CHAMPION, self._versions)
         wanted = rollout.champion if rollout else champion
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
         known = {registered.version for registered in self._versions}
@@ -173,7 +145,7 @@ class Reconciler:
     def _no_room(self, rollout: Rollout | None) -> str | None:
         if rollout is None or rollout.state is not State.WAITING:
             return None
-        return self.target.no_room(rollout.challenger, self.capacity.of(rollout.challenger))
+        return self.target.no_room(rollout.challenger, self._capacity(rollout.challenger))
 
     def _decide(self, observed: Observed, rollout: Rollout | None) -> Decision:
         if rollout is None:
@@ -213,7 +185,12 @@ class Reconciler:
 
     def _start(self, version: int) -> None:
         digest = self._digest(version)
-        self.target.start(self.settings.model_name, version, digest, self.capacity.of(version))
+        self.target.start(self.settings.model_name, version, digest, self._capacity(version))
+
+    def _capacity(self, version: int) -> Capacity:
+        """Return a version's capacity, warmed up for the traffic that the others carry now."""
+        carried = max((view.replicas for other, view in self._apps.items() if other != version), default=0)
+        return self.capacity.of(version).prewarmed(carried)
 
     async def _publish(self, wanted: Publish, rollout: Rollout | None) -> None:
         routes = [await asyncio.to_thread(self._route, share.version) for share in wanted.shares]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 import ray
@@ -16,9 +15,9 @@ from ray.serve.schema import ApplicationStatus
 from deployments.classifier import classifier_app
 from sentiment.errors import UndertoneError
 from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.parts import APP_PREFIX, AppView, app_name
 from serve_app.rollout.policy import AppState
 
-_PREFIX: Final = "classifier-v"
 _DEPLOYMENT: Final = "Classifier"
 _STATES: Final = {
     ApplicationStatus.RUNNING: AppState.RUNNING,
@@ -30,19 +29,6 @@ _LONGEST_MESSAGE: Final = 400
 _CHECK_S: Final = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class AppView:
-    """How an application is, and what Serve says of it in one line."""
-
-    state: AppState
-    message: str = ""
-
-
-def app_name(version: int) -> str:
-    """Return the name of a version's application."""
-    return f"{_PREFIX}{version}"
-
-
 class ServeTarget:
     """The applications of model versions on this Ray cluster. Its methods block: call them off the event loop."""
 
@@ -50,9 +36,9 @@ class ServeTarget:
         """Return how the application of each version is."""
         applications = serve.status().applications
         return {
-            int(name.removeprefix(_PREFIX)): _view(overview)
+            int(name.removeprefix(APP_PREFIX)): _view(overview)
             for name, overview in applications.items()
-            if name.startswith(_PREFIX)
+            if name.startswith(APP_PREFIX)
         }
 
     def start(self, model: str, version: int, digest: str, capacity: Capacity) -> None:
@@ -68,7 +54,8 @@ class ServeTarget:
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         """Return what is missing for a version of this capacity, None if nothing is."""
         free = ray.available_resources()
-        wanted = {"CPU": capacity.cpus * capacity.replicas, "GPU": capacity.gpus * capacity.replicas}
+        replicas = capacity.first_replicas
+        wanted = {"CPU": capacity.cpus * replicas, "GPU": capacity.gpus * replicas}
         for resource, amount in wanted.items():
             if amount > free.get(resource, 0.0):
                 return f"version {version} needs {amount:g} {resource}, {free.get(resource, 0.0):g} are free"
@@ -95,9 +82,11 @@ class ServeTarget:
 def _view(overview: Any) -> AppView:
     state = _STATES.get(overview.status, AppState.LOADING)
     deployment = overview.deployments.get(_DEPLOYMENT)
-    if state is AppState.RUNNING and deployment is not None and not deployment.replica_states.get("RUNNING"):
+    replicas = deployment.replica_states.get("RUNNING", 0) if deployment else 0
+    if state is AppState.RUNNING and not replicas:
         state = AppState.DOWN
-    return AppView(state, reason_in(deployment.message if deployment else "") or reason_in(overview.message))
+    message = reason_in(deployment.message if deployment else "") or reason_in(overview.message)
+    return AppView(state, message, replicas)
 
 
 def reason_in(message: str) -> str:

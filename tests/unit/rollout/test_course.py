@@ -183,6 +183,9 @@ def test_a_version_that_does_not_answer_its_check_ends_the_rollout_after_its_tim
 def test_a_challenger_without_a_working_replica_may_come_back_for_a_while():
     canary = rollout_of(State.CANARY, 3)
     assert isinstance(after(canary, 1, apps={1: RUNNING, 2: DOWN}, since_well_s=UNWELL_S - 1), Wait)
+    automatic = rollout_of(State.CANARY, 4, request={"auto": True})
+    assert after(automatic, HOLD_S + 1, apps={1: RUNNING, 2: DOWN}) == Wait("version 2 is coming back")
+    assert after(rollout_of(State.FULL, 5), 1, apps={1: RUNNING, 2: DOWN}) == Wait("version 2 is coming back")
     gone = after(canary, 1, apps={1: RUNNING, 2: DOWN}, since_well_s=UNWELL_S + 1)
     assert moved(gone) == (State.ABORTING, 3)
     assert "no working replica" in gone.reason

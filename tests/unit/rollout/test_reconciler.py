@@ -15,10 +15,10 @@ from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.ledger import LEASE_MS, Ledger
 from serve_app.rollout.listing import read_listing
 from serve_app.rollout.observations import Observations
+from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Start, Wait
 from serve_app.rollout.reconciler import Reconciler
 from serve_app.rollout.record import HISTORY_KIND, StartRequest, State
-from serve_app.rollout.target import AppView
 from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
 from tests.unit.rollout.fake_platform import Clock, FakeGateways, FakeTarget, without_repeats
@@ -291,6 +291,17 @@ async def test_a_version_gets_the_capacity_that_is_set_for_it(platform):
     platform.start(auto=False)
     await platform.until("shadow")
     assert platform.target.capacities[2] == Capacity(threads=4, replicas=3)
+
+
+async def test_a_version_that_scales_starts_with_as_many_replicas_as_the_champion_has(platform):
+    platform.controller.capacity = Capacity(max_replicas=6)
+    platform.target.views[1] = AppView(AppState.RUNNING, replicas=4)
+    platform.start(auto=False)
+    await platform.until("shadow")
+    assert platform.target.capacities[2].initial_replicas == 4
+    assert Capacity(replicas=2, max_replicas=3).prewarmed(9).first_replicas == 3
+    assert Capacity(replicas=2, max_replicas=3).prewarmed(1).first_replicas == 2
+    assert Capacity(replicas=2).prewarmed(9).first_replicas == 2
 
 
 async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platform):
