@@ -15,7 +15,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Version = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2**31)]
+Version = Annotated[int, Field(ge=1, le=2**31), BeforeValidator(_whole)]
 Epoch = Annotated[int, Field(description="milliseconds since 1970")]
 
 
