@@ -33,9 +33,12 @@ _PLAIN: Final = {
     "bool_type": "must be true or false",
     "datetime_from_date_parsing": "must be a time like 2026-01-31T12:00:00Z: {error}",
     "datetime_parsing": "must be a time like 2026-01-31T12:00:00Z: {error}",
+    "dict_type": "must be an object",
     "extra_forbidden": "is not known here; permitted are {permitted}",
+    "float_type": "must be a number",
     "greater_than_equal": "must be {ge} or more",
     "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
     "json_invalid": "is not JSON: {error}",
     "less_than_equal": "must be {le} or less",
     "list_type": "must be an array",
@@ -125,7 +128,8 @@ def _in_words(problem: ErrorDetails, permitted: str) -> str:
 
 
 def _path(location: tuple[int | str, ...], prefix: str) -> str:
-    names = [str(name)[:_LONGEST_NAME] for name in location]  # a client may send any name as an unknown field's
+    # A client may send any name as an unknown field's; pydantic calls a name that is wrong itself `[key]`.
+    names = [str(name)[:_LONGEST_NAME] for name in location if name != "[key]"]
     return ".".join([prefix, *names] if prefix else names) or "body"
 
 
