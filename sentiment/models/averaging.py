@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +53,7 @@ def _alike(models: Sequence[Start]) -> Start:
         raise InvalidInput("There is no model to average.", "models")
     first = models[0]
     for other in models[1:]:
-        if (other.architecture, other.config) != (first.architecture, first.config):
+        if (other.architecture, _shape(other.config)) != (first.architecture, _shape(first.config)):
             raise InvalidInput(
                 f"A {other.architecture} of {other.config} and a {first.architecture} of {first.config} have no mean.",
                 "models",
@@ -59,6 +61,12 @@ def _alike(models: Sequence[Start]) -> Start:
         if other.tokenizer.get_vocab() != first.tokenizer.get_vocab():
             raise InvalidInput("The models have other vocabularies: their weights have no mean.", "models")
     return first
+
+
+def _shape(config: Any) -> dict[str, Any]:
+    """Return what a network's weights depend on: all of its configuration but dropout."""
+    fields = {name: _shape(value) if is_dataclass(value) else value for name, value in vars(config).items()}
+    return {name: value for name, value in fields.items() if name != "dropout"}
 
 
 def _mean(tensors: Sequence[Tensor]) -> Tensor:

@@ -60,6 +60,12 @@ def test_the_best_stays_alone_where_every_other_harms():
     assert place_of(found) == pytest.approx(0.0)
 
 
+def test_models_that_were_trained_with_other_dropout_have_a_mean(tmp_path: Path):
+    backbone = own_backbone(tmp_path)
+    found = average([make("bert-gru", backbone, dropout=0.1), make("bert-gru", backbone, dropout=0.3)])
+    assert found.config.dropout == 0.1
+
+
 def test_models_of_other_shapes_kinds_or_vocabularies_are_refused(tmp_path: Path):
     backbone = own_backbone(tmp_path)
     with pytest.raises(InvalidInput, match="have no mean"):
