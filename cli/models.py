@@ -135,6 +135,34 @@ def import_version(
     _print_registered(registered, as_json)
 
 
+@app.command("average")
+def average_versions(
+    versions: Annotated[list[str], typer.Argument(help="Trained versions: folders, or models:/NAME/NUMBER.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model and its version.")],
+    validation: Annotated[str | None, typer.Option(help="Dataset version to choose on (the first one's own).")] = None,
+    monitor: Annotated[str, typer.Option(help="What must not fall: macro_recall, macro_f1, accuracy or loss.")] = (
+        "macro_recall"
+    ),
+    register_it: Annotated[bool, typer.Option("--register", help="Register the version that is made.")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Average the weights of versions trained from one start, as far as that helps on validation, into a new version.
+
+    The best one comes first; each next one stays if the mean does not get worse by it (a greedy model soup).
+
+    Example: undertone models average runs/a/version runs/b/version --out build/soup --register
+    """
+    from cli.extras import require_train
+
+    require_train()
+    from train_jobs.average import AverageConfig, run_averaging
+
+    config = AverageConfig(tuple(versions), validation, monitor, register_it)
+    outcome = run_averaging(with_registry(load_settings(home=home)), config, out)
+    _print_json(outcome) if as_json else console.print(outcome["summary"], f"Version: {outcome['folder']}", sep="\n")
+
+
 @app.command("alias")
 def alias(
     alias: Annotated[str | None, typer.Argument(help=f"{' or '.join(ALIASES)}.")] = None,

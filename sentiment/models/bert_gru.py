@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.dropout import Dropout
 from sentiment.models.encoder import Encoder, EncoderConfig
 from sentiment.models.recurrent import Pooling, run_and_pool
 from sentiment.models.start import Share, Size
@@ -54,7 +55,7 @@ class BertGruClassifier(nn.Module):
             bidirectional=True,
             dropout=config.dropout if config.layers > 1 else 0.0,
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(2 * config.hidden, config.labels)
 
     def train(self, mode: bool = True) -> Self:

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.dropout import Dropout
 from sentiment.models.start import Share, Size
 
 
@@ -32,7 +33,7 @@ class CnnClassifier(nn.Module):
         self.config = config
         self.words = nn.Embedding(config.vocabulary, config.embedding)
         self.convolutions = nn.ModuleList(nn.Conv1d(config.embedding, config.filters, size) for size in config.sizes)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(config.filters * len(config.sizes), config.labels)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.dropout import Dropout
 from sentiment.models.start import Share, Size, SizeOrNone
 
 _MASKED: Final = -1e4
@@ -62,7 +63,7 @@ class EncoderLayer(nn.Module):
         self.widen = nn.Linear(config.hidden, config.feed_forward)
         self.narrow = nn.Linear(config.feed_forward, config.hidden)
         self.output_norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, states: Tensor, bias: Tensor) -> Tensor:
         """Map states [batch, tokens, hidden]; `bias` [batch, 1, 1, tokens] is added to the attention's logits."""
@@ -93,7 +94,7 @@ class Encoder(nn.Module):
             self.widen_words = nn.Linear(config.embedding, config.hidden, bias=False)
         self.positions = nn.Embedding(config.positions, config.hidden)
         self.norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
 
     def hidden_states(self, input_ids: Tensor, attention_mask: Tensor) -> list[Tensor]:
@@ -122,7 +123,7 @@ class EncoderClassifier(Encoder):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)
         self.config = config
-        self.head_dropout = nn.Dropout(config.dropout)
+        self.head_dropout = Dropout(config.dropout)
         if config.head != "linear":
             self.dense = nn.Linear(config.hidden, config.hidden)
         self.head = nn.Linear(config.hidden, config.labels)

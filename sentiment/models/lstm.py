@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from sentiment.models.dropout import Dropout
 from sentiment.models.recurrent import Pooling, run_and_pool
 from sentiment.models.start import Share, Size
 
@@ -34,7 +35,7 @@ class LstmClassifier(nn.Module):
         super().__init__()
         self.config = config
         self.words = nn.Embedding(config.vocabulary, config.embedding)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.lstm = nn.LSTM(
             config.embedding,
             config.hidden,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.backbone import Backbone, find_backbone, narrowed, with_emoji, with_layers
+from sentiment.models.backbone import Backbone, find_backbone, narrowed, with_emoji, with_layers, with_vocabulary
 from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
 from sentiment.models.checkpoint import is_bert_like, read_config
 from sentiment.models.cnn import CnnClassifier, CnnConfig
@@ -22,15 +22,18 @@ from sentiment.models.hub import fetch
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.start import ConfigT, Start, overridden
 from sentiment.models.vectors import read_vectors
+from sentiment.models.vocabulary import is_uncased_wordpiece
 from sentiment.models.wrapped import wrap
 
 _NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 _WINDOW_TOKENS: Final = 256
-_STUDENT_LAYERS: Final = 3
+_STUDENT_LAYERS: Final = 2
+_STUDENT_EMBEDDING: Final = 128
+_STUDENT_VOCABULARY: Final = 14_200
 _DISTILBERT: Final = "distilbert/distilbert-base-uncased"
 _WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns slowly from much smaller ones
 #: What a model that starts from a backbone's layers cannot choose.
-_GIVEN: Final = frozenset({"vocabulary", "labels", "hidden", "heads", "feed_forward", "layer_norm_eps"})
+_GIVEN: Final = frozenset({"labels", "hidden", "heads", "feed_forward", "layer_norm_eps"})
 
 
 def build(
@@ -56,8 +59,12 @@ def encoder(backbone: str | None, labels: int, overrides: Mapping[str, object]) 
 
 
 def student(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
-    """Start a small encoder from every other layer of a backbone; a trained teacher's folder is one too."""
-    return _encoder(with_emoji(find_backbone(backbone)), labels, {"layers": _STUDENT_LAYERS, **overrides})
+    """Start a small encoder from some of a backbone's layers; a trained teacher's folder is a backbone too.
+
+    A quarter of MiniLM's size: two layers, the pieces that are used most, narrow word embeddings.
+    """
+    found = with_emoji(find_backbone(backbone))
+    return _encoder(found, labels, {**_student_shape(found), **overrides})
 
 
 def distilbert(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
@@ -134,9 +141,21 @@ def _scaled_words(backbone: Backbone, width: int) -> Tensor:
     return narrow * (_WORDS_DEVIATION / narrow.std())
 
 
+def _student_shape(backbone: Backbone) -> dict[str, object]:
+    shape: dict[str, object] = {"layers": min(_STUDENT_LAYERS, backbone.config.layers)}
+    if is_uncased_wordpiece(backbone.tokenizer):
+        shape["vocabulary"] = min(_STUDENT_VOCABULARY, backbone.config.vocabulary)
+    if not backbone.config.embedding and backbone.config.hidden > _STUDENT_EMBEDDING:
+        shape["embedding"] = _STUDENT_EMBEDDING
+    return shape
+
+
 def _encoder(backbone: Backbone, labels: int, overrides: Mapping[str, object]) -> Start:
-    given = replace(backbone.config, labels=labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
     _refuse_given(overrides, _GIVEN, backbone)
+    if isinstance(pieces := overrides.get("vocabulary"), int) and pieces != backbone.config.vocabulary:
+        backbone = with_vocabulary(backbone, pieces)
+        overrides = {**overrides, "vocabulary": backbone.config.vocabulary}
+    given = replace(backbone.config, labels=labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
     config = overridden(given, overrides)
     _require_positions(config.positions, backbone)
     kept = with_layers(backbone, config.layers)

