@@ -25,6 +25,8 @@ from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 from sentiment.models.presets import PRESETS
 from sentiment.settings import Settings, job_address, load_settings
+from sentiment.steps import Step, open_steps, steps_key
+from sentiment.training.config import from_mapping
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
 from train_jobs.job import assignment, nested, read_config
 from train_jobs.job_output import run_as_job
@@ -50,6 +52,7 @@ class CompareConfig:
     """What to compare. `models` are presets to train, `versions` folders or references of versions that there are.
 
     `training` has fields of a training's configuration, for all models; under the name of a model those of that one.
+    The linear baseline reads texts after the `steps` that are for all.
     """
 
     data: str
@@ -76,7 +79,9 @@ def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step
     jobs = {name: _job(config, name, splits) for name in config.models}
     digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
     on_step("measuring the linear baseline", {})
-    baseline = kept(out / _BASELINE, key_of(digests), lambda: _baseline(material))
+    steps = from_mapping({"steps": config.training.get("steps") or []}).steps
+    key = key_of([*digests, steps_key(steps)] if steps else digests)
+    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, steps))
     measured = [baseline]
     for ref in config.versions:
         on_step(f"measuring {ref}", {})
@@ -195,8 +200,9 @@ def _read(settings: Settings, splits: Splits) -> Material:
     return Material(splits.test.labels, train, validation, test)
 
 
-def _baseline(material: Material) -> Measured:
-    found = measure_baseline(*(_split(rows) for rows in (material.train, material.validation, material.test)))
+def _baseline(material: Material, steps: Sequence[str]) -> Measured:
+    do, parts = open_steps(steps), (material.train, material.validation, material.test)
+    found = measure_baseline(*(_split(rows, do) for rows in parts))
     model = ComparedModel(
         name=_BASELINE,
         linear=True,
@@ -214,8 +220,8 @@ def _baseline(material: Material) -> Measured:
     return Measured(model, found.test_predictions)
 
 
-def _split(rows: Sequence[Example]) -> Split:
-    return Split([row.text for row in rows], [row.label or "" for row in rows])
+def _split(rows: Sequence[Example], do: Step) -> Split:
+    return Split([do(row.text) for row in rows], [row.label or "" for row in rows])
 
 
 def _beside(splits: Splits, material: Material, measured: Sequence[Measured], baseline: Measured) -> Comparison:

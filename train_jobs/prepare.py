@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from sentiment.models.start import Start
 from sentiment.models.zoo import build
 from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
+from sentiment.steps import open_steps
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import content_key, encoded_texts
 from sentiment.training.objective import Lesson, Material
@@ -105,13 +106,18 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
     data = find_data(config, places)
     start = start_of(config, len(data.labels))
     read, digest = _texts(config, places, data.train)
-    texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer)
+    texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer, start.steps)
     share = 0.0 if data.validation else config.validation_share
     train, held_out = split(texts.labels, share, config.seed, config.most_rows)
     judged = HeldOut(texts, held_out, config.window_tokens)
     if other := data.validation:
         found = encoded_texts(
-            places.encoded, other.digest, lambda: places.store.read(other), data.labels, start.tokenizer
+            places.encoded,
+            other.digest,
+            lambda: places.store.read(other),
+            data.labels,
+            start.tokenizer,
+            start.steps,
         )
         judged = HeldOut(found, np.flatnonzero(found.labels >= 0), config.window_tokens)
     if not len(judged.numbers) or not len(train):
@@ -136,14 +142,16 @@ def start_of(config: TrainConfig, labels: int) -> Start:
     """Build the untrained model of a run; the same seed builds the same.
 
     Raises:
-        InvalidInput: there is no such preset, or windows are longer than what the model reads.
+        InvalidInput: there is no such preset, windows are longer than what the model reads, or a step needs a library
+            that is not installed.
     """
+    open_steps(config.steps)
     torch.manual_seed(config.seed)
     start = build(config.model, labels, backbone=config.backbone, overrides=config.overrides)
     longest = getattr(start.config, "positions", config.window_tokens)
     if config.window_tokens > longest:
         raise InvalidInput(f"window_tokens is {config.window_tokens}; {config.model} reads {longest}", "window_tokens")
-    return start
+    return replace(start, steps=config.steps)
 
 
 def teacher_folder(config: TrainConfig, places: Places) -> Path:

@@ -20,6 +20,7 @@ from sentiment.metrics import fit_temperature
 from sentiment.models.start import Start
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
+from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import (
     CARD,
@@ -77,6 +78,7 @@ class Facts:
     metrics: Mapping[str, Any]
     created_at: datetime
     name: str = "sentiment"
+    steps: tuple[str, ...] = ()
 
 
 def version_from_model(
@@ -125,7 +127,7 @@ def export_calibrated(
     folder.mkdir(parents=True, exist_ok=True)
     export_engines(start, folder)
     window = window_tokens or start.config.positions
-    plain = Facts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name)
+    plain = Facts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name, start.steps)
     write(folder, plain)
     texts, labels = [text for text, _ in held_out], [label for _, label in held_out]
     found = {engine: _probabilities(folder, engine, texts) for engine in ENGINE_FILES}
@@ -162,11 +164,12 @@ def write(folder: Path, facts: Facts) -> str:
         engines=engines,
         files=files,
         normalizer=CURRENT_NORMALIZER,
+        steps=facts.steps,
         window_tokens=facts.window_tokens,
         window_overlap_tokens=min(_WINDOW_OVERLAP_TOKENS, facts.window_tokens // 2),
         max_windows=_MOST_WINDOWS,
         temperature={engine: facts.temperature[engine] for engine in engines},
-        self_check=_self_check(folder, facts.temperature["onnx-int8"]),
+        self_check=_self_check(folder, facts),
         dataset=dict(facts.dataset),
         metrics=dict(facts.metrics),
         created_at=facts.created_at,
@@ -194,8 +197,8 @@ def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> ND
     return np.array([row for chunk in chunks for row in predictor.predict(chunk).probabilities], dtype=np.float64)
 
 
-def _self_check(folder: Path, temperature: float) -> tuple[SelfCheck, ...]:
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    plain = onnx_probabilities(folder / ENGINE_FILES["onnx-int8"], tokenizer, _SELF_CHECK)
-    rows = cool(plain.astype(np.float64), temperature).round(_DIGITS).tolist()
+def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:
+    tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
+    plain = onnx_probabilities(folder / ENGINE_FILES["onnx-int8"], tokenizer, [steps(text) for text in _SELF_CHECK])
+    rows = cool(plain.astype(np.float64), facts.temperature["onnx-int8"]).round(_DIGITS).tolist()
     return tuple(SelfCheck(text=text, probabilities=tuple(row)) for text, row in zip(_SELF_CHECK, rows, strict=True))

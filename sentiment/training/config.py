@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from sentiment.errors import InvalidInput
+from sentiment.steps import steps_problem
 
 OPTIMIZERS: Final = ("adamw", "adam", "adagrad", "sgd")
 SCHEDULES: Final = ("linear", "cosine", "exponential", "constant")
@@ -48,7 +49,8 @@ class DistillConfig:
 class TrainConfig:
     """All hyperparameters of a run, and the data by name.
 
-    `validation` names a dataset version; without it, `validation_share` of `data` is held out. A batch has at most
+    `validation` names a dataset version; without it, `validation_share` of `data` is held out. `steps` are done to a
+    text before it is tokenised, in training as in serving (`sentiment.steps`). A batch has at most
     `batch_tokens` tokens, padding counted, and `batch_rows` texts. A text longer than `window_tokens` ([CLS] and [SEP]
     counted) is cut to its head, or with `windows="draw"` to a window drawn anew in each epoch: head, tail or any.
     A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the
@@ -62,6 +64,7 @@ class TrainConfig:
     validation_share: float = 0.1
     backbone: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
     epochs: int = 3
     most_steps: int | None = None
     most_rows: int | None = None
@@ -91,6 +94,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "overrides", MappingProxyType(dict(self.overrides)))
+        object.__setattr__(self, "steps", tuple(self.steps))
         _check(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -99,7 +103,8 @@ class TrainConfig:
     def to_mapping(self) -> dict[str, Any]:
         """Return the config as plain values, as YAML holds them."""
         plain = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "distill"}
-        return {**plain, "overrides": dict(self.overrides), "distill": asdict(self.distill) if self.distill else None}
+        distill = asdict(self.distill) if self.distill else None
+        return {**plain, "overrides": dict(self.overrides), "steps": list(self.steps), "distill": distill}
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
@@ -129,6 +134,9 @@ def _cast(name: str, value: Any, hint: Any) -> Any:
         return None
     if DistillConfig in kinds or str(hint).startswith("collections.abc.Mapping"):
         return _require(name, value, isinstance(value, Mapping | DistillConfig), "a mapping")
+    if get_origin(hint) is tuple:
+        texts = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
+        return _require(name, value, texts, "a list of names")
     wanted = kinds[0]
     if wanted is str:
         return _require(name, value, isinstance(value, str), "a text")
@@ -159,6 +167,8 @@ def _check(config: TrainConfig) -> None:
         value = getattr(config, name)
         _require(name, value, value is None or value > 0, "above 0, or left out")
     _require("window_tokens", config.window_tokens, config.window_tokens >= _LEAST_WINDOW, f"{_LEAST_WINDOW} or more")
+    if problem := steps_problem(config.steps):
+        raise InvalidInput(f"steps: {problem}", "steps")
     if config.distill:
         _check_distill(config.distill)
 

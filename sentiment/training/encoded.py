@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput
+from sentiment.steps import Step, open_steps, steps_key
 
 UNLABELLED: Final = -1
 
@@ -61,18 +62,24 @@ class EncodedTexts:
 
 
 def encoded_texts(
-    folder: Path, digest: str, read: Callable[[], Iterable[Labelled]], labels: Sequence[str], tokenizer: Tokenizer
+    folder: Path,
+    digest: str,
+    read: Callable[[], Iterable[Labelled]],
+    labels: Sequence[str],
+    tokenizer: Tokenizer,
+    steps: Sequence[str] = (),
 ) -> EncodedTexts:
-    """Return the texts that `read` yields, tokenised; from below `folder` if that was done before.
+    """Return the texts that `read` yields, tokenised after these steps; from below `folder` if that was done before.
 
     `digest` stands for the texts. Two processes that ask at once do the work once.
 
     Raises:
-        InvalidInput: a text has a label that is not in `labels`.
+        InvalidInput: a text has a label that is not in `labels`, or a step needs a library that is not installed.
     """
-    key = content_key(digest, tokenizer.to_str(), json.dumps(list(labels)), str(_FORMAT))
+    prepared = [steps_key(steps)] if steps else []
+    key = content_key(digest, tokenizer.to_str(), json.dumps(list(labels)), str(_FORMAT), *prepared)
     target = folder / key
-    made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer))
+    made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer, open_steps(steps)))
     return _open(target)
 
 
@@ -105,7 +112,9 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _encode(folder: Path, examples: Iterable[Labelled], labels: Sequence[str], tokenizer: Tokenizer) -> None:
+def _encode(
+    folder: Path, examples: Iterable[Labelled], labels: Sequence[str], tokenizer: Tokenizer, step: Step
+) -> None:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     numbers: dict[str | None, int] = {None: UNLABELLED, **{label: place for place, label in enumerate(labels)}}
@@ -113,15 +122,15 @@ def _encode(folder: Path, examples: Iterable[Labelled], labels: Sequence[str], t
     stream = iter(examples)
     with (folder / _IDS).open("wb") as file:
         while chunk := list(islice(stream, _CHUNK_TEXTS)):
-            starts.extend(_write_ids(file, tokenizer, chunk, starts[-1]))
+            starts.extend(_write_ids(file, tokenizer, [step(example.text) for example in chunk], starts[-1]))
             found.extend(_number(example, numbers) for example in chunk)
     (folder / _STARTS).write_bytes(starts.tobytes())
     (folder / _LABELS).write_bytes(found.tobytes())
     (folder / _FACTS).write_text(json.dumps({"texts": len(found), "tokens": starts[-1], "labels": list(labels)}))
 
 
-def _write_ids(file: BinaryIO, tokenizer: Tokenizer, chunk: Sequence[Labelled], start: int) -> list[int]:
-    encodings = tokenizer.encode_batch_fast([example.text for example in chunk])
+def _write_ids(file: BinaryIO, tokenizer: Tokenizer, texts: Sequence[str], start: int) -> list[int]:
+    encodings = tokenizer.encode_batch_fast(texts)
     file.writelines(np.array(encoding.ids, dtype=np.int32).tobytes() for encoding in encodings)
     return list(accumulate((len(encoding.ids) for encoding in encodings), initial=start))[1:]
 

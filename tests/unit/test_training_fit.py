@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
-from sentiment.training.checkpoint import MODEL, Progress  # noqa: E402
+from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.fit import Fit  # noqa: E402
 from tests.tiny_training import TINY, material, tiny_start  # noqa: E402
@@ -113,6 +113,19 @@ def test_a_run_is_not_taken_up_with_another_configuration_or_model(tmp_path: Pat
         run(replace(TINY, learning_rate=0.1), Keeper(tmp_path / "b"), keeper.latest)
     with pytest.raises(ModelRejected, match="EncoderConfig"):
         Fit(tiny_start(layers=2), material(TINY), TINY, keeper).resume(keeper.latest)
+
+
+def test_a_checkpoint_that_is_older_than_a_field_was_begun_with_its_default(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "a")
+    _, told = run(TINY, keeper)
+    assert keeper.latest
+    content = torch.load(keeper.latest / STATE, weights_only=True)
+    del content["config"]["steps"]
+    torch.save(content, keeper.latest / STATE)
+    _, told_again = run(TINY, Keeper(tmp_path / "b"), keeper.latest)
+    assert told.step == told_again.step
+    with pytest.raises(Conflict, match=r"steps = \[\], not \['lower'\]"):
+        run(replace(TINY, steps=("lower",)), Keeper(tmp_path / "c"), keeper.latest)
 
 
 def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
