@@ -34,6 +34,7 @@ from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 
 _LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[1]
+_REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def run_training(
     the MLflow server that a teacher comes from. `callbacks` are Ray Train's.
 
     Raises:
-        InvalidInput: configuration and data do not go together.
+        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together.
         Unavailable: workers were lost more often than `most_failures`; the message says why.
     """
     settings = settings or load_settings()
@@ -92,10 +93,12 @@ def run_training(
     )
     with listening(mailbox, on_report or (lambda _: None)):
         found = _fit(trainer)
+    told: dict[str, Any] = found.return_value
+    if _REFUSED in told:
+        raise told[_REFUSED]
     best, metrics = _best(found)
     folder = settings.home / "runs" / name / "best"
     _copy_model(best, folder)
-    told: dict[str, Any] = found.return_value
     return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
 
 
@@ -106,13 +109,39 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
         torch.set_num_threads(config.threads)
     device = str(ray.train.torch.get_device())
     team = Team(context.get_world_rank(), context.get_world_size(), device)
-    start, material = prepare(config, Places(**job["places"]), team.size, device)
+    fit = agreed(team, lambda: _ready(job, config, team))
+    if isinstance(fit, UndertoneError):
+        return {_REFUSED: fit}
+    progress = fit.run()
+    return {"history": progress.history, "step": progress.step}
+
+
+def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
+    """Return what `make` makes on this worker, or, the same on every worker, why one of them cannot.
+
+    What no second try would mend is told so rather than raised: Ray Train starts workers anew for whatever they raise.
+
+    Raises:
+        Unavailable: something is away that may come back.
+    """
+    fit, refusal = None, None
+    try:
+        fit = make()
+    except Unavailable:
+        raise
+    except UndertoneError as exc:
+        refusal = exc
+    refusals = [each for each in team.gather(refusal) if each is not None]
+    return refusals[0] if fit is None or refusals else fit
+
+
+def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
+    start, material = prepare(config, Places(**job["places"]), team.size, team.device)
     fit = Fit(start, material, config, RayWatcher(team.rank, job["mailbox"]), team)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:
             fit.resume(Path(folder))
-    progress = fit.run()
-    return {"history": progress.history, "step": progress.step}
+    return fit
 
 
 @contextmanager
@@ -123,7 +152,7 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
         return
     runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
     if address:
-        ray.init(address=address, log_to_driver=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     else:
         ray.init(
             address="local",
@@ -131,6 +160,7 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
             num_gpus=gpus,
             include_dashboard=False,
             log_to_driver=False,
+            logging_level=logging.ERROR,
             runtime_env=runtime_env,
         )
     try:

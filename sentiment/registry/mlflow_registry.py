@@ -63,7 +63,9 @@ class Registry:
             self._create_name(name)
             source = f"models:/{model.model_id}"
             described = {**(tags or {}), **_tags(version, origin)}
-            created = self._client.create_model_version(name, source, tags=described, model_id=model.model_id)
+            created = self._client.create_model_version(
+                name, source, tags=described, model_id=model.model_id, await_creation_for=0
+            )
         return int(created.version)
 
     def tag(self, name: str, version: int, tags: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cli import extras
 from cli.extras import require_train
 from cli.main import app
-from cli.training import follow
+from cli.training import Bar, follow
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import load_settings
 from train_jobs.job import FAILURE, OUTCOME, PROGRESS
@@ -39,6 +39,11 @@ def test_a_job_that_failed_gives_its_own_message_and_one_that_vanished_says_so()
         follow([f"{FAILURE}no such version"], lambda _: None, lambda _: None)
     with pytest.raises(UndertoneError, match="without an outcome"):
         follow(["Killed"], lambda _: None, lambda _: None)
+
+
+def test_the_bar_names_no_epoch_behind_the_last_one() -> None:
+    bar = Bar(3, as_json=True)
+    assert [bar.epoch(whole) for whole in (0.0, 1.0, 2.0, 3.0)] == [f"Epoch {n} of 3" for n in (1, 2, 3, 3)]
 
 
 def test_a_distillation_without_a_teacher_is_refused() -> None:
