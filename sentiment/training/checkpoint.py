@@ -19,7 +19,7 @@ from sentiment.training.stopping import Stopper
 MODEL: Final = "model"
 STATE: Final = "state.pt"
 
-_MAY_DIFFER: Final = frozenset({"threads", "most_failures"})
+_MAY_DIFFER: Final = frozenset({"threads", "most_failures", "most_seconds"})
 
 
 @dataclass

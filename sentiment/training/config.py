@@ -26,6 +26,15 @@ _CHOICES: Final = {
 _POSITIVE: Final = ("epochs", "learning_rate", "accumulation", "batch_tokens", "batch_rows", "keep_checkpoints")
 _AT_LEAST_ZERO: Final = ("weight_decay", "gradient_norm", "class_weight_power", "seed", "most_failures")
 _SHARES: Final = ("warm_up", "last_rate", "validation_share")
+_BOUNDS: Final = (
+    "most_steps",
+    "most_seconds",
+    "most_rows",
+    "validate_every_steps",
+    "checkpoint_every_steps",
+    "patience",
+    "threads",
+)
 _LEAST_WINDOW: Final = 8
 
 
@@ -54,7 +63,8 @@ class TrainConfig:
     `batch_tokens` tokens, padding counted, and `batch_rows` texts. A text longer than `window_tokens` ([CLS] and [SEP]
     counted) is cut to its head, or with `windows="draw"` to a window drawn anew in each epoch: head, tail or any.
     A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the
-    run ends after so many validations without a better one. `gradient_norm` 0 clips nothing. `validate_every_steps`
+    run ends after so many validations without a better one; after `most_seconds` of steps it ends as if by its last
+    step, the schedule shortened to fit. `gradient_norm` 0 clips nothing. `validate_every_steps`
     empty validates at each epoch's end.
     """
 
@@ -67,6 +77,7 @@ class TrainConfig:
     steps: tuple[str, ...] = ()
     epochs: int = 3
     most_steps: int | None = None
+    most_seconds: float | None = None
     most_rows: int | None = None
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
@@ -163,7 +174,7 @@ def _check(config: TrainConfig) -> None:
         _require(name, getattr(config, name), getattr(config, name) >= 0, "0 or more")
     for name in _SHARES:
         _require(name, getattr(config, name), 0.0 <= getattr(config, name) < 1.0, "at least 0 and below 1")
-    for name in ("most_steps", "most_rows", "validate_every_steps", "checkpoint_every_steps", "patience", "threads"):
+    for name in _BOUNDS:
         value = getattr(config, name)
         _require(name, value, value is None or value > 0, "above 0, or left out")
     _require("window_tokens", config.window_tokens, config.window_tokens >= _LEAST_WINDOW, f"{_LEAST_WINDOW} or more")

@@ -45,12 +45,14 @@ class Labelled(Protocol):
 class EncodedTexts:
     """Token ids of texts, one after the other: text i has `ids[starts[i]:starts[i + 1]]`, [CLS] and [SEP] included.
 
-    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none.
+    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none. `two_class`
+    [texts] says whose corpus knows no neutral; without it none's.
     """
 
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
     labels: NDArray[np.int16]
+    two_class: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

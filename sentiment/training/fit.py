@@ -86,9 +86,7 @@ class Fit:
 
     def _step(self, shared: nn.Module, step: Step) -> None:
         progress, config = self.progress, self.config
-        rate = learning_rate_factor(
-            progress.step / self._total_steps, config.warm_up, config.last_rate, config.schedule
-        )
+        rate = learning_rate_factor(min(self._done(), 1.0), config.warm_up, config.last_rate, config.schedule)
         set_rate(self._optimizer, config.learning_rate * rate)
         shared.train()
         shares = step.share(self.team.rank, self.team.size)
@@ -102,6 +100,14 @@ class Fit:
         self._optimizer.zero_grad(set_to_none=True)
         progress.step, progress.batches = progress.step + 1, progress.batches + len(step.pieces)
         self._count(step.texts)
+
+    def _done(self) -> float:
+        """Return which share of the run is over, by its steps, or by its time where that is bounded and went faster."""
+        share = self.progress.step / self._total_steps
+        if self.config.most_seconds is None:
+            return share
+        seconds = self.team.total([self.progress.seconds])[0] / self.team.size  # workers must end at the same step
+        return max(share, seconds / self.config.most_seconds)
 
     def _count(self, texts: int) -> None:
         """Count a step's texts and its time: up to the last one's end, or that of what was done after it."""
@@ -134,7 +140,7 @@ class Fit:
 
     def _after_step(self, ended_epoch: bool) -> None:
         progress, config = self.progress, self.config
-        over = progress.step >= self._total_steps
+        over = self._done() >= 1.0
         every = config.validate_every_steps
         if over or (progress.step % every == 0 if every else ended_epoch):
             self._validate(over)

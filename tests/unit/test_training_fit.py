@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
+from sentiment.training.batches import Batch  # noqa: E402
 from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.fit import Fit  # noqa: E402
@@ -145,6 +146,24 @@ def test_accumulating_two_batches_is_the_step_of_both(tmp_path: Path) -> None:
     assert told.step == 1
     for name, tensor in weights(one).items():
         assert torch.allclose(tensor, weights(other)[name], atol=1e-6), name
+
+
+def test_a_run_ends_when_its_time_is_up_and_is_judged_then(tmp_path: Path) -> None:
+    _, told = run(TINY, Keeper(tmp_path / "a"))
+    _, progress = run(replace(TINY, most_seconds=1e-6), Keeper(tmp_path / "b"))
+    assert (progress.step, progress.finished, len(progress.history)) == (1, True, 1)
+    _, unbounded = run(replace(TINY, most_seconds=1e6), Keeper(tmp_path / "c"))
+    assert unbounded.step == told.step > 1
+
+
+def test_a_loss_of_the_material_s_own_is_learned_by(tmp_path: Path) -> None:
+    config = replace(TINY, epochs=10, learning_rate=2e-2)
+
+    def contrary(logits: torch.Tensor, _: torch.Tensor | None, batch: Batch) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits, 2 - batch.labels, reduction="none")
+
+    own = Fit(tiny_start(), replace(material(config), loss=contrary), config, Keeper(tmp_path))
+    assert own.run().history[-1]["validation_accuracy"] < 0.4
 
 
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
