@@ -73,28 +73,7 @@ def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step
         InvalidInput: the data cannot be split, or a configuration is wrong; before anything is trained.
         NotFound: there is no such dataset version or model version.
     """
-    _require_known(config)
-    splits = make_splits(open_datasets(settings), config.data, config.validation, config.test)
-    material = _read(settings, splits)
-    jobs = {name: _job(config, name, splits) for name in config.models}
-    digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
-    on_step("measuring the linear baseline", {})
-    steps = from_mapping({"steps": config.training.get("steps") or []}).steps
-    key = key_of([*digests, steps_key(steps)] if steps else digests)
-    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, steps))
-    measured = [baseline]
-    for ref in config.versions:
-        on_step(f"measuring {ref}", {})
-        measured.append(measure_version(settings, ref, material, config.threads))
-    for name, job in jobs.items():
-        on_step(f"training {name}", {})
-        key = key_of([job.config.to_mapping(), *digests])
-
-        def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
-            return train_version(settings, job, material, key, config.threads, partial(on_step, name))
-
-        measured.append(kept(out / name, key, train))
-    return _beside(splits, material, measured, baseline)
+    return _run(settings, config, _plan(settings, config), out, on_step)
 
 
 def compare_and_keep(
@@ -113,12 +92,12 @@ def compare_and_keep(
     """
     from train_jobs.train import ray_running
 
-    folder = out or settings.home / "comparisons" / config.data.replace("@", "-")
+    plan, folder = _plan(settings, config), out or settings.home / "comparisons" / config.data.replace("@", "-")
     ray = ray_running(address, config.threads * config.workers, config.gpus_per_worker * config.workers or None)
     with tracking_server(settings) as uri:
         known = settings.model_copy(update={"tracking_uri": uri})
         with ray if config.models else nullcontext():
-            found = run_comparison(known, config, folder, on_step)
+            found = _run(known, config, plan, folder, on_step)
         write_comparison(found, folder)
         run_id = track_comparison(uri, found, folder, asdict(config))
     return {"run_id": run_id, "folder": str(folder), "summary": to_markdown(found), "result": found.to_mapping()}
@@ -177,12 +156,51 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _plan(settings: Settings, config: CompareConfig) -> tuple[Splits, dict[str, TrainAs]]:
+    _require_known(config)
+    splits = make_splits(open_datasets(settings), config.data, config.validation, config.test)
+    return splits, {name: _job(config, name, splits) for name in config.models}
+
+
+def _run(
+    settings: Settings, config: CompareConfig, plan: tuple[Splits, dict[str, TrainAs]], out: Path, on_step: OnStep
+) -> Comparison:
+    splits, jobs = plan
+    material = _read(settings, splits)
+    digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
+    on_step("measuring the linear baseline", {})
+    steps = _shared_steps(config)
+    key = key_of([*digests, steps_key(steps)] if steps else digests)
+    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, steps))
+    measured = [baseline]
+    for ref in config.versions:
+        on_step(f"measuring {ref}", {})
+        measured.append(measure_version(settings, ref, material, config.threads))
+    for name, job in jobs.items():
+        on_step(f"training {name}", {})
+        key = key_of([job.config.to_mapping(), *digests])
+
+        def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
+            return train_version(settings, job, material, key, config.threads, partial(on_step, name))
+
+        measured.append(kept(out / name, key, train))
+    return _beside(splits, material, measured, baseline)
+
+
 def _require_known(config: CompareConfig) -> None:
     unknown = [name for name in config.models if name not in PRESETS]
     if unknown:
         raise InvalidInput(f"{unknown[0]!r} is no preset; there are {', '.join(PRESETS)}.", "models")
+    strangers = [name for name in config.training if name in PRESETS and name not in config.models]
+    if strangers:
+        raise InvalidInput(f"{strangers[0]} has fields of its own and is not compared: add it to --models.", "models")
     if not config.models and not config.versions:
         raise InvalidInput("Nothing to compare: name --models to train, or --versions that there are.", "models")
+    _shared_steps(config)
+
+
+def _shared_steps(config: CompareConfig) -> tuple[str, ...]:
+    return from_mapping({"steps": config.training.get("steps") or []}).steps
 
 
 def _job(config: CompareConfig, name: str, splits: Splits) -> TrainAs:

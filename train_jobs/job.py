@@ -131,11 +131,17 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
+    from train_jobs.prepare import Places, require_trainable
+    from train_jobs.storage import require_run_name, require_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, new_name, ray_running, run_training
 
     name = job.name or new_name(job.config)
+    require_run_name(name)
+    require_trainable(job.config, Places.of(settings))
+    if job.storage:
+        require_storage(job.storage, settings)
 
     def take(report: Report) -> None:
         run.take(report)

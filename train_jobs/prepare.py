@@ -97,6 +97,18 @@ def find_data(config: TrainConfig, places: Places) -> Data:
     return Data(train, validation)
 
 
+def require_trainable(config: TrainConfig, places: Places) -> None:
+    """Refuse, before anything is started for it, a run whose data, model or further texts are not there.
+
+    Raises:
+        InvalidInput: data, model and configuration do not go together, naming the field.
+        NotFound: there is no such version.
+    """
+    start_of(config, len(find_data(config, places).labels))
+    if config.distill and config.distill.unlabelled:
+        next(iter(_unlabelled(config.distill.unlabelled, places)), None)
+
+
 def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, Material]:
     """Return the model to train and what it learns from; on a node where this was done before, it is read from disk.
 
@@ -169,9 +181,13 @@ def _texts(config: TrainConfig, places: Places, version: DatasetVersion) -> tupl
     store, unlabelled = places.store, config.distill.unlabelled if config.distill else None
     if unlabelled is None:
         return lambda: store.read(version), version.digest
-    more = list(read_examples(unlabelled, endpoint=places.s3_endpoint, label_column=None))
+    more = list(_unlabelled(unlabelled, places))
     digest = content_key(version.digest, *(example.text for example in more))
     return lambda: chain(store.read(version), more), digest
+
+
+def _unlabelled(source: str, places: Places) -> Iterable[Example]:
+    return read_examples(source, endpoint=places.s3_endpoint, label_column=None)
 
 
 def _lesson(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -24,7 +23,10 @@ _LOOPBACK: Final = "127.0.0.1"
 _START_S: Final = 300.0
 _GRACE_S: Final = 10.0
 _PROBE_S: Final = 2.0
-_PR_SET_PDEATHSIG: Final = 1
+#: Asks the system for SIGTERM when the parent dies (PR_SET_PDEATHSIG), then becomes the program that was asked for.
+_END_WITH_PARENT: Final = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
 #: Without these it is fourteen processes and 2.6 GiB instead of two and 0.5.
 _SLIM: Final = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -69,19 +71,17 @@ def _start(settings: Settings, folder: Path) -> subprocess.Popen[bytes]:
     _LOG.info("starting MLflow at %s", settings.registry_uri)
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *listen, *stores],
+            [*_python(), "-m", "mlflow", "server", *listen, *stores],
             env=process_environment(settings, _SLIM),
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
         )
 
 
-def _end_with_parent() -> None:
-    """Have the system end this process when the one that started it dies, killed or not; only Linux knows how."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _python() -> list[str]:
+    """Return the interpreter, so that what it runs ends when this process dies, killed or not; on Linux alone."""
+    return [sys.executable, *(("-c", _END_WITH_PARENT) if sys.platform == "linux" else ())]
 
 
 def _wait(server: subprocess.Popen[bytes], uri: str, log: Path) -> None:

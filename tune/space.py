@@ -99,7 +99,7 @@ def read_space(name: str) -> Space:
     if name in shipped_spaces():
         text = (files("tune") / "spaces" / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        text = _text_of(Path(name))
     else:
         shipped = ", ".join(shipped_spaces())
         raise InvalidInput(f"There is no file {name}, and no such space ships (there are {shipped}).", "space")
@@ -108,6 +108,13 @@ def read_space(name: str) -> Space:
     except yaml.YAMLError as exc:
         raise InvalidInput(f"{name} is not YAML: {exc}", "space") from exc
     return parse_space(content)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidInput(f"{path} cannot be read as YAML in UTF-8: {exc}", "space") from exc
 
 
 def parse_space(content: Any) -> Space:

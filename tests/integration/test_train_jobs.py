@@ -19,7 +19,7 @@ from mlflow import MlflowClient  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from sentiment.datasets import open_datasets  # noqa: E402
-from sentiment.errors import InvalidInput  # noqa: E402
+from sentiment.errors import InvalidInput, ModelRejected  # noqa: E402
 from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.registry import Registry  # noqa: E402
@@ -167,8 +167,9 @@ class Attempts(ray.train.UserCallback):
 
 
 def test_what_no_second_try_would_mend_is_told_at_once(config: TrainConfig, settings: Settings, tmp_path: Path) -> None:
-    asked = replace(config, distill=DistillConfig(str(settings.home / "backbone"), unlabelled=str(tmp_path / "none")))
-    with pytest.raises(InvalidInput, match="none"):
+    (tmp_path / "teacher").mkdir()
+    asked = replace(config, distill=DistillConfig(str(tmp_path / "teacher")))
+    with pytest.raises(ModelRejected, match="this is no model version"):
         run_training(asked, workers=2, settings=settings, callbacks=[Attempts(tmp_path / "attempts")])
     assert not (tmp_path / "attempts").exists()
 

@@ -14,8 +14,11 @@ from cli import extras
 from cli.extras import require_train
 from cli.main import app
 from cli.training import Bar, follow
+from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
+from tests.tiny_training import examples, tiny_start
 from train_jobs.job import FAILURE, OUTCOME, PROGRESS
 from train_jobs.storage import storage_of
 
@@ -57,6 +60,46 @@ def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:
     assert result.exit_code == 1
     assert "'learning_speed' is no field" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def toys(home) -> list[str]:
+    """Push a few texts into a home and return the options of a training on them."""
+    open_datasets(load_settings(home=home)).push("toys", examples(30), source="tests")
+    save_model(tiny_start(), home / "backbone")
+    return ["--home", str(home), "--data", "toys@1", "--model", "minilm", "--backbone", str(home / "backbone")]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "problem"),
+    [
+        ("train", ["--data", "toys@2"], "toys@2"),
+        ("train", ["--set", "overrides.dropuot=0.2"], "'dropuot'"),
+        ("train", ["--set", "window_tokens=64"], "window_tokens is 64"),
+        ("train", ["--model", "gpt"], "'gpt'"),
+        ("train", ["--name", "../elsewhere"], "'../elsewhere' cannot name a run"),
+        ("train", ["--storage", "s4://bucket"], "s4://bucket is no place for checkpoints"),
+        ("train", ["--storage", "/dev/null/runs"], "/dev/null/runs cannot keep checkpoints"),
+        ("distill", ["--teacher", "anything", "--unlabelled", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_anything_is_started(tmp_path, command, options, problem) -> None:
+    result = CliRunner().invoke(app, [command, *toys(tmp_path), "--set", "window_tokens=16", *options])
+    assert result.exit_code == 1
+    assert problem in result.stderr
+    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone"}
+
+
+def test_a_search_whose_space_cannot_be_trained_is_told_before_anything_is_started(tmp_path) -> None:
+    (tmp_path / "space.yaml").write_text("space: {overrides.dropuot: {choice: [0.5]}}\n")
+    home, *options = toys(tmp_path)[1:]
+    configured = ["--set", f"backbone={options[-1]}", "--set", "window_tokens=16", *options[:4]]
+    result = CliRunner().invoke(app, ["tune", "--home", home, "--space", str(tmp_path / "space.yaml"), *configured])
+    assert result.exit_code == 1
+    assert "'dropuot'" in result.stderr
+    taken = CliRunner().invoke(app, ["tune", "--home", home, "--space", "dropout", "--out", home, *configured])
+    assert taken.exit_code == 1
+    assert "is a folder; name the file" in taken.stderr
+    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone", "space.yaml"}
 
 
 def test_checkpoints_go_to_a_folder_to_amazon_or_to_a_server_of_ones_own(tmp_path) -> None:

@@ -23,6 +23,12 @@ def search(**changes: Any) -> Search:
     return Search(**{**facts, **changes})
 
 
+def test_a_space_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "space.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match=r"space\.yaml cannot be read as YAML in UTF-8"):
+        read_space(str(tmp_path / "space.yaml"))
+
+
 def test_a_grid_has_every_point_once() -> None:
     points = parse_space(SPACE).grid()
     assert len(points) == 6
