@@ -166,7 +166,7 @@ def _show(outcome: Mapping[str, Any]) -> None:
     best = "  ".join(f"{name.removeprefix('validation_')} {outcome['metrics'][name]:.4f}" for name in _SHOWN)
     console.print(f"Run [bold]{outcome['name']}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
     console.print(f"Best on validation: {best}", highlight=False)
-    console.print(f"Version: {outcome['version']}", highlight=False)
+    console.print(f"Version: {outcome['version']}", markup=False, highlight=False)
     if outcome["registered"]:
         console.print(f"Registered as [bold]{outcome['registered']}[/]", highlight=False)
     else:

@@ -20,7 +20,7 @@ from tests.free_ports import free_ports
 
 TOKEN: Final = "0123456789abcdef0123456789abcdef"
 _ROOT: Final = Path(__file__).parents[1]
-_START_S: Final = 300.0
+_START_S: Final = 600.0
 _PORTS: Final = (
     "--port",
     "--dashboard-port",

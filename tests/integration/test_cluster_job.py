@@ -22,7 +22,7 @@ from tests.ray_head import RayHead
 from tests.tiny_training import examples, tiny_start
 from train_jobs.tracking_server import tracking_server
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 STEPS, EVERY = 480, 40
 
@@ -93,15 +93,15 @@ def test_a_job_on_a_cluster_goes_on_from_s3_when_a_worker_is_killed_and_ends_in_
 
 def test_a_job_that_cannot_be_done_tells_why_and_a_wrong_token_is_named(head: RayHead, folder: Path) -> None:
     refused = head.run("train", *training(folder / "home"), "--address", head.address, "--data", "nothing@1")
-    _, said = refused.communicate(timeout=600)
+    _, said = refused.communicate(timeout=900)
     assert refused.returncode == 1
     assert "Error: " in said
     assert "nothing@1" in said.splitlines()[-1]
     lost = head.run("train", *training(folder / "home"), "--address", head.address, "--storage", "s3://nowhere/runs")
-    _, said = lost.communicate(timeout=600)
+    _, said = lost.communicate(timeout=900)
     assert "there is no bucket 'nowhere'" in said
     stranger = head.run("train", "--data", "toys@1", "--address", head.address, RAY_AUTH_TOKEN="f" * 32)
-    _, said = stranger.communicate(timeout=600)
+    _, said = stranger.communicate(timeout=900)
     assert stranger.returncode == 1
     assert "takes no job" in said
     assert "RAY_AUTH_TOKEN" in said
