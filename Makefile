@@ -5,6 +5,7 @@
 #   make test      all tests (make test-fast: those that start nothing)
 #   make lint      ruff, mypy
 #   make bench     load a platform of its own and print a table and one line of JSON
+#   make demo-rollout   watch a new version take over, and a degraded one that does not
 #   make train-env add what training needs (torch, transformers)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.installed
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: up down status test test-fast lint bench train-env dev-env chromium clean
+.PHONY: up down status test test-fast lint bench demo-rollout train-env dev-env chromium clean
 
 up: $(STAMPS)/serve
 	@$(BIN)/undertone up $(ARGS)
@@ -37,6 +38,9 @@ lint: dev-env
 
 bench: dev-env
 	$(BIN)/python -m tests.benchmarks.platform $(ARGS)
+
+demo-rollout: dev-env
+	$(BIN)/python -m tests.demo_rollout
 
 train-env: $(STAMPS)/train
 

@@ -13,7 +13,21 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import classify_file, compare, data, distill, evaluate, keys, models, platform, predict, score, train, tune
+from cli import (
+    classify_file,
+    compare,
+    data,
+    distill,
+    evaluate,
+    keys,
+    models,
+    platform,
+    predict,
+    rollout,
+    score,
+    train,
+    tune,
+)
 from sentiment.errors import UndertoneError
 
 
@@ -43,6 +57,7 @@ for module in (platform, predict, classify_file, train, distill, evaluate, compa
 app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.add_typer(rollout.app, name="rollout")
 
 
 def _plain(text: str) -> str:

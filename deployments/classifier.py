@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -90,6 +91,17 @@ class Classifier:
             "gpus": ray.get_runtime_context().get_accelerator_ids()["GPU"],
         }
 
+    async def check(self) -> dict[str, float]:
+        """Answer all self-check texts once more; return how many, the worst distance from the record, and the time.
+
+        Raises:
+            ModelRejected: a probability is further off than this engine may be.
+        """
+        started = time.perf_counter()
+        worst = await asyncio.to_thread(self._predictor.check_self)
+        texts = len(self._predictor.version.manifest.self_check)
+        return {"checked": texts, "worst_distance": worst, "check_ms": (time.perf_counter() - started) * 1000}
+
     async def check_health(self) -> None:
         """Run a real forward pass, of the manifest's first self-check text alone.
 
@@ -111,6 +123,7 @@ def classifier_app(
     *,
     replicas: int = 1,
     max_replicas: int | None = None,
+    initial_replicas: int | None = None,
     cpus: float = 0,
     threads: int = 2,
     gpus: float = 0,
@@ -120,13 +133,14 @@ def classifier_app(
 ) -> serve.Application:
     """Return the application of one version, with the one deployment `Classifier`.
 
-    `max_replicas` switches autoscaling on, from `replicas` up. `cpus` and `gpus` are what Ray sets aside for a replica;
-    with GPUs the engine is torch on those that Ray pins, without it is int8 on `threads` threads. `batch_tokens` is for
-    CPUs; a GPU takes what is fastest on it.
+    `max_replicas` switches autoscaling on, from `replicas` up, with `initial_replicas` at the start. `cpus` and `gpus`
+    are what Ray sets aside for a replica; with GPUs the engine is torch on those that Ray pins, without it is int8 on
+    `threads` threads. `batch_tokens` is for CPUs; a GPU takes what is fastest on it.
     """
     scale: dict[str, Any] = {"num_replicas": replicas}
     if max_replicas is not None:
         bounds = {"min_replicas": replicas, "max_replicas": max(replicas, max_replicas)}
+        bounds |= {"initial_replicas": initial_replicas} if initial_replicas else {}
         scale = {"autoscaling_config": {**bounds, "target_ongoing_requests": 2}}
     # Sharing the cores with others: the tokenizer's pool would otherwise take as many threads as there are cores.
     env_vars = {"RAYON_NUM_THREADS": str(threads)}

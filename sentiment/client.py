@@ -92,6 +92,22 @@ class UndertoneClient:
         """Return the registered versions, oldest first: name, version, aliases, state, weight, labels."""
         return cast("list[dict[str, Any]]", self._send("GET", "/v1/models")["models"])
 
+    def start_rollout(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Start the rollout of a version (`version`, `plan`, `hold_s`, `auto`, `sticky`, `in_place`); needs admin."""
+        return self._send("POST", "/v1/rollouts", asked)
+
+    def rollout(self) -> dict[str, Any]:
+        """Return the rollout under way, or the last one. Raises NotFound before the first."""
+        return self._send("GET", "/v1/rollouts/current")
+
+    def rollouts(self) -> list[dict[str, Any]]:
+        """Return all rollouts, the newest first."""
+        return cast("list[dict[str, Any]]", self._send("GET", "/v1/rollouts")["rollouts"])
+
+    def command_rollout(self, command: str) -> dict[str, Any]:
+        """Let the rollout under way `pause`, `resume`, `promote` or `abort`; returns it as it is then."""
+        return self._send("POST", f"/v1/rollouts/current/{command}", {})
+
     def ready(self) -> bool:
         """Return whether the platform answers predictions now. Never waits for it."""
         try:

@@ -47,6 +47,12 @@ class Key:
     digest: str
 
 
+def key_id(token: str) -> str | None:
+    """Return the public part of a token, which tells keys apart; None for what has not a token's form."""
+    parts = _TOKEN.fullmatch(token)
+    return parts[1] if parts else None
+
+
 def create_key(store: TextStore, secret: bytes, name: str, scope: Scope, expires_at_ms: int | None, now_ms: int) -> str:
     """Make a key and return its token, which cannot be shown again.
 

@@ -37,8 +37,20 @@ class CleanText:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """What `source` says that a text's label truly is. The label that the text has is another matter."""
+
+    source: str
+    label: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class TextRecord:
-    """One text as the store keeps it. The label's fields are None until a model or a client has labelled it."""
+    """One text as the store keeps it. The label's fields are None until a model or a client has labelled it.
+
+    `feedback` has the last word of each source, the earliest first.
+    """
 
     id: str
     text: str
@@ -59,6 +71,7 @@ class TextRecord:
     labelled_at_ms: int | None = None
     labelled_by: str | None = None  # "model" or "client"
     expires_at_ms: int | None = None
+    feedback: tuple[Feedback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,16 @@ class SetLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class AddFeedback:
+    """Note what `source` says about a stored text; of two such words the later one counts."""
+
+    id: str
+    label: str
+    source: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteText:
     """Forget a text. A put received before `at_ms` never brings it back."""
 
@@ -90,7 +113,7 @@ class DeleteText:
     at_ms: int
 
 
-Operation = PutText | SetLabel | DeleteText
+Operation = PutText | SetLabel | AddFeedback | DeleteText
 
 
 class Outcome(StrEnum):

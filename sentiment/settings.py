@@ -92,6 +92,37 @@ class Settings(BaseSettings):
     classifier_gpus: float = Field(0, ge=0, description="GPUs of one classifier replica; 0 runs int8 on CPUs")
     batch_tokens: int = Field(256, ge=16, description="word pieces in one forward pass on a CPU")
 
+    rollouts_automatic: bool = Field(False, description="a version with the alias `challenger` starts a rollout itself")
+    rollouts_plan: str = Field(
+        "shadow,1,10,50,100",
+        pattern=r"^(shadow,)?(\d{1,2}(\.\d{1,3})?,)*100$",
+        description="steps of a rollout, in percent of the traffic",
+    )
+    rollouts_hold_s: float = Field(60.0, ge=0, description="least time in each step of a rollout")
+    rollouts_shadow_share: float = Field(0.25, gt=0, le=1, description="share of the texts mirrored to a shadow")
+    rollouts_failover_ms: float = Field(
+        300.0, gt=0, description="patience with a version on trial, beyond its texts' worth; then the champion answers"
+    )
+    rollouts_load_s: float = Field(300.0, gt=0, description="time limit of a version to load in a rollout")
+    rollouts_drain_s: float = Field(30.0, ge=0, description="time that a version without traffic stays loaded")
+    rollouts_max_disagreement: float = Field(
+        0.25, gt=0, lt=1, description="share of texts labelled otherwise than by the champion that ends a rollout"
+    )
+    rollouts_max_flips: float = Field(
+        0.05, gt=0, lt=1, description="share of texts turned from positive to negative or back that ends a rollout"
+    )
+    rollouts_max_errors: float = Field(
+        0.01, gt=0, lt=1, description="share of texts failed on, beyond the champion's, that ends a rollout"
+    )
+    rollouts_max_latency_ratio: float = Field(
+        3.0, gt=1, description="99th percentile of the latency, over the champion's, that ends a rollout"
+    )
+    rollouts_margin: float = Field(
+        0.03, gt=0, lt=1, description="share of right answers that a challenger must be shown not to be behind by"
+    )
+    rollouts_max_labels: int = Field(10_000, ge=1, description="labelled texts after which a person decides")
+    rollouts_evidence_s: float = Field(3600.0, ge=0, description="wait for labels to decide, then a person does")
+
     @field_validator("home", "database", "journal_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sentiment.errors import Conflict, NotFound, Overloaded, Unavailable, UndertoneError
 from sentiment.records import (
+    AddFeedback,
     DeleteText,
     Explanation,
     Operation,
@@ -22,12 +23,14 @@ from sentiment.records import (
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest
 from serve_app.answer_cache import text_digest
+from serve_app.feedback import PairedFeedback
+from serve_app.keeping import epoch_ms
 from serve_app.prediction import Prediction
-from serve_app.prediction_service import PredictionService, epoch_ms
+from serve_app.prediction_service import PredictionService
+from serve_app.rollout.listing import read_listing
+from serve_app.steering import NO_PREFERENCE, Preference
 from serve_app.traffic import TrafficTable
 
-#: Kind of the document in which the controller lists the registered versions.
-MODELS_KIND = "models"
 #: The cache knows normalised texts; the store may keep raw ones.
 _NORMALIZE = NORMALIZERS[CURRENT_NORMALIZER]
 _PROBE_TEXT = "a probe of the whole path, kept nowhere"
@@ -54,15 +57,17 @@ class Backend:
 
     def __post_init__(self) -> None:
         self._explaining = 0
+        service = self.service
+        self._pairs = PairedFeedback(service.judge, service.tallies, self.table, self._texts, service.batcher)
 
-    async def predict(self, raw: RawText) -> Prediction:
+    async def predict(self, raw: RawText, preference: Preference = NO_PREFERENCE) -> Prediction:
         """Answer one text and keep it. Raises what went wrong with it."""
-        [result] = await self.service.predict([raw])
+        [result] = await self.service.predict([raw], preference=preference)
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def explain(self, text: str) -> Explanation:
+    async def explain(self, text: str, preference: Preference = NO_PREFERENCE) -> Explanation:
         """Explain an answer.
 
         Raises:
@@ -72,7 +77,7 @@ class Backend:
             raise Overloaded(f"{self._explaining} explanations are under way, the most at once; try again soon")
         self._explaining += 1
         try:
-            return await self.service.explain(text)
+            return await self.service.explain(text, preference)
         finally:
             self._explaining -= 1
 
@@ -99,6 +104,25 @@ class Backend:
         await self._apply(SetLabel(id_, label, now), id_)
         return now
 
+    async def add_feedback(self, id_: str, label: str, source: str) -> int:
+        """Note what `source` says that a stored text's label is; return when, in epoch ms. Raises NotFound."""
+        heard_before = await self._has_feedback(id_) if self.service.tallies.current() else True
+        now = epoch_ms()
+        await self._apply(AddFeedback(id_, label, source, now), id_)
+        if not heard_before:
+            self._pairs.offer(id_, label)
+        return now
+
+    async def _has_feedback(self, id_: str) -> bool:
+        try:
+            record = (await self._texts([id_])).get(id_)
+        except Unavailable:
+            return False
+        return record is not None and bool(record.feedback)
+
+    async def _texts(self, ids: list[str]) -> dict[str, TextRecord]:
+        return await asyncio.to_thread(self.store.get_many, ids)
+
     async def delete(self, id_: str) -> None:
         """Forget a text: in the journal, the store and all gateways' caches. Raises NotFound."""
         try:
@@ -115,8 +139,7 @@ class Backend:
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the registered versions, oldest first, with the shares of traffic that this gateway gives them."""
-        document = await asyncio.to_thread(self.store.get_document, MODELS_KIND, self.model_name)
-        return list(document.body["models"]) if document else []
+        return await asyncio.to_thread(read_listing, self.store, self.model_name)
 
     async def readiness(self) -> tuple[bool, dict[str, str]]:
         """Make a real prediction that is not kept, ask the sink, and say for each part how it is."""

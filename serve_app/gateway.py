@@ -19,7 +19,8 @@ from serve_app.answer_cache import AnswerCache
 from serve_app.backend import Backend
 from serve_app.gateway_metrics import GatewayMetrics, node_metrics
 from serve_app.http.app import build_http_app
-from serve_app.prediction_service import PredictionService, epoch_ms
+from serve_app.keeping import epoch_ms
+from serve_app.prediction_service import PredictionService
 from serve_app.remote import RemoteParts
 from serve_app.traffic import KIND, Route, from_body
 from serve_app.traffic_watch import TrafficWatch
@@ -99,8 +100,13 @@ class Gateway:
         """Put a traffic table in force that the controller pushes."""
         await self._watch.adopt(from_body(generation, body))
 
+    def observations(self) -> dict[str, Any]:
+        """Return what this gateway counted in the stage of the rollout that is under way."""
+        return self._service.tallies.report()
+
     async def forget(self, digest: bytes | None) -> None:
-        """Drop a text's answers from the cache, or all of them."""
+        """Drop a text's answers from the cache, or all of them, and what waits for the shadow."""
+        self._service.mirror.forget()
         if digest is None:
             self._service.cache.clear()
         else:
@@ -120,7 +126,7 @@ class Gateway:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(_METRICS_EVERY_S)
-            self._metrics.report(self._service.batcher.queued, self._service.cache)
+            self._metrics.report(self._service)
 
 
 def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch) -> PredictionService:
@@ -133,6 +139,7 @@ def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch) -> Pre
         in_flight=settings.micro_batches_in_flight,
         max_queued=settings.max_queued_texts,
         retention_days=settings.retention_days,
+        failover_s=settings.rollouts_failover_ms / 1000,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import collections
+from collections.abc import Sequence
 from typing import Final
 
 import httpx
@@ -12,6 +14,9 @@ from ray.util.metrics import Counter, Gauge, Histogram
 
 from sentiment.errors import Unavailable
 from serve_app.answer_cache import AnswerCache
+from serve_app.judging import Events, named
+from serve_app.prediction_service import PredictionService
+from serve_app.traffic import Route
 
 _BOUNDS_MS: Final = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]
 #: Ray puts its name before the metrics of the applications that it runs.
@@ -19,8 +24,29 @@ _OWN_PREFIX: Final = "ray_undertone_"
 _TIMEOUT_S: Final = 5.0
 
 
+#: The kinds of `judging.Events`: name, meaning, labels.
+_EVENTS: Final = {
+    "answers": ("undertone_answers_total", "texts answered", ("model", "version", "label")),
+    "failovers": (
+        "undertone_failovers_total",
+        "texts that a version on trial failed on and the leading one answered",
+        ("model", "version"),
+    ),
+    "mirrored": (
+        "undertone_mirrored_total",
+        "texts mirrored to a version: agreed, disagreed, failed, dropped",
+        ("model", "version", "result"),
+    ),
+    "labelled": (
+        "undertone_labelled_total",
+        "answers of a version that feedback called right or wrong during a rollout",
+        ("model", "version", "right"),
+    ),
+}
+
+
 class GatewayMetrics:
-    """Latency by route and by version, queue depth, cache hits."""
+    """Latency by route and by version, queue depth, cache hits, shares of traffic, what versions answered."""
 
     def __init__(self) -> None:
         self._request = Histogram(
@@ -35,6 +61,11 @@ class GatewayMetrics:
         self._queue = Gauge("undertone_queue_texts", "texts that wait for a micro-batch")
         self._hits = Counter("undertone_cache_hits_total", "texts answered from the cache")
         self._coalesced = Counter("undertone_coalesced_total", "texts answered with an equal text in flight")
+        self._events = {kind: Counter(name, told, tag_keys=tags) for kind, (name, told, tags) in _EVENTS.items()}
+        self._weight = Gauge("undertone_traffic_weight", "share of the traffic", tag_keys=("model", "version"))
+        self._shadow = Gauge("undertone_traffic_shadow", "share of the traffic mirrored", tag_keys=("model", "version"))
+        self._routed: set[tuple[str, str]] = set()
+        self._published: Events = collections.Counter()
         self._seen = (0, 0)
 
     def request(self, route: str, status: int, elapsed_ms: float) -> None:
@@ -45,15 +76,34 @@ class GatewayMetrics:
         """Count an answered micro-batch."""
         self._prediction.observe(elapsed_ms, {"model": model, "version": str(version)})
 
-    def report(self, queued: int, cache: AnswerCache) -> None:
-        """Publish the queue's depth and what the cache did since the last report."""
-        self._queue.set(queued)
+    def report(self, service: PredictionService) -> None:
+        """Publish how it is, and what happened since the last report."""
+        self._queue.set(service.batcher.queued + service.trials.queued)
+        self._report_cache(service.cache)
+        self._report_events(service.judge.events)
+        table = service.table()
+        self._report_shares(table.routes if table else ())
+
+    def _report_cache(self, cache: AnswerCache) -> None:
         hits, coalesced = cache.hits - self._seen[0], cache.coalesced - self._seen[1]
         self._seen = (cache.hits, cache.coalesced)
         if hits:
             self._hits.inc(hits)
         if coalesced:
             self._coalesced.inc(coalesced)
+
+    def _report_events(self, events: Events) -> None:
+        for (kind, *labels), count in (events - self._published).items():
+            self._events[kind].inc(count, dict(zip(_EVENTS[kind][2], labels, strict=True)))
+        self._published = events.copy()
+
+    def _report_shares(self, routes: Sequence[Route]) -> None:
+        shares = {named(route): (route.weight, route.shadow) for route in routes}
+        for model, version in self._routed | shares.keys():  # one that has left has no share any more
+            weight, shadow = shares.get((model, version), (0.0, 0.0))
+            self._weight.set(weight, {"model": model, "version": version})
+            self._shadow.set(shadow, {"model": model, "version": version})
+        self._routed = set(shares)
 
 
 async def node_metrics() -> str:

@@ -68,11 +68,23 @@ class MicroBatcher(Generic[T, R]):
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
     _crowd_took_s: float = 0.0
+    _quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def queued(self) -> int:
         """Items that wait for a micro-batch."""
         return len(self._single) + len(self._bulk)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and no micro-batch is under way."""
+        return not self._running and not self.queued
+
+    async def quiet(self) -> None:
+        """Return once the batcher is idle."""
+        while not self.idle:
+            self._quiet.clear()
+            await self._quiet.wait()
 
     async def submit(self, items: Sequence[T], *, bulk: bool = False) -> list[R | Exception]:
         """Return a result or an exception per item, in order.
@@ -134,6 +146,8 @@ class MicroBatcher(Generic[T, R]):
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._pump()
+        if self.idle:
+            self._quiet.set()
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
         results: Sequence[R | Exception]

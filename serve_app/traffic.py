@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
 
 KIND: Final = "traffic"
+
+#: What keeps a client on one side of a rollout: nothing, the text's author, or the API key.
+Sticky = Literal["none", "author", "key"]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One version that is loaded, and the share of the traffic that it gets (`weight`, 0 to 1)."""
+    """One version that is loaded, and the share of the traffic that it gets (`weight`, 0 to 1).
+
+    `shadow` is the share of the live texts that it is asked about as well, without being heard; its weight is 0 then.
+    """
 
     model: str
     version: int
@@ -20,19 +26,44 @@ class Route:
     labels: tuple[str, ...]
     normalizer: str
     weight: float
+    shadow: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficTable:
-    """The versions of one registered model that are loaded; `generation` grows with every change."""
+    """The versions of one registered model that are loaded; `generation` grows with every change.
+
+    While a rollout is under way (`rollout` is its id, `stage` its number) the first route is the champion's and the
+    second the challenger's. As long as their order stays and the challenger's weight only grows, a client that is kept
+    on a side (`sticky`) goes over to the challenger once and stays there. `split` gives a value of the header
+    X-Undertone-Split, or the id of an API key, a version of its own.
+    """
 
     generation: int
     routes: tuple[Route, ...]
+    rollout: str | None = None
+    stage: int = 0
+    sticky: Sticky = "none"
+    split: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def leader(self) -> Route:
+        """The route with the greatest weight, the first of several."""
+        return max(self.routes, key=lambda route: route.weight)
 
     @property
     def normalizer(self) -> str:
         """The normaliser of the version with the greatest weight: the one that the traffic is cleaned with."""
-        return max(self.routes, key=lambda route: route.weight).normalizer
+        return self.leader.normalizer
+
+    @property
+    def rivals(self) -> tuple[Route, Route] | None:
+        """The champion's and the challenger's route while a rollout is under way and both are loaded."""
+        return (self.routes[0], self.routes[1]) if self.rollout is not None and len(self.routes) > 1 else None
+
+    def of_version(self, version: int) -> Route | None:
+        """Return the route of a version, if it is loaded."""
+        return next((route for route in self.routes if route.version == version), None)
 
     def choose(self, point: float) -> Route:
         """Return the route that owns `point`, a number in [0, 1) drawn for the request."""
@@ -42,15 +73,24 @@ class TrafficTable:
             remaining -= route.weight
             if remaining < 0:
                 return route
-        return max(self.routes, key=lambda route: route.weight)
+        return self.leader
 
 
-def to_body(routes: tuple[Route, ...]) -> dict[str, Any]:
-    """Return the table as the store's JSON."""
-    return {"routes": [asdict(route) | {"labels": list(route.labels)} for route in routes]}
+def to_body(
+    routes: tuple[Route, ...],
+    *,
+    rollout: str | None = None,
+    stage: int = 0,
+    sticky: Sticky = "none",
+    split: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return the table as the store's JSON; the store adds the generation."""
+    rows = [asdict(route) | {"labels": list(route.labels)} for route in routes]
+    return {"routes": rows, "rollout": rollout, "stage": stage, "sticky": sticky, "split": dict(split or {})}
 
 
 def from_body(generation: int, body: Mapping[str, Any]) -> TrafficTable:
-    """Read the table back from the store's JSON."""
-    routes = (Route(**(row | {"labels": tuple(row["labels"])})) for row in body["routes"])
-    return TrafficTable(generation, tuple(routes))
+    """Read the table back from the store's JSON; what rows of earlier releases lack has its default."""
+    routes = tuple(Route(**(row | {"labels": tuple(row["labels"])})) for row in body["routes"])
+    extra = {name: body[name] for name in ("rollout", "stage", "sticky", "split") if name in body}
+    return TrafficTable(generation, routes, **extra)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sentiment.errors import UndertoneError
 from sentiment.records import Document
@@ -30,6 +30,7 @@ class TrafficWatch:
 
     def __post_init__(self) -> None:
         self._opened: set[str] = set()
+        self._opening: dict[str, asyncio.Task[None]] = {}
         self._adopting = asyncio.Lock()
 
     async def first(self) -> None:
@@ -58,17 +59,49 @@ class TrafficWatch:
         return self.table is not None
 
     async def adopt(self, table: TrafficTable) -> None:
-        """Put `table` in force if it is newer. Raises what a version answers that does not work here."""
+        """Put `table` in force if it is newer. Raises what a version with traffic answers that does not work here.
+
+        A version without traffic is opened beside that and hinders nothing: going back from a dead one is done at once.
+        """
         async with self._adopting:
             if self.table is not None and table.generation <= self.table.generation:
                 return
-            for route in table.routes:
-                await self._open(route)
+            table = await self._with_open_routes(table)
             self.table = table
             self._opened &= {route.app for route in table.routes}
             logger.info("traffic table %d: %s", table.generation, {r.app: r.weight for r in table.routes})
+        for route in table.routes:
+            if route.app not in self._opened and route.app not in self._opening:
+                self._opening[route.app] = asyncio.create_task(self._open_aside(route))
+
+    async def _with_open_routes(self, table: TrafficTable) -> TrafficTable:
+        """Open the routes that have traffic. A gateway without a table yet begins without those on trial that fail."""
+        unopened = [route for route in table.routes if route.weight > 0 and route.app not in self._opened]
+        for route in unopened:
+            try:
+                await self._open(route)
+            except UndertoneError as exc:
+                if self.table is not None or route is table.leader:
+                    raise
+                logger.warning("%s gets no traffic here yet: %s", route.app, exc)
+                # One generation older than it is: the next look at the store tries the whole table again.
+                table = _without_weight(table, route)
+        return table
+
+    async def _open_aside(self, route: Route) -> None:
+        try:
+            await self._open(route)
+        except UndertoneError as exc:
+            logger.info("%s has no traffic and does not answer here: %s", route.app, exc)
+        finally:
+            del self._opening[route.app]
 
     async def _open(self, route: Route) -> None:
         if route.app not in self._opened:
             await self.open_route(route)
             self._opened.add(route.app)
+
+
+def _without_weight(table: TrafficTable, closed: Route) -> TrafficTable:
+    routes = tuple(replace(route, weight=0.0) if route is closed else route for route in table.routes)
+    return replace(table, routes=routes, generation=table.generation - 1)

@@ -45,20 +45,30 @@ _CHECKED: Final = ("i love this phone", "the worst day", "the train is at 10")
 
 
 def build_tiny_version(
-    folder: Path, *, version_marker: str = "1", crash_word: str = "", nan_word: str = "", name: str = "sentiment"
+    folder: Path,
+    *,
+    version_marker: str = "1",
+    crash_word: str = "",
+    nan_word: str = "",
+    swapped_word: str = "",
+    slow_passes: int = 0,
+    name: str = "sentiment",
 ) -> Path:
     """Write a valid version with the engine `onnx-int8` into `folder` and return it.
 
     Another `version_marker` makes another digest. A text with `crash_word` makes the engine raise, for the whole batch;
-    one with `nan_word` gets logits that are not numbers.
+    one with `nan_word` gets logits that are not numbers. `swapped_word`, one of the kind or harsh ones, pulls the other
+    way. `slow_passes` multiplies matrices of 512 by 512 so often, for nothing but the time that it takes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     extra = [word for word in (nan_word, crash_word) if word]
     tokenizer = _tokenizer([*_SPECIAL, *_pieces(), *extra])
     table = _pulls(tokenizer, LABEL_SETS[name], nan_word)
+    if swapped_word:
+        table[tokenizer.token_to_id(swapped_word)] *= -1
     rows = table[:-1] if crash_word else table  # its id, the last, is then beyond the table
     tokenizer.save(str(folder / "tokenizer.json"))
-    onnx.save(_graph(rows, _bias(LABEL_SETS[name])), folder / ENGINE_FILES["onnx-int8"])
+    onnx.save(_graph(rows, _bias(LABEL_SETS[name]), slow_passes), folder / ENGINE_FILES["onnx-int8"])
     (folder / "config.json").write_text(json.dumps({"architecture": "mean of words"}))
     (folder / "README.md").write_text(f"# Tiny model {version_marker}\n")
     write_manifest(
@@ -98,7 +108,8 @@ def _bias(labels: Sequence[str]) -> NDArray[np.float32]:
     return np.array([_NEUTRAL_BIAS * (label == "neutral") for label in labels], dtype=np.float32)
 
 
-def _graph(table: NDArray[np.float32], bias: NDArray[np.float32]) -> onnx.ModelProto:
+def _graph(table: NDArray[np.float32], bias: NDArray[np.float32], slow_passes: int) -> onnx.ModelProto:
+    delays, delay_weights = _delay(slow_passes)
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["pulls"]),
         helper.make_node("Cast", ["attention_mask"], ["weights"], to=TensorProto.FLOAT),
@@ -107,17 +118,36 @@ def _graph(table: NDArray[np.float32], bias: NDArray[np.float32]) -> onnx.ModelP
         helper.make_node("ReduceSum", ["kept", "tokens"], ["total"], keepdims=0),
         helper.make_node("ReduceSum", ["weights", "tokens"], ["count"], keepdims=1),
         helper.make_node("Div", ["total", "count"], ["mean"]),
-        helper.make_node("Add", ["mean", "bias"], ["logits"]),
+        *delays,
+        helper.make_node("Add", ["mean", "bias" if not slow_passes else "late"], ["logits"]),
     ]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
         for name in ("input_ids", "attention_mask")
     ]
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(bias)])
-    constants = {"table": table, "bias": bias, "last": np.array([2]), "tokens": np.array([1])}
+    constants = {"table": table, "bias": bias, "last": np.array([2]), "tokens": np.array([1]), **delay_weights}
     weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "tiny", inputs, [output], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def _delay(passes: int) -> tuple[list[onnx.NodeProto], dict[str, NDArray[np.float32]]]:
+    """Return nodes that make `late` of `bias`: the same, after so many products that hang on the input."""
+    if not passes:
+        return [], {}
+    starts = [
+        helper.make_node("ReduceSum", ["count"], ["texts"], keepdims=0),
+        helper.make_node("Mul", ["square", "texts"], ["product0"]),
+    ]
+    products = [
+        helper.make_node("MatMul", [f"product{place}", "square"], [f"product{place + 1}"]) for place in range(passes)
+    ]
+    ends = [
+        helper.make_node("ReduceSum", [f"product{passes}"], ["nothing"], keepdims=0),
+        helper.make_node("Add", ["bias", "nothing"], ["late"]),
+    ]
+    return [*starts, *products, *ends], {"square": np.zeros((512, 512), dtype=np.float32)}
 
 
 def _check(tokenizer: Tokenizer, table: NDArray[np.float32], text: str, name: str) -> SelfCheck:

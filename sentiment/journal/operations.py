@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 import msgpack
 
-from sentiment.records import DeleteText, Operation, PutText, SetLabel, TextRecord
+from sentiment.records import AddFeedback, DeleteText, Operation, PutText, SetLabel, TextRecord
 
 FORMAT: Final = 1
 
 #: The record's fields in the order in which they are written. New ones go to the end: journals outlive an upgrade.
+#: Feedback is none of them: it comes by operations of its own.
 RECORD_FIELDS: Final = (
     "id",
     "text",
@@ -34,7 +35,12 @@ RECORD_FIELDS: Final = (
     "labelled_by",
     "expires_at_ms",
 )
-_PUT, _LABEL, _DELETE = 0, 1, 2
+_PUT, _LABEL, _DELETE, _FEEDBACK = 0, 1, 2, 3
+_OTHERS: Final[Mapping[int, Callable[..., Operation]]] = {
+    _LABEL: SetLabel,
+    _DELETE: DeleteText,
+    _FEEDBACK: AddFeedback,
+}
 _values_of = attrgetter(*RECORD_FIELDS)
 
 
@@ -62,6 +68,8 @@ def _row(operation: Operation) -> tuple[Any, ...]:
         return _PUT, operation.claimed, _values_of(operation.record)
     if isinstance(operation, SetLabel):
         return _LABEL, operation.id, operation.label, operation.at_ms
+    if isinstance(operation, AddFeedback):
+        return _FEEDBACK, operation.id, operation.label, operation.source, operation.at_ms
     return _DELETE, operation.id, operation.at_ms
 
 
@@ -69,7 +77,7 @@ def _operation(kind: int, *values: Any) -> Operation:
     if kind == _PUT:
         claimed, fields = values
         return PutText(TextRecord(**dict(zip(RECORD_FIELDS, fields, strict=False))), claimed)
-    return SetLabel(*values) if kind == _LABEL else DeleteText(*values)
+    return _OTHERS[kind](*values)
 
 
 def _plain(value: Any) -> Any:

@@ -91,21 +91,26 @@ class Predictor:
             inference_ms=(time.perf_counter() - started) * 1000,
         )
 
-    def check_self(self, most: int | None = None) -> None:
+    def check_self(self, most: int | None = None) -> float:
         """Classify the manifest's self-check texts (its first `most`), each alone, and compare with what it recorded.
+
+        Returns how far the probability that is furthest off is from its record.
 
         Raises:
             ModelRejected: a probability is further off than this engine may be.
         """
+        worst = 0.0
         for check in self.version.manifest.self_check[:most]:
             found = self.predict([check.text]).probabilities[0]
             off, allowed = _distance(found, check.probabilities), _TOLERANCE[self.engine]
+            worst = max(worst, off)
             if off > allowed:
                 raise ModelRejected(
                     f"version {self.version.digest[:12]} on engine {self.engine} says {found} of {check.text!r}, the "
                     f"record {check.probabilities}: {off:.3f} apart, allowed {allowed}. This processor or runtime "
                     "computes otherwise, or the files are not one model's: make the version anew"
                 )
+        return worst
 
     def warm_up(self) -> None:
         """Run passes of the shapes that traffic brings, so that no request pays for first-time allocations."""

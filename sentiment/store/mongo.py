@@ -26,7 +26,7 @@ from pymongo.write_concern import WriteConcern
 from typing_extensions import override
 
 from sentiment.errors import Conflict, InvalidInput, InvalidSettings, StoreUnavailable
-from sentiment.records import Document, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.records import Document, Feedback, Operation, Outcome, Page, TextQuery, TextRecord
 from sentiment.store.base import TIMEOUT_S, TextStore
 from sentiment.store.cursor import page_of, position_of
 from sentiment.store.state import NOTHING, TOMBSTONE_MS, State, fold, id_of
@@ -274,6 +274,7 @@ def _text(record: TextRecord) -> _Fields:
     values = {name: getattr(record, name) for name in _FIELDS}
     values["topics"] = list(record.topics)
     values["probabilities"] = record.probabilities and dict(record.probabilities)
+    values["feedback"] = [asdict(word) for word in record.feedback]
     values["words"] = words_of(record.text)
     if record.expires_at_ms is not None:
         values["expires_at"] = DatetimeMS(record.expires_at_ms)
@@ -281,8 +282,9 @@ def _text(record: TextRecord) -> _Fields:
 
 
 def _record(values: Mapping[str, Any]) -> TextRecord:
-    known = {name: values[name] for name in _FIELDS}
-    return TextRecord(**known | {"topics": tuple(known["topics"])})
+    known = {name: values[name] for name in _FIELDS if name != "feedback"}
+    feedback = tuple(Feedback(**word) for word in values.get("feedback", ()))  # texts of earlier releases have none
+    return TextRecord(**known | {"topics": tuple(known["topics"]), "feedback": feedback})
 
 
 def _document(values: Mapping[str, Any]) -> Document:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from sentiment.errors import Conflict
-from sentiment.records import Document, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.records import Document, Feedback, Operation, Outcome, Page, TextQuery, TextRecord
 from sentiment.store.base import TIMEOUT_S, TextStore
 from sentiment.store.cursor import page_of, position_of
 from sentiment.store.sqlite_connections import Connections
@@ -213,6 +213,7 @@ def _match(search: str) -> str:
 def _row(record: TextRecord) -> list[Any]:
     values = [getattr(record, name) for name in _FIELDS]
     values[_TOPICS] = _json(list(record.topics))
+    values[_FEEDBACK] = _json([[word.source, word.label, word.at_ms] for word in record.feedback])
     if record.probabilities is not None:
         values[_PROBABILITIES] = _json(dict(record.probabilities))
     return values
@@ -224,6 +225,7 @@ def _record(row: Sequence[Any]) -> TextRecord:
     if values[_PROBABILITIES] is not None:
         values[_PROBABILITIES] = json.loads(values[_PROBABILITIES])
     values[_TRUNCATED] = bool(values[_TRUNCATED])
+    values[_FEEDBACK] = tuple(Feedback(*word) for word in json.loads(values[_FEEDBACK]))
     return TextRecord(*values)
 
 
@@ -240,3 +242,4 @@ def _json(value: list[Any] | dict[str, Any]) -> str:
 _TOPICS: Final = _FIELDS.index("topics")
 _PROBABILITIES: Final = _FIELDS.index("probabilities")
 _TRUNCATED: Final = _FIELDS.index("truncated")
+_FEEDBACK: Final = _FIELDS.index("feedback")

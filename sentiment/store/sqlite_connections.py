@@ -14,7 +14,7 @@ from typing import Final
 
 from sentiment.errors import InvalidInput, StoreUnavailable
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 # `words.py` finds the words of a text; they come here joined by spaces, so every other character belongs to a word.
 _SCHEMA: Final = """
@@ -23,7 +23,7 @@ CREATE TABLE texts (
     near_key TEXT NOT NULL, created_at_ms INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, source TEXT,
     author_key TEXT, topics TEXT NOT NULL, label TEXT, score REAL, sentiment REAL, probabilities TEXT,
     truncated INTEGER NOT NULL, model TEXT, model_version INTEGER, labelled_at_ms INTEGER, labelled_by TEXT,
-    expires_at_ms INTEGER
+    expires_at_ms INTEGER, feedback TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX texts_by_time ON texts (created_at_ms, id, label);
 CREATE INDEX texts_by_expiry ON texts (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
@@ -37,6 +37,9 @@ CREATE TABLE documents (
     kind TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 """
+
+#: What brings a file of an earlier schema version to the next one.
+_STEPS: Final = {1: "ALTER TABLE texts ADD COLUMN feedback TEXT NOT NULL DEFAULT '[]'"}
 
 _BUSY: Final = "The text store is locked by another process; try again later."
 _FULL: Final = "The disk of the text store is full; make room and try again."
@@ -197,7 +200,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
         if version == 0:
             for statement in _SCHEMA.split(";\n"):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for older in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
+            connection.execute(_STEPS[older])
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

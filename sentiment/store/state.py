@@ -7,6 +7,7 @@
     SetLabel    a text is there           the later label wins                                    DONE
                 given before a deletion   nothing changes: it was for the text before             DONE
                 no text                   nothing changes                                         NOT_FOUND
+    AddFeedback as SetLabel, by source    the later word of a source counts                       as SetLabel
     DeleteText  text received by then     it goes, a tombstone stays                              DONE
                 text received later       it stays: another one than was meant                    CONFLICT
                 no text                   a tombstone stays                                       NOT_FOUND
@@ -25,10 +26,13 @@ from typing import Final
 
 from sentiment.errors import InvalidInput
 from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE
-from sentiment.records import DeleteText, Operation, Outcome, PutText, SetLabel, TextRecord
+from sentiment.records import AddFeedback, DeleteText, Feedback, Operation, Outcome, PutText, SetLabel, TextRecord
 
 #: How long a tombstone is kept: longer than any journal waits for the store.
 TOMBSTONE_MS: Final = 30 * 24 * 3_600_000
+
+#: Sources that are heard about one text; of more, the earliest words are forgotten.
+MAX_SOURCES: Final = 32
 
 CLIENT: Final = "client"
 _SENTIMENT_OF_LABEL: Final = {NEGATIVE: -1.0, NEUTRAL: 0.0, POSITIVE: 1.0}
@@ -74,8 +78,8 @@ def step(state: State, operation: Operation) -> tuple[State, Outcome]:
     """
     if isinstance(operation, PutText):
         return _put(state, operation.record)
-    if isinstance(operation, SetLabel):
-        return _set_label(state, operation)
+    if isinstance(operation, SetLabel | AddFeedback):
+        return _say_label(state, operation)
     return _delete(state, operation)
 
 
@@ -92,15 +96,21 @@ def _put(state: State, record: TextRecord) -> tuple[State, Outcome]:
     return _changed(state, replace(_relabel(state.record, record), received_at_ms=received_at_ms)), Outcome.DONE
 
 
-def _set_label(state: State, operation: SetLabel) -> tuple[State, Outcome]:
+def _say_label(state: State, operation: SetLabel | AddFeedback) -> tuple[State, Outcome]:
     if operation.label not in _SENTIMENT_OF_LABEL:
         raise InvalidInput(f"{operation.label!r} is no label; use one of {', '.join(_SENTIMENT_OF_LABEL)}.", "label")
     if state.record is None:
         return state, Outcome.NOT_FOUND
     if state.deleted_at_ms is not None and operation.at_ms <= state.deleted_at_ms:
         return state, Outcome.DONE
-    labelled = replace(
-        state.record,
+    if isinstance(operation, SetLabel):
+        return _changed(state, _relabel(state.record, _labelled(state.record, operation))), Outcome.DONE
+    return _changed(state, _with_feedback(state.record, operation)), Outcome.DONE
+
+
+def _labelled(record: TextRecord, operation: SetLabel) -> TextRecord:
+    return replace(
+        record,
         label=operation.label,
         score=None,
         sentiment=_SENTIMENT_OF_LABEL[operation.label],
@@ -111,7 +121,18 @@ def _set_label(state: State, operation: SetLabel) -> tuple[State, Outcome]:
         labelled_at_ms=operation.at_ms,
         labelled_by=CLIENT,
     )
-    return _changed(state, _relabel(state.record, labelled)), Outcome.DONE
+
+
+def _with_feedback(record: TextRecord, operation: AddFeedback) -> TextRecord:
+    said = Feedback(operation.source, operation.label, operation.at_ms)
+    words = [word for word in record.feedback if word.source == said.source]
+    others = [word for word in record.feedback if word.source != said.source]
+    latest = max([*words, said], key=_time_and_label)
+    return replace(record, feedback=tuple(sorted([*others, latest], key=_time_and_label)[-MAX_SOURCES:]))
+
+
+def _time_and_label(word: Feedback) -> tuple[int, str, str]:
+    return word.at_ms, word.label, word.source  # one order, whatever came first
 
 
 def _delete(state: State, operation: DeleteText) -> tuple[State, Outcome]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentiment.journal import Position
-from sentiment.records import Operation, PutText, SetLabel
+from sentiment.records import AddFeedback, Operation, PutText, SetLabel
 from sentiment.writes.verdicts import Known
 
 MAX_IDS: Final = 100_000
@@ -53,7 +53,8 @@ class Pending:
 
     def reserve(self, operations: Sequence[Operation]) -> Reservation:
         """Note operations that are about to be appended; call in the order of the appends."""
-        keys = dict(_key_of(operation) for operation in operations if not isinstance(operation, SetLabel))
+        moving = [operation for operation in operations if not isinstance(operation, SetLabel | AddFeedback)]
+        keys = dict(map(_key_of, moving))
         with self._lock:
             reservation = Reservation(keys, indexed=len(self._of_id) + len(keys) <= self._max_ids)
             if reservation.indexed:

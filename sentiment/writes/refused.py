@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sentiment.journal.folder import append_private, write_private
-from sentiment.records import Operation, PutText, SetLabel
+from sentiment.records import AddFeedback, DeleteText, Operation, PutText, SetLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,8 @@ def _line(refusal: Refusal) -> str:
     operation = refusal.operation
     if isinstance(operation, PutText):
         return json.dumps({"reason": refusal.reason, "operation": "put", **asdict(operation.record)}, sort_keys=True)
-    kind = "label" if isinstance(operation, SetLabel) else "delete"
+    kind = _KINDS[type(operation)]
     return json.dumps({"reason": refusal.reason, "operation": kind, **asdict(operation)}, sort_keys=True)
+
+
+_KINDS: Final[Mapping[type[Operation], str]] = {SetLabel: "label", AddFeedback: "feedback", DeleteText: "delete"}

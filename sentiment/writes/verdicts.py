@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sentiment.records import Operation, Outcome, PutText, SetLabel
+from sentiment.records import AddFeedback, Operation, Outcome, PutText, SetLabel
 
 #: What is known of ids: the text's key, or None where there is no text. An id that is missing may be either.
 Known = dict[str, str | None]
@@ -19,7 +19,7 @@ def judge(operations: Sequence[Operation], known: Known) -> list[Outcome]:
     """Return the outcome to promise for each operation, in order; `known` follows what they change.
 
     Where the store's knowledge is missing, texts and deletions are promised: a late conflict is found when the store is
-    back, and a tombstone is right in any case. A label for a text that may not exist is UNAVAILABLE.
+    back, and a tombstone is right in any case. A label, or feedback, for a text that may not exist is UNAVAILABLE.
     """
     return [_judge(operation, known) for operation in operations]
 
@@ -29,13 +29,13 @@ def is_journaled(operation: Operation, outcome: Outcome) -> bool:
 
     A deletion always: the text may be on its way through another sink, and the tombstone stops it.
     """
-    return outcome is Outcome.DONE or not isinstance(operation, PutText | SetLabel)
+    return outcome is Outcome.DONE or not isinstance(operation, PutText | SetLabel | AddFeedback)
 
 
 def _judge(operation: Operation, known: Known) -> Outcome:
     if isinstance(operation, PutText):
         return _judge_put(operation, known)
-    if isinstance(operation, SetLabel):
+    if isinstance(operation, SetLabel | AddFeedback):
         if operation.id not in known:
             return Outcome.UNAVAILABLE
         return Outcome.NOT_FOUND if known[operation.id] is None else Outcome.DONE

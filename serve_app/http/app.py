@@ -18,11 +18,14 @@ from sentiment.settings import Settings
 from serve_app.backend import Backend
 from serve_app.http.direct import serve_directly
 from serve_app.http.errors import HttpError, error_response
+from serve_app.http.feedback import feedback_routes
 from serve_app.http.guard import Guard, KeyRing, Limits, Observe
 from serve_app.http.operations import operation_routes
 from serve_app.http.predict import predict_routes
+from serve_app.http.rollouts import rollout_routes
 from serve_app.http.tei import tei_routes
 from serve_app.http.texts import text_routes
+from serve_app.rollouts import Rollouts
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -48,6 +51,8 @@ def build_http_app(
     serve_directly(app, predict, "/v1/predict", "/v1/predict/batch")
     app.include_router(tei_routes(backend, **limits))
     app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
+    app.include_router(feedback_routes(backend))
+    app.include_router(rollout_routes(Rollouts(backend.store, settings)))
     app.include_router(operation_routes(backend))
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment.errors import DeadlineExceeded, InvalidInput
 from sentiment.identifiers import ID_PATTERN, ID_RULE, new_id
+from sentiment.keys import key_id
 from serve_app.http.errors import HttpError, error_response
 
 _REQUEST_ID = re.compile(ID_PATTERN)
@@ -81,7 +82,9 @@ class Guard:
         if scope["path"] in _OPEN_PATHS:
             return
         if self.needs_key:
+            token = headers.get("authorization", "").partition(" ")[2].strip()
             scope["scopes"] = await self._scopes(headers)
+            scope["key_id"] = key_id(token)
         elif stranger := _stranger(headers):
             raise HttpError(403, "forbidden", "without a key only programs of this machine are answered", stranger)
 

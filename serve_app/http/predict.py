@@ -14,6 +14,7 @@ from serve_app.backend import Backend
 from serve_app.http.body import described, item_of, json_response, read, within_limit
 from serve_app.http.errors import status_and_body
 from serve_app.http.guard import STREAM_PATH, require
+from serve_app.http.preference import preference_of, steered
 from serve_app.http.rendering import explanation_out, prediction_out
 from serve_app.http.responses import ERRORS
 from serve_app.http.schemas import (
@@ -32,20 +33,23 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
     """Build the routes."""
     router = APIRouter(tags=["predict"])
 
-    @router.post("/v1/predict", response_model=PredictionOut, responses=ERRORS, openapi_extra=described(TextIn))
+    @router.post("/v1/predict", response_model=PredictionOut, responses=ERRORS, openapi_extra=_TEXT)
     async def predict(request: Request) -> Response:
         """Say how one text feels, and keep it."""
         require(request.scope, "predict")
+        preference = preference_of(request)
         raw = within_limit((await read(request, TextIn)).raw(), max_characters)
-        return json_response(prediction_out(await backend.predict(raw)))
+        return json_response(prediction_out(await backend.predict(raw, preference)))
 
-    @router.post("/v1/predict/batch", response_model=BatchOut, responses=ERRORS, openapi_extra=described(BatchIn))
+    @router.post("/v1/predict/batch", response_model=BatchOut, responses=ERRORS, openapi_extra=_BATCH)
     async def predict_batch(request: Request) -> Response:
         """Say how up to 1,000 texts feel, in order; a bad one gets an error in its place."""
         require(request.scope, "predict")
+        preference = preference_of(request)
         field, items = _items_of(await read(request, BatchIn), max_items)
         checked = [item_of(item, f"{field}.{index}", max_characters) for index, item in enumerate(items)]
-        answers = iter(await backend.service.predict([raw for raw in checked if isinstance(raw, RawText)], bulk=True))
+        raws = [raw for raw in checked if isinstance(raw, RawText)]
+        answers = iter(await backend.service.predict(raws, bulk=True, preference=preference))
         results = [
             _result(raw, raw if isinstance(raw, InvalidInput) else next(answers), f"{field}.{index}")
             for index, raw in enumerate(checked)
@@ -59,19 +63,25 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
         Read while you write: answers come while lines are still being sent.
         """
         require(request.scope, "predict")
-        return NdjsonResponse(backend.service, max_characters)
+        preference = preference_of(request)
+        backend.service.check(preference)
+        return NdjsonResponse(backend.service, max_characters, preference)
 
-    @router.post("/v1/explain", response_model=ExplanationOut, responses=ERRORS, openapi_extra=described(ExplainIn))
+    @router.post("/v1/explain", response_model=ExplanationOut, responses=ERRORS, openapi_extra=_EXPLAIN)
     async def explain(request: Request) -> Response:
         """Say which words moved the answer, by leaving out one word at a time (64 words at most)."""
         require(request.scope, "predict")
+        preference = preference_of(request)
         raw = within_limit(RawText((await read(request, ExplainIn)).text), max_characters)
-        return json_response(explanation_out(await backend.explain(raw.text)))
+        return json_response(explanation_out(await backend.explain(raw.text, preference)))
 
     return router
 
 
-_NDJSON = {"requestBody": {"required": False, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+_NDJSON = steered(
+    {"requestBody": {"required": False, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+)
+_TEXT, _BATCH, _EXPLAIN = (steered(described(schema)) for schema in (TextIn, BatchIn, ExplainIn))
 
 
 def _items_of(batch: BatchIn, max_items: int) -> tuple[str, list[Any]]:

@@ -65,6 +65,7 @@ def text_out(record: TextRecord) -> dict[str, Any]:
         "model": {"name": record.model, "version": record.model_version} if versioned else None,
         "labelled_at": None if record.labelled_at_ms is None else iso(record.labelled_at_ms),
         "labelled_by": record.labelled_by,
+        "feedback": [{"source": word.source, "label": word.label, "at": iso(word.at_ms)} for word in record.feedback],
     }
 
 

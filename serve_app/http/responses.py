@@ -13,7 +13,7 @@ _MEANINGS: Final = {
     401: "no valid key",
     403: "the key lacks the scope, or the caller is not of this machine",
     404: "no such thing",
-    409: "the id names another text",
+    409: "the id names another text, or a rollout cannot do that now",
     413: "too large",
     422: "a field is wrong; the error names it",
     429: "more work than capacity; Retry-After says when",

@@ -201,6 +201,14 @@ class ExplanationOut(BaseModel):
     model: Model
 
 
+class WordOut(BaseModel):
+    """What a source said that a text's label truly is."""
+
+    source: str
+    label: Label
+    at: datetime
+
+
 class TextOut(BaseModel):
     """A text as it is kept. `author` is a keyed hash."""
 
@@ -220,6 +228,7 @@ class TextOut(BaseModel):
     model: Model | None
     labelled_at: datetime | None
     labelled_by: Literal["model", "client"] | None
+    feedback: list[WordOut]
 
 
 class PageOut(BaseModel):

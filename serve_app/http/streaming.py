@@ -12,12 +12,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sentiment.errors import InvalidInput, Overloaded
+from sentiment.errors import InvalidInput, Overloaded, UndertoneError
 from sentiment.records import RawText
 from serve_app.http.body import item_of
 from serve_app.http.errors import status_and_body
 from serve_app.http.rendering import prediction_out
 from serve_app.prediction_service import PredictionService
+from serve_app.steering import Preference
 
 #: Lines under way at once: reading stops there until the client has taken answers.
 WINDOW: Final = 256
@@ -34,8 +35,9 @@ class NdjsonResponse(Response):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, service: PredictionService, max_characters: int) -> None:
+    def __init__(self, service: PredictionService, max_characters: int, preference: Preference) -> None:
         super().__init__()
+        self._preference = preference
         self._service = service
         self._max_characters = max_characters
         self._longest_bytes = max_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS_BYTES
@@ -80,10 +82,12 @@ class NdjsonResponse(Response):
     async def _predict(self, raw: RawText) -> Any:
         while True:
             try:
-                [answer] = await self._service.predict([raw], bulk=True)
+                [answer] = await self._service.predict([raw], bulk=True, preference=self._preference)
                 return answer
             except Overloaded:  # a stream waits for its turn
                 await asyncio.sleep(_PAUSE_S)
+            except UndertoneError as exc:  # the version that it pins has left meanwhile: an error in the line's place
+                return exc
 
 
 async def _write(pending: asyncio.Queue[Pending], send: Send) -> None:

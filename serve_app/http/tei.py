@@ -15,6 +15,7 @@ from serve_app.backend import Backend
 from serve_app.http.body import described, json_response, read, within_limit
 from serve_app.http.errors import HttpError, status_and_body
 from serve_app.http.guard import require
+from serve_app.http.preference import preference_of
 from serve_app.http.responses import TEI_ERRORS
 from serve_app.http.schemas import TeiIn, TeiScore
 from serve_app.prediction import Prediction
@@ -37,10 +38,12 @@ def tei_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIR
         """Give the labels of one text, or of each of several (`[["one"], ["two"]]`), best first."""
         require(request.scope, "predict")
         try:
+            preference = preference_of(request)
             wanted = await read(request, TeiIn)
             texts, single = _texts_of(wanted, max_items)
             raws = [within_limit(RawText(text), max_characters, "inputs") for text in texts]
-            scores = [_scores(answer, wanted) for answer in await backend.service.predict(raws, bulk=not single)]
+            answers = await backend.service.predict(raws, bulk=not single, preference=preference)
+            scores = [_scores(answer, wanted) for answer in answers]
             return json_response(scores[0] if single else scores)
         except UndertoneError as exc:
             return _error(exc)

@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sentiment.settings import Settings
 
 
 class Capacity(BaseModel):
-    """Resources of one version's classifier. With `max_replicas` it scales between `replicas` and that."""
+    """Resources of one version's classifier. With `max_replicas` it scales between `replicas` and that.
+
+    `initial_replicas` is how many it starts with then. `versions` gives single versions, by number, other values of the
+    same fields.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     replicas: int = Field(1, ge=1)
     max_replicas: int | None = Field(None, ge=1)
+    initial_replicas: int | None = Field(None, ge=1)
     cpus: float = Field(0, ge=0, description="CPUs that Ray sets aside for a replica; on a cluster: its threads")
     threads: int = Field(2, ge=1)
     gpus: float = Field(0, ge=0)
     batch_tokens: int = Field(256, ge=16)
+    versions: dict[int, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _valid_versions(self) -> Self:
+        for version in self.versions:
+            self.of(version)
+        return self
+
+    def of(self, version: int) -> Capacity:
+        """Return the capacity of one version."""
+        own = self.versions.get(version, {})
+        if "versions" in own:
+            raise ValueError(f"versions: {version} cannot hold versions of its own")
+        return Capacity.model_validate({**self.resources(), **own})
+
+    def prewarmed(self, replicas: int) -> Capacity:
+        """Return the capacity of a version that is to take over from one that runs `replicas` replicas.
+
+        One that scales starts with as many, within its own bounds: a step that gives it traffic then waits for none.
+        """
+        if self.max_replicas is None:
+            return self
+        initial = min(max(replicas, self.replicas), max(self.replicas, self.max_replicas))
+        return self.model_copy(update={"initial_replicas": initial})
+
+    @property
+    def first_replicas(self) -> int:
+        """How many replicas a version starts with."""
+        return self.initial_replicas or self.replicas
+
+    def resources(self) -> dict[str, Any]:
+        """Return the values as the classifier's application takes them."""
+        return self.model_dump(exclude={"versions"})
 
 
 def local_capacity(settings: Settings) -> Capacity:

@@ -1,16 +1,22 @@
-"""Decides the controller's next step from what is and what should be. Pure: no clock, no network."""
+"""Decides the controller's next step from what is and what should be. Pure: no clock, no network.
+
+Without a rollout the registry's champion answers everything. While one is under way, `course` says what comes next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-#: How long a version without traffic keeps running, so that going back is quick and late requests are answered.
-RETIRE_AFTER_S: Final = 30.0
+from serve_app.rollout.record import State
+from serve_app.rollout.shares import Share, alone
+
 #: How long a version that does not load is left alone before it is tried again.
 RETRY_AFTER_S: Final = 60.0
+#: How long a version without traffic keeps running, so that going back is quick and late requests are answered.
+RETIRE_AFTER_S: Final = 30.0
 
 
 class AppState(StrEnum):
@@ -18,19 +24,39 @@ class AppState(StrEnum):
 
     LOADING = "loading"
     RUNNING = "running"
+    DOWN = "down"  # it ran, and has no replica now
     FAILED = "failed"
     LEAVING = "leaving"
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the controller sees. `serving` is the version that has the traffic; ages count from its last change."""
+    """What the controller sees.
+
+    `champion` and `challenger` bear the registry's aliases, `shares` are those of the traffic table in force, `rollout`
+    is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's. `messages`
+    are what Serve says of applications. Ages count from the last change: of the table, of the failing of the wanted
+    version, and of the challenger's last sign of health.
+    """
 
     champion: int | None
-    serving: int | None
+    shares: tuple[Share, ...]
     apps: Mapping[int, AppState]
     since_published_s: float
     since_failed_s: float
+    challenger: int | None = None
+    rollout: str | None = None
+    stage: int = 0
+    since_well_s: float = 0.0
+    messages: Mapping[int, str] = field(default_factory=dict)
+    no_room: str | None = None
+    split: Mapping[str, int] = field(default_factory=dict)
+    table_split: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> int | None:
+        """The version that has most of the traffic."""
+        return max(self.shares, key=lambda share: share.weight).version if self.shares else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +68,55 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Give a version all the traffic."""
+    """Give versions these shares of the traffic; `rollout` says that a rollout asks for it, whose stage is `stage`."""
 
-    version: int
+    shares: tuple[Share, ...]
+    rollout: str | None = None
+    stage: int = 0
+    split: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Retire:
     """End the application of a version."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Let a loaded version answer its known texts once more, over the way that traffic takes."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameChampion:
+    """Move the registry's alias `champion` to a version."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnnameChallenger:
+    """Take the alias `challenger` away, so that giving it again means something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Bring the rollout into another state or step, for a reason that rests on numbers; it is written down."""
+
+    state: State
+    stage: int
+    reason: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    paused: bool = False
+    swapped: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Start a rollout of a version, because it bears the alias `challenger`."""
 
     version: int
 
@@ -62,31 +129,68 @@ class Wait:
     settled: bool = False
 
 
-Decision = Start | Publish | Retire | Wait
+Decision = Start | Publish | Retire | Check | NameChampion | UnnameChallenger | Move | Begin | Wait
 
 
-def decide(observed: Observed) -> Decision:
-    """Return the one next step. Without a champion (the registry is away or empty) the serving version is kept up."""
+def decide(observed: Observed, *, automatic: bool = False) -> Decision:
+    """Return the one next step while no rollout is under way.
+
+    Without a champion (the registry is away or empty) the serving version is kept up. `automatic` lets the alias
+    `challenger` start a rollout.
+    """
     wanted = observed.champion if observed.champion is not None else observed.serving
     if wanted is None:
         return Wait("the registry names no champion yet")
-    return _bring_up(observed, wanted) or _tidy(observed, wanted) or Wait(f"version {wanted} serves", settled=True)
+    return (
+        bring_up(observed, wanted)
+        or directed(observed, alone(wanted))
+        or _load_split(observed)
+        or (_begin(observed, wanted) if automatic else None)
+        or _tidy(observed, wanted)
+        or Wait(f"version {wanted} serves", settled=True)
+    )
 
 
-def _bring_up(observed: Observed, wanted: int) -> Decision | None:
+def bring_up(observed: Observed, wanted: int) -> Decision | None:
+    """Return what is left to do or to wait for until a version runs, None if it does."""
     state = observed.apps.get(wanted)
     if state is None:
         return Start(wanted)
     if state is AppState.FAILED:
         again = observed.since_failed_s >= RETRY_AFTER_S
         return Retire(wanted) if again else Wait(f"version {wanted} does not load; it is tried again soon")
-    if state is not AppState.RUNNING:
-        return Wait(f"version {wanted} is {state.value}")
-    return Publish(wanted) if observed.serving != wanted else None
+    return None if state is AppState.RUNNING else Wait(f"version {wanted} is {state.value}")
+
+
+def directed(
+    observed: Observed, shares: tuple[Share, ...], rollout: str | None = None, stage: int = 0, *, without: int = 0
+) -> Publish | None:
+    """Return the table that gives these shares, None if it is in force.
+
+    Versions of the fixed split that run are in it too, without a share, except the version `without`.
+    """
+    named = {share.version for share in shares}
+    up = {v for v, state in observed.apps.items() if state in (AppState.RUNNING, AppState.DOWN)} - {without}
+    beside = sorted((set(observed.split.values()) & up) - named)
+    wanted = (*shares, *(Share(version, 0.0) for version in beside))
+    split = {value: version for value, version in observed.split.items() if version in named | set(beside)}
+    is_so = (observed.shares, observed.rollout, observed.stage) == (wanted, rollout, stage)
+    return None if is_so and observed.table_split == split else Publish(wanted, rollout, stage, split)
+
+
+def _load_split(observed: Observed) -> Decision | None:
+    missing = sorted(set(observed.split.values()) - set(observed.apps))
+    return Start(missing[0]) if missing else None
+
+
+def _begin(observed: Observed, wanted: int) -> Decision | None:
+    challenger = observed.challenger
+    return Begin(challenger) if challenger is not None and challenger != wanted else None
 
 
 def _tidy(observed: Observed, wanted: int) -> Decision | None:
     if observed.since_published_s < RETIRE_AFTER_S:
         return None
-    others = (v for v, state in sorted(observed.apps.items()) if v != wanted and state is not AppState.LEAVING)
+    kept = {wanted, *observed.split.values()}
+    others = (v for v, state in sorted(observed.apps.items()) if v not in kept and state is not AppState.LEAVING)
     return next((Retire(version) for version in others), None)

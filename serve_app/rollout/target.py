@@ -1,49 +1,98 @@
-"""Acts on Ray Serve: starts, watches and ends the applications of model versions."""
+"""Acts on Ray Serve: starts, watches, checks and ends the applications of model versions."""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import re
+from typing import Any, Final
 
+import ray
 from ray import serve
+from ray.exceptions import RayTaskError
 from ray.serve import RunTarget
 from ray.serve.schema import ApplicationStatus
 
 from deployments.classifier import classifier_app
+from sentiment.errors import UndertoneError
 from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.parts import APP_PREFIX, AppView, app_name
 from serve_app.rollout.policy import AppState
 
-_PREFIX: Final = "classifier-v"
+_DEPLOYMENT: Final = "Classifier"
 _STATES: Final = {
     ApplicationStatus.RUNNING: AppState.RUNNING,
     ApplicationStatus.DEPLOY_FAILED: AppState.FAILED,
     ApplicationStatus.UNHEALTHY: AppState.RUNNING,  # it serves, and Serve is replacing a replica
     ApplicationStatus.DELETING: AppState.LEAVING,
 }
-
-
-def app_name(version: int) -> str:
-    """Return the name of a version's application."""
-    return f"{_PREFIX}{version}"
+_LONGEST_MESSAGE: Final = 400
+_CHECK_S: Final = 20.0
 
 
 class ServeTarget:
     """The applications of model versions on this Ray cluster. Its methods block: call them off the event loop."""
 
-    def apps(self) -> dict[int, AppState]:
+    def apps(self) -> dict[int, AppView]:
         """Return how the application of each version is."""
         applications = serve.status().applications
         return {
-            int(name.removeprefix(_PREFIX)): _STATES.get(overview.status, AppState.LOADING)
+            int(name.removeprefix(APP_PREFIX)): view_of(overview)
             for name, overview in applications.items()
-            if name.startswith(_PREFIX)
+            if name.startswith(APP_PREFIX)
         }
 
     def start(self, model: str, version: int, digest: str, capacity: Capacity) -> None:
         """Start a version's application, without a route of its own, and return at once."""
-        application = classifier_app(model, version, digest, **capacity.model_dump())
+        application = classifier_app(model, version, digest, **capacity.resources())
         target = RunTarget(target=application, name=app_name(version), route_prefix=None)
         serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
 
     def retire(self, version: int) -> None:
         """End a version's application, and return at once; it drains by itself."""
         serve.delete(app_name(version), _blocking=False)
+
+    def no_room(self, version: int, capacity: Capacity) -> str | None:
+        """Return what is missing for a version of this capacity, None if nothing is."""
+        free = ray.available_resources()
+        replicas = capacity.first_replicas
+        wanted = {"CPU": capacity.cpus * replicas, "GPU": capacity.gpus * replicas}
+        for resource, amount in wanted.items():
+            if amount > free.get(resource, 0.0):
+                return f"version {version} needs {amount:g} {resource}, {free.get(resource, 0.0):g} are free"
+        return None
+
+    async def check(self, version: int) -> dict[str, float]:
+        """Let a version answer its known texts; return the numbers.
+
+        Raises:
+            ModelRejected: it answers otherwise than recorded.
+            TimeoutError: it does not answer.
+        """
+        handle = serve.get_deployment_handle(_DEPLOYMENT, app_name(version), _check_exists=False)
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                numbers: dict[str, float] = await handle.check.remote()
+        except RayTaskError as exc:
+            if isinstance(exc.cause, UndertoneError):
+                raise exc.cause from None
+            raise
+        return numbers
+
+
+def view_of(overview: Any) -> AppView:
+    """Return how an application is, from what Serve says of it."""
+    state = _STATES.get(overview.status, AppState.LOADING)
+    deployment = overview.deployments.get(_DEPLOYMENT)
+    replicas = deployment.replica_states.get("RUNNING", 0) if deployment else 0
+    if state is AppState.RUNNING and not replicas:
+        state = AppState.DOWN
+    message = reason_in(deployment.message if deployment else "") or reason_in(overview.message)
+    return AppView(state, message, replicas)
+
+
+def reason_in(message: str) -> str:
+    """Return what a message of Serve's says in the end: the error of the last line of a traceback, without its type."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Rejected|NotFound|Unavailable)\b.*: ", line)]
+    last = (errors or lines or [""])[-1]
+    return re.sub(r"^[\w.()]+: ", "", last)[:_LONGEST_MESSAGE]

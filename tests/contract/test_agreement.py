@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sentiment.records import DeleteText, Operation, Outcome, PutText, SetLabel, TextQuery
+from sentiment.records import AddFeedback, DeleteText, Operation, Outcome, PutText, SetLabel, TextQuery
 from sentiment.store.base import TextStore
 from sentiment.store.memory import MemoryStore
 from tests.contract.stores import NOW_MS, labelled, text
@@ -25,6 +25,7 @@ LABELLED = st.builds(
 OPERATIONS = st.one_of(
     st.builds(PutText, UNLABELLED | LABELLED),
     st.builds(SetLabel, IDS, LABELS, TIMES),
+    st.builds(AddFeedback, IDS, LABELS, st.sampled_from(["x", "y"]), TIMES),
     st.builds(DeleteText, IDS, TIMES),
 )
 QUERIES = st.builds(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import InvalidSettings, StoreUnavailable
-from sentiment.records import DeleteText, PutText, TextQuery
+from sentiment.records import AddFeedback, DeleteText, Feedback, PutText, TextQuery
 from sentiment.store.mongo import MongoStore
 from sentiment.store.sqlite import SqliteStore
 from tests.contract.nx_server import NxServer
@@ -134,6 +134,19 @@ def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
     with closing(SqliteStore(path)) as store, unavailable_within(6) as caught:
         store.ping()
     assert "newer version" in str(caught.value)
+
+
+def test_a_file_of_the_first_version_learns_to_keep_feedback(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.apply([PutText(text("a"))])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE texts DROP COLUMN feedback")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        assert store.get("a") == text("a")
+        store.apply([AddFeedback("a", "neutral", "team", NOW_MS)])
+        assert store.get("a").feedback == (Feedback("team", "neutral", NOW_MS),)
 
 
 def test_a_question_that_takes_too_long_is_given_up(path: Path) -> None:

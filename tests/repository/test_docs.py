@@ -14,7 +14,7 @@ from sentiment.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SOURCES = [path for package in ("deployments", "serve_app") for path in (ROOT / package).rglob("*.py")]
-METHODS = r"(?:GET|POST|PATCH|DELETE)"
+METHODS = r"(?:GET|POST|PUT|PATCH|DELETE)"
 
 
 def settings_rows() -> list[str]:
@@ -40,7 +40,7 @@ def test_every_route_stands_in_the_page_of_the_api_and_the_page_names_no_other()
     declared = set()
     for path in (ROOT / "serve_app" / "http").glob("*.py"):
         text = path.read_text().replace("STREAM_PATH", '"/v1/predict/stream"')
-        found = re.findall(r'@router\.(get|post|patch|delete)\(\s*"([^"]+)"', text)
+        found = re.findall(r'@router\.(get|post|put|patch|delete)\(\s*"([^"]+)"', text)
         declared |= {f"{method.upper()} {route.replace('text_id', 'id')}" for method, route in found}
     documented = set(re.findall(rf"`({METHODS} /\S*)`", (DOCS / "api.md").read_text()))
     assert documented == declared

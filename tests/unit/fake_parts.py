@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -21,17 +21,25 @@ from serve_app.traffic import Route, TrafficTable
 LABELS = ("negative", "neutral", "positive")
 SECRET = b"s" * 32
 ROUTE = Route("sentiment", 3, "classifier-v3", "d" * 64, LABELS, "1", 1.0)
+TRIAL = Route("sentiment", 4, "classifier-v4", "e" * 64, LABELS, "1", 0.0)
 
 
 @dataclass
 class FakeParts:
-    """Says positive to texts with "love", negative to "hate", fails on "poison"; counts what it is asked."""
+    """Says positive to texts with "love", negative to "hate", fails on "poison"; counts what it is asked.
+
+    Version 4, on trial in some tests, says negative to "meh" as well, fails on "venom", takes `trial_delay_s` and is
+    `trial_gone` where a test wants it.
+    """
 
     store: MemoryStore = field(default_factory=MemoryStore)
     classified: list[list[str]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
     cleaned: list[int] = field(default_factory=list)
     delay_s: float = 0.0
     broken: bool = False
+    trial_delay_s: float = 0.0
+    trial_gone: bool = False
 
     async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
         self.cleaned.append(len(texts))
@@ -39,10 +47,12 @@ class FakeParts:
 
     async def classify(self, route: Route, texts: list[str]) -> Answers:
         self.classified.append(texts)
-        await asyncio.sleep(self.delay_s)
-        if self.broken:
+        self.asked.append(route.version)
+        on_trial = route.version == TRIAL.version
+        await asyncio.sleep(self.trial_delay_s if on_trial else self.delay_s)
+        if self.broken or (on_trial and self.trial_gone):
             raise Unavailable("no classifier answered")
-        probabilities = [None if "poison" in text else _word_list(text) for text in texts]
+        probabilities = [_on_trial(text) if on_trial else _answer(text) for text in texts]
         errors = {index: "it fails" for index, answer in enumerate(probabilities) if answer is None}
         truncated = [len(text) > 1000 for text in texts]
         return Answers(route.model, route.version, LABELS, probabilities, truncated, errors, 10, 12, 1.5)
@@ -58,10 +68,26 @@ class FakeParts:
         return self.store.apply(operations)
 
 
+def _answer(text: str) -> tuple[float, ...] | None:
+    return None if "poison" in text else _word_list(text)
+
+
+def _on_trial(text: str) -> tuple[float, ...] | None:
+    if "venom" in text:
+        return None
+    return (0.7, 0.2, 0.1) if "meh" in text else _answer(text)
+
+
 def _word_list(text: str) -> tuple[float, ...]:
     if "love" in text:
         return (0.1, 0.1, 0.8)
     return (0.8, 0.1, 0.1) if "hate" in text else (0.1, 0.8, 0.1)
+
+
+def canary_of(weight: float, *, shadow: float = 0.0, **fields: object) -> TrafficTable:
+    """Return the table of a rollout in which version 4 has that weight or shadow share."""
+    routes = replace(ROUTE, weight=1 - weight), replace(TRIAL, weight=weight, shadow=shadow)
+    return TrafficTable(1, routes, **({"rollout": "r-1", "stage": 1} | fields))
 
 
 def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> PredictionService:

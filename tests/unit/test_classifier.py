@@ -52,4 +52,6 @@ def test_a_version_with_a_gpu_runs_there_on_the_gpus_own_token_budget() -> None:
 def test_more_replicas_at_most_than_at_least_switch_autoscaling_on() -> None:
     assert _options(replicas=2)._deployment_config.autoscaling_config is None
     bounds = _options(replicas=2, max_replicas=5)._deployment_config.autoscaling_config
-    assert (bounds.min_replicas, bounds.max_replicas) == (2, 5)
+    assert (bounds.min_replicas, bounds.max_replicas, bounds.initial_replicas) == (2, 5, None)
+    warmed = _options(replicas=2, max_replicas=5, initial_replicas=4)._deployment_config.autoscaling_config
+    assert (warmed.min_replicas, warmed.initial_replicas) == (2, 4)

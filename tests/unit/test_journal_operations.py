@@ -4,7 +4,7 @@ from dataclasses import fields
 from types import MappingProxyType
 
 from sentiment.journal.operations import RECORD_FIELDS, decode_operations, encode_operations
-from sentiment.records import DeleteText, SetLabel, TextRecord
+from sentiment.records import AddFeedback, DeleteText, SetLabel, TextRecord
 from tests.sample_operations import labelled, put
 
 
@@ -15,9 +15,10 @@ def test_operations_of_all_kinds_come_back_as_they_were():
         put("c", probabilities=MappingProxyType({"positive": 1.0})),
         SetLabel("b", "negative", 5),
         DeleteText("a", 6),
+        AddFeedback("b", "neutral", "support team", 7),
     ]
     assert decode_operations(encode_operations(operations)) == operations
 
 
 def test_every_field_of_a_record_is_journaled_in_its_order():
-    assert tuple(field.name for field in fields(TextRecord)) == RECORD_FIELDS
+    assert tuple(field.name for field in fields(TextRecord)) == (*RECORD_FIELDS, "feedback")

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -17,6 +18,34 @@ TABLE = TrafficTable(7, (replace(ROUTE, weight=0.75), V4))
 
 def test_a_table_survives_the_store():
     assert from_body(7, to_body(TABLE.routes)) == TABLE
+
+
+def test_a_table_of_a_rollout_survives_the_store():
+    shadowed = TrafficTable(8, (ROUTE, replace(V4, weight=0.0, shadow=0.2)), "r-1", 2, "author", {"b": 4})
+    body = to_body(shadowed.routes, rollout="r-1", stage=2, sticky="author", split={"b": 4})
+    assert from_body(8, json.loads(json.dumps(body))) == shadowed
+
+
+def test_a_row_of_an_earlier_release_is_read_with_the_defaults():
+    row = {name: value for name, value in asdict(ROUTE).items() if name != "shadow"}
+    assert from_body(7, {"routes": [row]}) == TrafficTable(7, (ROUTE,))
+
+
+def test_only_a_rollout_has_rivals():
+    assert TABLE.rivals is None
+    assert replace(TABLE, rollout="r-1", routes=(ROUTE,)).rivals is None
+    assert replace(TABLE, rollout="r-1").rivals == TABLE.routes
+
+
+def test_a_point_that_went_over_stays_while_the_weight_grows():
+    points = [point / 100 for point in range(100)]
+    over: set[float] = set()
+    for weight in (0.01, 0.1, 0.5, 1.0):
+        table = TrafficTable(1, (replace(ROUTE, weight=1 - weight), replace(V4, weight=weight)))
+        now = {point for point in points if table.choose(point).version == 4}
+        assert over <= now
+        over = now
+    assert len(over) == 100
 
 
 def test_points_are_shared_by_weight():
@@ -75,6 +104,71 @@ async def test_a_version_that_does_not_answer_leaves_the_old_table_in_force(rows
     rows.put(2, TABLE)
     assert await watch.refresh()
     assert watch.table.generation == 1
+
+
+async def test_a_version_without_traffic_hinders_no_table(rows):
+    async def open_route(route):
+        if route.version == 4:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TrafficTable(1, (ROUTE, replace(V4, weight=0.0))))
+    assert await watch.refresh()
+    await asyncio.sleep(0)
+    assert [route.version for route in watch.table.routes] == [3, 4]
+
+
+async def test_going_back_from_a_version_that_hangs_is_done_at_once(rows):
+    opened = []
+
+    async def open_route(route):
+        opened.append(route.version)
+        await asyncio.sleep(30 if opened.count(4) > 1 else 0)
+
+    watch = TrafficWatch(rows, open_route)
+    await watch.adopt(TABLE)
+    async with asyncio.timeout(1):
+        await watch.adopt(TrafficTable(8, (ROUTE, replace(V4, weight=0.0))))
+    assert watch.table.generation == 8
+
+
+async def test_a_version_without_traffic_is_opened_before_it_gets_any(rows):
+    opened = []
+
+    async def open_route(route):
+        opened.append(route.version)
+
+    watch = TrafficWatch(rows, open_route)
+    await watch.adopt(TrafficTable(1, (ROUTE, replace(V4, weight=0.0))))
+    await asyncio.sleep(0)
+    await watch.adopt(TABLE)
+    assert opened == [3, 4]
+
+
+async def test_a_new_gateway_begins_without_a_version_on_trial_that_fails_and_takes_it_when_it_works(rows):
+    works = []
+
+    async def open_route(route):
+        if route.version == 4 and not works:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TABLE)
+    assert await watch.refresh()
+    assert [(route.version, route.weight) for route in watch.table.routes] == [(3, 0.75), (4, 0.0)]
+    works.append(True)
+    await watch.refresh()
+    assert watch.table == replace(TABLE, generation=1)
+
+
+async def test_a_new_gateway_does_not_begin_without_the_version_that_leads(rows):
+    async def open_route(route):
+        if route.version == 3:
+            raise Unavailable("no answer")
+
+    watch = TrafficWatch(rows, open_route)
+    rows.put(1, TABLE)
+    assert not await watch.refresh()
 
 
 async def test_the_last_table_stays_while_the_store_is_away(rows):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentiment.errors import Unavailable
 from sentiment.journal import Journal, open_free
 from sentiment.journal.folder import segment_files
-from sentiment.records import DeleteText, Operation, Outcome, SetLabel
+from sentiment.records import AddFeedback, DeleteText, Feedback, Operation, Outcome, SetLabel
 from sentiment.store.memory import MemoryStore
 from sentiment.writes import WriteBehind
 from sentiment.writes.pending import Pending
@@ -59,6 +59,16 @@ def test_labels_and_deletions_of_unknown_texts_are_not_found(sink: WriteBehind, 
     assert sink.write(labels + deletions) == [NOT_FOUND] * 6
     sink.tick()
     assert store.get_many(["stored", "pending"]) == {}
+
+
+def test_feedback_on_texts_that_exist_is_promised_and_kept(sink: WriteBehind, store: MemoryStore):
+    store.apply([put("stored")])
+    sink.write([put("pending")])
+    said = [AddFeedback(id_, "negative", "team", LATER_MS) for id_ in ("stored", "pending", "unknown")]
+    assert sink.write(said) == [DONE, DONE, NOT_FOUND]
+    sink.tick()
+    words = (Feedback("team", "negative", LATER_MS),)
+    assert [record.feedback for record in store.get_many(["stored", "pending"]).values()] == [words, words]
 
 
 def test_a_deleted_id_may_be_given_to_another_text_later(sink: WriteBehind, store: MemoryStore):

@@ -1,0 +1,226 @@
+"""`undertone rollout …`: give a new model version the traffic step by step, watch it, go on or back."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli.connection import ApiKey, Url, connect
+from cli.platform import Json
+from sentiment.client import UndertoneClient
+from sentiment.errors import InvalidInput
+
+app = typer.Typer(help="Give a new model version the traffic, step by step, or take it back.", no_args_is_help=True)
+console = Console(soft_wrap=True)
+
+_ATTEMPTS = 3  # a person waits
+_WATCH_S = 1.0
+_ENDED = ("done", "aborted")
+_COLOURS = {"done": "green", "aborted": "red", "aborting": "red", "paused": "yellow"}
+_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_Row = tuple[str, str | Text]
+
+
+@app.command("start")
+def start(
+    version: Annotated[int, typer.Argument(help="Number of the registered version.", min=1)],
+    plan: Annotated[str | None, typer.Option(help="Steps in percent: shadow,1,10,50,100.")] = None,
+    hold: Annotated[str | None, typer.Option(help="Least time in each step: 60s, 5m, 1h.")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Go on by itself; else each step waits for promote.")] = False,
+    sticky: Annotated[str, typer.Option(help="Keep on one side: each author, each key, or none.")] = "none",
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Without room for both, end the old version first: requests wait.")
+    ] = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Start the rollout of a registered version.
+
+    Examples:
+
+      undertone rollout start 8
+
+      undertone rollout start 8 --plan shadow,1,10,50,100 --hold 60s --auto
+    """
+    asked = {"version": version, "auto": auto, "sticky": sticky, "in_place": in_place}
+    given = {"plan": plan, "hold_s": None if hold is None else seconds_of(hold)}
+    asked |= {name: value for name, value in given.items() if value is not None}
+    with connect(url, api_key, _ATTEMPTS) as client:
+        _show(client.start_rollout(asked), as_json)
+
+
+@app.command("status")
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it until it ends.")] = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Show the rollout under way, or the last one; --watch follows it to its end."""
+    with connect(url, api_key, _ATTEMPTS) as client:
+        if not watch:
+            _show(client.rollout(), as_json)
+        elif as_json:
+            for rollout in _followed(client):
+                _show(rollout, as_json=True)
+        else:
+            _watch(client)
+
+
+@app.command("pause")
+def pause(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """Stay at the present step; what speaks against the version still ends the rollout."""
+    _command("pause", url, api_key, as_json)
+
+
+@app.command("resume")
+def resume(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """Let a paused rollout go on."""
+    _command("resume", url, api_key, as_json)
+
+
+@app.command("promote")
+def promote(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """Go to the next step at once."""
+    _command("promote", url, api_key, as_json)
+
+
+@app.command("abort")
+def abort(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """Give the version of before all the traffic again, within a second."""
+    _command("abort", url, api_key, as_json)
+
+
+@app.command("history")
+def history(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """List the rollouts, the newest first, and how each ended."""
+    with connect(url, api_key, _ATTEMPTS) as client:
+        rollouts = client.rollouts()
+    if as_json:
+        _print_json(rollouts)
+        return
+    table = Table("Started", "From", "To", "Now", "Why", box=None, padding=(0, 2, 0, 0))
+    for told in rollouts:
+        row = (
+            _moment(told["started_ms"]),
+            str(told["champion"]),
+            str(told["challenger"]),
+            _state(told),
+            told["reason"],
+        )
+        table.add_row(*row)
+    console.print(table if rollouts else "There has been no rollout yet. Start one: undertone rollout start VERSION")
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds that `text` names: 60, 60s, 5m, 1.5h.
+
+    Raises:
+        InvalidInput: it names none.
+    """
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS_S else (text, "s")
+    try:
+        seconds = float(number) * _UNITS_S[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InvalidInput(f"--hold {text!r} is no time: give 60s, 5m or 1h", "hold")
+    return seconds
+
+
+def _command(name: str, url: str | None, api_key: str | None, as_json: bool) -> None:
+    with connect(url, api_key, _ATTEMPTS) as client:
+        _show(client.command_rollout(name), as_json)
+
+
+def _followed(client: UndertoneClient) -> Iterator[dict[str, Any]]:
+    while True:
+        rollout = client.rollout()
+        yield rollout
+        if rollout["state"] in _ENDED:
+            return
+        time.sleep(_WATCH_S)
+
+
+def _watch(client: UndertoneClient) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        for rollout in _followed(client):
+            live.update(_card(rollout), refresh=True)
+
+
+def _show(rollout: Mapping[str, Any], as_json: bool) -> None:
+    _print_json(rollout) if as_json else console.print(_card(rollout))
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _card(rollout: Mapping[str, Any]) -> Group:
+    heading = Text.assemble(
+        f"{rollout['model']}: version {rollout['champion']} → {rollout['challenger']}   ", _state(rollout)
+    )
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(rollout):
+        facts.add_row(Text(name, "dim"), value)
+    decisions = Table("When", "State", "Why", box=None, padding=(0, 2, 0, 0))
+    for entry in rollout["decisions"][-8:]:
+        decisions.add_row(_moment(entry["at_ms"]), entry["state"], entry["reason"])
+    return Group(heading, facts, Text(), decisions)
+
+
+def _facts(rollout: Mapping[str, Any]) -> Iterator[_Row]:
+    step = f"{rollout['step'] or '-'} of {rollout['plan']}, for {rollout['in_step_s']:.0f} s"
+    yield "step", step + (f" (held {rollout['hold_s']:g} s)" if rollout["auto"] else " (each waits for promote)")
+    yield "traffic", _traffic(rollout)
+    for told in rollout["versions"]:
+        yield f"version {told['version']}", _version_line(told)
+    numbers = rollout["numbers"]
+    if "disagreement" in numbers:
+        share, flips, compared = numbers["disagreement"], numbers["flips"], numbers["compared"]
+        yield "disagreement", f"{share:.1%} of {compared:.0f} texts, {flips:.1%} positive against negative"
+    if numbers["labelled"]:
+        yield "feedback", _feedback_line(rollout, numbers)
+
+
+def _traffic(rollout: Mapping[str, Any]) -> str:
+    shares = [
+        f"version {share['version']} {share['weight']:.0%}"
+        + (f" (shadow of {share['shadow']:.0%})" if share["shadow"] else "")
+        for share in rollout["traffic"]
+    ]
+    return ", ".join(shares)
+
+
+def _version_line(told: Mapping[str, Any]) -> str:
+    texts = f"{told['requests']} texts, {told['errors']} failed"
+    return texts if told["p99_ms"] is None else f"{texts}, p50 {told['p50_ms']:.0f} ms, p99 {told['p99_ms']:.0f} ms"
+
+
+def _feedback_line(rollout: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
+    return (
+        f"{numbers['labelled']:.0f} labelled; {rollout['champion']} alone right {numbers['only_champion_right']:.0f}, "
+        f"{rollout['challenger']} alone {numbers['only_challenger_right']:.0f}; evidence that it is worse "
+        f"{numbers['evidence_worse']:.2g}, that it is not {numbers['evidence_no_worse']:.2g} (20 decides)"
+    )
+
+
+def _state(rollout: Mapping[str, Any]) -> Text:
+    asked = f" ({rollout['asked']} asked for)" if rollout.get("asked") else ""
+    return Text(rollout["state"] + asked, _COLOURS.get(rollout["state"], "cyan"))
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

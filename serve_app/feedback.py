@@ -1,0 +1,118 @@
+"""Feedback on texts while a rollout runs: both versions are held to what somebody says the label truly is.
+
+Every labelled text makes a pair, whichever version answered it. That happens after the feedback is safe, and costs its
+sender nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from sentiment.errors import UndertoneError
+from sentiment.records import TextRecord
+from sentiment.text import NORMALIZERS
+from serve_app.judging import Judge, Judged, Question, Verdict, named
+from serve_app.mirroring import PATIENCE_S, Live, lull
+from serve_app.tally import Tallies, Tally
+from serve_app.traffic import Route, TrafficTable
+
+logger = logging.getLogger(__name__)
+
+#: Labelled texts that may wait, how many are judged by one call, and how many ids are remembered as counted.
+_MAX_WAITING: Final = 10_000
+_MOST_AT_ONCE: Final = 32
+_REMEMBERED: Final = 100_000
+#: A text that was answered just now is on its way to the store: how often, and how long apart, it is looked for.
+_LOOKS: Final = 10
+_LOOK_S: Final = 0.3
+
+Read = Callable[[list[str]], Awaitable[dict[str, TextRecord]]]
+
+
+@dataclass(slots=True)
+class _Labelled:
+    id: str
+    label: str
+    looks: int = 0
+
+
+@dataclass(eq=False)
+class PairedFeedback:
+    """Counts which version is right about labelled texts, each text once. Belongs to one event loop.
+
+    `read` returns the texts of ids that are in the store; `live` is the queue of the texts that go first.
+    """
+
+    judge: Judge
+    tallies: Tallies
+    table: Callable[[], TrafficTable | None]
+    read: Read
+    live: Live
+    _waiting: deque[_Labelled] = field(default_factory=deque)
+    _counted: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _task: asyncio.Task[None] | None = None
+
+    def offer(self, text_id: str, label: str) -> None:
+        """Take the true label of a text, unless that text was counted or no rollout is under way."""
+        if self.tallies.current() is None or text_id in self._counted or len(self._waiting) >= _MAX_WAITING:
+            return
+        self._counted[text_id] = None
+        if len(self._counted) > _REMEMBERED:
+            self._counted.popitem(last=False)
+        self._waiting.append(_Labelled(text_id, label))
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._waiting:
+            await lull(self.live)
+            some = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+            try:
+                await self._judge(some)
+            except Exception:  # whatever it was, the feedback itself is kept
+                logger.exception("%d labelled texts were not judged", len(some))
+
+    async def _judge(self, some: list[_Labelled]) -> None:
+        found = await self._find([labelled.id for labelled in some])
+        missing = [labelled for labelled in some if labelled.id not in found]
+        await self._look_again(missing)
+        table, tally = self.table(), self.tallies.current()
+        rivals = table.rivals if table else None
+        if rivals is None or tally is None:
+            return
+        there = [labelled for labelled in some if labelled.id in found]
+        texts = [found[labelled.id].text for labelled in there]
+        async with asyncio.timeout(PATIENCE_S):
+            verdicts = [await self.judge.ask([_question(text, route) for text in texts]) for route in rivals]
+        for labelled, champion, challenger in zip(there, *verdicts, strict=True):
+            self._count(tally, labelled.label, champion, challenger)
+
+    async def _find(self, ids: list[str]) -> dict[str, TextRecord]:
+        try:
+            return await self.read(ids)
+        except UndertoneError as exc:
+            logger.info("labelled texts wait for the store: %s", exc)
+            return {}
+
+    async def _look_again(self, missing: list[_Labelled]) -> None:
+        again = [_Labelled(one.id, one.label, one.looks + 1) for one in missing if one.looks < _LOOKS]
+        self._waiting.extend(again)
+        if again and len(again) == len(self._waiting):
+            await asyncio.sleep(_LOOK_S)
+
+    def _count(self, tally: Tally, label: str, champion: Verdict, challenger: Verdict) -> None:
+        if not (isinstance(champion, Judged) and isinstance(challenger, Judged)):
+            return
+        tally.labelled(label, champion, challenger)
+        for verdict in (champion, challenger):
+            right = "yes" if verdict.label == label else "no"
+            self.judge.events["labelled", *named(verdict.route), right] += 1
+
+
+def _question(text: str, route: Route) -> Question:
+    return Question(NORMALIZERS[route.normalizer](text), route)

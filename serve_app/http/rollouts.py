@@ -1,0 +1,68 @@
+"""Routes of rollouts: start one, watch it, steer it; and of the fixed split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sentiment.errors import NotFound
+from serve_app.http.body import described, json_response, read
+from serve_app.http.guard import require
+from serve_app.http.responses import ERRORS
+from serve_app.http.rollout_schemas import RolloutIn, RolloutOut, RolloutsOut, SplitIn, SplitOut
+from serve_app.rollout.record import Command
+from serve_app.rollouts import Rollouts
+
+_COMMANDS: Final = tuple(command.value for command in Command)
+_Command = Annotated[str, Path(json_schema_extra={"enum": list(_COMMANDS)})]
+
+
+def rollout_routes(rollouts: Rollouts) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter(tags=["rollouts"], responses=ERRORS)
+
+    @router.post("/v1/rollouts", status_code=201, response_model=RolloutOut, openapi_extra=described(RolloutIn))
+    async def start(request: Request) -> Response:
+        """Start taking a version into service, step by step. One at a time."""
+        require(request.scope, "admin")
+        wanted = await read(request, RolloutIn)
+        return json_response(await rollouts.start(wanted.request()), 201)
+
+    @router.get("/v1/rollouts", response_model=RolloutsOut)
+    async def history(request: Request) -> Response:
+        """List all rollouts, the newest first, with the moments at which traffic moved."""
+        require(request.scope, "read")
+        return json_response({"rollouts": await rollouts.history()})
+
+    @router.get("/v1/rollouts/current", response_model=RolloutOut)
+    async def current(request: Request) -> Response:
+        """Return the rollout under way, or the last one."""
+        require(request.scope, "read")
+        return json_response(await rollouts.current())
+
+    @router.post("/v1/rollouts/current/{command}", response_model=RolloutOut)
+    async def command(request: Request, command: _Command) -> Response:
+        """Pause the rollout, resume it, promote it to its next step now, or abort it: back to the champion."""
+        require(request.scope, "admin")
+        if command not in _COMMANDS:
+            raise NotFound(f"a rollout cannot be asked to {command[:32]!r}: the commands are {', '.join(_COMMANDS)}")
+        return json_response(await rollouts.command(Command(command)))
+
+    @router.get("/v1/split", response_model=SplitOut)
+    async def split(request: Request) -> Response:
+        """Return the fixed split."""
+        require(request.scope, "read")
+        return json_response({"versions": await rollouts.split()})
+
+    @router.put("/v1/split", response_model=SplitOut, openapi_extra=described(SplitIn))
+    async def put_split(request: Request) -> Response:
+        """Give values of the header X-Undertone-Split, or ids of API keys, a version each; none end the split."""
+        require(request.scope, "admin")
+        versions = (await read(request, SplitIn)).versions
+        await rollouts.put_split(versions)
+        return json_response({"versions": versions})
+
+    return router

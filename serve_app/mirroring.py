@@ -1,0 +1,141 @@
+"""Shadow traffic: a version on trial is asked about live texts once these are answered, and nobody hears what it says.
+
+It never slows the leading version: one call at a time, started in a quiet moment or after a pause, from a bounded queue
+that drops what is too much. Whole micro-batches are mirrored, so that the calls of both versions are of one size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from sentiment.errors import DeadlineExceeded
+from serve_app.judging import Judge, Judged, Question, Verdict, named
+from serve_app.tally import Tallies, Tally
+from serve_app.traffic import Route, TrafficTable
+
+logger = logging.getLogger(__name__)
+
+#: Texts that may wait to be mirrored.
+MAX_TEXTS: Final = 1024
+#: How long a call waits for a moment without live texts, at most, and how long such a moment is.
+_PAUSE_S: Final = 0.25
+_SETTLE_S: Final = 0.005
+#: A call that takes longer counts as failed.
+PATIENCE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A text that was answered: the id under which it is kept, the normalised text, and its answer."""
+
+    id: str
+    text: str
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What is mirrored by one call: texts that the leading version worked out (`timed`), or that it knew."""
+
+    route: Route
+    answered: list[Answered]
+    timed: bool
+
+
+class Live(Protocol):
+    """The queue of the live texts."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no live text waits or is under way."""
+
+    async def quiet(self) -> None:
+        """Return once it is idle."""
+
+
+async def lull(live: Live) -> None:
+    """Wait until answers have gone out and nothing followed them at once, or for as long as that may take."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PAUSE_S):
+            quiet = False
+            while not quiet:
+                await live.quiet()
+                await asyncio.sleep(_SETTLE_S)
+                quiet = live.idle
+
+
+@dataclass(eq=False)
+class Mirror:
+    """Asks the routes that have a shadow share, while `live` is idle where it can. Belongs to one event loop."""
+
+    judge: Judge
+    tallies: Tallies
+    live: Live
+    draw: Callable[[], float]
+    patience_s: float = PATIENCE_S
+    _queue: deque[_Unit] = field(default_factory=deque)
+    _queued: int = 0
+    _task: asyncio.Task[None] | None = None
+
+    def offer(self, table: TrafficTable, answered: Sequence[Answered]) -> None:
+        """Take a micro-batch that was answered, with the probability of each route's shadow share."""
+        for route in table.routes:
+            if route.shadow > 0 and self.draw() < route.shadow:
+                heard = [text for text in answered if text.judged.route.version != route.version]
+                self._enqueue(route, [text for text in heard if text.judged.call_ms is not None], timed=True)
+                self._enqueue(route, [text for text in heard if text.judged.call_ms is None], timed=False)
+
+    def forget(self) -> None:
+        """Drop what waits: a text of it was deleted."""
+        self._queue.clear()
+        self._queued = 0
+
+    def _enqueue(self, route: Route, answered: list[Answered], *, timed: bool) -> None:
+        if not answered:
+            return
+        if self._queued + len(answered) > MAX_TEXTS:
+            self.judge.events["mirrored", *named(route), "dropped"] += len(answered)
+            if tally := self.tallies.current():
+                tally.dropped(len(answered))
+            return
+        self._queue.append(_Unit(route, answered, timed))
+        self._queued += len(answered)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._queue:
+            await lull(self.live)
+            if not self._queue:  # forgotten meanwhile
+                return
+            unit = self._queue.popleft()
+            self._queued -= len(unit.answered)
+            tally = self.tallies.current()
+            if tally is not None:
+                await self._ask(unit, tally)
+
+    async def _ask(self, unit: _Unit, tally: Tally) -> None:
+        questions = [Question(answered.text, unit.route) for answered in unit.answered]
+        verdicts: list[Verdict]
+        try:
+            async with asyncio.timeout(self.patience_s):
+                verdicts = await self.judge.ask(questions)
+        except TimeoutError:
+            verdicts = [DeadlineExceeded(f"no answer within {self.patience_s:g} s")] * len(questions)
+        except Exception:  # whatever it was, live texts are not concerned
+            logger.exception("mirrored texts were not answered")
+            return
+        for answered, verdict in zip(unit.answered, verdicts, strict=True):
+            tally.asked(unit.route.version, verdict if unit.timed else _untimed(verdict))
+            result = tally.mirrored(answered.id, answered.judged, verdict)
+            self.judge.events["mirrored", *named(unit.route), result] += 1
+
+
+def _untimed(verdict: Verdict) -> Verdict:
+    return verdict if isinstance(verdict, Exception) else Judged(verdict.route, verdict.answer)

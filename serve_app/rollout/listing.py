@@ -1,0 +1,44 @@
+"""The list of registered versions that the controller writes where gateways read it: they know no registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sentiment.registry import RegisteredVersion
+from sentiment.store import TextStore
+from serve_app.rollout.policy import AppState, Observed
+
+KIND: Final = "models"
+_STATES: Final = {
+    AppState.LOADING: "loading",
+    AppState.RUNNING: "loaded",
+    AppState.DOWN: "loaded",  # and Serve is replacing its replicas
+    AppState.FAILED: "failed",
+}
+
+
+def read_listing(store: TextStore, model: str) -> list[dict[str, Any]]:
+    """Return the versions of a registered model, oldest first, as the controller last saw them."""
+    document = store.get_document(KIND, model)
+    return list(document.body["models"]) if document else []
+
+
+def list_versions(versions: Sequence[RegisteredVersion], observed: Observed) -> list[dict[str, Any]]:
+    """Return each version, and what it does now."""
+    return [_listed(version, observed) for version in versions]
+
+
+def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:
+    share = next((share for share in observed.shares if share.version == version.version), None)
+    app = observed.apps.get(version.version)
+    state = _STATES.get(app, "registered") if app else "registered"
+    serves = share is not None and share.weight > 0 and state == "loaded"
+    return {
+        "name": version.name,
+        "version": version.version,
+        "aliases": sorted(version.aliases),
+        "state": "serving" if serves else state,
+        "weight": share.weight if share else 0.0,
+        "labels": list(version.labels),
+    }

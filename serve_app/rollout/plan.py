@@ -1,0 +1,63 @@
+"""The plan of a rollout: `shadow,1,10,50,100`, the shares of the traffic that a challenger gets one after the other."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from sentiment.errors import InvalidInput
+
+SHADOW: Final = "shadow"
+_FORM: Final = "write shares in percent that grow and end with 100, `shadow` first if at all: shadow,1,10,50,100"
+_MAX_STEPS: Final = 20
+_PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%?")
+
+
+class Step(BaseModel):
+    """One step: in shadow (`share` is 0), or with a share of the traffic, 0 to 1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    share: float
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether the challenger is asked without being heard."""
+        return self.share == 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the challenger gets all the traffic."""
+        return self.share == 1.0
+
+    def __str__(self) -> str:
+        return SHADOW if self.is_shadow else f"{100 * self.share:g}"
+
+
+def steps_of(plan: str) -> tuple[Step, ...]:
+    """Read a plan.
+
+    Raises:
+        InvalidInput: it is malformed (field `plan`); the message names what is wrong.
+    """
+    names = [name.strip() for name in plan.split(",")]
+    shares = [_share(name, plan) for name in names]
+    if len(shares) > _MAX_STEPS:
+        raise InvalidInput(f"plan: {len(shares)} steps are too many, {_MAX_STEPS} is the most; {_FORM}", "plan")
+    if any(later <= earlier for earlier, later in pairwise(shares)):
+        raise InvalidInput(f"plan: the shares in {plan!r} do not grow; {_FORM}", "plan")
+    if shares[-1] != 1.0:
+        raise InvalidInput(f"plan: {plan!r} does not end with 100; {_FORM}", "plan")
+    return tuple(Step(share=share) for share in shares)
+
+
+def _share(name: str, plan: str) -> float:
+    if name == SHADOW:
+        return 0.0
+    match = _PERCENT.fullmatch(name)
+    if match is None or not 0 < float(match[1]) <= 100:
+        raise InvalidInput(f"plan: {name!r} in {plan[:80]!r} is no share; {_FORM}", "plan")
+    return float(match[1]) / 100

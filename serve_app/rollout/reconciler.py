@@ -1,0 +1,273 @@
+"""The reconcile loop's one round: read what is and what should be, decide, act. Knows Ray only behind two protocols.
+
+Killed at any moment, it starts again from what it reads: the registry, the text store, and the applications that run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sentiment.errors import ModelRejected, NotFound, UndertoneError
+from sentiment.registry import (
+    CHALLENGER,
+    CHAMPION,
+    ModelRegistry,
+    RegisteredVersion,
+    fetch_version,
+)
+from sentiment.settings import Settings
+from sentiment.version import read_version
+from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.course import checked, next_step
+from serve_app.rollout.judgement import judge
+from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
+from serve_app.rollout.listing import KIND as MODELS_KIND
+from serve_app.rollout.listing import list_versions
+from serve_app.rollout.parts import AppView, Gateways, Target, app_name
+from serve_app.rollout.policy import (
+    AppState,
+    Begin,
+    Check,
+    Decision,
+    Move,
+    NameChampion,
+    Observed,
+    Publish,
+    Retire,
+    Start,
+    UnnameChallenger,
+    Wait,
+    decide,
+)
+from serve_app.rollout.record import Entry, Rollout, State
+from serve_app.traffic import Route, TrafficTable
+
+logger = logging.getLogger(__name__)
+
+#: How often gateways are asked what they counted.
+COUNT_EVERY_S: Final = 2.0
+
+
+@dataclass(eq=False)
+class Reconciler:
+    """Runs rounds. `capacity` may be replaced between them; `now_ms` is the time of day, `now_s` a steady clock."""
+
+    settings: Settings
+    ledger: Ledger
+    registry: ModelRegistry
+    target: Target
+    gateways: Gateways
+    capacity: Capacity
+    now_ms: Callable[[], int]
+    now_s: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._versions: list[RegisteredVersion] = []
+        self._routes: dict[int, Route] = {}
+        self._listed: list[dict[str, Any]] = []
+        self._changed_s: dict[str, float] = {}
+        self._registry_due_s = 0.0
+        self._count_due_s = 0.0
+        self._lease_ends_ms = 0
+        self._table: TrafficTable | None = None
+        self._apps: Mapping[int, AppView] = {}
+        self.decision: Decision = Wait("this controller has just started")
+
+    async def step(self) -> Decision:
+        """Run one round and return what was decided."""
+        if not await self._holds_lease():
+            return Wait("another controller acts")
+        await self._read_registry()
+        self._apps, (self._table, record) = await asyncio.gather(
+            asyncio.to_thread(self.target.apps), asyncio.to_thread(self.ledger.read)
+        )
+        rollout = None if record is None or record.ended else record
+        observed = await asyncio.to_thread(self._observe, rollout)
+        if rollout is not None:
+            rollout = await self._count(rollout)
+        decision = self._decide(observed, rollout)
+        if decision != self.decision:
+            logger.info("%s: %s", observed, decision)
+            self.decision = decision
+        if self._lease_ends_ms > self.now_ms():
+            await self._act(decision, rollout, observed)
+        await asyncio.to_thread(self._list, observed)
+        return decision
+
+    def close(self) -> None:
+        """Let another controller act at once."""
+        self._lease_ends_ms = 0
+        self.ledger.give_lease_back()
+
+    async def _holds_lease(self) -> bool:
+        now_ms = self.now_ms()
+        if self._lease_ends_ms - now_ms < LEASE_MS // 2:
+            taken = await asyncio.to_thread(self.ledger.take_lease, now_ms)
+            self._lease_ends_ms = 0 if taken is None else taken
+        return self._lease_ends_ms > now_ms
+
+    async def _read_registry(self) -> None:
+        if self._versions and self.now_s() < self._registry_due_s:
+            return
+        settled = isinstance(self.decision, Wait) and self.decision.settled
+        self._registry_due_s = self.now_s() + self.settings.registry_poll_s * (1.5 if settled else 1)
+        try:
+            self._versions = await asyncio.to_thread(self.registry.versions, self.settings.model_name)
+        except UndertoneError as exc:
+            logger.warning("the registry does not answer, what serves stays: %s", exc)
+
+    def _observe(self, rollout: Rollout | None) -> Observed:
+        apps, table, champion = self._apps, self._table, _version_with(CHAMPION, self._versions)
+        wanted = rollout.champion if rollout else champion
+        failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
+        known = {registered.version for registered in self._versions}
+        well = rollout is None or _runs(apps, rollout.challenger)
+        return Observed(
+            champion=champion,
+            challenger=_version_with(CHALLENGER, self._versions),
+            shares=shares_in(table),
+            rollout=table.rollout if table else None,
+            stage=table.stage if table else 0,
+            apps={version: view.state for version, view in apps.items()},
+            messages={version: view.message for version, view in apps.items()},
+            no_room=self._no_room(rollout),
+            split={value: version for value, version in self.ledger.read_split().items() if version in known},
+            table_split=dict(table.split) if table else {},
+            since_published_s=self._age_s("published"),
+            since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
+            since_well_s=self._reset("well") if well else self._age_s("well"),
+        )
+
+    def _no_room(self, rollout: Rollout | None) -> str | None:
+        if rollout is None or rollout.state is not State.WAITING:
+            return None
+        return self.target.no_room(rollout.challenger, self._capacity(rollout.challenger))
+
+    def _decide(self, observed: Observed, rollout: Rollout | None) -> Decision:
+        if rollout is None:
+            return decide(observed, automatic=self.settings.rollouts_automatic)
+        return next_step(rollout, observed, judge(rollout), self.now_ms())
+
+    async def _count(self, rollout: Rollout, *, now: bool = False) -> Rollout:
+        """Return the record with what gateways counted since, written down; at most each COUNT_EVERY_S."""
+        if not rollout.stage or not (now or self.now_s() >= self._count_due_s):
+            return rollout
+        self._count_due_s = self.now_s() + COUNT_EVERY_S
+        counted = rollout
+        for told in await self.gateways.observations():
+            if told["rollout"] == rollout.id and told["stage"]:
+                counted = counted.counted(told["stage"], told["gateway"], told["counts"])
+        if counted != rollout and not now:
+            await asyncio.to_thread(self.ledger.save, counted, self.now_ms())
+        return counted
+
+    async def _act(self, decision: Decision, rollout: Rollout | None, observed: Observed) -> None:
+        match decision:
+            case Start(version):
+                await asyncio.to_thread(self._start, version)
+            case Retire(version):
+                await asyncio.to_thread(self.target.retire, version)
+            case Publish():
+                await self._publish(decision, rollout)
+            case NameChampion(version):
+                await self._alias(self.registry.set_alias, CHAMPION, version)
+            case UnnameChallenger():
+                await self._alias(self.registry.remove_alias, CHALLENGER)
+            case Begin(version):
+                champion = observed.serving or version
+                await asyncio.to_thread(self.ledger.begin, self.settings, champion, version, self.now_ms())
+            case Check() | Move() if rollout is not None:
+                await self._move(await self._checked(rollout) if isinstance(decision, Check) else decision, rollout)
+
+    def _start(self, version: int) -> None:
+        digest = self._digest(version)
+        self.target.start(self.settings.model_name, version, digest, self._capacity(version))
+
+    def _capacity(self, version: int) -> Capacity:
+        """Return a version's capacity, warmed up for the traffic that the others carry now."""
+        carried = max((view.replicas for other, view in self._apps.items() if other != version), default=0)
+        return self.capacity.of(version).prewarmed(carried)
+
+    async def _publish(self, wanted: Publish, rollout: Rollout | None) -> None:
+        routes = [await asyncio.to_thread(self._route, share.version) for share in wanted.shares]
+        shared = [
+            replace(route, weight=share.weight, shadow=share.shadow)
+            for route, share in zip(routes, wanted.shares, strict=True)
+        ]
+        document = await asyncio.to_thread(self.ledger.publish, shared, wanted, rollout)
+        self._reset("published")
+        await self.gateways.push(document.generation, document.body)
+
+    async def _alias(self, change: Callable[..., None], alias: str, *version: int) -> None:
+        self._registry_due_s = 0.0  # what is known of the aliases is old now, whatever comes
+        try:
+            await asyncio.to_thread(change, self.settings.model_name, alias, *version)
+        except NotFound:
+            logger.warning("the alias %s could not be changed: the registry does not know it", alias)
+
+    async def _checked(self, rollout: Rollout) -> Move:
+        version = rollout.challenger
+        try:
+            await asyncio.to_thread(self._route, version)
+            numbers = await self.target.check(version)
+        except (ModelRejected, NotFound) as exc:
+            return Move(State.ABORTING, rollout.stage, f"version {version} is refused: {exc}")
+        return checked(rollout, numbers)
+
+    async def _move(self, move: Move, rollout: Rollout) -> None:
+        last = await self._count(rollout, now=True)  # a gateway forgets a stage with the table of the next one
+        entry = Entry(
+            at_ms=self.now_ms(), state=move.state, stage=move.stage, reason=move.reason, numbers=dict(move.numbers)
+        )
+        swapped = rollout.swapped if move.swapped is None else move.swapped
+        moved = last.decided(entry, paused=move.paused, swapped=swapped)
+        await asyncio.to_thread(self.ledger.save, moved, self.now_ms())
+        self._reset("well")
+
+    def _route(self, version: int) -> Route:
+        known = self._table.of_version(version) if self._table else None
+        if known is not None:  # needs neither the registry nor the files
+            return known
+        if version not in self._routes:
+            model, digest = self.settings.model_name, self._digest(version)
+            manifest = read_version(fetch_version(self.settings, model, version, digest, self.registry)).manifest
+            labels = tuple(manifest.labels)
+            self._routes[version] = Route(
+                model, version, app_name(version), digest, labels, manifest.normalizer, weight=0.0
+            )
+        return self._routes[version]
+
+    def _digest(self, version: int) -> str:
+        """Return a version's digest: the registry's word, or the traffic table's while the registry is away."""
+        known = {registered.version: registered.digest for registered in self._versions}
+        routes = self._table.routes if self._table else ()
+        digest = known.get(version) or next((route.digest for route in routes if route.version == version), None)
+        if digest is None:
+            raise NotFound(f"the registry does not know version {version} of {self.settings.model_name}")
+        return digest
+
+    def _list(self, observed: Observed) -> None:
+        """Write the versions and what each does where the gateways read it."""
+        listed = list_versions(self._versions, observed)
+        if listed and listed != self._listed:
+            self.ledger.store.put_document(MODELS_KIND, self.settings.model_name, {"models": listed})
+            self._listed = listed
+
+    def _age_s(self, event: str) -> float:
+        return self.now_s() - self._changed_s.setdefault(event, self.now_s())
+
+    def _reset(self, event: str) -> float:
+        self._changed_s[event] = self.now_s()
+        return 0.0
+
+
+def _version_with(alias: str, versions: Sequence[RegisteredVersion]) -> int | None:
+    return next((known.version for known in versions if alias in known.aliases), None)
+
+
+def _runs(apps: Mapping[int, AppView], version: int) -> bool:
+    return version in apps and apps[version].state is AppState.RUNNING

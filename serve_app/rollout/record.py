@@ -1,0 +1,179 @@
+"""The rollout's record: what was asked for, how far it is, and every decision with its reason and numbers.
+
+One document of the text store holds the rollout of a registered model, the one under way or the last. Whoever writes it
+compares generations, so that a controller that was killed, or one that was thought dead, undoes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import reduce
+from operator import add
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sentiment.identifiers import new_id
+from sentiment.settings import Settings
+from serve_app.rollout.limits import Limits
+from serve_app.rollout.observations import Observations
+from serve_app.rollout.plan import Step, steps_of
+from serve_app.traffic import Sticky
+
+KIND: Final = "rollout"
+HISTORY_KIND: Final = "rollout-history"
+#: Decisions that a record keeps: the newest, and the first.
+_MAX_DECISIONS: Final = 200
+
+
+class State(StrEnum):
+    """How far a rollout is."""
+
+    WAITING = "waiting"  # for room
+    LOADING = "loading"
+    CHECKING = "checking"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    FULL = "full"  # all the traffic; the alias is about to move
+    DRAINING = "draining"  # the champion of before is still loaded
+    ABORTING = "aborting"
+    DONE = "done"
+    ABORTED = "aborted"
+
+
+ENDED: Final = frozenset({State.DONE, State.ABORTED})
+#: States before the challenger sees a text.
+UNSEEN: Final = frozenset({State.WAITING, State.LOADING, State.CHECKING})
+
+
+class Command(StrEnum):
+    """What a person may ask of a rollout under way."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    ABORT = "abort"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a later release may know more
+
+
+class StartRequest(BaseModel):
+    """What `start` is asked for; what is left out comes from the settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = Field(ge=1)
+    plan: str | None = None
+    hold_s: float | None = Field(None, ge=0, le=7 * 86_400, allow_inf_nan=False)
+    auto: bool = False
+    sticky: Sticky = "none"
+    in_place: bool = False
+
+
+class Entry(_Data):
+    """One decision: the state that it led to, why, and the numbers that it rests on."""
+
+    at_ms: int
+    state: State
+    stage: int
+    reason: str
+    numbers: dict[str, float] = Field(default_factory=dict)
+
+
+class Rollout(_Data):
+    """A challenger on its way to take the champion's place.
+
+    `stage` numbers the steps of the plan from 1; before the first it is 0. `since_ms` is when the present state and
+    stage began, or the pause ended. `counts` keeps, by stage, the last cumulative counts of each gateway. `swapped`
+    says that the champion had to end before the challenger could load.
+    """
+
+    id: str
+    model: str
+    champion: int
+    challenger: int
+    plan: tuple[Step, ...]
+    hold_s: float
+    auto: bool
+    sticky: Sticky
+    in_place: bool
+    limits: Limits
+    started_ms: int
+    since_ms: int
+    state: State = State.WAITING
+    stage: int = 0
+    paused: bool = False
+    swapped: bool = False
+    asked: Command | None = None
+    counts: dict[int, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    decisions: tuple[Entry, ...] = ()
+
+    @classmethod
+    def begin(cls, request: StartRequest, settings: Settings, champion: int, now_ms: int, reason: str) -> Self:
+        """Return the record of a rollout that is about to start; the settings say what the request leaves out.
+
+        Raises:
+            InvalidInput: the plan is malformed.
+        """
+        steps = steps_of(settings.rollouts_plan if request.plan is None else request.plan)
+        hold_s = settings.rollouts_hold_s if request.hold_s is None else request.hold_s
+        start = Entry(at_ms=now_ms, state=State.WAITING, stage=0, reason=reason)
+        return cls(
+            id=new_id(now_ms),
+            model=settings.model_name,
+            champion=champion,
+            challenger=request.version,
+            plan=steps,
+            hold_s=hold_s,
+            auto=request.auto,
+            sticky=request.sticky,
+            in_place=request.in_place,
+            limits=Limits.of(settings),
+            started_ms=now_ms,
+            since_ms=now_ms,
+            decisions=(start,),
+        )
+
+    @property
+    def step(self) -> Step | None:
+        """The step of the plan that is under way."""
+        return self.plan[self.stage - 1] if self.stage else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is under way any more."""
+        return self.state in ENDED
+
+    @property
+    def observations(self) -> Observations:
+        """What all gateways saw in all stages."""
+        return reduce(add, (self.seen_in(stage) for stage in self.counts), Observations())
+
+    def seen_in(self, stage: int) -> Observations:
+        """What all gateways saw in one stage."""
+        return reduce(add, map(Observations.from_json, self.counts.get(stage, {}).values()), Observations())
+
+    def counted(self, stage: int, gateway: str, counts: Mapping[str, Any]) -> Self:
+        """Return the record with a gateway's cumulative counts of a stage in place of its earlier ones."""
+        stages = {**self.counts, stage: {**self.counts.get(stage, {}), gateway: dict(counts)}}
+        return self.model_copy(update={"counts": stages})
+
+    def decided(self, entry: Entry, **changes: Any) -> Self:
+        """Return the record after a decision: its clock starts anew, and what was asked for is dealt with."""
+        decisions = (*self.decisions, entry)
+        if len(decisions) > _MAX_DECISIONS:
+            decisions = (decisions[0], *decisions[2:])
+        moved = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None}
+        return self.model_copy(update={**moved, "decisions": decisions, **changes})
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the record as the store's JSON."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """Read the record back."""
+        return cls.model_validate(body)

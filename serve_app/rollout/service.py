@@ -1,0 +1,163 @@
+"""What a person may ask of rollouts: start, pause, resume, promote, abort; and how this one and earlier ones are.
+
+Each request is checked and written into the rollout's record, over the generation that it was checked against; the
+controller carries it out. Nothing here knows Ray or HTTP, and all of it blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sentiment.errors import Conflict, NotFound, Unavailable
+from sentiment.labels import LABEL_SETS
+from sentiment.records import Document
+from sentiment.settings import Settings
+from sentiment.store import TextStore
+from serve_app.rollout.listing import read_listing
+from serve_app.rollout.public import to_public
+from serve_app.rollout.record import HISTORY_KIND, KIND, UNSEEN, Command, Rollout, StartRequest, State
+from serve_app.traffic import KIND as TRAFFIC
+from serve_app.traffic import TrafficTable, from_body
+
+_ATTEMPTS: Final = 5
+_START: Final = "start one with `undertone rollout start VERSION`"
+
+
+def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: int) -> dict[str, Any]:
+    """Ask for a rollout of a version of the served model, and return its public record.
+
+    Raises:
+        InvalidInput: the plan is malformed.
+        NotFound: the version is not registered; says which are.
+        Conflict: a rollout is under way, the version serves already, or it answers with another label set.
+        Unavailable: no version serves yet.
+    """
+    model = settings.model_name
+    present = store.get_document(KIND, model)
+    _refuse_second(present)
+    champion = _champion(store, model)
+    rollout = Rollout.begin(request, settings, champion, now_ms, "asked for")
+    _check_version(read_listing(store, model), model, request.version, champion)
+    try:
+        store.put_document(KIND, model, rollout.to_body(), present.generation if present else 0)
+    except Conflict:
+        _refuse_second(store.get_document(KIND, model))
+        raise
+    return to_public(rollout, now_ms)
+
+
+def command(store: TextStore, model: str, asked: Command, now_ms: int) -> dict[str, Any]:
+    """Ask something of the rollout under way; return its public record.
+
+    Raises:
+        NotFound: no rollout is under way.
+        Conflict: it cannot be asked for now; says why.
+    """
+    for _ in range(_ATTEMPTS):
+        document, rollout = _under_way(store, model)
+        _refuse_impossible(rollout, asked)
+        changed = rollout.model_copy(update={"asked": asked})
+        try:
+            store.put_document(KIND, model, changed.to_body(), document.generation)
+        except Conflict:  # the controller, or another person, was faster
+            continue
+        return to_public(changed, now_ms)
+    raise Unavailable("the rollout's record changes too fast to be written; try again")
+
+
+def pause(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
+    """Ask that the rollout stays at its step. See `command`."""
+    return command(store, model, Command.PAUSE, now_ms)
+
+
+def resume(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
+    """Ask that a paused rollout goes on. See `command`."""
+    return command(store, model, Command.RESUME, now_ms)
+
+
+def promote(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
+    """Ask for the next step at once. See `command`."""
+    return command(store, model, Command.PROMOTE, now_ms)
+
+
+def abort(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
+    """Ask that the champion of before gets all the traffic again. See `command`."""
+    return command(store, model, Command.ABORT, now_ms)
+
+
+def status(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
+    """Return the public record of the rollout under way, or of the last one.
+
+    Raises:
+        NotFound: there never was one.
+    """
+    document = store.get_document(KIND, model)
+    if document is None:
+        raise NotFound(f"{model} has had no rollout yet; {_START}")
+    return to_public(Rollout.from_body(document.body), now_ms)
+
+
+def history(store: TextStore, model: str, now_ms: int) -> list[dict[str, Any]]:
+    """Return the public records of all rollouts, the newest first, with the one under way."""
+    ended = {document.name: document.body for document in store.list_documents(HISTORY_KIND)}
+    present = store.get_document(KIND, model)
+    if present is not None:
+        rollout = Rollout.from_body(present.body)
+        ended[rollout.id] = to_public(rollout, now_ms)
+    ours = [body for body in ended.values() if body["model"] == model]
+    return sorted(ours, key=lambda body: (body["started_ms"], body["id"]), reverse=True)
+
+
+def _refuse_second(present: Document | None) -> None:
+    rollout = Rollout.from_body(present.body) if present else None
+    if rollout is not None and not rollout.ended:
+        raise Conflict(
+            f"version {rollout.challenger} is being rolled out ({rollout.state}), and only one rollout runs at a time: "
+            "wait for its end, or abort it"
+        )
+
+
+def _under_way(store: TextStore, model: str) -> tuple[Document, Rollout]:
+    document = store.get_document(KIND, model)
+    rollout = Rollout.from_body(document.body) if document else None
+    if document is None or rollout is None or rollout.ended:
+        raise NotFound(f"no rollout of {model} is under way; {_START}")
+    return document, rollout
+
+
+def _champion(store: TextStore, model: str) -> int:
+    document = store.get_document(TRAFFIC, model)
+    table: TrafficTable | None = from_body(document.generation, document.body) if document else None
+    if table is None or not table.routes:
+        raise Unavailable(f"no version of {model} serves yet that another could take over from; try again in a moment")
+    return table.leader.version
+
+
+def _check_version(listed: list[dict[str, Any]], model: str, version: int, champion: int) -> None:
+    if version == champion:
+        raise Conflict(f"version {version} of {model} serves already")
+    found = next((row for row in listed if row["version"] == version), None)
+    if found is None:
+        there = ", ".join(str(row["version"]) for row in listed) or "none"
+        raise NotFound(
+            f"{model} has no version {version}; registered are {there}. One of another label set has a name of its "
+            "own, and one registered just now is known within seconds"
+        )
+    wanted = LABEL_SETS[model]
+    if tuple(found["labels"]) != wanted:
+        raise Conflict(f"version {version} answers with {found['labels']}, {model} with {list(wanted)}: no rollout")
+
+
+def _refuse_impossible(rollout: Rollout, asked: Command) -> None:
+    """Raise Conflict where the rollout, as it is, cannot do what is asked."""
+    version = rollout.challenger
+    if rollout.state is State.ABORTING or rollout.asked is Command.ABORT:
+        raise Conflict(f"the rollout of version {version} is being aborted; its end is near")
+    if asked is Command.ABORT:
+        return
+    if rollout.state in (State.FULL, State.DRAINING):
+        raise Conflict(f"version {version} has all the traffic already; only abort, which goes back, is left")
+    if asked is Command.PROMOTE and rollout.state in UNSEEN:
+        raise Conflict(f"version {version} is {rollout.state}: it can be promoted once it is loaded and checked")
+    if asked is Command.RESUME and not rollout.paused and rollout.asked is not Command.PAUSE:
+        raise Conflict(f"the rollout of version {version} is not paused")

@@ -1,0 +1,108 @@
+"""Counts what one gateway sees of a rollout's stage, as the controller's judgement wants it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sentiment.identifiers import new_id
+from sentiment.labels import NEUTRAL
+from serve_app.judging import Judged, Verdict
+from serve_app.rollout.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
+from serve_app.traffic import TrafficTable
+
+
+@dataclass(eq=False)
+class _ArmCounts:
+    requests: int = 0
+    errors: int = 0
+    latency: Counter[int] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    confidence_sum: float = 0.0
+
+    def count(self, verdict: Verdict) -> None:
+        self.requests += 1
+        if isinstance(verdict, Exception):
+            self.errors += 1
+            return
+        self.labels[verdict.label] += 1
+        self.confidence_sum += verdict.confidence
+        if verdict.call_ms is not None:
+            self.latency[bucket_of(verdict.call_ms)] += 1
+
+    def arm(self) -> Arm:
+        latencies = Latencies(dict(self.latency))
+        return Arm(self.requests, self.errors, latencies, dict(self.labels), self.confidence_sum)
+
+
+@dataclass(eq=False)
+class Tally:
+    """The counts of one stage, from nothing upwards. Belongs to one event loop."""
+
+    _arms: dict[int, _ArmCounts] = field(default_factory=dict)
+    _pairs: Counter[str] = field(default_factory=Counter)
+    _examples: list[Disagreement] = field(default_factory=list)
+
+    def asked(self, version: int, verdict: Verdict) -> None:
+        """Count what a version said to a text."""
+        self._arms.setdefault(version, _ArmCounts()).count(verdict)
+
+    def mirrored(self, id_: str, champion: Judged, challenger: Verdict) -> Literal["agreed", "disagreed", "failed"]:
+        """Compare what both versions said to the text of that id."""
+        if isinstance(challenger, Exception):
+            return "failed"
+        self._pairs["compared"] += 1
+        labels = champion.label, challenger.label
+        if labels[0] == labels[1]:
+            return "agreed"
+        self._pairs["disagreed"] += 1
+        self._pairs["neutral_flips"] += NEUTRAL in labels
+        if len(self._examples) < MAX_EXAMPLES:
+            self._examples.append(Disagreement(id_, labels[0], champion.confidence, labels[1], challenger.confidence))
+        return "disagreed"
+
+    def dropped(self, texts: int) -> None:
+        """Count texts that were to be mirrored and were not."""
+        self._pairs["mirror_dropped"] += texts
+
+    def labelled(self, label: str, champion: Judged, challenger: Judged) -> None:
+        """Count a text whose true label is known, and which of the two said so."""
+        self._pairs["labelled"] += 1
+        right = champion.label == label, challenger.label == label
+        if right == (True, False):
+            self._pairs["only_champion_right"] += 1
+        elif right == (False, True):
+            self._pairs["only_challenger_right"] += 1
+
+    def observations(self) -> Observations:
+        """Return the counts up to now."""
+        arms = {version: counts.arm() for version, counts in self._arms.items()}
+        return Observations(arms=arms, examples=tuple(self._examples), **self._pairs)
+
+
+class Tallies:
+    """The tally of the stage that is under way. `gateway` is a name of this gateway's own, never used again."""
+
+    def __init__(self, table: Callable[[], TrafficTable | None]) -> None:
+        self.gateway = new_id()
+        self._table = table
+        self._stage: tuple[str | None, int] = (None, 0)
+        self._tally = Tally()
+
+    def current(self) -> Tally | None:
+        """Return the tally of the table in force; None while no rollout is under way."""
+        table = self._table()
+        if table is None or table.rollout is None:
+            return None
+        if self._stage != (table.rollout, table.stage):
+            self._stage, self._tally = (table.rollout, table.stage), Tally()
+        return self._tally
+
+    def report(self) -> dict[str, Any]:
+        """Return the counts of the stage as plain values."""
+        tally = self.current()
+        rollout, stage = self._stage if tally else (None, 0)
+        counts = (tally.observations() if tally else Observations()).to_json()
+        return {"gateway": self.gateway, "rollout": rollout, "stage": stage, "counts": counts}

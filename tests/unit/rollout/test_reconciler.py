@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sentiment.errors import Conflict, RegistryUnavailable
+from sentiment.registry import CHALLENGER, CHAMPION, champion_of
+from sentiment.settings import Settings
+from sentiment.store.memory import MemoryStore
+from sentiment.version import read_version
+from serve_app.rollout import service
+from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.ledger import LEASE_MS, Ledger
+from serve_app.rollout.listing import read_listing
+from serve_app.rollout.observations import Observations
+from serve_app.rollout.parts import AppView
+from serve_app.rollout.policy import AppState, Start, Wait
+from serve_app.rollout.reconciler import Reconciler
+from serve_app.rollout.record import HISTORY_KIND, StartRequest, State
+from tests.fake_registry import FakeRegistry
+from tests.tiny_model import build_tiny_version
+from tests.unit.rollout.fake_platform import Clock, FakeGateways, FakeTarget, without_repeats
+from tests.unit.rollout.rollouts import arm
+
+MODEL = "sentiment"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> list[Path]:
+    return [build_tiny_version(tmp_path_factory.mktemp(f"v{n}") / "v", version_marker=str(n)) for n in (1, 2, 3)]
+
+
+class Platform:
+    """A store, a registry with three versions, and controllers that come and go."""
+
+    def __init__(self, folders: list[Path], home: Path) -> None:
+        self.home = home
+        self.store, self.registry, self.clock = MemoryStore(), FakeRegistry(), Clock()
+        self.target, self.gateways = FakeTarget(), FakeGateways()
+        for folder in folders:
+            self.registry.register(read_version(folder), "trained")
+        self.registry.set_alias(MODEL, CHAMPION, 1)
+        self.settings = Settings(home=home, rollouts_hold_s=10, rollouts_drain_s=5, rollouts_load_s=60)
+        self.controller = self.new_controller()
+
+    def new_controller(self, holder: str = "one") -> Reconciler:
+        return Reconciler(
+            settings=self.settings,
+            ledger=Ledger(self.store, MODEL, holder),
+            registry=self.registry,
+            target=self.target,
+            gateways=self.gateways,
+            capacity=Capacity(),
+            now_ms=self.clock.now_ms,
+            now_s=self.clock.now_s,
+        )
+
+    async def rounds(self, count: int, seconds: float = 1.0) -> None:
+        for _ in range(count):
+            self.clock.s += seconds
+            await self.controller.step()
+
+    async def until(self, *states: str, most: int = 200, lives: int = 1000) -> dict:
+        """Run rounds until the rollout is in one of `states`; a controller is killed after `lives` rounds."""
+        for number in range(most):
+            if number % lives == lives - 1:
+                self.controller = self.new_controller()
+            await self.rounds(1)
+            if self.status()["state"] in states:
+                return self.status()
+        raise AssertionError(f"{self.status()['state']}: {self.controller.decision}")
+
+    def start(self, version: int = 2, **request) -> None:
+        asked = StartRequest(version=version, **{"auto": True, **request})
+        service.start(self.store, self.settings, asked, self.clock.now_ms())
+
+    def status(self) -> dict:
+        return service.status(self.store, MODEL, self.clock.now_ms())
+
+    def champion(self) -> int:
+        return champion_of(self.registry.versions(MODEL)).version
+
+
+@pytest.fixture
+async def platform(folders, tmp_path):
+    platform = Platform(folders, tmp_path)
+    await platform.rounds(4)
+    assert platform.gateways.weights() == [{1: 1.0}]
+    yield platform
+    platform.registry.close()
+
+
+async def test_a_version_that_nothing_speaks_against_takes_over_step_by_step(platform):
+    platform.start(plan="shadow,10,50,100")
+    told = await platform.until("done")
+    shares = [weights.get(2, 0.0) for weights in platform.gateways.weights()]
+    assert without_repeats(shares) == [0.0, 0.1, 0.5, 1.0]
+    assert platform.gateways.weights()[-1] == {2: 1.0}
+    assert platform.champion() == 2
+    assert set(platform.target.views) == {2}
+    assert told["reason"] == "version 2 has taken over"
+    states = without_repeats(entry["state"] for entry in told["decisions"])
+    assert states == ["waiting", "loading", "checking", "shadow", "canary", "full", "draining", "done"]
+    checked = next(entry for entry in told["decisions"] if entry["state"] == "shadow")
+    assert checked["numbers"]["checked"] == 3.0
+    assert all(entry["reason"] for entry in told["decisions"])
+
+
+@pytest.mark.parametrize("lives", [7, 8, 9, 11])
+async def test_a_controller_that_is_killed_again_and_again_ends_with_the_same_rollout(platform, lives):
+    platform.start(plan="shadow,10,100", hold_s=0)
+    await platform.until("done", lives=lives)
+    shares = [weights.get(2, 0.0) for weights in platform.gateways.weights()]
+    assert without_repeats(shares) == [0.0, 0.1, 1.0]
+    assert platform.champion() == 2
+    assert without_repeats(platform.target.acts) == [("start", 1), ("start", 2), ("retire", 1)]
+    assert len(platform.store.list_documents(HISTORY_KIND)) == 1
+
+
+async def test_the_alias_challenger_is_enough_where_rollouts_are_automatic_and_is_gone_afterwards(platform):
+    platform.settings = platform.settings.model_copy(update={"rollouts_automatic": True})
+    platform.controller = platform.new_controller()
+    platform.registry.set_alias(MODEL, CHALLENGER, 2)
+    await platform.rounds(10)
+    told = await platform.until("done")
+    assert told["auto"]
+    assert platform.champion() == 2
+    assert not [v for v in platform.registry.versions(MODEL) if CHALLENGER in v.aliases]
+
+
+async def test_an_automatic_rollout_that_failed_is_not_tried_again_by_itself(platform):
+    platform.settings = platform.settings.model_copy(update={"rollouts_automatic": True})
+    platform.controller = platform.new_controller()
+    platform.target.broken[2] = "model.int8.onnx is missing"
+    platform.registry.set_alias(MODEL, CHALLENGER, 2)
+    await platform.rounds(60)
+    assert platform.status()["state"] == "aborted"
+    assert platform.target.acts.count(("start", 2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (
+            {"broken": {2: "model.int8.onnx does not match the SHA-256"}},
+            "does not load: model.int8.onnx does not match",
+        ),
+        ({"hanging": {2}}, "did not load within 60 s"),
+        ({"refused": {2}}, "is refused: it says"),
+    ],
+    ids=["broken", "hanging", "refused"],
+)
+async def test_a_version_that_cannot_serve_ends_the_rollout_and_leaves_nothing_behind(platform, fault, reason):
+    for name, value in fault.items():
+        setattr(platform.target, name, value)
+    platform.start()
+    told = await platform.until("aborted")
+    assert reason in told["reason"]
+    assert platform.gateways.weights() == [{1: 1.0}]
+    assert set(platform.target.views) == {1}
+    assert platform.champion() == 1
+    await platform.rounds(5)
+    assert platform.controller.decision == Wait("version 1 serves", settled=True)
+
+
+async def test_a_challenger_that_labels_otherwise_than_allowed_goes_back_before_it_answers_anybody(platform):
+    platform.start()
+    await platform.until("shadow")
+    seen = Observations({1: arm(400), 2: arm(400)}, compared=400, disagreed=180, neutral_flips=180)
+    platform.gateways.counts = {"gateway-1": seen}
+    told = await platform.until("aborted")
+    assert "labels otherwise than version 1 on 45 % of 400 texts; 25 % are allowed" in told["reason"]
+    assert all(weights.get(2, 0.0) == 0.0 for weights in platform.gateways.weights())
+    assert told["numbers"]["disagreement"] == 0.45
+
+
+async def test_counts_of_a_gateway_that_died_are_kept_and_none_is_counted_twice(platform):
+    platform.start(auto=False)
+    await platform.until("shadow")
+    platform.gateways.counts = {"gateway-1": Observations(compared=100), "gateway-2": Observations(compared=50)}
+    await platform.rounds(5)
+    platform.gateways.counts = {"gateway-1": Observations(compared=130), "gateway-3": Observations(compared=7)}
+    await platform.rounds(5)
+    platform.controller = platform.new_controller()
+    await platform.rounds(5)
+    assert platform.status()["compared"]["compared"] == 187
+    service.promote(platform.store, MODEL, platform.clock.now_ms())
+    await platform.until("canary")
+    platform.gateways.counts = {"gateway-1": Observations(compared=11)}
+    await platform.rounds(5)
+    assert platform.status()["compared"]["compared"] == 198
+
+
+async def test_abort_is_one_change_of_the_table(platform):
+    platform.start(plan="50,100", auto=False)
+    await platform.until("canary")
+    await platform.rounds(1)
+    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    await platform.rounds(2)
+    assert platform.gateways.weights()[-2:] == [{1: 0.5, 2: 0.5}, {1: 1.0}]
+    told = await platform.until("aborted")
+    assert told["reason"] == "asked to abort"
+    assert set(platform.target.views) == {1}
+
+
+async def test_abort_while_the_old_champion_drains_takes_the_alias_back(platform):
+    platform.start(plan="100")
+    await platform.until("draining")
+    assert platform.champion() == 2
+    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    await platform.until("aborted")
+    assert platform.champion() == 1
+    assert platform.gateways.weights()[-1] == {1: 1.0}
+
+
+async def test_pause_holds_a_rollout_and_resume_lets_it_go_on(platform):
+    platform.start(hold_s=3)
+    await platform.until("shadow")
+    service.pause(platform.store, MODEL, platform.clock.now_ms())
+    await platform.rounds(20)
+    assert (platform.status()["state"], platform.status()["phase"]) == ("paused", "shadow")
+    service.resume(platform.store, MODEL, platform.clock.now_ms())
+    await platform.until("canary", most=8)
+
+
+async def test_what_is_asked_while_the_controller_decides_is_not_lost(platform):
+    platform.start(plan="50,100", auto=False)
+    await platform.until("canary")
+    real = platform.controller.ledger.read
+
+    def read():
+        found = real()
+        service.abort(platform.store, MODEL, platform.clock.now_ms())
+        platform.controller.ledger.read = real
+        return found
+
+    service.promote(platform.store, MODEL, platform.clock.now_ms())
+    platform.controller.ledger.read = read
+    with pytest.raises(Conflict):
+        await platform.controller.step()
+    assert (await platform.until("aborted"))["reason"] == "asked to abort"
+    assert all(weights.get(2, 0.0) < 1 for weights in platform.gateways.weights())
+
+
+async def test_two_controllers_never_act_at_once(platform):
+    second = platform.new_controller("two")
+    assert await second.step() == Wait("another controller acts")
+    platform.clock.s += LEASE_MS / 1000 + 1
+    assert await second.step() != Wait("another controller acts")
+    assert await platform.controller.step() == Wait("another controller acts")
+    second.close()
+    assert await platform.controller.step() != Wait("another controller acts")
+
+
+async def test_a_controller_whose_lease_ends_while_it_reads_does_not_act(platform):
+    platform.target.views.clear()
+    real = platform.target.apps
+
+    def slow():
+        platform.clock.s += LEASE_MS / 1000 + 1
+        return real()
+
+    platform.target.apps, acts = slow, list(platform.target.acts)
+    assert await platform.controller.step() == Start(1)
+    assert platform.target.acts == acts
+
+
+async def test_without_the_registry_what_serves_stays_and_a_rollout_goes_on(platform, monkeypatch):
+    platform.start(plan="shadow,50,100")
+    await platform.until("shadow")
+
+    def away(name):
+        raise RegistryUnavailable("away")
+
+    monkeypatch.setattr(platform.registry, "versions", away)
+    await platform.until("canary")
+
+
+async def test_the_list_of_models_says_what_each_version_does(platform):
+    platform.start(plan="25,100", auto=False)
+    await platform.until("canary")
+    await platform.rounds(2)
+    listed = {row["version"]: (row["state"], row["weight"]) for row in read_listing(platform.store, MODEL)}
+    assert listed == {1: ("serving", 0.75), 2: ("serving", 0.25), 3: ("registered", 0.0)}
+
+
+async def test_a_version_gets_the_capacity_that_is_set_for_it(platform):
+    platform.controller.capacity = Capacity(threads=2, versions={2: {"threads": 4, "replicas": 3}})
+    platform.start(auto=False)
+    await platform.until("shadow")
+    assert platform.target.capacities[2] == Capacity(threads=4, replicas=3)
+
+
+async def test_a_version_that_scales_starts_with_as_many_replicas_as_the_champion_has(platform):
+    platform.controller.capacity = Capacity(max_replicas=6)
+    platform.target.views[1] = AppView(AppState.RUNNING, replicas=4)
+    platform.start(auto=False)
+    await platform.until("shadow")
+    assert platform.target.capacities[2].initial_replicas == 4
+    assert Capacity(replicas=2, max_replicas=3).prewarmed(9).first_replicas == 3
+    assert Capacity(replicas=2, max_replicas=3).prewarmed(1).first_replicas == 2
+    assert Capacity(replicas=2).prewarmed(9).first_replicas == 2
+
+
+async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platform):
+    platform.target.lack = "version 2 needs 1 GPU, 0 are free"
+    platform.start()
+    await platform.rounds(100)
+    assert platform.status()["state"] == "waiting"
+    platform.target.lack = None
+    await platform.until("shadow")
+
+
+async def test_a_champion_moved_by_hand_takes_over_as_ever(platform):
+    platform.registry.set_alias(MODEL, CHAMPION, 3)
+    await platform.rounds(60)
+    assert platform.gateways.weights()[-1] == {3: 1.0}
+    assert set(platform.target.views) == {3}
+
+
+async def test_a_challenger_that_loses_its_replicas_for_good_goes_back(platform):
+    platform.start(plan="50,100", auto=False)
+    await platform.until("canary")
+    platform.target.views[2] = AppView(AppState.DOWN)
+    told = await platform.until("aborted")
+    assert told["phase"] == State.ABORTED
+    assert "no working replica" in told["reason"]
+
+
+async def test_commands_and_rounds_at_the_same_time_lose_nothing(platform):
+    platform.start(plan="1,2,3,4,5,100", auto=False, hold_s=0)
+    await platform.until("canary")
+    for stage in range(2, 6):
+        await asyncio.gather(
+            platform.controller.step(),
+            asyncio.to_thread(service.promote, platform.store, MODEL, platform.clock.now_ms()),
+            return_exceptions=True,
+        )
+        await platform.rounds(3)
+        assert platform.status()["stage"] == stage

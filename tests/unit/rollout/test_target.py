@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+from ray.serve.schema import (
+    ApplicationStatus,
+    ApplicationStatusOverview,
+    DeploymentStatus,
+    DeploymentStatusOverview,
+    DeploymentStatusTrigger,
+)
+
+from serve_app.rollout.policy import AppState
+from serve_app.rollout.target import reason_in, view_of
+
+TRACEBACK = """The deployment failed to start 3 times in a row. Error:
+ray::ServeReplica:classifier-v8:Classifier.initialize_and_get_metadata() (pid=7, ip=127.0.0.1)
+  File "/somewhere/predictor.py", line 67, in load
+    raise ModelRejected("...")
+sentiment.errors.ModelRejected: config.json does not match the SHA-256 in its manifest; get the version again
+"""
+
+
+def overview(status: ApplicationStatus, replicas: dict[str, int], message: str = "") -> ApplicationStatusOverview:
+    deployment = DeploymentStatusOverview(
+        DeploymentStatus.UPDATING, DeploymentStatusTrigger.UNSPECIFIED, replicas, message
+    )
+    return ApplicationStatusOverview(status, "of the application", 0.0, {"Classifier": deployment})
+
+
+@pytest.mark.parametrize(
+    ("status", "replicas", "state"),
+    [
+        (ApplicationStatus.RUNNING, {"RUNNING": 2}, AppState.RUNNING),
+        (ApplicationStatus.UNHEALTHY, {"RUNNING": 1, "STARTING": 1}, AppState.RUNNING),
+        (ApplicationStatus.UNHEALTHY, {"STARTING": 1}, AppState.DOWN),
+        (ApplicationStatus.RUNNING, {}, AppState.DOWN),
+        (ApplicationStatus.DEPLOYING, {"STARTING": 1}, AppState.LOADING),
+        (ApplicationStatus.DEPLOY_FAILED, {}, AppState.FAILED),
+        (ApplicationStatus.DELETING, {"RUNNING": 1}, AppState.LEAVING),
+    ],
+)
+def test_an_application_is_what_serve_says_and_down_without_a_replica(status, replicas, state):
+    view = view_of(overview(status, replicas))
+    assert (view.state, view.replicas) == (state, replicas.get("RUNNING", 0))
+
+
+def test_the_reason_is_the_error_at_the_end_of_a_traceback():
+    reason = "config.json does not match the SHA-256 in its manifest; get the version again"
+    assert reason_in(TRACEBACK) == reason
+    assert view_of(overview(ApplicationStatus.DEPLOY_FAILED, {}, TRACEBACK)).message == reason
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [("", ""), ("one line", "one line"), ("first\nlast\n\n", "last"), ("MemoryError: " + "x" * 1000, "x" * 400)],
+)
+def test_a_message_without_a_traceback_is_told_by_its_last_line_and_cut(message, reason):
+    assert reason_in(message) == reason

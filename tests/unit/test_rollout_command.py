@@ -1,0 +1,143 @@
+"""`undertone rollout` over an API that keeps the requests in a store in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+import cli.rollout
+from cli.main import app
+from sentiment.client import UndertoneClient
+from sentiment.errors import Conflict, NotFound, UndertoneError
+from sentiment.settings import Settings
+from sentiment.store.memory import MemoryStore
+from serve_app.rollout import service
+from serve_app.rollout.observations import Observations
+from serve_app.rollout.record import KIND, Command, Rollout, StartRequest, State
+from tests.unit.rollout.rollouts import LABELS, START_MS, arm, list_models, rollout_of, serve_version
+
+MODEL = "sentiment"
+_STATUS = {NotFound: "404 Not Found", Conflict: "409 Conflict"}
+
+
+class RolloutApi:
+    """The routes of rollouts as a WSGI application over the real requests."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        serve_version(self.store)
+        list_models(self.store, {1: LABELS, 2: LABELS})
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or b"null")
+        try:
+            status, answer = "200 OK", self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], body)
+        except UndertoneError as exc:
+            status = _STATUS.get(type(exc), "422 Unprocessable Content")
+            answer = {"error": {"code": "refused", "message": str(exc)}}
+        start_response(status, [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+    def _answer(self, method: str, path: str, body: Any) -> Any:
+        if (method, path) == ("POST", "/v1/rollouts"):
+            return service.start(self.store, Settings(), StartRequest(**body), START_MS)
+        if (method, path) == ("GET", "/v1/rollouts"):
+            return {"rollouts": service.history(self.store, MODEL, START_MS)}
+        if (method, path) == ("GET", "/v1/rollouts/current"):
+            return service.status(self.store, MODEL, START_MS)
+        assert method == "POST"
+        return service.command(self.store, MODEL, Command(path.removeprefix("/v1/rollouts/current/")), START_MS)
+
+    def put(self, rollout: Rollout) -> None:
+        self.store.put_document(KIND, MODEL, rollout.to_body())
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> RolloutApi:
+    api = RolloutApi()
+
+    def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
+        return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
+
+    monkeypatch.setattr(cli.rollout, "connect", connect)
+    return api
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["rollout", *arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_start_sends_what_was_asked_for_and_shows_the_rollout(api):
+    said = json.loads(run("start", "2", "--plan", "shadow,10,100", "--hold", "2m", "--auto", "--json"))
+    assert (said["challenger"], said["plan"], said["hold_s"], said["auto"]) == (2, "shadow,10,100", 120.0, True)
+    assert "version 1 → 2" in run("status")
+
+
+def test_start_leaves_out_what_was_not_said(api):
+    said = json.loads(run("start", "2", "--json"))
+    assert (said["plan"], said["hold_s"], said["auto"]) == ("shadow,1,10,50,100", 60.0, False)
+
+
+@pytest.mark.parametrize("hold", ["soon", "-5s", "5d", "", "s", "nan", "inf"])
+def test_a_hold_that_is_no_time_is_refused_with_what_it_may_be(api, hold):
+    assert "give 60s, 5m or 1h" in run("start", "2", f"--hold={hold}", code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("start", "9"), "has no version 9"),
+        (("start", "2", "--plan", "50"), "does not end with 100"),
+        (("abort",), "no"),
+    ],
+)
+def test_what_is_refused_is_shown_as_one_line(api, arguments, says):
+    said = run(*arguments, code=1)
+    assert said.startswith("Error:")
+    assert says in " ".join(said.split())
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["pause", "promote", "abort"])
+def test_a_command_is_written_for_the_controller(api, command):
+    api.put(rollout_of(State.CANARY, 2))
+    assert f"{command} asked for" in run(command)
+    assert service.status(api.store, MODEL, START_MS)["asked"] == command
+
+
+def test_status_shows_shares_counts_and_evidence(api):
+    seen = Observations(
+        {1: arm(900), 2: arm(100, errors=1)},
+        compared=400,
+        disagreed=40,
+        neutral_flips=36,
+        labelled=200,
+        only_champion_right=9,
+        only_challenger_right=11,
+    )
+    api.put(rollout_of(State.CANARY, 3, seen=seen))
+    said = run("status")
+    for shown in ("version 1 90%, version 2 10%", "100 texts, 1 failed", "10.0% of 400 texts, 1.0%", "200 labelled"):
+        assert shown in said
+
+
+def test_watch_follows_a_rollout_to_its_end(api, monkeypatch):
+    api.put(rollout_of(State.CANARY, 2))
+    monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(rollout_of(State.ABORTED, 2)))
+    states = [json.loads(line)["state"] for line in run("status", "--watch", "--json").splitlines()]
+    assert states == ["canary", "aborted"]
+    assert "aborted" in run("status", "--watch")
+
+
+def test_history_lists_rollouts_and_says_so_where_there_are_none(api):
+    assert "no rollout yet" in run("history")
+    api.put(rollout_of(State.DONE, 5))
+    assert "for the test" in run("history")
+    assert len(json.loads(run("history", "--json"))) == 1
