@@ -10,6 +10,7 @@ import gradio as gr
 from gradio_ui.analysis import LARGEST_FILE_MB
 from gradio_ui.batch import build_batch
 from gradio_ui.messages import platform_state
+from gradio_ui.models import build_models
 from gradio_ui.try_it import build_try_it
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidSettings
@@ -24,16 +25,23 @@ _HEADER: Final = '<header class="head"><h1>Undertone</h1><p>How people feel, in 
 _FOOTER: Final = '<p class="small">Texts that are classified here are kept by the platform, names and links masked.</p>'
 
 
-def build_page(client: UndertoneClient) -> gr.Blocks:
-    """Return the page; all that it knows comes through `client`."""
+def build_page(client: UndertoneClient, host: str = "127.0.0.1") -> gr.Blocks:
+    """Return the page; all that it knows comes through `client`.
+
+    On a `host` beyond this machine's loopback who moves traffic shows an admin key of his own.
+    """
     with gr.Blocks(title="Undertone", analytics_enabled=False, delete_cache=(_KEPT_UPLOADS_S, _KEPT_UPLOADS_S)) as page:
         with gr.Row(elem_id="top", equal_height=True):
             gr.HTML(_HEADER)
             state = gr.HTML("", elem_id="platform")
-        with gr.Tab("Try it"):
+        with gr.Tab("Try it") as try_it:
             build_try_it(client)
-        with gr.Tab("Batch"):
+        with gr.Tab("Batch") as batch:
             build_batch(client)
+        with gr.Tab("Models") as models:
+            timer = build_models(client, models, asks_for_key=host not in LOOPBACK)
+        for other in (try_it, batch):  # nobody looks: the API is left alone
+            other.select(lambda: gr.Timer(active=False), None, timer, api_visibility="private")
         gr.HTML(_FOOTER)
         page.load(lambda: platform_state(client), None, state, show_progress="hidden", api_visibility="private")
     return page

@@ -23,6 +23,51 @@ GOOD = {"love", "great", "good", "wonderful", "thanks", "happy"}
 BAD = {"hate", "awful", "bad", "terrible", "broken", "sad"}
 LONGEST_TEXT_CHARACTERS = 50_000
 _MODEL = {"name": "sentiment", "version": 7}
+_LISTED = {
+    **_MODEL,
+    "aliases": ["champion"],
+    "state": "serving",
+    "weight": 1.0,
+    "metrics": {"macro_recall": 0.6983, "ece": 0.03},
+}
+ROLLOUT: dict[str, Any] = {
+    "id": "r-1",
+    "model": "sentiment",
+    "champion": 7,
+    "challenger": 8,
+    "state": "canary",
+    "phase": "canary",
+    "asked": None,
+    "step": "10",
+    "plan": "shadow,1,10,100",
+    "reason": "step 10 begins",
+    "traffic": [{"version": 7, "weight": 0.9, "shadow": 0.0}, {"version": 8, "weight": 0.1, "shadow": 0.0}],
+    "versions": [
+        {"version": 7, "requests": 900, "errors": 0, "p50_ms": 9.5, "p99_ms": 38.1, "labels": {"positive": 900}},
+        {"version": 8, "requests": 100, "errors": 1, "p50_ms": None, "p99_ms": None, "labels": {}},
+    ],
+    "compared": {
+        "compared": 200,
+        "disagreed": 10,
+        "neutral_flips": 8,
+        "mirror_dropped": 0,
+        "examples": [
+            {
+                "id": "t-1",
+                "text": "so <so>, @user",
+                "champion_label": "neutral",
+                "champion_score": 0.6,
+                "challenger_label": "negative",
+                "challenger_score": 0.7,
+            }
+        ],
+    },
+    "numbers": {"labelled": 12.0, "only_champion_right": 2.0, "only_challenger_right": 1.0},
+    "decisions": [
+        {"at_ms": 1_800_000_000_000, "state": "loading", "stage": 0, "reason": "asked for", "numbers": {}},
+        {"at_ms": 1_800_000_060_000, "state": "canary", "stage": 3, "reason": "step 10 begins", "numbers": {}},
+    ],
+}
 _STATUS = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 422: "422 Unprocessable Content"}
 
 
@@ -35,6 +80,7 @@ class FakeApi:
         self.texts: dict[str, str] = {}
         self.requests: list[tuple[str, Any]] = []
         self.is_ready = True
+        self.rollout: dict[str, Any] | None = None
         self.delay_s = 0.0
         self._lock = threading.Lock()
 
@@ -62,18 +108,33 @@ class FakeApi:
             "/v1/predict": lambda: self._predict(json.loads(body)),
             "/v1/predict/batch": lambda: {"results": [self._item(item) for item in json.loads(body)["items"]]},
             "/v1/explain": lambda: self._explain(json.loads(body)["text"]),
-            "/v1/models": lambda: {"models": [{**_MODEL, "aliases": ["champion"], "state": "serving", "weight": 1.0}]},
+            "/v1/models": lambda: {"models": [_LISTED]},
         }
         if path == "/v1/predict/stream":
             return 200, {}, [json.dumps(self._item(json.loads(line))).encode() + b"\n" for line in body.splitlines()]
         if path == "/readyz":
             return (200 if self.is_ready else 503), {}, [b"{}"]
+        if path.startswith("/v1/rollouts"):
+            return self._rollouts(path, body)
         if path not in answer:
             return 404, {}, [_error_json(f"There is no {path}.", "not_found")]
         try:
             return 200, {}, [json.dumps(answer[path]()).encode()]
         except InvalidInput as exc:
             return 422, {}, [_error_json(str(exc), "invalid_input", exc.field)]
+
+    def _rollouts(self, path: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+        """Begin one, say how it is, or take a command; the next look at it says that it was asked."""
+        command = path.removeprefix("/v1/rollouts").removeprefix("/current").removeprefix("/")
+        if path == "/v1/rollouts" and self.rollout is None:
+            self.rollout = {**ROLLOUT, "challenger": json.loads(body)["version"]}
+        elif self.rollout is None:
+            return 404, {}, [_error_json("There has been no rollout yet.", "not_found")]
+        elif path == "/v1/rollouts":
+            return 409, {}, [_error_json("Only one rollout runs at a time.", "conflict")]
+        elif command:
+            self.rollout = {**self.rollout, "asked": command}
+        return 200, {}, [json.dumps(self.rollout).encode()]
 
     def _item(self, item: dict[str, Any]) -> dict[str, Any]:
         try:

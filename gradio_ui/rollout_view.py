@@ -1,0 +1,160 @@
+"""A rollout and the model versions as HTML: who gets what, what was seen, where the two versions disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gradio_ui.messages import note, shown
+
+Record = Mapping[str, Any]
+
+#: Metrics of a version that are shown, best known first; at most three of them.
+_METRICS: Final = ("macro_recall", "macro_f1", "accuracy", "ece")
+_MOST_METRICS: Final = 3
+_LAST_DECISIONS: Final = 6
+_NO_ROLLOUT: Final = note("No version has been rolled out yet.")
+
+
+def versions_table(models: Sequence[Record]) -> str:
+    """Return the registered versions, the newest first, with what each does and how well it did when it was made."""
+    if not models:
+        return note("No version is registered yet.")
+    rows = (
+        [
+            f"{shown(model['name'])} version {model['version']}",
+            shown(", ".join(model["aliases"]) or "–"),
+            shown(model["state"]),
+            _number(f"{model['weight']:.0%}"),
+            shown(_metrics_of(model.get("metrics", {})) or "–"),
+        ]
+        for model in reversed(models)
+    )
+    return _table(("Version", "Aliases", "State", "Traffic", "Metrics"), rows, "versions")
+
+
+def rollout_card(rollout: Record | None) -> str:
+    """Return how the rollout under way is, or the last one."""
+    if rollout is None:
+        return _NO_ROLLOUT
+    asked = f" ({shown(rollout['asked'])} asked for)" if rollout["asked"] else ""
+    step = f"step {shown(rollout['step'])} of {shown(rollout['plan'])}" if rollout["step"] else shown(rollout["plan"])
+    return (
+        f'<div class="card rollout" data-state="{shown(rollout["state"])}" role="status">'
+        f'<div class="verdict">Version {rollout["champion"]} → {rollout["challenger"]}: '
+        f"{shown(rollout['state'])}{asked}</div>"
+        f'<div class="label">{step}. {shown(rollout["reason"])}</div>'
+        f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_judged(rollout)}{_decisions(rollout['decisions'])}"
+        "</div>"
+    )
+
+
+def disagreements(rollout: Record | None) -> str:
+    """Return the texts that champion and challenger label differently."""
+    examples = rollout["compared"]["examples"] if rollout else ()
+    if not rollout or not examples:
+        return note("No text that both versions answered got two labels.")
+    rows = (
+        [
+            shown(example["text"]),
+            _labelled(example["champion_label"], example["champion_score"]),
+            _labelled(example["challenger_label"], example["challenger_score"]),
+        ]
+        for example in examples
+    )
+    names = ("Text", f"Version {rollout['champion']}", f"Version {rollout['challenger']}")
+    return _table(names, rows, "disagreements")
+
+
+def _shares(traffic: Iterable[Record]) -> str:
+    return f'<div class="bars shares">{"".join(map(_share, traffic))}</div>'
+
+
+def _share(share: Record) -> str:
+    shadow = share["shadow"] > 0
+    value = share["shadow"] if shadow else share["weight"]
+    name = f"version {share['version']}{', in the shadow' if shadow else ''}"
+    return (
+        f'<div class="bar"><span class="bar-name">{name}</span>'
+        f'<span class="bar-track" role="img" aria-label="{name} {value:.0%}">'
+        f'<span class="bar-fill total" style="width:{value:.1%}"></span></span>'
+        f'<span class="bar-share">{value:.0%}</span></div>'
+    )
+
+
+def _arms(versions: Iterable[Record]) -> str:
+    rows = (
+        [
+            f"version {arm['version']}",
+            _number(f"{arm['requests']:,}"),
+            _number(f"{arm['errors']:,}"),
+            _number(_ms(arm["p50_ms"])),
+            _number(_ms(arm["p99_ms"])),
+            shown(", ".join(f"{label} {count:,}" for label, count in sorted(arm["labels"].items())) or "–"),
+        ]
+        for arm in versions
+    )
+    return _table(("In this step", "Texts", "Failed", "p50", "p99", "Labels"), rows, "arms")
+
+
+def _judged(rollout: Record) -> str:
+    compared, numbers = rollout["compared"], rollout["numbers"]
+    lines = []
+    if compared["compared"]:
+        agreed = 1 - compared["disagreed"] / compared["compared"]
+        flips = compared["disagreed"] - compared["neutral_flips"]
+        lines.append(
+            f"Both versions agree on <strong>{agreed:.1%}</strong> of {compared['compared']:,} texts; on {flips:,} one "
+            "says positive and the other negative."
+        )
+    if numbers.get("labelled"):
+        lines.append(
+            f"Of {numbers['labelled']:,.0f} texts with feedback, version {rollout['champion']} alone is right on "
+            f"{numbers['only_champion_right']:,.0f} and version {rollout['challenger']} alone on "
+            f"{numbers['only_challenger_right']:,.0f}."
+        )
+    return "".join(f"<p>{line}</p>" for line in lines)
+
+
+def _decisions(decisions: Sequence[Record]) -> str:
+    rows = (
+        [_number(_time(entry["at_ms"])), shown(entry["state"]), shown(entry["reason"])]
+        for entry in reversed(decisions[-_LAST_DECISIONS:])
+    )
+    return _table(("When (UTC)", "State", "Why"), rows, "decisions")
+
+
+def _table(names: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:
+    """Return a table; the cells are HTML."""
+    head = "".join(f'<th scope="col">{shown(name)}</th>' for name in names)
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
+    return (
+        f'<div class="table {kind}" tabindex="0" role="region" aria-label="{kind}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(html: str) -> str:
+    return html if html.startswith("<td") else f"<td>{html}</td>"
+
+
+def _number(text: str) -> str:
+    return f'<td class="number">{shown(text)}</td>'
+
+
+def _labelled(label: str, score: float) -> str:
+    return f'<td><span class="dot {shown(label)}"></span>{shown(label)} {score:.0%}</td>'
+
+
+def _metrics_of(metrics: Mapping[str, float]) -> str:
+    known = [name for name in _METRICS if name in metrics] or sorted(metrics)
+    return ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in known[:_MOST_METRICS])
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds:.0f} ms"
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,106 @@
+"""The tab *Models* in a real browser: what it shows of versions and of a rollout, and what its buttons do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.fake_api import ROLLOUT, FakeApi
+from tests.ui.conftest import Visit, serving_page
+from tests.ui.journeys import fits
+
+pytestmark = pytest.mark.ui
+
+
+def opened(visit: Visit) -> Page:
+    page = visit.open()
+    page.get_by_role("tab", name="Models").click()
+    expect(page.locator("#versions")).to_contain_text("sentiment version 7")
+    return page
+
+
+def test_versions_are_listed_with_what_they_do(visit: Visit, api: FakeApi) -> None:
+    page = opened(visit)
+    row = page.locator(".versions tbody tr")
+    for shown in ("champion", "serving", "100%", "macro recall 0.698"):
+        expect(row).to_contain_text(shown)
+    expect(page.locator("#rollout")).to_contain_text("No version has been rolled out yet")
+    assert visit.errors == []
+
+
+def test_a_rollout_is_shown_with_shares_counts_and_disagreements(visit: Visit, api: FakeApi) -> None:
+    api.rollout = ROLLOUT
+    page = opened(visit)
+    card = page.locator("#rollout .card")
+    for shown in (
+        "Version 7 → 8: canary",
+        "step 10 of shadow,1,10,100",
+        "step 10 begins",
+        "agree on 95.0% of 200 texts; on 2 one says positive",
+        "Of 12 texts with feedback, version 7 alone is right on 2 and version 8 alone on 1",
+    ):
+        expect(card).to_contain_text(shown)
+    expect(page.get_by_role("img", name="version 8 10%")).to_be_visible()
+    disputed = page.locator(".disagreements tbody tr")
+    for shown in ("so <so>, @user", "neutral 60%", "negative 70%"):
+        expect(disputed).to_contain_text(shown)
+    assert visit.errors == []
+
+
+def test_a_rollout_is_followed_while_the_tab_is_open(visit: Visit, api: FakeApi) -> None:
+    api.rollout = ROLLOUT
+    page = opened(visit)
+    expect(page.locator("#rollout")).to_contain_text("canary")
+    api.rollout = {**ROLLOUT, "state": "aborted", "reason": "it disagrees too often"}
+    expect(page.locator("#rollout")).to_contain_text("it disagrees too often")
+
+
+def test_a_rollout_is_started_and_aborted_by_buttons(visit: Visit, api: FakeApi) -> None:
+    page = opened(visit)
+    page.get_by_label("Version to roll out").fill("9")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#said")).to_contain_text("The rollout of version 9 begins")
+    expect(page.locator("#rollout")).to_contain_text("Version 7 → 9")
+    page.get_by_role("button", name="Abort").click()
+    expect(page.locator("#said")).to_contain_text("gets all the traffic again")
+    expect(page.locator("#rollout")).to_contain_text("abort asked for")
+    assert visit.errors == []
+
+
+def test_what_cannot_be_done_is_said(visit: Visit, api: FakeApi) -> None:
+    page = opened(visit)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#said [role=alert]")).to_contain_text("Write the number of the version")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#said [role=alert]")).to_contain_text("no rollout yet")
+
+
+def test_the_tab_fits_a_phone(phone: Visit, api: FakeApi) -> None:
+    api.rollout = ROLLOUT
+    assert fits(opened(phone))
+
+
+@pytest.fixture
+def guarded(browser: Browser, served_api: tuple[FakeApi, str]) -> Iterator[Page]:
+    login = {"UNDERTONE_UI_HOST": "0.0.0.0", "UNDERTONE_UI_LOGIN": "ann:a long password"}
+    with serving_page(served_api[1], **login) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.get_by_label("username").fill("ann")
+        page.get_by_label("password").fill("a long password")
+        page.get_by_role("button", name="Login").click()
+        yield page
+        page.close()
+
+
+def test_beyond_this_machine_moving_traffic_asks_for_an_admin_key(guarded: Page, api: FakeApi) -> None:
+    guarded.get_by_role("tab", name="Models").click()
+    guarded.get_by_label("Version to roll out").fill("9")
+    guarded.get_by_role("button", name="Start").click()
+    expect(guarded.locator("#said [role=alert]")).to_contain_text("needs an admin key")
+    assert api.rollout is None
+    guarded.get_by_label("Admin key").fill("ut_0123456789abcdef_" + "a" * 43)
+    guarded.get_by_role("button", name="Start").click()
+    expect(guarded.locator("#said")).to_contain_text("The rollout of version 9 begins")

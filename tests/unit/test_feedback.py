@@ -1,0 +1,107 @@
+"""Feedback while a rollout runs: which of the two versions is right about texts whose label is known."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from sentiment.errors import NotFound
+from sentiment.records import RawText
+from serve_app.backend import Backend
+from serve_app.rollout.observations import Observations
+from tests.unit.fake_parts import FakeParts, backend_of, canary_of
+
+TEXTS = {"l-1": "love", "m-1": "meh", "m-2": "meh again", "v-1": "love venom"}
+
+
+@pytest.fixture
+def parts() -> FakeParts:
+    return FakeParts()
+
+
+@pytest.fixture
+async def backend(parts: FakeParts) -> Backend:
+    backend = backend_of(parts, table=canary_of(0.0))
+    await backend.service.predict([RawText(text, id=id_) for id_, text in TEXTS.items()])
+    return backend
+
+
+async def seen_by(backend: Backend, labelled: int) -> Observations:
+    """Return the counts once so many labelled texts are among them."""
+    for _ in range(500):
+        seen = Observations.from_json(backend.service.tallies.report()["counts"])
+        if seen.labelled >= labelled:
+            break
+        await asyncio.sleep(0.01)
+    return seen
+
+
+async def test_feedback_is_kept_and_tells_which_version_is_right(backend, parts):
+    await backend.add_feedback("l-1", "positive", "team")
+    await backend.add_feedback("m-1", "negative", "team")
+    await backend.add_feedback("m-2", "neutral", "team")
+    seen = await seen_by(backend, 3)
+    assert (seen.labelled, seen.only_champion_right, seen.only_challenger_right) == (3, 1, 1)
+    assert [word.label for word in parts.store.get("m-1").feedback] == ["negative"]
+    assert parts.store.get("m-1").label == "neutral"
+
+
+async def test_a_text_counts_once_whoever_speaks_about_it(backend):
+    await backend.add_feedback("m-1", "negative", "team")
+    await backend.add_feedback("m-1", "negative", "team")
+    await backend.add_feedback("m-1", "neutral", "another team")
+    await backend.add_feedback("m-2", "negative", "team")
+    assert (await seen_by(backend, 2)).labelled == 2
+
+
+async def test_a_text_that_had_feedback_before_the_rollout_is_not_counted(backend, parts):
+    rollout = backend.service.tallies._table
+    backend.service.tallies._table = lambda: replace(rollout(), rollout=None)
+    await backend.add_feedback("m-1", "negative", "team")
+    backend.service.tallies._table = rollout
+    await backend.add_feedback("m-1", "negative", "another team")
+    await backend.add_feedback("m-2", "negative", "team")
+    assert (await seen_by(backend, 1)).labelled == 1
+    assert parts.asked.count(4) == 1
+
+
+async def test_without_a_rollout_feedback_asks_no_version(parts):
+    backend = backend_of(parts)
+    await backend.service.predict([RawText("meh", id="m-1")])
+    await backend.add_feedback("m-1", "negative", "team")
+    await asyncio.sleep(0.05)
+    assert parts.asked == [3]
+
+
+async def test_a_text_that_a_version_fails_on_makes_no_pair(backend):
+    await backend.add_feedback("v-1", "positive", "team")
+    await backend.add_feedback("m-1", "negative", "team")
+    assert (await seen_by(backend, 1)).labelled == 1
+
+
+async def test_a_text_that_is_on_its_way_to_the_store_is_waited_for(backend, parts):
+    looks = []
+
+    async def read(ids):
+        looks.append(ids)
+        return {} if len(looks) < 3 else parts.store.get_many(ids)
+
+    backend._pairs.read = read
+    await backend.add_feedback("m-1", "negative", "team")
+    assert (await seen_by(backend, 1)).only_challenger_right == 1
+    assert len(looks) == 3
+
+
+async def test_feedback_is_published_by_version(backend):
+    await backend.add_feedback("m-1", "negative", "team")
+    await seen_by(backend, 1)
+    events = backend.service.judge.events
+    assert events["labelled", "sentiment", "3", "no"] == 1
+    assert events["labelled", "sentiment", "4", "yes"] == 1
+
+
+async def test_feedback_on_a_text_that_is_not_there_is_refused(backend):
+    with pytest.raises(NotFound, match="there is no text 'nowhere'"):
+        await backend.add_feedback("nowhere", "negative", "team")
