@@ -148,6 +148,9 @@ def average_versions(
     monitor: Annotated[str, typer.Option(help="What must not fall: macro_recall, macro_f1, accuracy or loss.")] = (
         "macro_recall"
     ),
+    calibration: Annotated[
+        str | None, typer.Option(help="temperature, or biases of the last layer too (as the first version's).")
+    ] = None,
     register_it: Annotated[bool, typer.Option("--register", help="Register the version that is made.")] = False,
     home: Home = None,
     as_json: Json = False,
@@ -163,7 +166,7 @@ def average_versions(
     require_train()
     from train_jobs.average import AverageConfig, run_averaging
 
-    config = AverageConfig(tuple(versions), validation, monitor, register_it)
+    config = AverageConfig(tuple(versions), validation, monitor, calibration, register_it)
     outcome = run_averaging(with_registry(load_settings(home=home)), config, out)
     _print_json(outcome) if as_json else console.print(outcome["summary"], f"Version: {outcome['folder']}", sep="\n")
 

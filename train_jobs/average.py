@@ -20,7 +20,7 @@ from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.tracking import Tracker
-from sentiment.training.config import MONITORS, TrainConfig, from_mapping
+from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
 from sentiment.training.objective import dtype_of
 from sentiment.training.stopping import score_of
 from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
@@ -42,11 +42,13 @@ class AverageConfig:
     """What to average: version folders or references. `monitor` is what must not fall on the validation texts.
 
     `validation` names the dataset version to choose on; without it the one that the first version was chosen on.
+    `calibration` is that of a training's configuration; without it the first version's own.
     """
 
     versions: tuple[str, ...]
     validation: str | None = None
     monitor: str = "macro_recall"
+    calibration: str | None = None
     register: bool = False
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ def run_averaging(
         versions = [read_version(resolve_model(settings, ref, registry).folder) for ref in config.versions]
         trained = _config_of(versions)
         trained = replace(trained, validation=config.validation or trained.validation)
+        trained = replace(trained, calibration=config.calibration or trained.calibration)
         places = Places.of(settings, uri)
         scores, soup, members, score = _stir(versions, trained, places, config, on_step)
         named = [config.versions[place] for place in members]
@@ -103,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--versions", required=True, help="versions with weights: folders, or models:/NAME/NUMBER")
     made.add_argument("--validation", help="dataset version to choose on (default: the first version's own)")
     made.add_argument("--monitor", default="macro_recall", help=f"one of {', '.join(MONITORS)} (macro_recall)")
+    made.add_argument("--calibration", choices=CALIBRATIONS, help="what is fitted (default: as the first version's)")
     made.add_argument("--register", action="store_true", help="register the version that is made")
     made.add_argument("--out", type=Path, required=True, help="folder for the model and its version")
     return made
@@ -110,7 +114,9 @@ def parser() -> argparse.ArgumentParser:
 
 def config_of(options: argparse.Namespace) -> AverageConfig:
     """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
-    return AverageConfig(names_of(options.versions), options.validation, options.monitor, options.register)
+    return AverageConfig(
+        names_of(options.versions), options.validation, options.monitor, options.calibration, options.register
+    )
 
 
 def _config_of(versions: Sequence[Version]) -> TrainConfig:
@@ -171,6 +177,7 @@ def _write(
         dataset=lineage,
         metrics={f"validation_{name}": round(value, 5) for name, value in metrics.items()},
         window_tokens=trained.window_tokens,
+        calibration=trained.calibration,
     )
 
 

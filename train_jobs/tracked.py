@@ -80,6 +80,7 @@ class TrackedRun:
             },
             metrics={name: round(value, 5) for name, value in result.metrics.items() if "validation" in name},
             window_tokens=self._job.config.window_tokens,
+            calibration=self._job.config.calibration,
         )
         self._run.picture("confusion.png", confusion_picture(best["confusion"], self._data.labels))
         self._run.picture("reliability.png", reliability_picture(best["reliability"], best["validation_ece"]))

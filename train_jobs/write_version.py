@@ -16,12 +16,13 @@ from tokenizers import Tokenizer
 
 from sentiment.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
 from sentiment.labels import LABEL_SETS
-from sentiment.metrics import fit_temperature
+from sentiment.metrics import fit_biases, fit_temperature
 from sentiment.models.start import Start
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
 from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
+from sentiment.training.calibration import move_biases
 from sentiment.version import (
     CARD,
     ENGINE_FILES,
@@ -90,10 +91,11 @@ def version_from_model(
     dataset: Mapping[str, Any],
     metrics: Mapping[str, Any],
     window_tokens: int,
+    calibration: str = "temperature",
 ) -> Version:
     """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
 
-    At most 2,000 of them, evenly spread, fit the temperatures.
+    At most 2,000 of them, evenly spread, fit the temperatures, and with `calibration="biases"` the head's biases first.
 
     Raises:
         ModelRejected: the folder holds no model, or int8 says too often something else than full precision does.
@@ -102,7 +104,12 @@ def version_from_model(
     shutil.rmtree(out, ignore_errors=True)
     spread = held_out[:: -(-len(held_out) // _MOST_HELD_OUT)]
     known = [(text, labels.index(label)) for text, label in spread]
-    found = export_calibrated(load_model(model), known, out, dataset, name=name, window_tokens=window_tokens)
+    start = load_model(model)
+    found = export_calibrated(start, known, out, dataset, name=name, window_tokens=window_tokens)
+    if calibration == "biases":
+        said = _probabilities(out, "onnx", [text for text, _ in known])
+        move_biases(start, fit_biases(np.log(said + _TINY), [label for _, label in known]))
+        found = export_calibrated(start, known, out, dataset, name=name, window_tokens=window_tokens)
     write(out, replace(found, metrics={**metrics, **found.metrics}))
     return read_version(out)
 

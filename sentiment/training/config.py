@@ -15,6 +15,7 @@ SCHEDULES: Final = ("linear", "cosine", "exponential", "constant")
 MONITORS: Final = ("macro_recall", "macro_f1", "accuracy", "loss")
 DTYPES: Final = ("auto", "bfloat16", "float32")
 WINDOWS: Final = ("head", "draw")
+CALIBRATIONS: Final = ("temperature", "biases")
 
 _CHOICES: Final = {
     "optimizer": OPTIMIZERS,
@@ -22,6 +23,7 @@ _CHOICES: Final = {
     "monitor": MONITORS,
     "dtype": DTYPES,
     "windows": WINDOWS,
+    "calibration": CALIBRATIONS,
 }
 _POSITIVE: Final = ("epochs", "learning_rate", "accumulation", "batch_tokens", "batch_rows", "keep_checkpoints")
 _AT_LEAST_ZERO: Final = ("weight_decay", "gradient_norm", "class_weight_power", "seed", "most_failures")
@@ -65,7 +67,8 @@ class TrainConfig:
     A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the
     run ends after so many validations without a better one; after `most_seconds` of steps it ends as if by its last
     step, the schedule shortened to fit. `gradient_norm` 0 clips nothing. `validate_every_steps`
-    empty validates at each epoch's end.
+    empty validates at each epoch's end. On the validation texts the version's temperatures are fitted, and with
+    `calibration="biases"` the biases of its last layer as well, which undoes what class weights did to probabilities.
     """
 
     model: str = "minilm"
@@ -92,6 +95,7 @@ class TrainConfig:
     window_tokens: int = 128
     windows: str = "head"
     class_weight_power: float = 0.0
+    calibration: str = "temperature"
     monitor: str = "macro_recall"
     patience: int | None = None
     keep_checkpoints: int = 1
