@@ -38,7 +38,7 @@ from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
 from train_jobs.register import register_folder
-from train_jobs.write_version import Facts, export_calibrated, write, write_card_file
+from train_jobs.write_version import Facts, export_calibrated, require_version_place, write, write_card_file
 
 _LOG = logging.getLogger(__name__)
 _MOST_TEXTS: Final = 2000
@@ -76,14 +76,16 @@ def import_model(
     """Write the version of the classifier at `source` (a folder, or `hf:OWNER/NAME`) into `out` and return it.
 
     `labels` name its labels in their order, if it does not do so itself. `held_out` gives the texts to calibrate on,
-    for a label set. Nothing is left in `out` if it fails.
+    for a label set. A version that lies in `out` is replaced; nothing is changed there if it fails.
 
     Raises:
-        InvalidInput: its labels have no names and none are given, or not as many as it has.
+        InvalidInput: its labels have no names and none are given, or not as many as it has; or `out` holds something
+            else than a version.
         ModelRejected: it is no classifier of a label set of ours, or cannot be read without running code.
         NotFound: there is no such folder or repository.
         Unavailable: the hub cannot be reached.
     """
+    require_version_place(out)
     folder = fetch(source, get=get)
     with tempfile.TemporaryDirectory(prefix="undertone-import-") as named:
         start = import_classifier(_with_names(folder, labels, Path(named)))
