@@ -109,7 +109,9 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
         import_model(str(tmp_path / "hub"), tmp_path / "version")
 
 
-def test_a_folder_of_other_files_is_never_replaced_by_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_other_files_is_never_replaced_by_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub_classifier("roberta", tmp_path / "hub")
     mine = tmp_path / "mine"
     mine.mkdir()
