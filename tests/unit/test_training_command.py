@@ -53,6 +53,9 @@ def test_a_distillation_without_a_teacher_is_refused() -> None:
     result = CliRunner().invoke(app, ["distill", "--data", "tweets@3"])
     assert result.exit_code == 1
     assert "--teacher models:/sentiment/7" in result.stderr
+    result = CliRunner().invoke(app, ["distill", "--data", "tweets@3", "--set", "distill=models:/sentiment/7"])
+    assert result.exit_code == 1
+    assert "it must be a mapping" in result.stderr
 
 
 def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:

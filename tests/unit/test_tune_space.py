@@ -202,3 +202,8 @@ def test_each_trial_is_a_run_below_that_of_its_search() -> None:
     assert book.runs["t2"][-1] == "FAILED"
     assert book.runs["s"][0]["method"] == "grid"
     assert book.runs["s"][2:] == [(0, {"best_score": 0.7, "validation_loss": 0.4}), Path("best.yaml"), "FINISHED"]
+
+
+def test_a_point_that_leads_into_what_is_no_mapping_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="overrides is 5; it must be a mapping"):
+        configured({"overrides": 5}, {"overrides.dropout": 0.2})
