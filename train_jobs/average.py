@@ -22,7 +22,7 @@ from sentiment.models.start import Start
 from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
-from sentiment.tracking import Tracker
+from sentiment.tracking import Tracker, ended
 from sentiment.training.config import MONITORS, TrainConfig, from_mapping
 from sentiment.training.encoded import content_key, encoded_texts
 from sentiment.training.objective import dtype_of
@@ -225,9 +225,9 @@ def _lineage(manifest: Manifest, members: Sequence[str]) -> dict[str, Any]:
 def _track(uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version) -> str:
     params = {"versions": ",".join(config.versions), "members": ",".join(facts["members"]), "monitor": config.monitor}
     run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest})
-    run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
-    run.artifact(made.folder, _VERSION)
-    run.finish()
+    with ended(run):
+        run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
+        run.artifact(made.folder, _VERSION)
     return run.run_id
 
 
