@@ -145,7 +145,7 @@ def follow(
     Raises:
         UndertoneError: the job failed; the message is the one that it gave.
     """
-    from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+    from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS
 
     outcome: dict[str, Any] | None = None
     for line in lines:

@@ -37,6 +37,7 @@ from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
+from train_jobs.job_output import told
 from train_jobs.register import register_folder
 from train_jobs.write_version import Facts, export_calibrated, require_version_place, write, write_card_file
 
@@ -243,15 +244,15 @@ def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Import what the command line names; write one line of JSON to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = load_settings()
-    labels = options.labels.split(",") if options.labels else None
+    with told():
+        settings = load_settings()
+        labels = options.labels.split(",") if options.labels else None
 
-    def held_out(wanted: tuple[str, ...]) -> HeldOut:
-        return read_held_out(settings, options.data, wanted)
+        def held_out(wanted: tuple[str, ...]) -> HeldOut:
+            return read_held_out(settings, options.data, wanted)
 
-    made = import_model(options.source, options.out, labels=labels, held_out=held_out if options.data else None)
-    sys.stdout.write(json.dumps({"folder": str(made.folder), "digest": made.digest}) + "\n")
+        made = import_model(options.source, options.out, labels=labels, held_out=held_out if options.data else None)
+        sys.stdout.write(json.dumps({"folder": str(made.folder), "digest": made.digest}) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,23 +9,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.training.config import TrainConfig, from_mapping
+from train_jobs.job_output import OUTCOME, PROGRESS, told
 from train_jobs.watch import Report
 
 _LOG = logging.getLogger(__name__)
-
-#: What a line of progress on standard output starts with, for the command that follows a job's log.
-PROGRESS: Final = "::progress "
-#: What the last line starts with: the outcome as JSON.
-OUTCOME: Final = "::outcome "
-#: What a line starts with that tells why a job failed.
-FAILURE: Final = "::failure "
 
 
 @dataclass(frozen=True)
@@ -184,13 +178,9 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
     """Do the job of a command line; progress and outcome go to standard output, a line each."""
     options = parser_of(job, description).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    try:
+    with told():
         settings = load_settings()
         outcome = run_job(job_of(options), settings, options.address or job_address(), _write_progress)
-    except UndertoneError as exc:
-        sys.stdout.write(f"{FAILURE}{exc}\n")
-        sys.exit(1)
     sys.stdout.write(f"{OUTCOME}{json.dumps(asdict(outcome))}\n")
 
 

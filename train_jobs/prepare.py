@@ -32,6 +32,7 @@ from sentiment.training.objective import Lesson, Material
 from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
+from train_jobs.job_output import told
 
 _LOG = logging.getLogger(__name__)
 
@@ -228,11 +229,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", required=True, help="dataset version to train on")
     parser.add_argument("--model", default="minilm", help="preset of the model (default: minilm)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
-    plan = material.plan
-    facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
-    sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
+    with told():
+        _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
+        plan = material.plan
+        facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
+        sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -19,7 +20,7 @@ from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from tests.tiny_training import examples, tiny_start
-from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS, told
 from train_jobs.storage import storage_of
 
 
@@ -42,6 +43,30 @@ def test_a_job_that_failed_gives_its_own_message_and_one_that_vanished_says_so()
         follow([f"{FAILURE}no such version"], lambda _: None, lambda _: None)
     with pytest.raises(UndertoneError, match="without an outcome"):
         follow(["Killed"], lambda _: None, lambda _: None)
+
+
+def test_a_job_tells_what_a_user_can_mend_in_one_line_and_nothing_else_is_hidden(capsys) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/home/models")
+    for error, line in (
+        (InvalidInput("no such\nversion"), "no such version"),
+        (full, "The disk is full (/home/models): make room there, or set UNDERTONE_HOME to a folder with more."),
+    ):
+        with pytest.raises(SystemExit) as caught, told():
+            raise error
+        assert caught.value.code == 1
+        assert capsys.readouterr().out == f"{FAILURE}{line}\n"
+    with pytest.raises(FileNotFoundError), told():
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+
+def test_a_full_disk_is_told_by_the_command_without_a_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr("cli.data.open_datasets", full)
+    result = CliRunner().invoke(app, ["data", "list", "--home", str(tmp_path)])
+    assert result.exit_code == 1
+    assert f"The disk is full ({tmp_path})" in result.stderr
 
 
 def test_the_bar_names_no_epoch_behind_the_last_one() -> None:
