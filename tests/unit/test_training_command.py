@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,12 +17,13 @@ from cli.extras import require_train
 from cli.main import app
 from cli.training import Bar, follow
 from sentiment.datasets import open_datasets
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from tests.tiny_training import examples, tiny_start
 from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS, told
 from train_jobs.storage import storage_of
+from train_jobs.submit import lines_of
 
 
 def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +45,19 @@ def test_a_job_that_failed_gives_its_own_message_and_one_that_vanished_says_so()
         follow([f"{FAILURE}no such version"], lambda _: None, lambda _: None)
     with pytest.raises(UndertoneError, match="without an outcome"):
         follow(["Killed"], lambda _: None, lambda _: None)
+
+
+def test_a_log_that_breaks_off_says_that_the_job_goes_on_and_how_to_see_the_rest() -> None:
+    class Client:
+        async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+            yield "first\nsec"
+            yield "ond\n"
+            raise RuntimeError("closed with 1006")
+
+    lines = lines_of(Client(), "job_7", "http://head:8265")
+    assert [next(lines), next(lines)] == ["first", "second"]
+    with pytest.raises(Unavailable, match=r"1006.*the job goes on.*--address http://head:8265 job_7"):
+        next(lines)
 
 
 def test_a_job_tells_what_a_user_can_mend_in_one_line_and_nothing_else_is_hidden(capsys) -> None:
