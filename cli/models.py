@@ -144,7 +144,7 @@ def import_version(
 def average_versions(
     versions: Annotated[list[str], typer.Argument(help="Trained versions: folders, or models:/NAME/NUMBER.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model and its version.")],
-    validation: Annotated[str | None, typer.Option(help="Dataset version to choose on (the first one's own).")] = None,
+    validation: Annotated[str | None, typer.Option(help="Data to choose on (what all were chosen on).")] = None,
     monitor: Annotated[str, typer.Option(help="What must not fall: macro_recall, macro_f1, accuracy or loss.")] = (
         "macro_recall"
     ),

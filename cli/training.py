@@ -42,11 +42,11 @@ class Request:
 def run(request: Request, *, address: str | None, working_dir: str | None, home: Path | None, as_json: bool) -> None:
     """Do the job, show its progress, and what it made."""
     from sentiment.training.config import from_mapping
-    from train_jobs.job import assignment, nested, read_config
+    from train_jobs.job import assignment, inner, nested, read_config
 
     values = {**read_config(request.config), **dict(assignment(text) for text in request.changes)}
     values = nested({**values, **{name: value for name, value in request.fields.items() if value is not None}})
-    if request.job == "distill" and not (values.get("distill") or {}).get("teacher"):
+    if request.job == "distill" and not inner(values, "distill").get("teacher"):
         raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
     config, settings = from_mapping(values), load_settings(home=home)
     with Bar(config.epochs, as_json) as bar:
@@ -145,7 +145,7 @@ def follow(
     Raises:
         UndertoneError: the job failed; the message is the one that it gave.
     """
-    from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+    from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS
 
     outcome: dict[str, Any] | None = None
     for line in lines:

@@ -34,6 +34,7 @@ from sentiment.training.plan import Plan
 from sentiment.training.validation import HeldOut, held_out_logits
 from train_jobs.card import CardFacts, write_card
 from train_jobs.data import Example, TrainingTexts, read_news_words, read_training_texts
+from train_jobs.job_output import told
 from train_jobs.judge import TestSet, flatten, judge_all, read_test_sets, table
 from train_jobs.latest_checkpoint import LatestCheckpoint
 from train_jobs.mixture import MixtureConfig, as_texts, draw, encode
@@ -201,11 +202,11 @@ def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[
 def main(arguments: Sequence[str]) -> None:
     """Make the default model as the command line says and write the table of its figures to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
-    most_seconds = options.minutes * _SECONDS_A_MINUTE if options.minutes else None
-    judgement = make(options.corpora, options.backbone or packaged_backbone(), options.out, most_seconds)
-    sys.stdout.write(table(judgement.int8) + "\n")
+    with told():
+        torch.set_num_threads(options.threads)
+        most_seconds = options.minutes * _SECONDS_A_MINUTE if options.minutes else None
+        judgement = make(options.corpora, options.backbone or packaged_backbone(), options.out, most_seconds)
+        sys.stdout.write(table(judgement.int8) + "\n")
 
 
 def _held_out(start: Start, examples: Sequence[Example]) -> HeldOut:

@@ -25,12 +25,14 @@ from sentiment.models.zoo import build
 from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.steps import open_steps
+from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import content_key, encoded_texts
 from sentiment.training.objective import Lesson, Material
 from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
+from train_jobs.job_output import told
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,22 +81,37 @@ def find_data(config: TrainConfig, places: Places) -> Data:
     """Look up the dataset versions of a run.
 
     Raises:
-        InvalidInput: the versions are of different label sets, or nothing is left to validate on.
+        InvalidInput: the versions have no labels or are of different label sets, were normalised by an older rule than
+            this code's, or nothing is left to validate on.
         NotFound: there is no such version.
     """
     if not config.data:
         raise InvalidInput("no data is named: give --data NAME@VERSION, as `undertone data list` shows them", "data")
     train = places.store.find(config.data)
     validation = places.store.find(config.validation) if config.validation else None
+    _require_fit(train, "data")
     if validation and validation.labels != train.labels:
         raise InvalidInput(
             f"{validation.ref} has the labels {list(validation.labels)}, {train.ref} {list(train.labels)}: validate on "
             "data of the same label set",
             "validation",
         )
-    if validation is None and config.validation_share == 0:
+    if validation:
+        _require_fit(validation, "validation")
+    elif config.validation_share == 0:
         raise InvalidInput("nothing is held out: name a --validation dataset, or a validation_share", "validation")
     return Data(train, validation)
+
+
+def _require_fit(version: DatasetVersion, field: str) -> None:
+    if not version.labels:
+        raise InvalidInput(f"{version.ref} has no labels: name a version that was pushed with --label-column", field)
+    if version.normalizer != CURRENT_NORMALIZER:  # the model's manifest will say that it was trained with this one
+        raise InvalidInput(
+            f"{version.ref} is normalised with version {version.normalizer!r}, this code trains and serves with "
+            f"{CURRENT_NORMALIZER!r}: push the data again",
+            field,
+        )
 
 
 def require_trainable(config: TrainConfig, places: Places) -> None:
@@ -212,11 +229,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", required=True, help="dataset version to train on")
     parser.add_argument("--model", default="minilm", help="preset of the model (default: minilm)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
-    plan = material.plan
-    facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
-    sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
+    with told():
+        _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
+        plan = material.plan
+        facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
+        sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, resolve_model
 from sentiment.settings import Settings, load_settings
 from train_jobs.failures import own_error
+from train_jobs.job_output import told
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.places import InputFile, place_at
 from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard
@@ -103,14 +104,14 @@ class ShardScorer:
 def main(arguments: Sequence[str]) -> None:
     """Score as the command line says; write the totals as one line of JSON to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    fleet = Fleet(options.least, options.most, options.threads, options.gpus)
-    columns = (options.text_column, options.encoding, options.format, options.shard_rows)
-    with model_at_hand(load_settings(), options.model) as (model, settings):
-        job = job_of(settings, model, options.source, options.out, *columns)
-        start_ray(settings)
-        outcome = score(job, model, settings, fleet, _log)
-    sys.stdout.write(json.dumps(outcome.plain()) + "\n")
+    with told():
+        fleet = Fleet(options.least, options.most, options.threads, options.gpus)
+        columns = (options.text_column, options.encoding, options.format, options.shard_rows)
+        with model_at_hand(load_settings(), options.model) as (model, settings):
+            job = job_of(settings, model, options.source, options.out, *columns)
+            start_ray(settings)
+            outcome = score(job, model, settings, fleet, _log)
+        sys.stdout.write(json.dumps(outcome.plain()) + "\n")
 
 
 @contextmanager

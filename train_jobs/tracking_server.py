@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
@@ -49,20 +50,39 @@ def tracking_server(settings: Settings) -> Iterator[str]:
         )
     folder = settings.home / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
-    server = _start(settings, folder)
+    with _one_at_a_time(folder / "start.lock"):
+        server = None if answers(uri) else _started(settings, folder, uri)
     try:
-        _wait(server, uri, folder / "server.log")
         yield uri
     finally:
-        _end(server)
+        if server:
+            _end(server)
 
 
 def answers(uri: str) -> bool:
     """Say whether an MLflow server answers at `uri`."""
     try:
         return httpx.get(f"{uri.rstrip('/')}/health", timeout=_PROBE_S).text == "OK"
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Let one process in at a time: two jobs that begin together start one server, not two on one port."""
+    with path.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _started(settings: Settings, folder: Path, uri: str) -> subprocess.Popen[bytes]:
+    server = _start(settings, folder)
+    try:
+        _wait(server, uri, folder / "server.log")
+    except BaseException:
+        _end(server)
+        raise
+    return server
 
 
 def _start(settings: Settings, folder: Path) -> subprocess.Popen[bytes]:

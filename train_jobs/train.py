@@ -22,7 +22,7 @@ import torch
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from sentiment.errors import Unavailable, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
@@ -69,7 +69,8 @@ def run_training(
     the MLflow server that a teacher comes from. `callbacks` are Ray Train's.
 
     Raises:
-        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together.
+        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
+            or the training came apart.
         Unavailable: workers were lost more often than `most_failures`; the message says why.
     """
     settings = settings or load_settings()
@@ -112,7 +113,10 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     fit = agreed(team, lambda: _ready(job, config, team))
     if isinstance(fit, UndertoneError):
         return {_REFUSED: fit}
-    progress = fit.run()
+    try:
+        progress = fit.run()
+    except InvalidInput as exc:  # all workers raise it at the same point, and no second try would mend it
+        return {_REFUSED: exc}
     return {"history": progress.history, "step": progress.step}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from sentiment.errors import InvalidInput
 from sentiment.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
 from sentiment.labels import LABEL_SETS
 from sentiment.metrics import fit_biases, fit_temperature
@@ -26,6 +27,7 @@ from sentiment.training.calibration import move_biases
 from sentiment.version import (
     CARD,
     ENGINE_FILES,
+    MANIFEST,
     TOKENIZER,
     EngineName,
     Manifest,
@@ -80,6 +82,19 @@ class Facts:
     created_at: datetime
     name: str = "sentiment"
     steps: tuple[str, ...] = ()
+
+
+def require_version_place(folder: Path) -> None:
+    """Refuse a folder that a new version would replace, and that holds something else than a version.
+
+    Raises:
+        InvalidInput: it is a file, or has files in it and no manifest among them.
+    """
+    held = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+    if held and not (folder / MANIFEST).is_file():
+        raise InvalidInput(
+            f"{folder} holds something else than a version, and would be replaced: name a new folder with --out.", "out"
+        )
 
 
 def version_from_model(

@@ -76,7 +76,7 @@ def run_search(
     Raises:
         UndertoneError: data, model, store or server say no, or no trial came to a score.
     """
-    from sentiment.tracking import Tracker
+    from sentiment.tracking import Tracker, ended
     from train_jobs.prepare import Places, require_trainable
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, ray_running
@@ -90,14 +90,11 @@ def run_search(
     with tracking_server(settings) as uri:
         tracked = MlflowTrials(Tracker(uri), search)
         listeners = [tracked, listener] if listener else [tracked]
-        try:
+        with ended(tracked.parent):
             with ray_running(address, cpus_of(at_once, search.config_at({})), search.gpus_per_worker * at_once or None):
                 trials = search_for(search, settings, uri, listeners)
             write_best(search, trials, out)
-            tracked.finish(trials, out)
-        except BaseException:
-            tracked.parent.finish("FAILED")
-            raise
+            tracked.tell(trials, out)
     return plain(search, trials, out, tracked.parent.run_id)
 
 

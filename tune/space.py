@@ -139,12 +139,22 @@ def parse_space(content: Any) -> Space:
 
 
 def configured(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration's mapping with a point's values in it; a dot leads into a mapping."""
+    """Return a configuration's mapping with a point's values in it; a dot leads into a mapping.
+
+    Raises:
+        InvalidInput: it leads into something else; the error names that.
+    """
     merged = dict(base)
     for field, value in point.items():
         name, _, rest = field.partition(".")
-        merged[name] = configured(merged.get(name) or {}, {rest: value}) if rest else value
+        merged[name] = configured(_mapping(name, merged.get(name)), {rest: value}) if rest else value
     return merged
+
+
+def _mapping(field: str, value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInput(f"{field} is {value!r}; it must be a mapping of fields to values.", field)
+    return value or {}
 
 
 def _dimension(field: str, spec: Any) -> Dimension:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
@@ -38,6 +39,7 @@ _BOUNDS: Final = (
     "threads",
 )
 _LEAST_WINDOW: Final = 8
+_LARGEST_SEED: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,18 @@ def _cast(name: str, value: Any, hint: Any) -> Any:
     wanted = kinds[0]
     if wanted is str:
         return _require(name, value, isinstance(value, str), "a text")
+    number = _number(value, wanted)
+    return number if number is not None else _require(name, value, False, f"of type {wanted.__name__}")
+
+
+def _number(value: Any, wanted: Any) -> Any:
+    """Return a value as an equal int or float; None if it is no number, not finite, or not whole where it must be."""
     try:
         number = wanted(value)
-    except (TypeError, ValueError):
-        number = None
-    whole = not isinstance(value, bool) and number is not None and float(value) == number
-    return number if whole else _require(name, value, False, f"of type {wanted.__name__}")
+        same = not isinstance(value, bool) and float(value) == number and math.isfinite(number)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if same else None
 
 
 def _require(name: str, value: Any, holds: bool, what: str) -> Any:
@@ -182,6 +190,7 @@ def _check(config: TrainConfig) -> None:
         value = getattr(config, name)
         _require(name, value, value is None or value > 0, "above 0, or left out")
     _require("window_tokens", config.window_tokens, config.window_tokens >= _LEAST_WINDOW, f"{_LEAST_WINDOW} or more")
+    _require("seed", config.seed, config.seed <= _LARGEST_SEED, f"at most {_LARGEST_SEED}")
     if problem := steps_problem(config.steps):
         raise InvalidInput(f"steps: {problem}", "steps")
     if config.distill:

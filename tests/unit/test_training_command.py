@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,12 +17,13 @@ from cli.extras import require_train
 from cli.main import app
 from cli.training import Bar, follow
 from sentiment.datasets import open_datasets
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from tests.tiny_training import examples, tiny_start
-from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS, told
 from train_jobs.storage import storage_of
+from train_jobs.submit import lines_of
 
 
 def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +47,43 @@ def test_a_job_that_failed_gives_its_own_message_and_one_that_vanished_says_so()
         follow(["Killed"], lambda _: None, lambda _: None)
 
 
+def test_a_log_that_breaks_off_says_that_the_job_goes_on_and_how_to_see_the_rest() -> None:
+    class Client:
+        async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+            yield "first\nsec"
+            yield "ond\n"
+            raise RuntimeError("closed with 1006")
+
+    lines = lines_of(Client(), "job_7", "http://head:8265")
+    assert [next(lines), next(lines)] == ["first", "second"]
+    with pytest.raises(Unavailable, match=r"1006.*the job goes on.*--address http://head:8265 job_7"):
+        next(lines)
+
+
+def test_a_job_tells_what_a_user_can_mend_in_one_line_and_nothing_else_is_hidden(capsys) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/home/models")
+    for error, line in (
+        (InvalidInput("no such\nversion"), "no such version"),
+        (full, "The disk is full (/home/models): make room there, or set UNDERTONE_HOME to a folder with more."),
+    ):
+        with pytest.raises(SystemExit) as caught, told():
+            raise error
+        assert caught.value.code == 1
+        assert capsys.readouterr().out == f"{FAILURE}{line}\n"
+    with pytest.raises(FileNotFoundError), told():
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+
+def test_a_full_disk_is_told_by_the_command_without_a_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr("cli.data.open_datasets", full)
+    result = CliRunner().invoke(app, ["data", "list", "--home", str(tmp_path)])
+    assert result.exit_code == 1
+    assert f"The disk is full ({tmp_path})" in result.stderr
+
+
 def test_the_bar_names_no_epoch_behind_the_last_one() -> None:
     bar = Bar(3, as_json=True)
     assert [bar.epoch(whole) for whole in (0.0, 1.0, 2.0, 3.0)] == [f"Epoch {n} of 3" for n in (1, 2, 3, 3)]
@@ -53,6 +93,9 @@ def test_a_distillation_without_a_teacher_is_refused() -> None:
     result = CliRunner().invoke(app, ["distill", "--data", "tweets@3"])
     assert result.exit_code == 1
     assert "--teacher models:/sentiment/7" in result.stderr
+    result = CliRunner().invoke(app, ["distill", "--data", "tweets@3", "--set", "distill=models:/sentiment/7"])
+    assert result.exit_code == 1
+    assert "it must be a mapping" in result.stderr
 
 
 def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:

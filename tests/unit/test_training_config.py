@@ -36,6 +36,11 @@ def test_a_configuration_survives_yaml_and_pickle() -> None:
         ("epochs", True),
         ("learning_rate", -1),
         ("learning_rate", None),
+        ("learning_rate", float("inf")),
+        ("learning_rate", float("nan")),
+        ("epochs", float("inf")),
+        ("epochs", 10**400),
+        ("seed", 2**63),
         ("warm_up", 1.0),
         ("validation_share", -0.1),
         ("patience", 0),
@@ -96,7 +101,7 @@ def test_a_command_line_changes_fields_of_the_configuration(tmp_path) -> None:
     assert job.workers == 2
 
 
-@pytest.mark.parametrize("given", ["nowhere.yaml", "{", "{a: [}"])
+@pytest.mark.parametrize("given", ["nowhere.yaml", "{", "{a: [}", "{1: 2}"])
 def test_a_configuration_that_cannot_be_read_is_named(given: str) -> None:
     with pytest.raises(InvalidInput, match="--config"):
         read_config(given)
@@ -107,6 +112,14 @@ def test_an_assignment_without_an_equals_sign_is_refused() -> None:
     assert assignment("steps=[base,stem]") == ("steps", ["base", "stem"])
     with pytest.raises(InvalidInput, match="FIELD=VALUE"):
         assignment("patience")
+
+
+@pytest.mark.parametrize("name", ["overrides", "distill"])
+def test_fields_that_are_set_in_what_is_no_mapping_are_refused(name: str) -> None:
+    for values in ({name: 5, f"{name}.dropout": 0.2}, {name: "text", f"{name}.dropout": 0.2}):
+        with pytest.raises(InvalidInput, match=f"^{name} is .*; it must be a mapping") as caught:
+            nested(values)
+        assert caught.value.field == name
 
 
 def test_dotted_names_become_nested_ones() -> None:

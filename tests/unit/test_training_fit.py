@@ -76,6 +76,14 @@ def test_a_run_learns_to_tell_kind_words_from_harsh_ones(tmp_path: Path) -> None
     assert progress.history[-1]["train_loss"] < progress.history[0]["train_loss"]
 
 
+def test_a_run_whose_weights_grow_beyond_all_numbers_ends_with_the_field_to_change(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    with pytest.raises(InvalidInput, match="came apart") as caught:
+        run(replace(TINY, learning_rate=1e30), keeper)
+    assert caught.value.field == "learning_rate"
+    assert not keeper.kept
+
+
 def test_the_same_seed_repeats_a_run_exactly_and_another_does_not(tmp_path: Path) -> None:
     first, told = run(TINY, Keeper(tmp_path / "a"))
     again, told_again = run(TINY, Keeper(tmp_path / "b"))
