@@ -100,7 +100,7 @@ class Gateway:
         """Put a traffic table in force that the controller pushes."""
         await self._watch.adopt(from_body(generation, body))
 
-    def observations(self) -> dict[str, Any]:
+    async def observations(self) -> dict[str, Any]:
         """Return what this gateway counted in the stage of the rollout that is under way."""
         return self._service.tallies.report()
 

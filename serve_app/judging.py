@@ -1,7 +1,7 @@
 """The answers of model versions to normalised texts: from the cache, with an equal text in flight, or by one call each.
 
-A version that is only being tried never costs a caller the answer: what it fails on, or is late with, the leading
-version answers.
+A version that is only being tried never costs a caller the answer: what it fails on, or is late with, the
+champion answers.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class _Submitted:
 class PredictionService:
     """Answers texts by micro-batches. `table` returns the traffic table in force, or None before the first.
 
-    The version that leads has its micro-batches to itself: one on trial that is slow makes only its own texts wait,
-    and these for about `failover_s`, twice where the queue is long; then the leading version answers them.
+    The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
+    these for about `failover_s`, twice where the queue is long; then the trusted version answers them.
     """
 
     parts: Parts
@@ -95,11 +95,12 @@ class PredictionService:
         routes = [steer(table, preference, raw.author, self.draw) for raw in texts]
         pinned = preference.version is not None
         items = [_Submitted(raw, arrived, route, pinned, bulk) for raw, route in zip(texts, routes, strict=True)]
-        on_trial = [route is not table.leader for route in routes]
+        trusted = table.trusted
+        on_trial = [route is not trusted for route in routes]
         if not any(on_trial):
             return await self.batcher.submit(items, bulk=bulk)
         led = self.batcher.submit(list(compress(items, map(not_, on_trial))), bulk=bulk)
-        tried = self._try(table.leader, list(compress(items, on_trial)), bulk=bulk)
+        tried = self._try(trusted, list(compress(items, on_trial)), bulk=bulk)
         answers = [iter(found) for found in await asyncio.gather(led, tried)]
         return [next(answers[trial]) for trial in on_trial]
 
@@ -113,8 +114,8 @@ class PredictionService:
         table = self._table()
         [clean] = await self.parts.clean([RawText(text)], table.normalizer)
         cleaned = time.perf_counter()
-        answers = await self.parts.classify(table.leader, [clean.text])
-        judged = Judged(table.leader, answer_of(answers, 0), answers.inference_ms)
+        answers = await self.parts.classify(table.trusted, [clean.text])
+        judged = Judged(table.trusted, answer_of(answers, 0), answers.inference_ms)
         return self._prediction("probe", judged, started, started, cleaned)
 
     async def explain(self, text: str, preference: Preference = NO_PREFERENCE) -> Explanation:
@@ -135,13 +136,13 @@ class PredictionService:
         [outcome] = await self.parts.write([operation])
         return operation.record.id, outcome
 
-    async def _try(self, leader: Route, items: list[_Submitted], *, bulk: bool) -> list[Prediction | Exception]:
+    async def _try(self, trusted: Route, items: list[_Submitted], *, bulk: bool) -> list[Prediction | Exception]:
         try:
             return await self.trials.submit(items, bulk=bulk)
         except Overloaded:
             if items[0].pinned:
                 raise
-        return await self.batcher.submit([replace(item, route=leader) for item in items], bulk=bulk)
+        return await self.batcher.submit([replace(item, route=trusted) for item in items], bulk=bulk)
 
     async def _answer(self, batch: list[_Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()
@@ -164,14 +165,14 @@ class PredictionService:
 
     def _question(self, table: TrafficTable, item: _Submitted, text: str) -> Question:
         """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""
-        leader, route = table.leader, table.of_version(item.route.version)
+        trusted, route = table.trusted, table.of_version(item.route.version)
         if item.pinned:
             return Question(text, route or item.route)
         late = not item.bulk and time.perf_counter() - item.arrived > self.failover_s
         wanted = route is not None and (route.weight > 0 or route.version in table.split.values())
-        if route is None or route is leader or late or not wanted:
-            return Question(text, leader)
-        return Question(text, route, fallback=leader)
+        if route is None or route is trusted or late or not wanted:
+            return Question(text, trusted)
+        return Question(text, route, fallback=trusted)
 
     def _count(
         self, batch: list[_Submitted], questions: list[Question], said: list[Verdict], told: list[Verdict]
@@ -191,7 +192,7 @@ class PredictionService:
         answered = [
             Answered(id_, question.text, verdict)
             for question, (id_, verdict) in zip(questions, kept, strict=True)
-            if isinstance(verdict, Judged) and verdict.route.version == table.leader.version
+            if isinstance(verdict, Judged) and verdict.route.version == table.trusted.version
         ]
         self.mirror.offer(table, answered)
 

@@ -52,6 +52,12 @@ class TrafficTable:
         return max(self.routes, key=lambda route: route.weight)
 
     @property
+    def trusted(self) -> Route:
+        """The route that answers where another cannot: the champion's while it has traffic, else the leading one."""
+        under_way = self.rollout is not None and self.routes[0].weight > 0
+        return self.routes[0] if under_way else self.leader
+
+    @property
     def normalizer(self) -> str:
         """The normaliser of the version with the greatest weight: the one that the traffic is cleaned with."""
         return self.leader.normalizer

@@ -81,7 +81,7 @@ class TrafficWatch:
             try:
                 await self._open(route)
             except UndertoneError as exc:
-                if self.table is not None or route is table.leader:
+                if self.table is not None or route is table.trusted:
                     raise
                 logger.warning("%s gets no traffic here yet: %s", route.app, exc)
                 # One generation older than it is: the next look at the store tries the whole table again.

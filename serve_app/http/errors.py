@@ -128,7 +128,8 @@ def _in_words(problem: ErrorDetails, permitted: str) -> str:
 
 
 def _path(location: tuple[int | str, ...], prefix: str) -> str:
-    names = [str(name)[:_LONGEST_NAME] for name in location]  # a client may send any name as an unknown field's
+    # A client may send any name as an unknown field's; pydantic calls a name that is wrong itself `[key]`.
+    names = [str(name)[:_LONGEST_NAME] for name in location if name != "[key]"]
     return ".".join([prefix, *names] if prefix else names) or "body"
 
 

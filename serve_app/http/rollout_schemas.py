@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from serve_app.http.schemas import Identifier, Label, ShortText, Topic, WordOut
+from serve_app.http.schemas import PRINTABLE_PATTERN, Identifier, Label, ShortText, Topic, WordOut
 from serve_app.rollout.record import StartRequest
 
-Version = Annotated[int, Field(ge=1, le=2**31)]
+
+def _whole(value: Any) -> Any:
+    """Take 8.0 for 8, as JSON does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Version = Annotated[int, Field(ge=1, le=2**31), BeforeValidator(_whole)]
 Epoch = Annotated[int, Field(description="milliseconds since 1970")]
 
 
@@ -34,10 +40,19 @@ class RolloutIn(_Strict):
         return StartRequest(**self.model_dump())
 
 
+_VERSIONS: dict[str, Any] = {
+    "type": "object",
+    "maxProperties": 16,
+    "propertyNames": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE_PATTERN},
+    "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 2**31},
+    "examples": [{"a": 7, "b": 8}],
+}
+
+
 class SplitIn(_Strict):
     """A version for each value of the header X-Undertone-Split, or id of an API key; none end the split."""
 
-    versions: dict[Topic, Version] = Field(max_length=16, examples=[{"a": 7, "b": 8}])
+    versions: Annotated[dict[Topic, Version], Field(max_length=16), WithJsonSchema(_VERSIONS)]
 
 
 class SplitOut(BaseModel):

@@ -268,6 +268,7 @@ class ModelOut(BaseModel):
     state: Literal["serving", "loaded", "loading", "failed", "registered"]
     weight: float
     labels: list[str]
+    metrics: dict[str, float] = Field(default_factory=dict, description="how well it did when it was made")
 
 
 class ModelsOut(BaseModel):

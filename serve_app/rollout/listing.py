@@ -41,4 +41,5 @@ def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:
         "state": "serving" if serves else state,
         "weight": share.weight if share else 0.0,
         "labels": list(version.labels),
+        "metrics": dict(version.metrics),
     }

@@ -78,6 +78,13 @@ async def test_a_version_on_trial_that_fails_costs_no_answer_and_is_counted(part
     assert (seen.arm(3).requests, seen.arm(3).errors) == (1, 0)
 
 
+async def test_the_champion_answers_in_the_challengers_place_as_long_as_it_has_traffic(parts):
+    service = service_of(parts, canary_of(0.9), draw=lambda: 0.5)
+    assert [answer.version for answer in await service.predict([RawText("love venom"), LOVE])] == [3, 4]
+    [failed] = await service_of(parts, canary_of(1.0)).predict([RawText("hate venom")])
+    assert isinstance(failed, InvalidInput)
+
+
 async def test_texts_that_waited_too_long_for_a_version_on_trial_go_to_the_leading_one(parts):
     service = service_of(parts, canary_of(0.4), draw=lambda: 0.9, in_flight=1, failover_s=0.1)
     parts.trial_delay_s = 30.0

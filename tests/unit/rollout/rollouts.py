@@ -53,5 +53,6 @@ def serve_version(store: TextStore, version: int = 1, model: str = "sentiment") 
 
 def list_models(store: TextStore, versions: dict[int, tuple[str, ...]], model: str = "sentiment") -> None:
     """Write the list of registered versions with their labels."""
-    rows = [{"name": model, "version": version, "labels": list(labels)} for version, labels in versions.items()]
+    idle = {"name": model, "aliases": [], "state": "registered", "weight": 0.0, "metrics": {}}
+    rows = [{**idle, "version": version, "labels": list(labels)} for version, labels in versions.items()]
     store.put_document(MODELS_KIND, model, {"models": rows})
