@@ -122,7 +122,8 @@ def fit_biases(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
         return negative_log_likelihood((scores + parameters[:classes]) * np.exp(parameters[classes]), ids)
 
     biases: NDArray[np.float64] = minimize(loss, np.zeros(classes + 1), method="BFGS").x[:classes]
-    return biases - biases.mean()
+    centred: NDArray[np.float64] = biases - biases.mean()
+    return centred
 
 
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:

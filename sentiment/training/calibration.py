@@ -20,4 +20,4 @@ def move_biases(start: Start, moved: ArrayLike) -> None:
     if head.bias is None:
         raise InvalidInput(f"the head of this {start.architecture} has no biases to calibrate", "calibration")
     with torch.no_grad():
-        head.bias += torch.as_tensor(moved, dtype=head.bias.dtype)
+        head.bias.add_(torch.as_tensor(moved, dtype=head.bias.dtype))
