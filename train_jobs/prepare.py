@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -39,12 +39,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run finds its data and keeps what it makes, on whatever node a worker is."""
+    """Where a run finds its data and keeps what it makes, on whatever node a worker is.
+
+    Ray shows what a training is given, as text, on its dashboard: the registry's address may hold a password.
+    """
 
     home: str
     datasets: str
     s3_endpoint: str | None
-    registry: str
+    registry: str = field(repr=False)
     model_name: str
 
     @classmethod

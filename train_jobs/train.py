@@ -80,7 +80,7 @@ def run_training(
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,
-        train_loop_config={"config": config.to_mapping(), "places": vars(places), "mailbox": mailbox},
+        train_loop_config={"config": config.to_mapping(), "places": places, "mailbox": mailbox},
         scaling_config=_scaling(config, workers, gpus_per_worker),
         torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo"),
         run_config=RunConfig(
@@ -140,7 +140,7 @@ def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
 
 
 def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
-    start, material = prepare(config, Places(**job["places"]), team.size, team.device)
+    start, material = prepare(config, job["places"], team.size, team.device)
     fit = Fit(start, material, config, RayWatcher(team.rank, job["mailbox"]), team)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:

@@ -79,6 +79,11 @@ def test_the_lineage_names_version_digest_and_teacher(places: Places) -> None:
     assert lineage["teacher"] == "models:/sentiment/7"
 
 
+def test_a_password_in_the_registrys_address_is_not_shown(places: Places) -> None:
+    shown = replace(places, registry="https://jane:secret@mlflow.example.org")
+    assert "secret" not in f"{shown} {shown!r}"
+
+
 def test_data_without_labels_and_data_of_another_normaliser_are_not_trained_on(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
