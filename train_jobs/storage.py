@@ -43,7 +43,7 @@ def require_storage(place: str, settings: Settings) -> None:
     """
     path, filesystem = storage_of(place, settings)
     if place.startswith(_S3):
-        _require_bucket(place, filesystem)
+        _require_bucket(place, path, filesystem)
         return
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -60,15 +60,18 @@ def require_run_name(name: str) -> None:
         raise InvalidInput(f"{name!r} cannot name a run: use {rule}.", "name")
 
 
-def _require_bucket(place: str, filesystem: Any) -> None:
+def _require_bucket(place: str, path: str, filesystem: Any) -> None:
     from pyarrow.fs import FileType, S3FileSystem
 
-    bucket = place.removeprefix(_S3).partition("/")[0]
+    key = path.removeprefix(_S3)
+    bucket, server = key.partition("/")[0], filesystem or S3FileSystem()
     try:
-        found = (filesystem or S3FileSystem()).get_file_info(bucket)
+        is_there = server.get_file_info(bucket).type != FileType.NotFound
+        if is_there:
+            server.create_dir(key)  # what Ray begins with
     except OSError as exc:
         raise Unavailable(
-            f"{place} cannot be reached: {exc}. Are UNDERTONE_S3_ENDPOINT and the keys (AWS_ACCESS_KEY_ID …) right?"
+            f"{place} cannot be written: {exc}. Are UNDERTONE_S3_ENDPOINT and the keys (AWS_ACCESS_KEY_ID …) right?"
         ) from exc
-    if found.type == FileType.NotFound:
+    if not is_there:
         raise NotFound(f"{place}: there is no bucket {bucket!r}; make it, or name another.")

@@ -28,6 +28,7 @@ def submit(
     """
     from ray.job_submission import JobSubmissionClient
 
+    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
     told = {name: value for name, value in environment_of(settings).items() if name in _TOLD}
     runtime_env: dict[str, Any] = {"env_vars": told, **({"working_dir": working_dir} if working_dir else {})}
     try:

@@ -204,6 +204,9 @@ def _fit(trainer: TorchTrainer) -> Any:
             if isinstance(cause, UndertoneError):
                 raise cause from exc
         raise Unavailable(f"the training's workers were lost too often; the last time: {exc}") from exc
+    except ray.exceptions.RayError as exc:
+        reason = str(exc).rstrip().rpartition("\n")[2]
+        raise Unavailable(f"Ray Train cannot run the training: {reason}; the same command goes on with it") from exc
 
 
 def _best(found: Any) -> tuple[Any, dict[str, float]]:

@@ -16,7 +16,7 @@ from sentiment.predictor import Predictor
 from sentiment.registry import Registry
 from sentiment.settings import load_settings
 from sentiment.version import read_version
-from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, start_rclone
+from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_moto
 from tests.free_ports import free_port
 from tests.ray_head import RayHead
 from tests.tiny_training import examples, tiny_start
@@ -34,10 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def s3(folder: Path) -> Iterator[S3Server]:
-    (folder / "s3").mkdir()
-    server = start_rclone(folder / "s3")
+    patch = pytest.MonkeyPatch()
+    for name, value in ENVIRONMENT.items():
+        patch.setenv(name, value)
+    server = start_moto(folder)
+    client_of(server.endpoint).create_bucket(Bucket=BUCKET)
     yield server
     server.stop()
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def training(home: Path) -> list[str]:
 
 
 def test_a_job_on_a_cluster_goes_on_from_s3_when_a_worker_is_killed_and_ends_in_a_version(
-    head: RayHead, folder: Path, registry: str
+    head: RayHead, folder: Path, registry: str, s3: S3Server
 ) -> None:
     home, killed, steps = folder / "home", False, []
     storage = ["--address", head.address, "--workers", "2", "--storage", f"s3://{BUCKET}/runs", "--name", "on-cluster"]
@@ -84,7 +88,8 @@ def test_a_job_on_a_cluster_goes_on_from_s3_when_a_worker_is_killed_and_ends_in_
     assert job.returncode == 0, "".join(said)
     assert steps == list(range(EVERY, STEPS + 1, EVERY)), "it began anew, or left steps out"
     assert "Registered as models:/sentiment/1" in out
-    assert list((folder / "s3" / BUCKET / "runs" / "on-cluster").glob("checkpoint_*/state.pt"))
+    kept = client_of(s3.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/on-cluster/checkpoint_")["Contents"]
+    assert any(entry["Key"].endswith("/state.pt") for entry in kept)
     version = read_version(home / "runs" / "on-cluster" / "version")
     [registered] = Registry(registry).versions("sentiment")
     assert registered.digest == version.digest
