@@ -15,7 +15,7 @@ from typing import Any, Final
 from ray import serve
 
 from deployments.logs import log_with_serve
-from sentiment.errors import Conflict, UndertoneError
+from sentiment.errors import Conflict, Unavailable, UndertoneError
 from sentiment.identifiers import new_id
 from sentiment.registry import Registry
 from sentiment.settings import load_settings
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: The pause between rounds while something is under way.
 _UNSETTLED_S: Final = 0.4
+#: How often a resting controller looks whether somebody asked for a rollout.
+_ASKED_S: Final = 1.0
 _PUSH_S: Final = 5.0
 _COUNTS_S: Final = 2.0
 
@@ -109,9 +111,28 @@ class RolloutController:
                 pause_s = self._pause_s(await self._reconciler.step())
             except Conflict as exc:  # somebody asked for something meanwhile
                 logger.info("this round's decision is out of date: %s", exc)
+            except Unavailable as exc:
+                logger.warning("this round of the controller failed, the next one follows: %s", exc)
+                pause_s = _ASKED_S
             except Exception:  # the loop outlives every fault of what it talks to
                 logger.exception("this round of the controller failed; the next one follows")
-            await asyncio.sleep(pause_s)
+            await self._rest(pause_s)
+
+    async def _rest(self, pause_s: float) -> None:
+        """Sleep; a long rest ends within a second of somebody asking for something."""
+        rested_s = 0.0
+        while rested_s < pause_s:
+            nap_s = min(_ASKED_S, pause_s - rested_s)
+            await asyncio.sleep(nap_s)
+            rested_s += nap_s
+            if rested_s < pause_s and await self._was_asked():
+                return
+
+    async def _was_asked(self) -> bool:
+        try:
+            return await asyncio.to_thread(self._reconciler.ledger.is_out_of_date)
+        except UndertoneError:
+            return False
 
     def _pause_s(self, decision: Decision) -> float:
         if isinstance(decision, Move):

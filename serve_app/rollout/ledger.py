@@ -50,6 +50,10 @@ class Ledger:
         table = from_body(self._table.generation, self._table.body) if self._table else None
         return table, Rollout.from_body(self._record.body) if self._record else None
 
+    def is_out_of_date(self) -> bool:
+        """Return whether somebody has written the rollout's record since it was read."""
+        return _generation(self.store.get_document(KIND, self.model)) != _generation(self._record)
+
     def read_split(self) -> dict[str, int]:
         """Return the fixed split that was asked for: versions by a header's value or a key's id."""
         document = self.store.get_document(SPLIT_KIND, self.model)

@@ -101,6 +101,18 @@ def test_what_was_read_is_what_is_written_over_or_nothing_is():
     assert (dict(table.split), record.state) == ({"a": 1}, State.SHADOW)
 
 
+def test_a_ledger_notices_that_somebody_else_has_written_the_record():
+    store = MemoryStore()
+    ledger = Ledger(store, MODEL, "one")
+    ledger.read()
+    assert not ledger.is_out_of_date()
+    store.put_document(KIND, MODEL, rollout_of().to_body())
+    assert ledger.is_out_of_date()
+    ledger.read()
+    ledger.save(rollout_of(State.LOADING), START_MS)
+    assert not ledger.is_out_of_date()
+
+
 def test_a_table_of_a_rollout_says_which_and_keeps_clients_on_a_side():
     store, record = MemoryStore(), rollout_of(State.CANARY, 2, request={"sticky": "author"})
     route = Route(MODEL, 1, "classifier-v1", "digest", LABELS, "1", 1.0)
