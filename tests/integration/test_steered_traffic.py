@@ -1,0 +1,103 @@
+"""Who answers and who is listened to, over the HTTP interface of a whole platform: split, pins, shadow, feedback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from sentiment.registry import CHAMPION
+from tests.integration.test_rollout import MODEL, PATIENCE_S, QUICK, Rollouts, wait_for
+from tests.running_platform import running
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+SPLIT = "X-Undertone-Split"
+
+
+@pytest.fixture(scope="module")
+def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollouts]:
+    """A platform with a champion, and a version registered that turns "love" round."""
+    folder = tmp_path_factory.mktemp("steered")
+    settings = {**QUICK, "rollouts_max_disagreement": 0.9, "rollouts_max_flips": 0.9}
+    with running(folder / "home", **settings) as platform:
+        rollouts = Rollouts(platform)
+        first = rollouts.register(folder / "champion")
+        rollouts.registry.set_alias(MODEL, CHAMPION, first)
+        wait_for(lambda: rollouts.serving() == {first: 1.0} and rollouts.loaded() == {first}, PATIENCE_S)
+        rollouts.register(folder / "swapped", swapped_word="love")
+        yield rollouts
+        rollouts.store.close()
+
+
+@pytest.fixture(scope="module")
+def versions(rollouts: Rollouts) -> tuple[int, int]:
+    """The champion and the other version."""
+    [champion] = rollouts.serving()
+    return champion, max(row["version"] for row in rollouts.models())
+
+
+@pytest.fixture(scope="module")
+def client(rollouts: Rollouts) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=rollouts.platform.url, timeout=60) as client:
+        yield client
+
+
+def predict(client: httpx.Client, text: str, query: str = "", **headers: str) -> dict[str, Any]:
+    answer = client.post(f"/v1/predict{query}", json={"text": text}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def eventually(told: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not wanted(seen := told()):
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.3)
+    return seen
+
+
+def test_a_split_and_a_pin_choose_the_version_and_its_end_unloads_it(rollouts, versions, client):
+    champion, other = versions
+    refused = client.post(f"/v1/predict?model={other}", json={"text": "hello"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+    assert client.put("/v1/split", json={"versions": {"a": champion, "b": other}}).status_code == 200
+    wait_for(lambda: rollouts.loaded() == {champion, other}, PATIENCE_S)
+    eventually(lambda: predict(client, "hello", **{SPLIT: "b"}), lambda body: body["model"]["version"] == other)
+    assert predict(client, "hello", **{SPLIT: "a"})["model"]["version"] == champion
+    assert {predict(client, f"hello {n}")["model"]["version"] for n in range(20)} == {champion}
+    assert predict(client, "hello", f"?model={other}")["model"]["version"] == other
+    client.put("/v1/split", json={"versions": {}})
+    wait_for(lambda: rollouts.loaded() == {champion}, PATIENCE_S)
+
+
+def test_feedback_in_the_shadow_tells_the_versions_apart_and_an_abort_ends_it(rollouts, versions, client):
+    champion, other = versions
+    started = client.post("/v1/rollouts", json={"version": other, "plan": "shadow,100", "hold_s": 600})
+    assert started.status_code == 201, started.text
+    eventually(lambda: client.get("/v1/rollouts/current").json(), lambda told: told["state"] == "shadow")
+
+    def seen() -> dict[str, Any]:
+        answer = predict(client, f"I love it, number {time.monotonic_ns()}")
+        assert answer["model"]["version"] == champion
+        said = {"id": answer["id"], "label": answer["label"], "source": "test"}
+        assert client.post("/v1/feedback", json=said).status_code == 200
+        body: dict[str, Any] = client.get("/v1/rollouts/current").json()
+        return body
+
+    told = eventually(seen, lambda told: told["numbers"]["labelled"] >= 5 and told["compared"]["disagreed"] >= 5)
+    assert told["numbers"]["only_champion_right"] == told["numbers"]["labelled"]
+    assert told["numbers"]["only_challenger_right"] == 0
+    assert told["compared"]["disagreed"] == told["compared"]["compared"]
+    assert "I love it, number" in told["compared"]["examples"][0]["text"]
+    metrics = client.get("/metrics").text
+    assert "undertone_traffic_shadow{" in metrics
+    assert 'result="disagreed"' in metrics
+    assert client.post("/v1/rollouts/current/abort").json()["asked"] == "abort"
+    eventually(lambda: client.get("/v1/rollouts/current").json(), lambda told: told["state"] == "aborted")
+    assert client.get("/v1/rollouts").json()["rollouts"][0]["reason"] == "asked to abort"
+    wait_for(lambda: rollouts.loaded() == {champion}, PATIENCE_S)
