@@ -216,10 +216,10 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ({"nan_word": "phone"}, "failed on"),
+        ({"nan_word": "kaboom"}, "failed on"),
         ({"crash_word": "kaboom"}, "failed on"),
         ({"swapped_word": "love"}, "says positive for negative"),
-        ({"slow_passes": 6}, "times as long"),
+        ({"slow_passes": 12}, "times as long"),
     ],
     ids=["nan", "crash", "swapped", "slow"],
 )
