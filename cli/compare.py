@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,7 +71,6 @@ def compare(
 def _here(settings: Settings, arguments: Sequence[str], out: Path | None) -> dict[str, Any]:
     from train_jobs.compare import compare_and_keep, config_of, parser
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
     config = config_of(parser().parse_args(list(arguments)))
     with errors.status("Comparing …") as shown:
 

@@ -28,7 +28,7 @@ from cli import (
     train,
     tune,
 )
-from sentiment.errors import UndertoneError
+from sentiment.errors import UndertoneError, no_room
 
 
 class _Commands(TyperGroup):
@@ -38,8 +38,11 @@ class _Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except UndertoneError as exc:
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_plain(str(exc))}", highlight=False)
+        except (UndertoneError, OSError) as exc:
+            reason = no_room(exc) if isinstance(exc, OSError) else exc
+            if reason is None:
+                raise
+            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_plain(str(reason))}", highlight=False)
             sys.exit(1)
 
 

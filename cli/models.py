@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.platform import Home, Json
@@ -25,6 +26,7 @@ from sentiment.registry import (
     RegisteredVersion,
     Registry,
     find_version,
+    parse_query,
     parse_reference,
     search_versions,
 )
@@ -59,6 +61,8 @@ def show_all(
       undertone models list --search 'metrics.macro_recall > 0.7 and tags.dataset = "tweets@3"'
     """
     settings = load_settings(home=home, model_name=name)
+    if search:
+        parse_query(search)
     with open_registry(settings) as registry:
         versions = registry.versions(settings.model_name)
     found = search_versions(versions, search) if search else versions
@@ -78,8 +82,9 @@ def show_one(version: Version, name: Name = None, home: Home = None, as_json: Js
     Example: undertone models show 8
     """
     settings = load_settings(home=home, model_name=name)
+    wanted = parse_reference(version, settings.model_name)
     with open_registry(settings) as registry:
-        found = find_version(registry, parse_reference(version, settings.model_name))
+        found = find_version(registry, wanted)
     _print_json(asdict(found)) if as_json else console.print(_facts(found))
 
 
@@ -139,10 +144,13 @@ def import_version(
 def average_versions(
     versions: Annotated[list[str], typer.Argument(help="Trained versions: folders, or models:/NAME/NUMBER.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model and its version.")],
-    validation: Annotated[str | None, typer.Option(help="Dataset version to choose on (the first one's own).")] = None,
+    validation: Annotated[str | None, typer.Option(help="Data to choose on (what all were chosen on).")] = None,
     monitor: Annotated[str, typer.Option(help="What must not fall: macro_recall, macro_f1, accuracy or loss.")] = (
         "macro_recall"
     ),
+    calibration: Annotated[
+        str | None, typer.Option(help="temperature, or biases of the last layer too (as the first version's).")
+    ] = None,
     register_it: Annotated[bool, typer.Option("--register", help="Register the version that is made.")] = False,
     home: Home = None,
     as_json: Json = False,
@@ -158,7 +166,7 @@ def average_versions(
     require_train()
     from train_jobs.average import AverageConfig, run_averaging
 
-    config = AverageConfig(tuple(versions), validation, monitor, register_it)
+    config = AverageConfig(tuple(versions), validation, monitor, calibration, register_it)
     outcome = run_averaging(with_registry(load_settings(home=home)), config, out)
     _print_json(outcome) if as_json else console.print(outcome["summary"], f"Version: {outcome['folder']}", sep="\n")
 
@@ -181,8 +189,9 @@ def alias(
       undertone models alias --remove challenger
     """
     settings = load_settings(home=home, model_name=name)
+    wanted = _removed(settings, remove, alias) if remove else _wanted(settings, alias, version)
     with open_registry(settings) as registry:
-        changed = _remove(registry, settings, remove, alias) if remove else _set(registry, settings, alias, version)
+        changed = _remove(registry, wanted) if remove else _set(registry, str(alias), wanted)
     if as_json:
         _print_json(changed)
     elif changed["version"] is None:
@@ -208,15 +217,13 @@ def with_registry(settings: Settings) -> Settings:
     return settings.model_copy(update={"tracking_uri": state.addresses["MLflow"]}) if state else settings
 
 
-def _set(registry: Registry, settings: Settings, alias: str | None, version: str | None) -> dict[str, Any]:
+def _wanted(settings: Settings, alias: str | None, version: str | None) -> ModelRef:
     if alias not in ALIASES or version is None:
         raise InvalidInput(f"Say which alias ({', '.join(ALIASES)}) and which version: alias champion 8.", "alias")
-    found = find_version(registry, parse_reference(version, settings.model_name))
-    registry.set_alias(found.name, alias, found.version)
-    return {"name": found.name, "alias": alias, "version": found.version}
+    return parse_reference(version, settings.model_name)
 
 
-def _remove(registry: Registry, settings: Settings, alias: str, also: str | None) -> dict[str, Any]:
+def _removed(settings: Settings, alias: str, also: str | None) -> ModelRef:
     if also is not None:
         raise InvalidInput("--remove takes one alias away and sets none; leave the other words out.", "remove")
     if alias not in ALIASES:
@@ -225,9 +232,20 @@ def _remove(registry: Registry, settings: Settings, alias: str, also: str | None
         raise InvalidInput(
             "The champion serves; give the alias to another version instead of taking it away.", "remove"
         )
-    find_version(registry, ModelRef(settings.model_name, alias))
-    registry.remove_alias(settings.model_name, alias)
-    return {"name": settings.model_name, "alias": alias, "version": None}
+    return ModelRef(settings.model_name, alias)
+
+
+def _set(registry: Registry, alias: str, wanted: ModelRef) -> dict[str, Any]:
+    found = find_version(registry, wanted)
+    registry.set_alias(found.name, alias, found.version)
+    return {"name": found.name, "alias": alias, "version": found.version}
+
+
+def _remove(registry: Registry, wanted: ModelRef) -> dict[str, Any]:
+    alias = str(wanted.which)
+    find_version(registry, wanted)
+    registry.remove_alias(wanted.name, alias)
+    return {"name": wanted.name, "alias": alias, "version": None}
 
 
 def _print_json(value: Any) -> None:
@@ -261,7 +279,7 @@ def _facts(version: RegisteredVersion) -> Table:
     table.add_row("registered", _time(version))
     table.add_row("digest", version.digest)
     for tag, value in sorted(version.tags.items()):
-        table.add_row(tag, value)
+        table.add_row(tag, escape(value))
     for metric, number in sorted(version.metrics.items()):
         table.add_row(f"metrics.{metric}", f"{number:.4f}" if isinstance(number, float) else str(number))
     return table

@@ -56,21 +56,22 @@ def score(
     from cli.extras import require_train
 
     require_train()
-    from sentiment.registry import resolve_model
-    from train_jobs.score import Fleet, job_of, score, start_ray
+    from train_jobs.score import Fleet, job_of, model_at_hand, score, start_ray
 
-    settings = with_registry(load_settings(home=home, address=address))
-    found = resolve_model(settings, model)
-    job = job_of(settings, found, source, out, text_column, encoding, format, shard_rows)
-    start_ray(settings)
-    console = Console(stderr=True)
-    with _bars(console) as bars:
+    fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
+    with (
+        model_at_hand(with_registry(load_settings(home=home, address=address)), model) as (found, settings),
+        _bars(console) as bars,
+    ):
+        job = job_of(settings, found, source, out, text_column, encoding, format, shard_rows)
+        job.source.inputs()  # what is not there is told before Ray starts
         bar = bars.add_task("starting Ray …", total=None)
+        start_ray(settings)
 
         def progress(totals: Totals) -> None:
             bars.update(bar, description=f"{totals.rows:,} rows in {totals.shards:,} shards")
 
-        outcome = score(job, found, settings, Fleet(least, most, threads, gpus), progress, overwrite)
+        outcome = score(job, found, settings, fleet, progress, overwrite)
     _print_json(outcome) if as_json else _print_summary(outcome, console)
 
 

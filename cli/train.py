@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data: Data = None,
-    model: Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert or student.")] = None,
+    model: Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert, hub or student.")] = None,
     validation: Validation = None,
     backbone: Backbone = None,
     epochs: Epochs = None,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.models import with_registry
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sentiment.training.config import TrainConfig
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -39,39 +41,41 @@ class Request:
 
 def run(request: Request, *, address: str | None, working_dir: str | None, home: Path | None, as_json: bool) -> None:
     """Do the job, show its progress, and what it made."""
-    from train_jobs.job import assignment, nested, read_config
+    from sentiment.training.config import from_mapping
+    from train_jobs.job import assignment, inner, nested, read_config
 
     values = {**read_config(request.config), **dict(assignment(text) for text in request.changes)}
     values = nested({**values, **{name: value for name, value in request.fields.items() if value is not None}})
-    if request.job == "distill" and not (values.get("distill") or {}).get("teacher"):
+    if request.job == "distill" and not inner(values, "distill").get("teacher"):
         raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
-    settings = load_settings(home=home)
-    with _Bar(as_json) as bar:
+    config, settings = from_mapping(values), load_settings(home=home)
+    with Bar(config.epochs, as_json) as bar:
         if address:
             outcome = _remotely(request, values, address, settings, working_dir, bar)
         else:
-            outcome = _here(request, values, with_registry(settings), bar)
+            outcome = _here(request, config, with_registry(settings), bar)
     if as_json:
         console.print_json(json.dumps(outcome), indent=None)
     else:
         _show(outcome)
 
 
-class _Bar:
+class Bar:
     """A bar with loss, throughput and time left; on standard error, so that standard output is for the outcome."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, epochs: int, as_json: bool) -> None:
+        self._epochs = epochs
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeElapsedColumn(),
         )
         self._progress = Progress(*columns, console=errors, disable=as_json)
         self._task = self._progress.add_task("Getting ready", total=None, figures="")
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         self._progress.start()
         return self
 
@@ -89,25 +93,27 @@ class _Bar:
         figures = f"{loss}{report['texts_per_s']:,.0f} texts/s  left {_duration(report['eta_s'])}"
         self._progress.update(
             self._task,
-            description=f"Epoch {report['epoch'] + 1:.0f}",
+            description=self.epoch(report["epoch"]),
             completed=report["step"],
             total=report["total_steps"],
             figures=figures,
         )
+
+    def epoch(self, whole: float) -> str:
+        """Return which epoch is under way when `whole` ones are over; behind the last one, the last."""
+        return f"Epoch {min(whole + 1, self._epochs):.0f} of {self._epochs}"
 
     def say(self, line: str) -> None:
         """Show a line of a job's log above the bar."""
         self._progress.console.print(line, markup=False, highlight=False)
 
 
-def _here(request: Request, values: Mapping[str, Any], settings: Settings, bar: _Bar) -> dict[str, Any]:
+def _here(request: Request, config: TrainConfig, settings: Settings, bar: Bar) -> dict[str, Any]:
     from sentiment.settings import job_address
-    from sentiment.training.config import from_mapping
     from train_jobs.job import Job, run_job
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
     job = Job(
-        from_mapping(values),
+        config,
         request.name,
         request.storage,
         request.workers,
@@ -118,7 +124,7 @@ def _here(request: Request, values: Mapping[str, Any], settings: Settings, bar: 
 
 
 def _remotely(
-    request: Request, values: Mapping[str, Any], address: str, settings: Settings, working_dir: str | None, bar: _Bar
+    request: Request, values: Mapping[str, Any], address: str, settings: Settings, working_dir: str | None, bar: Bar
 ) -> dict[str, Any]:
     from train_jobs.submit import submit
 
@@ -139,7 +145,7 @@ def follow(
     Raises:
         UndertoneError: the job failed; the message is the one that it gave.
     """
-    from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+    from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS
 
     outcome: dict[str, Any] | None = None
     for line in lines:
@@ -160,7 +166,7 @@ def _show(outcome: Mapping[str, Any]) -> None:
     best = "  ".join(f"{name.removeprefix('validation_')} {outcome['metrics'][name]:.4f}" for name in _SHOWN)
     console.print(f"Run [bold]{outcome['name']}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
     console.print(f"Best on validation: {best}", highlight=False)
-    console.print(f"Version: {outcome['version']}", highlight=False)
+    console.print(f"Version: {outcome['version']}", markup=False, highlight=False)
     if outcome["registered"]:
         console.print(f"Registered as [bold]{outcome['registered']}[/]", highlight=False)
     else:

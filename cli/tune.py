@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.extras import require_train
@@ -106,8 +107,8 @@ def _table(found: Mapping[str, Any]) -> Table:
         table.add_column(heading)
     for trial in found["trials"]:
         score = "" if trial["score"] is None else f"{trial['score']:.4f}"
-        values = [_short(trial["point"].get(field)) for field in fields]
-        state = trial["reason"] or trial["state"]
+        values = [escape(_short(trial["point"].get(field))) for field in fields]
+        state = escape(trial["reason"] or trial["state"])
         table.add_row(*values, score, str(trial["validations"]), f"{trial['seconds']:.1f}", state)
     return table
 

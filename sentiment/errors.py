@@ -23,6 +23,11 @@ processes.
 
 from __future__ import annotations
 
+import errno
+from typing import Final
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
 
 class UndertoneError(Exception):
     """Base of all errors that are raised on purpose; `str(error)` is fit to be shown."""
@@ -100,3 +105,11 @@ class ModelRejected(UndertoneError):
 
 class PlatformError(UndertoneError):
     """The local platform cannot start or stop; the message names the cause and the remedy."""
+
+
+def no_room(exc: OSError) -> Unavailable | None:
+    """Return what to tell a user of a disk that was full, wherever that was found out; None for any other error."""
+    if exc.errno not in _FULL:
+        return None
+    where = f" ({exc.filename})" if exc.filename else ""
+    return Unavailable(f"The disk is full{where}: make room there, or set UNDERTONE_HOME to a folder with more.")

@@ -109,6 +109,23 @@ def fit_shift(logits: ArrayLike, labels: ArrayLike, label: int) -> float:
     return float(minimize(loss, np.zeros(2), method="BFGS").x[0])
 
 
+def fit_biases(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return what to add to each label's logits [labels] so that they suit `labels` best at some temperature.
+
+    Best is the least negative log-likelihood; the mean of what is added is 0. "Bias-corrected temperature scaling"
+    (Alexandari, Kundaje and Shrikumar 2020): it undoes what class weights did to the probabilities.
+    """
+    scores, ids = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    classes = scores.shape[1]
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        return negative_log_likelihood((scores + parameters[:classes]) * np.exp(parameters[classes]), ids)
+
+    biases: NDArray[np.float64] = minimize(loss, np.zeros(classes + 1), method="BFGS").x[:classes]
+    centred: NDArray[np.float64] = biases - biases.mean()
+    return centred
+
+
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     """Return the mean of −log softmax(logits)[label] over texts, in nats."""
     scores, ids = np.asarray(logits, dtype=np.float64), np.asarray(labels)

@@ -1,4 +1,4 @@
-"""Texts become windows of word pieces, by the tokenizer that travels with the weights."""
+"""Texts become windows of word pieces, by the steps and the tokenizer that travel with the weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from sentiment.errors import ModelRejected
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.steps import open_steps
 from sentiment.version import TOKENIZER, Version
 
 _PROBE: Final = "a"
@@ -29,9 +30,17 @@ class TextPieces:
 
 
 class Tokenisation:
-    """Cuts texts into windows. Holds no state between calls: threads may share one."""
+    """Does a version's steps and cuts texts into windows. Holds no state between calls: threads may share one."""
 
-    def __init__(self, tokenizer: Tokenizer, window_tokens: int, overlap_tokens: int, max_windows: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        window_tokens: int,
+        overlap_tokens: int,
+        max_windows: int,
+        steps: Sequence[str] = (),
+    ) -> None:
+        self._steps = open_steps(steps)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
@@ -43,7 +52,7 @@ class Tokenisation:
 
     def split(self, texts: Sequence[str]) -> list[TextPieces]:
         """Return the pieces of each text. Never raises on a str; lone surrogates are read as question marks."""
-        encodings = self._tokenizer.encode_batch_fast([_encodable(text) for text in texts])
+        encodings = self._tokenizer.encode_batch_fast([self._steps(_encodable(text)) for text in texts])
         return [self._windows(encoding.ids) for encoding in encodings]
 
     def _windows(self, ids: list[int]) -> TextPieces:
@@ -62,11 +71,14 @@ def load_tokenisation(version: Version) -> Tokenisation:
     """Load the tokenizer of `version`.
 
     Raises:
-        ModelRejected: its tokenizer.json cannot be read.
+        ModelRejected: its tokenizer.json cannot be read, or a step needs a library that is not installed.
     """
     manifest = version.manifest
-    tokenizer = _read(version.file(TOKENIZER))
-    return Tokenisation(tokenizer, manifest.window_tokens, manifest.window_overlap_tokens, manifest.max_windows)
+    sizes = (manifest.window_tokens, manifest.window_overlap_tokens, manifest.max_windows)
+    try:
+        return Tokenisation(_read(version.file(TOKENIZER)), *sizes, steps=manifest.steps)
+    except InvalidInput as exc:
+        raise ModelRejected(f"version {version.digest[:12]} of {manifest.name} cannot be read with: {exc}") from exc
 
 
 def window_starts(count: int, capacity: int, overlap: int) -> list[int]:

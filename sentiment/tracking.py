@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -62,7 +62,7 @@ class Tracker:
 
         with translated(self._uri):
             client = self._client
-            run = client.create_run(self._experiment(experiment), run_name=name, tags=dict(tags))
+            run = client.create_run(experiment_id(client, experiment), run_name=name, tags=dict(tags))
             rows = [Param(key, str(value)[:_LONGEST_VALUE]) for key, value in params.items()]
             for start in range(0, len(rows), _PARAMS_AT_ONCE):
                 client.log_batch(run.info.run_id, params=rows[start : start + _PARAMS_AT_ONCE])
@@ -84,12 +84,8 @@ class Tracker:
     @property
     def _client(self) -> MlflowClient:
         if self._opened is None:
-            self._opened = _open_client(self._uri)
+            self._opened = open_client(self._uri)
         return self._opened
-
-    def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self._client.create_experiment(name))
 
 
 class _MlflowRun:
@@ -126,6 +122,22 @@ class _MlflowRun:
 
 
 @contextmanager
+def ended(run: Run) -> Iterator[None]:
+    """End a run with the block: finished, killed by Ctrl+C, or failed; a server that is away hides no other error.
+
+    Raises:
+        RegistryUnavailable: the block came to its end, and the server does not answer.
+    """
+    try:
+        yield
+    except BaseException as exc:
+        with suppress(RegistryUnavailable):
+            run.finish("KILLED" if isinstance(exc, KeyboardInterrupt) else "FAILED")
+        raise
+    run.finish()
+
+
+@contextmanager
 def translated(uri: str) -> Iterator[None]:
     """Let what MLflow raises when its server is away be RegistryUnavailable, naming the server and the remedy."""
     from mlflow.exceptions import MlflowException
@@ -141,7 +153,22 @@ def translated(uri: str) -> Iterator[None]:
         ) from exc
 
 
-def _open_client(uri: str) -> MlflowClient:
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """Return the id of an experiment, which is made if need be; another process may be quicker."""
+    from mlflow.exceptions import MlflowException
+
+    if found := client.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name))
+    except MlflowException as exc:
+        if exc.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return str(client.get_experiment_by_name(name).experiment_id)
+
+
+def open_client(uri: str) -> MlflowClient:
+    """Return MLflow's client of the server at `uri`, which waits for seconds on one that is away, not for minutes."""
     from mlflow import MlflowClient
     from mlflow import environment_variables as variables
 

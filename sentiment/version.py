@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from sentiment.errors import ModelRejected
 from sentiment.labels import LABEL_SETS
+from sentiment.steps import steps_problem
 from sentiment.text import NORMALIZERS
 
 MANIFEST: Final = "manifest.json"
@@ -58,8 +59,8 @@ class SelfCheck(_Data):
 class Manifest(_Data):
     """What a version holds and how to run it; stored as `manifest.json`.
 
-    `files` lists every file but the manifest. `window_tokens` counts [CLS] and [SEP]. `temperature` divides an engine's
-    logits. `dataset` and `metrics` are free.
+    `files` lists every file but the manifest. `steps` are done to a normalised text before it is tokenised.
+    `window_tokens` counts [CLS] and [SEP]. `temperature` divides an engine's logits. `dataset` and `metrics` are free.
     """
 
     format: Literal[1] = FORMAT
@@ -68,6 +69,7 @@ class Manifest(_Data):
     engines: dict[EngineName, str] = Field(min_length=1)
     files: dict[str, FileFact]
     normalizer: str
+    steps: tuple[str, ...] = ()
     window_tokens: int = Field(ge=8, le=8192)
     window_overlap_tokens: int = Field(ge=0)
     max_windows: int = Field(ge=1, le=256)
@@ -143,6 +145,8 @@ def _problems(manifest: Manifest) -> Iterator[str]:
         yield f"labels {list(manifest.labels)} are not those of {manifest.name!r}: {list(labels or ())}"
     if manifest.normalizer not in NORMALIZERS:
         yield f"normalizer {manifest.normalizer!r} is unknown here; this code has {sorted(NORMALIZERS)}"
+    if problem := steps_problem(manifest.steps):
+        yield problem
     yield from _file_problems(manifest)
     if manifest.window_overlap_tokens > manifest.window_tokens // 2:
         yield f"window_overlap_tokens {manifest.window_overlap_tokens} is more than half of window_tokens"

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
+from sentiment.datasets import Example
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
 from sentiment.models.averaging import greedy
@@ -19,18 +22,19 @@ from sentiment.models.start import Start
 from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
-from sentiment.tracking import Tracker
-from sentiment.training.config import MONITORS, TrainConfig, from_mapping
+from sentiment.tracking import Tracker, ended
+from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
+from sentiment.training.encoded import content_key, encoded_texts
 from sentiment.training.objective import dtype_of
 from sentiment.training.stopping import score_of
 from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
 from sentiment.version import Manifest, Version, read_version
 from train_jobs.compare import names_of
 from train_jobs.job_output import run_as_job
-from train_jobs.prepare import Places, held_out_texts, prepare
+from train_jobs.prepare import Places, held_out_texts
 from train_jobs.register import register_folder
 from train_jobs.tracking_server import tracking_server
-from train_jobs.write_version import version_from_model
+from train_jobs.write_version import require_version_place, version_from_model
 
 _FEWEST: Final = 2
 _MODEL: Final = "model"
@@ -41,12 +45,15 @@ _VERSION: Final = "version"
 class AverageConfig:
     """What to average: version folders or references. `monitor` is what must not fall on the validation texts.
 
-    `validation` names the dataset version to choose on; without it the one that the first version was chosen on.
+    `validation` names the dataset version to choose on, which none may have been trained on; without it they are judged
+    on the texts that all of them were chosen on. `calibration` is that of a training's configuration; without it the
+    first version's own.
     """
 
     versions: tuple[str, ...]
     validation: str | None = None
     monitor: str = "macro_recall"
+    calibration: str | None = None
     register: bool = False
 
     def __post_init__(self) -> None:
@@ -65,14 +72,16 @@ def run_averaging(
     the `run_id`, and `registered`.
 
     Raises:
-        InvalidInput: the versions have no weights, other shapes, other labels, or were not trained by this project.
+        InvalidInput: the versions have no weights, other shapes, other labels, were not trained by this project, or
+            were chosen on other texts while no `validation` is named; or `out` holds something else than a version.
         NotFound: there is no such version or dataset.
     """
+    require_version_place(out / _VERSION)
     with tracking_server(settings) as uri:
         registry = Registry(uri)
         versions = [read_version(resolve_model(settings, ref, registry).folder) for ref in config.versions]
-        trained = _config_of(versions)
-        trained = replace(trained, validation=config.validation or trained.validation)
+        trained = shared_config(versions, config.validation)
+        trained = replace(trained, calibration=config.calibration or trained.calibration)
         places = Places.of(settings, uri)
         scores, soup, members, score = _stir(versions, trained, places, config, on_step)
         named = [config.versions[place] for place in members]
@@ -101,8 +110,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     made = argparse.ArgumentParser(prog="python -m train_jobs.average", description=(__doc__ or "").split("\n")[0])
     made.add_argument("--versions", required=True, help="versions with weights: folders, or models:/NAME/NUMBER")
-    made.add_argument("--validation", help="dataset version to choose on (default: the first version's own)")
+    made.add_argument("--validation", help="dataset version to choose on (default: what all were chosen on)")
     made.add_argument("--monitor", default="macro_recall", help=f"one of {', '.join(MONITORS)} (macro_recall)")
+    made.add_argument("--calibration", choices=CALIBRATIONS, help="what is fitted (default: as the first version's)")
     made.add_argument("--register", action="store_true", help="register the version that is made")
     made.add_argument("--out", type=Path, required=True, help="folder for the model and its version")
     return made
@@ -110,11 +120,18 @@ def parser() -> argparse.ArgumentParser:
 
 def config_of(options: argparse.Namespace) -> AverageConfig:
     """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
-    return AverageConfig(names_of(options.versions), options.validation, options.monitor, options.register)
+    return AverageConfig(
+        names_of(options.versions), options.validation, options.monitor, options.calibration, options.register
+    )
 
 
-def _config_of(versions: Sequence[Version]) -> TrainConfig:
-    """Return the configuration that the first was trained with; all must be of its labels and normaliser."""
+def shared_config(versions: Sequence[Version], validation: str | None) -> TrainConfig:
+    """Return the configuration that the first was trained with, to be judged on `validation` if that is named.
+
+    Raises:
+        InvalidInput: they are not of one label set and one normaliser, or have no weights; or without `validation` they
+            held out other texts, so that the mean would be chosen on what some of them were trained on.
+    """
     first = versions[0].manifest
     for version in versions:
         manifest = version.manifest
@@ -122,11 +139,34 @@ def _config_of(versions: Sequence[Version]) -> TrainConfig:
             raise InvalidInput(f"{version.folder} has other labels or another normaliser than the first.", "versions")
         if "torch" not in manifest.engines:
             raise InvalidInput(f"{version.folder} has no weights (model.safetensors): name a full version.", "versions")
-    if not isinstance(known := first.dataset.get("config"), Mapping):
+    trained = _trained(versions[0])
+    if validation:
+        return replace(trained, validation=validation)
+    for version in versions[1:]:
+        if _held_out_by(_trained(version)) != _held_out_by(trained):
+            raise InvalidInput(
+                f"{version.folder} held out other texts than {versions[0].folder}, and was trained on some of those: "
+                "name data that none of them saw with --validation.",
+                "validation",
+            )
+    return trained
+
+
+def _trained(version: Version) -> TrainConfig:
+    if not isinstance(known := version.manifest.dataset.get("config"), Mapping):
         raise InvalidInput(
-            f"{versions[0].folder} does not say how it was trained: begin with one that does.", "versions"
+            f"{version.folder} does not say how it was trained: begin with one that does, and name --validation.",
+            "versions",
         )
     return from_mapping(known)
+
+
+def _held_out_by(config: TrainConfig) -> tuple[Any, ...]:
+    """Return what decides on which texts a run validates."""
+    if config.validation:
+        return (config.validation,)
+    unlabelled = config.distill.unlabelled if config.distill else None
+    return (config.data, config.validation_share, config.seed, config.most_rows, unlabelled)
 
 
 def _stir(
@@ -136,7 +176,8 @@ def _stir(
     config: AverageConfig,
     on_step: Callable[[str], None],
 ) -> tuple[list[float], Start, list[int], float]:
-    held_out = prepare(replace(trained, distill=None), places)[1].held_out
+    models = [load_model(version.folder) for version in versions]
+    held_out = _held_out(models[0], trained, places, versions[0].manifest.labels)
     scores: list[float] = []
 
     def score(model: Start) -> float:
@@ -144,8 +185,16 @@ def _stir(
         on_step(f"judged {len(scores)}: {config.monitor} {scores[-1]:.4f}")
         return scores[-1]
 
-    soup, members, best = greedy([load_model(version.folder) for version in versions], score)
+    soup, members, best = greedy(models, score)
     return scores[: len(versions)], soup, members, best
+
+
+def _held_out(model: Start, trained: TrainConfig, places: Places, labels: Sequence[str]) -> HeldOut:
+    """Return the texts that the runs were chosen on, or those of the `validation` that was named."""
+    rows = [Example(text, label) for text, label in held_out_texts(trained, places)]
+    digest = content_key(*(f"{row.label} {row.text}" for row in rows))
+    texts = encoded_texts(places.encoded, digest, lambda: rows, labels, model.tokenizer, model.steps)
+    return HeldOut(texts, np.arange(len(texts)), trained.window_tokens)
 
 
 def _score(model: Start, held_out: HeldOut, trained: TrainConfig, monitor: str) -> float:
@@ -171,6 +220,7 @@ def _write(
         dataset=lineage,
         metrics={f"validation_{name}": round(value, 5) for name, value in metrics.items()},
         window_tokens=trained.window_tokens,
+        calibration=trained.calibration,
     )
 
 
@@ -182,9 +232,9 @@ def _lineage(manifest: Manifest, members: Sequence[str]) -> dict[str, Any]:
 def _track(uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version) -> str:
     params = {"versions": ",".join(config.versions), "members": ",".join(facts["members"]), "monitor": config.monitor}
     run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest})
-    run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
-    run.artifact(made.folder, _VERSION)
-    run.finish()
+    with ended(run):
+        run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
+        run.artifact(made.folder, _VERSION)
     return run.run_id
 
 

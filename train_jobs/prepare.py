@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -24,24 +24,30 @@ from sentiment.models.start import Start
 from sentiment.models.zoo import build
 from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
+from sentiment.steps import open_steps
+from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import content_key, encoded_texts
 from sentiment.training.objective import Lesson, Material
 from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
+from train_jobs.job_output import told
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run finds its data and keeps what it makes, on whatever node a worker is."""
+    """Where a run finds its data and keeps what it makes, on whatever node a worker is.
+
+    Ray shows what a training is given, as text, on its dashboard: the registry's address may hold a password.
+    """
 
     home: str
     datasets: str
     s3_endpoint: str | None
-    registry: str
+    registry: str = field(repr=False)
     model_name: str
 
     @classmethod
@@ -78,22 +84,49 @@ def find_data(config: TrainConfig, places: Places) -> Data:
     """Look up the dataset versions of a run.
 
     Raises:
-        InvalidInput: the versions are of different label sets, or nothing is left to validate on.
+        InvalidInput: the versions have no labels or are of different label sets, were normalised by an older rule than
+            this code's, or nothing is left to validate on.
         NotFound: there is no such version.
     """
     if not config.data:
         raise InvalidInput("no data is named: give --data NAME@VERSION, as `undertone data list` shows them", "data")
     train = places.store.find(config.data)
     validation = places.store.find(config.validation) if config.validation else None
+    _require_fit(train, "data")
     if validation and validation.labels != train.labels:
         raise InvalidInput(
             f"{validation.ref} has the labels {list(validation.labels)}, {train.ref} {list(train.labels)}: validate on "
             "data of the same label set",
             "validation",
         )
-    if validation is None and config.validation_share == 0:
+    if validation:
+        _require_fit(validation, "validation")
+    elif config.validation_share == 0:
         raise InvalidInput("nothing is held out: name a --validation dataset, or a validation_share", "validation")
     return Data(train, validation)
+
+
+def _require_fit(version: DatasetVersion, field: str) -> None:
+    if not version.labels:
+        raise InvalidInput(f"{version.ref} has no labels: name a version that was pushed with --label-column", field)
+    if version.normalizer != CURRENT_NORMALIZER:  # the model's manifest will say that it was trained with this one
+        raise InvalidInput(
+            f"{version.ref} is normalised with version {version.normalizer!r}, this code trains and serves with "
+            f"{CURRENT_NORMALIZER!r}: push the data again",
+            field,
+        )
+
+
+def require_trainable(config: TrainConfig, places: Places) -> None:
+    """Refuse, before anything is started for it, a run whose data, model or further texts are not there.
+
+    Raises:
+        InvalidInput: data, model and configuration do not go together, naming the field.
+        NotFound: there is no such version.
+    """
+    start_of(config, len(find_data(config, places).labels))
+    if config.distill and config.distill.unlabelled:
+        next(iter(_unlabelled(config.distill.unlabelled, places)), None)
 
 
 def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, Material]:
@@ -105,13 +138,18 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
     data = find_data(config, places)
     start = start_of(config, len(data.labels))
     read, digest = _texts(config, places, data.train)
-    texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer)
+    texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer, start.steps)
     share = 0.0 if data.validation else config.validation_share
     train, held_out = split(texts.labels, share, config.seed, config.most_rows)
     judged = HeldOut(texts, held_out, config.window_tokens)
     if other := data.validation:
         found = encoded_texts(
-            places.encoded, other.digest, lambda: places.store.read(other), data.labels, start.tokenizer
+            places.encoded,
+            other.digest,
+            lambda: places.store.read(other),
+            data.labels,
+            start.tokenizer,
+            start.steps,
         )
         judged = HeldOut(found, np.flatnonzero(found.labels >= 0), config.window_tokens)
     if not len(judged.numbers) or not len(train):
@@ -136,14 +174,16 @@ def start_of(config: TrainConfig, labels: int) -> Start:
     """Build the untrained model of a run; the same seed builds the same.
 
     Raises:
-        InvalidInput: there is no such preset, or windows are longer than what the model reads.
+        InvalidInput: there is no such preset, windows are longer than what the model reads, or a step needs a library
+            that is not installed.
     """
+    open_steps(config.steps)
     torch.manual_seed(config.seed)
     start = build(config.model, labels, backbone=config.backbone, overrides=config.overrides)
     longest = getattr(start.config, "positions", config.window_tokens)
     if config.window_tokens > longest:
         raise InvalidInput(f"window_tokens is {config.window_tokens}; {config.model} reads {longest}", "window_tokens")
-    return start
+    return replace(start, steps=config.steps)
 
 
 def teacher_folder(config: TrainConfig, places: Places) -> Path:
@@ -161,9 +201,13 @@ def _texts(config: TrainConfig, places: Places, version: DatasetVersion) -> tupl
     store, unlabelled = places.store, config.distill.unlabelled if config.distill else None
     if unlabelled is None:
         return lambda: store.read(version), version.digest
-    more = list(read_examples(unlabelled, endpoint=places.s3_endpoint, label_column=None))
+    more = list(_unlabelled(unlabelled, places))
     digest = content_key(version.digest, *(example.text for example in more))
     return lambda: chain(store.read(version), more), digest
+
+
+def _unlabelled(source: str, places: Places) -> Iterable[Example]:
+    return read_examples(source, endpoint=places.s3_endpoint, label_column=None)
 
 
 def _lesson(
@@ -188,11 +232,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", required=True, help="dataset version to train on")
     parser.add_argument("--model", default="minilm", help="preset of the model (default: minilm)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
-    plan = material.plan
-    facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
-    sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
+    with told():
+        _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
+        plan = material.plan
+        facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
+        sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
 
 
 if __name__ == "__main__":

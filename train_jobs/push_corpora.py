@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from sentiment.datasets import Example as StoredExample
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.settings import load_settings
 from train_jobs.data import Example, read_imdb, read_sst2, read_training_texts, read_tweeteval
+from train_jobs.job_output import told
 
 
 def push_corpora(store: DatasetStore, corpora: Path) -> list[DatasetVersion]:
@@ -59,10 +59,10 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--corpora", type=Path, required=True, help="folder that holds the corpora")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    for version in push_corpora(open_datasets(load_settings()), options.corpora):
-        facts = {"version": version.ref, "rows": version.rows, "labels": version.balance, "source": version.source}
-        sys.stdout.write(json.dumps(facts) + "\n")
+    with told():
+        for version in push_corpora(open_datasets(load_settings()), options.corpora):
+            facts = {"version": version.ref, "rows": version.rows, "labels": version.balance, "source": version.source}
+            sys.stdout.write(json.dumps(facts) + "\n")
 
 
 if __name__ == "__main__":

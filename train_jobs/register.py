@@ -31,6 +31,7 @@ from sentiment.registry import (
 )
 from sentiment.settings import load_settings
 from sentiment.version import MANIFEST, Version, read_version
+from train_jobs.job_output import told
 
 _LOG = logging.getLogger(__name__)
 _RUN: Final = re.compile(r"[0-9a-f]{32}")
@@ -87,9 +88,9 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("source", help="a version's folder, or the id of an MLflow run")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    registered = register(Registry(load_settings().registry_uri), options.source)
-    sys.stdout.write(json.dumps(asdict(registered)) + "\n")
+    with told():
+        registered = register(Registry(load_settings().registry_uri), options.source)
+        sys.stdout.write(json.dumps(asdict(registered)) + "\n")
 
 
 def _read(folder: Path) -> Version:

@@ -14,8 +14,9 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable
@@ -23,6 +24,7 @@ from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, resolve_model
 from sentiment.settings import Settings, load_settings
 from train_jobs.failures import own_error
+from train_jobs.job_output import told
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.places import InputFile, place_at
 from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard
@@ -45,6 +47,10 @@ class Fleet:
     most: int = 2
     threads: int = 1
     gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise InvalidInput(f"--least {self.least} is more than --most {self.most}: name fewer actors.", "least")
 
 
 def score(
@@ -98,14 +104,29 @@ class ShardScorer:
 def main(arguments: Sequence[str]) -> None:
     """Score as the command line says; write the totals as one line of JSON to standard output."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = load_settings()
-    model = resolve_model(settings, options.model)
-    columns = (options.text_column, options.encoding, options.format, options.shard_rows)
-    job = job_of(settings, model, options.source, options.out, *columns)
-    start_ray(settings)
-    outcome = score(job, model, settings, Fleet(options.least, options.most, options.threads, options.gpus), _log)
-    sys.stdout.write(json.dumps(outcome.plain()) + "\n")
+    with told():
+        fleet = Fleet(options.least, options.most, options.threads, options.gpus)
+        columns = (options.text_column, options.encoding, options.format, options.shard_rows)
+        with model_at_hand(load_settings(), options.model) as (model, settings):
+            job = job_of(settings, model, options.source, options.out, *columns)
+            start_ray(settings)
+            outcome = score(job, model, settings, fleet, _log)
+        sys.stdout.write(json.dumps(outcome.plain()) + "\n")
+
+
+@contextmanager
+def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel, Settings]]:
+    """Yield the version that `ref` names and the settings by which actors find it, too, while the block runs.
+
+    Where none answers, an MLflow server is started for references into the registry.
+
+    Raises: what `resolve_model` and `tracking_server` do.
+    """
+    from train_jobs.tracking_server import tracking_server
+
+    with nullcontext(settings.registry_uri) if Path(ref).is_dir() else tracking_server(settings) as uri:
+        known = settings.model_copy(update={"tracking_uri": uri})
+        yield resolve_model(known, ref), known
 
 
 def start_ray(settings: Settings) -> None:

@@ -24,10 +24,11 @@ def submit(
     told where runs are tracked and where datasets are; all else is the cluster's own.
 
     Raises:
-        Unavailable: the cluster does not answer.
+        Unavailable: the cluster does not answer, or its log breaks off: the job goes on then.
     """
     from ray.job_submission import JobSubmissionClient
 
+    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
     told = {name: value for name, value in environment_of(settings).items() if name in _TOLD}
     runtime_env: dict[str, Any] = {"env_vars": told, **({"working_dir": working_dir} if working_dir else {})}
     try:
@@ -39,19 +40,31 @@ def submit(
             "http://127.0.0.1:8265, and its token as RAY_AUTH_TOKEN"
         ) from exc
     _LOG.info("submitted as %s", job)
-    yield from _lines(client, job)
+    yield from lines_of(client, job, address)
 
 
-def _lines(client: Any, job: str) -> Iterator[str]:
+def lines_of(client: Any, job: str, address: str) -> Iterator[str]:
+    """Yield the lines of a job's log as they are written, until it ends.
+
+    Raises:
+        Unavailable: the log breaks off; the message says how to see the rest.
+    """
     rest = ""
     with asyncio.Runner() as runner:
         chunks = client.tail_job_logs(job)
-        while (chunk := runner.run(_next(chunks))) is not None:
+        while (chunk := runner.run(_next(chunks, job, address))) is not None:
             *lines, rest = (rest + chunk).split("\n")
             yield from lines
     if rest:
         yield rest
 
 
-async def _next(chunks: Any) -> str | None:
-    return await anext(chunks, None)
+async def _next(chunks: Any, job: str, address: str) -> str | None:
+    try:
+        found: str | None = await anext(chunks, None)
+    except Exception as exc:  # Ray's client lets through whatever its HTTP library raises
+        raise Unavailable(
+            f"the log of the job {job} broke off ({exc or type(exc).__name__}); the job goes on. See the rest with: "
+            f"ray job logs --follow --address {address} {job}"
+        ) from exc
+    return found

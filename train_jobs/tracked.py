@@ -22,7 +22,7 @@ from sentiment.labels import LABEL_SETS
 from sentiment.registry import Registry
 from sentiment.settings import Settings
 from sentiment.text import CURRENT_NORMALIZER
-from sentiment.tracking import Run, Tracker
+from sentiment.tracking import Run, Tracker, ended
 from sentiment.version import Version
 from train_jobs.pictures import confusion_picture, reliability_picture
 from train_jobs.prepare import Data, Places, find_data, held_out_texts
@@ -80,6 +80,7 @@ class TrackedRun:
             },
             metrics={name: round(value, 5) for name, value in result.metrics.items() if "validation" in name},
             window_tokens=self._job.config.window_tokens,
+            calibration=self._job.config.calibration,
         )
         self._run.picture("confusion.png", confusion_picture(best["confusion"], self._data.labels))
         self._run.picture("reliability.png", reliability_picture(best["reliability"], best["validation_ece"]))
@@ -112,16 +113,9 @@ def tracked(job: Job, name: str, settings: Settings, uri: str) -> Iterator[Track
     data = find_data(job.config, places)
     run = _open(Tracker(uri), job, name, data, Path(places.home) / "runs" / name / "mlflow-run")
     tracked_run = TrackedRun(job, name, places, run, data)
-    try:
+    with ended(run):
         tracked_run.describe()
         yield tracked_run
-    except KeyboardInterrupt:
-        run.finish("KILLED")
-        raise
-    except BaseException:
-        run.finish("FAILED")
-        raise
-    run.finish()
 
 
 def lineage_of(job: Job, data: Data) -> dict[str, Any]:

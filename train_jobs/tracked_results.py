@@ -15,7 +15,7 @@ from typing import Any, Final
 from sentiment.evaluation.comparison import Comparison
 from sentiment.evaluation.evaluation import Evaluation
 from sentiment.evaluation.report import render_report
-from sentiment.tracking import Run, Tracker
+from sentiment.tracking import Run, Tracker, ended
 
 EXPERIMENT: Final = "undertone-evaluation"
 _MIB: Final = 1 << 20
@@ -65,12 +65,8 @@ def track_comparison(uri: str, found: Comparison, folder: Path, settings: Mappin
 @contextmanager
 def _tracked(uri: str, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[Run]:
     run = Tracker(uri).run(name, settings, tags, experiment=EXPERIMENT)
-    try:
+    with ended(run):
         yield run
-    except BaseException:
-        run.finish("FAILED")
-        raise
-    run.finish()
 
 
 def _metrics(found: Evaluation) -> Iterator[tuple[str, float]]:

@@ -22,18 +22,19 @@ import torch
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from sentiment.errors import Unavailable, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
-from train_jobs.prepare import Places, find_data, prepare, start_of
+from train_jobs.prepare import Places, prepare, require_trainable
 from train_jobs.storage import storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 
 _LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[1]
+_REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,18 @@ def run_training(
     the MLflow server that a teacher comes from. `callbacks` are Ray Train's.
 
     Raises:
-        InvalidInput: configuration and data do not go together.
+        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
+            or the training came apart.
         Unavailable: workers were lost more often than `most_failures`; the message says why.
     """
     settings = settings or load_settings()
     name, places = name or new_name(config), Places.of(settings, registry)
     path, filesystem = storage_of(storage_path or str(settings.home / "runs"), settings)
-    start_of(config, len(find_data(config, places).labels))  # what cannot be built is told before Ray starts workers
+    require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,
-        train_loop_config={"config": config.to_mapping(), "places": vars(places), "mailbox": mailbox},
+        train_loop_config={"config": config.to_mapping(), "places": places, "mailbox": mailbox},
         scaling_config=_scaling(config, workers, gpus_per_worker),
         torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo"),
         run_config=RunConfig(
@@ -92,10 +94,12 @@ def run_training(
     )
     with listening(mailbox, on_report or (lambda _: None)):
         found = _fit(trainer)
+    told: dict[str, Any] = found.return_value
+    if _REFUSED in told:
+        raise told[_REFUSED]
     best, metrics = _best(found)
     folder = settings.home / "runs" / name / "best"
     _copy_model(best, folder)
-    told: dict[str, Any] = found.return_value
     return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
 
 
@@ -106,13 +110,42 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
         torch.set_num_threads(config.threads)
     device = str(ray.train.torch.get_device())
     team = Team(context.get_world_rank(), context.get_world_size(), device)
-    start, material = prepare(config, Places(**job["places"]), team.size, device)
+    fit = agreed(team, lambda: _ready(job, config, team))
+    if isinstance(fit, UndertoneError):
+        return {_REFUSED: fit}
+    try:
+        progress = fit.run()
+    except InvalidInput as exc:  # all workers raise it at the same point, and no second try would mend it
+        return {_REFUSED: exc}
+    return {"history": progress.history, "step": progress.step}
+
+
+def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
+    """Return what `make` makes on this worker, or, the same on every worker, why one of them cannot.
+
+    What no second try would mend is told so rather than raised: Ray Train starts workers anew for whatever they raise.
+
+    Raises:
+        Unavailable: something is away that may come back.
+    """
+    fit, refusal = None, None
+    try:
+        fit = make()
+    except Unavailable:
+        raise
+    except UndertoneError as exc:
+        refusal = exc
+    refusals = [each for each in team.gather(refusal) if each is not None]
+    return refusals[0] if fit is None or refusals else fit
+
+
+def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
+    start, material = prepare(config, job["places"], team.size, team.device)
     fit = Fit(start, material, config, RayWatcher(team.rank, job["mailbox"]), team)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:
             fit.resume(Path(folder))
-    progress = fit.run()
-    return {"history": progress.history, "step": progress.step}
+    return fit
 
 
 @contextmanager
@@ -123,7 +156,7 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
         return
     runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
     if address:
-        ray.init(address=address, log_to_driver=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     else:
         ray.init(
             address="local",
@@ -131,6 +164,7 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
             num_gpus=gpus,
             include_dashboard=False,
             log_to_driver=False,
+            logging_level=logging.ERROR,
             runtime_env=runtime_env,
         )
     try:
@@ -170,6 +204,9 @@ def _fit(trainer: TorchTrainer) -> Any:
             if isinstance(cause, UndertoneError):
                 raise cause from exc
         raise Unavailable(f"the training's workers were lost too often; the last time: {exc}") from exc
+    except ray.exceptions.RayError as exc:
+        reason = str(exc).rstrip().rpartition("\n")[2]
+        raise Unavailable(f"Ray Train cannot run the training: {reason}; the same command goes on with it") from exc
 
 
 def _best(found: Any) -> tuple[Any, dict[str, float]]:

@@ -14,16 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from sentiment.errors import InvalidInput
 from sentiment.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
 from sentiment.labels import LABEL_SETS
-from sentiment.metrics import fit_temperature
+from sentiment.metrics import fit_biases, fit_temperature
 from sentiment.models.start import Start
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
+from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
+from sentiment.training.calibration import move_biases
 from sentiment.version import (
     CARD,
     ENGINE_FILES,
+    MANIFEST,
     TOKENIZER,
     EngineName,
     Manifest,
@@ -77,6 +81,20 @@ class Facts:
     metrics: Mapping[str, Any]
     created_at: datetime
     name: str = "sentiment"
+    steps: tuple[str, ...] = ()
+
+
+def require_version_place(folder: Path) -> None:
+    """Refuse a folder that a new version would replace, and that holds something else than a version.
+
+    Raises:
+        InvalidInput: it is a file, or has files in it and no manifest among them.
+    """
+    held = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+    if held and not (folder / MANIFEST).is_file():
+        raise InvalidInput(
+            f"{folder} holds something else than a version, and would be replaced: name a new folder with --out.", "out"
+        )
 
 
 def version_from_model(
@@ -88,10 +106,11 @@ def version_from_model(
     dataset: Mapping[str, Any],
     metrics: Mapping[str, Any],
     window_tokens: int,
+    calibration: str = "temperature",
 ) -> Version:
     """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
 
-    At most 2,000 of them, evenly spread, fit the temperatures.
+    At most 2,000 of them, evenly spread, fit the temperatures, and with `calibration="biases"` the head's biases first.
 
     Raises:
         ModelRejected: the folder holds no model, or int8 says too often something else than full precision does.
@@ -100,7 +119,12 @@ def version_from_model(
     shutil.rmtree(out, ignore_errors=True)
     spread = held_out[:: -(-len(held_out) // _MOST_HELD_OUT)]
     known = [(text, labels.index(label)) for text, label in spread]
-    found = export_calibrated(load_model(model), known, out, dataset, name=name, window_tokens=window_tokens)
+    start = load_model(model)
+    found = export_calibrated(start, known, out, dataset, name=name, window_tokens=window_tokens)
+    if calibration == "biases":
+        said = _probabilities(out, "onnx", [text for text, _ in known])
+        move_biases(start, fit_biases(np.log(said + _TINY), [label for _, label in known]))
+        found = export_calibrated(start, known, out, dataset, name=name, window_tokens=window_tokens)
     write(out, replace(found, metrics={**metrics, **found.metrics}))
     return read_version(out)
 
@@ -125,7 +149,7 @@ def export_calibrated(
     folder.mkdir(parents=True, exist_ok=True)
     export_engines(start, folder)
     window = window_tokens or start.config.positions
-    plain = Facts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name)
+    plain = Facts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name, start.steps)
     write(folder, plain)
     texts, labels = [text for text, _ in held_out], [label for _, label in held_out]
     found = {engine: _probabilities(folder, engine, texts) for engine in ENGINE_FILES}
@@ -162,11 +186,12 @@ def write(folder: Path, facts: Facts) -> str:
         engines=engines,
         files=files,
         normalizer=CURRENT_NORMALIZER,
+        steps=facts.steps,
         window_tokens=facts.window_tokens,
         window_overlap_tokens=min(_WINDOW_OVERLAP_TOKENS, facts.window_tokens // 2),
         max_windows=_MOST_WINDOWS,
         temperature={engine: facts.temperature[engine] for engine in engines},
-        self_check=_self_check(folder, facts.temperature["onnx-int8"]),
+        self_check=_self_check(folder, facts),
         dataset=dict(facts.dataset),
         metrics=dict(facts.metrics),
         created_at=facts.created_at,
@@ -194,8 +219,8 @@ def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> ND
     return np.array([row for chunk in chunks for row in predictor.predict(chunk).probabilities], dtype=np.float64)
 
 
-def _self_check(folder: Path, temperature: float) -> tuple[SelfCheck, ...]:
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    plain = onnx_probabilities(folder / ENGINE_FILES["onnx-int8"], tokenizer, _SELF_CHECK)
-    rows = cool(plain.astype(np.float64), temperature).round(_DIGITS).tolist()
+def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:
+    tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
+    plain = onnx_probabilities(folder / ENGINE_FILES["onnx-int8"], tokenizer, [steps(text) for text in _SELF_CHECK])
+    rows = cool(plain.astype(np.float64), facts.temperature["onnx-int8"]).round(_DIGITS).tolist()
     return tuple(SelfCheck(text=text, probabilities=tuple(row)) for text, row in zip(_SELF_CHECK, rows, strict=True))

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, job_address, load_settings
-from tune.plan import METHODS, Search, check
+from train_jobs.storage import require_run_name, require_storage
+from tune.plan import METHODS, Search, check, corners
 from tune.space import configured, read_space
 from tune.watch import Listener
 
@@ -75,25 +76,34 @@ def run_search(
     Raises:
         UndertoneError: data, model, store or server say no, or no trial came to a score.
     """
-    from sentiment.tracking import Tracker
+    from sentiment.tracking import Tracker, ended
+    from train_jobs.prepare import Places, require_trainable
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, ray_running
     from tune.results import MlflowTrials, plain, write_best
     from tune.search import search_for
 
+    _require_places(search, settings, out)
+    for point in corners(search.space):
+        require_trainable(search.config_at(point), Places.of(settings))
     at_once = search.concurrent * search.workers
     with tracking_server(settings) as uri:
         tracked = MlflowTrials(Tracker(uri), search)
         listeners = [tracked, listener] if listener else [tracked]
-        try:
+        with ended(tracked.parent):
             with ray_running(address, cpus_of(at_once, search.config_at({})), search.gpus_per_worker * at_once or None):
                 trials = search_for(search, settings, uri, listeners)
             write_best(search, trials, out)
-            tracked.finish(trials, out)
-        except BaseException:
-            tracked.parent.finish("FAILED")
-            raise
+            tracked.tell(trials, out)
     return plain(search, trials, out, tracked.parent.run_id)
+
+
+def _require_places(search: Search, settings: Settings, out: Path) -> None:
+    require_run_name(search.name)
+    if search.storage:
+        require_storage(search.storage, settings)
+    if out.is_dir():
+        raise InvalidInput(f"{out} is a folder; name the file for the best configuration: --out best.yaml.", "out")
 
 
 def run_from_command_line(description: str, arguments: Sequence[str]) -> None:

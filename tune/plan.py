@@ -88,7 +88,7 @@ def check(search: Search) -> None:
         )
     if not search.base.get("data"):
         raise InvalidInput("Say what is trained on: --data tweets@3.", "data")
-    for point in _corners(search.space):
+    for point in corners(search.space):
         search.config_at(point)
 
 
@@ -110,7 +110,7 @@ def best_of(trials: list[Trial]) -> Trial:
     return best
 
 
-def _corners(space: Space) -> Iterator[Point]:
+def corners(space: Space) -> Iterator[Point]:
     """Yield points in which each value of a choice, and each end of a range, stands once."""
     first = {dimension.field: dimension.values[0] for dimension in space.dimensions}
     for dimension in space.dimensions:

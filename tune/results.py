@@ -39,12 +39,11 @@ class MlflowTrials:
         """End the trial's run."""
         self._runs[trial].finish("FAILED" if failed else "FINISHED")
 
-    def finish(self, trials: list[Trial], out: Path) -> None:
-        """Tell the search's run what came of it, and end it."""
+    def tell(self, trials: list[Trial], out: Path) -> None:
+        """Tell the search's run what came of it."""
         best = best_of(trials)
         self.parent.log({"best_score": best.score or 0.0, **best.figures}, 0)
         self.parent.artifact(out)
-        self.parent.finish()
 
 
 def write_best(search: Search, trials: list[Trial], out: Path) -> None:

@@ -99,7 +99,7 @@ def read_space(name: str) -> Space:
     if name in shipped_spaces():
         text = (files("tune") / "spaces" / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        text = _text_of(Path(name))
     else:
         shipped = ", ".join(shipped_spaces())
         raise InvalidInput(f"There is no file {name}, and no such space ships (there are {shipped}).", "space")
@@ -108,6 +108,13 @@ def read_space(name: str) -> Space:
     except yaml.YAMLError as exc:
         raise InvalidInput(f"{name} is not YAML: {exc}", "space") from exc
     return parse_space(content)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidInput(f"{path} cannot be read as YAML in UTF-8: {exc}", "space") from exc
 
 
 def parse_space(content: Any) -> Space:
@@ -132,12 +139,22 @@ def parse_space(content: Any) -> Space:
 
 
 def configured(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration's mapping with a point's values in it; a dot leads into a mapping."""
+    """Return a configuration's mapping with a point's values in it; a dot leads into a mapping.
+
+    Raises:
+        InvalidInput: it leads into something else; the error names that.
+    """
     merged = dict(base)
     for field, value in point.items():
         name, _, rest = field.partition(".")
-        merged[name] = configured(merged.get(name) or {}, {rest: value}) if rest else value
+        merged[name] = configured(_mapping(name, merged.get(name)), {rest: value}) if rest else value
     return merged
+
+
+def _mapping(field: str, value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInput(f"{field} is {value!r}; it must be a mapping of fields to values.", field)
+    return value or {}
 
 
 def _dimension(field: str, spec: Any) -> Dimension:

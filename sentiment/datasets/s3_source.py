@@ -42,7 +42,7 @@ def _keys(client: Any, bucket: str, key: str) -> Iterator[str]:
         for entry in page.get("Contents", ()):
             name: str = entry["Key"]
             belongs = name == key or not key or name.startswith(key + "/")
-            if belongs and name.endswith(_WANTED) and ".." not in PurePosixPath(name).parts:
+            if belongs and name.lower().endswith(_WANTED) and ".." not in PurePosixPath(name).parts:
                 yield name
 
 

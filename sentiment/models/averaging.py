@@ -14,20 +14,21 @@ from sentiment.models.start import Start
 
 
 def average(models: Sequence[Start]) -> Start:
-    """Return a model whose weights are the mean of those of `models`, which must be of one shape and one vocabulary.
+    """Return a model whose weights are the mean of those of `models`, which must be of one shape, one vocabulary and
+    the same steps.
 
     They should come from one pretrained start: only then do their weights mean the same (Wortsman et al. 2022, "Model
     soups").
 
     Raises:
-        InvalidInput: there is none, or two differ in architecture, shape or vocabulary.
+        InvalidInput: there is none, or two differ in architecture, shape, steps or vocabulary.
     """
     first = _alike(models)
     parts = [model.model.state_dict() for model in models]
     mean = {name: _mean([part[name] for part in parts]) for name in parts[0]}
     network: nn.Module = type(first.model)(first.config)
     network.load_state_dict(mean)
-    return Start(network.eval(), first.config, first.tokenizer, first.architecture)
+    return Start(network.eval(), first.config, first.tokenizer, first.architecture, first.steps)
 
 
 def greedy(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[Start, list[int], float]:
@@ -57,6 +58,10 @@ def _alike(models: Sequence[Start]) -> Start:
             raise InvalidInput(
                 f"A {other.architecture} of {other.config} and a {first.architecture} of {first.config} have no mean.",
                 "models",
+            )
+        if other.steps != first.steps:
+            raise InvalidInput(
+                f"One reads texts after the steps {list(other.steps)}, another after {list(first.steps)}.", "models"
             )
         if other.tokenizer.get_vocab() != first.tokenizer.get_vocab():
             raise InvalidInput("The models have other vocabularies: their weights have no mean.", "models")

@@ -21,6 +21,9 @@ from sentiment.models.start import checked
 from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
 
 WEIGHTS: Final = ENGINE_FILES["torch"]
+#: What a config.json of ours holds beside the fields of the shape.
+STEPS_FIELD: Final = "steps"
+NOT_SHAPE: Final = frozenset({"architecture", STEPS_FIELD})
 #: Kinds of Hugging Face models whose encoder is BERT's, up to the names of its tensors.
 BERT_LIKE: Final = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert"})
 
@@ -191,7 +194,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
 
 
 def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors: Mapping[str, Tensor]) -> Checkpoint:
-    fields = {name: value for name, value in origin.items() if name != "architecture"}
+    fields = {name: value for name, value in origin.items() if name not in NOT_SHAPE}
     state = {name: tensor for name, tensor in tensors.items() if not name.startswith(("head.", "dense."))}
     try:
         return Checkpoint(state, checked(EncoderConfig, fields), tokenizer, tensors, origin)

@@ -67,7 +67,7 @@ def cut_vocabulary(start: Start, corpora: Sequence[Sequence[str]], pieces: int) 
     words = "encoder.words.weight" if start.architecture == "bert-gru" else "words.weight"
     state = start.model.state_dict()
     model.load_state_dict({**state, words: state[words][rows]})
-    return Start(model, config, build_tokenizer(kept), start.architecture)
+    return Start(model, config, build_tokenizer(kept), start.architecture, start.steps)
 
 
 def _with_vocabulary(config: Any, vocabulary: int) -> Any:

@@ -24,13 +24,15 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 class Start:
     """A classifier, its shape, the tokenizer that it reads with, and the name of its architecture in the zoo.
 
-    `model(input_ids, attention_mask)`, int64 [batch, tokens], returns logits [batch, labels].
+    `model(input_ids, attention_mask)`, int64 [batch, tokens], returns logits [batch, labels]. `steps` are done to a
+    text before it is tokenised (`sentiment.steps`).
     """
 
     model: nn.Module
     config: Any
     tokenizer: Tokenizer
     architecture: str
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from sentiment.errors import ModelRejected
+from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.models.checkpoint import current_name, read_config, read_tensors, read_tokenizer
 from sentiment.models.dropout import Dropout
 from sentiment.models.start import Share, Size, Start, overridden
@@ -19,6 +19,9 @@ from sentiment.version import CONFIG
 
 _POSITIONS: Final = 256
 _TOLERANCE: Final = 1e-4
+_POOLER: Final = "pooler"
+#: What comes from the data or from the encoder that is wrapped.
+_GIVEN: Final = frozenset({"labels", "vocabulary", "transformer"})
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class HubClassifier(nn.Module):
         self.body = _network(config.transformer)
         self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(self.body.config.hidden_size, config.labels)
-        self.body.requires_grad_(config.trained == "all")
+        for name, parameter in self.body.named_parameters():  # poolers get no gradient, and workers wait for one
+            parameter.requires_grad_(config.trained == "all" and _POOLER not in name)
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout on or off; in a frozen encoder it stays off."""
@@ -64,14 +68,17 @@ def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> Start:
     """Build a classifier around the encoder in a Hugging Face folder.
 
     Raises:
-        InvalidInput: an override cannot be.
+        InvalidInput: an override cannot be chosen, or asks for longer windows than the encoder reads.
         ModelRejected: the folder holds no encoder that runs without code of its own, or one that reads padding.
     """
     tokenizer, origin = read_tokenizer(folder), _portable(read_config(folder))
     vocabulary = max(int(origin.get("vocab_size", 0)), 1)
-    positions = min(int(origin.get("max_position_embeddings", _POSITIONS)), _POSITIONS)
-    given = HubConfig(vocabulary, labels, positions, transformer=origin)
-    config = overridden(given, overrides)
+    longest = int(origin.get("max_position_embeddings", _POSITIONS))
+    for name in sorted(overrides.keys() & _GIVEN):
+        raise InvalidInput(f"{name} cannot be chosen: it comes from the data or the encoder in {folder}", name)
+    config = overridden(HubConfig(vocabulary, labels, min(longest, _POSITIONS), transformer=origin), overrides)
+    if "max_position_embeddings" in origin and config.positions > longest:
+        raise InvalidInput(f"positions = {config.positions}; {folder} reads at most {longest} tokens", "positions")
     model = HubClassifier(config)
     _fill(model.body, folder)
     _require_padding_unread(model, tokenizer, folder)
@@ -99,7 +106,7 @@ def _fill(network: Any, folder: Path) -> None:
     prefix = f"{network.base_model_prefix}."
     tensors = {current_name(name).removeprefix(prefix): tensor for name, tensor in read_tensors(folder).items()}
     try:
-        missing = [name for name in network.load_state_dict(tensors, strict=False).missing_keys if "pooler" not in name]
+        missing = [name for name in network.load_state_dict(tensors, strict=False).missing_keys if _POOLER not in name]
     except RuntimeError as exc:  # shapes
         raise ModelRejected(f"{folder}: {CONFIG} and the safetensors are not of one model: {exc}") from exc
     if missing:

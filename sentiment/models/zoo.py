@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
-from sentiment.models.checkpoint import WEIGHTS, read_config, read_tensors, read_tokenizer
+from sentiment.models.checkpoint import NOT_SHAPE, STEPS_FIELD, WEIGHTS, read_config, read_tensors, read_tokenizer
 from sentiment.models.cnn import CnnClassifier, CnnConfig
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.presets import PRESETS, build
 from sentiment.models.start import ParameterCounts, Start, checked, count_parameters
 from sentiment.models.wrapped import HubClassifier, HubConfig
+from sentiment.steps import steps_problem
 from sentiment.version import CONFIG, TOKENIZER
 
 __all__ = [
@@ -63,6 +64,8 @@ def save_model(start: Start, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = {"architecture": start.architecture, **asdict(start.config)}
+    if start.steps:
+        content[STEPS_FIELD] = list(start.steps)
     (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     start.tokenizer.save(str(folder / TOKENIZER), pretty=False)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in start.model.state_dict().items()}
@@ -90,7 +93,7 @@ def load_model(folder: Path, like: Start | None = None) -> Start:
             f"{folder / TOKENIZER} has {pieces} pieces, the {architecture} model {config.vocabulary}: they are not of "
             "one model"
         )
-    return Start(model.eval(), config, tokenizer, architecture)
+    return Start(model.eval(), config, tokenizer, architecture, _steps(folder, content))
 
 
 def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
@@ -99,9 +102,17 @@ def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
         raise ModelRejected(f"{folder / CONFIG} says architecture {name!r}; this code has {sorted(ARCHITECTURES)}")
     kind = ARCHITECTURES[str(name)]
     try:
-        return str(name), checked(kind.config, {key: value for key, value in content.items() if key != "architecture"})
+        return str(name), checked(kind.config, {key: value for key, value in content.items() if key not in NOT_SHAPE})
     except InvalidInput as exc:
         raise ModelRejected(f"{folder / CONFIG} does not describe a {name} model: {exc}") from exc
+
+
+def _steps(folder: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
+    steps = content.get(STEPS_FIELD, [])
+    problem = steps_problem(steps) if isinstance(steps, list) else f"steps {steps!r} is no list"
+    if problem:
+        raise ModelRejected(f"{folder / CONFIG}: {problem}")
+    return tuple(steps)
 
 
 def _require_like(folder: Path, architecture: str, config: Any, like: Start) -> None:

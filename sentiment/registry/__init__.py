@@ -20,7 +20,7 @@ from sentiment.registry.records import (
     require_label_set,
 )
 from sentiment.registry.reference import ModelRef, ResolvedModel, find_version, parse_reference, resolve_model
-from sentiment.registry.search import search_versions
+from sentiment.registry.search import parse_query, search_versions
 from sentiment.registry.shipped import sync_shipped
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "fetch_version",
     "find_version",
     "gate_tags",
+    "parse_query",
     "parse_reference",
     "require_label_set",
     "resolve_model",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
 from sentiment.registry.records import Origin, RegisteredVersion, require_label_set
 from sentiment.registry.runs import RunVersion, download_run
+from sentiment.tracking import experiment_id, open_client
 from sentiment.version import Version, read_version
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 _EXPERIMENT: Final = "undertone-models"
 _PAGE: Final = 200
-_RETRIES: Final = 2
-_TIMEOUT_S: Final = 10
 #: Tags that are fields of their own in RegisteredVersion.
 _FIELDS: Final = frozenset({"digest", "origin", "labels", "metrics"})
 
@@ -57,13 +56,15 @@ class Registry:
         require_unchanged(version)
         name = version.manifest.name
         with self._translated():
-            model = self._client.create_logged_model(self._experiment(), name=name)
+            model = self._client.create_logged_model(experiment_id(self._client, _EXPERIMENT), name=name)
             self._client.log_model_artifacts(model.model_id, str(version.folder))
             self._client.finalize_logged_model(model.model_id, "READY")
             self._create_name(name)
             source = f"models:/{model.model_id}"
             described = {**(tags or {}), **_tags(version, origin)}
-            created = self._client.create_model_version(name, source, tags=described, model_id=model.model_id)
+            created = self._client.create_model_version(
+                name, source, tags=described, model_id=model.model_id, await_creation_for=0
+            )
         return int(created.version)
 
     def tag(self, name: str, version: int, tags: Mapping[str, str]) -> None:
@@ -134,7 +135,7 @@ class Registry:
     @property
     def _client(self) -> MlflowClient:
         if self._opened is None:
-            self._opened = _open_client(self._uri)
+            self._opened = open_client(self._uri)
         return self._opened
 
     @contextmanager
@@ -164,10 +165,6 @@ class Registry:
             if not token:
                 return
 
-    def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(_EXPERIMENT)
-        return str(found.experiment_id if found else self._client.create_experiment(_EXPERIMENT))
-
     def _create_name(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
 
@@ -186,22 +183,6 @@ def require_unchanged(version: Version) -> None:
             f"{version.folder} was the version {version.digest[:12]} when it was read and is {found[:12]} now: "
             "something writes into it; register a copy that is left alone"
         )
-
-
-def _open_client(uri: str) -> MlflowClient:
-    from mlflow import MlflowClient
-    from mlflow import environment_variables as variables
-
-    # The defaults wait for minutes on a server that is away, and draw bars on the terminal.
-    defaults = {
-        variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES: _RETRIES,
-        variables.MLFLOW_HTTP_REQUEST_TIMEOUT: _TIMEOUT_S,
-        variables.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: False,
-    }
-    for variable, value in defaults.items():
-        if not variable.is_set():
-            variable.set(value)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def _tags(version: Version, origin: Origin) -> dict[str, str]:

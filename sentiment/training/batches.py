@@ -83,15 +83,15 @@ def row_of(texts: EncodedTexts, number: int, window_tokens: int, random: Random 
     at the start and at the end.
     """
     start, end = int(texts.starts[number]), int(texts.starts[number + 1])
-    label = int(texts.labels[number])
+    label, two_class = int(texts.labels[number]), texts.two_class is not None and bool(texts.two_class[number])
     if end - start <= window_tokens:
-        return Row(texts.ids[start:end], label)  # type: ignore[arg-type]  # an array is a sequence here
+        return Row(texts.ids[start:end], label, two_class)  # type: ignore[arg-type]  # an array is a sequence here
     slack = end - start - window_tokens
     moved = random.choice((0, slack, random.randint(0, slack))) if random else 0
     first = start + 1 + moved
     body = texts.ids[first : first + window_tokens - _BOTH_ENDS]
     ids = np.concatenate([texts.ids[start : start + 1], body, texts.ids[end - 1 : end]])
-    return Row(ids, label)  # type: ignore[arg-type]
+    return Row(ids, label, two_class)  # type: ignore[arg-type]
 
 
 def _cut(numbers: Sequence[int], lengths: Sequence[int], most_tokens: int, most_rows: int) -> Iterator[list[int]]:

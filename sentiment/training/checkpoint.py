@@ -12,13 +12,14 @@ import torch
 from sentiment.errors import Conflict, ModelRejected
 from sentiment.models.start import Start
 from sentiment.models.zoo import load_model, save_model
+from sentiment.training.config import TrainConfig
 from sentiment.training.learner import Learner
 from sentiment.training.stopping import Stopper
 
 MODEL: Final = "model"
 STATE: Final = "state.pt"
 
-_MAY_DIFFER: Final = frozenset({"threads", "most_failures"})
+_MAY_DIFFER: Final = frozenset({"threads", "most_failures", "most_seconds"})
 
 
 @dataclass
@@ -90,9 +91,10 @@ def _state(folder: Path) -> dict[str, Any]:
 
 
 def _require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    begun = {**TrainConfig().to_mapping(), **saved}  # a field that was not known then has its default
     for name, value in config.items():
-        if name not in _MAY_DIFFER and saved.get(name) != value:
+        if name not in _MAY_DIFFER and begun.get(name) != value:
             raise Conflict(
-                f"the run under this name was begun with {name} = {saved.get(name)!r}, not {value!r}: "
+                f"the run under this name was begun with {name} = {begun.get(name)!r}, not {value!r}: "
                 "go on with the same configuration, or give the new run another --name"
             )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from sentiment.errors import InvalidInput
+from sentiment.steps import steps_problem
 
 OPTIMIZERS: Final = ("adamw", "adam", "adagrad", "sgd")
 SCHEDULES: Final = ("linear", "cosine", "exponential", "constant")
 MONITORS: Final = ("macro_recall", "macro_f1", "accuracy", "loss")
 DTYPES: Final = ("auto", "bfloat16", "float32")
 WINDOWS: Final = ("head", "draw")
+CALIBRATIONS: Final = ("temperature", "biases")
 
 _CHOICES: Final = {
     "optimizer": OPTIMIZERS,
@@ -21,11 +24,22 @@ _CHOICES: Final = {
     "monitor": MONITORS,
     "dtype": DTYPES,
     "windows": WINDOWS,
+    "calibration": CALIBRATIONS,
 }
 _POSITIVE: Final = ("epochs", "learning_rate", "accumulation", "batch_tokens", "batch_rows", "keep_checkpoints")
 _AT_LEAST_ZERO: Final = ("weight_decay", "gradient_norm", "class_weight_power", "seed", "most_failures")
 _SHARES: Final = ("warm_up", "last_rate", "validation_share")
+_BOUNDS: Final = (
+    "most_steps",
+    "most_seconds",
+    "most_rows",
+    "validate_every_steps",
+    "checkpoint_every_steps",
+    "patience",
+    "threads",
+)
 _LEAST_WINDOW: Final = 8
+_LARGEST_SEED: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -48,12 +62,15 @@ class DistillConfig:
 class TrainConfig:
     """All hyperparameters of a run, and the data by name.
 
-    `validation` names a dataset version; without it, `validation_share` of `data` is held out. A batch has at most
+    `validation` names a dataset version; without it, `validation_share` of `data` is held out. `steps` are done to a
+    text before it is tokenised, in training as in serving (`sentiment.steps`). A batch has at most
     `batch_tokens` tokens, padding counted, and `batch_rows` texts. A text longer than `window_tokens` ([CLS] and [SEP]
     counted) is cut to its head, or with `windows="draw"` to a window drawn anew in each epoch: head, tail or any.
     A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the
-    run ends after so many validations without a better one. `gradient_norm` 0 clips nothing. `validate_every_steps`
-    empty validates at each epoch's end.
+    run ends after so many validations without a better one; after `most_seconds` of steps it ends as if by its last
+    step, the schedule shortened to fit. `gradient_norm` 0 clips nothing. `validate_every_steps`
+    empty validates at each epoch's end. On the validation texts the version's temperatures are fitted, and with
+    `calibration="biases"` the biases of its last layer as well, which undoes what class weights did to probabilities.
     """
 
     model: str = "minilm"
@@ -62,8 +79,10 @@ class TrainConfig:
     validation_share: float = 0.1
     backbone: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
     epochs: int = 3
     most_steps: int | None = None
+    most_seconds: float | None = None
     most_rows: int | None = None
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
@@ -78,6 +97,7 @@ class TrainConfig:
     window_tokens: int = 128
     windows: str = "head"
     class_weight_power: float = 0.0
+    calibration: str = "temperature"
     monitor: str = "macro_recall"
     patience: int | None = None
     keep_checkpoints: int = 1
@@ -91,6 +111,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "overrides", MappingProxyType(dict(self.overrides)))
+        object.__setattr__(self, "steps", tuple(self.steps))
         _check(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -99,7 +120,8 @@ class TrainConfig:
     def to_mapping(self) -> dict[str, Any]:
         """Return the config as plain values, as YAML holds them."""
         plain = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "distill"}
-        return {**plain, "overrides": dict(self.overrides), "distill": asdict(self.distill) if self.distill else None}
+        distill = asdict(self.distill) if self.distill else None
+        return {**plain, "overrides": dict(self.overrides), "steps": list(self.steps), "distill": distill}
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
@@ -129,15 +151,24 @@ def _cast(name: str, value: Any, hint: Any) -> Any:
         return None
     if DistillConfig in kinds or str(hint).startswith("collections.abc.Mapping"):
         return _require(name, value, isinstance(value, Mapping | DistillConfig), "a mapping")
+    if get_origin(hint) is tuple:
+        texts = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
+        return _require(name, value, texts, "a list of names")
     wanted = kinds[0]
     if wanted is str:
         return _require(name, value, isinstance(value, str), "a text")
+    number = _number(value, wanted)
+    return number if number is not None else _require(name, value, False, f"of type {wanted.__name__}")
+
+
+def _number(value: Any, wanted: Any) -> Any:
+    """Return a value as an equal int or float; None if it is no number, not finite, or not whole where it must be."""
     try:
         number = wanted(value)
-    except (TypeError, ValueError):
-        number = None
-    whole = not isinstance(value, bool) and number is not None and float(value) == number
-    return number if whole else _require(name, value, False, f"of type {wanted.__name__}")
+        same = not isinstance(value, bool) and float(value) == number and math.isfinite(number)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if same else None
 
 
 def _require(name: str, value: Any, holds: bool, what: str) -> Any:
@@ -155,10 +186,13 @@ def _check(config: TrainConfig) -> None:
         _require(name, getattr(config, name), getattr(config, name) >= 0, "0 or more")
     for name in _SHARES:
         _require(name, getattr(config, name), 0.0 <= getattr(config, name) < 1.0, "at least 0 and below 1")
-    for name in ("most_steps", "most_rows", "validate_every_steps", "checkpoint_every_steps", "patience", "threads"):
+    for name in _BOUNDS:
         value = getattr(config, name)
         _require(name, value, value is None or value > 0, "above 0, or left out")
     _require("window_tokens", config.window_tokens, config.window_tokens >= _LEAST_WINDOW, f"{_LEAST_WINDOW} or more")
+    _require("seed", config.seed, config.seed <= _LARGEST_SEED, f"at most {_LARGEST_SEED}")
+    if problem := steps_problem(config.steps):
+        raise InvalidInput(f"steps: {problem}", "steps")
     if config.distill:
         _check_distill(config.distill)
 

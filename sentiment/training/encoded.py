@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput
+from sentiment.steps import Step, open_steps, steps_key
 
 UNLABELLED: Final = -1
 
@@ -44,12 +45,14 @@ class Labelled(Protocol):
 class EncodedTexts:
     """Token ids of texts, one after the other: text i has `ids[starts[i]:starts[i + 1]]`, [CLS] and [SEP] included.
 
-    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none.
+    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none. `two_class`
+    [texts] says whose corpus knows no neutral; without it none's.
     """
 
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
     labels: NDArray[np.int16]
+    two_class: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,18 +64,24 @@ class EncodedTexts:
 
 
 def encoded_texts(
-    folder: Path, digest: str, read: Callable[[], Iterable[Labelled]], labels: Sequence[str], tokenizer: Tokenizer
+    folder: Path,
+    digest: str,
+    read: Callable[[], Iterable[Labelled]],
+    labels: Sequence[str],
+    tokenizer: Tokenizer,
+    steps: Sequence[str] = (),
 ) -> EncodedTexts:
-    """Return the texts that `read` yields, tokenised; from below `folder` if that was done before.
+    """Return the texts that `read` yields, tokenised after these steps; from below `folder` if that was done before.
 
     `digest` stands for the texts. Two processes that ask at once do the work once.
 
     Raises:
-        InvalidInput: a text has a label that is not in `labels`.
+        InvalidInput: a text has a label that is not in `labels`, or a step needs a library that is not installed.
     """
-    key = content_key(digest, tokenizer.to_str(), json.dumps(list(labels)), str(_FORMAT))
+    prepared = [steps_key(steps)] if steps else []
+    key = content_key(digest, tokenizer.to_str(), json.dumps(list(labels)), str(_FORMAT), *prepared)
     target = folder / key
-    made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer))
+    made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer, open_steps(steps)))
     return _open(target)
 
 
@@ -105,7 +114,9 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _encode(folder: Path, examples: Iterable[Labelled], labels: Sequence[str], tokenizer: Tokenizer) -> None:
+def _encode(
+    folder: Path, examples: Iterable[Labelled], labels: Sequence[str], tokenizer: Tokenizer, step: Step
+) -> None:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     numbers: dict[str | None, int] = {None: UNLABELLED, **{label: place for place, label in enumerate(labels)}}
@@ -113,15 +124,15 @@ def _encode(folder: Path, examples: Iterable[Labelled], labels: Sequence[str], t
     stream = iter(examples)
     with (folder / _IDS).open("wb") as file:
         while chunk := list(islice(stream, _CHUNK_TEXTS)):
-            starts.extend(_write_ids(file, tokenizer, chunk, starts[-1]))
+            starts.extend(_write_ids(file, tokenizer, [step(example.text) for example in chunk], starts[-1]))
             found.extend(_number(example, numbers) for example in chunk)
     (folder / _STARTS).write_bytes(starts.tobytes())
     (folder / _LABELS).write_bytes(found.tobytes())
     (folder / _FACTS).write_text(json.dumps({"texts": len(found), "tokens": starts[-1], "labels": list(labels)}))
 
 
-def _write_ids(file: BinaryIO, tokenizer: Tokenizer, chunk: Sequence[Labelled], start: int) -> list[int]:
-    encodings = tokenizer.encode_batch_fast([example.text for example in chunk])
+def _write_ids(file: BinaryIO, tokenizer: Tokenizer, texts: Sequence[str], start: int) -> list[int]:
+    encodings = tokenizer.encode_batch_fast(texts)
     file.writelines(np.array(encoding.ids, dtype=np.int32).tobytes() for encoding in encodings)
     return list(accumulate((len(encoding.ids) for encoding in encodings), initial=start))[1:]
 

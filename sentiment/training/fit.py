@@ -9,9 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
 from sentiment.training.batches import Batch
 from sentiment.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -65,7 +68,11 @@ class Fit:
             self.progress.sums = [0.0] * len(self.progress.sums)
 
     def run(self) -> Progress:
-        """Train to the end, from wherever the run is, and return how it went."""
+        """Train to the end, from wherever the run is, and return how it went.
+
+        Raises:
+            InvalidInput: the weights grew beyond all numbers; the same on every worker.
+        """
         shared = self.team.share(self.learner)
         self._mark = time.perf_counter()
         self._sums = torch.tensor(self.progress.sums, dtype=torch.float64, device=self.team.device)
@@ -86,9 +93,7 @@ class Fit:
 
     def _step(self, shared: nn.Module, step: Step) -> None:
         progress, config = self.progress, self.config
-        rate = learning_rate_factor(
-            progress.step / self._total_steps, config.warm_up, config.last_rate, config.schedule
-        )
+        rate = learning_rate_factor(min(self._done(), 1.0), config.warm_up, config.last_rate, config.schedule)
         set_rate(self._optimizer, config.learning_rate * rate)
         shared.train()
         shares = step.share(self.team.rank, self.team.size)
@@ -102,6 +107,14 @@ class Fit:
         self._optimizer.zero_grad(set_to_none=True)
         progress.step, progress.batches = progress.step + 1, progress.batches + len(step.pieces)
         self._count(step.texts)
+
+    def _done(self) -> float:
+        """Return which share of the run is over, by its steps, or by its time where that is bounded and went faster."""
+        share = self.progress.step / self._total_steps
+        if self.config.most_seconds is None:
+            return share
+        seconds = self.team.total([self.progress.seconds])[0] / self.team.size  # workers must end at the same step
+        return max(share, seconds / self.config.most_seconds)
 
     def _count(self, texts: int) -> None:
         """Count a step's texts and its time: up to the last one's end, or that of what was done after it."""
@@ -134,7 +147,7 @@ class Fit:
 
     def _after_step(self, ended_epoch: bool) -> None:
         progress, config = self.progress, self.config
-        over = progress.step >= self._total_steps
+        over = self._done() >= 1.0
         every = config.validate_every_steps
         if over or (progress.step % every == 0 if every else ended_epoch):
             self._validate(over)
@@ -150,6 +163,7 @@ class Fit:
         trained = {"train_loss": losses / max(texts, 1.0), "train_accuracy": right / max(labelled, 1.0)}
         self.learner.eval()
         logits = held_out_logits(self.start.model, self.material.held_out, self.team, self.dtype)
+        self._require_numbers(logits)
         judged = judge_logits(logits, self.material.held_out.labels)
         where = {"step": progress.step, "epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
         entry = {**where, **trained, **judged}
@@ -160,6 +174,14 @@ class Fit:
         progress.sums = self._sums.tolist()
         figures = {name: float(value) for name, value in entry.items() if not isinstance(value, list)}
         self._keep({**figures, "score": score_of(judged, self.config.monitor)})
+
+    def _require_numbers(self, logits: NDArray[np.float32]) -> None:
+        if not np.isfinite(logits).all():
+            raise InvalidInput(
+                f"the training came apart before step {self.progress.step}: the model's answers are no numbers "
+                f"any more. Take a lower learning_rate than {self.config.learning_rate:g}, or a gradient_norm above 0",
+                "learning_rate",
+            )
 
     def _collect(self) -> list[float]:
         """Bring the sums of all workers together; the first one holds them from now on, as it would after a resume."""

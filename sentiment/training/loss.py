@@ -20,7 +20,7 @@ _ENDS = (THREE_CLASSES.index(NEGATIVE), THREE_CLASSES.index(POSITIVE))
 def sentiment_loss(
     logits: Tensor, labels: Tensor, two_class: Tensor, class_weights: Tensor, neutral_weight: float
 ) -> Tensor:
-    """Return the mean loss of a batch, a scalar. `logits` [batch, 3]; `labels` and `two_class` [batch].
+    """Return the loss of each row [batch]. `logits` [batch, 3]; `labels` and `two_class` [batch].
 
     Rows of three-class corpora: cross-entropy, times the `class_weights` [3] of their labels. Rows of two-class
     corpora, whose authors dropped the neutral texts: cross-entropy between negative and positive alone, which says
@@ -29,7 +29,7 @@ def sentiment_loss(
     full = functional.cross_entropy(logits, labels, reduction="none")
     ends = logits[:, list(_ENDS)]
     polar = functional.cross_entropy(ends, (labels == _ENDS[1]).long(), reduction="none")
-    return torch.where(two_class, polar + neutral_weight * full, class_weights[labels] * full).mean()
+    return torch.where(two_class, polar + neutral_weight * full, class_weights[labels] * full)
 
 
 def label_loss(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:

@@ -31,19 +31,25 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Material:
-    """What is learned from: the plan of the training texts, the texts to judge on, and a teacher's lesson, if any."""
+    """What is learned from: the plan of the training texts, the texts to judge on, and a teacher's lesson, if any.
+
+    `loss` stands in for that of labels and lessons where the texts ask for one of their own.
+    """
 
     plan: Plan
     held_out: HeldOut
     lesson: Lesson | None = None
+    loss: RowLoss | None = None
 
 
 def row_loss(config: TrainConfig, material: Material, classes: int, device: str) -> RowLoss:
-    """Return the loss of a run: of labels alone, or of a teacher's lesson too.
+    """Return the loss of a run: the material's own, that of labels alone, or of a teacher's lesson too.
 
     Raises:
         InvalidInput: the training texts have labels of one class only, or none and there is no teacher.
     """
+    if material.loss:
+        return material.loss
     labels = material.plan.texts.labels[material.plan.numbers]
     known = labels[labels != UNLABELLED].tolist()
     if len(set(known)) < 2 and config.distill is None:

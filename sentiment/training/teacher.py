@@ -83,7 +83,7 @@ def _ask_network(
     start: Start, folder: Path, digest: str, read: Read, labels: Sequence[str], states: bool, device: str
 ) -> Lesson:
     _require_labels(start.config.labels, labels)
-    texts = encoded_texts(folder, digest, read, labels, start.tokenizer)
+    texts = encoded_texts(folder, digest, read, labels, start.tokenizer, start.steps)
     window = min(getattr(start.config, "positions", _WINDOW_TOKENS), _WINDOW_TOKENS)
     everything = HeldOut(texts, np.arange(len(texts)), window)
     model = (_Described(start) if states else start.model).to(device).eval()

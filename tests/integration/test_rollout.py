@@ -208,8 +208,8 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
         new[0].send_signal(signal.SIGSTOP)
 
     freezer = asyncio.create_task(freeze())
-    impatient = rollouts.settings.model_copy(update={"rollouts_load_s": 30})
-    assert "did not load within 30 s" in await refused(rollouts, version, champion, settings=impatient)
+    impatient = rollouts.settings.model_copy(update={"rollouts_load_s": 15})
+    assert "did not load within 15 s" in await refused(rollouts, version, champion, settings=impatient)
     await freezer
 
 
@@ -229,6 +229,27 @@ async def test_a_version_that_is_bad_at_some_texts_is_stopped_in_the_shadow(roll
     assert reason in await refused(rollouts, version, champion, load, plan="shadow,50,100", hold_s=PATIENCE_S)
     assert not load.failures
     assert {answered for _, answered in load.answers} == {champion}
+
+
+async def test_a_degraded_version_is_stopped_by_feedback_alone(rollouts, champion, tmp_path):
+    version = await asyncio.to_thread(rollouts.register, tmp_path / "degraded", swapped_word="love")
+    lenient = {"rollouts_max_flips": 0.99, "rollouts_max_disagreement": 0.99}
+    rollouts.start(version, rollouts.settings.model_copy(update=lenient), plan="shadow,100", hold_s=PATIENCE_S)
+    await rollouts.reach("shadow")
+    deadline = time.monotonic() + PATIENCE_S
+    async with httpx.AsyncClient(base_url=rollouts.platform.url, timeout=60) as client:
+        number = 0
+        while rollouts.status()["phase"] == "shadow":
+            assert time.monotonic() < deadline
+            number += 1
+            said = await client.post("/v1/predict", json={"text": f"I love this phone {number}"})
+            feedback = {"id": said.json()["id"], "label": "positive", "source": "a test"}
+            answer = await client.post("/v1/feedback", json=feedback)
+            assert answer.status_code in (200, 404), answer.text  # the store may be a moment behind
+    told = await rollouts.reach("aborted")
+    assert f"feedback shows that version {version} is worse" in told["reason"]
+    assert told["numbers"]["only_champion_right"] >= 5
+    await asyncio.to_thread(wait_for, lambda: rollouts.loaded() == {champion})
 
 
 @pytest.mark.parametrize("killed", ["RolloutController", "Gateway", "Classifier"])

@@ -19,12 +19,12 @@ from mlflow import MlflowClient  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from sentiment.datasets import open_datasets  # noqa: E402
-from sentiment.errors import InvalidInput  # noqa: E402
+from sentiment.errors import InvalidInput, ModelRejected  # noqa: E402
 from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.registry import Registry  # noqa: E402
 from sentiment.settings import Settings, load_settings  # noqa: E402
-from sentiment.training.config import TrainConfig  # noqa: E402
+from sentiment.training.config import DistillConfig, TrainConfig  # noqa: E402
 from sentiment.version import read_version  # noqa: E402
 from tests.free_ports import free_port  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
@@ -153,6 +153,25 @@ def test_what_has_no_weights_or_no_company_is_not_averaged(whole: Outcome, setti
     with pytest.raises(InvalidInput, match="has no weights"):
         run_averaging(settings, AverageConfig((whole.version, shipped)), tmp_path / "soup")
     assert not (tmp_path / "soup").exists()
+
+
+class Attempts(ray.train.UserCallback):
+    """Counts how often workers died of what they raised."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def after_exception(self, run_context: object, worker_exceptions: object) -> None:
+        with self.file.open("a") as lines:
+            lines.write("raised\n")
+
+
+def test_what_no_second_try_would_mend_is_told_at_once(config: TrainConfig, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "teacher").mkdir()
+    asked = replace(config, distill=DistillConfig(str(tmp_path / "teacher")))
+    with pytest.raises(ModelRejected, match="this is no model version"):
+        run_training(asked, workers=2, settings=settings, callbacks=[Attempts(tmp_path / "attempts")])
+    assert not (tmp_path / "attempts").exists()
 
 
 def test_what_cannot_be_built_is_told_before_any_worker_starts(config: TrainConfig, settings: Settings) -> None:

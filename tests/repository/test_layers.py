@@ -25,6 +25,8 @@ HOMES = {
     "mlflow": ("sentiment/registry/", "sentiment/tracking.py"),
     "pymongo": ("sentiment/store/mongo.py",),
     "boto3": ("sentiment/datasets/",),
+    "simplemma": ("sentiment/steps.py",),
+    "snowballstemmer": ("sentiment/steps.py",),
     "typer": ("cli/", "train_jobs/", "gradio_ui/__main__.py"),
     "ray": ("deployments/", "serve_app/", "train_jobs/", "tune/"),
 }

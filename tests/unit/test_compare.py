@@ -156,9 +156,31 @@ def test_versions_that_there_are_stand_beside_the_linear_baseline(settings, tmp_
     assert found.rows["train"] + found.rows["validation"] + found.rows["test"] == 120
 
 
+def test_the_linear_baseline_reads_texts_after_the_steps_that_are_for_all(settings, tmp_path, quick, monkeypatch):
+    read = []
+
+    def measure(train, validation, test, measured=compare.measure_baseline):
+        read.extend([*train.texts, *validation.texts, *test.texts])
+        return measured(train, validation, test)
+
+    monkeypatch.setattr(compare, "measure_baseline", measure)
+    folder = str(build_tiny_version(tmp_path / "version"))
+    for steps in ([], ["base", "lemma"]):
+        config = CompareConfig("chat@1", versions=(folder,), training={"steps": steps})
+        run_comparison(settings, config, tmp_path / "out")
+    assert len(read) == 240
+    assert sum("the worst day" in text for text in read) == sum("worst" in text for text in read[:120])
+    with pytest.raises(InvalidInput, match="'spell' is unknown"):
+        run_comparison(
+            settings, CompareConfig("chat@1", versions=(folder,), training={"steps": ["spell"]}), tmp_path / "out"
+        )
+
+
 def test_nothing_is_measured_when_there_is_nothing_to_compare_or_an_unknown_preset(settings, tmp_path):
     with pytest.raises(InvalidInput, match="Nothing to compare"):
         run_comparison(settings, CompareConfig("chat@1"), tmp_path)
+    with pytest.raises(InvalidInput, match="lstm has fields of its own and is not compared"):
+        run_comparison(settings, CompareConfig("chat@1", ("cnn",), training={"lstm": {"epochs": 2}}), tmp_path)
     with pytest.raises(InvalidInput, match="'gpt' is no preset"):
         run_comparison(settings, CompareConfig("chat@1", models=("gpt",)), tmp_path)
 

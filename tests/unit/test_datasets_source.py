@@ -195,3 +195,23 @@ def test_what_cannot_be_a_source_is_named(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(InvalidInput, match="the ending tells the format"):
         read(file_of(tmp_path, "a", "t.xlsx"))
+
+
+def test_endings_of_files_in_a_bucket_may_be_in_capitals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"text,label\nso good,positive\nso bad,negative\n"
+
+    class Bucket:
+        def get_paginator(self, _: str) -> Bucket:
+            return self
+
+        def paginate(self, **_: Any) -> list[dict[str, Any]]:
+            return [{"Contents": [{"Key": "raw/TWEETS.CSV"}, {"Key": "raw/notes.md"}]}]
+
+        def get_object(self, **_: Any) -> dict[str, Any]:
+            return {"Body": self}
+
+        def iter_chunks(self, _: int) -> list[bytes]:
+            return [content]
+
+    monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: Bucket())
+    assert list(read_examples("s3://bucket/raw")) == [GOOD, BAD]

@@ -12,6 +12,7 @@ from sentiment.metrics import (
     confusion,
     expected_calibration_error,
     f1s,
+    fit_biases,
     fit_shift,
     fit_temperature,
     macro_f1,
@@ -100,3 +101,16 @@ def test_the_fitted_shift_undoes_one_that_was_added() -> None:
     drawn_aside = honest + np.array([0.0, -1.0, 0.0])
     assert fit_shift(drawn_aside, labels, label=1) == pytest.approx(1.0, abs=0.1)
     assert fit_shift(honest, labels, label=1) == pytest.approx(0.0, abs=0.1)
+
+
+def test_the_fitted_biases_undo_what_class_weights_did_whatever_the_temperature() -> None:
+    random = np.random.default_rng(3)
+    labels = random.choice(3, size=8000, p=[0.2, 0.5, 0.3])
+    honest = np.log([0.2, 0.5, 0.3]) + np.eye(3)[labels] * 4.0 + 2.0 * random.normal(size=(8000, 3))
+    moved = np.array([1.0, -0.4, 0.0])
+    assert fit_biases(honest + moved, labels) == pytest.approx(
+        fit_biases(honest, labels) - moved + moved.mean(), abs=0.01
+    )
+    before, after = honest + moved, honest + moved + fit_biases(honest + moved, labels)
+    fitted = [scores / fit_temperature(scores, labels) for scores in (before, after)]
+    assert negative_log_likelihood(fitted[1], labels) < negative_log_likelihood(fitted[0], labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,13 @@ def test_models_that_were_trained_with_other_dropout_have_a_mean(tmp_path: Path)
     backbone = own_backbone(tmp_path)
     found = average([make("bert-gru", backbone, dropout=0.1), make("bert-gru", backbone, dropout=0.3)])
     assert found.config.dropout == 0.1
+
+
+def test_the_mean_reads_texts_after_the_steps_of_its_models_which_must_be_the_same():
+    stepping = replace(tiny_start(), steps=("lower",))
+    assert average([stepping, stepping]).steps == ("lower",)
+    with pytest.raises(InvalidInput, match=r"steps \[\], another after \['lower'\]"):
+        average([stepping, tiny_start()])
 
 
 def test_models_of_other_shapes_kinds_or_vocabularies_are_refused(tmp_path: Path):

@@ -72,6 +72,23 @@ def test_another_encoder_is_wrapped_saved_and_loaded_without_its_pretrained_file
         assert torch.allclose(loaded.model(ids, torch.ones_like(ids)), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["albert", "mpnet"])
+def test_every_parameter_of_a_wrapped_encoder_that_learns_gets_a_gradient_as_several_workers_need(tmp_path, kind):
+    hub_classifier(kind, tmp_path)
+    model = build("hub", 2, backbone=str(tmp_path)).model
+    ids = ids_of(TEXTS[0])
+    model(ids, torch.ones_like(ids)).sum().backward()
+    assert not [name for name, part in model.named_parameters() if part.requires_grad and part.grad is None]
+
+
+@pytest.mark.parametrize("field", ["labels", "vocabulary", "transformer", "positions"])
+def test_what_a_wrapped_encoder_gives_cannot_be_chosen(tmp_path, field):
+    hub_classifier("electra", tmp_path)
+    with pytest.raises(InvalidInput, match=field) as caught:
+        build("hub", 2, backbone=str(tmp_path), overrides={field: {} if field == "transformer" else 7000})
+    assert caught.value.field == field
+
+
 def test_a_model_that_is_not_berts_kin_is_no_start_for_our_encoder(tmp_path):
     hub_classifier("electra", tmp_path)
     with pytest.raises(ModelRejected, match=r"'electra' model, whose encoder is not BERT's.*preset `hub`"):

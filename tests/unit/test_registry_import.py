@@ -107,3 +107,20 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hub" / "config.json").write_text(json.dumps({**config, "id2label": {"0": "a", "1": "b", "2": "c"}}))
     with pytest.raises(ModelRejected, match="'a', 'b', 'c'"):
         import_model(str(tmp_path / "hub"), tmp_path / "version")
+
+
+def test_a_folder_of_other_files_is_never_replaced_by_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_classifier("roberta", tmp_path / "hub")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letters.txt").write_text("dear")
+    monkeypatch.chdir(mine)
+    for out in (mine, Path(), mine / "letters.txt"):
+        with pytest.raises(InvalidInput, match="something else than a version"):
+            import_model(str(tmp_path / "hub"), out)
+    assert (mine / "letters.txt").read_text() == "dear"
+    (tmp_path / "empty").mkdir()
+    first = import_model(str(tmp_path / "hub"), tmp_path / "empty")
+    assert import_model(str(tmp_path / "hub"), tmp_path / "empty").manifest.labels == first.manifest.labels

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.main import app
 from sentiment.bulk import ADDED_COLUMNS
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
@@ -15,7 +19,8 @@ from sentiment.registry import ResolvedModel
 from sentiment.settings import Settings
 from sentiment.tables import open_table, write_table
 from tests.tiny_model import build_tiny_version
-from train_jobs.score import job_of
+from train_jobs import score as score_job
+from train_jobs.score import Fleet, job_of, model_at_hand
 from train_jobs.scoring.job import ScoreJob, Totals, clear, done_shards, finish, open_job
 from train_jobs.scoring.places import Place, place_at
 from train_jobs.scoring.shards import Scoring, cut_file, score_rows, write_shard
@@ -203,3 +208,52 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     out.write("done/part-00000-000000.json", b'{"name": ')
     with pytest.raises(InvalidInput, match="part-00000-000000"):
         done_shards(out)
+
+
+def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="--least 3 is more than --most 2"):
+        Fleet(least=3, most=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--model", "{version}"], "There is no table in"),
+        (["--model", "{version}", "--format", "xlsx"], "must be one of parquet, jsonl, csv"),
+        (["--model", "{version}", "--least", "3"], "--least 3 is more than --most 2"),
+        (["--model", "{empty}"], "this is no model version"),
+    ],
+)
+def test_the_command_says_what_is_wrong_before_ray_starts(
+    options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_job, "start_ray", lambda _: pytest.fail("Ray was started"))
+    (tmp_path / "empty").mkdir()
+    places = {"version": build_tiny_version(tmp_path / "version"), "empty": tmp_path / "empty"}
+    words = [option.format(**places) for option in options]
+    out = ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
+    result = CliRunner().invoke(app, ["score", str(tmp_path / "empty"), *words, *out])
+    assert result.exit_code == 1
+    assert problem in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reference_into_the_registry_starts_the_server_that_it_needs_and_a_folder_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    @contextmanager
+    def server(settings: Settings) -> Iterator[str]:
+        started.append("http://127.0.0.1:1")
+        yield started[-1]
+
+    def resolve(settings: Settings, ref: str) -> ResolvedModel:
+        return ResolvedModel(tmp_path, settings.registry_uri, "d" * 64)
+
+    monkeypatch.setattr("train_jobs.tracking_server.tracking_server", server)
+    monkeypatch.setattr(score_job, "resolve_model", resolve)
+    with model_at_hand(Settings(home=tmp_path), str(tmp_path)):
+        assert started == []
+    with model_at_hand(Settings(home=tmp_path), "champion") as (model, known):
+        assert started == [model.name] == [known.registry_uri]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,10 @@ import pytest
 pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("matplotlib", reason="training needs the train extra")
 
-from sentiment.datasets import open_datasets
-from sentiment.errors import RegistryUnavailable, UndertoneError
+from sentiment.datasets import Example, open_datasets
+from sentiment.errors import InvalidInput, RegistryUnavailable, UndertoneError
 from sentiment.settings import load_settings
-from sentiment.tracking import Tracker
+from sentiment.tracking import Tracker, ended, experiment_id
 from sentiment.training.config import DistillConfig
 from tests.free_ports import free_port
 from tests.tiny_training import TINY, examples
@@ -54,8 +55,6 @@ def places(tmp_path: Path) -> Places:
 
 
 def job(**changes: Any) -> Any:
-    from dataclasses import replace
-
     return SimpleNamespace(config=replace(TINY, **changes))
 
 
@@ -78,6 +77,62 @@ def test_the_lineage_names_version_digest_and_teacher(places: Places) -> None:
     version = places.store.find("toys")
     assert (lineage["ref"], lineage["digest"]) == ("toys@1", version.digest)
     assert lineage["teacher"] == "models:/sentiment/7"
+
+
+def test_a_password_in_the_registrys_address_is_not_shown(places: Places) -> None:
+    shown = replace(places, registry="https://jane:secret@mlflow.example.org")
+    assert "secret" not in f"{shown} {shown!r}"
+
+
+def test_data_without_labels_and_data_of_another_normaliser_are_not_trained_on(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.store.push("plain", [Example("good morning", None)], source="tests")
+    with pytest.raises(InvalidInput, match=r"plain@1 has no labels.*--label-column") as caught:
+        find_data(replace(TINY, data="plain"), places)
+    assert caught.value.field == "data"
+    assert find_data(replace(TINY, validation="toys@1"), places).validation
+    monkeypatch.setattr("train_jobs.prepare.CURRENT_NORMALIZER", "2")
+    with pytest.raises(InvalidInput, match="normalised with version '1'"):
+        find_data(TINY, places)
+
+
+class QuickerElsewhere:
+    """An MLflow client beside another process that makes the experiment between this one's look and its attempt."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def get_experiment_by_name(self, name: str) -> Any:
+        self.looks += 1
+        return SimpleNamespace(experiment_id="7", name=name) if self.looks > 1 else None
+
+    def create_experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS
+
+        raise MlflowException(f"{name} is there", error_code=RESOURCE_ALREADY_EXISTS)
+
+
+def test_two_first_runs_at_once_share_one_experiment() -> None:
+    assert experiment_id(QuickerElsewhere(), "undertone-training") == "7"  # type: ignore[arg-type]
+
+
+def test_a_server_that_is_away_hides_no_other_error() -> None:
+    class Away(FakeRun):
+        said: str | None = None
+
+        def finish(self, status: str = "FINISHED") -> None:
+            self.said = status
+            raise RegistryUnavailable("the server is away")
+
+    for error, status in ((InvalidInput("the data are wrong"), "FAILED"), (KeyboardInterrupt(), "KILLED")):
+        run = Away()
+        with pytest.raises(type(error)), ended(run):  # type: ignore[arg-type]
+            raise error
+        assert run.said == status
+    with pytest.raises(RegistryUnavailable), ended(Away()):  # type: ignore[arg-type]
+        pass
 
 
 def test_the_environment_can_be_written_and_names_torch() -> None:

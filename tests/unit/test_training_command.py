@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,11 +15,15 @@ from typer.testing import CliRunner
 from cli import extras
 from cli.extras import require_train
 from cli.main import app
-from cli.training import follow
-from sentiment.errors import InvalidInput, UndertoneError
+from cli.training import Bar, follow
+from sentiment.datasets import open_datasets
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError
+from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
-from train_jobs.job import FAILURE, OUTCOME, PROGRESS
+from tests.tiny_training import examples, tiny_start
+from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS, told
 from train_jobs.storage import storage_of
+from train_jobs.submit import lines_of
 
 
 def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,10 +47,55 @@ def test_a_job_that_failed_gives_its_own_message_and_one_that_vanished_says_so()
         follow(["Killed"], lambda _: None, lambda _: None)
 
 
+def test_a_log_that_breaks_off_says_that_the_job_goes_on_and_how_to_see_the_rest() -> None:
+    class Client:
+        async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+            yield "first\nsec"
+            yield "ond\n"
+            raise RuntimeError("closed with 1006")
+
+    lines = lines_of(Client(), "job_7", "http://head:8265")
+    assert [next(lines), next(lines)] == ["first", "second"]
+    with pytest.raises(Unavailable, match=r"1006.*the job goes on.*--address http://head:8265 job_7"):
+        next(lines)
+
+
+def test_a_job_tells_what_a_user_can_mend_in_one_line_and_nothing_else_is_hidden(capsys) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/home/models")
+    for error, line in (
+        (InvalidInput("no such\nversion"), "no such version"),
+        (full, "The disk is full (/home/models): make room there, or set UNDERTONE_HOME to a folder with more."),
+    ):
+        with pytest.raises(SystemExit) as caught, told():
+            raise error
+        assert caught.value.code == 1
+        assert capsys.readouterr().out == f"{FAILURE}{line}\n"
+    with pytest.raises(FileNotFoundError), told():
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+
+def test_a_full_disk_is_told_by_the_command_without_a_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr("cli.data.open_datasets", full)
+    result = CliRunner().invoke(app, ["data", "list", "--home", str(tmp_path)])
+    assert result.exit_code == 1
+    assert f"The disk is full ({tmp_path})" in result.stderr
+
+
+def test_the_bar_names_no_epoch_behind_the_last_one() -> None:
+    bar = Bar(3, as_json=True)
+    assert [bar.epoch(whole) for whole in (0.0, 1.0, 2.0, 3.0)] == [f"Epoch {n} of 3" for n in (1, 2, 3, 3)]
+
+
 def test_a_distillation_without_a_teacher_is_refused() -> None:
     result = CliRunner().invoke(app, ["distill", "--data", "tweets@3"])
     assert result.exit_code == 1
     assert "--teacher models:/sentiment/7" in result.stderr
+    result = CliRunner().invoke(app, ["distill", "--data", "tweets@3", "--set", "distill=models:/sentiment/7"])
+    assert result.exit_code == 1
+    assert "it must be a mapping" in result.stderr
 
 
 def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:
@@ -52,6 +103,46 @@ def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:
     assert result.exit_code == 1
     assert "'learning_speed' is no field" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def toys(home) -> list[str]:
+    """Push a few texts into a home and return the options of a training on them."""
+    open_datasets(load_settings(home=home)).push("toys", examples(30), source="tests")
+    save_model(tiny_start(), home / "backbone")
+    return ["--home", str(home), "--data", "toys@1", "--model", "minilm", "--backbone", str(home / "backbone")]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "problem"),
+    [
+        ("train", ["--data", "toys@2"], "toys@2"),
+        ("train", ["--set", "overrides.dropuot=0.2"], "'dropuot'"),
+        ("train", ["--set", "window_tokens=64"], "window_tokens is 64"),
+        ("train", ["--model", "gpt"], "'gpt'"),
+        ("train", ["--name", "../elsewhere"], "'../elsewhere' cannot name a run"),
+        ("train", ["--storage", "s4://bucket"], "s4://bucket is no place for checkpoints"),
+        ("train", ["--storage", "/dev/null/runs"], "/dev/null/runs cannot keep checkpoints"),
+        ("distill", ["--teacher", "anything", "--unlabelled", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_anything_is_started(tmp_path, command, options, problem) -> None:
+    result = CliRunner().invoke(app, [command, *toys(tmp_path), "--set", "window_tokens=16", *options])
+    assert result.exit_code == 1
+    assert problem in result.stderr
+    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone"}
+
+
+def test_a_search_whose_space_cannot_be_trained_is_told_before_anything_is_started(tmp_path) -> None:
+    (tmp_path / "space.yaml").write_text("space: {overrides.dropuot: {choice: [0.5]}}\n")
+    home, *options = toys(tmp_path)[1:]
+    configured = ["--set", f"backbone={options[-1]}", "--set", "window_tokens=16", *options[:4]]
+    result = CliRunner().invoke(app, ["tune", "--home", home, "--space", str(tmp_path / "space.yaml"), *configured])
+    assert result.exit_code == 1
+    assert "'dropuot'" in result.stderr
+    taken = CliRunner().invoke(app, ["tune", "--home", home, "--space", "dropout", "--out", home, *configured])
+    assert taken.exit_code == 1
+    assert "is a folder; name the file" in taken.stderr
+    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone", "space.yaml"}
 
 
 def test_checkpoints_go_to_a_folder_to_amazon_or_to_a_server_of_ones_own(tmp_path) -> None:

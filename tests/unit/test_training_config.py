@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,8 @@ from train_jobs.job import assignment, job_of, nested, parser_of, read_config  #
 
 
 def test_a_configuration_survives_yaml_and_pickle() -> None:
-    config = TrainConfig(data="tweets@3", overrides={"dropout": 0.2}, distill=DistillConfig("models:/sentiment/7"))
+    config = TrainConfig(data="tweets@3", overrides={"dropout": 0.2}, steps=("base", "stem"))
+    config = replace(config, distill=DistillConfig("models:/sentiment/7"))
     assert from_mapping(yaml.safe_load(yaml.safe_dump(config.to_mapping()))) == config
     assert pickle.loads(pickle.dumps(config)) == config
 
@@ -34,12 +36,19 @@ def test_a_configuration_survives_yaml_and_pickle() -> None:
         ("epochs", True),
         ("learning_rate", -1),
         ("learning_rate", None),
+        ("learning_rate", float("inf")),
+        ("learning_rate", float("nan")),
+        ("epochs", float("inf")),
+        ("epochs", 10**400),
+        ("seed", 2**63),
         ("warm_up", 1.0),
         ("validation_share", -0.1),
         ("patience", 0),
         ("most_steps", 0),
         ("window_tokens", 2),
         ("overrides", 3),
+        ("steps", "stem"),
+        ("steps", [1]),
         ("model", 7),
         ("distill", "teacher"),
     ],
@@ -65,6 +74,16 @@ def test_an_unknown_field_is_named_and_the_known_ones_are_told() -> None:
         from_mapping({"distill": {"heat": 1}})
 
 
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [(["base", "stemm"], "'stemm' is unknown; there are base"), (["base", "base"], "twice")],
+)
+def test_a_step_that_there_is_not_and_one_named_twice_are_refused(steps: list[str], problem: str) -> None:
+    with pytest.raises(InvalidInput, match=f"steps: .*{problem}") as caught:
+        from_mapping({"steps": steps})
+    assert caught.value.field == "steps"
+
+
 def test_whole_numbers_stand_for_fractions_and_whole_fractions_for_numbers() -> None:
     config = from_mapping({"learning_rate": 1, "epochs": 2.0})
     assert (config.learning_rate, config.epochs) == (1.0, 2)
@@ -82,7 +101,7 @@ def test_a_command_line_changes_fields_of_the_configuration(tmp_path) -> None:
     assert job.workers == 2
 
 
-@pytest.mark.parametrize("given", ["nowhere.yaml", "{", "{a: [}"])
+@pytest.mark.parametrize("given", ["nowhere.yaml", "{", "{a: [}", "{1: 2}"])
 def test_a_configuration_that_cannot_be_read_is_named(given: str) -> None:
     with pytest.raises(InvalidInput, match="--config"):
         read_config(given)
@@ -90,8 +109,17 @@ def test_a_configuration_that_cannot_be_read_is_named(given: str) -> None:
 
 def test_an_assignment_without_an_equals_sign_is_refused() -> None:
     assert assignment("patience=2") == ("patience", 2)
+    assert assignment("steps=[base,stem]") == ("steps", ["base", "stem"])
     with pytest.raises(InvalidInput, match="FIELD=VALUE"):
         assignment("patience")
+
+
+@pytest.mark.parametrize("name", ["overrides", "distill"])
+def test_fields_that_are_set_in_what_is_no_mapping_are_refused(name: str) -> None:
+    for values in ({name: 5, f"{name}.dropout": 0.2}, {name: "text", f"{name}.dropout": 0.2}):
+        with pytest.raises(InvalidInput, match=f"^{name} is .*; it must be a mapping") as caught:
+            nested(values)
+        assert caught.value.field == name
 
 
 def test_dotted_names_become_nested_ones() -> None:

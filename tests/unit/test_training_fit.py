@@ -12,7 +12,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
-from sentiment.training.checkpoint import MODEL, Progress  # noqa: E402
+from sentiment.training.batches import Batch  # noqa: E402
+from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.fit import Fit  # noqa: E402
 from tests.tiny_training import TINY, material, tiny_start  # noqa: E402
@@ -75,6 +76,14 @@ def test_a_run_learns_to_tell_kind_words_from_harsh_ones(tmp_path: Path) -> None
     assert progress.history[-1]["train_loss"] < progress.history[0]["train_loss"]
 
 
+def test_a_run_whose_weights_grow_beyond_all_numbers_ends_with_the_field_to_change(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    with pytest.raises(InvalidInput, match="came apart") as caught:
+        run(replace(TINY, learning_rate=1e30), keeper)
+    assert caught.value.field == "learning_rate"
+    assert not keeper.kept
+
+
 def test_the_same_seed_repeats_a_run_exactly_and_another_does_not(tmp_path: Path) -> None:
     first, told = run(TINY, Keeper(tmp_path / "a"))
     again, told_again = run(TINY, Keeper(tmp_path / "b"))
@@ -115,6 +124,19 @@ def test_a_run_is_not_taken_up_with_another_configuration_or_model(tmp_path: Pat
         Fit(tiny_start(layers=2), material(TINY), TINY, keeper).resume(keeper.latest)
 
 
+def test_a_checkpoint_that_is_older_than_a_field_was_begun_with_its_default(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "a")
+    _, told = run(TINY, keeper)
+    assert keeper.latest
+    content = torch.load(keeper.latest / STATE, weights_only=True)
+    del content["config"]["steps"]
+    torch.save(content, keeper.latest / STATE)
+    _, told_again = run(TINY, Keeper(tmp_path / "b"), keeper.latest)
+    assert told.step == told_again.step
+    with pytest.raises(Conflict, match=r"steps = \[\], not \['lower'\]"):
+        run(replace(TINY, steps=("lower",)), Keeper(tmp_path / "c"), keeper.latest)
+
+
 def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path)
     run(TINY, keeper)
@@ -132,6 +154,24 @@ def test_accumulating_two_batches_is_the_step_of_both(tmp_path: Path) -> None:
     assert told.step == 1
     for name, tensor in weights(one).items():
         assert torch.allclose(tensor, weights(other)[name], atol=1e-6), name
+
+
+def test_a_run_ends_when_its_time_is_up_and_is_judged_then(tmp_path: Path) -> None:
+    _, told = run(TINY, Keeper(tmp_path / "a"))
+    _, progress = run(replace(TINY, most_seconds=1e-6), Keeper(tmp_path / "b"))
+    assert (progress.step, progress.finished, len(progress.history)) == (1, True, 1)
+    _, unbounded = run(replace(TINY, most_seconds=1e6), Keeper(tmp_path / "c"))
+    assert unbounded.step == told.step > 1
+
+
+def test_a_loss_of_the_material_s_own_is_learned_by(tmp_path: Path) -> None:
+    config = replace(TINY, epochs=10, learning_rate=2e-2)
+
+    def contrary(logits: torch.Tensor, _: torch.Tensor | None, batch: Batch) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits, 2 - batch.labels, reduction="none")
+
+    own = Fit(tiny_start(), replace(material(config), loss=contrary), config, Keeper(tmp_path))
+    assert own.run().history[-1]["validation_accuracy"] < 0.4
 
 
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from sentiment.errors import InvalidInput
+from sentiment.tracking import ended
 from sentiment.training.config import from_mapping
 from tune.job import Request, search_of
 from tune.plan import Search, Trial, best_of, check, ranked
@@ -21,6 +22,12 @@ SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [
 def search(**changes: Any) -> Search:
     facts = {"name": "s", "base": {"data": "toys@1", "model": "cnn"}, "space": parse_space(SPACE), "method": "grid"}
     return Search(**{**facts, **changes})
+
+
+def test_a_space_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "space.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match=r"space\.yaml cannot be read as YAML in UTF-8"):
+        read_space(str(tmp_path / "space.yaml"))
 
 
 def test_a_grid_has_every_point_once() -> None:
@@ -190,9 +197,15 @@ def test_each_trial_is_a_run_below_that_of_its_search() -> None:
     trials.ended("t1", failed=False)
     trials.started("t2", {"learning_rate": 0.01})
     trials.ended("t2", failed=True)
-    trials.finish(TRIALS, Path("best.yaml"))
+    with ended(trials.parent):
+        trials.tell(TRIALS, Path("best.yaml"))
     assert book.runs["t1"][1]["mlflow.parentRunId"] == "id-of-s"
     assert book.runs["t1"][2:] == [(1, {"score": 0.5}), (2, {"score": 0.6}), "FINISHED"]
     assert book.runs["t2"][-1] == "FAILED"
     assert book.runs["s"][0]["method"] == "grid"
     assert book.runs["s"][2:] == [(0, {"best_score": 0.7, "validation_loss": 0.4}), Path("best.yaml"), "FINISHED"]
+
+
+def test_a_point_that_leads_into_what_is_no_mapping_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="overrides is 5; it must be a mapping"):
+        configured({"overrides": 5}, {"overrides.dropout": 0.2})

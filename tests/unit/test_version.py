@@ -42,6 +42,14 @@ def test_a_version_crosses_processes(folder: Path) -> None:
     assert pickle.loads(pickle.dumps(version)) == version
 
 
+def test_a_manifest_that_says_nothing_of_steps_has_none_and_an_unknown_step_is_refused(folder: Path) -> None:
+    _edit(folder, lambda content: content.pop("steps"))
+    assert read_version(folder).manifest.steps == ()
+    _edit(folder, lambda content: content.update(steps=["lower", "spell"]))
+    with pytest.raises(ModelRejected, match="step 'spell' is unknown; there are base, lower, stem, lemma"):
+        read_version(folder)
+
+
 def test_versions_that_differ_in_a_card_alone_have_different_digests(tmp_path: Path) -> None:
     one, other = (digest(build_tiny_version(tmp_path / marker, version_marker=marker)) for marker in ("1", "2"))
     assert one != other

@@ -1,0 +1,23 @@
+"""Corrections of a trained classifier by held-out texts that become part of its weights."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import ArrayLike
+
+from sentiment.errors import InvalidInput
+from sentiment.models.start import Start
+from sentiment.training.learner import head_of
+
+
+def move_biases(start: Start, moved: ArrayLike) -> None:
+    """Add `moved` [labels] to the biases of a classifier's last layer, in place.
+
+    Raises:
+        InvalidInput: it has no linear last layer with biases.
+    """
+    head = head_of(start.model, start.config.labels)
+    if head.bias is None:
+        raise InvalidInput(f"the head of this {start.architecture} has no biases to calibrate", "calibration")
+    with torch.no_grad():
+        head.bias.add_(torch.as_tensor(moved, dtype=head.bias.dtype))

@@ -1,0 +1,185 @@
+"""Takes one version over to another and back under a steady load; prints a line of JSON for each and one for all:
+
+    python -m tests.benchmarks.takeover [--rounds 10] [--rps 80]
+
+Both versions are the shipped model, so that the shadow agrees. Requests leave at their times whether earlier ones were
+answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
+version that had no weight any more for two seconds. `--rps 0` sends as fast as eight connections go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from serve_app.processes import own_processes
+from tests.benchmarks.texts import unique_texts
+from tests.demo_rollout import copy_of_shipped
+from tests.running_platform import RunningPlatform, command, running
+
+_SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1}
+_PLAN = "10,50,100"
+_HOLD_S = 3.0
+_BEFORE_S = 10.0
+_LATE_S = 2.0
+_CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Answer:
+    """When a request left, how long it took, its status (0: none) and the version that answered."""
+
+    sent_s: float
+    took_ms: float
+    status: int
+    version: int
+
+
+class Callers:
+    """Sends texts of its own until told to stop."""
+
+    def __init__(self, client: httpx.AsyncClient, texts: Iterator[str], rps: float) -> None:
+        self.answers: list[Answer] = []
+        self._client, self._texts, self._rps = client, texts, rps
+        self._stopped = False
+
+    async def __aenter__(self) -> Callers:
+        work = [self._steadily()] if self._rps else [self._as_fast_as_it_goes() for _ in range(_CONNECTIONS)]
+        self._tasks = [asyncio.create_task(each) for each in work]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopped = True
+        await asyncio.gather(*self._tasks)
+
+    async def _steadily(self) -> None:
+        sent: set[asyncio.Task[None]] = set()
+        due_s = time.monotonic()
+        while not self._stopped:
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            sent.add(asyncio.create_task(self._send()))
+            due_s += 1 / self._rps
+        await asyncio.gather(*sent)
+
+    async def _as_fast_as_it_goes(self) -> None:
+        while not self._stopped:
+            await self._send()
+
+    async def _send(self) -> None:
+        sent_s, status, version = time.monotonic(), 0, 0
+        try:
+            answer = await self._client.post("/v1/predict", json={"text": next(self._texts)})
+            status = answer.status_code
+            version = answer.json()["model"]["version"] if status == 200 else 0
+        except httpx.HTTPError:
+            pass
+        self.answers.append(Answer(sent_s, (time.monotonic() - sent_s) * 1000, status, version))
+
+
+async def take_over(
+    platform: RunningPlatform, client: httpx.AsyncClient, version: int, texts: Iterator[str], rps: float
+) -> dict[str, Any]:
+    """Roll `version` out under load and return what the callers saw of it."""
+    async with Callers(client, texts, rps) as callers:
+        await asyncio.sleep(_BEFORE_S)
+        started_s = time.monotonic()
+        asked = {"version": version, "plan": _PLAN, "hold_s": _HOLD_S, "auto": True}
+        (await client.post("/v1/rollouts", json=asked)).raise_for_status()
+        moves_s = await reached(client, "canary")
+        full_s = await reached(client, "draining")
+        both_mib = await asyncio.to_thread(mib, platform)
+        ended_s = await reached(client, "done")
+    before = [answer.took_ms for answer in callers.answers if answer.sent_s < started_s]
+    during = [answer.took_ms for answer in callers.answers if moves_s <= answer.sent_s <= full_s + 1]
+    late = [answer for answer in callers.answers if answer.sent_s > full_s + _LATE_S and answer.status == 200]
+    return {
+        "version": version,
+        "requests": len(callers.answers),
+        "failed": sum(answer.status != 200 for answer in callers.answers),
+        "wrong": sum(answer.version != version for answer in late),
+        "p99_before_ms": p99(before),
+        "p99_during_ms": p99(during),
+        "p99_ratio": p99(during) / p99(before),
+        "slowest_ms": max(answer.took_ms for answer in callers.answers),
+        "full_s": full_s - started_s,
+        "done_s": ended_s - started_s,
+        "both_mib": both_mib,
+    }
+
+
+async def reached(client: httpx.AsyncClient, state: str) -> float:
+    """Wait until the rollout is in `state`, and return when that was seen."""
+    while (told := (await client.get("/v1/rollouts/current")).json())["state"] != state:
+        assert told["state"] not in ("done", "aborted"), told["reason"]
+        await asyncio.sleep(0.1)
+    return time.monotonic()
+
+
+def p99(milliseconds: list[float]) -> float:
+    """Return the 99th percentile."""
+    return statistics.quantiles(milliseconds, n=100)[98]
+
+
+def mib(platform: RunningPlatform) -> float:
+    """Return the memory of the platform's processes; shared pages count once."""
+    return sum(process.memory_full_info().pss for process in own_processes(platform.home)) / 2**20
+
+
+async def measure(platform: RunningPlatform, rounds: int, rps: float) -> None:
+    """Take over to a second version and back `rounds` times, and print what was seen."""
+    texts = itertools.chain.from_iterable(map(_numbered, itertools.count()))
+    found = []
+    async with httpx.AsyncClient(base_url=platform.url, timeout=60, limits=httpx.Limits(max_connections=256)) as client:
+        for number in range(2 * rounds):
+            found.append(await take_over(platform, client, 2 - number % 2, texts, rps))
+            print(json.dumps({name: round(value, 2) for name, value in found[-1].items()}), flush=True)
+    print(json.dumps(_summary(found)))
+
+
+def _numbered(round_number: int) -> list[str]:
+    return [f"{text} {round_number}" for text in unique_texts(5000, seed=1)]
+
+
+def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
+    return {
+        "takeovers": len(found),
+        "requests": sum(each["requests"] for each in found),
+        "failed": sum(each["failed"] for each in found),
+        "wrong": sum(each["wrong"] for each in found),
+        "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
+        "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
+        "slowest_ms": round(max(each["slowest_ms"] for each in found), 1),
+        "full_s_median": round(statistics.median(each["full_s"] for each in found), 1),
+        "both_mib": round(max(each["both_mib"] for each in found), 1),
+    }
+
+
+def main() -> None:
+    """Start a platform with two versions and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10, help="takeovers there and back")
+    parser.add_argument("--rps", type=float, default=80.0, help="requests a second; half of what `make bench` measures")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="undertone-bench-") as scratch:
+        folder = copy_of_shipped(Path(scratch) / "copy", degraded=False)
+        with running(Path(scratch) / "home", **_SETTINGS) as platform:
+            one_mib = mib(platform)
+            command(platform.environment, "models", "register", str(folder))
+            time.sleep(5)
+            asyncio.run(measure(platform, given.rounds, given.rps))
+            print(json.dumps({"one_mib": round(one_mib, 1)}))
+
+
+if __name__ == "__main__":
+    main()
