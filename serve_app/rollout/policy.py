@@ -167,15 +167,16 @@ def directed(
 ) -> Publish | None:
     """Return the table that gives these shares, None if it is in force.
 
-    Versions of the fixed split that run are in it too, without a share, except the version `without`.
+    Versions of the fixed split that run are in it too, without a share, except the version `without`. The split itself
+    is whole from the start: a gateway knows all its values, and leaves those whose version is not there to the shares.
     """
     named = {share.version for share in shares}
     up = {v for v, state in observed.apps.items() if state in (AppState.RUNNING, AppState.DOWN)} - {without}
     beside = sorted((set(observed.split.values()) & up) - named)
     wanted = (*shares, *(Share(version, 0.0) for version in beside))
-    split = {value: version for value, version in observed.split.items() if version in named | set(beside)}
     is_so = (observed.shares, observed.rollout, observed.stage) == (wanted, rollout, stage)
-    return None if is_so and observed.table_split == split else Publish(wanted, rollout, stage, split)
+    is_split = observed.table_split == observed.split
+    return None if is_so and is_split else Publish(wanted, rollout, stage, observed.split)
 
 
 def _load_split(observed: Observed) -> Decision | None:

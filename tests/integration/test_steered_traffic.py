@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -94,9 +95,11 @@ def test_feedback_in_the_shadow_tells_the_versions_apart_and_an_abort_ends_it(ro
     assert told["numbers"]["only_challenger_right"] == 0
     assert told["compared"]["disagreed"] == told["compared"]["compared"]
     assert "I love it, number" in told["compared"]["examples"][0]["text"]
-    metrics = client.get("/metrics").text
-    assert "undertone_traffic_shadow{" in metrics
-    assert 'result="disagreed"' in metrics
+    shown = (r'undertone_traffic_shadow\{.*version="', r'undertone_mirrored_total\{.*result="disagreed"')
+    eventually(
+        lambda: client.get("/metrics").text,  # Ray collects them every few seconds
+        lambda text: all(re.search(line, text) for line in shown),
+    )
     assert client.post("/v1/rollouts/current/abort").json()["asked"] == "abort"
     eventually(lambda: client.get("/v1/rollouts/current").json(), lambda told: told["state"] == "aborted")
     assert client.get("/v1/rollouts").json()["rollouts"][0]["reason"] == "asked to abort"

@@ -98,9 +98,9 @@ def test_a_rollout_waits_for_the_champion_to_serve():
 
 def test_the_versions_of_a_fixed_split_are_loaded_and_stand_in_the_table_without_a_share():
     asked = {"split": {"a": 1, "b": 2, "c": 3}}
-    assert decide(seen(champion=1, serving=1, apps={1: RUNNING}, table_split={"a": 1}, **asked)) == Start(2)
+    assert decide(seen(champion=1, serving=1, apps={1: RUNNING}, table_split=asked["split"], **asked)) == Start(2)
     apps = {1: RUNNING, 2: RUNNING, 3: FAILED}
-    wanted = Publish((Share(1, 1.0), Share(2, 0.0)), split={"a": 1, "b": 2})
+    wanted = Publish((Share(1, 1.0), Share(2, 0.0)), split=asked["split"])
     assert decide(seen(champion=1, serving=1, apps=apps, **asked)) == wanted
     made_so = Observed(1, wanted.shares, apps, RETIRE_AFTER_S, 0.0, table_split=wanted.split, **asked)
     assert isinstance(decide(made_so), Wait)
