@@ -253,7 +253,9 @@ async def test_a_degraded_version_is_stopped_by_feedback_alone(rollouts, champio
 
 
 @pytest.mark.parametrize("killed", ["RolloutController", "Gateway", "Classifier"])
-async def test_a_kill_during_a_canary_loses_no_request_and_the_rollout_goes_on(rollouts, champion, tmp_path, killed):
+async def test_a_kill_during_a_canary_loses_no_request_and_the_rollout_goes_on_or_back(
+    rollouts, champion, tmp_path, killed
+):
     version = await asyncio.to_thread(rollouts.register, tmp_path / killed)
     before = {process.pid for process in rollouts.platform.replicas("Classifier")}
     load = Load(rollouts.platform)
@@ -269,8 +271,9 @@ async def test_a_kill_during_a_canary_loses_no_request_and_the_rollout_goes_on(r
 
     told = await load.during(rollout)
     assert not load.failures
-    assert told["state"] == "done", told
-    assert rollouts.serving() == {version: 1.0}
+    # Texts that the champion answered in place of a dead challenger count against it: that rollout may go back.
+    assert told["state"] == "done" or killed == "Classifier", told
+    assert rollouts.serving() == {version if told["state"] == "done" else champion: 1.0}
 
 
 async def test_abort_gives_the_champion_everything_within_a_second_or_so(rollouts, champion, tmp_path):
