@@ -253,9 +253,7 @@ async def test_a_degraded_version_is_stopped_by_feedback_alone(rollouts, champio
 
 
 @pytest.mark.parametrize("killed", ["RolloutController", "Gateway", "Classifier"])
-async def test_a_kill_during_a_canary_loses_no_request_and_the_rollout_goes_on_or_back(
-    rollouts, champion, tmp_path, killed
-):
+async def test_a_kill_during_a_canary_loses_no_request_and_it_goes_on_or_back(rollouts, champion, tmp_path, killed):
     version = await asyncio.to_thread(rollouts.register, tmp_path / killed)
     before = {process.pid for process in rollouts.platform.replicas("Classifier")}
     load = Load(rollouts.platform)
