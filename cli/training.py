@@ -80,6 +80,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._progress.tasks[self._task].total is None:  # nothing was begun: an error says why
+            self._progress.update(self._task, visible=False)
         self._progress.stop()
 
     def take(self, report: Mapping[str, float]) -> None:

@@ -59,7 +59,7 @@ class RayHead:
             "--dashboard-host",
             "127.0.0.1",
             "--temp-dir",
-            str(folder / "ray"),
+            str(self._temporary),
         ]
         command += [f"--num-cpus={cpus}", "--object-store-memory=100000000"]
         command += [f"{option}={port}" for option, port in ports.items()]

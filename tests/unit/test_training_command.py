@@ -129,6 +129,7 @@ def test_what_cannot_be_trained_is_told_before_anything_is_started(tmp_path, com
     result = CliRunner().invoke(app, [command, *toys(tmp_path), "--set", "window_tokens=16", *options])
     assert result.exit_code == 1
     assert problem in result.stderr
+    assert "Getting ready" not in result.stderr
     assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone"}
 
 
