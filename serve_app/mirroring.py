@@ -84,12 +84,21 @@ class Mirror:
     _task: asyncio.Task[None] | None = None
 
     def offer(self, table: TrafficTable, answered: Sequence[Answered]) -> None:
-        """Take a micro-batch that was answered, with the probability of each route's shadow share."""
+        """Take a micro-batch that was answered, with the probability of each route's shadow share.
+
+        What waits for a version that has no shadow any more is dropped: asking one that is gone would hold up the next.
+        """
+        self._drop_others({route.app for route in table.routes if route.shadow > 0})
         for route in table.routes:
             if route.shadow > 0 and self.draw() < route.shadow:
                 heard = [text for text in answered if text.judged.route.version != route.version]
                 self._enqueue(route, [text for text in heard if text.judged.call_ms is not None], timed=True)
                 self._enqueue(route, [text for text in heard if text.judged.call_ms is None], timed=False)
+
+    def _drop_others(self, shadows: set[str]) -> None:
+        if any(unit.route.app not in shadows for unit in self._queue):
+            self._queue = deque(unit for unit in self._queue if unit.route.app in shadows)
+            self._queued = sum(len(unit.answered) for unit in self._queue)
 
     def forget(self) -> None:
         """Drop what waits: a text of it was deleted."""

@@ -32,6 +32,8 @@ from serve_app.rollout.shares import alone, shares_of
 
 #: How long a challenger may be without a replica that works before the rollout goes back.
 UNWELL_S: Final = 60.0
+#: Texts that an automatic rollout compares before it leaves the shadow, where so many came.
+LEAST_COMPARED: Final = 100
 _FINISHING: Final = frozenset({State.FULL, State.DRAINING})
 
 
@@ -165,10 +167,23 @@ def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> D
         return Wait(f"step {rollout.step} is held for {rollout.hold_s:g} s")
     if not rollout.auto:
         return Wait(f"step {rollout.step} waits for promote")
+    return _go_on(rollout, judged, held_s)
+
+
+def _go_on(rollout: Rollout, judged: Judgement, held_s: float) -> Decision:
+    """Take the next step of an automatic rollout, unless too little was seen of the version."""
+    if rollout.step and rollout.step.is_shadow and _unseen(judged):
+        return Wait(f"{judged.numbers['compared']:.0f} texts were compared; {LEAST_COMPARED} must be while texts come")
     if rollout.plan[rollout.stage].is_full and judged.labelled and not judged.shown:
         return _await_labels(rollout, judged, held_s)
     why = "labels show that it is no worse" if judged.shown else "nothing spoke against it"
     return _forward(rollout, f"step {rollout.step} was held for {rollout.hold_s:g} s and {why}", judged)
+
+
+def _unseen(judged: Judgement) -> bool:
+    """Whether texts came and hardly any of them was mirrored: a shadow that nobody looked at says nothing."""
+    came, compared = judged.numbers.get("champion_requests", 0), judged.numbers.get("compared", 0)
+    return came >= LEAST_COMPARED > compared
 
 
 def _await_labels(rollout: Rollout, judged: Judgement, held_s: float) -> Decision:

@@ -19,8 +19,6 @@ from serve_app.rollout.record import Rollout
 LEAST_TIMES: Final = 100
 #: Below this a latency is as good as nothing, in ms: no ratio to less is taken.
 _NEGLIGIBLE_MS: Final = 5.0
-#: The median must be slower as well, by this part of the allowed ratio: a tail alone may be the machine's.
-_MEDIAN_PART: Final = 0.5
 _LARGEST_SHOWN: Final = 1e9
 
 Numbers = dict[str, float]
@@ -63,7 +61,11 @@ def measure(rollout: Rollout, seen: Observations) -> Numbers:
 
 
 def _arms(champion: Arm, challenger: Arm) -> Numbers:
-    numbers: Numbers = {"requests": challenger.requests, "errors": challenger.errors}
+    numbers: Numbers = {
+        "champion_requests": champion.requests,
+        "requests": challenger.requests,
+        "errors": challenger.errors,
+    }
     if champion.answers and challenger.answers:
         confidence = [arm.confidence_sum / arm.answers for arm in (champion, challenger)]
         labels = {*champion.answers_by_label, *challenger.answers_by_label}
@@ -139,7 +141,7 @@ def _other_labels(rollout: Rollout, seen: Observations, count: int, does: str, l
 
 def _slow(rollout: Rollout, _: Observations, numbers: Numbers) -> str | None:
     limit = rollout.limits.max_latency_ratio
-    if numbers.get("p99_ratio", 0.0) <= limit or numbers["p50_ratio"] <= max(1.0, limit * _MEDIAN_PART):
+    if min(numbers.get("p99_ratio", 0.0), numbers.get("p50_ratio", 0.0)) <= limit:  # a tail alone may be the machine's
         return None
     return (
         f"version {rollout.challenger} takes {numbers['p99_ratio']:.1f} times as long as version {rollout.champion} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -223,6 +224,17 @@ async def test_a_deleted_text_leaves_the_shadows_queue(parts):
     service.mirror.forget()
     await asyncio.sleep(0.4)
     assert 4 not in parts.asked
+
+
+async def test_what_waits_for_a_shadow_that_has_ended_does_not_hold_up_the_next_one(parts):
+    table = canary_of(0.0, shadow=1.0)
+    service = service_of(parts, table)
+    [judged] = await service.judge.ask([Question("love", ROUTE)])
+    for route in (replace(TRIAL, app="classifier-v9", version=9), TRIAL):
+        service.mirror._enqueue(route, [Answered("1", "love", judged)], timed=True)
+    service.mirror.offer(table, [])
+    assert [unit.route.app for unit in service.mirror._queue] == [TRIAL.app]
+    assert service.mirror._queued == 1
 
 
 async def test_a_probe_asks_the_version_that_leads(parts):

@@ -98,6 +98,15 @@ def test_a_step_of_an_automatic_rollout_is_held_and_then_left():
     assert moved(after(rollout_of(State.CANARY, 4, request={"auto": True}), HOLD_S + 1)) == (State.FULL, 5)
 
 
+def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
+    shadow = rollout_of(State.SHADOW, 1, request={"auto": True})
+    unseen = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 100, "compared": 99})
+    assert isinstance(after(shadow, 1e4, unseen), Wait)
+    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 900, "compared": 100})))[1] == 2
+    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 99, "compared": 0})))[1] == 2
+    assert moved(after(rollout_of(State.CANARY, 2, request={"auto": True}), 1e4, unseen))[1] == 3
+
+
 def test_a_step_of_a_rollout_by_hand_waits_for_promote():
     shadow = rollout_of(State.SHADOW, 1)
     assert after(shadow, 1e6) == Wait("step shadow waits for promote")

@@ -64,6 +64,8 @@ def test_a_tail_alone_is_not_taken_for_a_slow_version():
     tail = arm(200, milliseconds=10)
     tail = tail + arm(20, milliseconds=500)
     assert judged(Observations({1: arm(200, milliseconds=10), 2: tail})).stop is None
+    twice = arm(200, milliseconds=20) + arm(20, milliseconds=500)
+    assert judged(Observations({1: arm(200, milliseconds=10), 2: twice})).stop is None
 
 
 def test_the_limits_are_those_of_the_settings_when_the_rollout_started():
