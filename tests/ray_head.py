@@ -65,7 +65,11 @@ class RayHead:
         command += [f"{option}={port}" for option, port in ports.items()]
         with (folder / "head.log").open("wb") as log:
             self._process = psutil.Popen(command, env=self.environment, stdout=log, stderr=log)
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the head and all that it started, by their ids."""

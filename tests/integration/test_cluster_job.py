@@ -25,6 +25,7 @@ from train_jobs.tracking_server import tracking_server
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 STEPS, EVERY = 480, 40
+_KILLED_AFTER = 3  # validations: the last one's checkpoint may not be known yet, the first one's is
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +82,14 @@ def test_a_job_on_a_cluster_goes_on_from_s3_when_a_worker_is_killed_and_ends_in_
         said.append(line)
         if found := re.match(r"step (\d+)  macro_recall", line):
             steps.append(int(found[1]))
-        if steps and not killed:
+        if len(steps) == _KILLED_AFTER and not killed:
             head.processes("RayTrainWorker")[-1].kill()
             killed = True
     out, _ = job.communicate(timeout=60)
     assert job.returncode == 0, "".join(said)
-    assert steps == list(range(EVERY, STEPS + 1, EVERY)), "it began anew, or left steps out"
+    assert killed
+    assert list(dict.fromkeys(steps)) == list(range(EVERY, STEPS + 1, EVERY))
+    assert steps.count(EVERY) == 1, "it began anew"
     assert "Registered as models:/sentiment/1" in out
     kept = client_of(s3.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/on-cluster/checkpoint_")["Contents"]
     assert any(entry["Key"].endswith("/state.pt") for entry in kept)
@@ -101,7 +104,7 @@ def test_a_job_that_cannot_be_done_tells_why_and_a_wrong_token_is_named(head: Ra
     _, said = refused.communicate(timeout=900)
     assert refused.returncode == 1
     assert "Error: " in said
-    assert "nothing@1" in said.splitlines()[-1]
+    assert "There is no dataset nothing" in said.splitlines()[-1]
     lost = head.run("train", *training(folder / "home"), "--address", head.address, "--storage", "s3://nowhere/runs")
     _, said = lost.communicate(timeout=900)
     assert "there is no bucket 'nowhere'" in said
