@@ -26,6 +26,7 @@ def submit(
     Raises:
         Unavailable: the cluster does not answer, or its log breaks off: the job goes on then.
     """
+    from ray.exceptions import RayError  # a wrong token is one
     from ray.job_submission import JobSubmissionClient
 
     logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
@@ -34,9 +35,10 @@ def submit(
     try:
         client = JobSubmissionClient(address)
         job = client.submit_job(entrypoint=shlex.join(["python", "-m", module, *arguments]), runtime_env=runtime_env)
-    except (ConnectionError, RuntimeError, ValueError) as exc:
+    except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
+        reason = str(exc).strip().partition("\n")[0]
         raise Unavailable(
-            f"the Ray cluster at {address} takes no job: {exc}. Give its dashboard's address, such as "
+            f"the Ray cluster at {address} takes no job: {reason}. Give its dashboard's address, such as "
             "http://127.0.0.1:8265, and its token as RAY_AUTH_TOKEN"
         ) from exc
     _LOG.info("submitted as %s", job)
