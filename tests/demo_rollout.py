@@ -27,7 +27,13 @@ from tests.running_platform import RunningPlatform, command, running
 
 _PLAN = ("--plan", "shadow,10,50,100", "--hold", "10s", "--auto")
 _CALLERS = 4
-_OPENINGS = ("I love", "I really hate", "Thanks for", "What an awful waste:", "Nobody told me about", "So happy with")
+_OPENINGS = {
+    "I love": "positive",
+    "I really hate": "negative",
+    "Thanks for": "positive",
+    "What an awful waste:": "negative",
+    "So happy with": "positive",
+}
 _THINGS = ("the new phone", "this train", "my dentist", "the pizza there", "your support team", "the weather")
 _ENGINE = "model.int8.onnx"
 _ONE_IN = 10
@@ -97,13 +103,15 @@ class Callers:
 
     def _call(self, number: int) -> None:
         with httpx.Client(base_url=self._url, timeout=60) as client:
-            pairs = itertools.cycle(itertools.product(_OPENINGS, _THINGS))
-            for count, (opening, thing) in enumerate(pairs):
+            pairs = itertools.cycle(itertools.product(_OPENINGS.items(), _THINGS))
+            for count, ((opening, label), thing) in enumerate(pairs):
                 if self._stopping.is_set():
                     return
-                self._send(client, f"{opening} {thing}, day {count} of {number}")  # no two are equal: no cache answers
+                self._send(
+                    client, f"{opening} {thing}, day {count} of {number}", label
+                )  # no two are equal: no cache answers
 
-    def _send(self, client: httpx.Client, text: str) -> None:
+    def _send(self, client: httpx.Client, text: str, label: str) -> None:
         try:
             answer = client.post("/v1/predict", json={"text": text})
             answer.raise_for_status()
@@ -111,6 +119,8 @@ class Callers:
             self.failed += 1
             return
         self.answered[answer.json()["model"]["version"]] += 1
+        # What somebody says that the label truly is; where the store is a moment behind, it is left out.
+        client.post("/v1/feedback", json={"id": answer.json()["id"], "label": label, "source": "demonstration"})
 
 
 def show_rollout(platform: RunningPlatform, folder: Path, callers: Callers) -> None:

@@ -100,10 +100,10 @@ def test_a_step_of_an_automatic_rollout_is_held_and_then_left():
 
 def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
     shadow = rollout_of(State.SHADOW, 1, request={"auto": True})
-    unseen = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 100, "compared": 99})
+    unseen = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 500, "compared": 499})
     assert isinstance(after(shadow, 1e4, unseen), Wait)
-    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 900, "compared": 100})))[1] == 2
-    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 99, "compared": 0})))[1] == 2
+    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 900, "compared": 500})))[1] == 2
+    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 499, "compared": 0})))[1] == 2
     assert moved(after(rollout_of(State.CANARY, 2, request={"auto": True}), 1e4, unseen))[1] == 3
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from serve_app.rollout.evidence import ALPHA
+from serve_app.rollout.course import LEAST_COMPARED
+from serve_app.rollout.evidence import ALPHA, DECISIVE, above
 from tests.unit.rollout.simulated import MARGIN, Truth, simulate
 
 ROLLOUTS = 1000
@@ -38,3 +40,10 @@ def test_the_labelled_texts_until_a_worse_challenger_is_stopped_are_those_of_the
 def test_looked_at_after_every_text_the_promise_holds_too():
     told = simulate(Truth(0.0, 0.1), rollouts=200, labels=1500, seed=5).told()
     assert told["aborted"] <= ALPHA
+
+
+@pytest.mark.parametrize(("flips", "least", "most"), [(0.1, 0.9, 1.0), (0.05, 0.0, ALPHA), (0.02, 0.0, 0.001)])
+def test_swapped_labels_on_a_tenth_of_the_texts_are_found_before_the_shadow_is_left(flips, least, most):
+    flipped = (np.random.default_rng(6).random((ROLLOUTS, LEAST_COMPARED)) < flips).cumsum(axis=1)
+    stopped = (above(flipped, np.arange(1, LEAST_COMPARED + 1), 0.05) >= DECISIVE).any(axis=1).mean()
+    assert least <= stopped <= most
