@@ -95,7 +95,7 @@ def _arms(versions: Iterable[Record]) -> str:
         ]
         for arm in versions
     )
-    return _table(("In this step", "Texts", "Failed", "p50", "p99", "Labels"), rows, "arms")
+    return _table(("So far", "Texts", "Failed", "p50", "p99", "Labels"), rows, "arms")
 
 
 def _judged(rollout: Record) -> str:

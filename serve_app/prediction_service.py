@@ -125,7 +125,7 @@ class PredictionService:
             NotFound: the version that the caller pins is not loaded.
         """
         table = self._table()
-        route = table.leader if preference.version is None else pinned_route(table, preference.version)
+        route = table.trusted if preference.version is None else pinned_route(table, preference.version)
         [clean] = await self.parts.clean([RawText(text)], table.normalizer)
         return await self.parts.explain(route, _with_words(clean).text)
 
@@ -154,7 +154,7 @@ class PredictionService:
         kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told)
         if self.tallies.current() is not None:
             self._count(batch, questions, said, told)
-            self._mirror(table, questions, kept)
+            self._mirror(table, batch, questions, kept)
         self._observe(batch[0].arrived, told)
         return [
             verdict
@@ -188,11 +188,15 @@ class PredictionService:
             if final is not own and question.fallback is not None:
                 tally.asked(question.fallback.version, final)
 
-    def _mirror(self, table: TrafficTable, questions: list[Question], kept: list[tuple[str, Verdict]]) -> None:
+    def _mirror(
+        self, table: TrafficTable, batch: list[_Submitted], questions: list[Question], kept: list[tuple[str, Verdict]]
+    ) -> None:
+        """Offer what the trusted version was asked and answered: no text that was pinned, or that another failed on."""
         answered = [
             Answered(id_, question.text, verdict)
-            for question, (id_, verdict) in zip(questions, kept, strict=True)
-            if isinstance(verdict, Judged) and verdict.route.version == table.trusted.version
+            for item, question, (id_, verdict) in zip(batch, questions, kept, strict=True)
+            if not item.pinned and question.fallback is None and isinstance(verdict, Judged)
+            if verdict.route.version == table.trusted.version
         ]
         self.mirror.offer(table, answered)
 

@@ -16,7 +16,7 @@ Sticky = Literal["none", "author", "key"]
 class Route:
     """One version that is loaded, and the share of the traffic that it gets (`weight`, 0 to 1).
 
-    `shadow` is the share of the live texts that it is asked about as well, without being heard; its weight is 0 then.
+    `shadow` is the share of the live texts that it is asked about as well, without being heard.
     """
 
     model: str

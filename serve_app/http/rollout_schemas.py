@@ -84,7 +84,7 @@ class ShareOut(BaseModel):
 
 
 class ArmOut(BaseModel):
-    """What a version did in the present step."""
+    """What a version did in all steps so far."""
 
     version: int
     requests: int
@@ -107,7 +107,7 @@ class DisagreementOut(BaseModel):
 
 
 class ComparedOut(BaseModel):
-    """Texts that both versions answered in the present step."""
+    """Texts that both versions answered in all steps so far."""
 
     compared: int
     disagreed: int

@@ -19,7 +19,6 @@ from serve_app.rollout.policy import (
     Move,
     NameChampion,
     Observed,
-    Publish,
     Retire,
     Start,
     UnnameChallenger,
@@ -32,6 +31,8 @@ from serve_app.rollout.shares import alone, shares_of
 
 #: How long a challenger may be without a replica that works before the rollout goes back.
 UNWELL_S: Final = 60.0
+#: The same once it has all the traffic, so that no other version answers in its place.
+UNWELL_ALONE_S: Final = 5.0
 #: Texts that an automatic rollout compares before it leaves the shadow, where so many came: enough to find labels that
 #: are swapped on twice as many of them as allowed, nine times in ten.
 LEAST_COMPARED: Final = 500
@@ -43,7 +44,7 @@ def next_step(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) 
     if rollout.state is State.ABORTING:
         return _abort(rollout, seen, judged)
     return (
-        _asked(rollout, judged)
+        _asked(rollout, seen, judged)
         or _alias_moved(rollout, seen, judged)
         or _unfit(rollout, seen, judged, now_ms)
         or _upheld(rollout, seen)
@@ -51,7 +52,7 @@ def next_step(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) 
     )
 
 
-def _asked(rollout: Rollout, judged: Judgement) -> Decision | None:
+def _asked(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision | None:
     match rollout.asked:
         case Command.ABORT:
             return _back(rollout, "asked to abort", judged)
@@ -59,13 +60,18 @@ def _asked(rollout: Rollout, judged: Judgement) -> Decision | None:
             return Move(rollout.state, rollout.stage, "asked to pause", judged.numbers, paused=True)
         case Command.RESUME:
             return Move(rollout.state, rollout.stage, "asked to go on", judged.numbers)
-        case Command.PROMOTE if rollout.state in (State.SHADOW, State.CANARY):
-            return _forward(rollout, "asked to promote", judged)
         case Command.PROMOTE:
-            return Move(
-                rollout.state, rollout.stage, "asked to promote: there is no step to take", paused=rollout.paused
-            )
+            return _promote(rollout, seen, judged)
     return None
+
+
+def _promote(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision:
+    if rollout.state not in (State.SHADOW, State.CANARY):
+        return Move(rollout.state, rollout.stage, "asked to promote: there is no step to take", paused=rollout.paused)
+    if _works(rollout, seen):
+        return _forward(rollout, "asked to promote", judged)
+    reason = f"asked to promote: version {rollout.challenger} has no working replica now, the step stays"
+    return Move(rollout.state, rollout.stage, reason, judged.numbers, paused=rollout.paused)
 
 
 def _alias_moved(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision | None:
@@ -74,7 +80,8 @@ def _alias_moved(rollout: Rollout, seen: Observed, judged: Judgement) -> Decisio
     if seen.champion in (None, expected) or (seen.champion == rollout.champion and rollout.state is not State.DRAINING):
         return None
     if seen.champion == rollout.challenger:
-        return Move(State.FULL, len(rollout.plan), "the alias champion was moved to it by hand", judged.numbers)
+        hand = Move(State.FULL, len(rollout.plan), "the alias champion was moved to it by hand", judged.numbers)
+        return hand if _works(rollout, seen) else None
     return _back(rollout, f"the alias champion was moved to version {seen.champion} by hand", judged)
 
 
@@ -87,11 +94,21 @@ def _unfit(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> 
         return _back(rollout, f"version {version} does not load: {seen.messages.get(version, 'Serve gives no reason')}")
     if rollout.state is State.LOADING and late and seen.apps.get(version) is not AppState.RUNNING:
         return _back(rollout, f"version {version} did not load within {rollout.limits.load_s:g} s")
-    if rollout.state is State.CHECKING and late:
+    if rollout.state is State.CHECKING and late and not rollout.paused:
         return _back(rollout, f"version {version} did not answer its known texts within {rollout.limits.load_s:g} s")
-    if rollout.state not in UNSEEN and seen.since_well_s > UNWELL_S:
+    if rollout.state not in UNSEEN and seen.since_well_s > (UNWELL_ALONE_S if _is_alone(rollout) else UNWELL_S):
         return _back(rollout, f"version {version} has had no working replica for {seen.since_well_s:.0f} s", judged)
     return _back(rollout, judged.stop, judged) if judged.stop else None
+
+
+def _works(rollout: Rollout, seen: Observed) -> bool:
+    """Whether the challenger has a replica that answers."""
+    return seen.apps.get(rollout.challenger) is AppState.RUNNING
+
+
+def _is_alone(rollout: Rollout) -> bool:
+    """Whether the challenger has all the traffic while the champion is still there to go back to."""
+    return rollout.state in _FINISHING and not rollout.swapped
 
 
 def _upheld(rollout: Rollout, seen: Observed) -> Decision | None:
@@ -146,7 +163,7 @@ def _load(rollout: Rollout, seen: Observed) -> Decision:
     if app is None:
         return Start(rollout.challenger)
     if app is AppState.RUNNING:
-        return Move(State.CHECKING, 0, f"version {rollout.challenger} is loaded and warm")
+        return Move(State.CHECKING, 0, f"version {rollout.challenger} is loaded and warm", paused=rollout.paused)
     return Wait(f"version {rollout.challenger} is {app.value}")
 
 
@@ -154,7 +171,7 @@ def checked(rollout: Rollout, numbers: dict[str, float]) -> Move:
     """Return the move that follows a check that was passed: on to the first step, or, swapped in place, to the last."""
     stage = len(rollout.plan) if rollout.swapped else 1
     reason = f"version {rollout.challenger} answers its known texts as recorded"
-    return Move(_state_of(rollout, stage), stage, reason, numbers)
+    return Move(_state_of(rollout, stage), stage, reason, numbers, paused=rollout.paused)
 
 
 def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> Decision:
@@ -210,10 +227,12 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     """Let the champion of before go once late requests are answered: out of the table first, then its application."""
     if not _leaves(rollout, seen):
         drained = min(_age_s(rollout, now_ms), seen.since_published_s) >= rollout.limits.drain_s
-        if not drained:
-            return Wait(f"version {rollout.champion} is kept for {rollout.limits.drain_s:g} s")
-        return Publish(alone(rollout.challenger))
-    app = seen.apps.get(rollout.champion)
+        if not drained or not _works(rollout, seen):
+            why = f"for {rollout.limits.drain_s:g} s" if not drained else f"while version {rollout.challenger} is down"
+            return Wait(f"version {rollout.champion} is kept {why}")
+        if gone := directed(seen, alone(rollout.challenger)):
+            return gone
+    app = None if rollout.champion in seen.split.values() else seen.apps.get(rollout.champion)
     if app is not None and app is not AppState.LEAVING:
         return Retire(rollout.champion)
     if seen.challenger == rollout.challenger:
@@ -225,6 +244,8 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
 
 def _abort(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision:
     """Give the champion the traffic, the alias if it was lost, and end the challenger: nothing of it is left behind."""
+    if rollout.swapped and (room := _make_room(rollout, seen)):
+        return room
     back = directed(seen, shares_of(rollout), without=rollout.challenger)
     if back is not None:
         is_there = seen.apps.get(rollout.champion) is AppState.DOWN
@@ -232,6 +253,14 @@ def _abort(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision:
     if seen.champion == rollout.challenger:
         return NameChampion(rollout.champion)
     return _dismiss(rollout, seen) or Move(State.ABORTED, rollout.stage, rollout.decisions[-1].reason, judged.numbers)
+
+
+def _make_room(rollout: Rollout, seen: Observed) -> Decision | None:
+    """End a challenger that took the champion's room, so that the champion can be loaded again."""
+    app = seen.apps.get(rollout.challenger)
+    if app is None or seen.apps.get(rollout.champion) is not None:
+        return None
+    return Wait("room is being made") if app is AppState.LEAVING else Retire(rollout.challenger)
 
 
 def _dismiss(rollout: Rollout, seen: Observed) -> Decision | None:

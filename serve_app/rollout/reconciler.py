@@ -48,6 +48,8 @@ from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 
+#: How long a round waits for the registry; what it says later is taken by a later round.
+REGISTRY_PATIENCE_S: Final = 0.5
 #: How often gateways are asked what they counted.
 COUNT_EVERY_S: Final = 2.0
 
@@ -71,6 +73,7 @@ class Reconciler:
         self._listed: list[dict[str, Any]] = []
         self._changed_s: dict[str, float] = {}
         self._registry_due_s = 0.0
+        self._reading: asyncio.Task[list[RegisteredVersion]] | None = None
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
@@ -111,12 +114,20 @@ class Reconciler:
         return self._lease_ends_ms > now_ms
 
     async def _read_registry(self) -> None:
-        if self._versions and self.now_s() < self._registry_due_s:
+        """Take what the registry says if it is due and answers soon: a round does not wait for one that hangs."""
+        if self._reading is None:
+            if self._versions and self.now_s() < self._registry_due_s:
+                return
+            reading = asyncio.to_thread(self.registry.versions, self.settings.model_name)
+            self._reading = asyncio.create_task(reading)
+        done, _ = await asyncio.wait({self._reading}, timeout=REGISTRY_PATIENCE_S)
+        if not done:
             return
+        read, self._reading = self._reading, None
         settled = isinstance(self.decision, Wait) and self.decision.settled
         self._registry_due_s = self.now_s() + self.settings.registry_poll_s * (1.5 if settled else 1)
         try:
-            self._versions = await asyncio.to_thread(self.registry.versions, self.settings.model_name)
+            self._versions = read.result()
         except UndertoneError as exc:
             logger.warning("the registry does not answer, what serves stays: %s", exc)
 
@@ -135,7 +146,7 @@ class Reconciler:
             apps={version: view.state for version, view in apps.items()},
             messages={version: view.message for version, view in apps.items()},
             no_room=self._no_room(rollout),
-            split={value: version for value, version in self.ledger.read_split().items() if version in known},
+            split={value: v for value, v in self.ledger.read_split().items() if v in known or not known},
             table_split=dict(table.split) if table else {},
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
@@ -203,7 +214,7 @@ class Reconciler:
         await self.gateways.push(document.generation, document.body)
 
     async def _alias(self, change: Callable[..., None], alias: str, *version: int) -> None:
-        self._registry_due_s = 0.0  # what is known of the aliases is old now, whatever comes
+        self._registry_due_s, self._reading = 0.0, None  # what is known or being read is old now, whatever comes
         try:
             await asyncio.to_thread(change, self.settings.model_name, alias, *version)
         except NotFound:

@@ -157,6 +157,8 @@ def _refuse_impossible(rollout: Rollout, asked: Command) -> None:
         return
     if rollout.state in (State.FULL, State.DRAINING):
         raise Conflict(f"version {version} has all the traffic already; only abort, which goes back, is left")
+    if rollout.asked is Command.PROMOTE and asked is not Command.PROMOTE:
+        raise Conflict(f"version {version} is about to be promoted, as was asked for; ask again in a second")
     if asked is Command.PROMOTE and rollout.state in UNSEEN:
         raise Conflict(f"version {version} is {rollout.state}: it can be promoted once it is loaded and checked")
     if asked is Command.RESUME and not rollout.paused and rollout.asked is not Command.PAUSE:

@@ -34,5 +34,5 @@ def shares_of(rollout: Rollout) -> tuple[Share, ...]:
     if rollout.swapped:
         return alone(challenger)
     step = rollout.step
-    shadow = rollout.limits.shadow_share if step.is_shadow else 0.0
+    shadow = 0.0 if step.is_full else rollout.limits.shadow_share  # on canary too: answers are compared at each step
     return Share(champion, 1.0 - step.share), Share(challenger, step.share, shadow)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from serve_app.rollout.course import UNWELL_S, checked, next_step
+from serve_app.rollout.course import UNWELL_ALONE_S, UNWELL_S, checked, next_step
 from serve_app.rollout.judgement import Judgement
 from serve_app.rollout.policy import (
     AppState,
@@ -75,7 +75,7 @@ def test_a_passed_check_leads_to_the_first_step_of_the_plan():
 def test_each_step_gives_its_share_and_the_champion_the_rest():
     rollout = rollout_of(State.SHADOW, 1)
     assert shares_of(rollout) == (Share(1, 1.0), Share(2, 0.0, 0.25))
-    assert shares_of(rollout_of(State.CANARY, 3)) == (Share(1, 0.9), Share(2, 0.1))
+    assert shares_of(rollout_of(State.CANARY, 3)) == (Share(1, 0.9), Share(2, 0.1, 0.25))
     assert shares_of(rollout_of(State.FULL, 5)) == (Share(1, 0.0), Share(2, 1.0))
     assert shares_of(rollout_of(State.ABORTING, 3)) == alone(1)
 
@@ -275,6 +275,53 @@ def test_in_place_the_champion_ends_before_the_challenger_loads_and_comes_back_i
     assert after(aborting, 1, apps={2: FAILED}) == Retire(2)
     assert after(aborting, 1, apps={}) == Start(1)
     assert moved(after(aborting, 1, apps={1: RUNNING})) == (State.ABORTED, 0)
+
+
+def test_a_swapped_rollout_that_goes_back_makes_room_for_the_champion_first():
+    aborting = rollout_of(State.ABORTING, 5, swapped=True)
+    full = {"shares": alone(2), "champion": 2}
+    assert after(aborting, 1, apps={2: RUNNING}, **full) == Retire(2)
+    assert isinstance(after(aborting, 1, apps={2: LEAVING}, **full), Wait)
+    assert after(aborting, 1, apps={}, **full) == Start(1)
+    assert after(aborting, 1, apps={1: RUNNING}, **full) == Publish(alone(1))
+
+
+def test_a_challenger_without_a_replica_gets_no_more_traffic_whoever_asks():
+    down, canary = {1: RUNNING, 2: DOWN}, rollout_of(State.CANARY, 4, asked=Command.PROMOTE)
+    stays = after(canary, 1, apps=down)
+    assert moved(stays) == (State.CANARY, 4)
+    assert "no working replica" in stays.reason
+    assert moved(after(canary, 1)) == (State.FULL, 5)
+    by_hand = after(rollout_of(State.CANARY, 4), 1, apps=down, champion=2)
+    assert not isinstance(by_hand, Move)
+
+
+def test_the_champion_is_kept_while_the_challenger_is_down_and_gets_its_traffic_back_soon():
+    draining, down = rollout_of(State.DRAINING, 5), {1: RUNNING, 2: DOWN}
+    waits = after(draining, 1e6, apps=down)
+    assert isinstance(waits, Wait)
+    assert "while version 2 is down" in waits.reason
+    for state in (State.FULL, State.DRAINING):
+        late = after(rollout_of(state, 5), 1e3, apps=down, since_well_s=UNWELL_ALONE_S + 1)
+        assert moved(late) == (State.ABORTING, 5)
+    still = after(rollout_of(State.CANARY, 4), 1, apps=down, since_well_s=UNWELL_ALONE_S + 1)
+    assert not isinstance(still, Move)
+
+
+def test_a_pause_before_the_first_step_holds_the_rollout_there():
+    assert after(rollout_of(State.LOADING, paused=True), 1).paused
+    assert checked(rollout_of(State.CHECKING, paused=True), {}).paused
+    assert after(rollout_of(State.CHECKING, paused=True), 1e6) == Wait("paused")
+
+
+def test_the_fixed_split_outlives_the_end_of_a_rollout():
+    draining, split = rollout_of(State.DRAINING, 5), {"a": 1, "c": 3}
+    apps = {**BOTH, 3: RUNNING}
+    shares = (Share(2, 1.0), Share(1, 0.0), Share(3, 0.0))
+    in_force = {"split": split, "table_split": split, "shares": (*shares_of(draining), Share(3, 0.0))}
+    assert after(draining, 1e6, apps=apps, **in_force) == Publish(shares, split=split)
+    left = {"split": split, "table_split": split, "shares": shares, "rollout": None}
+    assert moved(after(draining, 1e6, apps=apps, **left)) == (State.DONE, 5)
 
 
 def test_an_alias_moved_by_hand_is_followed():

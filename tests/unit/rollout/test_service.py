@@ -185,3 +185,13 @@ def test_the_history_has_ended_rollouts_and_the_present_one_the_newest_first(sto
     store.put_document(HISTORY_KIND, "other", {"model": "sentiment-reviews", "id": "other", "started_ms": 9})
     present = start(store)
     assert [told["id"] for told in service.history(store, MODEL, NOW)] == [present["id"], "r-2", "r-1", "r-0"]
+
+
+def test_what_was_answered_is_not_undone_by_the_next_request_but_abort_comes_first(store):
+    put(store, rollout_of(State.CANARY, 3, asked=Command.PROMOTE))
+    for late in (service.pause, service.resume):
+        with pytest.raises(Conflict, match="about to be promoted"):
+            late(store, MODEL, NOW)
+    assert asked(store) is Command.PROMOTE
+    service.abort(store, MODEL, NOW)
+    assert asked(store) is Command.ABORT
