@@ -131,12 +131,14 @@ class Mirror:
 
     async def _ask(self, unit: _Unit, tally: Tally) -> None:
         questions = [Question(answered.text, unit.route) for answered in unit.answered]
-        verdicts: list[Verdict]
         try:
             async with asyncio.timeout(self.patience_s):
                 verdicts = await self.judge.ask(questions)
         except TimeoutError:
-            verdicts = [DeadlineExceeded(f"no answer within {self.patience_s:g} s")] * len(questions)
+            # one call that was not answered is one failure, however many texts it held: they are not independent
+            tally.asked(unit.route.version, DeadlineExceeded(f"no answer within {self.patience_s:g} s"))
+            self.judge.events["mirrored", *named(unit.route), "failed"] += len(questions)
+            return
         except Exception:  # whatever it was, live texts are not concerned
             logger.exception("mirrored texts were not answered")
             return
