@@ -100,7 +100,11 @@ def test_feedback_in_the_shadow_tells_the_versions_apart_and_an_abort_ends_it(ro
         lambda: client.get("/metrics").text,  # Ray collects them every few seconds
         lambda text: all(re.search(line, text) for line in shown),
     )
-    assert client.post("/v1/rollouts/current/abort").json()["asked"] == "abort"
+    asked = client.post("/v1/rollouts/current/abort")  # or the judgement, which reads the same counts, was faster
+    assert asked.json()["asked"] == "abort" if asked.status_code == 200 else asked.status_code in (404, 409), asked.text
     eventually(lambda: client.get("/v1/rollouts/current").json(), lambda told: told["state"] == "aborted")
-    assert client.get("/v1/rollouts").json()["rollouts"][0]["reason"] == "asked to abort"
+    reason = client.get("/v1/rollouts").json()["rollouts"][0]["reason"]
+    assert reason == "asked to abort" or (
+        asked.status_code != 200 and re.search(r"worse|positive for negative", reason)
+    )
     wait_for(lambda: rollouts.loaded() == {champion}, PATIENCE_S)
