@@ -119,7 +119,7 @@ class PredictionService:
         return self._prediction("probe", judged, started, started, cleaned)
 
     async def explain(self, text: str, preference: Preference = NO_PREFERENCE) -> Explanation:
-        """Return which words of `text` moved its answer, by the leading version or the one asked for; nothing is kept.
+        """Return which words of `text` moved its answer, by the trusted version or the one asked for; nothing is kept.
 
         Raises:
             NotFound: the version that the caller pins is not loaded.

@@ -92,7 +92,7 @@ def _unfit(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> 
         return None
     if seen.apps.get(version) is AppState.FAILED:
         return _back(rollout, f"version {version} does not load: {seen.messages.get(version, 'Serve gives no reason')}")
-    if rollout.state is State.LOADING and late and seen.apps.get(version) is not AppState.RUNNING:
+    if rollout.state is State.LOADING and late and not _works(rollout, seen):
         return _back(rollout, f"version {version} did not load within {rollout.limits.load_s:g} s")
     if rollout.state is State.CHECKING and late and not rollout.paused:
         return _back(rollout, f"version {version} did not answer its known texts within {rollout.limits.load_s:g} s")
@@ -178,7 +178,7 @@ def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> D
     """Stay at the step for its time, then go on, or wait for a person."""
     if rollout.paused:
         return Wait("paused")
-    if seen.apps.get(rollout.challenger) is not AppState.RUNNING:
+    if not _works(rollout, seen):
         return Wait(f"version {rollout.challenger} is coming back")
     held_s = min(_age_s(rollout, now_ms), seen.since_published_s)
     if held_s < rollout.hold_s:
@@ -216,7 +216,7 @@ def _await_labels(rollout: Rollout, judged: Judgement, held_s: float) -> Decisio
 
 
 def _name(rollout: Rollout, seen: Observed) -> Decision:
-    if seen.apps.get(rollout.challenger) is not AppState.RUNNING:
+    if not _works(rollout, seen):
         return Wait(f"version {rollout.challenger} is coming back")
     if seen.champion != rollout.challenger:
         return NameChampion(rollout.challenger)
