@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
-from sentiment.errors import Conflict, RegistryUnavailable
+from sentiment.errors import Conflict
 from sentiment.registry import CHALLENGER, CHAMPION
-from serve_app.rollout import reconciler, service
+from serve_app.rollout import service
 from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.ledger import LEASE_MS
 from serve_app.rollout.listing import read_listing
@@ -194,50 +193,6 @@ async def test_a_controller_whose_lease_ends_while_it_reads_does_not_act(platfor
     platform.target.apps, acts = slow, list(platform.target.acts)
     assert await platform.controller.step() == Start(1)
     assert platform.target.acts == acts
-
-
-async def test_without_the_registry_what_serves_stays_and_a_rollout_goes_on(platform, monkeypatch):
-    platform.start(plan="shadow,50,100")
-    await platform.until("shadow")
-
-    def away(name):
-        raise RegistryUnavailable("away")
-
-    monkeypatch.setattr(platform.registry, "versions", away)
-    await platform.until("canary")
-
-
-async def test_a_registry_that_hangs_does_not_keep_a_rollout_from_going_back(platform, monkeypatch):
-    platform.start(plan="50,100", auto=False)
-    await platform.until("canary")
-    answers, real = threading.Event(), platform.registry.versions
-
-    def hangs(name):
-        answers.wait(30)
-        return real(name)
-
-    monkeypatch.setattr(platform.registry, "versions", hangs)
-    monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.01)
-    service.abort(platform.store, MODEL, platform.clock.now_ms())
-    await platform.rounds(4, seconds=0.1)
-    assert platform.gateways.weights()[-1].get(2, 0.0) == 0.0
-    answers.set()
-    await platform.until("aborted")
-
-
-async def test_a_controller_that_starts_without_the_registry_leaves_the_fixed_split_as_it_is(platform, monkeypatch):
-    platform.store.put_document("split", MODEL, {"versions": {"b": 3}})
-    await platform.rounds(10)
-    assert platform.gateways.tables[-1]["split"] == {"b": 3}
-
-    def away(name):
-        raise RegistryUnavailable("away")
-
-    monkeypatch.setattr(platform.registry, "versions", away)
-    platform.controller = platform.new_controller()
-    await platform.rounds(60)
-    assert platform.gateways.tables[-1]["split"] == {"b": 3}
-    assert set(platform.target.views) == {1, 3}
 
 
 async def test_the_list_of_models_says_what_each_version_does(platform):

@@ -1,0 +1,54 @@
+"""Rounds of the controller while the registry is away or hangs."""
+
+from __future__ import annotations
+
+import threading
+
+from sentiment.errors import RegistryUnavailable
+from serve_app.rollout import reconciler, service
+
+MODEL = "sentiment"
+
+
+async def test_without_the_registry_what_serves_stays_and_a_rollout_goes_on(platform, monkeypatch):
+    platform.start(plan="shadow,50,100")
+    await platform.until("shadow")
+
+    def away(name):
+        raise RegistryUnavailable("away")
+
+    monkeypatch.setattr(platform.registry, "versions", away)
+    await platform.until("canary")
+
+
+async def test_a_registry_that_hangs_does_not_keep_a_rollout_from_going_back(platform, monkeypatch):
+    platform.start(plan="50,100", auto=False)
+    await platform.until("canary")
+    answers, real = threading.Event(), platform.registry.versions
+
+    def hangs(name):
+        answers.wait(30)
+        return real(name)
+
+    monkeypatch.setattr(platform.registry, "versions", hangs)
+    monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.01)
+    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    await platform.rounds(4, seconds=0.1)
+    assert platform.gateways.weights()[-1].get(2, 0.0) == 0.0
+    answers.set()
+    await platform.until("aborted")
+
+
+async def test_a_controller_that_starts_without_the_registry_leaves_the_fixed_split_as_it_is(platform, monkeypatch):
+    platform.store.put_document("split", MODEL, {"versions": {"b": 3}})
+    await platform.rounds(10)
+    assert platform.gateways.tables[-1]["split"] == {"b": 3}
+
+    def away(name):
+        raise RegistryUnavailable("away")
+
+    monkeypatch.setattr(platform.registry, "versions", away)
+    platform.controller = platform.new_controller()
+    await platform.rounds(60)
+    assert platform.gateways.tables[-1]["split"] == {"b": 3}
+    assert set(platform.target.views) == {1, 3}
