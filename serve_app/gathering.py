@@ -97,7 +97,7 @@ class MicroBatcher(Generic[T, R]):
         if not items:
             return []
         lane = self._bulk if bulk else self._single
-        self._admit(len(lane), len(items))
+        self.require_room(len(items), bulk=bulk)
         ticket: _Ticket[R] = _Ticket([None] * len(items), len(items), asyncio.get_running_loop().create_future())
         lane.extend(_Waiting(item, ticket, index) for index, item in enumerate(items))
         self._pump()
@@ -108,8 +108,12 @@ class MicroBatcher(Generic[T, R]):
             raise
         return [result for result in ticket.results if result is not None]
 
-    def _admit(self, waiting: int, count: int) -> None:
-        # One call larger than a whole lane is let into an empty one: it could never be answered otherwise.
+    def require_room(self, count: int, *, bulk: bool = False) -> None:
+        """Raise Overloaded where a call of `count` items would be refused now.
+
+        One call larger than a whole lane is let into an empty one: it could never be answered otherwise.
+        """
+        waiting = len(self._bulk if bulk else self._single)
         if waiting and waiting + count > self.max_queued:
             raise Overloaded(f"{waiting} texts are waiting already, the most is {self.max_queued}; try again soon")
 

@@ -99,6 +99,7 @@ class PredictionService:
         on_trial = [route is not trusted for route in routes]
         if not any(on_trial):
             return await self.batcher.submit(items, bulk=bulk)
+        self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
         led = self.batcher.submit(list(compress(items, map(not_, on_trial))), bulk=bulk)
         tried = self._try(trusted, list(compress(items, on_trial)), bulk=bulk)
         answers = [iter(found) for found in await asyncio.gather(led, tried)]

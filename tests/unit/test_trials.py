@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from sentiment.errors import InvalidInput, NotFound
+from sentiment.errors import InvalidInput, NotFound, Overloaded
 from sentiment.records import RawText
 from serve_app.judging import Question
 from serve_app.mirroring import MAX_TEXTS, Answered
@@ -49,6 +49,20 @@ async def test_texts_are_shared_by_weight_and_kept_under_the_version_that_answer
     assert [answer.version for answer in answers] == [3, 4] * 3
     assert [answer.label for answer in answers] == ["neutral", "negative"] * 3
     assert [parts.store.get(f"t-{number}").model_version for number in range(6)] == [3, 4] * 3
+
+
+async def test_a_call_that_the_trusted_versions_queue_refuses_is_kept_in_no_part(parts, monkeypatch):
+    service = service_of(parts, canary_of(0.5), draw=alternating())
+
+    def full(count: int, *, bulk: bool = False) -> None:
+        raise Overloaded("4 texts are waiting already")
+
+    monkeypatch.setattr(service.batcher, "require_room", full)
+    with pytest.raises(Overloaded):
+        await service.predict([RawText("love it", id="a"), RawText("hate it", id="b")])
+    await asyncio.sleep(0.1)
+    assert not parts.asked
+    assert [parts.store.get(id_) for id_ in "ab"] == [None, None]
 
 
 async def test_a_version_without_weight_is_asked_nothing(parts):
