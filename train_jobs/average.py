@@ -86,7 +86,9 @@ def run_averaging(
         scores, soup, members, score = _stir(versions, trained, places, config, on_step)
         named = [config.versions[place] for place in members]
         on_step("writing the version")
-        made = _write(soup, trained, places, out, _lineage(versions[0].manifest, named), {config.monitor: score})
+        made = _write(
+            soup, trained, places, out, _lineage(versions[0].manifest, trained, named), {config.monitor: score}
+        )
         facts = {"members": named, "scores": dict(zip(config.versions, scores, strict=True)), "score": score}
         run_id = _track(uri, out, config, facts, made)
         registered = register_folder(registry, made.folder, "trained") if config.register else None
@@ -224,9 +226,10 @@ def _write(
     )
 
 
-def _lineage(manifest: Manifest, members: Sequence[str]) -> dict[str, Any]:
-    """Return the first version's lineage without its run, and what was averaged."""
-    return {**{key: value for key, value in manifest.dataset.items() if key != "run_id"}, "averaged": list(members)}
+def _lineage(manifest: Manifest, trained: TrainConfig, members: Sequence[str]) -> dict[str, Any]:
+    """Return the first version's lineage without its run, how the mean was made, and of what."""
+    first = {key: value for key, value in manifest.dataset.items() if key != "run_id"}
+    return {**first, "config": trained.to_mapping(), "averaged": list(members)}
 
 
 def _track(uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version) -> str:
