@@ -13,6 +13,7 @@ from typing import Final
 
 from sentiment.identifiers import ID_PATTERN
 from sentiment.settings import Settings
+from serve_app.http.guard import STREAM_PATH
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -33,19 +34,32 @@ _DENY: Final = "    http-request deny deny_status 404 if { path,url_dec -m beg -
 _REQUEST_ID: Final = f"    http-request del-header x-request-id unless {{ req.fhdr(x-request-id) -m reg {ID_PATTERN} }}"
 
 #: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
-_STREAM: Final = "    http-request set-header x-request-disconnect-disabled ?1 if { path /v1/predict/stream }"
+_STREAM: Final = f"    http-request set-header x-request-disconnect-disabled ?1 if {{ path {STREAM_PATH} }}"
+
+#: HAProxy sends a request to a second gateway only when it held the whole of it before the first one was asked: clients
+#: send the head and the body apart, and a gateway that dies in between would take the request with it.
+_WHOLE_BODY: Final = f"    http-request wait-for-body time {{deadline_ms}}ms unless {{{{ path {STREAM_PATH} }}}}"
+#: A request of 16 KB with its head fits in, and what HAProxy writes beside it.
+_BUFFER_BYTES: Final = 32 * 1024
 
 #: Serve opens HAProxy's own metrics on all interfaces, on one port for all platforms of a machine, asked for or not.
 _NO_METRICS: Final = "/^frontend prometheus$/,/^ *no log$/d"
 
 
-#: What HAProxy answers by itself while no gateway is there. Serve has it say 500, in plain text.
-_UNAVAILABLE: Final = json.dumps(
-    {"error": {"code": "unavailable", "message": "no gateway answers at the moment; try again soon", "field": None}}
+def _answer(status: str, code: str, message: str, field: str | None, *headers: str) -> str:
+    """Return what HAProxy answers by itself, with its head, in the API's form of an error."""
+    body = json.dumps({"error": {"code": code, "message": message, "field": field}})
+    head = (f"HTTP/1.1 {status}", "Content-Type: application/json", *headers, "Connection: close")
+    return "\r\n".join((*head, f"Content-Length: {len(body)}", "", body))
+
+
+#: While no gateway is there. Serve has it say 500, in plain text.
+_UNAVAILABLE: Final = _answer(
+    "503 Service Unavailable", "unavailable", "no gateway answers at the moment; try again soon", None, "Retry-After: 1"
 )
-_UNAVAILABLE_ANSWER: Final = (
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
-    f"Content-Length: {len(_UNAVAILABLE)}\r\n\r\n{_UNAVAILABLE}"
+#: When the body does not come within the deadline.
+_SLOW_BODY: Final = _answer(
+    "408 Request Timeout", "deadline_exceeded", "the body took longer than the deadline; send less at once", "body"
 )
 
 
@@ -62,9 +76,11 @@ def installed_haproxy() -> str | None:
 def write_wrapper(folder: Path, settings: Settings, binary: str) -> Path:
     """Write the wrapper and its script into `folder`; return the wrapper's path."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    script, wrapper, answer = folder / "correct.sed", folder / "haproxy", folder / "unavailable.http"
-    answer.write_text(_UNAVAILABLE_ANSWER, newline="")
-    script.write_text("\n".join(_corrections(settings, answer)) + "\n")
+    script, wrapper = folder / "correct.sed", folder / "haproxy"
+    unavailable, slow_body = folder / "unavailable.http", folder / "slow-body.http"
+    unavailable.write_text(_UNAVAILABLE, newline="")
+    slow_body.write_text(_SLOW_BODY, newline="")
+    script.write_text("\n".join(_corrections(settings, unavailable, slow_body)) + "\n")
     wrapper.write_text(_WRAPPER.format(script=shlex.quote(str(script)), binary=shlex.quote(binary)))
     wrapper.chmod(0o700)
     return wrapper
@@ -86,16 +102,19 @@ def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.fallback_port),
         # A gateway that is killed drops what it has in flight; the other one answers it instead.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(_BUFFER_BYTES),
     }
 
 
-def _corrections(settings: Settings, unavailable: Path) -> list[str]:
+def _corrections(settings: Settings, unavailable: Path, slow_body: Path) -> list[str]:
     host = f"ipv6@{settings.host}" if ":" in settings.host else settings.host
     frontend = rf"^( *)bind {LOOPBACK}:{settings.port}$"
+    rules = "\\n".join((_DENY, _REQUEST_ID, _STREAM, _WHOLE_BODY.format(deadline_ms=round(settings.deadline_ms))))
     return [
         _NO_METRICS,
         rf"s|^( *)errorfile (50[234]) .*|\1errorfile \2 {unavailable}|",
+        rf"s|^( *)(errorfile 503 .*)|\1\2\n\1errorfile 408 {slow_body}|",
         rf"s/^( *)bind \*?:{settings.haproxy_stats_port}$/\1bind {LOOPBACK}:{settings.haproxy_stats_port}/",
-        rf"/{frontend}/a\{_DENY}\n{_REQUEST_ID}\n{_STREAM}",
+        rf"/{frontend}/a\{rules}",
         rf"s/{frontend}/\1bind {host}:{settings.port}/",
     ]

@@ -1,0 +1,146 @@
+"""HAProxy with the configuration that Serve writes and the platform corrects, before servers that die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sentiment.settings import Settings
+from serve_app.haproxy import haproxy_environment, installed_haproxy, write_wrapper
+from serve_app.http.guard import STREAM_PATH
+from tests.free_ports import free_ports
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+DEADLINE_MS = 1500
+REQUESTS = 12
+OFTEN = {f"RAY_SERVE_HAPROXY_HEALTH_CHECK_{which}": "200ms" for which in ("INTER", "FASTINTER", "DOWNINTER")}
+CHECKS = 3  # one more than HAProxy wants of a server that was down
+
+
+@dataclass
+class Server:
+    """Answers what was sent to it, or hangs up as soon as a request begins, as one that is killed does."""
+
+    dies: bool = False
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: list[bytes] = field(default_factory=list)
+    _checks: int = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if head.startswith(b"GET /-/healthz"):
+                    self._checks += 1
+                    if self._checks == CHECKS:
+                        self.up.set()
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    continue
+                self.seen.append(b"")
+                if self.dies:
+                    break
+                body = await self._body(reader, head)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _body(self, reader: asyncio.StreamReader, head: bytes) -> bytes:
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        while len(self.seen[-1]) < length:
+            read = await reader.read(length)
+            if not read:
+                raise ConnectionError
+            self.seen[-1] += read
+        return self.seen[-1]
+
+
+@dataclass(frozen=True)
+class Ingress:
+    """A running HAProxy and the ports of the two servers behind it."""
+
+    port: int
+    servers: tuple[int, int]
+
+    @asynccontextmanager
+    async def before(self, *servers: Server) -> AsyncIterator[None]:
+        running = [
+            await asyncio.start_server(server, "127.0.0.1", port)
+            for server, port in zip(servers, self.servers, strict=True)
+        ]
+        try:
+            await asyncio.gather(*(server.up.wait() for server in servers))
+            yield
+        finally:
+            for each in running:
+                each.close()
+
+
+@pytest.fixture(scope="module")
+def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
+    binary = installed_haproxy()
+    if binary is None:
+        pytest.skip("there is no HAProxy for this machine")
+    port, statistics, fallback, *servers = free_ports(5)
+    settings = Settings(port=port, haproxy_stats_port=statistics, fallback_port=fallback, deadline_ms=DEADLINE_MS)
+    folder: Path = tmp_path_factory.mktemp("ha")
+    own = haproxy_environment(folder, settings, write_wrapper(folder, settings, binary)) | OFTEN
+    line = [sys.executable, "-m", "tests.integration.haproxy_server", *map(str, (port, *servers))]
+    with subprocess.Popen(line, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        yield Ingress(port, (servers[0], servers[1]))
+        process.communicate(timeout=30)
+
+
+async def post(port: int, body: bytes, path: str = "/v1/predict", pause_s: float = 0.0) -> tuple[bytes, bytes]:
+    """Send the head, then after a pause the body, as HTTP clients do; return the answer's first line and its body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body)))
+        await asyncio.sleep(pause_s)
+        writer.write(body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        return head.partition(b"\r\n")[0], await reader.readexactly(length)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("size", [20, 16 * 1024])
+async def test_a_server_that_dies_between_head_and_body_takes_no_request_with_it(ingress: Ingress, size: int) -> None:
+    dying, living = Server(dies=True), Server()
+    async with ingress.before(dying, living):
+        answers = await asyncio.gather(*(post(ingress.port, b"x" * size, pause_s=0.3) for _ in range(REQUESTS)))
+    assert answers == [(b"HTTP/1.1 200 OK", b"x" * size)] * REQUESTS
+    assert dying.seen, "none of them went to the server that dies"
+
+
+async def test_a_body_that_does_not_come_is_told_of_in_the_apis_form(ingress: Ingress) -> None:
+    async with ingress.before(Server(), Server()):
+        status, body = await post(ingress.port, b"x" * 20, pause_s=DEADLINE_MS / 1000 + 1)
+    assert status == b"HTTP/1.1 408 Request Timeout"
+    assert json.loads(body)["error"] == {
+        "code": "deadline_exceeded",
+        "message": "the body took longer than the deadline; send less at once",
+        "field": "body",
+    }
+
+
+async def test_a_stream_reaches_its_server_as_it_comes(ingress: Ingress) -> None:
+    first, second = Server(), Server()
+    async with ingress.before(first, second):
+        sent = asyncio.create_task(post(ingress.port, b"x" * 20, STREAM_PATH, pause_s=DEADLINE_MS / 1000 + 1))
+        await asyncio.sleep(0.5)
+        assert first.seen + second.seen == [b""], "the head alone is not there yet"
+        assert (await sent)[0] == b"HTTP/1.1 200 OK"
