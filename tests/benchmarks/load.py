@@ -56,29 +56,61 @@ async def _connection(host: str, port: int, remaining, load: Load) -> None:
         begun = time.perf_counter()
         writer.write(content)
         try:
-            status = await _answer(reader)
+            status, _ = await _answer(reader)
         except (ConnectionError, asyncio.IncompleteReadError):  # an idle connection may be closed at any time: RFC 9112
             load.reconnected += 1
             reader, writer = await asyncio.open_connection(host, port)
             writer.write(content)
-            status = await _answer(reader)
+            status, _ = await _answer(reader)
         load.latencies_ms.append((time.perf_counter() - begun) * 1000)
         load.statuses[status] = load.statuses.get(status, 0) + 1
     writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
+class Connections:
+    """Keep-alive connections that are opened as they are needed: for requests that leave at times of their own."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def ask(self, content: bytes) -> tuple[int, bytes]:
+        """Send one request; return the status and the body of its answer.
+
+        Raises:
+            OSError: the connection was refused or lost.
+            asyncio.IncompleteReadError: the connection ended before the answer did.
+        """
+        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+        try:
+            writer.write(content)
+            answer = await _answer(reader)
+        except BaseException:
+            writer.close()
+            raise
+        self._idle.append((reader, writer))
+        return answer
+
+    def close(self) -> None:
+        """Close what is idle."""
+        for _, writer in self._idle:
+            writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     lower = head.lower()
     if b"transfer-encoding: chunked" in lower:
-        await _chunks(reader)
+        body = await _chunks(reader)
     else:
         length = int(lower.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-        await reader.readexactly(length)
-    return int(head.split(b" ", 2)[1])
+        body = await reader.readexactly(length)
+    return int(head.split(b" ", 2)[1]), body
 
 
-async def _chunks(reader: asyncio.StreamReader) -> None:
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
     while size := int(await reader.readuntil(b"\r\n"), 16):
-        await reader.readexactly(size + 2)
+        body += (await reader.readexactly(size + 2))[:-2]
     await reader.readuntil(b"\r\n")
+    return body

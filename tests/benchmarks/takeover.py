@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 
 from serve_app.processes import own_processes
+from tests.benchmarks.load import Connections, request
 from tests.benchmarks.texts import unique_texts
 from tests.demo_rollout import copy_of_shipped
 from tests.running_platform import RunningPlatform, command, running
@@ -49,10 +50,11 @@ class Answer:
 class Callers:
     """Sends texts of its own until told to stop."""
 
-    def __init__(self, client: httpx.AsyncClient, texts: Iterator[str], rps: float) -> None:
+    def __init__(self, platform: RunningPlatform, texts: Iterator[str], rps: float) -> None:
         self.answers: list[Answer] = []
-        self._client, self._texts, self._rps = client, texts, rps
-        self._stopped = False
+        self._texts, self._rps, self._stopped = texts, rps, False
+        self._address = ("127.0.0.1", platform.port)
+        self._connections = Connections(*self._address)
 
     async def __aenter__(self) -> Callers:
         work = [self._steadily()] if self._rps else [self._as_fast_as_it_goes() for _ in range(_CONNECTIONS)]
@@ -62,6 +64,7 @@ class Callers:
     async def __aexit__(self, *_: object) -> None:
         self._stopped = True
         await asyncio.gather(*self._tasks)
+        self._connections.close()
 
     async def _steadily(self) -> None:
         sent: set[asyncio.Task[None]] = set()
@@ -77,12 +80,12 @@ class Callers:
             await self._send()
 
     async def _send(self) -> None:
+        content = request(*self._address, "/v1/predict", {"text": next(self._texts)})
         sent_s, status, version = time.monotonic(), 0, 0
         try:
-            answer = await self._client.post("/v1/predict", json={"text": next(self._texts)})
-            status = answer.status_code
-            version = answer.json()["model"]["version"] if status == 200 else 0
-        except httpx.HTTPError:
+            status, body = await self._connections.ask(content)
+            version = json.loads(body)["model"]["version"] if status == 200 else 0
+        except (OSError, asyncio.IncompleteReadError):
             pass
         self.answers.append(Answer(sent_s, (time.monotonic() - sent_s) * 1000, status, version))
 
@@ -91,7 +94,7 @@ async def take_over(
     platform: RunningPlatform, client: httpx.AsyncClient, version: int, texts: Iterator[str], rps: float
 ) -> dict[str, Any]:
     """Roll `version` out under load and return what the callers saw of it."""
-    async with Callers(client, texts, rps) as callers:
+    async with Callers(platform, texts, rps) as callers:
         await asyncio.sleep(_BEFORE_S)
         started_s = time.monotonic()
         asked = {"version": version, "plan": _PLAN, "hold_s": _HOLD_S, "auto": True}
@@ -140,7 +143,7 @@ async def measure(platform: RunningPlatform, rounds: int, rps: float) -> None:
     """Take over to a second version and back `rounds` times, and print what was seen."""
     texts = itertools.chain.from_iterable(map(_numbered, itertools.count()))
     found = []
-    async with httpx.AsyncClient(base_url=platform.url, timeout=60, limits=httpx.Limits(max_connections=256)) as client:
+    async with httpx.AsyncClient(base_url=platform.url, timeout=60) as client:
         for number in range(2 * rounds):
             found.append(await take_over(platform, client, 2 - number % 2, texts, rps))
             print(json.dumps({name: round(value, 2) for name, value in found[-1].items()}), flush=True)
