@@ -14,7 +14,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.installed
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: up down status test test-fast lint bench demo-rollout train-env dev-env chromium clean
+.PHONY: up down status test test-fast soak lint bench demo-rollout train-env dev-env chromium clean
 
 up: $(STAMPS)/serve
 	@$(BIN)/undertone up $(ARGS)
@@ -30,6 +30,9 @@ test: dev-env chromium
 
 test-fast: dev-env
 	$(BIN)/python -m pytest -m "not integration and not ui" $(ARGS)
+
+soak: dev-env
+	$(BIN)/python -m pytest -m soak $(ARGS)
 
 lint: dev-env
 	$(BIN)/python -m ruff check .

@@ -40,7 +40,7 @@ class ServeTarget:
         self._seen_s: float | None = None
 
     def apps(self) -> dict[int, AppView]:
-        """Return how the application of each version is: now, or up to a second ago where nothing was started or ended."""
+        """Return how the application of each version is, or was up to a second ago unless one was started or ended."""
         now_s = time.monotonic()
         if self._seen_s is None or now_s - self._seen_s > _FRESH_S:
             self._seen, self._seen_s = self._look(), now_s

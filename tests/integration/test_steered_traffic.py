@@ -10,9 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sentiment.registry import CHAMPION
-from tests.integration.test_rollout import MODEL, PATIENCE_S, QUICK, Rollouts, wait_for
-from tests.running_platform import running
+from tests.running_rollouts import PATIENCE_S, Rollouts, running_rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -23,15 +21,10 @@ SPLIT = "X-Undertone-Split"
 def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollouts]:
     """A platform with a champion, and a version registered that turns "love" round."""
     folder = tmp_path_factory.mktemp("steered")
-    settings = {**QUICK, "rollouts_max_disagreement": 0.9, "rollouts_max_flips": 0.9}
-    with running(folder / "home", **settings) as platform:
-        rollouts = Rollouts(platform)
-        first = rollouts.register(folder / "champion")
-        rollouts.registry.set_alias(MODEL, CHAMPION, first)
-        wait_for(lambda: rollouts.serving() == {first: 1.0} and rollouts.loaded() == {first}, PATIENCE_S)
+    lenient = {"rollouts_max_disagreement": 0.9, "rollouts_max_flips": 0.9}
+    with running_rollouts(folder, **lenient) as rollouts:
         rollouts.register(folder / "swapped", swapped_word="love")
         yield rollouts
-        rollouts.store.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,138 @@
+"""A platform whose versions roll out: what tests ask of it past HTTP, and callers that must notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sentiment.registry import CHAMPION, Registry
+from sentiment.settings import Settings
+from sentiment.store import TextStore, open_store
+from serve_app.prediction_service import epoch_ms
+from serve_app.rollout import service
+from serve_app.rollout.record import StartRequest
+from tests.running_platform import RunningPlatform, command, running
+from tests.tiny_model import build_tiny_version
+
+MODEL = "sentiment"
+PATIENCE_S = 240
+QUICK = {
+    "rollouts_hold_s": 2,
+    "rollouts_drain_s": 2,
+    "rollouts_load_s": 200,
+    "rollouts_shadow_share": 1.0,
+    "registry_poll_s": 1,
+}
+TEXTS = ("I love this phone", "the worst day", "the train is at 10", "thanks a great day", "I hate it")
+
+
+class Rollouts:
+    """What the tests ask of the platform, past HTTP: the same requests that its routes make."""
+
+    def __init__(self, platform: RunningPlatform) -> None:
+        own = {
+            name.removeprefix("UNDERTONE_").lower(): value
+            for name, value in platform.environment.items()
+            if name.startswith("UNDERTONE_")
+        }
+        self.platform, self.settings = platform, Settings(**own)
+        self.store: TextStore = open_store(self.settings)
+        self.registry = Registry(self.settings.registry_uri)
+
+    def register(self, folder: Path, **kind: Any) -> int:
+        """Register a tiny version of some kind and wait until the platform knows of it."""
+        build_tiny_version(folder, version_marker=folder.name, **kind)
+        said = command(self.platform.environment, "models", "register", str(folder), "--json").stdout
+        version = int(json.loads(said)["version"])
+        wait_for(lambda: any(row["version"] == version for row in self.models()))
+        return version
+
+    def models(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = httpx.get(f"{self.platform.url}/v1/models", timeout=30).json()["models"]
+        return rows
+
+    def loaded(self) -> set[int]:
+        return {row["version"] for row in self.models() if row["state"] != "registered"}
+
+    def serving(self) -> dict[int, float]:
+        return {row["version"]: row["weight"] for row in self.models() if row["weight"]}
+
+    def start(self, version: int, settings: Settings | None = None, **request: Any) -> None:
+        asked = StartRequest(version=version, **{"auto": True, **request})
+        service.start(self.store, settings or self.settings, asked, epoch_ms())
+
+    def status(self) -> dict[str, Any]:
+        return service.status(self.store, MODEL, epoch_ms())
+
+    async def reach(self, *states: str) -> dict[str, Any]:
+        """Return the rollout once it is in one of `states`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (told := self.status())["state"] not in states:
+            assert time.monotonic() < deadline, told
+            assert told["phase"] not in ("done", "aborted"), (told["reason"], told["decisions"])
+            await asyncio.sleep(0.2)
+        return told
+
+
+class Load:
+    """Callers that send texts one after the other until told to stop; what they were answered."""
+
+    def __init__(self, platform: RunningPlatform, texts: tuple[str, ...] = TEXTS, callers: int = 2) -> None:
+        self.platform, self.texts, self.callers = platform, texts, callers
+        self.answers: list[tuple[float, int]] = []
+        self.ids: list[str] = []
+        self.failures: Counter[str] = Counter()
+        self.stopped = False
+
+    async def during(self, event: Callable[[], Awaitable[Any]]) -> Any:
+        async with httpx.AsyncClient(base_url=self.platform.url, timeout=60) as client:
+            callers = [asyncio.create_task(self._call(client, number)) for number in range(self.callers)]
+            try:
+                return await event()
+            finally:
+                self.stopped = True
+                await asyncio.gather(*callers)
+
+    async def _call(self, client: httpx.AsyncClient, caller: int) -> None:
+        number = 0
+        while not self.stopped:
+            number += 1
+            text = f"{self.texts[number % len(self.texts)]} {caller} {number}"  # never the same: no cache answers
+            try:
+                answer = await client.post("/v1/predict", json={"text": text})
+            except httpx.HTTPError as exc:
+                self.failures[type(exc).__name__] += 1
+                continue
+            if answer.status_code == 200:
+                self.answers.append((time.monotonic(), answer.json()["model"]["version"]))
+                self.ids.append(answer.json()["id"])
+            else:
+                self.failures[f"{answer.status_code} {answer.text[:120]}"] += 1
+            await asyncio.sleep(0.05)
+
+
+def wait_for(condition: Callable[[], object], within_s: float = 90) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@contextmanager
+def running_rollouts(folder: Path, **settings: object) -> Iterator[Rollouts]:
+    """Start a platform whose champion is a tiny version, put there by its alias, as ever; end it."""
+    with running(folder / "home", **{**QUICK, **settings}) as platform:
+        rollouts = Rollouts(platform)
+        first = rollouts.register(folder / "champion")
+        rollouts.registry.set_alias(MODEL, CHAMPION, first)
+        wait_for(lambda: rollouts.serving() == {first: 1.0} and rollouts.loaded() == {first}, PATIENCE_S)
+        yield rollouts
+        rollouts.store.close()
