@@ -5,6 +5,9 @@
 Both versions are the shipped model, so that the shadow agrees. Requests leave at their times whether earlier ones were
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
 version that had no weight any more for two seconds. `--rps 0` sends as fast as eight connections go.
+
+The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is the time until it
+has all traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
 """
 
 from __future__ import annotations
@@ -29,9 +32,9 @@ from tests.benchmarks.texts import unique_texts
 from tests.demo_rollout import copy_of_shipped
 from tests.running_platform import RunningPlatform, command, running
 
-_SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1}
 _PLAN = "10,50,100"
 _HOLD_S = 3.0
+_SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1, "rollouts_automatic": 1, "rollouts_hold_s": _HOLD_S}
 _BEFORE_S = 10.0
 _LATE_S = 2.0
 _CONNECTIONS = 8
@@ -99,10 +102,10 @@ async def take_over(
         started_s = time.monotonic()
         asked = {"version": version, "plan": _PLAN, "hold_s": _HOLD_S, "auto": True}
         (await client.post("/v1/rollouts", json=asked)).raise_for_status()
-        moves_s = await reached(client, "canary")
-        full_s = await reached(client, "draining")
+        moves_s = await reached(client, version, "canary")
+        full_s = await reached(client, version, "draining")
         both_mib = await asyncio.to_thread(mib, platform)
-        ended_s = await reached(client, "done")
+        ended_s = await reached(client, version, "done")
     before = [answer.took_ms for answer in callers.answers if answer.sent_s < started_s]
     during = [answer.took_ms for answer in callers.answers if moves_s <= answer.sent_s <= full_s + 1]
     late = [answer for answer in callers.answers if answer.sent_s > full_s + _LATE_S and answer.status == 200]
@@ -121,12 +124,35 @@ async def take_over(
     }
 
 
-async def reached(client: httpx.AsyncClient, state: str) -> float:
-    """Wait until the rollout is in `state`, and return when that was seen."""
-    while (told := (await client.get("/v1/rollouts/current")).json())["state"] != state:
-        assert told["state"] not in ("done", "aborted"), told["reason"]
+async def by_alias(
+    platform: RunningPlatform, client: httpx.AsyncClient, version: int, texts: Iterator[str], rps: float
+) -> dict[str, float]:
+    """Give `version` the alias `challenger` under load and return how long it took to have all traffic."""
+    async with Callers(platform, texts, rps) as callers:
+        await asyncio.sleep(_BEFORE_S)
+        started_s = time.monotonic()
+        await asyncio.to_thread(command, platform.environment, "models", "alias", "challenger", str(version))
+        shadow_s = await reached(client, version, "shadow")
+        canary_s = await reached(client, version, "canary")
+        full_s = await reached(client, version, "draining")
+    before = [answer.took_ms for answer in callers.answers if answer.sent_s < started_s]
+    mirrored = [answer.took_ms for answer in callers.answers if shadow_s <= answer.sent_s <= canary_s]
+    return {
+        "alias_full_s": round(full_s - started_s, 1),
+        "shadow_s": round(canary_s - shadow_s, 1),
+        "shadow_ratio": round(p99(mirrored) / p99(before), 2),
+        "alias_failed": sum(answer.status != 200 for answer in callers.answers),
+    }
+
+
+async def reached(client: httpx.AsyncClient, version: int, state: str) -> float:
+    """Wait until the rollout of `version` is in `state`, and return when that was seen."""
+    while True:
+        told = (await client.get("/v1/rollouts/current")).json()
+        if told["version"] == version and told["state"] == state:
+            return time.monotonic()
+        assert told["version"] != version or told["state"] not in ("done", "aborted"), told["reason"]
         await asyncio.sleep(0.1)
-    return time.monotonic()
 
 
 def p99(milliseconds: list[float]) -> float:
@@ -139,7 +165,7 @@ def mib(platform: RunningPlatform) -> float:
     return sum(process.memory_full_info().pss for process in own_processes(platform.home)) / 2**20
 
 
-async def measure(platform: RunningPlatform, rounds: int, rps: float) -> None:
+async def measure(platform: RunningPlatform, rounds: int, rps: float, one_mib: float) -> None:
     """Take over to a second version and back `rounds` times, and print what was seen."""
     texts = itertools.chain.from_iterable(map(_numbered, itertools.count()))
     found = []
@@ -147,7 +173,8 @@ async def measure(platform: RunningPlatform, rounds: int, rps: float) -> None:
         for number in range(2 * rounds):
             found.append(await take_over(platform, client, 2 - number % 2, texts, rps))
             print(json.dumps({name: round(value, 2) for name, value in found[-1].items()}), flush=True)
-    print(json.dumps(_summary(found)))
+        by_itself = await by_alias(platform, client, 2, texts, rps)
+    print(json.dumps(_summary(found) | by_itself | {"one_mib": round(one_mib, 1)}))
 
 
 def _numbered(round_number: int) -> list[str]:
@@ -180,8 +207,7 @@ def main() -> None:
             one_mib = mib(platform)
             command(platform.environment, "models", "register", str(folder))
             time.sleep(5)
-            asyncio.run(measure(platform, given.rounds, given.rps))
-            print(json.dumps({"one_mib": round(one_mib, 1)}))
+            asyncio.run(measure(platform, given.rounds, given.rps, one_mib))
 
 
 if __name__ == "__main__":
