@@ -6,8 +6,8 @@ Both versions are the shipped model, so that the shadow agrees. Requests leave a
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
 version that had no weight any more for two seconds. `--rps 0` sends as fast as eight connections go.
 
-The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time until it
-has all traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
+The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time to all
+traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
 """
 
 from __future__ import annotations
