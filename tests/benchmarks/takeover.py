@@ -149,9 +149,9 @@ async def reached(client: httpx.AsyncClient, version: int, state: str) -> float:
     """Wait until the rollout of `version` is in `state`, and return when that was seen."""
     while True:
         told = (await client.get("/v1/rollouts/current")).json()
-        if told["version"] == version and told["state"] == state:
+        if told["challenger"] == version and told["state"] == state:
             return time.monotonic()
-        assert told["version"] != version or told["state"] not in ("done", "aborted"), told["reason"]
+        assert told["challenger"] != version or told["state"] not in ("done", "aborted"), told["reason"]
         await asyncio.sleep(0.1)
 
 
