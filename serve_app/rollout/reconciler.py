@@ -22,6 +22,7 @@ from sentiment.registry import (
 from sentiment.settings import Settings
 from sentiment.version import read_version
 from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.counting import Counting
 from serve_app.rollout.course import checked, next_step
 from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
@@ -74,6 +75,7 @@ class Reconciler:
         self._changed_s: dict[str, float] = {}
         self._registry_due_s = 0.0
         self._reading: asyncio.Task[list[RegisteredVersion]] | None = None
+        self._counting = Counting(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
@@ -168,10 +170,7 @@ class Reconciler:
         if not rollout.stage or not (now or self.now_s() >= self._count_due_s):
             return rollout
         self._count_due_s = self.now_s() + COUNT_EVERY_S
-        counted = rollout
-        for told in await self.gateways.observations():
-            if told["rollout"] == rollout.id and told["stage"]:
-                counted = counted.counted(told["stage"], told["gateway"], told["counts"])
+        counted = await self._counting.add_to(rollout)
         if counted != rollout and not now:
             await asyncio.to_thread(self.ledger.save, counted, self.now_ms())
         return counted
