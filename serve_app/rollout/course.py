@@ -132,7 +132,7 @@ def _leaves(rollout: Rollout, seen: Observed) -> bool:
 def _advance(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> Decision:
     match rollout.state:
         case State.WAITING:
-            return _find_room(rollout, seen)
+            return _find_room(rollout, seen, now_ms)
         case State.LOADING:
             return _load(rollout, seen)
         case State.CHECKING:
@@ -144,9 +144,11 @@ def _advance(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -
     return _hold(rollout, seen, judged, now_ms)
 
 
-def _find_room(rollout: Rollout, seen: Observed) -> Decision:
+def _find_room(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     if rollout.paused:
         return Wait("paused")
+    if seen.apps.get(rollout.challenger) is AppState.LOADING and _age_s(rollout, now_ms) < rollout.limits.load_s:
+        return Wait(f"version {rollout.challenger} is loading for the fixed split: its room may be its own")
     if seen.no_room is None:
         return Move(State.LOADING, 0, f"there is room for version {rollout.challenger}")
     if rollout.in_place:

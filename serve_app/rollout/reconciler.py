@@ -156,7 +156,7 @@ class Reconciler:
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:
-        if rollout is None or rollout.state is not State.WAITING:
+        if rollout is None or rollout.state is not State.WAITING or _has_room(self._apps, rollout.challenger):
             return None
         return self.target.no_room(rollout.challenger, self._capacity(rollout.challenger))
 
@@ -277,6 +277,11 @@ class Reconciler:
 
 def _version_with(alias: str, versions: Sequence[RegisteredVersion]) -> int | None:
     return next((known.version for known in versions if alias in known.aliases), None)
+
+
+def _has_room(apps: Mapping[int, AppView], version: int) -> bool:
+    """Whether a version takes its room already: it is loaded for the fixed split, or for a rollout before."""
+    return version in apps and apps[version].state in (AppState.RUNNING, AppState.DOWN)
 
 
 def _runs(apps: Mapping[int, AppView], version: int) -> bool:

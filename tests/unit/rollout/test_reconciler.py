@@ -14,6 +14,7 @@ from serve_app.rollout.observations import Observations
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Start, Wait
 from serve_app.rollout.record import HISTORY_KIND, State
+from serve_app.rollouts import Rollouts
 from tests.unit.rollout.fake_platform import without_repeats
 from tests.unit.rollout.rollouts import arm
 
@@ -228,6 +229,16 @@ async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platf
     assert platform.status()["state"] == "waiting"
     platform.target.lack = None
     await platform.until("shadow")
+
+
+async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform):
+    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    await platform.rounds(5)
+    assert ("start", 2) in platform.target.acts
+    platform.target.lack = "version 2 needs 1 GPU, 0 are free"
+    platform.start(auto=False)
+    await platform.until("shadow", most=10)
+    assert platform.target.acts.count(("start", 2)) == 1
 
 
 async def test_a_champion_moved_by_hand_takes_over_as_ever(platform):
