@@ -24,6 +24,7 @@ from sentiment.version import read_version
 from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.counting import Counting
 from serve_app.rollout.course import checked, next_step
+from serve_app.rollout.failures import Failures
 from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
 from serve_app.rollout.listing import KIND as MODELS_KIND
@@ -75,6 +76,7 @@ class Reconciler:
         self._changed_s: dict[str, float] = {}
         self._registry_due_s = 0.0
         self._reading: asyncio.Task[list[RegisteredVersion]] | None = None
+        self._failures = Failures(self.now_s)
         self._counting = Counting(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
@@ -139,6 +141,7 @@ class Reconciler:
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
         known = {registered.version for registered in self._versions}
         well = rollout is None or _runs(apps, rollout.challenger)
+        split = {value: v for value, v in self.ledger.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
             challenger=_version_with(CHALLENGER, self._versions),
@@ -148,7 +151,8 @@ class Reconciler:
             apps={version: view.state for version, view in apps.items()},
             messages={version: view.message for version, view in apps.items()},
             no_room=self._no_room(rollout),
-            split={value: v for value, v in self.ledger.read_split().items() if v in known or not known},
+            split=split,
+            failing=self._failures.seen(split.values(), apps),
             table_split=dict(table.split) if table else {},
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
