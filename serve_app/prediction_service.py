@@ -56,7 +56,8 @@ class PredictionService:
     """Answers texts by micro-batches. `table` returns the traffic table in force, or None before the first.
 
     The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
-    these for about `failover_s`, twice where the queue is long; then the trusted version answers them.
+    these for about `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger
+    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded.
     """
 
     parts: Parts
@@ -172,7 +173,7 @@ class PredictionService:
         late = not item.bulk and time.perf_counter() - item.arrived > self.failover_s
         wanted = route is not None and (route.weight > 0 or route.version in table.split.values())
         if route is None or route is trusted or late or not wanted:
-            return Question(text, trusted)
+            return Question(text, trusted, fallback=table.stand_in)
         return Question(text, route, fallback=trusted)
 
     def _count(

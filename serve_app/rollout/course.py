@@ -31,7 +31,7 @@ from serve_app.rollout.shares import alone, shares_of
 
 #: How long a challenger may be without a replica that works before the rollout goes back.
 UNWELL_S: Final = 60.0
-#: The same once it has all the traffic, so that no other version answers in its place.
+#: The same once it has all the traffic, so that every text waits for it before the champion stands in.
 UNWELL_ALONE_S: Final = 5.0
 #: Texts that an automatic rollout compares before it leaves the shadow, where so many came: enough to find labels that
 #: are swapped on twice as many of them as allowed, nine times in ten.

@@ -15,6 +15,7 @@ from serve_app.mirroring import MAX_TEXTS, Answered
 from serve_app.prediction_service import PredictionService
 from serve_app.rollout.observations import Observations
 from serve_app.steering import Preference
+from serve_app.traffic import TrafficTable
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts, canary_of, service_of
 
 LOVE, HATE, MEH = RawText("love"), RawText("hate"), RawText("meh", id="m-1")
@@ -96,8 +97,25 @@ async def test_a_version_on_trial_that_fails_costs_no_answer_and_is_counted(part
 async def test_the_champion_answers_in_the_challengers_place_as_long_as_it_has_traffic(parts):
     service = service_of(parts, canary_of(0.9), draw=lambda: 0.5)
     assert [answer.version for answer in await service.predict([RawText("love venom"), LOVE])] == [3, 4]
-    [failed] = await service_of(parts, canary_of(1.0)).predict([RawText("hate venom")])
+
+
+async def test_the_champion_answers_what_a_challenger_with_all_the_traffic_fails_on_while_it_is_loaded(parts):
+    service = service_of(parts, canary_of(1.0))
+    assert [answer.version for answer in await service.predict([RawText("hate venom"), LOVE])] == [3, 4]
+    seen = seen_by(service)
+    assert (seen.arm(4).requests, seen.arm(4).errors, seen.arm(3).requests) == (2, 1, 1)
+    gone = TrafficTable(2, canary_of(1.0).routes[1:])
+    [failed] = await service_of(parts, gone).predict([RawText("hate venom")])
     assert isinstance(failed, InvalidInput)
+
+
+@pytest.mark.parametrize("dies", ["gone", "frozen"])
+async def test_no_request_fails_while_a_challenger_with_all_the_traffic_dies(parts, dies):
+    service = service_of(parts, canary_of(1.0), failover_s=0.1)
+    assert [answer.version for answer in await service.predict([LOVE])] == [4]
+    parts.trial_gone, parts.trial_delay_s = dies == "gone", 60.0 if dies == "frozen" else 0.0
+    answers = await asyncio.gather(*(service.predict([RawText(f"love {n}")]) for n in range(30)))
+    assert {answer.version for [answer] in answers} == {3}
 
 
 async def test_texts_that_waited_too_long_for_a_version_on_trial_go_to_the_leading_one(parts):
