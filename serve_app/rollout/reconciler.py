@@ -17,10 +17,8 @@ from sentiment.registry import (
     CHAMPION,
     ModelRegistry,
     RegisteredVersion,
-    fetch_version,
 )
 from sentiment.settings import Settings
-from sentiment.version import read_version
 from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.counting import Counting
 from serve_app.rollout.course import checked, next_step
@@ -29,7 +27,7 @@ from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
 from serve_app.rollout.listing import KIND as MODELS_KIND
 from serve_app.rollout.listing import list_versions
-from serve_app.rollout.parts import AppView, Gateways, Target, app_name
+from serve_app.rollout.parts import AppView, Gateways, Target
 from serve_app.rollout.policy import (
     AppState,
     Begin,
@@ -46,6 +44,7 @@ from serve_app.rollout.policy import (
     decide,
 )
 from serve_app.rollout.record import Entry, Rollout, State
+from serve_app.rollout.routes import Routes, refuse_other_normalizer
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._versions: list[RegisteredVersion] = []
-        self._routes: dict[int, Route] = {}
+        self._routes = Routes(self.settings, self.registry)
         self._listed: list[dict[str, Any]] = []
         self._changed_s: dict[str, float] = {}
         self._registry_due_s = 0.0
@@ -198,7 +197,7 @@ class Reconciler:
                 await self._move(await self._checked(rollout) if isinstance(decision, Check) else decision, rollout)
 
     def _start(self, version: int) -> None:
-        digest = self._digest(version)
+        digest = self._routes.digest(version, self._table, self._versions)
         self.target.start(self.settings.model_name, version, digest, self._capacity(version))
 
     def _capacity(self, version: int) -> Capacity:
@@ -226,7 +225,9 @@ class Reconciler:
     async def _checked(self, rollout: Rollout) -> Move:
         version = rollout.challenger
         try:
-            await asyncio.to_thread(self._route, version)
+            route = await asyncio.to_thread(self._route, version)
+            if not rollout.swapped and self._table:
+                refuse_other_normalizer(route, self._table.of_version(rollout.champion))
             numbers = await self.target.check(version)
         except (ModelRejected, NotFound) as exc:
             return Move(State.ABORTING, rollout.stage, f"version {version} is refused: {exc}")
@@ -243,26 +244,7 @@ class Reconciler:
         self._reset("well")
 
     def _route(self, version: int) -> Route:
-        known = self._table.of_version(version) if self._table else None
-        if known is not None:  # needs neither the registry nor the files
-            return known
-        if version not in self._routes:
-            model, digest = self.settings.model_name, self._digest(version)
-            manifest = read_version(fetch_version(self.settings, model, version, digest, self.registry)).manifest
-            labels = tuple(manifest.labels)
-            self._routes[version] = Route(
-                model, version, app_name(version), digest, labels, manifest.normalizer, weight=0.0
-            )
-        return self._routes[version]
-
-    def _digest(self, version: int) -> str:
-        """Return a version's digest: the registry's word, or the traffic table's while the registry is away."""
-        known = {registered.version: registered.digest for registered in self._versions}
-        routes = self._table.routes if self._table else ()
-        digest = known.get(version) or next((route.digest for route in routes if route.version == version), None)
-        if digest is None:
-            raise NotFound(f"the registry does not know version {version} of {self.settings.model_name}")
-        return digest
+        return self._routes.of(version, self._table, self._versions)
 
     def _list(self, observed: Observed) -> None:
         """Write the versions and what each does where the gateways read it."""
