@@ -41,7 +41,7 @@ class AllGateways:
         try:
             calls = await asyncio.wait_for(self._broadcast(method, *args), patience_s)
         except Exception as exc:  # noqa: BLE001 - whatever it was, there is another round
-            self._tell(method, f"no gateway could be asked ({type(exc).__name__}: {exc})")
+            logger.info("%s: no gateway could be asked (%s: %s)", method, type(exc).__name__, exc)
             return []
         answers, missing = await answers_within(calls, ends_s - time.monotonic())
         few = f"{len(answers)} of {len(calls)} gateways answered; the others: {', '.join(missing)}"
