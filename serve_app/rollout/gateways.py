@@ -14,6 +14,10 @@ logger = logging.getLogger(__name__)
 
 _PUSH_S: Final = 5.0
 _COUNTS_S: Final = 2.0
+#: How much longer it waits once as many have answered as the last time: a frozen one shall not slow each round.
+_GRACE_S: Final = 0.25
+
+_LATE: Final = "no answer"
 
 #: Calls a method of every gateway that is there; returns one answer to await for each of them.
 Broadcast = Callable[..., Awaitable[Sequence[Awaitable[Any]]]]
@@ -27,6 +31,7 @@ class AllGateways:
         self._push_s = push_s
         self._counts_s = counts_s
         self._told: dict[str, str] = {}
+        self._settled: int | None = None
 
     async def push(self, generation: int, body: dict[str, Any]) -> None:
         """See `Gateways.push`."""
@@ -43,7 +48,9 @@ class AllGateways:
         except Exception as exc:  # noqa: BLE001 - whatever it was, there is another round
             logger.info("%s: no gateway could be asked (%s: %s)", method, type(exc).__name__, exc)
             return []
-        answers, missing = await answers_within(calls, ends_s - time.monotonic())
+        enough = len(calls) if self._settled is None else self._settled
+        answers, missing = await answers_within(calls, ends_s - time.monotonic(), enough)
+        self._settled = len(calls) - missing.count(_LATE)
         few = f"{len(answers)} of {len(calls)} gateways answered; the others: {', '.join(missing)}"
         self._tell(method, few if missing else "")
         return answers
@@ -55,17 +62,24 @@ class AllGateways:
             self._told[method] = problem
 
 
-async def answers_within(calls: Sequence[Awaitable[Any]], patience_s: float) -> tuple[list[Any], list[str]]:
-    """Return the answers that come within `patience_s`, and the names of what came in place of the others."""
+async def answers_within(
+    calls: Sequence[Awaitable[Any]], patience_s: float, enough: int
+) -> tuple[list[Any], list[str]]:
+    """Return the answers that come within `patience_s`, and the names of what came in place of the others.
+
+    Once `enough` calls have ended, the others are given up soon.
+    """
     tasks = [asyncio.ensure_future(call) for call in calls]
-    if not tasks:
-        return [], []
-    _, late = await asyncio.wait(tasks, timeout=max(0.0, patience_s))
+    late, ends_s = set(tasks), time.monotonic() + patience_s
+    while late and (left_s := ends_s - time.monotonic()) > 0:
+        _, late = await asyncio.wait(late, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        if len(tasks) - len(late) >= enough:
+            ends_s = min(ends_s, time.monotonic() + _GRACE_S)
     for task in late:
         task.cancel()
     errors = [None if task in late else task.exception() for task in tasks]
     answers = [task.result() for task, exc in zip(tasks, errors, strict=True) if task not in late and exc is None]
-    return answers, sorted(["no answer"] * len(late) + [type(exc).__name__ for exc in errors if exc is not None])
+    return answers, sorted([_LATE] * len(late) + [type(exc).__name__ for exc in errors if exc is not None])
 
 
 def gateways_of(app_name: str) -> AllGateways:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import time
 from typing import Any
 
 from ray.serve.handle import DeploymentBroadcastResponse
@@ -48,6 +49,20 @@ async def test_a_gateway_that_is_frozen_or_dies_hides_no_counts_of_the_others():
     assert names_in(await gateways.observations()) == ["two"]
     replicas.frozen.clear()
     assert names_in(await gateways.observations()) == ["one", "two"]
+
+
+async def test_a_gateway_that_stays_frozen_slows_no_later_round_and_is_heard_again():
+    replicas = Replicas("one", "two")
+    replicas.frozen = {"one"}
+    gateways = AllGateways(replicas.broadcast, push_s=30, counts_s=2)
+    await gateways.observations()
+    started_s = time.monotonic()
+    assert names_in(await gateways.observations()) == ["two"]
+    await gateways.push(7, {})
+    assert time.monotonic() - started_s < 2
+    replicas.frozen.clear()
+    for _ in range(2):
+        assert names_in(await gateways.observations()) == ["one", "two"]
 
 
 async def test_a_table_reaches_the_gateways_beside_a_frozen_one():
