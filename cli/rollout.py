@@ -103,10 +103,15 @@ def abort(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> Non
 
 
 @app.command("history")
-def history(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
-    """List the rollouts, the newest first, and how each ended."""
+def history(
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 20,
+    url: Url = None,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """List the last rollouts, the newest first, and how each ended."""
     with connect(url, api_key, _ATTEMPTS) as client:
-        rollouts = client.rollouts()
+        rollouts = client.rollouts(limit)
     if as_json:
         _print_json(rollouts)
         return

@@ -100,9 +100,17 @@ class UndertoneClient:
         """Return the rollout under way, or the last one. Raises NotFound before the first."""
         return self._send("GET", "/v1/rollouts/current")
 
-    def rollouts(self) -> list[dict[str, Any]]:
-        """Return all rollouts, the newest first."""
-        return cast("list[dict[str, Any]]", self._send("GET", "/v1/rollouts")["rollouts"])
+    def rollouts(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Return up to `limit` rollouts, the newest first."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while len(found) < limit:
+            page = self._send("GET", f"/v1/rollouts?limit={min(100, limit - len(found))}{after}")
+            found += page["rollouts"]
+            if page["next"] is None:
+                break
+            after = f"&after={page['next']}"
+        return found
 
     def command_rollout(self, command: str) -> dict[str, Any]:
         """Let the rollout under way `pause`, `resume`, `promote` or `abort`; returns it as it is then."""

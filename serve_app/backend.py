@@ -23,6 +23,7 @@ from sentiment.records import (
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest
 from serve_app.answer_cache import text_digest
+from serve_app.counted import CountedTexts
 from serve_app.feedback import PairedFeedback
 from serve_app.keeping import epoch_ms
 from serve_app.prediction import Prediction
@@ -58,7 +59,10 @@ class Backend:
     def __post_init__(self) -> None:
         self._explaining = 0
         service = self.service
-        self._pairs = PairedFeedback(service.judge, service.tallies, self.table, self._texts, service.batcher)
+        self._counted = CountedTexts(self.store, self.model_name)
+        self._pairs = PairedFeedback(
+            service.judge, service.tallies, self.table, self._texts, self._take, service.batcher
+        )
 
     async def predict(self, raw: RawText, preference: Preference = NO_PREFERENCE) -> Prediction:
         """Answer one text and keep it. Raises what went wrong with it."""
@@ -122,6 +126,9 @@ class Backend:
 
     async def _texts(self, ids: list[str]) -> dict[str, TextRecord]:
         return await asyncio.to_thread(self.store.get_many, ids)
+
+    async def _take(self, rollout: str, ids: list[str]) -> set[str]:
+        return await asyncio.to_thread(self._counted.take, rollout, ids)
 
     async def delete(self, id_: str) -> None:
         """Forget a text: in the journal, the store and all gateways' caches. Raises NotFound."""

@@ -16,7 +16,7 @@ from typing import Final
 from sentiment.errors import UndertoneError
 from sentiment.records import TextRecord
 from sentiment.text import NORMALIZERS
-from serve_app.judging import Judge, Judged, Question, Verdict, named
+from serve_app.judging import Judge, Judged, Question, named
 from serve_app.mirroring import PATIENCE_S, Live, lull
 from serve_app.tally import Tallies, Tally
 from serve_app.traffic import Route, TrafficTable
@@ -32,6 +32,7 @@ _LOOKS: Final = 10
 _LOOK_S: Final = 0.3
 
 Read = Callable[[list[str]], Awaitable[dict[str, TextRecord]]]
+Take = Callable[[str, list[str]], Awaitable[set[str]]]
 
 
 @dataclass(slots=True)
@@ -41,17 +42,22 @@ class _Labelled:
     looks: int = 0
 
 
+_Pair = tuple[_Labelled, Judged, Judged]
+
+
 @dataclass(eq=False)
 class PairedFeedback:
     """Counts which version is right about labelled texts, each text once. Belongs to one event loop.
 
-    `read` returns the texts of ids that are in the store; `live` is the queue of the texts that go first.
+    `read` returns the texts of ids that are in the store, `take` the ids that no gateway has counted in a rollout yet;
+    `live` is the queue of the texts that go first.
     """
 
     judge: Judge
     tallies: Tallies
     table: Callable[[], TrafficTable | None]
     read: Read
+    take: Take
     live: Live
     _waiting: deque[_Labelled] = field(default_factory=deque)
     _counted: OrderedDict[str, None] = field(default_factory=OrderedDict)
@@ -83,14 +89,18 @@ class PairedFeedback:
         await self._look_again(missing)
         table, tally = self.table(), self.tallies.current()
         rivals = table.rivals if table else None
-        if rivals is None or tally is None:
+        if table is None or rivals is None or tally is None:
             return
         there = [labelled for labelled in some if labelled.id in found]
         texts = [found[labelled.id].text for labelled in there]
         async with asyncio.timeout(PATIENCE_S):
             verdicts = [await self.judge.ask([_question(text, route) for text in texts]) for route in rivals]
-        for labelled, champion, challenger in zip(there, *verdicts, strict=True):
-            self._count(tally, labelled.label, champion, challenger)
+        pairs = [
+            (labelled, champion, challenger)
+            for labelled, champion, challenger in zip(there, *verdicts, strict=True)
+            if isinstance(champion, Judged) and isinstance(challenger, Judged)
+        ]
+        await self._count(tally, str(table.rollout), pairs)
 
     async def _find(self, ids: list[str]) -> dict[str, TextRecord]:
         try:
@@ -105,13 +115,23 @@ class PairedFeedback:
         if again and len(again) == len(self._waiting):
             await asyncio.sleep(_LOOK_S)
 
-    def _count(self, tally: Tally, label: str, champion: Verdict, challenger: Verdict) -> None:
-        if not (isinstance(champion, Judged) and isinstance(challenger, Judged)):
+    async def _count(self, tally: Tally, rollout: str, pairs: list[_Pair]) -> None:
+        """Count what no other gateway has counted."""
+        try:
+            fresh = await self.take(rollout, [labelled.id for labelled, *_ in pairs])
+        except UndertoneError as exc:
+            logger.info("labelled texts wait to be counted: %s", exc)
+            await self._look_again([labelled for labelled, *_ in pairs])
             return
-        tally.labelled(label, champion, challenger)
-        for verdict in (champion, challenger):
-            right = "yes" if verdict.label == label else "no"
-            self.judge.events["labelled", *named(verdict.route), right] += 1
+        for labelled, champion, challenger in pairs:
+            if labelled.id in fresh:
+                tally.labelled(labelled.label, champion, challenger)
+                self._publish(labelled.label, champion)
+                self._publish(labelled.label, challenger)
+
+    def _publish(self, label: str, judged: Judged) -> None:
+        right = "yes" if judged.label == label else "no"
+        self.judge.events["labelled", *named(judged.route), right] += 1
 
 
 def _question(text: str, route: Route) -> Question:

@@ -33,11 +33,21 @@ Events = Counter[tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A text for a route's version. `fallback` is the route that answers instead when that one cannot."""
+    """A text for a route's version. `fallback` is the route that answers instead when that one cannot.
+
+    `fallback_text` is the text as that one wants it, None where it is the same.
+    """
 
     text: str
     route: Route
     fallback: Route | None = None
+    fallback_text: str | None = None
+
+    @property
+    def again(self) -> Question | None:
+        """The question for the fallback, None where there is none."""
+        text = self.text if self.fallback_text is None else self.fallback_text
+        return None if self.fallback is None else Question(text, self.fallback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class Judge:
         said = await self.ask(questions)
         told = list(said)
         failed = [n for n, verdict in enumerate(said) if _may_fail_over(questions[n], verdict)]
-        again = await self.ask([Question(q.text, q.fallback) for q in map(questions.__getitem__, failed) if q.fallback])
+        again = await self.ask([asked for n in failed if (asked := questions[n].again) is not None])
         for n, verdict in zip(failed, again, strict=True):
             told[n] = verdict
             self.events["failovers", *named(questions[n].route)] += 1

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from sentiment.errors import InvalidInput, NoModel, Overloaded
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
+from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
 from serve_app.gathering import MicroBatcher
 from serve_app.judging import Judge, Judged, Question, Verdict, answer_of, named
@@ -56,7 +57,8 @@ class PredictionService:
     """Answers texts by micro-batches. `table` returns the traffic table in force, or None before the first.
 
     The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
-    these for about `failover_s`, twice where the queue is long; then the trusted version answers them.
+    these for about `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger
+    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded.
     """
 
     parts: Parts
@@ -113,7 +115,7 @@ class PredictionService:
         """Answer `text` through all parts but the store: nothing is kept, no cache helps."""
         started = time.perf_counter()
         table = self._table()
-        [clean] = await self.parts.clean([RawText(text)], table.normalizer)
+        [clean] = await self.parts.clean([RawText(text)], table.trusted.normalizer)
         cleaned = time.perf_counter()
         answers = await self.parts.classify(table.trusted, [clean.text])
         judged = Judged(table.trusted, answer_of(answers, 0), answers.inference_ms)
@@ -127,7 +129,7 @@ class PredictionService:
         """
         table = self._table()
         route = table.trusted if preference.version is None else pinned_route(table, preference.version)
-        [clean] = await self.parts.clean([RawText(text)], table.normalizer)
+        [clean] = await self.parts.clean([RawText(text)], route.normalizer)
         return await self.parts.explain(route, _with_words(clean).text)
 
     async def insert(self, raw: RawText) -> tuple[str, Outcome]:
@@ -150,7 +152,7 @@ class PredictionService:
         table = self._table()
         cleans = await self.parts.clean([submitted.raw for submitted in batch], table.normalizer)
         cleaned = time.perf_counter()
-        questions = [self._question(table, item, clean.text) for item, clean in zip(batch, cleans, strict=True)]
+        questions = [self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True)]
         said, told = await self.judge.judge(questions)
         kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told)
         if self.tallies.current() is not None:
@@ -164,16 +166,16 @@ class PredictionService:
             for item, (id_, verdict) in zip(batch, kept, strict=True)
         ]
 
-    def _question(self, table: TrafficTable, item: _Submitted, text: str) -> Question:
+    def _question(self, table: TrafficTable, item: _Submitted, clean: CleanText) -> Question:
         """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""
         trusted, route = table.trusted, table.of_version(item.route.version)
         if item.pinned:
-            return Question(text, route or item.route)
+            return _question_of(table, item.raw, clean, route or item.route, None)
         late = not item.bulk and time.perf_counter() - item.arrived > self.failover_s
         wanted = route is not None and (route.weight > 0 or route.version in table.split.values())
         if route is None or route is trusted or late or not wanted:
-            return Question(text, trusted)
-        return Question(text, route, fallback=trusted)
+            return _question_of(table, item.raw, clean, trusted, table.stand_in)
+        return _question_of(table, item.raw, clean, route, trusted)
 
     def _count(
         self, batch: list[_Submitted], questions: list[Question], said: list[Verdict], told: list[Verdict]
@@ -232,3 +234,11 @@ def _with_words(clean: CleanText) -> CleanText:
     if not clean.text:
         raise InvalidInput("text: has no words once it is normalised", "text")
     return clean
+
+
+def _question_of(table: TrafficTable, raw: RawText, clean: CleanText, route: Route, fallback: Route | None) -> Question:
+    """Ask each version about the text as its own normaliser leaves it; all were cleaned with the table's."""
+    if all(each.normalizer == table.normalizer for each in (route, fallback or route)):
+        return Question(clean.text, route, fallback)
+    fallback_text = NORMALIZERS[fallback.normalizer](raw.text) if fallback else None
+    return Question(NORMALIZERS[route.normalizer](raw.text), route, fallback, fallback_text)

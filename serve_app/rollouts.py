@@ -42,10 +42,11 @@ class Rollouts:
         record = await asyncio.to_thread(service.status, self.store, self.settings.model_name, epoch_ms())
         return (await self._with_texts([record]))[0]
 
-    async def history(self) -> list[dict[str, Any]]:
-        """Return the records of all rollouts, the newest first."""
-        records = await asyncio.to_thread(service.history, self.store, self.settings.model_name, epoch_ms())
-        return await self._with_texts(records)
+    async def history(self, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
+        """Return up to `limit` records, the newest first, and the `after` of the page that follows, if one does."""
+        model, now_ms = self.settings.model_name, epoch_ms()
+        records, following = await asyncio.to_thread(service.history, self.store, model, now_ms, limit, after)
+        return await self._with_texts(records), following
 
     async def split(self) -> dict[str, int]:
         """Return the version that each value of the fixed split gets; nothing where there is none."""

@@ -33,10 +33,10 @@ class Route:
 class TrafficTable:
     """The versions of one registered model that are loaded; `generation` grows with every change.
 
-    While a rollout is under way (`rollout` is its id, `stage` its number) the first route is the champion's and the
-    second the challenger's. As long as their order stays and the challenger's weight only grows, a client that is kept
-    on a side (`sticky`) goes over to the challenger once and stays there. `split` gives a value of the header
-    X-Undertone-Split, or the id of an API key, a version of its own.
+    While a rollout is under way (`rollout` is its id, `stage` its number) `sides` are the versions of champion and
+    challenger, whose routes come first and in this order, if they are loaded. As long as it stays and the challenger's
+    weight only grows, a client that is kept on a side (`sticky`) goes over to the challenger once and stays there.
+    `split` gives a value of the header X-Undertone-Split, or the id of an API key, a version of its own.
     """
 
     generation: int
@@ -45,6 +45,7 @@ class TrafficTable:
     stage: int = 0
     sticky: Sticky = "none"
     split: Mapping[str, int] = field(default_factory=dict)
+    sides: tuple[int, int] | None = None
 
     @property
     def leader(self) -> Route:
@@ -52,10 +53,21 @@ class TrafficTable:
         return max(self.routes, key=lambda route: route.weight)
 
     @property
+    def champion(self) -> Route | None:
+        """The champion's route while a rollout is under way and it is loaded."""
+        return self.of_version(self.sides[0]) if self.sides else None
+
+    @property
     def trusted(self) -> Route:
         """The route that answers where another cannot: the champion's while it has traffic, else the leading one."""
-        under_way = self.rollout is not None and self.routes[0].weight > 0
-        return self.routes[0] if under_way else self.leader
+        champion = self.champion
+        return champion if champion is not None and champion.weight > 0 else self.leader
+
+    @property
+    def stand_in(self) -> Route | None:
+        """The route that answers where the trusted one cannot: that of a champion which lost its traffic just now."""
+        champion = self.champion
+        return None if champion is None or champion is self.trusted else champion
 
     @property
     def normalizer(self) -> str:
@@ -65,7 +77,8 @@ class TrafficTable:
     @property
     def rivals(self) -> tuple[Route, Route] | None:
         """The champion's and the challenger's route while a rollout is under way and both are loaded."""
-        return (self.routes[0], self.routes[1]) if self.rollout is not None and len(self.routes) > 1 else None
+        champion, challenger = self.champion, self.of_version(self.sides[1]) if self.sides else None
+        return None if champion is None or challenger is None else (champion, challenger)
 
     def of_version(self, version: int) -> Route | None:
         """Return the route of a version, if it is loaded."""
@@ -89,14 +102,17 @@ def to_body(
     stage: int = 0,
     sticky: Sticky = "none",
     split: Mapping[str, int] | None = None,
+    sides: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Return the table as the store's JSON; the store adds the generation."""
     rows = [asdict(route) | {"labels": list(route.labels)} for route in routes]
-    return {"routes": rows, "rollout": rollout, "stage": stage, "sticky": sticky, "split": dict(split or {})}
+    under_way = {"rollout": rollout, "stage": stage, "sticky": sticky, "sides": list(sides) if sides else None}
+    return {"routes": rows, **under_way, "split": dict(split or {})}
 
 
 def from_body(generation: int, body: Mapping[str, Any]) -> TrafficTable:
     """Read the table back from the store's JSON; what rows of earlier releases lack has its default."""
     routes = tuple(Route(**(row | {"labels": tuple(row["labels"])})) for row in body["routes"])
     extra = {name: body[name] for name in ("rollout", "stage", "sticky", "split") if name in body}
-    return TrafficTable(generation, routes, **extra)
+    sides = body.get("sides")
+    return TrafficTable(generation, routes, **extra, sides=tuple(sides) if sides else None)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from serve_app.http.schemas import PRINTABLE_PATTERN, Identifier, Label, ShortText, Topic, WordOut
+from serve_app.http.schemas import PRINTABLE_PATTERN, Cursor, Identifier, Label, ShortText, Topic, WordOut
 from serve_app.rollout.record import StartRequest
 
 
@@ -166,7 +166,17 @@ class RolloutOut(BaseModel):
     moments: list[MomentOut]
 
 
+class RolloutsQuery(BaseModel):
+    """Which page of the list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(20, ge=1, le=100)
+    after: Cursor | None = Field(None, description="`next` of the page before")
+
+
 class RolloutsOut(BaseModel):
-    """All rollouts, the newest first."""
+    """A page of the rollouts, the newest first; `next` is the `after` of the following one."""
 
     rollouts: list[RolloutOut]
+    next: str | None

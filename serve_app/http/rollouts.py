@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sentiment.errors import NotFound
-from serve_app.http.body import described, json_response, read
+from serve_app.http.body import described, described_query, json_response, read, read_query
 from serve_app.http.guard import require
 from serve_app.http.responses import ERRORS
-from serve_app.http.rollout_schemas import RolloutIn, RolloutOut, RolloutsOut, SplitIn, SplitOut
+from serve_app.http.rollout_schemas import RolloutIn, RolloutOut, RolloutsOut, RolloutsQuery, SplitIn, SplitOut
 from serve_app.rollout.record import Command
 from serve_app.rollouts import Rollouts
 
@@ -31,11 +31,13 @@ def rollout_routes(rollouts: Rollouts) -> APIRouter:
         wanted = await read(request, RolloutIn)
         return json_response(await rollouts.start(wanted.request()), 201)
 
-    @router.get("/v1/rollouts", response_model=RolloutsOut)
+    @router.get("/v1/rollouts", response_model=RolloutsOut, openapi_extra=described_query(RolloutsQuery))
     async def history(request: Request) -> Response:
-        """List all rollouts, the newest first, with the moments at which traffic moved."""
+        """List rollouts, the newest first, a page at a time, with the moments at which traffic moved."""
         require(request.scope, "read")
-        return json_response({"rollouts": await rollouts.history()})
+        wanted = read_query(request, RolloutsQuery)
+        records, following = await rollouts.history(wanted.limit, wanted.after)
+        return json_response({"rollouts": records, "next": following})
 
     @router.get("/v1/rollouts/current", response_model=RolloutOut)
     async def current(request: Request) -> Response:

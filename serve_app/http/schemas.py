@@ -266,6 +266,7 @@ class ModelOut(BaseModel):
     version: int
     aliases: list[str]
     state: Literal["serving", "loaded", "loading", "failed", "registered"]
+    problem: str | None = Field(None, description="why it does not load, and when it is tried again")
     weight: float
     labels: list[str]
     metrics: dict[str, float] = Field(default_factory=dict, description="how well it did when it was made")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sentiment.settings import Settings
+
+#: Ray counts fractions of a resource in ten thousandths.
+_SMALLEST_SHARE: Final = 1e-4
+_NODES_TOLD: Final = 5
 
 
 class Capacity(BaseModel):
@@ -68,3 +73,27 @@ def local_capacity(settings: Settings) -> Capacity:
         gpus=settings.classifier_gpus,
         batch_tokens=settings.batch_tokens,
     )
+
+
+def lack_of(version: int, capacity: Capacity, nodes: Sequence[Mapping[str, float]]) -> str | None:
+    """Return what is missing for a version to start, None if nothing is; each replica must fit on one node.
+
+    `nodes` holds what each node has free, by Ray's names of resources.
+    """
+    needs = {name: each for name, each in (("CPU", capacity.cpus), ("GPU", capacity.gpus)) if each}
+    if not needs:
+        return None
+    places = sum(_replicas_on(free, needs) for free in nodes)
+    if places >= capacity.first_replicas:
+        return None
+    each = " and ".join(f"{amount:g} {name}" for name, amount in needs.items())
+    largest = sorted(nodes, key=lambda free: [free.get(name, 0.0) for name in needs], reverse=True)[:_NODES_TOLD]
+    told = "; ".join(" and ".join(f"{free.get(name, 0.0):g} {name}" for name in needs) for free in largest)
+    return (
+        f"version {version} needs {each} on one node for each of its {capacity.first_replicas} replicas, there is room "
+        f"for {places}; nodes have free: {told or 'nothing'}"
+    )
+
+
+def _replicas_on(free: Mapping[str, float], needs: Mapping[str, float]) -> int:
+    return min(int((free.get(name, 0.0) + _SMALLEST_SHARE / 2) // amount) for name, amount in needs.items())

@@ -22,6 +22,7 @@ from sentiment.settings import load_settings
 from sentiment.store import open_store
 from serve_app.keeping import epoch_ms
 from serve_app.rollout.capacity import Capacity, local_capacity
+from serve_app.rollout.gateways import gateways_of
 from serve_app.rollout.ledger import Ledger
 from serve_app.rollout.policy import Decision, Move, Wait
 from serve_app.rollout.reconciler import Reconciler
@@ -33,35 +34,6 @@ logger = logging.getLogger(__name__)
 _UNSETTLED_S: Final = 0.4
 #: How often a resting controller looks whether somebody asked for a rollout.
 _ASKED_S: Final = 1.0
-_PUSH_S: Final = 5.0
-_COUNTS_S: Final = 2.0
-
-
-class ServeGateways:
-    """The gateways of this application."""
-
-    def __init__(self, app_name: str) -> None:
-        self._app_name = app_name
-
-    async def push(self, generation: int, body: dict[str, Any]) -> None:
-        """See `Gateways.push`."""
-        try:  # gateways that are not up yet, or miss the push, read the row themselves
-            await self._handle().broadcast("update_traffic", generation, body).results_async(timeout_s=_PUSH_S)
-        except Exception as exc:  # noqa: BLE001 - whatever it was, the row in the store is the truth
-            logger.info("the push of table %d reached not all gateways: %s", generation, exc)
-
-    async def observations(self) -> list[dict[str, Any]]:
-        """See `Gateways.observations`."""
-        try:
-            asked = self._handle().broadcast("observations")
-            told = await asked.results_async(timeout_s=_COUNTS_S, return_exceptions=True)
-        except Exception as exc:  # noqa: BLE001 - their counts are cumulative: the next time brings them
-            logger.info("not all gateways told what they counted: %s", exc)
-            return []
-        return [counts for counts in told if isinstance(counts, dict)]
-
-    def _handle(self) -> Any:
-        return serve.get_deployment_handle("Gateway", self._app_name, _check_exists=False)
 
 
 @serve.deployment(
@@ -83,7 +55,7 @@ class RolloutController:
             ledger=Ledger(store, settings.model_name, holder=new_id()),
             registry=Registry(settings.registry_uri),
             target=ServeTarget(),
-            gateways=ServeGateways(serve.get_replica_context().app_name),
+            gateways=gateways_of(serve.get_replica_context().app_name),
             capacity=local_capacity(settings),
             now_ms=epoch_ms,
             now_s=time.monotonic,

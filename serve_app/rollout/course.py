@@ -31,7 +31,7 @@ from serve_app.rollout.shares import alone, shares_of
 
 #: How long a challenger may be without a replica that works before the rollout goes back.
 UNWELL_S: Final = 60.0
-#: The same once it has all the traffic, so that no other version answers in its place.
+#: The same once it has all the traffic, so that every text waits for it before the champion stands in.
 UNWELL_ALONE_S: Final = 5.0
 #: Texts that an automatic rollout compares before it leaves the shadow, where so many came: enough to find labels that
 #: are swapped on twice as many of them as allowed, nine times in ten.
@@ -132,7 +132,7 @@ def _leaves(rollout: Rollout, seen: Observed) -> bool:
 def _advance(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> Decision:
     match rollout.state:
         case State.WAITING:
-            return _find_room(rollout, seen)
+            return _find_room(rollout, seen, now_ms)
         case State.LOADING:
             return _load(rollout, seen)
         case State.CHECKING:
@@ -144,9 +144,11 @@ def _advance(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -
     return _hold(rollout, seen, judged, now_ms)
 
 
-def _find_room(rollout: Rollout, seen: Observed) -> Decision:
+def _find_room(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     if rollout.paused:
         return Wait("paused")
+    if seen.apps.get(rollout.challenger) is AppState.LOADING and _age_s(rollout, now_ms) < rollout.limits.load_s:
+        return Wait(f"version {rollout.challenger} is loading for the fixed split: its room may be its own")
     if seen.no_room is None:
         return Move(State.LOADING, 0, f"there is room for version {rollout.challenger}")
     if rollout.in_place:

@@ -61,8 +61,17 @@ class Ledger:
 
     def publish(self, routes: Sequence[Route], wanted: Publish, rollout: Rollout | None) -> Document:
         """Write the traffic table; `rollout` is the one that it is made for, if it is."""
-        sticky: Sticky = rollout.sticky if rollout and wanted.rollout else "none"
-        body = to_body(tuple(routes), rollout=wanted.rollout, stage=wanted.stage, sticky=sticky, split=wanted.split)
+        under_way = rollout if wanted.rollout else None
+        sticky: Sticky = under_way.sticky if under_way else "none"
+        sides = (under_way.champion, under_way.challenger) if under_way else None
+        body = to_body(
+            tuple(routes),
+            rollout=wanted.rollout,
+            stage=wanted.stage,
+            sticky=sticky,
+            split=wanted.split,
+            sides=sides,
+        )
         self._table = self.store.put_document(TRAFFIC, self.model, body, _generation(self._table))
         return self._table
 

@@ -40,6 +40,17 @@ def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:
         "aliases": sorted(version.aliases),
         "state": "serving" if serves else state,
         "weight": share.weight if share else 0.0,
+        "problem": _problem(version.version, observed) if app is AppState.FAILED else None,
         "labels": list(version.labels),
         "metrics": dict(version.metrics),
     }
+
+
+def _problem(version: int, observed: Observed) -> str:
+    """Return why a version does not load, in words that stay the same until it is tried again."""
+    reason = f"does not load: {observed.messages.get(version) or 'Serve gives no reason'}"
+    failing = observed.failing.get(version)
+    if failing is None:
+        return reason
+    minutes = failing.again_after_s / 60
+    return f"{reason} (try {failing.tries}; the next one follows {minutes:g} min later, after a rollout under way)"

@@ -15,6 +15,8 @@ from serve_app.rollout.shares import Share, alone
 
 #: How long a version that does not load is left alone before it is tried again.
 RETRY_AFTER_S: Final = 60.0
+#: The same for a version of the fixed split, which nobody waits for: doubled with each failure, up to this.
+_LONGEST_RETRY_S: Final = 3600.0
 #: How long a version without traffic keeps running, so that going back is quick and late requests are answered.
 RETIRE_AFTER_S: Final = 30.0
 
@@ -30,13 +32,26 @@ class AppState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """A version of the fixed split that does not load: how often it was tried, and how long ago it failed last."""
+
+    tries: int
+    since_s: float
+
+    @property
+    def again_after_s(self) -> float:
+        """How long after a failure it is tried again."""
+        return min(RETRY_AFTER_S * 2.0 ** min(self.tries - 1, 10), _LONGEST_RETRY_S)
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What the controller sees.
 
     `champion` and `challenger` bear the registry's aliases, `shares` are those of the traffic table in force, `rollout`
-    is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's. `messages`
-    are what Serve says of applications. Ages count from the last change: of the table, of the failing of the wanted
-    version, and of the challenger's last sign of health.
+    is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's, `failing`
+    are its versions that do not load. `messages` are what Serve says of applications. Ages count from the last change:
+    of the table, of the failing of the wanted version, and of the challenger's last sign of health.
     """
 
     champion: int | None
@@ -52,6 +67,7 @@ class Observed:
     no_room: str | None = None
     split: Mapping[str, int] = field(default_factory=dict)
     table_split: Mapping[str, int] = field(default_factory=dict)
+    failing: Mapping[int, Failing] = field(default_factory=dict)
 
     @property
     def serving(self) -> int | None:
@@ -180,8 +196,12 @@ def directed(
 
 
 def _load_split(observed: Observed) -> Decision | None:
+    """Start what the fixed split lacks; one that failed is ended first when its time has come."""
     missing = sorted(set(observed.split.values()) - set(observed.apps))
-    return Start(missing[0]) if missing else None
+    if missing:
+        return Start(missing[0])
+    due = (v for v, failing in sorted(observed.failing.items()) if failing.since_s >= failing.again_after_s)
+    return next((Retire(version) for version in due), None)
 
 
 def _begin(observed: Observed, wanted: int) -> Decision | None:

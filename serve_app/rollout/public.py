@@ -18,7 +18,7 @@ def to_public(rollout: Rollout, now_ms: int) -> dict[str, Any]:
     `state` is `paused` while it is. `moments` are those that a trend marks: the times at which traffic moved.
     """
     seen = rollout.observations
-    told = rollout.model_dump(mode="json", exclude={"counts", "plan", "limits", "decisions", "swapped"})
+    told = rollout.model_dump(mode="json", exclude={"counts", "plan", "limits", "decisions", "swapped", "gone"})
     last = rollout.decisions[-1]
     return {
         **told,

@@ -17,17 +17,17 @@ from sentiment.registry import (
     CHAMPION,
     ModelRegistry,
     RegisteredVersion,
-    fetch_version,
 )
 from sentiment.settings import Settings
-from sentiment.version import read_version
 from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.counting import Counting
 from serve_app.rollout.course import checked, next_step
+from serve_app.rollout.failures import Failures
 from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
 from serve_app.rollout.listing import KIND as MODELS_KIND
 from serve_app.rollout.listing import list_versions
-from serve_app.rollout.parts import AppView, Gateways, Target, app_name
+from serve_app.rollout.parts import AppView, Gateways, Target
 from serve_app.rollout.policy import (
     AppState,
     Begin,
@@ -44,6 +44,7 @@ from serve_app.rollout.policy import (
     decide,
 )
 from serve_app.rollout.record import Entry, Rollout, State
+from serve_app.rollout.routes import Routes, refuse_other_normalizer
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -69,11 +70,13 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._versions: list[RegisteredVersion] = []
-        self._routes: dict[int, Route] = {}
+        self._routes = Routes(self.settings, self.registry)
         self._listed: list[dict[str, Any]] = []
         self._changed_s: dict[str, float] = {}
         self._registry_due_s = 0.0
         self._reading: asyncio.Task[list[RegisteredVersion]] | None = None
+        self._failures = Failures(self.now_s)
+        self._counting = Counting(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
@@ -137,6 +140,7 @@ class Reconciler:
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
         known = {registered.version for registered in self._versions}
         well = rollout is None or _runs(apps, rollout.challenger)
+        split = {value: v for value, v in self.ledger.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
             challenger=_version_with(CHALLENGER, self._versions),
@@ -146,7 +150,8 @@ class Reconciler:
             apps={version: view.state for version, view in apps.items()},
             messages={version: view.message for version, view in apps.items()},
             no_room=self._no_room(rollout),
-            split={value: v for value, v in self.ledger.read_split().items() if v in known or not known},
+            split=split,
+            failing=self._failures.seen(split.values(), apps),
             table_split=dict(table.split) if table else {},
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
@@ -154,7 +159,7 @@ class Reconciler:
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:
-        if rollout is None or rollout.state is not State.WAITING:
+        if rollout is None or rollout.state is not State.WAITING or _has_room(self._apps, rollout.challenger):
             return None
         return self.target.no_room(rollout.challenger, self._capacity(rollout.challenger))
 
@@ -168,10 +173,7 @@ class Reconciler:
         if not rollout.stage or not (now or self.now_s() >= self._count_due_s):
             return rollout
         self._count_due_s = self.now_s() + COUNT_EVERY_S
-        counted = rollout
-        for told in await self.gateways.observations():
-            if told["rollout"] == rollout.id and told["stage"]:
-                counted = counted.counted(told["stage"], told["gateway"], told["counts"])
+        counted = await self._counting.add_to(rollout)
         if counted != rollout and not now:
             await asyncio.to_thread(self.ledger.save, counted, self.now_ms())
         return counted
@@ -195,7 +197,7 @@ class Reconciler:
                 await self._move(await self._checked(rollout) if isinstance(decision, Check) else decision, rollout)
 
     def _start(self, version: int) -> None:
-        digest = self._digest(version)
+        digest = self._routes.digest(version, self._table, self._versions)
         self.target.start(self.settings.model_name, version, digest, self._capacity(version))
 
     def _capacity(self, version: int) -> Capacity:
@@ -223,7 +225,9 @@ class Reconciler:
     async def _checked(self, rollout: Rollout) -> Move:
         version = rollout.challenger
         try:
-            await asyncio.to_thread(self._route, version)
+            route = await asyncio.to_thread(self._route, version)
+            if not rollout.swapped and self._table:
+                refuse_other_normalizer(route, self._table.of_version(rollout.champion))
             numbers = await self.target.check(version)
         except (ModelRejected, NotFound) as exc:
             return Move(State.ABORTING, rollout.stage, f"version {version} is refused: {exc}")
@@ -240,26 +244,7 @@ class Reconciler:
         self._reset("well")
 
     def _route(self, version: int) -> Route:
-        known = self._table.of_version(version) if self._table else None
-        if known is not None:  # needs neither the registry nor the files
-            return known
-        if version not in self._routes:
-            model, digest = self.settings.model_name, self._digest(version)
-            manifest = read_version(fetch_version(self.settings, model, version, digest, self.registry)).manifest
-            labels = tuple(manifest.labels)
-            self._routes[version] = Route(
-                model, version, app_name(version), digest, labels, manifest.normalizer, weight=0.0
-            )
-        return self._routes[version]
-
-    def _digest(self, version: int) -> str:
-        """Return a version's digest: the registry's word, or the traffic table's while the registry is away."""
-        known = {registered.version: registered.digest for registered in self._versions}
-        routes = self._table.routes if self._table else ()
-        digest = known.get(version) or next((route.digest for route in routes if route.version == version), None)
-        if digest is None:
-            raise NotFound(f"the registry does not know version {version} of {self.settings.model_name}")
-        return digest
+        return self._routes.of(version, self._table, self._versions)
 
     def _list(self, observed: Observed) -> None:
         """Write the versions and what each does where the gateways read it."""
@@ -278,6 +263,11 @@ class Reconciler:
 
 def _version_with(alias: str, versions: Sequence[RegisteredVersion]) -> int | None:
     return next((known.version for known in versions if alias in known.aliases), None)
+
+
+def _has_room(apps: Mapping[int, AppView], version: int) -> bool:
+    """Whether a version takes its room already: it is loaded for the fixed split, or for a rollout before."""
+    return version in apps and apps[version].state in (AppState.RUNNING, AppState.DOWN)
 
 
 def _runs(apps: Mapping[int, AppView], version: int) -> bool:

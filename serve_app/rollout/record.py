@@ -6,7 +6,7 @@ compares generations, so that a controller that was killed, or one that was thou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from functools import reduce
 from operator import add
@@ -25,6 +25,9 @@ KIND: Final = "rollout"
 HISTORY_KIND: Final = "rollout-history"
 #: Decisions that a record keeps: the newest, and the first.
 _MAX_DECISIONS: Final = 200
+#: Under this name a stage keeps the sum of what gateways that are gone had counted.
+GONE: Final = "gone"
+_MAX_GONE: Final = 1000
 
 
 class State(StrEnum):
@@ -87,8 +90,9 @@ class Rollout(_Data):
     """A challenger on its way to take the champion's place.
 
     `stage` numbers the steps of the plan from 1; before the first it is 0. `since_ms` is when the present state and
-    stage began, or the pause ended. `counts` keeps, by stage, the last cumulative counts of each gateway. `swapped`
-    says that the champion had to end before the challenger could load.
+    stage began, or the pause ended. `counts` keeps, by stage, the last cumulative counts of each gateway; those of
+    gateways that are gone (`gone` are their names), and of stages that are over, are one sum. `swapped` says that the
+    champion had to end before the challenger could load.
     """
 
     id: str
@@ -109,6 +113,7 @@ class Rollout(_Data):
     swapped: bool = False
     asked: Command | None = None
     counts: dict[int, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    gone: tuple[str, ...] = ()
     decisions: tuple[Entry, ...] = ()
 
     @classmethod
@@ -154,12 +159,24 @@ class Rollout(_Data):
 
     def seen_in(self, stage: int) -> Observations:
         """What all gateways saw in one stage."""
-        return reduce(add, map(Observations.from_json, self.counts.get(stage, {}).values()), Observations())
+        return _sum(self.counts.get(stage, {}).values())
 
     def counted(self, stage: int, gateway: str, counts: Mapping[str, Any]) -> Self:
-        """Return the record with a gateway's cumulative counts of a stage in place of its earlier ones."""
+        """Return the record with a gateway's cumulative counts of a stage in place of its earlier ones.
+
+        One that was taken for gone and is back is left out until the next stage: it would be counted twice.
+        """
+        if gateway in self.gone:
+            return self
         stages = {**self.counts, stage: {**self.counts.get(stage, {}), gateway: dict(counts)}}
         return self.model_copy(update={"counts": stages})
+
+    def without(self, gateways: Collection[str]) -> Self:
+        """Return the record with the counts that these gateways have of this stage in the one sum of those gone."""
+        if not gateways:
+            return self
+        counts = {**self.counts, self.stage: _folded(self.counts.get(self.stage, {}), gateways)}
+        return self.model_copy(update={"counts": counts, "gone": (*self.gone, *sorted(gateways))[-_MAX_GONE:]})
 
     def decided(self, entry: Entry, **changes: Any) -> Self:
         """Return the record after a decision: its clock starts anew, and what was asked for is dealt with."""
@@ -167,6 +184,8 @@ class Rollout(_Data):
         if len(decisions) > _MAX_DECISIONS:
             decisions = (decisions[0], *decisions[2:])
         moved = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None}
+        if entry.stage != self.stage:  # nothing more is counted of stages that are over
+            moved |= {"counts": {n: _folded(told, told) for n, told in self.counts.items()}, "gone": ()}
         return self.model_copy(update={**moved, "decisions": decisions, **changes})
 
     def to_body(self) -> dict[str, Any]:
@@ -177,3 +196,14 @@ class Rollout(_Data):
     def from_body(cls, body: Mapping[str, Any]) -> Self:
         """Read the record back."""
         return cls.model_validate(body)
+
+
+def _sum(told: Iterable[Mapping[str, Any]]) -> Observations:
+    return reduce(add, map(Observations.from_json, told), Observations())
+
+
+def _folded(told: Mapping[str, dict[str, Any]], gateways: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return counts by gateway with those of some of them summed under GONE."""
+    rest = {name: counts for name, counts in told.items() if name not in gateways and name != GONE}
+    summed = _sum(counts for name, counts in told.items() if name not in rest)
+    return {**rest, GONE: summed.to_json()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sentiment.errors import Conflict, NotFound, Unavailable
+from sentiment.errors import Conflict, InvalidInput, NotFound, Unavailable
 from sentiment.labels import LABEL_SETS
 from sentiment.records import Document
 from sentiment.settings import Settings
@@ -97,15 +97,34 @@ def status(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
     return to_public(Rollout.from_body(document.body), now_ms)
 
 
-def history(store: TextStore, model: str, now_ms: int) -> list[dict[str, Any]]:
-    """Return the public records of all rollouts, the newest first, with the one under way."""
+def history(
+    store: TextStore, model: str, now_ms: int, limit: int, after: str | None = None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the public records of up to `limit` rollouts, the newest first, with the one under way.
+
+    The second value is the `after` of the page that follows, None where there is none.
+
+    Raises:
+        InvalidInput: `after` is no place in the list.
+    """
     ended = {document.name: document.body for document in store.list_documents(HISTORY_KIND)}
     present = store.get_document(KIND, model)
     if present is not None:
         rollout = Rollout.from_body(present.body)
         ended[rollout.id] = to_public(rollout, now_ms)
     ours = [body for body in ended.values() if body["model"] == model]
-    return sorted(ours, key=lambda body: (body["started_ms"], body["id"]), reverse=True)
+    ours.sort(key=lambda body: (body["started_ms"], body["id"]), reverse=True)
+    first = 0 if after is None else _place_after(after, [body["id"] for body in ours])
+    page = ours[first : first + limit]
+    return page, page[-1]["id"] if len(ours) > first + limit else None
+
+
+def _place_after(after: str, ids: list[str]) -> int:
+    if after not in ids:
+        raise InvalidInput(
+            "after is no place in the list; pass the `next` of the page before, or leave it out.", "after"
+        )
+    return ids.index(after) + 1
 
 
 def _refuse_second(present: Document | None) -> None:

@@ -7,15 +7,15 @@ import re
 import time
 from typing import Any, Final
 
-import ray
 from ray import serve
+from ray._private.state import available_resources_per_node
 from ray.exceptions import RayTaskError
 from ray.serve import RunTarget
 from ray.serve.schema import ApplicationStatus
 
 from deployments.classifier import classifier_app
 from sentiment.errors import UndertoneError
-from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.capacity import Capacity, lack_of
 from serve_app.rollout.parts import APP_PREFIX, AppView, app_name
 from serve_app.rollout.policy import AppState
 
@@ -68,13 +68,7 @@ class ServeTarget:
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         """Return what is missing for a version of this capacity, None if nothing is."""
-        free = ray.available_resources()
-        replicas = capacity.first_replicas
-        wanted = {"CPU": capacity.cpus * replicas, "GPU": capacity.gpus * replicas}
-        for resource, amount in wanted.items():
-            if amount > free.get(resource, 0.0):
-                return f"version {version} needs {amount:g} {resource}, {free.get(resource, 0.0):g} are free"
-        return None
+        return lack_of(version, capacity, list(available_resources_per_node().values()))
 
     async def check(self, version: int) -> dict[str, float]:
         """Let a version answer its known texts; return the numbers.

@@ -87,7 +87,7 @@ def _word_list(text: str) -> tuple[float, ...]:
 def canary_of(weight: float, *, shadow: float = 0.0, **fields: object) -> TrafficTable:
     """Return the table of a rollout in which version 4 has that weight or shadow share."""
     routes = replace(ROUTE, weight=1 - weight), replace(TRIAL, weight=weight, shadow=shadow)
-    return TrafficTable(1, routes, **({"rollout": "r-1", "stage": 1} | fields))
+    return TrafficTable(1, routes, **({"rollout": "r-1", "stage": 1, "sides": (3, 4)} | fields))
 
 
 def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> PredictionService:

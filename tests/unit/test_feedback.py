@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sentiment.errors import NotFound
+from sentiment.errors import NotFound, StoreUnavailable
 from sentiment.records import RawText
 from serve_app.backend import Backend
 from serve_app.rollout.observations import Observations
@@ -54,6 +54,37 @@ async def test_a_text_counts_once_whoever_speaks_about_it(backend):
     await backend.add_feedback("m-1", "neutral", "another team")
     await backend.add_feedback("m-2", "negative", "team")
     assert (await seen_by(backend, 2)).labelled == 2
+
+
+async def test_a_text_counts_once_through_however_many_gateways_at_the_same_moment(parts, monkeypatch):
+    first, second = backend_of(parts, table=canary_of(0.0)), backend_of(parts, table=canary_of(0.0))
+    await first.service.predict([RawText("meh", id=f"t-{n}") for n in range(40)])
+
+    async def unheard(id_: str) -> bool:
+        return False
+
+    for backend in (first, second):
+        monkeypatch.setattr(backend, "_has_feedback", unheard)
+    said = [backend.add_feedback(f"t-{n}", "negative", "team") for n in range(40) for backend in (first, second)]
+    await asyncio.gather(*said)
+    await asyncio.gather(first._pairs._task, second._pairs._task)  # both end once nothing waits
+    counted = [(await seen_by(backend, 0)).labelled for backend in (first, second)]
+    assert sum(counted) == 40
+
+
+async def test_a_text_is_counted_once_the_store_that_tells_whether_it_was_answers_again(backend):
+    take, tries = backend._pairs.take, []
+
+    async def away_at_first(rollout, ids):
+        tries.append(ids)
+        if len(tries) < 3:
+            raise StoreUnavailable("the store is away")
+        return await take(rollout, ids)
+
+    backend._pairs.take = away_at_first
+    await backend.add_feedback("m-1", "negative", "team")
+    assert (await seen_by(backend, 1)).labelled == 1
+    assert tries == [["m-1"]] * 3
 
 
 async def test_a_text_that_had_feedback_before_the_rollout_is_not_counted(backend, parts):

@@ -9,10 +9,11 @@ import pytest
 
 from sentiment.records import Operation, Outcome, PutText
 from sentiment.settings import Settings
-from serve_app.rollout.record import KIND, Entry, Rollout, StartRequest, State
+from serve_app.rollout.public import to_public
+from serve_app.rollout.record import HISTORY_KIND, KIND, Entry, Rollout, StartRequest, State
 from tests.contract.stores import text
 from tests.unit.fake_parts import FakeParts, canary_of, client_of
-from tests.unit.rollout.rollouts import LABELS, list_models, serve_version
+from tests.unit.rollout.rollouts import LABELS, list_models, rollout_of, serve_version
 
 MODEL = "sentiment"
 
@@ -86,10 +87,37 @@ async def test_a_second_rollout_is_refused(client, parts):
 
 
 async def test_before_the_first_rollout_there_is_none(client):
-    assert (await client.get("/v1/rollouts")).json() == {"rollouts": []}
+    assert (await client.get("/v1/rollouts")).json() == {"rollouts": [], "next": None}
     status, code, message = error_of(await client.get("/v1/rollouts/current"))
     assert (status, code) == (404, "not_found")
     assert "no rollout yet" in message
+
+
+async def test_rollouts_are_listed_a_page_at_a_time(client, parts):
+    for number in range(101):
+        told = to_public(rollout_of(State.DONE, 5, id=f"r-{number}", started_ms=number), 1_000)
+        parts.store.put_document(HISTORY_KIND, told["id"], told)
+    page = (await client.get("/v1/rollouts")).json()
+    assert ([row["id"] for row in page["rollouts"]][::19], page["next"]) == (["r-100", "r-81"], "r-81")
+    page = (await client.get(f"/v1/rollouts?limit=100&after={page['next']}")).json()
+    assert (page["rollouts"][0]["id"], len(page["rollouts"]), page["next"]) == ("r-80", 81, None)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("limit=0", "limit: must be 1 or more"),
+        ("limit=101", "limit: must be 100 or less"),
+        ("limit=all", "limit: must be a whole number"),
+        ("after=nowhere", "after is no place in the list"),
+        ("after=a%20b", "after: is no place in the list"),
+        ("page=2", "page: is not known here; permitted are limit, after"),
+    ],
+)
+async def test_a_page_of_rollouts_that_is_none_is_refused(client, query, says):
+    status, code, message = error_of(await client.get(f"/v1/rollouts?{query}"))
+    assert (status, code) == (422, "invalid_input")
+    assert says in message
 
 
 @pytest.mark.parametrize("command", ["pause", "promote", "abort"])

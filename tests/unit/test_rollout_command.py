@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -18,7 +19,8 @@ from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from serve_app.rollout import service
 from serve_app.rollout.observations import Observations
-from serve_app.rollout.record import KIND, Command, Rollout, StartRequest, State
+from serve_app.rollout.public import to_public
+from serve_app.rollout.record import HISTORY_KIND, KIND, Command, Rollout, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, START_MS, arm, list_models, rollout_of, serve_version
 
 MODEL = "sentiment"
@@ -36,18 +38,22 @@ class RolloutApi:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or b"null")
         try:
-            status, answer = "200 OK", self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], body)
+            query = dict(parse_qsl(environ["QUERY_STRING"]))
+            status, answer = "200 OK", self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], query, body)
         except UndertoneError as exc:
             status = _STATUS.get(type(exc), "422 Unprocessable Content")
             answer = {"error": {"code": "refused", "message": str(exc)}}
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
 
-    def _answer(self, method: str, path: str, body: Any) -> Any:
+    def _answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         if (method, path) == ("POST", "/v1/rollouts"):
             return service.start(self.store, Settings(), StartRequest(**body), START_MS)
         if (method, path) == ("GET", "/v1/rollouts"):
-            return {"rollouts": service.history(self.store, MODEL, START_MS)}
+            limit, after = int(query["limit"]), query.get("after")
+            assert 1 <= limit <= 100
+            rollouts, following = service.history(self.store, MODEL, START_MS, limit, after)
+            return {"rollouts": rollouts, "next": following}
         if (method, path) == ("GET", "/v1/rollouts/current"):
             return service.status(self.store, MODEL, START_MS)
         assert method == "POST"
@@ -141,3 +147,19 @@ def test_history_lists_rollouts_and_says_so_where_there_are_none(api):
     api.put(rollout_of(State.DONE, 5))
     assert "for the test" in run("history")
     assert len(json.loads(run("history", "--json"))) == 1
+
+
+def test_history_shows_as_many_rollouts_as_are_asked_for_over_as_many_pages_as_it_takes(api):
+    for number in range(130):
+        told = to_public(rollout_of(State.DONE, 5, id=f"r-{number}", started_ms=number), START_MS)
+        api.store.put_document(HISTORY_KIND, told["id"], told)
+
+    def shown(*arguments: str) -> list[str]:
+        return [told["id"] for told in json.loads(run("history", "--json", *arguments))]
+
+    newest_first = [f"r-{number}" for number in reversed(range(130))]
+    assert shown() == newest_first[:20]
+    assert shown("--limit", "1") == newest_first[:1]
+    assert shown("--limit", "125") == newest_first[:125]
+    assert shown("--limit", "1000") == newest_first
+    assert "greater than or equal to 1" in run("history", "--limit", "0", code=2)

@@ -21,8 +21,8 @@ def test_a_table_survives_the_store():
 
 
 def test_a_table_of_a_rollout_survives_the_store():
-    shadowed = TrafficTable(8, (ROUTE, replace(V4, weight=0.0, shadow=0.2)), "r-1", 2, "author", {"b": 4})
-    body = to_body(shadowed.routes, rollout="r-1", stage=2, sticky="author", split={"b": 4})
+    shadowed = TrafficTable(8, (ROUTE, replace(V4, weight=0.0, shadow=0.2)), "r-1", 2, "author", {"b": 4}, (3, 4))
+    body = to_body(shadowed.routes, rollout="r-1", stage=2, sticky="author", split={"b": 4}, sides=(3, 4))
     assert from_body(8, json.loads(json.dumps(body))) == shadowed
 
 
@@ -31,10 +31,24 @@ def test_a_row_of_an_earlier_release_is_read_with_the_defaults():
     assert from_body(7, {"routes": [row]}) == TrafficTable(7, (ROUTE,))
 
 
-def test_only_a_rollout_has_rivals():
+def test_only_a_rollout_of_which_both_sides_are_loaded_has_rivals():
     assert TABLE.rivals is None
-    assert replace(TABLE, rollout="r-1", routes=(ROUTE,)).rivals is None
-    assert replace(TABLE, rollout="r-1").rivals == TABLE.routes
+    assert replace(TABLE, sides=(3, 4), routes=(ROUTE,)).rivals is None
+    assert replace(TABLE, sides=(3, 4)).rivals == TABLE.routes
+
+
+def test_a_version_of_the_fixed_split_is_no_rival_of_one_that_was_swapped_in():
+    of_split = replace(ROUTE, version=9, app="classifier-v9", weight=0.0)
+    swapped = TrafficTable(8, (replace(V4, weight=1.0), of_split), "r-1", 5, split={"b": 9}, sides=(3, 4))
+    assert swapped.rivals is None
+    assert (swapped.trusted.version, swapped.stand_in) == (4, None)
+
+
+@pytest.mark.parametrize(("weight", "trusted", "stand_in"), [(0.0, 3, None), (0.9, 3, None), (1.0, 4, 3)])
+def test_a_champion_is_trusted_while_it_has_traffic_and_then_stands_in(weight, trusted, stand_in):
+    table = TrafficTable(8, (replace(ROUTE, weight=1 - weight), replace(V4, weight=weight)), "r-1", 2, sides=(3, 4))
+    assert table.trusted.version == trusted
+    assert (table.stand_in.version if table.stand_in else None) == stand_in
 
 
 def test_a_point_that_went_over_stays_while_the_weight_grows():

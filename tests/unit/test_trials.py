@@ -10,11 +10,13 @@ import pytest
 
 from sentiment.errors import InvalidInput, NotFound, Overloaded
 from sentiment.records import RawText
+from sentiment.text import NORMALIZERS
 from serve_app.judging import Question
 from serve_app.mirroring import MAX_TEXTS, Answered
 from serve_app.prediction_service import PredictionService
 from serve_app.rollout.observations import Observations
 from serve_app.steering import Preference
+from serve_app.traffic import TrafficTable
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts, canary_of, service_of
 
 LOVE, HATE, MEH = RawText("love"), RawText("hate"), RawText("meh", id="m-1")
@@ -96,8 +98,25 @@ async def test_a_version_on_trial_that_fails_costs_no_answer_and_is_counted(part
 async def test_the_champion_answers_in_the_challengers_place_as_long_as_it_has_traffic(parts):
     service = service_of(parts, canary_of(0.9), draw=lambda: 0.5)
     assert [answer.version for answer in await service.predict([RawText("love venom"), LOVE])] == [3, 4]
-    [failed] = await service_of(parts, canary_of(1.0)).predict([RawText("hate venom")])
+
+
+async def test_the_champion_answers_what_a_challenger_with_all_the_traffic_fails_on_while_it_is_loaded(parts):
+    service = service_of(parts, canary_of(1.0))
+    assert [answer.version for answer in await service.predict([RawText("hate venom"), LOVE])] == [3, 4]
+    seen = seen_by(service)
+    assert (seen.arm(4).requests, seen.arm(4).errors, seen.arm(3).requests) == (2, 1, 1)
+    gone = TrafficTable(2, canary_of(1.0).routes[1:])
+    [failed] = await service_of(parts, gone).predict([RawText("hate venom")])
     assert isinstance(failed, InvalidInput)
+
+
+@pytest.mark.parametrize("dies", ["gone", "frozen"])
+async def test_no_request_fails_while_a_challenger_with_all_the_traffic_dies(parts, dies):
+    service = service_of(parts, canary_of(1.0), failover_s=0.1)
+    assert [answer.version for answer in await service.predict([LOVE])] == [4]
+    parts.trial_gone, parts.trial_delay_s = dies == "gone", 60.0 if dies == "frozen" else 0.0
+    answers = await asyncio.gather(*(service.predict([RawText(f"love {n}")]) for n in range(30)))
+    assert {answer.version for [answer] in answers} == {3}
 
 
 async def test_texts_that_waited_too_long_for_a_version_on_trial_go_to_the_leading_one(parts):
@@ -250,6 +269,25 @@ async def test_what_waits_for_a_shadow_that_has_ended_does_not_hold_up_the_next_
     service.mirror.offer(table, [])
     assert [unit.route.app for unit in service.mirror._queue] == [TRIAL.app]
     assert service.mirror._queued == 1
+
+
+async def test_each_version_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
+    monkeypatch.setitem(NORMALIZERS, "2", lambda text: NORMALIZERS["1"](text).upper())
+    both = (ROUTE, replace(TRIAL, normalizer="2", weight=0.0))
+    service = service_of(parts, TrafficTable(1, both, split={"b": 4}))
+    await service.predict([RawText("love  @me", id="n-1")], preference=Preference(split="b"))
+    await service.predict([RawText("hate  @me")])
+    await service.predict([RawText("so  so")], preference=Preference(version=4))
+    assert parts.classified == [["LOVE @USER"], ["hate @user"], ["SO SO"]]
+    assert parts.store.get("n-1").text == "love @user"  # kept as the leading version's leaves it
+
+
+async def test_a_version_that_stands_in_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
+    monkeypatch.setitem(NORMALIZERS, "2", lambda text: NORMALIZERS["1"](text) + " venom")
+    service = service_of(parts, TrafficTable(1, (ROUTE, replace(TRIAL, normalizer="2", weight=0.0)), split={"b": 4}))
+    [answer] = await service.predict([RawText("love  it")], preference=Preference(split="b"))
+    assert answer.version == 3
+    assert parts.classified == [["love it venom"], ["love it"]]
 
 
 async def test_a_probe_asks_the_version_that_leads(parts):

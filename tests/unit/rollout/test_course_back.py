@@ -59,6 +59,13 @@ def test_without_room_a_rollout_waits_and_says_so_or_swaps_in_place_when_told():
     assert after(in_place, 1, apps={1: RUNNING}).swapped is None  # there is room after all
 
 
+def test_a_version_that_loads_for_the_fixed_split_costs_the_champion_no_room():
+    lack, loading = "version 2 needs 1 GPU", {1: RUNNING, 2: LOADING}
+    in_place = rollout_of(State.WAITING, request={"in_place": True}, settings={"rollouts_load_s": 60})
+    assert isinstance(after(in_place, 59, apps=loading, no_room=lack), Wait)
+    assert after(in_place, 61, apps=loading, no_room=lack).swapped
+
+
 def test_in_place_the_champion_ends_before_the_challenger_loads_and_comes_back_if_that_fails():
     swapping = rollout_of(State.LOADING, request={"in_place": True}, swapped=True)
     assert after(swapping, 1, apps={1: RUNNING}) == Retire(1)

@@ -7,6 +7,7 @@ from serve_app.rollout.policy import (
     RETRY_AFTER_S,
     AppState,
     Begin,
+    Failing,
     Observed,
     Publish,
     Retire,
@@ -104,6 +105,20 @@ def test_the_versions_of_a_fixed_split_are_loaded_and_stand_in_the_table_without
     assert decide(seen(champion=1, serving=1, apps=apps, **asked)) == wanted
     made_so = Observed(1, wanted.shares, apps, RETIRE_AFTER_S, 0.0, table_split=wanted.split, **asked)
     assert isinstance(decide(made_so), Wait)
+
+
+def test_a_version_of_the_fixed_split_that_does_not_load_is_tried_again_ever_less_often():
+    apps, split = {1: RUNNING, 2: FAILED}, {"b": 2}
+
+    def after(tries: int, seconds: float):
+        return decide(
+            seen(champion=1, serving=1, apps=apps, split=split, table_split=split, failing={2: Failing(tries, seconds)})
+        )
+
+    waits = [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    for tries, wait in enumerate(waits, 1):
+        assert isinstance(after(tries, wait - 1), Wait)
+        assert after(tries, wait) == Retire(2)
 
 
 def test_a_version_that_left_the_fixed_split_leaves_the_table_and_then_ends():

@@ -14,6 +14,7 @@ from serve_app.rollout.observations import Observations
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Start, Wait
 from serve_app.rollout.record import HISTORY_KIND, State
+from serve_app.rollouts import Rollouts
 from tests.unit.rollout.fake_platform import without_repeats
 from tests.unit.rollout.rollouts import arm
 
@@ -228,6 +229,35 @@ async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platf
     assert platform.status()["state"] == "waiting"
     platform.target.lack = None
     await platform.until("shadow")
+
+
+async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform):
+    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    await platform.rounds(5)
+    assert ("start", 2) in platform.target.acts
+    platform.target.lack = "version 2 needs 1 GPU, 0 are free"
+    platform.start(auto=False)
+    await platform.until("shadow", most=10)
+    assert platform.target.acts.count(("start", 2)) == 1
+
+
+async def test_a_version_of_the_fixed_split_that_failed_is_tried_again_until_it_loads_and_the_list_says_so(platform):
+    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    platform.target.broken[2] = "the registry is away"
+    await platform.rounds(5)
+    listed = {row["version"]: (row["state"], row["problem"]) for row in read_listing(platform.store, MODEL)}
+    assert listed[1] == ("serving", None)
+    state, problem = listed[2]
+    assert state == "failed"
+    assert "does not load: the registry is away (try 1; the next one follows 1 min later" in problem
+    await platform.rounds(100)
+    assert platform.target.acts.count(("start", 2)) == 2
+    [problem] = [row["problem"] for row in read_listing(platform.store, MODEL) if row["version"] == 2]
+    assert "(try 2; the next one follows 2 min later" in problem
+    platform.target.broken.clear()
+    await platform.rounds(100)
+    assert platform.gateways.weights()[-1] == {1: 1.0, 2: 0.0}
+    assert {row["problem"] for row in read_listing(platform.store, MODEL)} == {None}
 
 
 async def test_a_champion_moved_by_hand_takes_over_as_ever(platform):

@@ -120,11 +120,11 @@ def test_a_table_of_a_rollout_says_which_and_keeps_clients_on_a_side():
     ledger.publish([route], Publish(alone(1), record.id, 2), record)
     document = store.get_document(TRAFFIC, MODEL)
     table = from_body(document.generation, document.body)
-    assert (table.rollout, table.stage, table.sticky) == (record.id, 2, "author")
+    assert (table.rollout, table.stage, table.sticky, table.sides) == (record.id, 2, "author", (1, 2))
     ledger.publish([route], Publish(alone(1)), record)
     document = store.get_document(TRAFFIC, MODEL)
     table = from_body(document.generation, document.body)
-    assert (table.rollout, table.stage, table.sticky) == (None, 0, "none")
+    assert (table.rollout, table.stage, table.sticky, table.sides) == (None, 0, "none", None)
 
 
 def test_a_rollout_that_ends_is_in_the_history_before_its_record_says_so():

@@ -184,7 +184,31 @@ def test_the_history_has_ended_rollouts_and_the_present_one_the_newest_first(sto
         store.put_document(HISTORY_KIND, f"r-{number}", body)
     store.put_document(HISTORY_KIND, "other", {"model": "sentiment-reviews", "id": "other", "started_ms": 9})
     present = start(store)
-    assert [told["id"] for told in service.history(store, MODEL, NOW)] == [present["id"], "r-2", "r-1", "r-0"]
+    everything, following = service.history(store, MODEL, NOW, 20)
+    assert [told["id"] for told in everything] == [present["id"], "r-2", "r-1", "r-0"]
+    assert following is None
+
+
+def test_the_history_is_read_page_by_page_also_while_rollouts_are_added(store):
+    def page(limit: int, after: str | None = None) -> tuple[list[str], str | None]:
+        told, following = service.history(store, MODEL, NOW, limit, after)
+        return [record["id"] for record in told], following
+
+    def end(number: int) -> None:
+        body = {"model": MODEL, "id": f"r-{number}", "started_ms": number, "state": "done"}
+        store.put_document(HISTORY_KIND, f"r-{number}", body)
+
+    for number in range(5):
+        end(number)
+    first, following = page(2)
+    end(5)
+    second, last = page(2, following)
+    assert (first, second) == (["r-4", "r-3"], ["r-2", "r-1"])
+    assert page(2, last) == (["r-0"], None)
+    assert page(6) == (["r-5", "r-4", "r-3", "r-2", "r-1", "r-0"], None)
+    with pytest.raises(InvalidInput, match="no place in the list") as caught:
+        page(2, "r-9")
+    assert caught.value.field == "after"
 
 
 def test_what_was_answered_is_not_undone_by_the_next_request_but_abort_comes_first(store):

@@ -1,0 +1,40 @@
+"""Brings what gateways counted into a rollout's record, and keeps that small while gateways come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from serve_app.rollout.parts import Gateways
+from serve_app.rollout.record import GONE, Rollout
+
+#: How long others have answered and a gateway has not when it is gone: longer than Serve bears one that is frozen.
+GONE_AFTER_S: Final = 180.0
+
+
+@dataclass(eq=False)
+class Counting:
+    """Asks the gateways; `now_s` is a steady clock."""
+
+    gateways: Gateways
+    now_s: Callable[[], float]
+    _heard_s: dict[str, float] = field(default_factory=dict)
+
+    async def add_to(self, rollout: Rollout) -> Rollout:
+        """Return the record with what gateways tell of its present stage; one that is silent keeps its last counts."""
+        ours = [
+            told
+            for told in await self.gateways.observations()
+            if (told["rollout"], told["stage"]) == (rollout.id, rollout.stage)
+        ]
+        for told in ours:
+            rollout = rollout.counted(rollout.stage, told["gateway"], told["counts"])
+        return rollout.without(self._gone(rollout, {told["gateway"] for told in ours}))
+
+    def _gone(self, rollout: Rollout, heard: set[str]) -> set[str]:
+        """Return the gateways that others have outlived; while none answers, the fault may be this side's."""
+        now_s = self.now_s()
+        known = set(rollout.counts.get(rollout.stage, {})) - {GONE}
+        self._heard_s = {name: now_s if name in heard else self._heard_s.get(name, now_s) for name in known}
+        return {name for name, at_s in self._heard_s.items() if heard and now_s - at_s > GONE_AFTER_S}
