@@ -24,14 +24,14 @@ from sentiment.registry import Registry, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.tracking import Tracker, ended
 from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
-from sentiment.training.encoded import content_key, encoded_texts
+from sentiment.training.encoded import encoded_texts
 from sentiment.training.objective import dtype_of
 from sentiment.training.stopping import score_of
 from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
 from sentiment.version import Manifest, Version, read_version
 from train_jobs.compare import names_of
 from train_jobs.job_output import run_as_job
-from train_jobs.prepare import Places, held_out_texts
+from train_jobs.prepare import Places, digest_of, held_out_texts
 from train_jobs.register import register_folder
 from train_jobs.tracking_server import tracking_server
 from train_jobs.write_version import require_version_place, version_from_model
@@ -83,12 +83,12 @@ def run_averaging(
         trained = shared_config(versions, config.validation)
         trained = replace(trained, calibration=config.calibration or trained.calibration)
         places = Places.of(settings, uri)
-        scores, soup, members, score = _stir(versions, trained, places, config, on_step)
+        held_out = judging_texts(versions[0], trained, places, named=config.validation is not None)
+        scores, soup, members, score = _stir(versions, trained, places, held_out, config.monitor, on_step)
         named = [config.versions[place] for place in members]
         on_step("writing the version")
-        made = _write(
-            soup, trained, places, out, _lineage(versions[0].manifest, trained, named), {config.monitor: score}
-        )
+        lineage = {**_lineage(versions[0].manifest, trained, named), "held_out": digest_of(held_out)}
+        made = _write(soup, trained, held_out, out, lineage, {config.monitor: score})
         facts = {"members": named, "scores": dict(zip(config.versions, scores, strict=True)), "score": score}
         run_id = _track(uri, out, config, facts, made)
         registered = register_folder(registry, made.folder, "trained") if config.register else None
@@ -145,7 +145,7 @@ def shared_config(versions: Sequence[Version], validation: str | None) -> TrainC
     if validation:
         return replace(trained, validation=validation)
     for version in versions[1:]:
-        if _held_out_by(_trained(version)) != _held_out_by(trained):
+        if _held_out_by(version) != _held_out_by(versions[0]):
             raise InvalidInput(
                 f"{version.folder} held out other texts than {versions[0].folder}, and was trained on some of those: "
                 "name data that none of them saw with --validation.",
@@ -163,8 +163,29 @@ def _trained(version: Version) -> TrainConfig:
     return from_mapping(known)
 
 
-def _held_out_by(config: TrainConfig) -> tuple[Any, ...]:
-    """Return what decides on which texts a run validates."""
+def judging_texts(first: Version, trained: TrainConfig, places: Places, *, named: bool) -> list[tuple[str, str]]:
+    """Return the texts to choose on, with their labels: those `named`, or those that the runs were chosen on.
+
+    Raises:
+        InvalidInput: none are named, and those that the `first` held out are not found again: the data are others now,
+            or it is of a time when copies of a text could stand on both sides.
+    """
+    rows = held_out_texts(trained, places)
+    known = first.manifest.dataset.get("held_out")
+    if named or known == digest_of(rows) or (known is None and trained.validation):
+        return rows
+    raise InvalidInput(
+        f"the texts that {first.folder} held out cannot be told any more: name data that no version saw with "
+        "--validation.",
+        "validation",
+    )
+
+
+def _held_out_by(version: Version) -> tuple[Any, ...]:
+    """Return what decides on which texts a version's run validated."""
+    config, known = _trained(version), version.manifest.dataset.get("held_out")
+    if known:
+        return (known,)
     if config.validation:
         return (config.validation,)
     unlabelled = config.distill.unlabelled if config.distill else None
@@ -175,27 +196,28 @@ def _stir(
     versions: Sequence[Version],
     trained: TrainConfig,
     places: Places,
-    config: AverageConfig,
+    texts: Sequence[tuple[str, str]],
+    monitor: str,
     on_step: Callable[[str], None],
 ) -> tuple[list[float], Start, list[int], float]:
     models = [load_model(version.folder) for version in versions]
-    held_out = _held_out(models[0], trained, places, versions[0].manifest.labels)
+    held_out = _held_out(models[0], trained, places, texts, versions[0].manifest.labels)
     scores: list[float] = []
 
     def score(model: Start) -> float:
-        scores.append(_score(model, held_out, trained, config.monitor))
-        on_step(f"judged {len(scores)}: {config.monitor} {scores[-1]:.4f}")
+        scores.append(_score(model, held_out, trained, monitor))
+        on_step(f"judged {len(scores)}: {monitor} {scores[-1]:.4f}")
         return scores[-1]
 
     soup, members, best = greedy(models, score)
     return scores[: len(versions)], soup, members, best
 
 
-def _held_out(model: Start, trained: TrainConfig, places: Places, labels: Sequence[str]) -> HeldOut:
-    """Return the texts that the runs were chosen on, or those of the `validation` that was named."""
-    rows = [Example(text, label) for text, label in held_out_texts(trained, places)]
-    digest = content_key(*(f"{row.label} {row.text}" for row in rows))
-    texts = encoded_texts(places.encoded, digest, lambda: rows, labels, model.tokenizer, model.steps)
+def _held_out(
+    model: Start, trained: TrainConfig, places: Places, rows: Sequence[tuple[str, str]], labels: Sequence[str]
+) -> HeldOut:
+    examples = [Example(text, label) for text, label in rows]
+    texts = encoded_texts(places.encoded, digest_of(rows), lambda: examples, labels, model.tokenizer, model.steps)
     return HeldOut(texts, np.arange(len(texts)), trained.window_tokens)
 
 
@@ -207,7 +229,7 @@ def _score(model: Start, held_out: HeldOut, trained: TrainConfig, monitor: str) 
 def _write(
     soup: Start,
     trained: TrainConfig,
-    places: Places,
+    held_out: Sequence[tuple[str, str]],
     out: Path,
     lineage: Mapping[str, Any],
     metrics: Mapping[str, float],
@@ -216,7 +238,7 @@ def _write(
     name = next(name for name, labels in LABEL_SETS.items() if len(labels) == soup.config.labels)
     return version_from_model(
         out / _MODEL,
-        held_out_texts(trained, places),
+        held_out,
         out / _VERSION,
         name,
         dataset=lineage,

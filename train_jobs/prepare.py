@@ -27,7 +27,7 @@ from sentiment.settings import Settings, load_settings
 from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.config import TrainConfig
-from sentiment.training.encoded import content_key, encoded_texts
+from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of
 from sentiment.training.objective import Lesson, Material
 from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
@@ -140,7 +140,7 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
     read, digest = _texts(config, places, data.train)
     texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer, start.steps)
     share = 0.0 if data.validation else config.validation_share
-    train, held_out = split(texts.labels, share, config.seed, config.most_rows)
+    train, held_out = split(texts.labels, share, config.seed, config.most_rows, texts.groups)
     judged = HeldOut(texts, held_out, config.window_tokens)
     if other := data.validation:
         found = encoded_texts(
@@ -164,10 +164,16 @@ def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]
     rows = [(example.text, example.label) for example in places.store.read(data.validation or data.train)]
     if data.validation is None:
         read, _ = _texts(config, places, data.train)
-        labels = np.array([-1 if example.label is None else 1 for example in read()], dtype=np.int16)
-        _, numbers = split(labels, config.validation_share, config.seed, config.most_rows)
+        known = [(UNLABELLED if example.label is None else 1, group_of(example.text)) for example in read()]
+        labels, groups = (np.array(part) for part in zip(*known, strict=True))
+        _, numbers = split(labels, config.validation_share, config.seed, config.most_rows, groups)
         rows = [rows[number] for number in numbers]
     return [(text, label) for text, label in rows if label is not None]
+
+
+def digest_of(held_out: Iterable[tuple[str, str]]) -> str:
+    """Return what tells the texts that a run validates on, with their labels, from any others."""
+    return content_key(*(f"{label} {text}" for text, label in held_out))
 
 
 def start_of(config: TrainConfig, labels: int) -> Start:

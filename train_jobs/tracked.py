@@ -25,7 +25,7 @@ from sentiment.text import CURRENT_NORMALIZER
 from sentiment.tracking import Run, Tracker, ended
 from sentiment.version import Version
 from train_jobs.pictures import confusion_picture, reliability_picture
-from train_jobs.prepare import Data, Places, find_data, held_out_texts
+from train_jobs.prepare import Data, Places, digest_of, find_data, held_out_texts
 from train_jobs.register import register_folder
 from train_jobs.train import TrainResult
 from train_jobs.watch import Report
@@ -68,13 +68,15 @@ class TrackedRun:
     def make_version(self, result: TrainResult) -> Version:
         """Make a version folder of the best model and store it, the pictures and the history with the run."""
         best = max(result.history, key=lambda entry: entry["step"] == result.metrics["step"])
+        held_out = held_out_texts(self._job.config, self._places)
         made = version_from_model(
             result.folder,
-            held_out_texts(self._job.config, self._places),
+            held_out,
             self._folder / _VERSION,
             _LABEL_SET_NAMES[self._data.labels],
             dataset={
                 **lineage_of(self._job, self._data),
+                "held_out": digest_of(held_out),
                 "run_id": self.run_id,
                 "config": self._job.config.to_mapping(),
             },

@@ -21,12 +21,14 @@ from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput
 from sentiment.steps import Step, open_steps, steps_key
+from sentiment.text import near_duplicate_key
 
 UNLABELLED: Final = -1
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _CHUNK_TEXTS: Final = 2000
-_IDS, _STARTS, _LABELS, _FACTS = "ids.i32", "starts.i64", "labels.i16", "facts.json"
+_IDS, _STARTS, _LABELS, _GROUPS, _FACTS = "ids.i32", "starts.i64", "labels.i16", "groups.i64", "facts.json"
+_GROUP_DIGITS: Final = 16
 
 
 class Labelled(Protocol):
@@ -45,13 +47,15 @@ class Labelled(Protocol):
 class EncodedTexts:
     """Token ids of texts, one after the other: text i has `ids[starts[i]:starts[i + 1]]`, [CLS] and [SEP] included.
 
-    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none. `two_class`
-    [texts] says whose corpus knows no neutral; without it none's.
+    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none. `groups` int64
+    [texts] are equal where texts have the same words (`group_of`). `two_class` [texts] says whose corpus knows no
+    neutral; without it none's.
     """
 
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
     labels: NDArray[np.int16]
+    groups: NDArray[np.int64] | None = None
     two_class: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
@@ -83,6 +87,11 @@ def encoded_texts(
     target = folder / key
     made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer, open_steps(steps)))
     return _open(target)
+
+
+def group_of(text: str) -> int:
+    """Return a number that a normalised text shares with its copies and retweets: the same words make the same one."""
+    return int.from_bytes(bytes.fromhex(near_duplicate_key(text)[:_GROUP_DIGITS]), signed=True)
 
 
 def content_key(*parts: str) -> str:
@@ -120,14 +129,16 @@ def _encode(
     tokenizer.no_padding()
     tokenizer.no_truncation()
     numbers: dict[str | None, int] = {None: UNLABELLED, **{label: place for place, label in enumerate(labels)}}
-    starts, found = array("q", [0]), array("h")
+    starts, found, groups = array("q", [0]), array("h"), array("q")
     stream = iter(examples)
     with (folder / _IDS).open("wb") as file:
         while chunk := list(islice(stream, _CHUNK_TEXTS)):
             starts.extend(_write_ids(file, tokenizer, [step(example.text) for example in chunk], starts[-1]))
             found.extend(_number(example, numbers) for example in chunk)
+            groups.extend(group_of(example.text) for example in chunk)
     (folder / _STARTS).write_bytes(starts.tobytes())
     (folder / _LABELS).write_bytes(found.tobytes())
+    (folder / _GROUPS).write_bytes(groups.tobytes())
     (folder / _FACTS).write_text(json.dumps({"texts": len(found), "tokens": starts[-1], "labels": list(labels)}))
 
 
@@ -149,5 +160,5 @@ def _open(folder: Path) -> EncodedTexts:
     if facts["tokens"] == 0:
         raise InvalidInput(f"there is no text in the data ({folder}); push some first", "data")
     ids = np.memmap(folder / _IDS, dtype=np.int32, mode="r", shape=(facts["tokens"],))
-    starts = np.fromfile(folder / _STARTS, dtype=np.int64)
-    return EncodedTexts(ids, starts, np.fromfile(folder / _LABELS, dtype=np.int16))
+    starts, groups = (np.fromfile(folder / name, dtype=np.int64) for name in (_STARTS, _GROUPS))
+    return EncodedTexts(ids, starts, np.fromfile(folder / _LABELS, dtype=np.int16), groups)

@@ -80,16 +80,37 @@ class Plan:
 
 
 def split(
-    labels: NDArray[np.int16], share: float, seed: int, most: int | None = None
+    labels: NDArray[np.int16],
+    share: float,
+    seed: int,
+    most: int | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the places of the texts to train on and of the labelled ones held out, a `share` of them; at most `most`.
 
-    Drawn by `seed` from `labels` [texts], -1 where there is none; with a share of 0 nothing is held out.
+    Drawn by `seed` from `labels` [texts], -1 where there is none; with a share of 0 nothing is held out. No group of
+    `groups` [texts] stands on both sides: unlabelled texts of one that is held out are left out. A group so large that
+    the share would be missed by more than half of it is trained on.
     """
     places = np.random.default_rng(seed).permutation(len(labels))[:most]
     labelled = places[labels[places] != UNLABELLED]
-    held_out = labelled[: round(share * len(labelled))]
-    return np.sort(np.setdiff1d(places, held_out)), np.sort(held_out)
+    of = np.arange(len(labels)) if groups is None else groups
+    aside = _drawn_groups(of[labelled], round(share * len(labelled)))
+    held_out = labelled[np.isin(of[labelled], aside)]
+    return np.sort(places[~np.isin(of[places], aside)]), np.sort(held_out)
+
+
+def _drawn_groups(groups: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+    """Return groups, in the order of their first texts, that have `wanted` texts together, as nearly as they can."""
+    found, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    drawn, texts = [], 0
+    for place in np.argsort(first):
+        if texts >= wanted:
+            break
+        if texts + sizes[place] / 2 <= wanted:
+            drawn.append(place)
+            texts += int(sizes[place])
+    return found[drawn]
 
 
 def held_out_batches(texts: EncodedTexts, numbers: NDArray[np.int64], window_tokens: int) -> list[list[int]]:
