@@ -141,7 +141,8 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
-    from train_jobs.prepare import Places, require_trainable
+    from train_jobs.prepare import Places, pinned, require_trainable
+    from train_jobs.run_folder import run_folder
     from train_jobs.storage import require_run_name, require_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
@@ -154,24 +155,31 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
         require_storage(job.storage, settings)
 
     def take(report: Report) -> None:
+        """Put a report into the curves before it is shown."""
         run.take(report)
         on_report(report)
 
-    with tracking_server(settings) as uri, tracked(job, name, settings, uri) as run:
-        with ray_running(address, cpus_of(job.workers, job.config), job.gpus_per_worker * job.workers or None):
-            result = run_training(
-                job.config,
-                storage_path=job.storage,
-                workers=job.workers,
-                gpus_per_worker=job.gpus_per_worker,
-                on_report=take,
-                name=name,
-                settings=settings,
-                registry=uri,
-                run_id=run.run_id,
-            )
-        version = run.make_version(result)
-        registered = run.register(version) if job.register else None
+    with tracking_server(settings) as uri:
+        places = Places.of(settings, uri)
+        job = replace(job, config=pinned(job.config, places))
+        with (
+            run_folder(settings.home, name, job.config.to_mapping()) as folder,
+            tracked(job, folder, places) as run,
+        ):
+            with ray_running(address, cpus_of(job.workers, job.config), job.gpus_per_worker * job.workers or None):
+                result = run_training(
+                    job.config,
+                    storage_path=job.storage,
+                    workers=job.workers,
+                    gpus_per_worker=job.gpus_per_worker,
+                    on_report=take,
+                    name=name,
+                    settings=settings,
+                    registry=uri,
+                    run_id=run.run_id,
+                )
+            version = run.make_version(result)
+            registered = run.register(version) if job.register else None
     return Outcome(name, run.run_id, result.metrics, result.steps, str(version.folder), version.digest, registered)
 
 

@@ -22,7 +22,7 @@ from sentiment.datasets.source import read_examples
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
 from sentiment.models.zoo import build
-from sentiment.registry import Registry, resolve_model
+from sentiment.registry import Registry, find_version, parse_reference, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
@@ -127,6 +127,22 @@ def require_trainable(config: TrainConfig, places: Places) -> None:
     start_of(config, len(find_data(config, places).labels))
     if config.distill and config.distill.unlabelled:
         next(iter(_unlabelled(config.distill.unlabelled, places)), None)
+
+
+def pinned(config: TrainConfig, places: Places) -> TrainConfig:
+    """Return the configuration with numbers for what may move while a run lasts: data of `@latest`, a teacher's alias.
+
+    Raises: what `find_data` does; NotFound or RegistryUnavailable for a teacher.
+    """
+    data = find_data(config, places)
+    named = replace(config, data=data.train.ref, validation=data.validation.ref if data.validation else None)
+    if config.distill is None or Path(config.distill.teacher).is_dir():
+        return named
+    ref = parse_reference(config.distill.teacher, places.model_name)
+    if isinstance(ref.which, int):
+        return named
+    number = find_version(Registry(places.registry), ref).version
+    return replace(named, distill=replace(config.distill, teacher=str(replace(ref, which=number))))
 
 
 def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, Material]:

@@ -20,13 +20,13 @@ import torch
 from sentiment.errors import RegistryUnavailable
 from sentiment.labels import LABEL_SETS
 from sentiment.registry import Registry
-from sentiment.settings import Settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.tracking import Run, Tracker, ended
 from sentiment.version import Version
 from train_jobs.pictures import confusion_picture, reliability_picture
 from train_jobs.prepare import Data, Places, digest_of, find_data, held_out_texts
 from train_jobs.register import register_folder
+from train_jobs.run_folder import keep_tracked_as, tracked_as
 from train_jobs.train import TrainResult
 from train_jobs.watch import Report
 from train_jobs.write_version import version_from_model
@@ -44,9 +44,9 @@ _LABEL_SET_NAMES: Final = {labels: name for name, labels in LABEL_SETS.items()}
 class TrackedRun:
     """One job's run. A server that goes away while it trains costs the curves of that time, not the training."""
 
-    def __init__(self, job: Job, name: str, places: Places, run: Run, data: Data) -> None:
+    def __init__(self, job: Job, folder: Path, places: Places, run: Run, data: Data) -> None:
         self._job, self._places, self._run, self._data = job, places, run, data
-        self._folder = Path(places.home) / "runs" / name
+        self._folder = folder
         self._away = False
 
     @property
@@ -109,12 +109,11 @@ class TrackedRun:
 
 
 @contextmanager
-def tracked(job: Job, name: str, settings: Settings, uri: str) -> Iterator[TrackedRun]:
-    """Yield the run of a job at the server `uri`; taken up under its old id if the job is. It ends with the block."""
-    places = Places.of(settings, uri)
+def tracked(job: Job, folder: Path, places: Places) -> Iterator[TrackedRun]:
+    """Yield the run of a job in its `folder`; taken up under its old id if the job is. It ends with the block."""
     data = find_data(job.config, places)
-    run = _open(Tracker(uri), job, name, data, Path(places.home) / "runs" / name / "mlflow-run")
-    tracked_run = TrackedRun(job, name, places, run, data)
+    run = _open(Tracker(places.registry), job, folder, data)
+    tracked_run = TrackedRun(job, folder, places, run, data)
     with ended(run):
         tracked_run.describe()
         yield tracked_run
@@ -163,16 +162,15 @@ def _git(*arguments: str) -> str:
     return found.stdout.strip()
 
 
-def _open(tracker: Tracker, job: Job, name: str, data: Data, kept: Path) -> Run:
-    if kept.is_file() and (run := tracker.again(kept.read_text())):
+def _open(tracker: Tracker, job: Job, folder: Path, data: Data) -> Run:
+    if (known := tracked_as(folder)) and (run := tracker.again(known)):
         return run
     lineage = lineage_of(job, data)
     tags = {"dataset": lineage["ref"], "dataset_digest": lineage["digest"], "job": _kind(job)}
     tags |= {name: lineage[name] for name in ("git_commit", "teacher") if name in lineage}
     params = {**_flat(job.config.to_mapping()), "workers": job.workers, "gpus_per_worker": job.gpus_per_worker}
-    run = tracker.run(name, {**params, "rows": data.train.rows, "normalizer": CURRENT_NORMALIZER}, tags)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(run.run_id)
+    run = tracker.run(folder.name, {**params, "rows": data.train.rows, "normalizer": CURRENT_NORMALIZER}, tags)
+    keep_tracked_as(folder, run.run_id)
     return run
 
 

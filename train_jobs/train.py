@@ -28,7 +28,7 @@ from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
-from train_jobs.prepare import Places, prepare, require_trainable
+from train_jobs.prepare import Places, pinned, prepare, require_trainable
 from train_jobs.storage import storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 
@@ -77,6 +77,7 @@ def run_training(
     name, places = name or new_name(config), Places.of(settings, registry)
     path, filesystem = storage_of(storage_path or str(settings.home / "runs"), settings)
     require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
+    config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,

@@ -70,7 +70,7 @@ def load_checkpoint(
         ModelRejected: it is of another architecture, or broken.
     """
     content = _state(folder)
-    _require_same(content["config"], config)
+    require_same(content["config"], config)
     saved = load_model(folder / MODEL, like=start)
     start.model.load_state_dict(saved.model.state_dict())
     optimizer.load_state_dict(content["optimizer"])
@@ -78,6 +78,17 @@ def load_checkpoint(
         learner.projection.load_state_dict(content["projection"])
     progress = content["progress"]
     return Progress(**{**progress, "stopper": Stopper(**progress["stopper"])})
+
+
+def require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raise Conflict, naming the field, unless a run that was begun with `saved` may go on with `config`."""
+    begun = {**TrainConfig().to_mapping(), **saved}  # a field that was not known then has its default
+    for name, value in config.items():
+        if name not in _MAY_DIFFER and begun.get(name) != value:
+            raise Conflict(
+                f"the run under this name was begun with {name} = {begun.get(name)!r}, not {value!r}: "
+                "go on with the same configuration, or give the new run another --name"
+            )
 
 
 def _state(folder: Path) -> dict[str, Any]:
@@ -88,13 +99,3 @@ def _state(folder: Path) -> dict[str, Any]:
             f"{folder / STATE} is no checkpoint ({exc}); remove that run's folder, or name another"
         ) from exc
     return content
-
-
-def _require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    begun = {**TrainConfig().to_mapping(), **saved}  # a field that was not known then has its default
-    for name, value in config.items():
-        if name not in _MAY_DIFFER and begun.get(name) != value:
-            raise Conflict(
-                f"the run under this name was begun with {name} = {begun.get(name)!r}, not {value!r}: "
-                "go on with the same configuration, or give the new run another --name"
-            )

@@ -59,10 +59,10 @@ def job(**changes: Any) -> Any:
 
 
 def test_a_server_that_goes_away_costs_points_of_the_curves_and_one_warning(
-    places: Places, caplog: pytest.LogCaptureFixture
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake = FakeRun()
-    run = TrackedRun(job(), "name", places, fake, find_data(TINY, places))
+    run = TrackedRun(job(), tmp_path, places, fake, find_data(TINY, places))
     for step in range(5):
         fake.away = step in (1, 2)
         run.take({"step": float(step), "total_steps": 5.0, "loss": 0.5})

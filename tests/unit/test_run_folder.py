@@ -1,0 +1,89 @@
+"""A run's own folder and configuration: one process at it, the same data and teacher in all of its lives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the train extra")
+
+from sentiment.datasets import open_datasets
+from sentiment.errors import Conflict, NotFound
+from sentiment.settings import load_settings
+from sentiment.training.config import DistillConfig
+from sentiment.version import read_version
+from tests.fake_registry import FakeRegistry
+from tests.tiny_model import build_tiny_version
+from tests.tiny_training import TINY, examples
+from train_jobs import prepare
+from train_jobs.prepare import Places, pinned
+from train_jobs.run_folder import keep_tracked_as, run_folder, tracked_as
+
+CONFIG = TINY.to_mapping()
+
+
+def test_two_processes_are_never_at_one_run(tmp_path: Path) -> None:
+    told = pytest.raises(Conflict, match=r"another process is at the run 'one'.*--name")
+    with run_folder(tmp_path, "one", CONFIG), run_folder(tmp_path, "other", CONFIG), told:
+        run_folder(tmp_path, "one", CONFIG).__enter__()
+    with run_folder(tmp_path, "one", CONFIG) as folder:
+        assert folder == tmp_path / "runs" / "one"
+
+
+def test_another_configuration_is_told_before_anything_of_the_run_is_touched(tmp_path: Path) -> None:
+    with run_folder(tmp_path, "one", CONFIG) as folder:
+        keep_tracked_as(folder, "7" * 32)
+    with pytest.raises(Conflict, match=r"learning_rate = 0\.005, not 0\.1"):
+        run_folder(tmp_path, "one", replace(TINY, learning_rate=0.1).to_mapping()).__enter__()
+    with run_folder(tmp_path, "one", replace(TINY, threads=7).to_mapping()) as folder:
+        assert tracked_as(folder) == "7" * 32
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_what_a_run_is_known_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="space"):
+            run_folder(tmp_path, "one", CONFIG).__enter__()
+    with run_folder(tmp_path, "one", CONFIG) as folder:
+        assert tracked_as(folder) is None
+
+
+def test_data_that_are_pushed_while_a_run_lasts_are_not_its_own(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    store, places = open_datasets(settings), Places.of(settings)
+    store.push("toys", examples(30), source="tests")
+    begun = pinned(replace(TINY, data="toys@latest", validation="toys"), places)
+    assert (begun.data, begun.validation) == ("toys@1", "toys@1")
+    store.push("toys", examples(60), source="tests")
+    assert pinned(begun, places) == begun
+    assert pinned(TINY, places) == TINY
+    assert pinned(replace(TINY, data="toys"), places).data == "toys@2"
+
+
+def test_a_teacher_s_alias_is_its_number_of_when_the_run_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(home=tmp_path)
+    open_datasets(settings).push("toys", examples(30), source="tests")
+    registry, tiny = FakeRegistry(), read_version(build_tiny_version(tmp_path / "version"))
+    monkeypatch.setattr(prepare, "Registry", lambda uri: registry)
+
+    def teacher(named: str) -> str:
+        found = pinned(replace(TINY, distill=DistillConfig(named)), Places.of(settings)).distill
+        assert found
+        return found.teacher
+
+    with pytest.raises(NotFound):
+        teacher("champion")
+    registry.register(tiny, "trained")
+    registry.set_alias("sentiment", "champion", 1)
+    assert teacher("models:/sentiment@champion") == teacher("champion") == "models:/sentiment/1"
+    assert teacher("models:/sentiment/8") == "models:/sentiment/8"
+    assert teacher(str(tmp_path / "version")) == str(tmp_path / "version")
+    registry.close()

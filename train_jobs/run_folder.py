@@ -1,0 +1,62 @@
+"""The folder of a run in home: one process at it at a time, one configuration, and the id that it has in MLflow."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import Conflict
+from sentiment.training.checkpoint import require_same
+
+_LOCK: Final = "driver.lock"
+_CONFIG: Final = "config.json"
+_TRACKED: Final = "mlflow-run"
+
+
+@contextmanager
+def run_folder(home: Path, name: str, config: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the folder of the run `name`, which no other process is at while the block runs.
+
+    Raises:
+        Conflict: another process is, or the run was begun with another configuration, naming the field.
+    """
+    folder = home / "runs" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise Conflict(
+                f"another process is at the run {name!r}: wait for it, or give this one another --name"
+            ) from exc
+        _claim(folder / _CONFIG, config)
+        yield folder
+
+
+def tracked_as(folder: Path) -> str | None:
+    """Return the id that the run has in MLflow, None if it was not begun there."""
+    kept = folder / _TRACKED
+    return kept.read_text() if kept.is_file() else None
+
+
+def keep_tracked_as(folder: Path, run_id: str) -> None:
+    """Remember the id that the run has in MLflow."""
+    _write_whole(folder / _TRACKED, run_id)
+
+
+def _claim(path: Path, config: Mapping[str, Any]) -> None:
+    wanted = json.dumps(config, indent=2) + "\n"
+    if path.is_file():
+        require_same(json.loads(path.read_text()), json.loads(wanted))
+    else:
+        _write_whole(path, wanted)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text)  # a full disk leaves this one empty, not the file itself
+    draft.replace(path)
