@@ -1,13 +1,25 @@
-"""Errors that come back from Ray's tasks and actors, as the project's own."""
+"""Errors that Ray's tasks and actors end with, as the project's own: as they raise them, and as they come back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from sentiment.errors import UndertoneError
+from sentiment.errors import UndertoneError, no_room
 
 _RAY_DATA_ADDS: Final = "\nFailed to apply UDF"  # and more, to the message of every error
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Let a full disk be Unavailable, naming the folder: Ray passes on what is raised as a traceback else."""
+    try:
+        yield
+    except OSError as exc:
+        if full := no_room(exc):
+            raise full from exc
+        raise
 
 
 def own_error(exc: BaseException | None) -> UndertoneError | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +36,7 @@ from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
+from train_jobs.drafts import draft_of
 from train_jobs.job_output import told
 from train_jobs.register import register_folder
 from train_jobs.write_version import Facts, export_calibrated, require_version_place, write, write_card_file
@@ -92,14 +92,8 @@ def import_model(
         start = import_classifier(_with_names(folder, labels, Path(named)))
     name = _model_of(start)
     found = held_out(LABEL_SETS[name]) if held_out else None
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".import-", dir=out.parent))
-    try:
+    with draft_of(out) as draft:
         _write(start, name, source, found, draft, list(labels or label_names(folder)))
-        shutil.rmtree(out, ignore_errors=True)
-        draft.rename(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return read_version(out)
 
 

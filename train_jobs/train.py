@@ -22,12 +22,14 @@ import torch
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from sentiment.errors import InvalidInput, Unavailable, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError, no_room
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
+from train_jobs.drafts import draft_of
+from train_jobs.failures import full_disk_told
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
 from train_jobs.storage import storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
@@ -106,6 +108,11 @@ def run_training(
 
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
     """Train on one worker: the function that Ray Train runs on all of them."""
+    with full_disk_told():
+        return _train(job)
+
+
+def _train(job: Mapping[str, Any]) -> dict[str, Any]:
     config, context = from_mapping(job["config"]), ray.train.get_context()
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -219,11 +226,14 @@ def _best(found: Any) -> tuple[Any, dict[str, float]]:
 
 
 def _copy_model(checkpoint: Any, folder: Path) -> None:
-    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    with checkpoint.as_directory() as kept:
-        shutil.copytree(Path(kept) / MODEL, draft)
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    try:
+        with draft_of(folder) as draft, checkpoint.as_directory() as kept:
+            shutil.copytree(Path(kept) / MODEL, draft, dirs_exist_ok=True)
+    except OSError as exc:
+        raise no_room(exc) or Unavailable(
+            f"the best checkpoint cannot be read from {checkpoint.path}: {exc}; the same command with the run's --name "
+            "goes on from there"
+        ) from exc
 
 
 def main(arguments: Sequence[str]) -> None:

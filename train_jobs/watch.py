@@ -40,8 +40,8 @@ class Mailbox:
 
 
 def open_mailbox() -> Any:
-    """Return the handle of a new mailbox: an actor that costs no CPU."""
-    return ray.remote(num_cpus=0)(Mailbox).remote()
+    """Return the handle of a new mailbox: an actor that costs no CPU, and comes back empty if its node is lost."""
+    return ray.remote(num_cpus=0, max_restarts=-1)(Mailbox).remote()
 
 
 class RayWatcher:
@@ -88,9 +88,10 @@ def listening(mailbox: Any, on_report: Callable[[Report], None]) -> Iterator[Non
     ended = threading.Event()
 
     def listen() -> None:
+        """Pass reports on until the block has ended, and then those that came last."""
         while True:
             is_last = ended.is_set()
-            for report in ray.get(mailbox.take.remote()):
+            for report in _taken(mailbox):
                 _call(on_report, report)
             if is_last:
                 return
@@ -104,6 +105,15 @@ def listening(mailbox: Any, on_report: Callable[[Report], None]) -> Iterator[Non
         time.sleep(0.1)  # the last reports are on their way
         ended.set()
         thread.join()
+
+
+def _taken(mailbox: Any) -> list[Report]:
+    try:
+        reports: list[Report] = ray.get(mailbox.take.remote())
+    except ray.exceptions.RayError as exc:  # it was on a node that is gone; Ray starts it anew on another
+        _LOG.warning("reports of the training are lost: %s", exc)
+        return []
+    return reports
 
 
 def _call(on_report: Callable[[Report], None], report: Report) -> None:

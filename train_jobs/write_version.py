@@ -37,6 +37,7 @@ from sentiment.version import (
     read_version,
     write_manifest,
 )
+from train_jobs.drafts import draft_of
 from train_jobs.judge import Classify, TestSet, from_predictor, judge_all
 
 _LOG = logging.getLogger(__name__)
@@ -111,21 +112,22 @@ def version_from_model(
     """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
 
     At most 2,000 of them, evenly spread, fit the temperatures, and with `calibration="biases"` the head's biases first.
+    What lies in `out` is replaced once the version is whole.
 
     Raises:
         ModelRejected: the folder holds no model, or int8 says too often something else than full precision does.
     """
     labels = LABEL_SETS[name]
-    shutil.rmtree(out, ignore_errors=True)
     spread = held_out[:: -(-len(held_out) // _MOST_HELD_OUT)]
     known = [(text, labels.index(label)) for text, label in spread]
     start = load_model(model)
-    found = export_calibrated(start, known, out, dataset, name=name, window_tokens=window_tokens)
-    if calibration == "biases":
-        said = _probabilities(out, "onnx", [text for text, _ in known])
-        move_biases(start, fit_biases(np.log(said + _TINY), [label for _, label in known]))
-        found = export_calibrated(start, known, out, dataset, name=name, window_tokens=window_tokens)
-    write(out, replace(found, metrics={**metrics, **found.metrics}))
+    with draft_of(out) as folder:
+        found = export_calibrated(start, known, folder, dataset, name=name, window_tokens=window_tokens)
+        if calibration == "biases":
+            said = _probabilities(folder, "onnx", [text for text, _ in known])
+            move_biases(start, fit_biases(np.log(said + _TINY), [label for _, label in known]))
+            found = export_calibrated(start, known, folder, dataset, name=name, window_tokens=window_tokens)
+        write(folder, replace(found, metrics={**metrics, **found.metrics}))
     return read_version(out)
 
 

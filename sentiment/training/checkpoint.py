@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 
 from sentiment.errors import Conflict, ModelRejected
 from sentiment.models.start import Start
@@ -19,6 +22,7 @@ from sentiment.training.stopping import Stopper
 MODEL: Final = "model"
 STATE: Final = "state.pt"
 
+_LEAST_FREE_BYTES: Final = 1 << 20
 _MAY_DIFFER: Final = frozenset({"threads", "most_failures", "most_seconds"})
 
 
@@ -49,15 +53,24 @@ def save_checkpoint(
     progress: Progress,
     config: Mapping[str, Any],
 ) -> None:
-    """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`."""
-    save_model(start, folder / MODEL)
+    """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`.
+
+    Raises:
+        OSError: the disk is full, or cannot be written to.
+    """
     content = {
         "config": dict(config),
         "optimizer": optimizer.state_dict(),
         "projection": learner.projection.state_dict() if learner.projection else None,
         "progress": asdict(progress),
     }
-    torch.save(content, folder / STATE)
+    try:
+        save_model(start, folder / MODEL)
+        torch.save(content, folder / STATE)
+    except (RuntimeError, SafetensorError) as exc:  # neither library says of a full disk that it is one
+        if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder)) from exc
+        raise
 
 
 def load_checkpoint(
