@@ -13,7 +13,7 @@ from cli.evaluate import errors, refuse_local, remotely, show
 from cli.extras import require_train
 from cli.models import with_registry
 from cli.platform import Home, Json
-from cli.train import Address, Config, Gpus, Set, Workers, WorkingDir
+from cli.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
 
 

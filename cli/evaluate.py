@@ -14,7 +14,7 @@ from rich.console import Console
 from cli.extras import require_train
 from cli.models import with_registry
 from cli.platform import Home, Json
-from cli.train import Address, WorkingDir
+from cli.training_options import Address, WorkingDir
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, load_settings
 

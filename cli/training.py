@@ -1,11 +1,10 @@
-"""What `train` and `distill` share: a request becomes a job here or on a cluster, shown with a bar of progress."""
+"""What `train` and `distill` do: a request becomes a job here or on a cluster, shown with a bar of progress."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,6 +15,7 @@ from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from cli.training_options import TrainingOptions
     from sentiment.training.config import TrainConfig
 
 console = Console(soft_wrap=True)
@@ -24,37 +24,26 @@ errors = Console(stderr=True, soft_wrap=True)
 _SHOWN = ("validation_macro_recall", "validation_macro_f1", "validation_accuracy", "validation_loss", "validation_ece")
 
 
-@dataclass(frozen=True)
-class Request:
-    """A job as the command line asks for it; a field of the configuration that is None was not given."""
+def run(job: str, given: Mapping[str, Any], options: TrainingOptions) -> None:
+    """Do the job `train` or `distill`, show its progress, and what it made.
 
-    job: str
-    fields: Mapping[str, Any]
-    config: str | None
-    changes: Sequence[str]
-    name: str | None
-    storage: str | None
-    workers: int
-    gpus_per_worker: float
-    register: bool
-
-
-def run(request: Request, *, address: str | None, working_dir: str | None, home: Path | None, as_json: bool) -> None:
-    """Do the job, show its progress, and what it made."""
+    `given` and the `options` are fields of the configuration; what is None was not given.
+    """
     from sentiment.training.config import from_mapping
     from train_jobs.job import assignment, inner, nested, read_config
 
-    values = {**read_config(request.config), **dict(assignment(text) for text in request.changes)}
-    values = nested({**values, **{name: value for name, value in request.fields.items() if value is not None}})
-    if request.job == "distill" and not inner(values, "distill").get("teacher"):
+    values = {**read_config(options.config), **dict(assignment(text) for text in options.changes or [])}
+    named = {**given, **options.fields}
+    values = nested({**values, **{name: value for name, value in named.items() if value is not None}})
+    if job == "distill" and not inner(values, "distill").get("teacher"):
         raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
-    config, settings = from_mapping(values), load_settings(home=home)
-    with Bar(config.epochs, as_json) as bar:
-        if address:
-            outcome = _remotely(request, values, address, settings, working_dir, bar)
+    config, settings = from_mapping(values), load_settings(home=options.home)
+    with Bar(config.epochs, options.as_json) as bar:
+        if options.address:
+            outcome = _remotely(job, values, options, options.address, settings, bar)
         else:
-            outcome = _here(request, config, with_registry(settings), bar)
-    if as_json:
+            outcome = _here(config, options, with_registry(settings), bar)
+    if options.as_json:
         console.print_json(json.dumps(outcome), indent=None)
     else:
         _show(outcome)
@@ -110,32 +99,28 @@ class Bar:
         self._progress.console.print(line, markup=False, highlight=False)
 
 
-def _here(request: Request, config: TrainConfig, settings: Settings, bar: Bar) -> dict[str, Any]:
+def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar: Bar) -> dict[str, Any]:
     from sentiment.settings import job_address
     from train_jobs.job import Job, run_job
+    from train_jobs.train import new_name
 
-    job = Job(
-        config,
-        request.name,
-        request.storage,
-        request.workers,
-        request.gpus_per_worker,
-        request.register,
-    )
+    name = options.name or new_name(config)
+    bar.say(f"Run {name}: cut off, it is taken up by the same command with --name {name}")
+    job = Job(config, name, options.storage, options.workers, options.gpus_per_worker, register=options.register_it)
     return asdict(run_job(job, settings, job_address(), bar.take))
 
 
 def _remotely(
-    request: Request, values: Mapping[str, Any], address: str, settings: Settings, working_dir: str | None, bar: Bar
+    job: str, values: Mapping[str, Any], options: TrainingOptions, address: str, settings: Settings, bar: Bar
 ) -> dict[str, Any]:
     from train_jobs.submit import submit
 
-    arguments = ["--config", json.dumps(values), "--workers", str(request.workers)]
-    arguments += ["--gpus-per-worker", str(request.gpus_per_worker)]
-    for option, value in (("--name", request.name), ("--storage", request.storage)):
+    arguments = ["--config", json.dumps(values), "--workers", str(options.workers)]
+    arguments += ["--gpus-per-worker", str(options.gpus_per_worker)]
+    for option, value in (("--name", options.name), ("--storage", options.storage)):
         arguments += [option, value] if value else []
-    arguments += ["--register"] if request.register else []
-    lines = submit(f"train_jobs.{request.job}", arguments, address, settings, working_dir)
+    arguments += ["--register"] if options.register_it else []
+    lines = submit(f"train_jobs.{job}", arguments, address, settings, options.working_dir)
     return follow(lines, bar.take, bar.say)
 
 

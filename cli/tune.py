@@ -16,6 +16,7 @@ from rich.table import Table
 from cli.extras import require_train
 from cli.models import with_registry
 from cli.platform import Home, Json
+from cli.training_options import Data
 from sentiment.settings import job_address, load_settings
 
 Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE that all trials share; repeatable.")]
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def tune(
     space: Annotated[str, typer.Option(help="YAML file of the search space, or one that ships: dropout, finetune.")],
-    data: Annotated[str | None, typer.Option("--data", help="Dataset version to train on, such as tweets@3.")] = None,
+    data: Data = None,
     model: Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert or student.")] = None,
     search: Annotated[str, typer.Option(help="grid, random, asha or optuna.")] = "random",
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials (10); a grid has all its points.")] = None,

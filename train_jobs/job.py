@@ -150,6 +150,7 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
 
     name = job.name or new_name(job.config)
     require_run_name(name)
+    _LOG.info("run %s", name)
     require_trainable(job.config, Places.of(settings))
     if job.storage:
         require_storage(job.storage, settings)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +22,9 @@ from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
+from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import examples, tiny_start
+from train_jobs.job import Job, Outcome
 from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS, told
 from train_jobs.storage import storage_of
 from train_jobs.submit import lines_of
@@ -87,6 +91,48 @@ def test_a_full_disk_is_told_by_the_command_without_a_traceback(monkeypatch: pyt
 def test_the_bar_names_no_epoch_behind_the_last_one() -> None:
     bar = Bar(3, as_json=True)
     assert [bar.epoch(whole) for whole in (0.0, 1.0, 2.0, 3.0)] == [f"Epoch {n} of 3" for n in (1, 2, 3, 3)]
+
+
+def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Job] = []
+    figures = dict.fromkeys(("macro_recall", "macro_f1", "accuracy", "loss", "ece"), 0.5)
+
+    def run_job(job: Job, *_: object) -> Outcome:
+        asked.append(job)
+        metrics = {f"validation_{name}": value for name, value in figures.items()}
+        return Outcome(str(job.name), "7" * 32, metrics, 3, "version", "digest")
+
+    monkeypatch.setattr("train_jobs.job.run_job", run_job)
+    shared = [
+        "--data",
+        "toys@1",
+        "--epochs",
+        "2",
+        "--set",
+        "seed=7",
+        "--workers",
+        "2",
+        "--storage",
+        "kept",
+        "--register",
+    ]
+    shared += ["--home", str(tmp_path), "--json"]
+    for command in (
+        ["train", "--name", "mine"],
+        ["distill", "--teacher", "models:/sentiment/7", "--hard-weight", "0.5"],
+    ):
+        result = CliRunner().invoke(app, [*command, *shared])
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["name"] == asked[-1].name
+        assert f"--name {asked[-1].name}" in result.stderr, "the name is told before anything can go wrong"
+    trained, distilled = asked
+    common = {"data": "toys@1", "epochs": 2, "seed": 7}
+    assert trained == Job(TrainConfig(**common), "mine", "kept", 2, register=True)
+    lesson = DistillConfig("models:/sentiment/7", hard_weight=0.5)
+    assert distilled == replace(
+        trained, config=TrainConfig(model="student", distill=lesson, **common), name=asked[1].name
+    )
+    assert str(distilled.name).startswith("student-")
 
 
 def test_a_distillation_without_a_teacher_is_refused() -> None:
