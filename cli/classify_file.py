@@ -64,6 +64,7 @@ def classify_file(
 
 
 def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Console) -> Outcome:
+    """Do the job under a bar with its speed and the time left."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -76,6 +77,7 @@ def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Consol
         bar = bars.add_task(job.source.name, total=None)
 
         def progress(tally: Tally, total: int) -> None:
+            """Move the bar to what is done; the first call says where an earlier run was."""
             if bars.tasks[0].total is None:  # what an earlier run did must not count as this one's speed
                 bars.reset(bar, total=total, completed=tally.rows)
             bars.update(bar, completed=tally.rows)
@@ -84,7 +86,10 @@ def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Consol
 
 
 class _Rate(ProgressColumn):
+    """The column that tells how many rows a second are done."""
+
     def render(self, task: Task) -> Text:
+        """Return the speed, nothing before there is one."""
         return Text(f"{task.speed:,.0f} rows/s" if task.speed else "", "cyan")
 
 
@@ -102,6 +107,7 @@ def _print_summary(job: FileJob, outcome: Outcome, console: Console) -> None:
 
 
 def _remarks(job: FileJob, outcome: Outcome) -> list[str]:
+    """Return what a person should know beside the table, a sentence each."""
     tally = outcome.tally
     versions = ", ".join(map(str, sorted(tally.versions))) or "none"
     remarks = [f"{_rows(tally.classified)} classified, mean sentiment {tally.mean_sentiment:+.3f}, version {versions}."]

@@ -69,12 +69,14 @@ def compare(
 
 
 def _here(settings: Settings, arguments: Sequence[str], out: Path | None) -> dict[str, Any]:
+    """Compare on this machine, or inside the Ray job that this process is."""
     from train_jobs.compare import compare_and_keep, config_of, parser
 
     config = config_of(parser().parse_args(list(arguments)))
     with errors.status("Comparing …") as shown:
 
         def on_step(step: str, report: Mapping[str, float]) -> None:
+            """Show the step that is under way, and how far a training is."""
             where = f", step {report['step']:,.0f} of {report['total_steps']:,.0f}" if "total_steps" in report else ""
             shown.update(f"{step[:1].upper()}{step[1:]}{where} …")
 

@@ -26,6 +26,7 @@ def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneCli
 
 
 def _local_url() -> str:
+    """Return the address of the platform in home as it runs, else as the settings would start it."""
     settings = load_settings()
     state = look(settings).state  # it may have been started with other ports than the settings'
     return state.addresses.get("API", url_of(settings)) if state else url_of(settings)

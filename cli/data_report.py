@@ -39,6 +39,7 @@ def reading(tally: Tally, title: str) -> Iterator[Counted]:
         bar = bars.add_task(title, total=None)
 
         def counted(examples: Iterable[Example], *, count: bool = False) -> Iterator[Example]:
+            """Pass examples on; the bar moves with the tally, not with each of them."""
             for drawn, example in enumerate(examples):
                 tally.rows += count
                 if drawn % _PROGRESS_ROWS == 0:
@@ -163,14 +164,17 @@ def _table(versions: Iterable[DatasetVersion]) -> Table:
 
 
 def _balance(balance: Mapping[str, int]) -> str:
+    """Return how often each label stands there, in words."""
     return ", ".join(f"{label or 'unlabelled'} {rows:,}" for label, rows in balance.items())
 
 
 def _brief(version: DatasetVersion) -> dict[str, Any]:
+    """Return what JSON tells of a version: all but its shards, and its reference."""
     return {key: value for key, value in version.to_json().items() if key != "shards"} | {"ref": version.ref}
 
 
 def _say_change(what: str, counts: Mapping[str, int], texts: Sequence[str]) -> None:
+    """Tell of texts that changed in one way, with examples; nothing where none did."""
     if counts:
         _say(f"{sum(counts.values()):,} {what}: {_balance(counts)}. For example:")
         for text in texts:

@@ -91,12 +91,14 @@ def show(outcome: dict[str, Any], as_json: bool) -> None:
 
 
 def _here(settings: Settings, arguments: Sequence[str], report: Path | None, track: bool) -> dict[str, Any]:
+    """Evaluate on this machine."""
     from train_jobs.evaluate import config_of, evaluate_and_keep, parser
 
     config = config_of(parser().parse_args(list(arguments)))
     with errors.status("Evaluating …") as shown:
 
         def on_step(step: str) -> None:
+            """Show the step that is under way."""
             shown.update(f"{step[:1].upper()}{step[1:]} …")
 
         outcome = evaluate_and_keep(settings, config, report=report, track=track, on_step=on_step)

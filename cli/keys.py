@@ -91,6 +91,7 @@ def expiry_ms(text: str, now_ms: int) -> int:
 
 
 def _time_ms(text: str, now_ms: int) -> int:
+    """Read a span from now such as `12h`, `30d` or `4w`, or a day or time in UTC."""
     if match := re.fullmatch(r"(\d{1,5})([hdw])", text):
         return now_ms + int(match[1]) * _UNITS_MS[match[2]]
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)

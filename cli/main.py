@@ -64,6 +64,7 @@ app.add_typer(rollout.app, name="rollout")
 
 
 def _plain(text: str) -> str:
+    """Return a text that rich does not read as its markup."""
     return text.replace("[", r"\[")
 
 

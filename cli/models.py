@@ -218,12 +218,14 @@ def with_registry(settings: Settings) -> Settings:
 
 
 def _wanted(settings: Settings, alias: str | None, version: str | None) -> ModelRef:
+    """Return the version that an alias is to be given to. Raises InvalidInput unless both are named."""
     if alias not in ALIASES or version is None:
         raise InvalidInput(f"Say which alias ({', '.join(ALIASES)}) and which version: alias champion 8.", "alias")
     return parse_reference(version, settings.model_name)
 
 
 def _removed(settings: Settings, alias: str, also: str | None) -> ModelRef:
+    """Return the alias that is to be taken away. Raises InvalidInput for any that must stay."""
     if also is not None:
         raise InvalidInput("--remove takes one alias away and sets none; leave the other words out.", "remove")
     if alias not in ALIASES:
@@ -236,12 +238,14 @@ def _removed(settings: Settings, alias: str, also: str | None) -> ModelRef:
 
 
 def _set(registry: Registry, alias: str, wanted: ModelRef) -> dict[str, Any]:
+    """Give the alias to the version, and return what is so now."""
     found = find_version(registry, wanted)
     registry.set_alias(found.name, alias, found.version)
     return {"name": found.name, "alias": alias, "version": found.version}
 
 
 def _remove(registry: Registry, wanted: ModelRef) -> dict[str, Any]:
+    """Take the alias away, and return what is so now."""
     alias = str(wanted.which)
     find_version(registry, wanted)
     registry.remove_alias(wanted.name, alias)

@@ -109,6 +109,7 @@ def _follow(states: Any) -> PlatformState | None:
 
 
 def _advance(progress: Progress, tasks: dict[str, TaskID], state: PlatformState) -> None:
+    """Move the bars to a state: one for each part as it appears, one for the first answer."""
     for name, part in state.parts.items():
         if name not in tasks:
             tasks[name] = progress.add_task(_WORDS[name], total=1)
@@ -123,6 +124,7 @@ def _advance(progress: Progress, tasks: dict[str, TaskID], state: PlatformState)
 
 
 def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
+    """Tell of a platform that is up: its addresses, an answer as an example, and whether it asks for a key."""
     if state is None:
         return
     for found in state.found:
@@ -138,6 +140,7 @@ def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
 
 
 def _needs_key(state: PlatformState) -> bool:
+    """Say whether the API is open beyond this machine, and so asks for a key."""
     return state.settings.get("host", LOOPBACK[0]) not in LOOPBACK or bool(state.settings.get("address"))
 
 
@@ -175,6 +178,7 @@ def _show_status(seen: launch.Look, settings: Settings) -> None:
 
 
 def _word(seen: launch.Look, state: PlatformState) -> str:
+    """Return in a few words how the platform is, and what mends it."""
     if seen.healthy:
         return "healthy"
     if seen.supervised:

@@ -67,10 +67,12 @@ class _Given:
 
     @property
     def is_blank(self) -> bool:
+        """Whether it is an empty line of standard input; an empty argument is an error of its own."""
         return self.line is not None and not self.text.strip()
 
 
 def _given(texts: Iterable[str]) -> Iterator[_Given]:
+    """Yield the texts; `-` stands for the lines of standard input."""
     for text in texts:
         if text == "-":
             yield from (_Given(_decoded(line, number), number) for number, line in enumerate(sys.stdin.buffer, 1))
@@ -79,6 +81,7 @@ def _given(texts: Iterable[str]) -> Iterator[_Given]:
 
 
 def _decoded(line: bytes, number: int) -> str:
+    """Return a line of standard input as text, without a byte order mark. Raises InvalidInput, naming it."""
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as exc:
@@ -96,6 +99,7 @@ def _answered(client: UndertoneClient, entries: Iterable[_Given]) -> Iterator[tu
 
 
 def _sent(entries: Iterable[_Given], waiting: deque[_Given]) -> Iterator[str]:
+    """Yield the texts to send, and put every entry into `waiting` for its result."""
     for given in entries:
         waiting.append(given)
         if not given.is_blank:
@@ -103,6 +107,7 @@ def _sent(entries: Iterable[_Given], waiting: deque[_Given]) -> Iterator[str]:
 
 
 def _blanks(waiting: deque[_Given]) -> Iterator[tuple[_Given, Result]]:
+    """Take the blank lines that wait next, each with the error that stands for its result."""
     while waiting and waiting[0].is_blank:
         given = waiting.popleft()
         yield given, {"error": {"code": "invalid_input", "message": f"line {given.line} is empty", "field": "text"}}

@@ -69,6 +69,7 @@ def score(
         start_ray(settings)
 
         def progress(totals: Totals) -> None:
+            """Show the sums so far."""
             bars.update(bar, description=f"{totals.rows:,} rows in {totals.shards:,} shards")
 
         outcome = score(job, found, settings, fleet, progress, overwrite)

@@ -100,6 +100,7 @@ class Bar:
 
 
 def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar: Bar) -> dict[str, Any]:
+    """Train in this process, which drives Ray."""
     from sentiment.settings import job_address
     from train_jobs.job import Job, run_job
     from train_jobs.train import new_name
@@ -113,6 +114,7 @@ def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar
 def _remotely(
     job: str, values: Mapping[str, Any], options: TrainingOptions, address: str, settings: Settings, bar: Bar
 ) -> dict[str, Any]:
+    """Train as a job of the cluster at `address`, whose log moves the bar."""
     from train_jobs.submit import submit
 
     arguments = ["--config", json.dumps(values), "--workers", str(options.workers)]

@@ -99,6 +99,7 @@ class _Lines:
 
 
 def _table(found: Mapping[str, Any]) -> Table:
+    """Return the trials as a table: what each tried, its score and how it ended."""
     fields = list(found["best"]["point"])
     title, caption = f"{found['search']} ({found['method']})", f"The best is in {found['config']}"
     table = Table(

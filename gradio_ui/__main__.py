@@ -44,6 +44,7 @@ def main(
 
 
 def _login(settings: Settings) -> tuple[str, str] | None:
+    """Return user and password if the page asks for them."""
     if settings.ui_login is None:
         return None
     user, _, password = settings.ui_login.get_secret_value().partition(":")

@@ -116,6 +116,7 @@ def _result_row(row: Row, verdict: Verdict, names: dict[str, str]) -> dict[str, 
 
 
 def _drawn(source: Source, wanted: int) -> Iterator[Row]:
+    """Yield `wanted` rows in their order, drawn at random but each time the same."""
     if wanted == source.row_count:
         yield from source.rows
         return

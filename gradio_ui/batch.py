@@ -93,7 +93,10 @@ def columns_of(path: str | None) -> tuple[dict[str, Any], str]:
 
 
 def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
+    """Return the handler of the button, which yields what the page shows."""
+
     def run(path: str | None, column: str | None, pasted: str, number: str, before: int) -> Iterator[list[Any]]:
+        """Analyse what was given; whatever goes wrong is said on the page."""
         try:
             source = _source(path, column, pasted)
             yield from _views(client, source, parsed_number(number), before)
@@ -125,6 +128,7 @@ def _source(path: str | None, column: str | None, pasted: str) -> Source:
 
 
 def _views(client: UndertoneClient, source: Source, number: int | None, before: int) -> Iterator[list[Any]]:
+    """Yield what the page shows, from the start to the downloads."""
     yield [progress(0, 1, "Starting…"), tiles({}, 0, 0), "", "", _hidden(), _hidden(), before]
     analysis = None
     for analysis in analyse(client, source, number):
@@ -138,6 +142,7 @@ def _views(client: UndertoneClient, source: Source, number: int | None, before: 
 
 
 def _view(analysis: Analysis, before: int, finished: bool = False) -> list[Any]:
+    """Return progress or summary, tiles, ring and table of an analysis as it is."""
     tally = analysis.tally
     said = _summary(analysis) if finished else progress(tally.rows, analysis.total, _pace(analysis))
     rows = results_table(analysis.results, analysis.source.text_column)
@@ -145,6 +150,7 @@ def _view(analysis: Analysis, before: int, finished: bool = False) -> list[Any]:
 
 
 def _pace(analysis: Analysis) -> str:
+    """Return how far and how fast it goes, and what is left."""
     rate = analysis.tally.rows / max(analysis.seconds, 1e-6)
     left_s = (analysis.total - analysis.tally.rows) / rate
     return f"{analysis.tally.rows:,} of {analysis.total:,} texts, {rate:,.0f} a second, {left_s:,.0f} s left"
@@ -164,6 +170,7 @@ def _summary(analysis: Analysis) -> str:
 
 
 def _sampled(analysis: Analysis) -> str:
+    """Return the sentence that says so if not all rows were analysed."""
     of = analysis.source.row_count
     return f" A sample: {analysis.total:,} of the {of:,} rows, drawn at random." if analysis.total < of else ""
 

@@ -88,6 +88,7 @@ def donut(counts: Mapping[str, int]) -> str:
 
 
 def _slice(label: str, start: float, share: float, pulled: bool) -> str:
+    """Draw a label's slice from the turn `start` on, with its share if there is room; `pulled` moves it outward."""
     middle = start + share / 2
     shift = _PULL * _RADIUS if pulled else 0.0
     x, y = _point(middle, shift)
@@ -108,6 +109,7 @@ def _slice_text(label: str, middle: float, share: float) -> str:
 
 
 def _ring_piece(start: float, end: float) -> str:
+    """Return the SVG path of a ring's piece between two turns."""
     wide = int(end - start > 0.5)
     inner = _RADIUS * _HOLE
     (ax, ay), (bx, by) = _point(start, _RADIUS), _point(end, _RADIUS)
@@ -119,10 +121,12 @@ def _ring_piece(start: float, end: float) -> str:
 
 
 def _full_ring() -> str:
+    """Return the SVG path of a whole ring: an arc that ends where it starts would not be drawn."""
     circles = (f"M0 {-radius}A{radius} {radius} 0 1 1 -0.01 {-radius}Z" for radius in (_RADIUS, _RADIUS * _HOLE))
     return "".join(circles)
 
 
 def _point(turn: float, radius: float) -> tuple[float, float]:
+    """Return the point at a turn in [0, 1], clockwise from the top."""
     angle = 2 * math.pi * turn - math.pi / 2
     return radius * math.cos(angle), radius * math.sin(angle)

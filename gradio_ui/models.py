@@ -49,9 +49,11 @@ def build_models(client: UndertoneClient, tab: gr.Tab, *, asks_for_key: bool) ->
     timer.tick(lambda: views(client), None, shown, show_progress="hidden", api_visibility="private")
 
     def begin(typed: str, steps: str, by_itself: bool, token: str) -> str:
+        """Start the rollout that was typed."""
         return _as(client, token, asks_for_key, lambda admin: start_rollout(admin, typed, steps, by_itself))
 
     def steer(name: str) -> Callable[[str], str]:
+        """Return the handler of a button."""
         return lambda token: _as(client, token, asks_for_key, lambda admin: command_rollout(admin, name))
 
     actions = [start.click(begin, [version, plan, auto, key], said, api_visibility="private")]
@@ -88,6 +90,7 @@ def command_rollout(client: UndertoneClient, name: str) -> str:
 
 
 def _rollout(client: UndertoneClient) -> dict[str, Any] | None:
+    """Return the rollout, None if there is none."""
     try:
         return client.rollout()
     except NotFound:

@@ -77,6 +77,7 @@ def launch(page: gr.Blocks, host: str, port: int, login: tuple[str, str] | None 
 
 
 def _checked_login(host: str, login: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Return the login. Raises InvalidSettings for one that is weak, or missing where others reach the page."""
     if login is None and host not in LOOPBACK:
         raise InvalidSettings(
             f"UNDERTONE_UI_HOST={host} opens the page to others: set UNDERTONE_UI_LOGIN=user:password too, or keep "

@@ -72,6 +72,7 @@ def _shares(traffic: Iterable[Record]) -> str:
 
 
 def _share(share: Record) -> str:
+    """Draw the share of a version: of the traffic, or of what is mirrored to it."""
     shadow = share["shadow"] > 0
     value = share["shadow"] if shadow else share["weight"]
     name = f"version {share['version']}{', in the shadow' if shadow else ''}"
@@ -84,6 +85,7 @@ def _share(share: Record) -> str:
 
 
 def _arms(versions: Iterable[Record]) -> str:
+    """Return what each version was asked and how it did, as a table."""
     rows = (
         [
             f"version {arm['version']}",
@@ -99,6 +101,7 @@ def _arms(versions: Iterable[Record]) -> str:
 
 
 def _judged(rollout: Record) -> str:
+    """Return where the versions agree, and what feedback says, in sentences; empty before there is any."""
     compared, numbers = rollout["compared"], rollout["numbers"]
     lines = []
     if compared["compared"]:

@@ -101,6 +101,7 @@ def highlighted(words: Sequence[str], weights: Sequence[float]) -> list[tuple[st
 
 
 def _effect(share: float) -> str | None:
+    """Return the name of an effect whose strength is a share of the strongest; None if it is too weak to show."""
     if abs(share) < _ANY:
         return None
     side = "positive" if share > 0 else "negative"

@@ -109,6 +109,8 @@ def unique(examples: Iterable[Example]) -> Iterator[Example]:
 
 
 class _Known:
+    """The distinct texts of the first version, to be looked up as they are, by their words, and by their shingles."""
+
     def __init__(self, first: Iterable[Example], threshold: float, *, near: bool) -> None:
         self._threshold = threshold
         self._rows: list[tuple[int, Example]] = []
@@ -122,6 +124,7 @@ class _Known:
         self._index = _near_index([example.text for _, example in self._rows]) if near and self._rows else None
 
     def leaks(self, batch: list[tuple[int, Example]]) -> Iterator[Leak]:
+        """Yield the leaks of a batch of numbered rows, in their order."""
         found = {row: self._same(row, example) for row, example in batch}
         rest = [(row, example) for row, example in batch if found[row] is None]
         if self._index is not None and rest:
@@ -132,6 +135,7 @@ class _Known:
         return (leak for leak in found.values() if leak)
 
     def _same(self, row: int, example: Example) -> Leak | None:
+        """Return the leak of a row that is the same text or the same words; None if it is neither."""
         if (place := self._by_text.get(example.text)) is not None:
             return self._leak(LeakKind.EXACT, row, example, place, 1.0)
         if (place := self._by_key.get(near_duplicate_key(example.text))) is not None:

@@ -31,6 +31,7 @@ def write_folder(version: DatasetVersion, shards: Iterable[bytes], folder: Path)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.draft")
 
     def write() -> None:
+        """Fill the draft and put it in its place."""
         draft.mkdir(parents=True)
         for place, data in enumerate(shards):
             (draft / _file(place)).write_bytes(data)
@@ -60,6 +61,7 @@ def _file(place: int) -> str:
 
 
 def _holds(folder: Path, version: DatasetVersion) -> bool:
+    """Say whether the folder is this version already, whole."""
     if not (folder / MANIFEST).is_file() or (folder / MANIFEST).read_bytes() != encode(version):
         return False
     files = [(folder / _file(place), shard) for place, shard in enumerate(version.shards)]
@@ -67,6 +69,7 @@ def _holds(folder: Path, version: DatasetVersion) -> bool:
 
 
 def _written(path: Path, write: Callable[[], None]) -> None:
+    """Write, and let what the disk says be InvalidInput, naming the place."""
     try:
         write()
     except OSError as exc:

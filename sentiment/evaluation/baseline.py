@@ -74,6 +74,8 @@ def measure_baseline(train: Split, validation: Split, test: Split) -> BaselineFi
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A model that was tried: its features, fitted, and its macro-recall on validation."""
+
     name: str
     features: Any
     model: Any
@@ -117,17 +119,20 @@ def _accuracy(labels: Sequence[str], said: Sequence[str]) -> float:
 
 
 def _macro_recall(labels: Sequence[str], said: Sequence[str]) -> float:
+    """Return the mean recall of the labels that stand in either."""
     places = {label: place for place, label in enumerate(sorted({*labels, *said}))}
     ids, predictions = ([places[label] for label in part] for part in (labels, said))
     return macro_recall(ids, predictions, len(places))
 
 
 def _feature_names(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the kinds of features to try; characters only where the corpus is short enough."""
     short = sum(map(len, texts)) <= MOST_CHARACTERS
     return (_WORDS, _CHARACTERS) if short else (_WORDS,)
 
 
 def _fit(name: str, train: Split, validation: Split) -> list[_Candidate]:
+    """Return every model that is tried on one kind of features, fitted and judged on validation."""
     began = time.perf_counter()
     features = _features(name, len(train.texts))
     seen = features.fit_transform(train.texts)
