@@ -10,6 +10,7 @@ from sentiment.errors import InvalidInput, NotFound, Unavailable
 from sentiment.settings import Settings
 
 _S3: Final = "s3://"
+_PROBE: Final = ".undertone-probe"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -68,10 +69,20 @@ def _require_bucket(place: str, path: str, filesystem: Any) -> None:
     try:
         is_there = server.get_file_info(bucket).type != FileType.NotFound
         if is_there:
-            server.create_dir(key)  # what Ray begins with
+            _try_out(server, key)
     except OSError as exc:
         raise Unavailable(
-            f"{place} cannot be written: {exc}. Are UNDERTONE_S3_ENDPOINT and the keys (AWS_ACCESS_KEY_ID …) right?"
+            f"{place} cannot be written: {exc}. Are UNDERTONE_S3_ENDPOINT and the keys (AWS_ACCESS_KEY_ID …) right, "
+            "and is it a server that docs/training.md names?"
         ) from exc
     if not is_there:
         raise NotFound(f"{place}: there is no bucket {bucket!r}; make it, or name another.")
+
+
+def _try_out(server: Any, key: str) -> None:
+    """Do what Ray Train does: mark the folder, and upload in parts, which not every server takes."""
+    server.create_dir(key)
+    probe = f"{key.rstrip('/')}/{_PROBE}"
+    with server.open_output_stream(probe) as stream:
+        stream.write(b"Undertone was here.")
+    server.delete_file(probe)
