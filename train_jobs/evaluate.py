@@ -37,7 +37,7 @@ from sentiment.evaluation.report import render_report
 from sentiment.evaluation.summary import summarise
 from sentiment.predictor import Predictor
 from sentiment.predictor.engines import EngineChoice
-from sentiment.registry import resolve_model
+from sentiment.registry import is_folder, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.version import ENGINE_FILES
 from train_jobs.job_output import run_as_job
@@ -142,7 +142,7 @@ def evaluate_and_keep(
 
     Raises: what `run_evaluation` and `write_report` do; RegistryUnavailable if the server that is set does not answer.
     """
-    references = [ref for ref in (config.model, config.against) if ref and not Path(ref).is_dir()]
+    references = [ref for ref in (config.model, config.against) if ref and not is_folder(ref)]
     with tracking_server(settings) if track or references else nullcontext(settings.registry_uri) as uri:
         found = run_evaluation(settings.model_copy(update={"tracking_uri": uri}), config, on_step)
         if report:

@@ -22,7 +22,7 @@ from sentiment.datasets.source import read_examples
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
 from sentiment.models.zoo import build
-from sentiment.registry import Registry, find_version, parse_reference, resolve_model
+from sentiment.registry import Registry, find_version, is_folder, parse_reference, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
@@ -136,7 +136,7 @@ def pinned(config: TrainConfig, places: Places) -> TrainConfig:
     """
     data = find_data(config, places)
     named = replace(config, data=data.train.ref, validation=data.validation.ref if data.validation else None)
-    if config.distill is None or Path(config.distill.teacher).is_dir():
+    if config.distill is None or is_folder(config.distill.teacher):
         return named
     ref = parse_reference(config.distill.teacher, places.model_name)
     if isinstance(ref.which, int):
@@ -212,9 +212,8 @@ def teacher_folder(config: TrainConfig, places: Places) -> Path:
     """Return the folder of the teacher, fetched from the registry if it is named so. Raises what the registry does."""
     if config.distill is None:
         raise InvalidInput("the configuration names no teacher", "distill")
-    named = Path(config.distill.teacher)
-    if named.is_dir():
-        return named
+    if is_folder(config.distill.teacher):
+        return Path(config.distill.teacher)
     settings = load_settings(home=Path(places.home))
     return resolve_model(settings, config.distill.teacher, Registry(places.registry)).folder
 

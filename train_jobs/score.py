@@ -16,12 +16,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
-from sentiment.registry import ResolvedModel, fetch_version, resolve_model
+from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
 from sentiment.settings import Settings, load_settings
 from train_jobs.failures import own_error
 from train_jobs.job_output import told
@@ -124,7 +123,7 @@ def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel,
     """
     from train_jobs.tracking_server import tracking_server
 
-    with nullcontext(settings.registry_uri) if Path(ref).is_dir() else tracking_server(settings) as uri:
+    with nullcontext(settings.registry_uri) if is_folder(ref) else tracking_server(settings) as uri:
         known = settings.model_copy(update={"tracking_uri": uri})
         yield resolve_model(known, ref), known
 

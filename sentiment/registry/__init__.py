@@ -19,7 +19,14 @@ from sentiment.registry.records import (
     champion_of,
     require_label_set,
 )
-from sentiment.registry.reference import ModelRef, ResolvedModel, find_version, parse_reference, resolve_model
+from sentiment.registry.reference import (
+    ModelRef,
+    ResolvedModel,
+    find_version,
+    is_folder,
+    parse_reference,
+    resolve_model,
+)
 from sentiment.registry.search import parse_query, search_versions
 from sentiment.registry.shipped import sync_shipped
 
@@ -38,6 +45,7 @@ __all__ = [
     "fetch_version",
     "find_version",
     "gate_tags",
+    "is_folder",
     "parse_query",
     "parse_reference",
     "require_label_set",

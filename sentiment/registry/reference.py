@@ -86,7 +86,7 @@ def resolve_model(settings: Settings, text: str, registry: ModelRegistry | None 
         ModelRejected: the files do not match their manifest.
         RegistryUnavailable: the registry does not answer.
     """
-    if _is_folder(text):
+    if is_folder(text):
         version = read_version(Path(text))
         return ResolvedModel(version.folder, version.manifest.name, version.digest)
     source = registry or Registry(settings.registry_uri)
@@ -95,8 +95,8 @@ def resolve_model(settings: Settings, text: str, registry: ModelRegistry | None 
     return ResolvedModel(folder, found.name, found.digest, found.version)
 
 
-def _is_folder(text: str) -> bool:
-    """Numbers, aliases and names with a scheme are the registry's, whatever folders lie about."""
+def is_folder(text: str) -> bool:
+    """Say whether a reference names a folder: numbers, aliases and names with a scheme are the registry's."""
     return not text.startswith(_SCHEME) and not text.isdigit() and text not in ALIASES and Path(text).is_dir()
 
 

@@ -52,14 +52,18 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     progress: Progress,
     config: Mapping[str, Any],
+    material: str,
 ) -> None:
     """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`.
+
+    `material` is the digest of what is learned from.
 
     Raises:
         OSError: the disk is full, or cannot be written to.
     """
     content = {
         "config": dict(config),
+        "material": material,
         "optimizer": optimizer.state_dict(),
         "projection": learner.projection.state_dict() if learner.projection else None,
         "progress": asdict(progress),
@@ -74,16 +78,26 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, start: Start, learner: Learner, optimizer: torch.optim.Optimizer, config: Mapping[str, Any]
+    folder: Path,
+    start: Start,
+    learner: Learner,
+    optimizer: torch.optim.Optimizer,
+    config: Mapping[str, Any],
+    material: str,
 ) -> Progress:
     """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return how far its run was.
 
     Raises:
-        Conflict: it is of a run with another configuration, naming the field.
+        Conflict: it is of a run with another configuration, naming the field, or on other texts.
         ModelRejected: it is of another architecture, or broken.
     """
     content = _state(folder)
     require_same(content["config"], config)
+    if content.get("material", material) != material:  # checkpoints did not always tell
+        raise Conflict(
+            "the run under this name was begun on other texts: what was learned from, such as the file of "
+            "distill.unlabelled, has changed since. Bring it back, or give the new run another --name"
+        )
     saved = load_model(folder / MODEL, like=start)
     start.model.load_state_dict(saved.model.state_dict())
     optimizer.load_state_dict(content["optimizer"])

@@ -63,7 +63,8 @@ class Fit:
     def resume(self, folder: Path) -> None:
         """Go on from a checkpoint. Raises what `load_checkpoint` does."""
         config = self.config.to_mapping()
-        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, config)
+        digest = self.material.digest
+        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, config, digest)
         if self.team.rank:
             self.progress.sums = [0.0] * len(self.progress.sums)
 
@@ -193,11 +194,13 @@ class Fit:
         return totals
 
     def _keep(self, figures: Mapping[str, float]) -> None:
-        config = self.config.to_mapping()
-        self._watcher.keep(
-            figures,
-            lambda folder: save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, config),
-        )
+        config, digest = self.config.to_mapping(), self.material.digest
+
+        def write(folder: Path) -> None:
+            """Put all that the run needs to go on into the folder."""
+            save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, config, digest)
+
+        self._watcher.keep(figures, write)
         self._mark = time.perf_counter()
 
     def _figures(self) -> dict[str, float]:

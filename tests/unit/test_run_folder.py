@@ -86,4 +86,7 @@ def test_a_teacher_s_alias_is_its_number_of_when_the_run_began(tmp_path: Path, m
     assert teacher("models:/sentiment@champion") == teacher("champion") == "models:/sentiment/1"
     assert teacher("models:/sentiment/8") == "models:/sentiment/8"
     assert teacher(str(tmp_path / "version")) == str(tmp_path / "version")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "champion").mkdir()
+    assert teacher("champion") == "models:/sentiment/1", "an alias is no folder, whatever lies about"
     registry.close()

@@ -56,7 +56,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_says_so(
     learner = Learner(start)
     optimizer = torch.optim.SGD(learner.parameters())
     with pytest.raises(raised, match=r"No space|unexpected pos") as caught:
-        save_checkpoint(tmp_path, start, learner, optimizer, Progress(), TINY.to_mapping())
+        save_checkpoint(tmp_path, start, learner, optimizer, Progress(), TINY.to_mapping(), "")
     assert getattr(caught.value, "errno", None) == (errno.ENOSPC if raised is OSError else None)
 
 

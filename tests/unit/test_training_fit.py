@@ -124,6 +124,21 @@ def test_a_run_is_not_taken_up_with_another_configuration_or_model(tmp_path: Pat
         Fit(tiny_start(layers=2), material(TINY), TINY, keeper).resume(keeper.latest)
 
 
+def test_a_run_is_not_taken_up_on_texts_that_have_changed(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "a")
+    _, told = run(TINY, keeper)
+    assert keeper.latest
+    whole = material(TINY)
+    fewer = replace(whole, plan=replace(whole.plan, numbers=whole.plan.numbers[1:]))
+    with pytest.raises(Conflict, match="begun on other texts"):
+        Fit(tiny_start(), fewer, TINY, keeper).resume(keeper.latest)
+    content = torch.load(keeper.latest / STATE, weights_only=True)
+    del content["material"]
+    torch.save(content, keeper.latest / STATE)
+    _, told_again = run(TINY, Keeper(tmp_path / "b"), keeper.latest)
+    assert told.step == told_again.step, "one that does not tell is trusted"
+
+
 def test_a_checkpoint_that_is_older_than_a_field_was_begun_with_its_default(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "a")
     _, told = run(TINY, keeper)
