@@ -108,7 +108,9 @@ def made_once(target: Path, make: Callable[[Path], None]) -> None:
     with _lock(target.with_suffix(".lock")):
         if target.is_dir():
             return
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
+        for left in target.parent.glob(f".draft-{target.name}-*"):  # by one that was killed: the lock is ours now
+            shutil.rmtree(left, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".draft-{target.name}-", dir=target.parent))
         try:
             make(draft)
             draft.rename(target)

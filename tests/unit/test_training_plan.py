@@ -138,6 +138,23 @@ def test_a_folder_whose_making_failed_is_made_again(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "target").iterdir()] == ["whole"]
 
 
+def test_what_a_killed_process_left_of_a_folder_goes_when_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(draft: Path) -> None:
+        (draft / "half").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)  # a kill cleans nothing up
+        with pytest.raises(KeyboardInterrupt):
+            made_once(tmp_path / "target", killed)
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+    for name in ("other", "target"):
+        made_once(tmp_path / name, lambda draft: (draft / "whole").touch())
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["other", "target"]
+
+
 def test_the_figures_of_a_validation_are_those_of_its_logits() -> None:
     logits = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]], dtype=np.float32))
     figures = judge_logits(logits, np.array([0, 1, 2, 2]))
