@@ -1,0 +1,135 @@
+"""A job from its configuration to its version, beside a fake MLflow and with the loop in this process, not in Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the train extra")
+pytest.importorskip("ray", reason="training needs the train extra")
+
+from sentiment.datasets import open_datasets
+from sentiment.errors import Conflict, InvalidInput
+from sentiment.models.zoo import save_model
+from sentiment.settings import Settings, load_settings
+from sentiment.training.checkpoint import MODEL
+from sentiment.training.config import TrainConfig
+from sentiment.training.fit import Fit
+from sentiment.version import read_version
+from tests.tiny_training import TINY, examples, tiny_start
+from train_jobs import average, tracked, tracking_server
+from train_jobs import train as train_module
+from train_jobs.average import AverageConfig, run_averaging
+from train_jobs.job import Job, Outcome, run_job
+from train_jobs.latest_checkpoint import LatestCheckpoint
+from train_jobs.prepare import Places, prepare
+from train_jobs.train import TrainResult
+
+
+class FakeRun:
+    """Keeps what a run is told."""
+
+    def __init__(self, number: int, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        self.run_id = f"{number:032x}"
+        self.name, self.params, self.tags, self.status = name, dict(params), dict(tags), "RUNNING"
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None: ...
+
+    def picture(self, name: str, figure: Any) -> None: ...
+
+    def artifact(self, path: Path, folder: str | None = None) -> None: ...
+
+    def finish(self, status: str = "FINISHED") -> None:
+        self.status = status
+
+
+class FakeTracker:
+    """MLflow in memory."""
+
+    def __init__(self) -> None:
+        self.runs: list[FakeRun] = []
+
+    def run(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> FakeRun:
+        self.runs.append(FakeRun(len(self.runs), name, params, tags))
+        return self.runs[-1]
+
+    def again(self, run_id: str) -> FakeRun | None:
+        return next((run for run in self.runs if run.run_id == run_id), None)
+
+
+def train_here(config: TrainConfig, *, name: str, settings: Settings, **_: Any) -> TrainResult:
+    """Train as Ray's workers do, in this process."""
+    start, material = prepare(config, Places.of(settings))
+    folder = settings.home / "runs" / name
+    progress = Fit(start, material, config, LatestCheckpoint(folder / "checkpoints")).run()
+    save_model(start, folder / "best" / MODEL)
+    metrics = {key: float(value) for key, value in progress.history[-1].items() if not isinstance(value, list)}
+    return TrainResult(folder / "best" / MODEL, metrics, progress.history, None, name, progress.step)
+
+
+@pytest.fixture
+def tracker(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
+    found = FakeTracker()
+
+    @contextmanager
+    def server(settings: Settings) -> Iterator[str]:
+        yield "http://mlflow"
+
+    for module in (tracking_server, average):
+        monkeypatch.setattr(module, "tracking_server", server)
+    for module in (tracked, average):
+        monkeypatch.setattr(module, "Tracker", lambda uri: found)
+    monkeypatch.setattr(train_module, "run_training", train_here)
+    monkeypatch.setattr(train_module, "ray_running", lambda *_: nullcontext())
+    return found
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    found = load_settings(home=tmp_path)
+    open_datasets(found).push("toys", examples(), source="tests")
+    save_model(tiny_start(), tmp_path / "backbone")
+    return found
+
+
+def done(settings: Settings, name: str, **changes: Any) -> Outcome:
+    config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@latest", threads=1)
+    return run_job(Job(replace(config, **changes), name), settings, None, lambda _: None)
+
+
+def test_a_job_s_version_says_what_it_learned_from_and_is_taken_up_with_the_same_only(
+    tracker: FakeTracker, settings: Settings
+) -> None:
+    made = done(settings, "one")
+    known = read_version(Path(made.version)).manifest.dataset
+    assert (known["ref"], known["config"]["data"]) == ("toys@1", "toys@1")
+    assert known["run_id"] == made.run_id == tracker.runs[0].run_id
+    assert (tracker.runs[0].name, tracker.runs[0].status) == ("one", "FINISHED")
+    assert done(settings, "one").run_id == made.run_id
+    with pytest.raises(Conflict, match="learning_rate"):
+        done(settings, "one", learning_rate=0.1)
+    open_datasets(settings).push("toys", examples(60), source="tests")
+    with pytest.raises(Conflict, match=r"toys@1.*toys@2"):
+        done(settings, "one")
+    assert [run.status for run in tracker.runs] == ["FINISHED"], "what is refused leaves no trace"
+
+
+def test_versions_that_held_out_the_same_texts_are_averaged_and_others_ask_for_more(
+    tracker: FakeTracker, settings: Settings, tmp_path: Path
+) -> None:
+    one, other = done(settings, "one"), done(settings, "other", learning_rate=1e-3)
+    stranger = done(settings, "stranger", seed=7)
+    found = run_averaging(settings, AverageConfig((one.version, other.version)), tmp_path / "mean")
+    manifests = [read_version(Path(folder)).manifest for folder in (one.version, found["folder"])]
+    assert manifests[0].dataset["held_out"] == manifests[1].dataset["held_out"]
+    with pytest.raises(InvalidInput, match="--validation"):
+        run_averaging(settings, AverageConfig((one.version, stranger.version)), tmp_path / "mean")
+    named = AverageConfig((one.version, stranger.version), validation="toys@1")
+    found = run_averaging(settings, named, tmp_path / "mean")
+    known = read_version(Path(found["folder"])).manifest.dataset
+    assert known["held_out"] != manifests[0].dataset["held_out"]
