@@ -4,7 +4,7 @@
 
 Both versions are the shipped model, so that the shadow agrees. Requests leave at their times whether earlier ones were
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
-version that had no weight any more for two seconds. `--rps 0` sends as fast as eight connections go.
+version that had no weight any more for two seconds. `--rps 0` sends as fast as 64 connections go.
 
 The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time to all
 traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
@@ -37,7 +37,7 @@ _HOLD_S = 3.0
 _SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1, "rollouts_automatic": 1, "rollouts_hold_s": _HOLD_S}
 _BEFORE_S = 10.0
 _LATE_S = 2.0
-_CONNECTIONS = 8
+_CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
