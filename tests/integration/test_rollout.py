@@ -1,4 +1,7 @@
-"""Rollouts on a whole platform: a version takes over under load, bad ones end with the reason, kills change nothing."""
+"""Rollouts on a whole platform: a version takes over under load, bad ones end with the reason, a kill changes nothing.
+
+`test_rollout_kills` kills every part at every stage.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,7 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
     ("kind", "reason"),
     [
         ({"nan_word": "kaboom"}, "failed on"),
-        ({"crash_word": "kaboom"}, "failed on"),
+        pytest.param({"crash_word": "kaboom"}, "failed on", marks=pytest.mark.soak),  # ends as "nan" does
         ({"swapped_word": "love"}, "says positive for negative"),
         ({"slow_passes": 12}, "times as long"),
     ],
@@ -137,26 +140,22 @@ async def test_a_degraded_version_is_stopped_by_feedback_alone(rollouts, champio
     await asyncio.to_thread(wait_for, lambda: rollouts.loaded() == {champion})
 
 
-@pytest.mark.parametrize("killed", ["RolloutController", "Gateway", "Classifier"])
-async def test_a_kill_during_a_canary_loses_no_request_and_it_goes_on_or_back(rollouts, champion, tmp_path, killed):
-    version = await asyncio.to_thread(rollouts.register, tmp_path / killed)
-    before = {process.pid for process in rollouts.platform.replicas("Classifier")}
+async def test_a_gateway_that_is_killed_during_a_canary_takes_no_request_with_it(rollouts, tmp_path):
+    version = await asyncio.to_thread(rollouts.register, tmp_path / "killed")
     load = Load(rollouts.platform)
 
     async def rollout() -> dict[str, Any]:
         rollouts.start(version, plan="50,100", hold_s=3)
         await rollouts.reach("canary")
         await asyncio.sleep(1)
-        processes = rollouts.platform.replicas(killed)
-        challengers = [process for process in processes if process.pid not in before]
-        (challengers if killed == "Classifier" else processes)[0].send_signal(signal.SIGKILL)
+        rollouts.platform.replicas("Gateway")[0].send_signal(signal.SIGKILL)
         return await rollouts.reach("done", "aborted")
 
     told = await load.during(rollout)
     assert not load.failures
-    # Texts that the champion answered in place of a dead challenger count against it: that rollout may go back.
-    assert told["state"] == "done" or killed == "Classifier", told
-    assert rollouts.serving() == {version if told["state"] == "done" else champion: 1.0}
+    assert told["state"] == "done", told
+    assert rollouts.serving() == {version: 1.0}
+    await asyncio.to_thread(wait_for, lambda: not set(load.ids) - set(rollouts.store.get_many(load.ids)))
 
 
 async def test_abort_gives_the_champion_everything_within_a_second_or_so(rollouts, champion, tmp_path):
