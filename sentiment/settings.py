@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         0.05, gt=0, lt=1, description="share of texts turned from positive to negative or back that ends a rollout"
     )
     rollouts_max_errors: float = Field(
-        0.01, gt=0, lt=1, description="share of texts failed on, beyond the champion's, that ends a rollout"
+        0.01, gt=0, lt=1, description="share of texts, or of calls, that it alone fails on that ends a rollout"
     )
     rollouts_max_latency_ratio: float = Field(
         3.0, gt=1, description="99th percentile of the latency, over the champion's, that ends a rollout"

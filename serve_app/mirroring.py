@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from sentiment.errors import DeadlineExceeded
 from serve_app.judging import Judge, Judged, Question, Verdict, named
-from serve_app.tally import Tallies, Tally
+from serve_app.tally import Heard, Tallies, Tally
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -135,15 +135,16 @@ class Mirror:
             async with asyncio.timeout(self.patience_s):
                 verdicts = await self.judge.ask(questions)
         except TimeoutError:
-            # one call that was not answered is one failure, however many texts it held: they are not independent
-            tally.asked(unit.route.version, DeadlineExceeded(f"no answer within {self.patience_s:g} s"))
+            late = DeadlineExceeded(f"no answer within {self.patience_s:g} s")
+            tally.asked(unit.route.version, [Heard(late, alone=True)])
             self.judge.events["mirrored", *named(unit.route), "failed"] += len(questions)
             return
         except Exception:  # whatever it was, live texts are not concerned
             logger.exception("mirrored texts were not answered")
             return
+        said = verdicts if unit.timed else [_untimed(verdict) for verdict in verdicts]
+        tally.asked(unit.route.version, [Heard(verdict, alone=True) for verdict in said])
         for answered, verdict in zip(unit.answered, verdicts, strict=True):
-            tally.asked(unit.route.version, verdict if unit.timed else _untimed(verdict))
             result = tally.mirrored(answered.id, answered.judged, verdict)
             self.judge.events["mirrored", *named(unit.route), result] += 1
 

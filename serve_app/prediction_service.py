@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from operator import not_
-from typing import Protocol
+from typing import Final, Protocol
 
-from sentiment.errors import InvalidInput, NoModel, Overloaded
+from sentiment.errors import DeadlineExceeded, InvalidInput, NoModel, Overloaded
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
@@ -20,9 +21,12 @@ from serve_app.judging import Judge, Judged, Question, Verdict, answer_of, named
 from serve_app.keeping import Keeper, epoch_ms
 from serve_app.mirroring import Answered, Mirror
 from serve_app.prediction import Prediction, Timing
-from serve_app.steering import NO_PREFERENCE, Preference, pinned_route, steer
-from serve_app.tally import Tallies
+from serve_app.steering import NO_PREFERENCE, Preference, by_chance, pinned_route, steer
+from serve_app.tally import Heard, Tallies
 from serve_app.traffic import Route, TrafficTable
+
+#: What is counted of a version on trial whose texts the trusted one was asked about at once.
+_PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was late")
 
 
 class Parts(Protocol):
@@ -43,13 +47,18 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Submitted:
-    """A text, and the route that shall answer it; one that its caller pinned answers or nobody does."""
+    """A text, and the route that shall answer it; one that its caller pinned answers or nobody does.
+
+    `by_chance`: neither a pin nor the fixed split chose the route. `refused`: the route's queue had no room.
+    """
 
     raw: RawText
     arrived: float
     route: Route
     pinned: bool
+    by_chance: bool
     bulk: bool
+    refused: bool = False
 
 
 @dataclass(eq=False)
@@ -96,14 +105,15 @@ class PredictionService:
         arrived, table = time.perf_counter(), self._table()
         routes = [steer(table, preference, raw.author, self.draw) for raw in texts]
         pinned = preference.version is not None
-        items = [_Submitted(raw, arrived, route, pinned, bulk) for raw, route in zip(texts, routes, strict=True)]
+        drawn = by_chance(table, preference)
+        items = [_Submitted(raw, arrived, route, pinned, drawn, bulk) for raw, route in zip(texts, routes, strict=True)]
         trusted = table.trusted
         on_trial = [route is not trusted for route in routes]
         if not any(on_trial):
             return await self.batcher.submit(items, bulk=bulk)
         self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
         led = self.batcher.submit(list(compress(items, map(not_, on_trial))), bulk=bulk)
-        tried = self._try(trusted, list(compress(items, on_trial)), bulk=bulk)
+        tried = self._try(list(compress(items, on_trial)), bulk=bulk)
         answers = [iter(found) for found in await asyncio.gather(led, tried)]
         return [next(answers[trial]) for trial in on_trial]
 
@@ -139,13 +149,13 @@ class PredictionService:
         [outcome] = await self.parts.write([operation])
         return operation.record.id, outcome
 
-    async def _try(self, trusted: Route, items: list[_Submitted], *, bulk: bool) -> list[Prediction | Exception]:
+    async def _try(self, items: list[_Submitted], *, bulk: bool) -> list[Prediction | Exception]:
         try:
             return await self.trials.submit(items, bulk=bulk)
         except Overloaded:
             if items[0].pinned:
                 raise
-        return await self.batcher.submit([replace(item, route=trusted) for item in items], bulk=bulk)
+        return await self.batcher.submit([replace(item, refused=True) for item in items], bulk=bulk)
 
     async def _answer(self, batch: list[_Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()
@@ -156,7 +166,7 @@ class PredictionService:
         said, told = await self.judge.judge(questions)
         kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told)
         if self.tallies.current() is not None:
-            self._count(batch, questions, said, told)
+            self._count(table, batch, questions, said, told)
             self._mirror(table, batch, questions, kept)
         self._observe(batch[0].arrived, told)
         return [
@@ -171,34 +181,42 @@ class PredictionService:
         trusted, route = table.trusted, table.of_version(item.route.version)
         if item.pinned:
             return _question_of(table, item.raw, clean, route or item.route, None)
-        late = not item.bulk and time.perf_counter() - item.arrived > self.failover_s
-        wanted = route is not None and (route.weight > 0 or route.version in table.split.values())
-        if route is None or route is trusted or late or not wanted:
+        late = item.refused or (not item.bulk and time.perf_counter() - item.arrived > self.failover_s)
+        if route is None or route is trusted or late or not _gets_texts(table, route):
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
         return _question_of(table, item.raw, clean, route, trusted)
 
     def _count(
-        self, batch: list[_Submitted], questions: list[Question], said: list[Verdict], told: list[Verdict]
+        self,
+        table: TrafficTable,
+        batch: list[_Submitted],
+        questions: list[Question],
+        said: list[Verdict],
+        told: list[Verdict],
     ) -> None:
         """Count what each version did with the texts that it was given by chance, not by its caller's wish."""
-        tally = self.tallies.current()
-        if tally is None:
-            return
+        heard: defaultdict[int, list[Heard]] = defaultdict(list)
         for item, question, own, final in zip(batch, questions, said, told, strict=True):
-            if item.pinned or not question.text:
+            if not item.by_chance or not question.text:
                 continue
-            tally.asked(question.route.version, own)
+            alone = isinstance(final, Judged) or table.champion is None
+            if _passed_over(table, item, question):
+                heard[item.route.version].append(Heard(_PASSED_OVER, alone))
+            heard[question.route.version].append(Heard(own, alone))
             if final is not own and question.fallback is not None:
-                tally.asked(question.fallback.version, final)
+                heard[question.fallback.version].append(Heard(final))
+        if tally := self.tallies.current():
+            for version, some in heard.items():
+                tally.asked(version, some)
 
     def _mirror(
         self, table: TrafficTable, batch: list[_Submitted], questions: list[Question], kept: list[tuple[str, Verdict]]
     ) -> None:
-        """Offer what the trusted version was asked and answered: no text that was pinned, or that another failed on."""
+        """Offer what the trusted version was asked and answered: only drawn texts, none that another failed on."""
         answered = [
             Answered(id_, question.text, verdict)
             for item, question, (id_, verdict) in zip(batch, questions, kept, strict=True)
-            if not item.pinned and question.fallback is None and isinstance(verdict, Judged)
+            if item.by_chance and question.fallback is None and isinstance(verdict, Judged)
             if verdict.route.version == table.trusted.version
         ]
         self.mirror.offer(table, answered)
@@ -234,6 +252,16 @@ def _with_words(clean: CleanText) -> CleanText:
     if not clean.text:
         raise InvalidInput("text: has no words once it is normalised", "text")
     return clean
+
+
+def _gets_texts(table: TrafficTable, route: Route) -> bool:
+    return route.weight > 0 or route.version in table.split.values()
+
+
+def _passed_over(table: TrafficTable, item: _Submitted, question: Question) -> bool:
+    """Whether the chosen route, which still gets texts, was not asked: it had no room or came to the text too late."""
+    route = table.of_version(item.route.version)
+    return route is not None and route.version != question.route.version and _gets_texts(table, route)
 
 
 def _question_of(table: TrafficTable, raw: RawText, clean: CleanText, route: Route, fallback: Route | None) -> Question:

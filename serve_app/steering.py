@@ -55,6 +55,11 @@ def steer(table: TrafficTable, preference: Preference, author: str | None, draw:
     return table.choose(draw() if identity is None else _point(table, identity))
 
 
+def by_chance(table: TrafficTable, preference: Preference) -> bool:
+    """Return whether the traffic's shares decide who answers: neither a pin does nor the fixed split."""
+    return preference.version is None and (not table.split or _side_of_split(table, preference) is None)
+
+
 def _side_of_split(table: TrafficTable, preference: Preference) -> Route | None:
     if preference.split is not None and preference.split not in table.split:
         values = ", ".join(sorted(table.split))

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
 from sentiment.labels import NEUTRAL
 from serve_app.judging import Judged, Verdict
 from serve_app.rollout.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
 from serve_app.traffic import TrafficTable
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a version said to a text. `alone`: where it failed, the champion did not, or was not there to be asked."""
+
+    verdict: Verdict
+    alone: bool = False
+
+    @property
+    def of_call(self) -> bool:
+        """Whether no call was answered: what a version cannot read it says of each text."""
+        return isinstance(self.verdict, Exception) and not isinstance(self.verdict, InvalidInput)
 
 
 @dataclass(eq=False)
@@ -21,20 +35,38 @@ class _ArmCounts:
     latency: Counter[int] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     confidence_sum: float = 0.0
+    unread: int = 0
+    calls: int = 0
+    lost: int = 0
 
-    def count(self, verdict: Verdict) -> None:
-        self.requests += 1
-        if isinstance(verdict, Exception):
+    def count(self, heard: Sequence[Heard]) -> None:
+        """Count a micro-batch."""
+        for each in heard:
+            if not each.of_call:
+                self._count_text(each)
+        # the texts of one call bear its one time
+        times = {each.verdict.call_ms for each in heard if isinstance(each.verdict, Judged)} - {None}
+        self.latency.update(bucket_of(call_ms) for call_ms in times if call_ms is not None)
+        self.calls += len(times)
+        if failed := [each for each in heard if each.of_call]:
+            self.requests += 1
             self.errors += 1
+            self.calls += 1
+            self.lost += any(each.alone for each in failed)
+
+    def _count_text(self, heard: Heard) -> None:
+        self.requests += 1
+        if isinstance(heard.verdict, Exception):
+            self.errors += 1
+            self.unread += heard.alone
             return
-        self.labels[verdict.label] += 1
-        self.confidence_sum += verdict.confidence
-        if verdict.call_ms is not None:
-            self.latency[bucket_of(verdict.call_ms)] += 1
+        self.labels[heard.verdict.label] += 1
+        self.confidence_sum += heard.verdict.confidence
 
     def arm(self) -> Arm:
-        latencies = Latencies(dict(self.latency))
-        return Arm(self.requests, self.errors, latencies, dict(self.labels), self.confidence_sum)
+        latencies, labels = Latencies(dict(self.latency)), dict(self.labels)
+        alone = self.unread, self.calls, self.lost
+        return Arm(self.requests, self.errors, latencies, labels, self.confidence_sum, *alone)
 
 
 @dataclass(eq=False)
@@ -45,9 +77,9 @@ class Tally:
     _pairs: Counter[str] = field(default_factory=Counter)
     _examples: list[Disagreement] = field(default_factory=list)
 
-    def asked(self, version: int, verdict: Verdict) -> None:
-        """Count what a version said to a text."""
-        self._arms.setdefault(version, _ArmCounts()).count(verdict)
+    def asked(self, version: int, heard: Sequence[Heard]) -> None:
+        """Count what a version said to the texts of one micro-batch."""
+        self._arms.setdefault(version, _ArmCounts()).count(heard)
 
     def mirrored(self, id_: str, champion: Judged, challenger: Verdict) -> Literal["agreed", "disagreed", "failed"]:
         """Compare what both versions said to the text of that id."""

@@ -15,7 +15,7 @@ from serve_app.rollout.evidence import DECISIVE, above, no_worse, worse
 from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import Rollout
 
-#: Times that a latency is judged by, of each version in the present stage.
+#: Calls that a latency is judged by, of each version in the present stage.
 LEAST_TIMES: Final = 100
 #: Below this a latency is as good as nothing, in ms: no ratio to less is taken.
 _NEGLIGIBLE_MS: Final = 5.0
@@ -65,6 +65,9 @@ def _arms(champion: Arm, challenger: Arm) -> Numbers:
         "champion_requests": champion.requests,
         "requests": challenger.requests,
         "errors": challenger.errors,
+        "unread": challenger.unread,
+        "calls": challenger.calls,
+        "lost": challenger.lost,
     }
     if champion.answers and challenger.answers:
         confidence = [arm.confidence_sum / arm.answers for arm in (champion, challenger)]
@@ -105,16 +108,27 @@ def _worse(rollout: Rollout, seen: Observations, numbers: Numbers) -> str | None
     )
 
 
-def _errors(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
-    champion, challenger = seen.arm(rollout.champion), seen.arm(rollout.challenger)
-    usual = champion.errors / champion.requests if champion.requests else 0.0
-    limit = min(rollout.limits.max_errors + usual, 0.99)
-    if above(challenger.errors, challenger.requests, limit) < DECISIVE:
+def _unread(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
+    challenger = seen.arm(rollout.challenger)
+    return _failed_alone(rollout, challenger.unread, challenger.requests, "texts")
+
+
+def _lost(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
+    challenger = seen.arm(rollout.challenger)
+    return _failed_alone(rollout, challenger.lost, challenger.calls, "calls")
+
+
+def _failed_alone(rollout: Rollout, failed: int, asked: int, things: str) -> str | None:
+    """Judge what the champion did not fail on. The limit is fixed: a bet against a rate measured beside it is no test.
+
+    Texts and calls are counted apart, since a call that fails is one event and may carry hundreds of texts.
+    """
+    limit = rollout.limits.max_errors
+    if above(failed, asked, limit) < DECISIVE:
         return None
     return (
-        f"version {rollout.challenger} failed on {challenger.errors} of {challenger.requests} texts, version "
-        f"{rollout.champion} on {champion.errors} of {champion.requests}; {_percent(rollout.limits.max_errors)} more "
-        "are allowed"
+        f"version {rollout.challenger} alone failed on {failed} of {asked} {things}, version {rollout.champion} did "
+        f"not; {_percent(limit)} are allowed"
     )
 
 
@@ -150,7 +164,8 @@ def _slow(rollout: Rollout, _: Observations, numbers: Numbers) -> str | None:
 
 
 _CHECKS: Final[tuple[Callable[[Rollout, Observations, Numbers], str | None], ...]] = (
-    _errors,
+    _unread,
+    _lost,
     _worse,
     _flipped,
     _disagreement,

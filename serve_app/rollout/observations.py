@@ -44,8 +44,10 @@ class Latencies:
 class Arm:
     """What one version did: `requests` are the texts that it was asked about, those that it failed on (`errors`) too.
 
-    `latency` counts, for each text that it worked out, the milliseconds of the call that carried it.
-    `confidence_sum` is the sum of its labels' probabilities over the texts answered, those from the cache too.
+    A call that fails, or is not made because the version is late, is one request and one error: its texts are not
+    independent. `latency` counts the milliseconds of each call that was answered. `confidence_sum` is the sum of its
+    labels' probabilities over the texts answered, those from the cache too.
+    What the champion was not there to answer, or answered, the version failed on alone: `unread` texts, `lost` calls.
     """
 
     requests: int = 0
@@ -53,6 +55,9 @@ class Arm:
     latency: Latencies = field(default_factory=Latencies)
     answers_by_label: Mapping[str, int] = field(default_factory=dict)
     confidence_sum: float = 0.0
+    unread: int = 0
+    calls: int = 0
+    lost: int = 0
 
     @property
     def answers(self) -> int:
@@ -66,6 +71,9 @@ class Arm:
             self.latency + other.latency,
             _summed(self.answers_by_label, other.answers_by_label),
             self.confidence_sum + other.confidence_sum,
+            self.unread + other.unread,
+            self.calls + other.calls,
+            self.lost + other.lost,
         )
 
 

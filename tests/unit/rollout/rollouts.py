@@ -39,10 +39,19 @@ def times(milliseconds: float, count: int) -> Latencies:
     return Latencies({bucket_of(milliseconds): count})
 
 
-def arm(requests: int, errors: int = 0, milliseconds: float = 10.0, labels: dict[str, int] | None = None) -> Arm:
-    """Return what a version did with so many texts."""
+def arm(
+    requests: int,
+    errors: int = 0,
+    milliseconds: float = 10.0,
+    labels: dict[str, int] | None = None,
+    *,
+    unread: int = 0,
+    lost: int = 0,
+) -> Arm:
+    """Return what a version did with so many texts, each a call of its own."""
     answered = requests - errors
-    return Arm(requests, errors, times(milliseconds, answered), labels or {"positive": answered}, 0.9 * answered)
+    latency, alone = times(milliseconds, answered), (unread, requests, lost)
+    return Arm(requests, errors, latency, labels or {"positive": answered}, 0.9 * answered, *alone)
 
 
 def serve_version(store: TextStore, version: int = 1, model: str = "sentiment") -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from serve_app.rollout.evidence import DECISIVE
 from serve_app.rollout.judgement import LEAST_TIMES, judge
-from serve_app.rollout.observations import Observations
+from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import State
 from tests.unit.rollout.rollouts import arm, rollout_of
 
@@ -28,8 +28,8 @@ def test_nothing_seen_says_nothing():
     [
         (Observations(compared=400, disagreed=150, neutral_flips=150), "otherwise .* on 37.5 % of 400 texts; 25 %"),
         (Observations(compared=400, disagreed=60, neutral_flips=10), "says positive for negative.* 12.5 % .*; 5 %"),
-        (Observations({1: arm(900), 2: arm(100, errors=9)}), "failed on 9 of 100 texts, version 1 on 0 of 900"),
-        (Observations({1: arm(0), 2: arm(4, errors=4)}), "failed on 4 of 4 texts"),
+        (Observations({2: arm(100, errors=9, unread=9)}), "2 alone failed on 9 of 100 texts, version 1 did not; 1 %"),
+        (Observations({2: arm(4, errors=4, lost=4)}), "2 alone failed on 4 of 4 calls"),
         (Observations({1: arm(200, milliseconds=10), 2: arm(200, milliseconds=100)}), "times as long as version 1"),
         (
             Observations(labelled=400, only_champion_right=60, only_challenger_right=20),
@@ -47,7 +47,8 @@ def test_each_limit_ends_a_rollout_and_the_reason_has_the_numbers(seen, reason):
     [
         Observations(compared=400, disagreed=80, neutral_flips=70),
         Observations(compared=8, disagreed=3, neutral_flips=3),  # a few texts are not enough
-        Observations({1: arm(900), 2: arm(100, errors=1)}),
+        Observations({1: arm(900), 2: arm(100, errors=1, unread=1)}),
+        Observations({1: arm(900), 2: Arm(6272, 1, calls=28, lost=1)}),  # one call of hundreds of texts is one event
         Observations({1: arm(900, errors=90), 2: arm(100, errors=10)}),  # the texts are bad, not the version
         Observations({1: arm(200, milliseconds=10), 2: arm(200, milliseconds=25)}),
         Observations({1: arm(200, milliseconds=0.2), 2: arm(200, milliseconds=4)}),  # both are as good as nothing
@@ -78,8 +79,14 @@ def test_latency_is_judged_by_the_present_stage_and_errors_by_all():
     slow = Observations({1: arm(200, milliseconds=10), 2: arm(200, milliseconds=200)})
     later = rollout_of(State.CANARY, 2).counted(1, "gateway-1", slow.to_json())
     assert judge(later).stop is None
-    failing = Observations({1: arm(200), 2: arm(200, errors=20)})
+    failing = Observations({1: arm(200), 2: arm(200, errors=20, unread=20)})
     assert "failed on 20" in judge(later.counted(1, "gateway-1", failing.to_json())).stop
+
+
+def test_texts_that_the_champion_fails_on_too_hide_nothing():
+    both_fail = 400
+    seen = Observations({1: arm(4000, errors=both_fail), 2: arm(4000, errors=both_fail + 160, unread=160)})
+    assert "alone failed on 160 of 4000 texts" in judged(seen).stop
 
 
 def test_labels_that_show_it_to_be_no_worse_are_told_apart_from_labels_that_do_not():
