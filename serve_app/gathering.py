@@ -27,8 +27,8 @@ PATIENCE = 0.25
 
 
 @dataclass(eq=False, slots=True)
-class _Ticket(Generic[R]):
-    """One call of `submit`: its results come in from one or more micro-batches."""
+class Ticket(Generic[R]):
+    """Items of one call: their results come in from one or more micro-batches."""
 
     results: list[R | Exception | None]
     missing: int
@@ -36,16 +36,32 @@ class _Ticket(Generic[R]):
     given_up: bool = False
 
     def fill(self, index: int, result: R | Exception) -> None:
+        """Take the result of one item."""
         self.results[index] = result
         self.missing -= 1
         if not self.missing and not self.done.done():
             self.done.set_result(None)
 
 
+async def results_of(*tickets: Ticket[R]) -> list[list[R | Exception]]:
+    """Return for each ticket a result or an exception per item, in order.
+
+    A cancelled call gives up its places: what has not been sent yet never is.
+    """
+    try:
+        for ticket in tickets:
+            await ticket.done
+    except asyncio.CancelledError:
+        for ticket in tickets:
+            ticket.given_up = True
+        raise
+    return [[result for result in ticket.results if result is not None] for ticket in tickets]
+
+
 @dataclass(eq=False, slots=True)
 class _Waiting(Generic[T, R]):
     item: T
-    ticket: _Ticket[R]
+    ticket: Ticket[R]
     index: int
 
 
@@ -89,24 +105,23 @@ class MicroBatcher(Generic[T, R]):
     async def submit(self, items: Sequence[T], *, bulk: bool = False) -> list[R | Exception]:
         """Return a result or an exception per item, in order.
 
-        A cancelled call gives up its place: what has not been sent yet never is.
-
         Raises:
             Overloaded: more than `max_queued` items would wait in the lane.
         """
-        if not items:
-            return []
-        lane = self._bulk if bulk else self._single
         self.require_room(len(items), bulk=bulk)
-        ticket: _Ticket[R] = _Ticket([None] * len(items), len(items), asyncio.get_running_loop().create_future())
+        [results] = await results_of(self.enqueue(items, bulk=bulk))
+        return results
+
+    def enqueue(self, items: Sequence[T], *, bulk: bool = False) -> Ticket[R]:
+        """Take items whatever waits: `require_room` was asked before, and nothing was awaited since."""
+        ticket: Ticket[R] = Ticket([None] * len(items), len(items), asyncio.get_running_loop().create_future())
+        lane = self._bulk if bulk else self._single
         lane.extend(_Waiting(item, ticket, index) for index, item in enumerate(items))
-        self._pump()
-        try:
-            await ticket.done
-        except asyncio.CancelledError:
-            ticket.given_up = True
-            raise
-        return [result for result in ticket.results if result is not None]
+        if items:
+            self._pump()
+        else:
+            ticket.done.set_result(None)
+        return ticket
 
     def require_room(self, count: int, *, bulk: bool = False) -> None:
         """Raise Overloaded where a call of `count` items would be refused now.
@@ -114,7 +129,7 @@ class MicroBatcher(Generic[T, R]):
         One call larger than a whole lane is let into an empty one: it could never be answered otherwise.
         """
         waiting = len(self._bulk if bulk else self._single)
-        if waiting and waiting + count > self.max_queued:
+        if count and waiting and waiting + count > self.max_queued:
             raise Overloaded(f"{waiting} texts are waiting already, the most is {self.max_queued}; try again soon")
 
     def _pump(self, *, gathered: bool = False) -> None:

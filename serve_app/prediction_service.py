@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections import defaultdict
@@ -16,7 +15,7 @@ from sentiment.errors import DeadlineExceeded, InvalidInput, NoModel, Overloaded
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
-from serve_app.gathering import MicroBatcher
+from serve_app.gathering import MicroBatcher, Ticket, results_of
 from serve_app.judging import Judge, Judged, Question, Verdict, answer_of, named
 from serve_app.keeping import Keeper, epoch_ms
 from serve_app.mirroring import Answered, Mirror
@@ -112,9 +111,9 @@ class PredictionService:
         if not any(on_trial):
             return await self.batcher.submit(items, bulk=bulk)
         self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
-        led = self.batcher.submit(list(compress(items, map(not_, on_trial))), bulk=bulk)
         tried = self._try(list(compress(items, on_trial)), bulk=bulk)
-        answers = [iter(found) for found in await asyncio.gather(led, tried)]
+        led = self.batcher.enqueue(list(compress(items, map(not_, on_trial))), bulk=bulk)
+        answers = [iter(found) for found in await results_of(led, tried)]
         return [next(answers[trial]) for trial in on_trial]
 
     def check(self, preference: Preference) -> None:
@@ -149,13 +148,15 @@ class PredictionService:
         [outcome] = await self.parts.write([operation])
         return operation.record.id, outcome
 
-    async def _try(self, items: list[_Submitted], *, bulk: bool) -> list[Prediction | Exception]:
+    def _try(self, items: list[_Submitted], *, bulk: bool) -> Ticket[Prediction]:
+        """Hand texts to versions on trial, or to the trusted one, which has room for them, where these have none."""
         try:
-            return await self.trials.submit(items, bulk=bulk)
+            self.trials.require_room(len(items), bulk=bulk)
         except Overloaded:
             if items[0].pinned:
                 raise
-        return await self.batcher.submit([replace(item, refused=True) for item in items], bulk=bulk)
+            return self.batcher.enqueue([replace(item, refused=True) for item in items], bulk=bulk)
+        return self.trials.enqueue(items, bulk=bulk)
 
     async def _answer(self, batch: list[_Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sentiment.errors import Overloaded
-from serve_app.gathering import MicroBatcher
+from serve_app.gathering import MicroBatcher, results_of
 
 
 class Recorder:
@@ -90,6 +90,18 @@ async def test_a_cancelled_call_gives_up_its_place():
     leaver.cancel()
     assert await first == [2]
     assert await subject.submit([3]) == [6]
+    assert 2 not in [item for batch in process.batches for item in batch]
+
+
+async def test_a_cancelled_call_gives_up_its_places_with_all_batchers():
+    process = Recorder(delay_s=0.02)
+    subjects = [batcher(process), batcher(process)]
+    first = [subject.enqueue([1]) for subject in subjects]
+    leaver = asyncio.create_task(results_of(*(subject.enqueue([2]) for subject in subjects)))
+    await asyncio.sleep(0.001)
+    leaver.cancel()
+    assert await results_of(*first) == [[2], [2]]
+    assert [await subject.submit([3]) for subject in subjects] == [[6], [6]]
     assert 2 not in [item for batch in process.batches for item in batch]
 
 

@@ -53,18 +53,19 @@ async def test_texts_are_shared_by_weight_and_kept_under_the_version_that_answer
     assert [parts.store.get(f"t-{number}").model_version for number in range(6)] == [3, 4] * 3
 
 
-async def test_a_call_that_the_trusted_versions_queue_refuses_is_kept_in_no_part(parts, monkeypatch):
-    service = service_of(parts, canary_of(0.5), draw=alternating())
-
-    def full(count: int, *, bulk: bool = False) -> None:
-        raise Overloaded("4 texts are waiting already")
-
-    monkeypatch.setattr(service.batcher, "require_room", full)
-    with pytest.raises(Overloaded):
-        await service.predict([RawText("love it", id="a"), RawText("hate it", id="b")])
+async def test_a_call_that_the_trusted_versions_queue_refuses_is_kept_in_no_part(parts):
+    parts.delay_s = parts.trial_delay_s = 0.02
+    options = {"max_queued": 10, "max_items": 4, "in_flight": 1}
+    service = service_of(parts, canary_of(0.5), draw=lambda: 0.1, **options)
+    busy = asyncio.create_task(service.predict([RawText(f"busy {n}") for n in range(6)]))
+    await asyncio.sleep(0.01)
+    service.draw = alternating()
+    calls = [[RawText(f"{name} {n}", id=f"{name}-{n}") for n in range(8)] for name in "abc"]
+    answers = await asyncio.gather(*map(service.predict, calls), busy, return_exceptions=True)
     await asyncio.sleep(0.1)
-    assert not parts.asked
-    assert [parts.store.get(id_) for id_ in "ab"] == [None, None]
+    kept = [sum(parts.store.get(raw.id) is not None for raw in call) for call in calls]
+    assert kept == [0 if isinstance(answer, Overloaded) else 8 for answer in answers[:3]]
+    assert 0 in kept
 
 
 async def test_a_version_without_weight_is_asked_nothing(parts):
