@@ -110,19 +110,10 @@ class Backend:
 
     async def add_feedback(self, id_: str, label: str, source: str) -> int:
         """Note what `source` says that a stored text's label is; return when, in epoch ms. Raises NotFound."""
-        heard_before = await self._has_feedback(id_) if self.service.tallies.current() else True
         now = epoch_ms()
         await self._apply(AddFeedback(id_, label, source, now), id_)
-        if not heard_before:
-            self._pairs.offer(id_, label)
+        self._pairs.offer(id_, label)
         return now
-
-    async def _has_feedback(self, id_: str) -> bool:
-        try:
-            record = (await self._texts([id_])).get(id_)
-        except Unavailable:
-            return False
-        return record is not None and bool(record.feedback)
 
     async def _texts(self, ids: list[str]) -> dict[str, TextRecord]:
         return await asyncio.to_thread(self.store.get_many, ids)

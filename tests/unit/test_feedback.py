@@ -9,6 +9,7 @@ import pytest
 
 from sentiment.errors import NotFound, StoreUnavailable
 from sentiment.records import RawText
+from serve_app import feedback
 from serve_app.backend import Backend
 from serve_app.rollout.observations import Observations
 from tests.unit.fake_parts import FakeParts, backend_of, canary_of
@@ -56,15 +57,9 @@ async def test_a_text_counts_once_whoever_speaks_about_it(backend):
     assert (await seen_by(backend, 2)).labelled == 2
 
 
-async def test_a_text_counts_once_through_however_many_gateways_at_the_same_moment(parts, monkeypatch):
+async def test_a_text_counts_once_through_however_many_gateways_at_the_same_moment(parts):
     first, second = backend_of(parts, table=canary_of(0.0)), backend_of(parts, table=canary_of(0.0))
     await first.service.predict([RawText("meh", id=f"t-{n}") for n in range(40)])
-
-    async def unheard(id_: str) -> bool:
-        return False
-
-    for backend in (first, second):
-        monkeypatch.setattr(backend, "_has_feedback", unheard)
     said = [backend.add_feedback(f"t-{n}", "negative", "team") for n in range(40) for backend in (first, second)]
     await asyncio.gather(*said)
     await asyncio.gather(first._pairs._task, second._pairs._task)  # both end once nothing waits
@@ -87,15 +82,59 @@ async def test_a_text_is_counted_once_the_store_that_tells_whether_it_was_answer
     assert tries == [["m-1"]] * 3
 
 
-async def test_a_text_that_had_feedback_before_the_rollout_is_not_counted(backend, parts):
-    rollout = backend.service.tallies._table
-    backend.service.tallies._table = lambda: replace(rollout(), rollout=None)
+def take_up(backend: Backend, rollout: str | None, stage: int = 1) -> None:
+    """Put another rollout of the same two versions into force, or none."""
+    table = replace(canary_of(0.0), rollout=rollout, stage=stage)
+    backend.table = backend.service.table = backend.service.tallies._table = backend._pairs.table = lambda: table
+
+
+@pytest.mark.parametrize("before", [None, "r-1"])
+async def test_a_text_that_had_feedback_before_the_rollout_counts_in_it(backend, before):
+    take_up(backend, before)
     await backend.add_feedback("m-1", "negative", "team")
-    backend.service.tallies._table = rollout
+    assert (await seen_by(backend, 1 if before else 0)).labelled == (1 if before else 0)
+    take_up(backend, "r-2")
     await backend.add_feedback("m-1", "negative", "another team")
     await backend.add_feedback("m-2", "negative", "team")
+    assert (await seen_by(backend, 2)).labelled == 2
+
+
+async def test_labels_wait_for_a_version_that_hangs(backend, parts):
+    backend._pairs.patience_s, parts.trial_delay_s = 0.05, 30.0
+    await backend.add_feedback("m-1", "negative", "team")
+    await asyncio.sleep(0.5)
+    assert (await seen_by(backend, 0)).labelled == 0
+    parts.trial_delay_s = 0.0
     assert (await seen_by(backend, 1)).labelled == 1
-    assert parts.asked.count(4) == 1
+
+
+async def test_a_label_counts_in_the_stage_that_is_under_way_once_both_versions_have_answered(backend, parts):
+    parts.trial_delay_s = 0.5
+    await backend.add_feedback("m-1", "negative", "team")
+    for _ in range(500):
+        if 4 in parts.asked:
+            break
+        await asyncio.sleep(0.01)
+    take_up(backend, "r-1", stage=2)
+    assert (await seen_by(backend, 1)).labelled == 1
+
+
+async def test_labels_wait_for_a_version_that_is_away(backend, parts):
+    parts.trial_gone = True
+    await backend.add_feedback("m-1", "negative", "team")
+    await asyncio.sleep(0.5)
+    parts.trial_gone = False
+    assert (await seen_by(backend, 1)).only_challenger_right == 1
+
+
+async def test_labels_that_waited_in_vain_count_when_they_are_sent_again(backend, parts, monkeypatch):
+    monkeypatch.setattr(feedback, "_LOOK_S", 0.001)
+    parts.trial_gone = True
+    await backend.add_feedback("m-1", "negative", "team")
+    await backend._pairs._task
+    parts.trial_gone = False
+    await backend.add_feedback("m-1", "negative", "team")
+    assert (await seen_by(backend, 1)).labelled == 1
 
 
 async def test_without_a_rollout_feedback_asks_no_version(parts):
