@@ -182,8 +182,10 @@ class PredictionService:
         trusted, route = table.trusted, table.of_version(item.route.version)
         if item.pinned:
             return _question_of(table, item.raw, clean, route or item.route, None)
-        late = item.refused or (not item.bulk and time.perf_counter() - item.arrived > self.failover_s)
-        if route is None or route is trusted or late or not _gets_texts(table, route):
+        if route is None or route is trusted or not _gets_texts(table, route):
+            return _question_of(table, item.raw, clean, trusted, table.stand_in)
+        if item.refused or (not item.bulk and time.perf_counter() - item.arrived > self.failover_s):
+            self.judge.events["failovers", *named(route)] += 1
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
         return _question_of(table, item.raw, clean, route, trusted)
 

@@ -49,6 +49,7 @@ async def test_texts_that_are_late_for_a_version_on_trial_are_its_failures(parts
     await asyncio.gather(*(service.predict([text]) for text in texts(30)))
     arm = arm_of(service)
     assert arm.lost == arm.calls >= 2  # the call that hangs, then micro-batches that came to their texts too late
+    assert service.judge.events["failovers", "sentiment", "4"] == 30
     assert "alone failed on" in judged(service).stop
 
 
