@@ -101,8 +101,8 @@ class Gateway:
         await self._watch.adopt(from_body(generation, body))
 
     async def observations(self) -> dict[str, Any]:
-        """Return what this gateway counted in the stage of the rollout that is under way."""
-        return self._service.tallies.report()
+        """Return what this gateway counted in the stage of the rollout that is under way, and which table it has."""
+        return self._service.tallies.report() | {"generation": self._watch.generation}
 
     async def forget(self, digest: bytes | None) -> None:
         """Drop a text's answers from the cache, or all of them, and what waits for the shadow."""

@@ -33,6 +33,11 @@ class TrafficWatch:
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._adopting = asyncio.Lock()
 
+    @property
+    def generation(self) -> int:
+        """The generation of the table in force, 0 before the first; one less while a part of it is not in force."""
+        return self.table.generation if self.table else 0
+
     async def first(self) -> None:
         """Return once a table is in force."""
         while True:

@@ -20,14 +20,23 @@ class Counting:
     gateways: Gateways
     now_s: Callable[[], float]
     _heard_s: dict[str, float] = field(default_factory=dict)
+    _in_force: dict[str, int] = field(default_factory=dict)
+
+    def behind(self, generation: int) -> str | None:
+        """Return how many of the gateways that answered last have an older table in force; None where all follow.
+
+        A gateway that cannot open a version keeps its old table, whatever Serve says of that version's application.
+        """
+        if not self._in_force:
+            return "no gateway has answered yet"
+        late = sum(in_force < generation for in_force in self._in_force.values())
+        return f"{late} of {len(self._in_force)} gateways have not put the traffic table in force" if late else None
 
     async def add_to(self, rollout: Rollout) -> Rollout:
         """Return the record with what gateways tell of its present stage; one that is silent keeps its last counts."""
-        ours = [
-            told
-            for told in await self.gateways.observations()
-            if (told["rollout"], told["stage"]) == (rollout.id, rollout.stage)
-        ]
+        answers = await self.gateways.observations()
+        self._in_force = {told["gateway"]: told.get("generation", 0) for told in answers} or self._in_force
+        ours = [told for told in answers if (told["rollout"], told["stage"]) == (rollout.id, rollout.stage)]
         for told in ours:
             rollout = rollout.counted(rollout.stage, told["gateway"], told["counts"])
         return rollout.without(self._gone(rollout, {told["gateway"] for told in ours}))

@@ -23,10 +23,10 @@ from serve_app.rollout.policy import (
     Start,
     UnnameChallenger,
     Wait,
-    bring_up,
     directed,
 )
 from serve_app.rollout.record import UNSEEN, Command, Rollout, State
+from serve_app.rollout.retreat import go_back
 from serve_app.rollout.shares import alone, shares_of
 
 #: How long a challenger may be without a replica that works before the rollout goes back.
@@ -42,7 +42,7 @@ _FINISHING: Final = frozenset({State.FULL, State.DRAINING})
 def next_step(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> Decision:
     """Return the one next step of a rollout that is under way."""
     if rollout.state is State.ABORTING:
-        return _abort(rollout, seen, judged)
+        return go_back(rollout, seen, judged)
     return (
         _asked(rollout, seen, judged)
         or _alias_moved(rollout, seen, judged)
@@ -182,7 +182,9 @@ def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> D
         return Wait("paused")
     if not _works(rollout, seen):
         return Wait(f"version {rollout.challenger} is coming back")
-    held_s = min(_age_s(rollout, now_ms), seen.since_published_s)
+    held_s = _made_so_s(rollout, seen, now_ms)
+    if seen.behind:
+        return Wait(seen.behind)
     if held_s < rollout.hold_s:
         return Wait(f"step {rollout.step} is held for {rollout.hold_s:g} s")
     if not rollout.auto:
@@ -220,6 +222,8 @@ def _await_labels(rollout: Rollout, judged: Judgement, held_s: float) -> Decisio
 def _name(rollout: Rollout, seen: Observed) -> Decision:
     if not _works(rollout, seen):
         return Wait(f"version {rollout.challenger} is coming back")
+    if seen.behind:
+        return Wait(seen.behind)
     if seen.champion != rollout.challenger:
         return NameChampion(rollout.challenger)
     return Move(State.DRAINING, rollout.stage, f"version {rollout.challenger} is the champion")
@@ -227,13 +231,10 @@ def _name(rollout: Rollout, seen: Observed) -> Decision:
 
 def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     """Let the champion of before go once late requests are answered: out of the table first, then its application."""
-    if not _leaves(rollout, seen):
-        drained = min(_age_s(rollout, now_ms), seen.since_published_s) >= rollout.limits.drain_s
-        if not drained or not _works(rollout, seen):
-            why = f"for {rollout.limits.drain_s:g} s" if not drained else f"while version {rollout.challenger} is down"
-            return Wait(f"version {rollout.champion} is kept {why}")
-        if gone := directed(seen, alone(rollout.challenger)):
-            return gone
+    if why := _kept(rollout, seen, now_ms):
+        return Wait(f"version {rollout.champion} is kept {why}")
+    if not _leaves(rollout, seen) and (gone := directed(seen, alone(rollout.challenger))):
+        return gone
     app = None if rollout.champion in seen.split.values() else seen.apps.get(rollout.champion)
     if app is not None and app is not AppState.LEAVING:
         return Retire(rollout.champion)
@@ -244,37 +245,15 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     return Move(State.DONE, rollout.stage, f"version {rollout.challenger} has taken over")
 
 
-def _abort(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision:
-    """Give the champion the traffic, the alias if it was lost, and end the challenger: nothing of it is left behind."""
-    if rollout.swapped and (room := _make_room(rollout, seen)):
-        return room
-    back = directed(seen, shares_of(rollout), without=rollout.challenger)
-    if back is not None:
-        is_there = seen.apps.get(rollout.champion) is AppState.DOWN
-        return (None if is_there else bring_up(seen, rollout.champion)) or back
-    if seen.champion == rollout.challenger:
-        return NameChampion(rollout.champion)
-    return _dismiss(rollout, seen) or Move(State.ABORTED, rollout.stage, rollout.decisions[-1].reason, judged.numbers)
-
-
-def _make_room(rollout: Rollout, seen: Observed) -> Decision | None:
-    """End a challenger that took the champion's room, so that the champion can be loaded again."""
-    app = seen.apps.get(rollout.challenger)
-    if app is None or seen.apps.get(rollout.champion) is not None:
+def _kept(rollout: Rollout, seen: Observed, now_ms: int) -> str | None:
+    """Return how long the champion of before is still needed, None where it may go."""
+    if seen.behind:
+        return f"while {seen.behind}"
+    if _leaves(rollout, seen):
         return None
-    return Wait("room is being made") if app is AppState.LEAVING else Retire(rollout.challenger)
-
-
-def _dismiss(rollout: Rollout, seen: Observed) -> Decision | None:
-    app = seen.apps.get(rollout.challenger)
-    if app not in (None, AppState.LEAVING):
-        late = rollout.stage > 0 and app is AppState.RUNNING and seen.since_published_s < rollout.limits.drain_s
-        return Wait(f"version {rollout.challenger} answers late requests") if late else Retire(rollout.challenger)
-    if app is AppState.LEAVING:
-        return Wait(f"version {rollout.challenger} is leaving")
-    if seen.challenger == rollout.challenger:
-        return UnnameChallenger()
-    return bring_up(seen, rollout.champion)
+    if _made_so_s(rollout, seen, now_ms) < rollout.limits.drain_s:
+        return f"for {rollout.limits.drain_s:g} s"
+    return None if _works(rollout, seen) else f"while version {rollout.challenger} is down"
 
 
 def _forward(rollout: Rollout, reason: str, judged: Judgement) -> Move:
@@ -293,3 +272,8 @@ def _state_of(rollout: Rollout, stage: int) -> State:
 
 def _age_s(rollout: Rollout, now_ms: int) -> float:
     return (now_ms - rollout.since_ms) / 1000
+
+
+def _made_so_s(rollout: Rollout, seen: Observed, now_ms: int) -> float:
+    """How long all gateways that answer have given the shares that the present state and step ask for."""
+    return min(_age_s(rollout, now_ms), seen.since_published_s, seen.since_followed_s)

@@ -52,4 +52,4 @@ class Gateways(Protocol):
         """Tell them a traffic table; one that misses it reads the store."""
 
     async def observations(self) -> list[dict[str, Any]]:
-        """Return what each counts, of those that answer."""
+        """Return what each counts and the generation of the table that it has in force, of those that answer."""

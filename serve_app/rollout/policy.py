@@ -5,6 +5,7 @@ Without a rollout the registry's champion answers everything. While one is under
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -50,8 +51,10 @@ class Observed:
 
     `champion` and `challenger` bear the registry's aliases, `shares` are those of the traffic table in force, `rollout`
     is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's, `failing`
-    are its versions that do not load. `messages` are what Serve says of applications. Ages count from the last change:
-    of the table, of the failing of the wanted version, and of the challenger's last sign of health.
+    are its versions that do not load. `messages` are what Serve says of applications. `behind` says how many of the
+    gateways that answer have not put the table in force, None where all have. Ages count from the last change: of the
+    table, of the failing of the wanted version, of the challenger's last sign of health, and of the last gateway that
+    was behind.
     """
 
     champion: int | None
@@ -63,6 +66,8 @@ class Observed:
     rollout: str | None = None
     stage: int = 0
     since_well_s: float = 0.0
+    behind: str | None = None
+    since_followed_s: float = math.inf
     messages: Mapping[int, str] = field(default_factory=dict)
     no_room: str | None = None
     split: Mapping[str, int] = field(default_factory=dict)

@@ -92,9 +92,9 @@ class Reconciler:
             asyncio.to_thread(self.target.apps), asyncio.to_thread(self.ledger.read)
         )
         rollout = None if record is None or record.ended else record
-        observed = await asyncio.to_thread(self._observe, rollout)
         if rollout is not None:
             rollout = await self._count(rollout)
+        observed = await asyncio.to_thread(self._observe, rollout)
         decision = self._decide(observed, rollout)
         if decision != self.decision:
             logger.info("%s: %s", observed, decision)
@@ -140,6 +140,7 @@ class Reconciler:
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
         known = {registered.version for registered in self._versions}
         well = rollout is None or _runs(apps, rollout.challenger)
+        behind = self._counting.behind(table.generation) if rollout and rollout.stage and table else None
         split = {value: v for value, v in self.ledger.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
@@ -156,6 +157,8 @@ class Reconciler:
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
             since_well_s=self._reset("well") if well else self._age_s("well"),
+            behind=behind,
+            since_followed_s=self._reset("behind") if behind else self._age_s("behind"),
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:
@@ -213,6 +216,7 @@ class Reconciler:
         ]
         document = await asyncio.to_thread(self.ledger.publish, shared, wanted, rollout)
         self._reset("published")
+        self._count_due_s = self.now_s()
         await self.gateways.push(document.generation, document.body)
 
     async def _alias(self, change: Callable[..., None], alias: str, *version: int) -> None:

@@ -117,7 +117,7 @@ async def test_a_version_that_does_not_answer_leaves_the_old_table_in_force(rows
     await watch.refresh()
     rows.put(2, TABLE)
     assert await watch.refresh()
-    assert watch.table.generation == 1
+    assert watch.generation == 1
 
 
 async def test_a_version_without_traffic_hinders_no_table(rows):

@@ -64,23 +64,37 @@ class FakeTarget:
 
 @dataclass
 class FakeGateways:
-    """Gateways that count what the test says: by gateway, for the rollout and the stage of the last table."""
+    """Gateways that count what the test says: by gateway, for the rollout and the stage of the table in force.
+
+    Where the test names none, one answers that has counted nothing, unless all are `silent`. To those that are
+    `deaf_to` a version no table comes that gives it traffic.
+    """
 
     counts: dict[str, Observations] = field(default_factory=dict)
     tables: list[dict[str, Any]] = field(default_factory=list)
+    silent: bool = False
+    deaf_to: int | None = None
 
     async def push(self, generation: int, body: dict[str, Any]) -> None:
         assert not self.tables or generation > self.tables[-1]["generation"]
         self.tables.append({"generation": generation, **body})
 
     async def observations(self) -> list[dict[str, Any]]:
-        table = self.tables[-1]
-        common = {"rollout": table["rollout"], "stage": table["stage"]}
-        return [{"gateway": name, "counts": seen.to_json(), **common} for name, seen in self.counts.items()]
+        table = self._in_force()
+        common = {name: table[name] for name in ("rollout", "stage", "generation")}
+        counts = {} if self.silent else self.counts or {"idle": Observations()}
+        return [{"gateway": name, "counts": seen.to_json(), **common} for name, seen in counts.items()]
+
+    def _in_force(self) -> dict[str, Any]:
+        return next(table for table in reversed(self.tables) if not _has_traffic(table, self.deaf_to))
 
     def weights(self) -> list[dict[int, float]]:
         """Return the weights of every table that was pushed, in order."""
         return [{route["version"]: route["weight"] for route in table["routes"]} for table in self.tables]
+
+
+def _has_traffic(table: dict[str, Any], version: int | None) -> bool:
+    return any(route["version"] == version and route["weight"] > 0 for route in table["routes"])
 
 
 def without_repeats(items: Iterable[Any]) -> list[Any]:

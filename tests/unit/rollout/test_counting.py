@@ -68,8 +68,9 @@ async def test_while_no_gateway_answers_none_is_gone(platform):
     await in_shadow(platform)
     platform.gateways.counts = {"one": Observations(compared=50)}
     await platform.rounds(3)
-    platform.gateways.counts = {}
+    platform.gateways.silent = True
     await platform.rounds(3, GONE_AFTER_S)
+    platform.gateways.silent = False
     platform.gateways.counts = {"one": Observations(compared=60)}
     await platform.rounds(3)
     assert platform.status()["compared"]["compared"] == 60

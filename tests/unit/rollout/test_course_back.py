@@ -80,6 +80,14 @@ def test_in_place_the_champion_ends_before_the_challenger_loads_and_comes_back_i
     assert moved(after(aborting, 1, apps={1: RUNNING})) == (State.ABORTED, 0)
 
 
+def test_going_back_the_champion_is_loaded_before_anything_that_needs_the_registry():
+    aborting = rollout_of(State.ABORTING, 0, swapped=True)
+    assert after(aborting, 1, apps={}, challenger=2) == Start(1)
+    assert isinstance(after(aborting, 1, apps={1: LOADING}, challenger=2), Wait)
+    assert after(aborting, 1, apps={1: RUNNING}, challenger=2) == UnnameChallenger()
+    assert after(rollout_of(State.ABORTING, 5), 1, apps={}, champion=2) == Start(1)
+
+
 def test_a_swapped_rollout_that_goes_back_makes_room_for_the_champion_first():
     aborting = rollout_of(State.ABORTING, 5, swapped=True)
     full = {"shares": alone(2), "champion": 2}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from sentiment.errors import RegistryUnavailable
+from sentiment.registry import CHALLENGER
 from serve_app.rollout import reconciler, service
 
 MODEL = "sentiment"
@@ -52,3 +55,19 @@ async def test_a_controller_that_starts_without_the_registry_leaves_the_fixed_sp
     await platform.rounds(60)
     assert platform.gateways.tables[-1]["split"] == {"b": 3}
     assert set(platform.target.views) == {1, 3}
+
+
+async def test_in_place_what_fails_while_the_registry_is_away_brings_the_champion_back(platform, monkeypatch):
+    platform.registry.set_alias(MODEL, CHALLENGER, 2)
+    platform.target.lack, platform.target.broken[2] = "version 2 needs 1 GPU, 0 are free", "model.int8.onnx is missing"
+    platform.start(in_place=True)
+    await platform.until("loading")
+
+    def away(*_):
+        raise RegistryUnavailable("away")
+
+    for method in ("versions", "set_alias", "remove_alias"):
+        monkeypatch.setattr(platform.registry, method, away)
+    with pytest.raises(RegistryUnavailable):
+        await platform.rounds(60)
+    assert platform.target.views[1].state == "running"
