@@ -72,16 +72,21 @@ def _shares(traffic: Iterable[Record]) -> str:
 
 
 def _share(share: Record) -> str:
-    """Draw the share of a version: of the traffic, or of what is mirrored to it."""
-    shadow = share["shadow"] > 0
-    value = share["shadow"] if shadow else share["weight"]
-    name = f"version {share['version']}{', in the shadow' if shadow else ''}"
+    """Draw the share of a version: of the traffic, or, before it has any, of what is mirrored to it."""
+    value = f"{share['weight'] or share['shadow']:.0%}"
+    version, mirrored = f"version {share['version']}", _mirrored(share)
     return (
-        f'<div class="bar"><span class="bar-name">{name}</span>'
-        f'<span class="bar-track" role="img" aria-label="{name} {value:.0%}">'
-        f'<span class="bar-fill total" style="width:{value:.1%}"></span></span>'
-        f'<span class="bar-share">{value:.0%}</span></div>'
+        f'<div class="bar"><span class="bar-name">{version}{mirrored}</span>'
+        f'<span class="bar-track" role="img" aria-label="{version} {value}{mirrored}">'
+        f'<span class="bar-fill total" style="width:{value}"></span></span>'
+        f'<span class="bar-share">{value}</span></div>'
     )
+
+
+def _mirrored(share: Record) -> str:
+    if not share["shadow"]:
+        return ""
+    return f", shadow of {share['shadow']:.0%}" if share["weight"] else ", in the shadow"
 
 
 def _arms(versions: Iterable[Record]) -> str:

@@ -42,7 +42,7 @@ def test_a_rollout_is_shown_with_shares_counts_and_disagreements(visit: Visit, a
         "Of 12 texts with feedback, version 7 alone is right on 2 and version 8 alone on 1",
     ):
         expect(card).to_contain_text(shown)
-    expect(page.get_by_role("img", name="version 8 10%")).to_be_visible()
+    expect(page.get_by_role("img", name="version 8 10%, shadow of 25%")).to_be_visible()
     disputed = page.locator(".disagreements tbody tr")
     for shown in ("so <so>, @user", "neutral 60%", "negative 70%"):
         expect(disputed).to_contain_text(shown)
