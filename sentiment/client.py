@@ -113,8 +113,13 @@ class UndertoneClient:
         return found
 
     def command_rollout(self, command: str) -> dict[str, Any]:
-        """Let the rollout under way `pause`, `resume`, `promote` or `abort`; returns it as it is then."""
-        return self._send("POST", f"/v1/rollouts/current/{command}", {})
+        """Let the rollout under way `pause`, `resume`, `promote` or `abort`; returns it as it is then.
+
+        A promote is sent for the stage that is under way now: sent again because its answer was lost, it raises
+        Conflict rather than take a second step.
+        """
+        meant = f"?stage={self.rollout()['stage']}" if command == "promote" else ""
+        return self._send("POST", f"/v1/rollouts/current/{command}{meant}", {})
 
     def ready(self) -> bool:
         """Return whether the platform answers predictions now. Never waits for it."""

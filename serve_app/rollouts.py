@@ -32,9 +32,10 @@ class Rollouts:
         """Ask for a rollout and return its record."""
         return await asyncio.to_thread(service.start, self.store, self.settings, request, epoch_ms())
 
-    async def command(self, asked: Command) -> dict[str, Any]:
-        """Ask something of the rollout under way and return its record."""
-        record = await asyncio.to_thread(service.command, self.store, self.settings.model_name, asked, epoch_ms())
+    async def command(self, asked: Command, stage: int | None = None) -> dict[str, Any]:
+        """Ask something of the rollout under way and return its record; `stage` is the one that a promote leaves."""
+        model = self.settings.model_name
+        record = await asyncio.to_thread(service.command, self.store, model, asked, epoch_ms(), stage=stage)
         return (await self._with_texts([record]))[0]
 
     async def current(self) -> dict[str, Any]:

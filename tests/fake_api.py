@@ -39,9 +39,10 @@ ROLLOUT: dict[str, Any] = {
     "phase": "canary",
     "asked": None,
     "step": "10",
+    "stage": 3,
     "plan": "shadow,1,10,100",
     "reason": "step 10 begins",
-    "traffic": [{"version": 7, "weight": 0.9, "shadow": 0.0}, {"version": 8, "weight": 0.1, "shadow": 0.0}],
+    "traffic": [{"version": 7, "weight": 0.9, "shadow": 0.0}, {"version": 8, "weight": 0.1, "shadow": 0.25}],
     "versions": [
         {"version": 7, "requests": 900, "errors": 0, "p50_ms": 9.5, "p99_ms": 38.1, "labels": {"positive": 900}},
         {"version": 8, "requests": 100, "errors": 1, "p50_ms": None, "p99_ms": None, "labels": {}},

@@ -166,6 +166,14 @@ class RolloutOut(BaseModel):
     moments: list[MomentOut]
 
 
+class CommandQuery(BaseModel):
+    """What a command is meant for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: int | None = Field(None, ge=0, description="the stage that a promote is to leave: no second step is taken")
+
+
 class RolloutsQuery(BaseModel):
     """Which page of the list."""
 

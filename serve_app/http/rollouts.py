@@ -12,7 +12,15 @@ from sentiment.errors import NotFound
 from serve_app.http.body import described, described_query, json_response, read, read_query
 from serve_app.http.guard import require
 from serve_app.http.responses import ERRORS
-from serve_app.http.rollout_schemas import RolloutIn, RolloutOut, RolloutsOut, RolloutsQuery, SplitIn, SplitOut
+from serve_app.http.rollout_schemas import (
+    CommandQuery,
+    RolloutIn,
+    RolloutOut,
+    RolloutsOut,
+    RolloutsQuery,
+    SplitIn,
+    SplitOut,
+)
 from serve_app.rollout.record import Command
 from serve_app.rollouts import Rollouts
 
@@ -45,13 +53,15 @@ def rollout_routes(rollouts: Rollouts) -> APIRouter:
         require(request.scope, "read")
         return json_response(await rollouts.current())
 
-    @router.post("/v1/rollouts/current/{command}", response_model=RolloutOut)
+    @router.post(
+        "/v1/rollouts/current/{command}", response_model=RolloutOut, openapi_extra=described_query(CommandQuery)
+    )
     async def command(request: Request, command: _Command) -> Response:
         """Pause the rollout, resume it, promote it to its next step now, or abort it: back to the champion."""
         require(request.scope, "admin")
         if command not in _COMMANDS:
             raise NotFound(f"a rollout cannot be asked to {command[:32]!r}: the commands are {', '.join(_COMMANDS)}")
-        return json_response(await rollouts.command(Command(command)))
+        return json_response(await rollouts.command(Command(command), read_query(request, CommandQuery).stage))
 
     @router.get("/v1/split", response_model=SplitOut)
     async def split(request: Request) -> Response:

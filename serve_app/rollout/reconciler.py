@@ -245,7 +245,8 @@ class Reconciler:
         swapped = rollout.swapped if move.swapped is None else move.swapped
         moved = last.decided(entry, paused=move.paused, swapped=swapped)
         await asyncio.to_thread(self.ledger.save, moved, self.now_ms())
-        self._reset("well")
+        if (moved.state, moved.stage) != (rollout.state, rollout.stage):  # a refused promote is no sign of health
+            self._reset("well")
 
     def _route(self, version: int) -> Route:
         return self._routes.of(version, self._table, self._versions)

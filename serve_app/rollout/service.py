@@ -46,16 +46,22 @@ def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: i
     return to_public(rollout, now_ms)
 
 
-def command(store: TextStore, model: str, asked: Command, now_ms: int) -> dict[str, Any]:
+def command(store: TextStore, model: str, asked: Command, now_ms: int, *, stage: int | None = None) -> dict[str, Any]:
     """Ask something of the rollout under way; return its public record.
+
+    With the `stage` that a promote is meant to leave it is safe to repeat: no second step is taken.
 
     Raises:
         NotFound: no rollout is under way.
-        Conflict: it cannot be asked for now; says why.
+        Conflict: it cannot be asked for now, or the rollout has left `stage`; says why.
+        InvalidInput: `stage` comes with another command than promote.
     """
+    if stage is not None and asked is not Command.PROMOTE:
+        raise InvalidInput(f"stage goes with promote only: leave it out of {asked}", "stage")
     for _ in range(_ATTEMPTS):
         document, rollout = _under_way(store, model)
         _refuse_impossible(rollout, asked)
+        _refuse_other_stage(rollout, stage)
         changed = rollout.model_copy(update={"asked": asked})
         try:
             store.put_document(KIND, model, changed.to_body(), document.generation)
@@ -75,9 +81,9 @@ def resume(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
     return command(store, model, Command.RESUME, now_ms)
 
 
-def promote(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
+def promote(store: TextStore, model: str, now_ms: int, *, stage: int | None = None) -> dict[str, Any]:
     """Ask for the next step at once. See `command`."""
-    return command(store, model, Command.PROMOTE, now_ms)
+    return command(store, model, Command.PROMOTE, now_ms, stage=stage)
 
 
 def abort(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
@@ -182,3 +188,12 @@ def _refuse_impossible(rollout: Rollout, asked: Command) -> None:
         raise Conflict(f"version {version} is {rollout.state}: it can be promoted once it is loaded and checked")
     if asked is Command.RESUME and not rollout.paused and rollout.asked is not Command.PAUSE:
         raise Conflict(f"the rollout of version {version} is not paused")
+
+
+def _refuse_other_stage(rollout: Rollout, stage: int | None) -> None:
+    """Raise Conflict where a promote was meant for another stage than the present one."""
+    if stage is not None and stage != rollout.stage:
+        raise Conflict(
+            f"the rollout of version {rollout.challenger} is at stage {rollout.stage} ({rollout.step}), not at stage "
+            f"{stage} any more: look at its status, and promote again if it is to go on"
+        )

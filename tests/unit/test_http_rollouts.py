@@ -132,6 +132,7 @@ async def test_commands_that_make_no_sense_now_say_why(client, parts):
     assert error_of(await client.post("/v1/rollouts/current/abort"))[0] == 404
     under_way(parts)
     assert "is not paused" in error_of(await client.post("/v1/rollouts/current/resume"))[2]
+    assert error_of(await client.post("/v1/rollouts/current/promote?stage=1"))[:2] == (409, "conflict")
     status, _, message = error_of(await client.post("/v1/rollouts/current/explode"))
     assert status == 404
     assert "the commands are pause, resume, promote, abort" in message

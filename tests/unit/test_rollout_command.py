@@ -57,7 +57,8 @@ class RolloutApi:
         if (method, path) == ("GET", "/v1/rollouts/current"):
             return service.status(self.store, MODEL, START_MS)
         assert method == "POST"
-        return service.command(self.store, MODEL, Command(path.removeprefix("/v1/rollouts/current/")), START_MS)
+        asked, stage = Command(path.removeprefix("/v1/rollouts/current/")), int(query["stage"]) if query else None
+        return service.command(self.store, MODEL, asked, START_MS, stage=stage)
 
     def put(self, rollout: Rollout) -> None:
         self.store.put_document(KIND, MODEL, rollout.to_body())
@@ -116,6 +117,27 @@ def test_a_command_is_written_for_the_controller(api, command):
     api.put(rollout_of(State.CANARY, 2))
     assert f"{command} asked for" in run(command)
     assert service.status(api.store, MODEL, START_MS)["asked"] == command
+
+
+def test_a_promote_whose_answer_is_lost_takes_one_step_however_often_it_is_sent(api):
+    api.put(rollout_of(State.CANARY, 2))
+    wsgi = httpx.WSGITransport(api)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        answer = wsgi.handle_request(request)
+        if request.method == "GET":
+            return answer
+        if service.status(api.store, MODEL, START_MS)["stage"] == 2:
+            api.put(rollout_of(State.CANARY, 3))  # the controller takes the step
+            raise httpx.ReadError("the gateway died")
+        return answer
+
+    with (
+        UndertoneClient("http://api", sleep=lambda _: None, transport=httpx.MockTransport(respond)) as client,
+        pytest.raises(Conflict, match="at stage 3 \\(10\\), not at stage 2 any more"),
+    ):
+        client.command_rollout("promote")
+    assert service.status(api.store, MODEL, START_MS)["asked"] is None
 
 
 def test_status_shows_shares_counts_and_evidence(api):

@@ -1,0 +1,45 @@
+"""Promoting: once for each time that it is meant, and no sign that a version works."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentiment.errors import Conflict, InvalidInput
+from serve_app.rollout import service
+from serve_app.rollout.course import UNWELL_S
+from serve_app.rollout.parts import AppView
+from serve_app.rollout.policy import AppState
+from serve_app.rollout.record import Command
+
+MODEL = "sentiment"
+
+
+async def test_a_promote_that_is_sent_again_after_the_step_was_taken_takes_no_second_one(platform):
+    platform.start(plan="1,10,50,100", auto=False)
+    await platform.until("canary")
+    for _ in range(2):  # both before the controller's next round: one step is asked for
+        service.promote(platform.store, MODEL, platform.clock.now_ms(), stage=1)
+    await platform.rounds(2)
+    with pytest.raises(Conflict, match=r"at stage 2 \(10\), not at stage 1 any more"):
+        service.promote(platform.store, MODEL, platform.clock.now_ms(), stage=1)
+    await platform.rounds(5)
+    assert platform.status()["stage"] == 2
+
+
+async def test_a_stage_is_for_promote_only(platform):
+    platform.start(plan="1,100", auto=False)
+    await platform.until("canary")
+    with pytest.raises(InvalidInput, match="leave it out of abort") as refused:
+        service.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=1)
+    assert refused.value.field == "stage"
+
+
+async def test_a_challenger_without_a_replica_goes_back_in_its_time_however_often_it_is_promoted(platform):
+    platform.start(plan="1,10,50,100", auto=False)
+    await platform.until("canary")
+    platform.target.views[2] = AppView(AppState.DOWN)
+    for _ in range(int(UNWELL_S / 20) + 1):
+        service.promote(platform.store, MODEL, platform.clock.now_ms())
+        await platform.rounds(1, 20.0)
+    told = await platform.until("aborted", most=3)
+    assert "no working replica" in told["reason"]
