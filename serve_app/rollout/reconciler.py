@@ -43,7 +43,7 @@ from serve_app.rollout.policy import (
     Wait,
     decide,
 )
-from serve_app.rollout.record import Entry, Rollout, State
+from serve_app.rollout.record import Command, Entry, Rollout, State
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
 from serve_app.traffic import Route, TrafficTable
 
@@ -87,12 +87,13 @@ class Reconciler:
         """Run one round and return what was decided."""
         if not await self._holds_lease():
             return Wait("another controller acts")
-        await self._read_registry()
         self._apps, (self._table, record) = await asyncio.gather(
             asyncio.to_thread(self.target.apps), asyncio.to_thread(self.ledger.read)
         )
         rollout = None if record is None or record.ended else record
-        if rollout is not None:
+        hurried = rollout is not None and rollout.asked is Command.ABORT
+        await self._read_registry(0.0 if hurried else REGISTRY_PATIENCE_S)
+        if rollout is not None and not hurried:
             rollout = await self._count(rollout)
         observed = await asyncio.to_thread(self._observe, rollout)
         decision = self._decide(observed, rollout)
@@ -116,14 +117,14 @@ class Reconciler:
             self._lease_ends_ms = 0 if taken is None else taken
         return self._lease_ends_ms > now_ms
 
-    async def _read_registry(self) -> None:
+    async def _read_registry(self, patience_s: float) -> None:
         """Take what the registry says if it is due and answers soon: a round does not wait for one that hangs."""
         if self._reading is None:
             if self._versions and self.now_s() < self._registry_due_s:
                 return
             reading = asyncio.to_thread(self.registry.versions, self.settings.model_name)
             self._reading = asyncio.create_task(reading)
-        done, _ = await asyncio.wait({self._reading}, timeout=REGISTRY_PATIENCE_S)
+        done, _ = await asyncio.wait({self._reading}, timeout=patience_s)
         if not done:
             return
         read, self._reading = self._reading, None
@@ -197,7 +198,8 @@ class Reconciler:
                 champion = observed.serving or version
                 await asyncio.to_thread(self.ledger.begin, self.settings, champion, version, self.now_ms())
             case Check() | Move() if rollout is not None:
-                await self._move(await self._checked(rollout) if isinstance(decision, Check) else decision, rollout)
+                move = await self._checked(rollout) if isinstance(decision, Check) else decision
+                await self._go_back(await self._move(move, rollout), observed)
 
     def _start(self, version: int) -> None:
         digest = self._routes.digest(version, self._table, self._versions)
@@ -237,8 +239,10 @@ class Reconciler:
             return Move(State.ABORTING, rollout.stage, f"version {version} is refused: {exc}")
         return checked(rollout, numbers)
 
-    async def _move(self, move: Move, rollout: Rollout) -> None:
-        last = await self._count(rollout, now=True)  # a gateway forgets a stage with the table of the next one
+    async def _move(self, move: Move, rollout: Rollout) -> Rollout:
+        last = rollout
+        if move.state is not State.ABORTING:  # going back waits for no gateway
+            last = await self._count(rollout, now=True)  # it forgets a stage with the table of the next one
         entry = Entry(
             at_ms=self.now_ms(), state=move.state, stage=move.stage, reason=move.reason, numbers=dict(move.numbers)
         )
@@ -247,6 +251,14 @@ class Reconciler:
         await asyncio.to_thread(self.ledger.save, moved, self.now_ms())
         if (moved.state, moved.stage) != (rollout.state, rollout.stage):  # a refused promote is no sign of health
             self._reset("well")
+        return moved
+
+    async def _go_back(self, rollout: Rollout, observed: Observed) -> None:
+        """Give the champion its traffic in the very round that decides to go back, if it is there."""
+        back = self._decide(observed, rollout) if rollout.state is State.ABORTING else None
+        if isinstance(back, Publish):
+            logger.info("going back: %s", back)
+            await self._publish(back, rollout)
 
     def _route(self, version: int) -> Route:
         return self._routes.of(version, self._table, self._versions)

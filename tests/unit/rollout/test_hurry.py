@@ -1,0 +1,62 @@
+"""Going back is quick: it waits neither for a frozen gateway nor for a registry that hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from serve_app.rollout import reconciler, service
+from serve_app.rollout.observations import Observations
+from tests.unit.rollout.rollouts import arm
+
+MODEL = "sentiment"
+
+
+@pytest.fixture
+async def canary(platform):
+    platform.start(plan="50,100", auto=False)
+    await platform.until("canary")
+    await platform.rounds(2)
+    return platform
+
+
+async def one_round(platform) -> None:
+    platform.clock.s += 60
+    await asyncio.wait_for(platform.controller.step(), 5)
+
+
+async def test_an_abort_is_in_the_table_after_one_round_although_gateways_hang(canary, monkeypatch):
+    async def hangs():
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(canary.gateways, "observations", hangs)
+    service.abort(canary.store, MODEL, canary.clock.now_ms())
+    await one_round(canary)
+    assert canary.gateways.weights()[-1] == {1: 1.0}
+
+
+async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_hangs(canary, monkeypatch):
+    answers, real = threading.Event(), canary.registry.versions
+
+    def hangs(name):
+        answers.wait(30)
+        return real(name)
+
+    monkeypatch.setattr(canary.registry, "versions", hangs)
+    monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 30.0)
+    service.abort(canary.store, MODEL, canary.clock.now_ms())
+    await one_round(canary)
+    assert canary.gateways.weights()[-1] == {1: 1.0}
+    answers.set()
+
+
+async def test_a_verdict_is_in_the_table_in_the_round_that_finds_it(canary):
+    seen = Observations({1: arm(400), 2: arm(400)}, compared=400, disagreed=180, neutral_flips=180)
+    canary.gateways.counts = {"gateway-1": seen}
+    await one_round(canary)
+    assert canary.gateways.weights()[-1] == {1: 1.0}
+    told = await canary.until("aborted")
+    assert told["compared"]["compared"] == 400
+    assert told["moments"][-1]["share"] == 0.0
