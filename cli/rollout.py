@@ -189,6 +189,8 @@ def _card(rollout: Mapping[str, Any]) -> Group:
 def _facts(rollout: Mapping[str, Any]) -> Iterator[_Row]:
     step = f"{rollout['step'] or '-'} of {rollout['plan']}, for {rollout['in_step_s']:.0f} s"
     yield "step", step + (f" (held {rollout['hold_s']:g} s)" if rollout["auto"] else " (each waits for promote)")
+    if rollout["waits"]:
+        yield "waits", rollout["waits"]
     yield "traffic", _traffic(rollout)
     for told in rollout["versions"]:
         yield f"version {told['version']}", _version_line(told)

@@ -40,11 +40,12 @@ def rollout_card(rollout: Record | None) -> str:
         return _NO_ROLLOUT
     asked = f" ({shown(rollout['asked'])} asked for)" if rollout["asked"] else ""
     step = f"step {shown(rollout['step'])} of {shown(rollout['plan'])}" if rollout["step"] else shown(rollout["plan"])
+    waits = f'<div class="label">Now: {shown(rollout["waits"])}</div>' if rollout["waits"] else ""
     return (
         f'<div class="card rollout" data-state="{shown(rollout["state"])}" role="status">'
         f'<div class="verdict">Version {rollout["champion"]} → {rollout["challenger"]}: '
         f"{shown(rollout['state'])}{asked}</div>"
-        f'<div class="label">{step}. {shown(rollout["reason"])}</div>'
+        f'<div class="label">{step}. {shown(rollout["reason"])}</div>{waits}'
         f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_judged(rollout)}{_decisions(rollout['decisions'])}"
         "</div>"
     )

@@ -38,6 +38,7 @@ ROLLOUT: dict[str, Any] = {
     "state": "canary",
     "phase": "canary",
     "asked": None,
+    "waits": "step 10 waits for promote",
     "step": "10",
     "stage": 3,
     "plan": "shadow,1,10,100",

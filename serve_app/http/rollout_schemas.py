@@ -149,6 +149,7 @@ class RolloutOut(BaseModel):
     stage: int
     paused: bool
     asked: str | None = Field(description="a command that the controller has not carried out yet")
+    waits: str | None = Field(description="why no step is taken: what is missing, or how long it lasts")
     hold_s: float
     auto: bool
     sticky: str

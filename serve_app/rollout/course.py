@@ -194,18 +194,19 @@ def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> D
 
 def _go_on(rollout: Rollout, judged: Judgement, held_s: float) -> Decision:
     """Take the next step of an automatic rollout, unless too little was seen of the version."""
-    if rollout.step and rollout.step.is_shadow and _unseen(judged):
-        return Wait(f"{judged.numbers['compared']:.0f} texts were compared; {LEAST_COMPARED} must be while texts come")
+    late = held_s >= rollout.hold_s + rollout.limits.evidence_s
+    if rollout.step and rollout.step.is_shadow and _unseen(judged, 1 if late else LEAST_COMPARED):
+        return Wait(f"{judged.numbers['compared']:.0f} texts were compared; {LEAST_COMPARED} are waited for")
     if rollout.plan[rollout.stage].is_full and judged.labelled and not judged.shown:
         return _await_labels(rollout, judged, held_s)
     why = "labels show that it is no worse" if judged.shown else "nothing spoke against it"
     return _forward(rollout, f"step {rollout.step} was held for {rollout.hold_s:g} s and {why}", judged)
 
 
-def _unseen(judged: Judgement) -> bool:
-    """Whether texts came and hardly any of them was mirrored: a shadow that nobody looked at says nothing."""
+def _unseen(judged: Judgement, least: int) -> bool:
+    """Whether texts came and fewer than `least` of them were compared: a shadow that nobody looked at says nothing."""
     came, compared = judged.numbers.get("champion_requests", 0), judged.numbers.get("compared", 0)
-    return came >= LEAST_COMPARED > compared
+    return came >= LEAST_COMPARED and compared < least
 
 
 def _await_labels(rollout: Rollout, judged: Judgement, held_s: float) -> Decision:

@@ -197,6 +197,9 @@ class Reconciler:
             case Begin(version):
                 champion = observed.serving or version
                 await asyncio.to_thread(self.ledger.begin, self.settings, champion, version, self.now_ms())
+            case Wait(reason) if rollout is not None and reason != rollout.waits:
+                waiting = rollout.model_copy(update={"waits": reason})
+                await asyncio.to_thread(self.ledger.save, waiting, self.now_ms())
             case Check() | Move() if rollout is not None:
                 move = await self._checked(rollout) if isinstance(decision, Check) else decision
                 await self._go_back(await self._move(move, rollout), observed)

@@ -92,7 +92,7 @@ class Rollout(_Data):
     `stage` numbers the steps of the plan from 1; before the first it is 0. `since_ms` is when the present state and
     stage began, or the pause ended. `counts` keeps, by stage, the last cumulative counts of each gateway; those of
     gateways that are gone (`gone` are their names), and of stages that are over, are one sum. `swapped` says that the
-    champion had to end before the challenger could load.
+    champion had to end before the challenger could load. `waits` is why no step is taken, as the controller said last.
     """
 
     id: str
@@ -112,6 +112,7 @@ class Rollout(_Data):
     paused: bool = False
     swapped: bool = False
     asked: Command | None = None
+    waits: str | None = None
     counts: dict[int, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     gone: tuple[str, ...] = ()
     decisions: tuple[Entry, ...] = ()
@@ -183,7 +184,7 @@ class Rollout(_Data):
         decisions = (*self.decisions, entry)
         if len(decisions) > _MAX_DECISIONS:
             decisions = (decisions[0], *decisions[2:])
-        moved = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None}
+        moved = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None, "waits": None}
         if entry.stage != self.stage:  # nothing more is counted of stages that are over
             moved |= {"counts": {n: _folded(told, told) for n, told in self.counts.items()}, "gone": ()}
         return self.model_copy(update={**moved, "decisions": decisions, **changes})

@@ -38,6 +38,7 @@ def test_a_rollout_is_shown_with_shares_counts_and_disagreements(visit: Visit, a
         "Version 7 → 8: canary",
         "step 10 of shadow,1,10,100",
         "step 10 begins",
+        "step 10 waits for promote",
         "agree on 95.0% of 200 texts; on 2 one says positive",
         "Of 12 texts with feedback, version 7 alone is right on 2 and version 8 alone on 1",
     ):

@@ -156,6 +156,11 @@ def test_status_shows_shares_counts_and_evidence(api):
         assert shown in said
 
 
+def test_status_says_what_is_waited_for(api):
+    api.put(rollout_of(State.WAITING, waits="version 2 needs 1 GPU, 0 are free"))
+    assert "version 2 needs 1 GPU, 0 are free" in run("status")
+
+
 def test_watch_follows_a_rollout_to_its_end(api, monkeypatch):
     api.put(rollout_of(State.CANARY, 2))
     monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(rollout_of(State.ABORTED, 2)))

@@ -21,3 +21,9 @@ from tests.unit.rollout.rollouts import START_MS, rollout_of
 def test_the_card_says_which_share_of_the_traffic_each_version_has(state, stage, says):
     card = rollout_card(to_public(rollout_of(state, stage), START_MS))
     assert re.findall('role="img" aria-label="(.*?)"', card) == says
+
+
+def test_the_card_says_what_is_waited_for():
+    waiting = to_public(rollout_of(State.WAITING, waits="version 2 needs 1 <GPU>"), START_MS)
+    assert "Now: version 2 needs 1 &lt;GPU&gt;" in rollout_card(waiting)
+    assert "Now:" not in rollout_card({**waiting, "waits": None})

@@ -65,10 +65,22 @@ def test_a_step_of_an_automatic_rollout_is_held_and_then_left():
 def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
     shadow = rollout_of(State.SHADOW, 1, request={"auto": True})
     unseen = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 500, "compared": 499})
-    assert isinstance(after(shadow, 1e4, unseen), Wait)
-    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 900, "compared": 500})))[1] == 2
-    assert moved(after(shadow, 1e4, replace(unseen, numbers={"champion_requests": 499, "compared": 0})))[1] == 2
-    assert moved(after(rollout_of(State.CANARY, 2, request={"auto": True}), 1e4, unseen))[1] == 3
+    assert isinstance(after(shadow, HOLD_S + 1, unseen), Wait)
+    nobody = replace(unseen, numbers={"champion_requests": 500, "compared": 0})
+    assert isinstance(after(shadow, 1e6, nobody), Wait)
+    enough = replace(unseen, numbers={"champion_requests": 900, "compared": 500})
+    assert moved(after(shadow, HOLD_S + 1, enough))[1] == 2
+    few_came = replace(unseen, numbers={"champion_requests": 499, "compared": 0})
+    assert moved(after(shadow, HOLD_S + 1, few_came))[1] == 2
+    assert moved(after(rollout_of(State.CANARY, 2, request={"auto": True}), HOLD_S + 1, unseen))[1] == 3
+
+
+def test_the_shadow_of_a_platform_with_few_texts_ends_with_the_time_for_evidence():
+    shadow = rollout_of(State.SHADOW, 1, request={"auto": True}, settings={"rollouts_evidence_s": 600})
+    few = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 900, "compared": 225})
+    waits = after(shadow, HOLD_S + 599, few)
+    assert waits == Wait("225 texts were compared; 500 are waited for")
+    assert moved(after(shadow, HOLD_S + 601, few)) == (State.CANARY, 2)
 
 
 def test_a_step_of_a_rollout_by_hand_waits_for_promote():

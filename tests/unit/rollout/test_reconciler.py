@@ -227,8 +227,11 @@ async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platf
     platform.start()
     await platform.rounds(100)
     assert platform.status()["state"] == "waiting"
+    assert platform.status()["waits"].startswith("version 2 needs 1 GPU, 0 are free; free some")
     platform.target.lack = None
-    await platform.until("shadow")
+    assert (await platform.until("shadow"))["waits"] is None
+    await platform.rounds(3)
+    assert platform.status()["waits"] == "step shadow is held for 10 s"
 
 
 async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform):
