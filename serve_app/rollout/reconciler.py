@@ -174,10 +174,11 @@ class Reconciler:
 
     async def _count(self, rollout: Rollout, *, now: bool = False) -> Rollout:
         """Return the record with what gateways counted since, written down; at most each COUNT_EVERY_S."""
-        if not rollout.stage or not (now or self.now_s() >= self._count_due_s):
+        is_due = now or self._counting.is_asking or self.now_s() >= self._count_due_s
+        if not rollout.stage or not is_due:
             return rollout
         self._count_due_s = self.now_s() + COUNT_EVERY_S
-        counted = await self._counting.add_to(rollout)
+        counted = await self._counting.add_to(rollout, last=now)
         if counted != rollout and not now:
             await asyncio.to_thread(self.ledger.save, counted, self.now_ms())
         return counted

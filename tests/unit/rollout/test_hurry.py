@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from serve_app.rollout import reconciler, service
+from serve_app.rollout import counting, reconciler, service
 from serve_app.rollout.observations import Observations
 from tests.unit.rollout.rollouts import arm
 
@@ -35,6 +35,25 @@ async def test_an_abort_is_in_the_table_after_one_round_although_gateways_hang(c
     service.abort(canary.store, MODEL, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
+
+
+async def test_a_round_does_not_wait_for_gateways_that_hang_and_a_later_one_has_their_counts(canary, monkeypatch):
+    answers, real = asyncio.Event(), canary.gateways.observations
+
+    async def hangs():
+        await answers.wait()
+        return await real()
+
+    monkeypatch.setattr(counting, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(canary.gateways, "observations", hangs)
+    canary.gateways.counts = {"gateway-1": Observations(compared=9)}
+    for _ in range(3):
+        await one_round(canary)
+    assert canary.status()["compared"]["compared"] == 0
+    answers.set()
+    await asyncio.sleep(0)
+    await one_round(canary)
+    assert canary.status()["compared"]["compared"] == 9
 
 
 async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_hangs(canary, monkeypatch):
