@@ -48,11 +48,22 @@ class InvalidSettings(InvalidInput):
     """A setting is wrong; `field` is the environment variable's name."""
 
 
-class NotFound(UndertoneError):
+class _OfField(UndertoneError):
+    """What may come of one value of the caller's: `field` names that one, where it is known."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message, field)
+        self.field = field
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NotFound(_OfField):
     """There is nothing under that name."""
 
 
-class Conflict(UndertoneError):
+class Conflict(_OfField):
     """The name already stands for something else."""
 
 

@@ -170,6 +170,6 @@ def _check(outcome: Outcome, id_: str) -> None:
     if outcome is Outcome.NOT_FOUND:
         raise NotFound(f"there is no text {id_!r}")
     if outcome is Outcome.CONFLICT:
-        raise Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again")
+        raise Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
     if outcome is Outcome.UNAVAILABLE:
         raise Unavailable("the text store is away; try again soon")

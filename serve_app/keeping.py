@@ -81,7 +81,7 @@ def _label_fields(judged: Judged, now_ms: int) -> dict[str, Any]:
 
 def _unless_refused(outcome: Outcome, id_: str, verdict: Verdict) -> Verdict:
     if outcome is Outcome.CONFLICT:
-        return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again")
+        return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
     if outcome is not Outcome.DONE:
         return Unavailable("the text could not be stored; try again")
     return verdict

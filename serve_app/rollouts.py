@@ -69,9 +69,11 @@ class Rollouts:
         for value, version in versions.items():
             if version not in labels:
                 there = ", ".join(map(str, sorted(labels))) or "none"
-                raise NotFound(f"versions.{value}: {model} has no version {version}; registered are {there}")
+                told = f"versions.{value}: {model} has no version {version}; registered are {there}"
+                raise NotFound(told, f"versions.{value}")
             if labels[version] != LABEL_SETS[model]:
-                raise Conflict(f"versions.{value}: version {version} answers with other labels than {model} does")
+                told = f"versions.{value}: version {version} answers with other labels than {model} does"
+                raise Conflict(told, f"versions.{value}")
         self.store.put_document(SPLIT_KIND, model, {"versions": versions})
 
     async def _with_texts(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:

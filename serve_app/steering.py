@@ -34,7 +34,7 @@ def pinned_route(table: TrafficTable, version: int) -> Route:
     route = table.of_version(version)
     if route is None:
         loaded = ", ".join(str(version) for version in sorted(route.version for route in table.routes))
-        raise NotFound(f"model: version {version} is not loaded; ask for one of {loaded}, or leave it out")
+        raise NotFound(f"model: version {version} is not loaded; ask for one of {loaded}, or leave it out", "model")
     return route
 
 

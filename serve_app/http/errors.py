@@ -134,7 +134,7 @@ def _path(location: tuple[int | str, ...], prefix: str) -> str:
 
 
 def _field_of(error: UndertoneError, place: str) -> str | None:
-    field = "id" if isinstance(error, Conflict) else getattr(error, "field", None)
+    field = getattr(error, "field", None)
     return f"{place}.{field}" if field and place else field or None
 
 

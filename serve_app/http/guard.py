@@ -167,7 +167,8 @@ def require(scope: Mapping[str, object], needed: str) -> None:
     """
     scopes = scope.get("scopes")
     if isinstance(scopes, frozenset) and needed not in scopes:
-        raise HttpError(403, "forbidden", f"this key lacks the scope {needed!r}", "Authorization")
+        remedy = f"this key lacks the scope {needed!r}; 'undertone keys add NAME --scope {needed}' makes one with it"
+        raise HttpError(403, "forbidden", remedy, "Authorization")
 
 
 def _stranger(headers: Headers) -> str | None:

@@ -160,17 +160,19 @@ def _champion(store: TextStore, model: str) -> int:
 
 def _check_version(listed: list[dict[str, Any]], model: str, version: int, champion: int) -> None:
     if version == champion:
-        raise Conflict(f"version {version} of {model} serves already")
+        raise Conflict(f"version {version} of {model} serves already", "version")
     found = next((row for row in listed if row["version"] == version), None)
     if found is None:
         there = ", ".join(str(row["version"]) for row in listed) or "none"
         raise NotFound(
             f"{model} has no version {version}; registered are {there}. One of another label set has a name of its "
-            "own, and one registered just now is known within seconds"
+            "own, and one registered just now is known within seconds",
+            "version",
         )
     wanted = LABEL_SETS[model]
     if tuple(found["labels"]) != wanted:
-        raise Conflict(f"version {version} answers with {found['labels']}, {model} with {list(wanted)}: no rollout")
+        its, ours = ", ".join(found["labels"]), ", ".join(wanted)
+        raise Conflict(f"version {version} answers with {its}, {model} with {ours}: no rollout", "version")
 
 
 def _refuse_impossible(rollout: Rollout, asked: Command) -> None:
