@@ -21,6 +21,7 @@ from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
 from sentiment.registry import (
     ALIASES,
+    CHALLENGER,
     CHAMPION,
     ModelRef,
     RegisteredVersion,
@@ -198,6 +199,11 @@ def alias(
         console.print(f"No version of {changed['name']} is the {changed['alias']} any more.")
     else:
         console.print(f"{changed['name']} version {changed['version']} is the {changed['alias']}.")
+        if changed["alias"] == CHALLENGER and not settings.rollouts_automatic:
+            console.print(
+                f"Roll it out with: undertone rollout start {changed['version']} "
+                "(a platform with UNDERTONE_ROLLOUTS_AUTOMATIC=1 does so itself)"
+            )
 
 
 @contextmanager

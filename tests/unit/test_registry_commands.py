@@ -72,7 +72,7 @@ def test_each_label_set_has_a_model_of_its_own(run: Run, registry: FakeRegistry,
 
 def test_the_challenger_is_taken_away_and_the_champion_never(run: Run, tmp_path: Path) -> None:
     run("register", str(build_tiny_version(tmp_path / "one")))
-    run("alias", "challenger", "1")
+    assert "undertone rollout start 1" in run("alias", "challenger", "1")
     assert json.loads(run("alias", "--remove", "challenger", "--json"))["version"] is None
     run("alias", "--remove", "challenger", fails=True)
     run("alias", "champion", "1")
