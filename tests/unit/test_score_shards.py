@@ -144,13 +144,28 @@ def test_a_job_is_taken_up_only_by_the_same_job(predictor: Predictor, tmp_path: 
     (shard,) = cut_file(tmp_path / "in" / "a.csv", "a.csv", 0, 10, "text", "utf-8")
     write_shard(shard, score_rows(predictor, shard.rows, SCORING), job.out, ".jsonl")
     assert list(open_job(job, inputs, overwrite=False)) == [shard.name]
-    with pytest.raises(InvalidInput, match="ending"):
+    with pytest.raises(InvalidInput, match=r"differs in --format\."):
         open_job(job_in(tmp_path, format="csv"), inputs, overwrite=False)
     table(tmp_path / "in" / "b.csv", ROWS[:2])
-    with pytest.raises(InvalidInput, match="inputs"):
+    with pytest.raises(InvalidInput, match="differs in the input's files"):
         open_job(job, job.source.inputs(), overwrite=False)
     assert open_job(job, job.source.inputs(), overwrite=True) == {}
     assert not (tmp_path / "out/scored").exists()
+
+
+def test_a_job_that_failed_before_its_first_score_does_not_bar_its_correction(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    path = table(tmp_path / "in" / "a.csv")
+    wrong, right = job_in(tmp_path, text_column="txt"), job_in(tmp_path, format="csv")
+    inputs = right.source.inputs()
+    open_job(wrong, inputs, overwrite=False)
+    assert open_job(right, inputs, overwrite=False) == {}
+    (shard,) = cut_file(path, "a.csv", 0, 10, "text", "utf-8")
+    write_shard(shard, score_rows(predictor, shard.rows, SCORING), right.out, ".csv")
+    assert list(open_job(right, inputs, overwrite=False)) == [shard.name]
+    with pytest.raises(InvalidInput, match=r"differs in --text-column, --format\."):
+        open_job(wrong, inputs, overwrite=False)
 
 
 def test_totals_are_those_of_the_records(predictor: Predictor, tmp_path: Path) -> None:

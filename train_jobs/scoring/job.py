@@ -17,6 +17,17 @@ Format = Literal["parquet", "jsonl", "csv"]
 MANIFEST: Final = "manifest.json"
 _JOB: Final = "job.json"
 
+#: What a user calls each part of a job's identity.
+_CALLED: Final = {
+    "source": "the input",
+    "inputs": "the input's files",
+    "model_digest": "--model",
+    "text_column": "--text-column",
+    "encoding": "--encoding",
+    "ending": "--format",
+    "shard_rows": "--shard-rows",
+}
+
 
 @dataclass(frozen=True)
 class ScoreJob:
@@ -101,6 +112,8 @@ class Outcome:
 def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> dict[str, ShardResult]:
     """Claim the output's place and return the shards that are done there, by name.
 
+    A place that another job claimed and put nothing into, as one with a misspelled column does, is taken anew.
+
     Raises:
         InvalidInput: the place holds the result of another input, model or option, or something else altogether.
     """
@@ -110,15 +123,19 @@ def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> dic
     found = job.out.read(_JOB)
     if found is None:
         _refuse_foreign(job.out)
-        job.out.write(_JOB, json.dumps(identity, indent=2).encode() + b"\n")
+        job.out.write(_JOB, _content(identity))
         return {}
     differing = _differing(json.loads(found), identity)
-    if differing:
+    if not differing:
+        return done_shards(job.out)
+    if _is_begun(job.out):
         raise InvalidInput(
-            f"{job.out.uri} holds the scores of another run: {differing} differ. Give another --out, or --overwrite.",
+            f"{job.out.uri} holds the scores of another run, which differs in {differing}. Give another --out, or "
+            "--overwrite.",
             "out",
         )
-    return done_shards(job.out)
+    job.out.write(_JOB, _content(identity))
+    return {}
 
 
 def done_shards(out: Place) -> dict[str, ShardResult]:
@@ -163,5 +180,15 @@ def _refuse_foreign(out: Place) -> None:
         )
 
 
+def _content(identity: dict[str, Any]) -> bytes:
+    return json.dumps(identity, indent=2).encode() + b"\n"
+
+
+def _is_begun(out: Place) -> bool:
+    """Return whether anything was written since the place was claimed."""
+    return any(out.names(folder) for folder in (SCORED, REJECTED, DONE)) or out.read(MANIFEST) is not None
+
+
 def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    return ", ".join(name for name, value in wanted.items() if found.get(name) != value)
+    """Return in a user's words what is not the same in two identities; empty if all is."""
+    return ", ".join(_CALLED[name] for name, value in wanted.items() if found.get(name) != value)
