@@ -208,8 +208,10 @@ def test_inputs_are_the_tables_in_a_folder_and_below_hidden_ones_left_out(tmp_pa
 
 
 def test_an_input_that_is_not_there_or_has_no_table_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"There is no file .*/nothing\.csv\.$"):
+        place_at(str(tmp_path / "nothing.csv"), None).inputs()
     with pytest.raises(InvalidInput, match="no table"):
-        place_at(str(tmp_path / "nothing"), None).inputs()
+        place_at(str(tmp_path), None).inputs()
     with pytest.raises(InvalidInput, match="ftp"):
         place_at("ftp://host/texts", None)
     with pytest.raises(InvalidInput, match="lies in the input"):

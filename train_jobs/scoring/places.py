@@ -52,6 +52,8 @@ class Place:
             found = [info for info in self._listed("", recursive=True) if info.is_file and _is_table(info.base_name)]
             files = [InputFile(self._relative(info.path), info.size, info.mtime_ns or 0) for info in found]
         if not files:
+            if not self.is_remote and not Path(self.uri).exists():
+                raise InvalidInput(f"There is no file {self.uri}.", "source")
             raise InvalidInput(f"There is no table in {self.uri}: no file ends in {', '.join(ENDINGS)}.", "source")
         return sorted(files, key=lambda file: file.name)
 
