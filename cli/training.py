@@ -106,9 +106,9 @@ def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar
     from train_jobs.train import new_name
 
     name = options.name or new_name(config)
-    bar.say(f"Run {name}: cut off, it is taken up by the same command with --name {name}")
+    begins = f"Run {name} begins; if it is cut off, the same command with --name {name} takes it up."
     job = Job(config, name, options.storage, options.workers, options.gpus_per_worker, register=options.register_it)
-    return asdict(run_job(job, settings, job_address(), bar.take))
+    return asdict(run_job(job, settings, job_address(), bar.take, lambda: bar.say(begins)))
 
 
 def _remotely(

@@ -135,8 +135,16 @@ def inner(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found or {}
 
 
-def run_job(job: Job, settings: Settings, address: str | None, on_report: Callable[[Report], None]) -> Outcome:
+def run_job(
+    job: Job,
+    settings: Settings,
+    address: str | None,
+    on_report: Callable[[Report], None],
+    on_begin: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Do a job: train, track it, make a version of the best model, and register it if that is asked for.
+
+    `on_begin` is called once all that was asked for is checked; from then on a run that is cut off can be taken up.
 
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
@@ -167,6 +175,7 @@ def run_job(job: Job, settings: Settings, address: str | None, on_report: Callab
             run_folder(settings.home, name, job.config.to_mapping()) as folder,
             tracked(job, folder, places) as run,
         ):
+            on_begin()
             with ray_running(address, cpus_of(job.workers, job.config), job.gpus_per_worker * job.workers or None):
                 result = run_training(
                     job.config,

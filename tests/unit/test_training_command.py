@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,8 +98,9 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
     asked: list[Job] = []
     figures = dict.fromkeys(("macro_recall", "macro_f1", "accuracy", "loss", "ece"), 0.5)
 
-    def run_job(job: Job, *_: object) -> Outcome:
+    def run_job(job: Job, *told: Any) -> Outcome:
         asked.append(job)
+        told[-1]()
         metrics = {f"validation_{name}": value for name, value in figures.items()}
         return Outcome(str(job.name), "7" * 32, metrics, 3, "version", "digest")
 
@@ -124,7 +126,8 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
         result = CliRunner().invoke(app, [*command, *shared])
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["name"] == asked[-1].name
-        assert f"--name {asked[-1].name}" in result.stderr, "the name is told before anything can go wrong"
+        name = asked[-1].name
+        assert f"Run {name} begins; if it is cut off, the same command with --name {name} takes it up." in result.stderr
     trained, distilled = asked
     common = {"data": "toys@1", "epochs": 2, "seed": 7}
     assert trained == Job(TrainConfig(**common), "mine", "kept", 2, register=True)
@@ -162,6 +165,7 @@ def toys(home) -> list[str]:
     ("command", "options", "problem"),
     [
         ("train", ["--data", "toys@2"], "toys@2"),
+        ("train", ["--validation", "others@1"], "others"),
         ("train", ["--set", "overrides.dropuot=0.2"], "'dropuot'"),
         ("train", ["--set", "window_tokens=64"], "window_tokens is 64"),
         ("train", ["--model", "gpt"], "'gpt'"),
@@ -176,6 +180,7 @@ def test_what_cannot_be_trained_is_told_before_anything_is_started(tmp_path, com
     assert result.exit_code == 1
     assert problem in result.stderr
     assert "Getting ready" not in result.stderr
+    assert "begins" not in result.stderr
     assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone"}
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
-from sentiment.errors import Conflict, InvalidInput
+from sentiment.errors import Conflict, InvalidInput, UndertoneError
 from sentiment.models.zoo import save_model
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
@@ -117,6 +117,19 @@ def test_a_job_s_version_says_what_it_learned_from_and_is_taken_up_with_the_same
     with pytest.raises(Conflict, match=r"toys@1.*toys@2"):
         done(settings, "one")
     assert [run.status for run in tracker.runs] == ["FINISHED"], "what is refused leaves no trace"
+
+
+def test_a_job_begins_once_what_it_asks_for_is_checked(tracker: FakeTracker, settings: Settings) -> None:
+    begun: list[str] = []
+    config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@1", threads=1)
+    for wrong in (replace(config, data="toys@9"), replace(config, model="nope"), replace(config, data="")):
+        with pytest.raises(UndertoneError):
+            run_job(Job(wrong, "wrong"), settings, None, lambda _: None, lambda: begun.append("wrong"))
+    run_job(Job(config, "right"), settings, None, lambda _: begun.append("report"), lambda: begun.append("right"))
+    assert begun == ["right"]
+    with pytest.raises(Conflict):
+        run_job(Job(replace(config, seed=9), "right"), settings, None, lambda _: None, lambda: begun.append("other"))
+    assert begun == ["right"]
 
 
 def test_versions_that_held_out_the_same_texts_are_averaged_and_others_ask_for_more(
