@@ -201,7 +201,7 @@ def leaks(
         found = list(find_leaks(ours, theirs, threshold, near=near))
     if out:
         write_leaks(found, out)
-    report.show_leaks(train, test, found, as_json=as_json)
+    report.show_leaks(train, test, found, near=near, out=out, as_json=as_json)
 
 
 def _open(home: Path | None, store: str | None) -> DatasetStore:

@@ -128,16 +128,24 @@ def show_difference(before: DatasetVersion, after: DatasetVersion, found: Differ
     _say_change("relabelled", changes, found.relabelled_texts)
 
 
-def show_leaks(train: DatasetVersion, test: DatasetVersion, found: Sequence[Leak], *, as_json: bool) -> None:
-    """Count the leaks by kind, and show the first near ones, which need a look."""
+def show_leaks(
+    train: DatasetVersion, test: DatasetVersion, found: Sequence[Leak], *, near: bool, out: Path | None, as_json: bool
+) -> None:
+    """Count the leaks by kind, and show the first near ones, which need a look.
+
+    `near` tells whether near ones were looked for (JSON has null for their number if not), `out` where all pairs are.
+    """
     counts = Counter(leak.kind for leak in found)
     texts = len({leak.text for leak in found})
     if as_json:
-        kinds = {kind.name.lower(): counts[kind] for kind in LeakKind}
+        kinds = {kind.name.lower(): counts[kind] if near or kind is not LeakKind.NEAR else None for kind in LeakKind}
         _print_json({"first": train.ref, "second": test.ref, "rows": len(found), "texts": texts, **kinds})
         return
+    if out:
+        _say(f"All {len(found):,} pairs are in {out}.")
     if not found:
-        _say(f"No text of {test.ref} stands in {train.ref}.")
+        unsought = "" if near else "; nearly the same ones were not looked for"
+        _say(f"No text of {test.ref} stands in {train.ref}{unsought}.")
         return
     _say(f"{len(found):,} of the {test.rows:,} rows of {test.ref} ({texts:,} texts) stand in {train.ref} too:")
     meanings = {
@@ -146,7 +154,10 @@ def show_leaks(train: DatasetVersion, test: DatasetVersion, found: Sequence[Leak
         LeakKind.NEAR: "nearly the same",
     }
     for kind, meaning in meanings.items():
-        _say(f"{counts[kind]:>8,}  {meaning}")
+        if near or kind is not LeakKind.NEAR:
+            _say(f"{counts[kind]:>8,}  {meaning}")
+        else:
+            _say(f"          {meaning}: not looked for (--near)")
     for leak in [leak for leak in found if leak.kind is LeakKind.NEAR][:_SHOWN_LEAKS]:
         _say(f"{leak.overlap:.2f}  row {leak.row}: {_short(leak.text)}")
         _say(f"      row {leak.first_row}: {_short(leak.first_text)}")

@@ -70,6 +70,21 @@ def test_leaks_are_counted_by_kind_and_can_be_left_out(source: Path, tmp_path: P
     assert "No text of only@1 stands in train@1" in run("leaks", "train", "only").stdout
 
 
+def test_leaks_that_were_not_looked_for_are_not_counted_and_the_file_is_named(source: Path, tmp_path: Path) -> None:
+    run("push", source, "--name", "train")
+    (tmp_path / "test.csv").write_text("text,label\nso bad!,negative\nfine by me,positive\n")
+    run("push", "test.csv", "--name", "test")
+    (tmp_path / "other.csv").write_text("text,label\nbeyond me,negative\nfine by me,positive\n")
+    run("push", "other.csv", "--name", "other")
+    told = run("leaks", "train", "test", "--no-near", "--out", "leaks.csv").stdout
+    assert "nearly the same: not looked for" in told
+    assert "0  nearly" not in told
+    assert "All 1 pairs are in leaks.csv." in told
+    assert json_of("leaks", "train", "test", "--no-near")["near"] is None
+    assert "0  nearly the same" in run("leaks", "train", "test").stdout
+    assert "nearly the same ones were not looked for." in run("leaks", "train", "other", "--no-near").stdout
+
+
 def test_a_split_is_pushed_in_parts(source: Path) -> None:
     rows = [f"text {number},{('negative', 'positive')[number % 2]}\n" for number in range(100)]
     source.write_text("text,label\n" + "".join(rows))
