@@ -148,7 +148,7 @@ def evaluate_and_keep(
         if report:
             write_report(found, report)
         run_id = track_evaluation(uri, found, asdict(config)) if track else None
-    return {"run_id": run_id, "summary": summarise(found), "result": found.to_mapping()}
+    return {"run_id": run_id, "summary": summarise(found, slices=config.slices), "result": found.to_mapping()}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -106,6 +106,10 @@ _DIMENSIONS: Final[dict[str, Callable[[Row], str]]] = {
 }
 
 
+#: What texts are looked at for.
+DIMENSIONS: Final = tuple(_DIMENSIONS)
+
+
 def _few(names: Sequence[str]) -> list[str]:
     """Fold the rarest of many names into one."""
     counted = Counter(names).most_common()

@@ -7,13 +7,17 @@ from typing import Final
 
 from sentiment.evaluation.bootstrap import Interval
 from sentiment.evaluation.evaluation import Evaluation
+from sentiment.evaluation.slices import DIMENSIONS
 
 _MIB: Final = 1 << 20
 
 
-def summarise(found: Evaluation) -> str:
-    """Return the figures, and of slices, behaviour, speed and comparison what was asked for; shares in percent."""
-    blocks = [_figures(found), *_comparison(found), *_slices(found), *_behaviour(found), *_speed(found)]
+def summarise(found: Evaluation, *, slices: bool = False) -> str:
+    """Return the figures, and of slices, behaviour, speed and comparison what was asked for; shares in percent.
+
+    If `slices` were asked for and there are none, that is told.
+    """
+    blocks = [_figures(found), *_comparison(found), *_slices(found, slices), *_behaviour(found), *_speed(found)]
     return "\n\n".join(blocks)
 
 
@@ -59,7 +63,7 @@ def _comparison(found: Evaluation) -> Iterator[str]:
         yield table(heads, rows)
 
 
-def _slices(found: Evaluation) -> Iterator[str]:
+def _slices(found: Evaluation, asked: bool) -> Iterator[str]:
     if found.slices:
         rows = [
             (
@@ -73,6 +77,8 @@ def _slices(found: Evaluation) -> Iterator[str]:
             for part in found.slices
         ]
         yield table(("slice", "texts", "accuracy", "95 % interval", "macro-recall", "95 % interval"), rows)
+    elif asked:
+        yield f"No slices: all texts are alike in {', '.join(DIMENSIONS[:-1])} and {DIMENSIONS[-1]}."
 
 
 def _behaviour(found: Evaluation) -> Iterator[str]:

@@ -233,6 +233,18 @@ def test_the_summary_and_the_json_tell_the_same(found):
     assert plain["against"]["subject"]["digest"] == found.subject.digest
 
 
+def test_texts_that_are_all_alike_have_no_slices_and_that_is_said(settings, folder, monkeypatch, capsys):
+    monkeypatch.setenv("UNDERTONE_HOME", str(settings.home))
+    alike = [Example("so good", "positive"), Example("so bad", "negative"), Example("so so", "neutral")]
+    open_datasets(settings).push("alike", alike, source="test")
+    asked = [str(folder), "--data", "alike", "--cases", "0", "--no-performance", "--no-track"]
+    main([*asked, "--slices"])
+    told = "No slices: all texts are alike in length, negation, emoji, source and language."
+    assert told in json.loads(capsys.readouterr().out.splitlines()[-1].removeprefix("::outcome "))["summary"]
+    main(asked)
+    assert "No slices" not in capsys.readouterr().out
+
+
 def test_the_job_s_last_line_is_its_outcome(settings, folder, monkeypatch, capsys):
     monkeypatch.setenv("UNDERTONE_HOME", str(settings.home))
     main([str(folder), "--data", "chat@1", "--cases", "0", "--no-performance", "--no-track"])
