@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +13,10 @@ from sentiment.datasets.example import Example
 from sentiment.datasets.manifest import SCHEMA, DatasetVersion, encode
 from sentiment.datasets.shards import is_sound
 from sentiment.errors import Conflict, InvalidInput
-from sentiment.tables import STRING, write_table
+from sentiment.tables import ENDINGS, STRING, write_table
 
 MANIFEST: Final = "manifest.json"
+_FILE: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")  # neither the version in v1.2 nor the number in big.reviews@3
 
 
 def write_folder(version: DatasetVersion, shards: Iterable[bytes], folder: Path) -> Path:
@@ -22,10 +24,16 @@ def write_folder(version: DatasetVersion, shards: Iterable[bytes], folder: Path)
 
     Raises:
         Conflict: something else stands there. The same version there already is left as it is.
-        InvalidInput: it cannot be written there.
+        InvalidInput: it ends as a file does that cannot be made, or it cannot be written there.
     """
     if _holds(folder, version):
         return folder
+    if _FILE.fullmatch(folder.suffix):
+        raise InvalidInput(
+            f"{folder} ends in {folder.suffix}, which no file of a version can: name a file that ends in one of "
+            f"{', '.join(ENDINGS)}, or a folder without an ending.",
+            "out",
+        )
     if folder.exists():
         raise Conflict(f"{folder} exists and does not hold {version.ref} as it is: choose another place with --out.")
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.draft")

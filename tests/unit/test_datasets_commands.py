@@ -58,6 +58,19 @@ def test_list_show_pull_and_diff_agree_with_what_was_pushed(source: Path, tmp_pa
     assert "All 2 rows were read" in run("show", "tweets", "--check").stdout
 
 
+def test_a_pull_to_a_mistyped_ending_is_refused_and_a_dot_in_a_folder_s_name_is_not(
+    source: Path, tmp_path: Path
+) -> None:
+    run("push", source, "--name", "big.tweets")
+    refused = run("pull", "big.tweets", "--out", "out.xyz")
+    assert refused.exit_code == 1
+    assert "ends in .xyz" in refused.stderr
+    assert ".csv, .tsv, .jsonl, .ndjson, .parquet" in refused.stderr
+    assert not (tmp_path / "out.xyz").exists()
+    assert json_of("pull", "big.tweets")["out"] == "big.tweets@1"
+    assert json_of("pull", "big.tweets", "--out", "v1.2")["out"] == "v1.2"
+
+
 def test_leaks_are_counted_by_kind_and_can_be_left_out(source: Path, tmp_path: Path) -> None:
     run("push", source, "--name", "train")
     (tmp_path / "test.csv").write_text("text,label\nso bad!,negative\nfine by me,positive\n")
