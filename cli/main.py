@@ -38,6 +38,9 @@ class _Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as exc:
+            exc.message = exc.message.removeprefix("Value error, ")  # Typer passes on what pydantic begins with
+            raise
         except (UndertoneError, OSError) as exc:
             reason = no_room(exc) if isinstance(exc, OSError) else exc
             if reason is None:

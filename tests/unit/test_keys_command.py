@@ -43,6 +43,13 @@ def test_an_expiry_is_so_long_from_now_or_a_day() -> None:
     assert expiry_ms("2027-01-31", NOW_MS) == 1_801_353_600_000
 
 
+def test_an_unknown_scope_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    refused = keys(tmp_path, "add", "shop", "--scope", "foo")
+    assert refused.exit_code == 2
+    assert "'foo' is not one of 'predict'" in refused.output
+    assert "Value error" not in refused.output
+
+
 def test_looking_into_a_home_that_is_none_makes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "typo"
     listed = keys(home, "list")
