@@ -84,7 +84,7 @@ def _next_cells(lines: Iterator[list[str]]) -> list[str] | csv.Error | None:
 
 def _csv_row(number: int, cells: list[str] | csv.Error, columns: list[str], where: str) -> Row:
     if isinstance(cells, csv.Error):
-        return Row(number, {}, f"{where} cannot be read ({cells}): is a quote left open there?")
+        return Row(number, {}, f"cannot be read ({where}: {cells}), perhaps because a quote is left open")
     values: dict[str, Any] = dict(zip(columns, cells, strict=False))
     if len(cells) == len(columns):
         return Row(number, values)

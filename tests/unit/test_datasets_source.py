@@ -155,13 +155,14 @@ def test_columns_are_refused_where_a_file_names_its_own(tmp_path: Path) -> None:
     ("name", "text"),
     [
         ("t.csv", "text,label\nso good,positive\nso, bad,negative\n"),
+        ("t.csv", 'text,label\nso good,positive\n"so bad,negative\n'),
         ("t.jsonl", '{"text": "so good", "label": "positive"}\n{"text": \n'),
     ],
 )
 def test_a_broken_row_is_named(tmp_path: Path, name: str, text: str) -> None:
     rows = read_examples(file_of(tmp_path, text, name))
     assert next(rows) == GOOD
-    with pytest.raises(InvalidInput, match=rf"Row 2 of {name} .*Mend it"):
+    with pytest.raises(InvalidInput, match=rf"Row 2 of {name} [^?]*[^.?]\. Mend it, or take it out\.$"):
         next(rows)
 
 
