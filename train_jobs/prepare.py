@@ -95,8 +95,8 @@ def find_data(config: TrainConfig, places: Places) -> Data:
     _require_fit(train, "data")
     if validation and validation.labels != train.labels:
         raise InvalidInput(
-            f"{validation.ref} has the labels {list(validation.labels)}, {train.ref} {list(train.labels)}: validate on "
-            "data of the same label set",
+            f"{validation.ref} has the labels {', '.join(validation.labels) or 'none'}; {train.ref} has "
+            f"{', '.join(train.labels)}: validate on data of the same label set",
             "validation",
         )
     if validation:

@@ -141,7 +141,9 @@ def _typed(kind: type, values: Mapping[str, Any], prefix: str) -> dict[str, Any]
     unknown = sorted(set(values) - set(hints))
     if unknown:
         name = prefix + unknown[0]
-        raise InvalidInput(f"{name!r} is no field of a training's configuration; there are {sorted(hints)}", name)
+        raise InvalidInput(
+            f"{name!r} is no field of a training's configuration; there are {', '.join(sorted(hints))}", name
+        )
     return {name: _cast(prefix + name, value, hints[name]) for name, value in values.items()}
 
 

@@ -16,6 +16,7 @@ pytest.importorskip("matplotlib", reason="training needs the train extra")
 
 from sentiment.datasets import Example, open_datasets
 from sentiment.errors import InvalidInput, RegistryUnavailable, UndertoneError
+from sentiment.labels import TWO_CLASSES
 from sentiment.settings import load_settings
 from sentiment.tracking import Tracker, ended, experiment_id
 from sentiment.training.config import DistillConfig
@@ -84,7 +85,7 @@ def test_a_password_in_the_registrys_address_is_not_shown(places: Places) -> Non
     assert "secret" not in f"{shown} {shown!r}"
 
 
-def test_data_without_labels_and_data_of_another_normaliser_are_not_trained_on(
+def test_data_without_labels_of_other_labels_or_of_another_normaliser_are_not_trained_on(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places.store.push("plain", [Example("good morning", None)], source="tests")
@@ -92,6 +93,11 @@ def test_data_without_labels_and_data_of_another_normaliser_are_not_trained_on(
         find_data(replace(TINY, data="plain"), places)
     assert caught.value.field == "data"
     assert find_data(replace(TINY, validation="toys@1"), places).validation
+    two = [Example("so good", "positive"), Example("so bad", "negative")]
+    places.store.push("two", two, source="tests", labels=TWO_CLASSES)
+    told = r"two@1 has the labels negative, positive; toys@1 has negative, neutral, positive: validate on"
+    with pytest.raises(InvalidInput, match=told):
+        find_data(replace(TINY, validation="two"), places)
     monkeypatch.setattr("train_jobs.prepare.CURRENT_NORMALIZER", "2")
     with pytest.raises(InvalidInput, match="normalised with version '1'"):
         find_data(TINY, places)
