@@ -33,7 +33,7 @@ class Rollouts:
         return await asyncio.to_thread(service.start, self.store, self.settings, request, epoch_ms())
 
     async def command(self, asked: Command, stage: int | None = None) -> dict[str, Any]:
-        """Ask something of the rollout under way and return its record; `stage` is the one that a promote leaves."""
+        """Ask something of the rollout under way and return its record; `stage` is the one that it is meant for."""
         model = self.settings.model_name
         record = await asyncio.to_thread(service.command, self.store, model, asked, epoch_ms(), stage=stage)
         return (await self._with_texts([record]))[0]

@@ -172,7 +172,7 @@ class CommandQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    stage: int | None = Field(None, ge=0, description="the stage that a promote is to leave: no second step is taken")
+    stage: int | None = Field(None, ge=0, description="the stage that it is meant for; 409 once that was left")
 
 
 class RolloutsQuery(BaseModel):

@@ -49,15 +49,12 @@ def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: i
 def command(store: TextStore, model: str, asked: Command, now_ms: int, *, stage: int | None = None) -> dict[str, Any]:
     """Ask something of the rollout under way; return its public record.
 
-    With the `stage` that a promote is meant to leave it is safe to repeat: no second step is taken.
+    With the `stage` that it is meant for a command is safe to repeat: no second step is taken.
 
     Raises:
         NotFound: no rollout is under way.
         Conflict: it cannot be asked for now, or the rollout has left `stage`; says why.
-        InvalidInput: `stage` comes with another command than promote.
     """
-    if stage is not None and asked is not Command.PROMOTE:
-        raise InvalidInput(f"stage goes with promote only: leave it out of {asked}", "stage")
     for _ in range(_ATTEMPTS):
         document, rollout = _under_way(store, model)
         _refuse_impossible(rollout, asked)
@@ -193,9 +190,9 @@ def _refuse_impossible(rollout: Rollout, asked: Command) -> None:
 
 
 def _refuse_other_stage(rollout: Rollout, stage: int | None) -> None:
-    """Raise Conflict where a promote was meant for another stage than the present one."""
+    """Raise Conflict where a command was meant for another stage than the present one."""
     if stage is not None and stage != rollout.stage:
         raise Conflict(
             f"the rollout of version {rollout.challenger} is at stage {rollout.stage} ({rollout.step}), not at stage "
-            f"{stage} any more: look at its status, and promote again if it is to go on"
+            f"{stage} any more: look at its status, and ask again if it is still wanted"
         )

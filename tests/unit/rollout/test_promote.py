@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentiment.errors import Conflict, InvalidInput
+from sentiment.errors import Conflict
 from serve_app.rollout import service
 from serve_app.rollout.course import UNWELL_S
 from serve_app.rollout.parts import AppView
@@ -26,12 +26,13 @@ async def test_a_promote_that_is_sent_again_after_the_step_was_taken_takes_no_se
     assert platform.status()["stage"] == 2
 
 
-async def test_a_stage_is_for_promote_only(platform):
+async def test_any_command_may_name_the_stage_that_it_is_meant_for(platform):
     platform.start(plan="1,100", auto=False)
     await platform.until("canary")
-    with pytest.raises(InvalidInput, match="leave it out of abort") as refused:
-        service.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=1)
-    assert refused.value.field == "stage"
+    with pytest.raises(Conflict, match="not at stage 0 any more"):
+        service.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=0)
+    service.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=1)
+    assert (await platform.until("aborted"))["reason"] == "asked to abort"
 
 
 async def test_a_challenger_without_a_replica_goes_back_in_its_time_however_often_it_is_promoted(platform):
