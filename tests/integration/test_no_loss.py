@@ -178,6 +178,7 @@ def fill(path: Path) -> None:
             pass
 
 
+@pytest.mark.soak  # a platform of its own; test_store_faults ends and starts a server without one
 async def test_a_mongodb_killed_and_started_again_loses_nothing_and_keeps_nothing_twice(tmp_path):
     server = NxServer(tmp_path)
     server.start()

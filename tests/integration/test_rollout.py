@@ -96,8 +96,8 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
         new[0].send_signal(signal.SIGSTOP)
 
     freezer = asyncio.create_task(freeze())
-    impatient = rollouts.settings.model_copy(update={"rollouts_load_s": 15})
-    assert "did not load within 15 s" in await refused(rollouts, version, champion, settings=impatient)
+    impatient = rollouts.settings.model_copy(update={"rollouts_load_s": 10})
+    assert "did not load within 10 s" in await refused(rollouts, version, champion, settings=impatient)
     await freezer
 
 
