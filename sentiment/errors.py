@@ -33,8 +33,8 @@ class UndertoneError(Exception):
     """Base of all errors that are raised on purpose; `str(error)` is fit to be shown."""
 
 
-class InvalidInput(UndertoneError):
-    """A value given by the caller is wrong. `field` names it (dotted path), the message says what it may be."""
+class _OfField(UndertoneError):
+    """What comes of one value of the caller's: `field` names it (dotted path), empty where it is not known."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message, field)
@@ -44,19 +44,12 @@ class InvalidInput(UndertoneError):
         return str(self.args[0])
 
 
+class InvalidInput(_OfField):
+    """A value given by the caller is wrong; the message says what it may be."""
+
+
 class InvalidSettings(InvalidInput):
     """A setting is wrong; `field` is the environment variable's name."""
-
-
-class _OfField(UndertoneError):
-    """What may come of one value of the caller's: `field` names that one, where it is known."""
-
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message, field)
-        self.field = field
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class NotFound(_OfField):
