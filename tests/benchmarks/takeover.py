@@ -59,6 +59,15 @@ class Callers:
         self._address = ("127.0.0.1", platform.port)
         self._connections = Connections(*self._address)
 
+    def took_ms(self, first_s: float, last_s: float) -> list[float]:
+        """Return how long the answers took to requests that left between two times."""
+        return [answer.took_ms for answer in self.answers if first_s <= answer.sent_s <= last_s]
+
+    @property
+    def failed(self) -> int:
+        """How many requests were not answered with 200."""
+        return sum(answer.status != 200 for answer in self.answers)
+
     async def __aenter__(self) -> Callers:
         work = [self._steadily()] if self._rps else [self._as_fast_as_it_goes() for _ in range(_CONNECTIONS)]
         self._tasks = [asyncio.create_task(each) for each in work]
@@ -106,13 +115,12 @@ async def take_over(
         full_s = await reached(client, version, "draining")
         both_mib = await asyncio.to_thread(mib, platform)
         ended_s = await reached(client, version, "done")
-    before = [answer.took_ms for answer in callers.answers if answer.sent_s < started_s]
-    during = [answer.took_ms for answer in callers.answers if moves_s <= answer.sent_s <= full_s + 1]
+    before, during = callers.took_ms(0.0, started_s), callers.took_ms(moves_s, full_s + 1)
     late = [answer for answer in callers.answers if answer.sent_s > full_s + _LATE_S and answer.status == 200]
     return {
         "version": version,
         "requests": len(callers.answers),
-        "failed": sum(answer.status != 200 for answer in callers.answers),
+        "failed": callers.failed,
         "wrong": sum(answer.version != version for answer in late),
         "p99_before_ms": p99(before),
         "p99_during_ms": p99(during),
@@ -135,13 +143,12 @@ async def by_alias(
         shadow_s = await reached(client, version, "shadow")
         canary_s = await reached(client, version, "canary")
         full_s = await reached(client, version, "draining")
-    before = [answer.took_ms for answer in callers.answers if answer.sent_s < started_s]
-    mirrored = [answer.took_ms for answer in callers.answers if shadow_s <= answer.sent_s <= canary_s]
+    before, mirrored = callers.took_ms(0.0, started_s), callers.took_ms(shadow_s, canary_s)
     return {
         "alias_full_s": round(full_s - started_s, 1),
         "shadow_s": round(canary_s - shadow_s, 1),
         "shadow_ratio": round(p99(mirrored) / p99(before), 2),
-        "alias_failed": sum(answer.status != 200 for answer in callers.answers),
+        "alias_failed": callers.failed,
     }
 
 

@@ -16,6 +16,7 @@ from serve_app.answer_cache import AnswerCache
 from serve_app.backend import Backend
 from serve_app.http.app import build_http_app
 from serve_app.prediction_service import PredictionService
+from serve_app.rollout.observations import Observations
 from serve_app.traffic import Route, TrafficTable
 
 LABELS = ("negative", "neutral", "positive")
@@ -129,3 +130,20 @@ def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settin
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+
+
+def seen_by(service: PredictionService) -> Observations:
+    return Observations.from_json(service.tallies.report()["counts"])
+
+
+async def mirrored(service: PredictionService, texts: int) -> Observations:
+    for _ in range(1000):
+        await asyncio.sleep(0.01)
+        if seen_by(service).arm(4).requests >= texts:
+            break
+    return seen_by(service)
+
+
+def alternating() -> object:
+    points = iter([0.1, 0.9] * 500)
+    return lambda: next(points)

@@ -16,9 +16,8 @@ from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import State
 from serve_app.steering import Preference
 from serve_app.traffic import Route
-from tests.unit.fake_parts import TRIAL, FakeParts, canary_of, service_of
+from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, mirrored, seen_by, service_of
 from tests.unit.rollout.rollouts import rollout_of
-from tests.unit.test_trials import alternating, mirrored, seen_by
 
 
 @pytest.fixture

@@ -13,11 +13,19 @@ from sentiment.records import RawText
 from sentiment.text import NORMALIZERS
 from serve_app.judging import Question
 from serve_app.mirroring import MAX_TEXTS, Answered
-from serve_app.prediction_service import PredictionService
 from serve_app.rollout.observations import Observations
 from serve_app.steering import Preference
 from serve_app.traffic import TrafficTable
-from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts, canary_of, service_of
+from tests.unit.fake_parts import (
+    ROUTE,
+    TRIAL,
+    FakeParts,
+    alternating,
+    canary_of,
+    mirrored,
+    seen_by,
+    service_of,
+)
 
 LOVE, HATE, MEH = RawText("love"), RawText("hate"), RawText("meh", id="m-1")
 
@@ -25,23 +33,6 @@ LOVE, HATE, MEH = RawText("love"), RawText("hate"), RawText("meh", id="m-1")
 @pytest.fixture
 def parts() -> FakeParts:
     return FakeParts()
-
-
-def seen_by(service: PredictionService) -> Observations:
-    return Observations.from_json(service.tallies.report()["counts"])
-
-
-async def mirrored(service: PredictionService, texts: int) -> Observations:
-    for _ in range(1000):
-        await asyncio.sleep(0.01)
-        if seen_by(service).arm(4).requests >= texts:
-            break
-    return seen_by(service)
-
-
-def alternating() -> object:
-    points = iter([0.1, 0.9] * 500)
-    return lambda: next(points)
 
 
 async def test_texts_are_shared_by_weight_and_kept_under_the_version_that_answered(parts):

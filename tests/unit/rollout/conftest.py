@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,20 @@ async def platform(folders, tmp_path):
     assert platform.gateways.weights() == [{1: 1.0}]
     yield platform
     platform.registry.close()
+
+
+@pytest.fixture
+def registry_hangs(platform, monkeypatch):
+    """Let the registry hang from now on, until the event that is returned is set."""
+
+    def hang() -> threading.Event:
+        answers, real = threading.Event(), platform.registry.versions
+
+        def versions(name):
+            answers.wait(30)
+            return real(name)
+
+        monkeypatch.setattr(platform.registry, "versions", versions)
+        return answers
+
+    return hang

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
@@ -56,14 +55,10 @@ async def test_a_round_does_not_wait_for_gateways_that_hang_and_a_later_one_has_
     assert canary.status()["compared"]["compared"] == 9
 
 
-async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_hangs(canary, monkeypatch):
-    answers, real = threading.Event(), canary.registry.versions
-
-    def hangs(name):
-        answers.wait(30)
-        return real(name)
-
-    monkeypatch.setattr(canary.registry, "versions", hangs)
+async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_hangs(
+    canary, registry_hangs, monkeypatch
+):
+    answers = registry_hangs()
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 30.0)
     service.abort(canary.store, MODEL, canary.clock.now_ms())
     await one_round(canary)

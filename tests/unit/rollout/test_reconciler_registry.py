@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from sentiment.errors import RegistryUnavailable
@@ -24,16 +22,10 @@ async def test_without_the_registry_what_serves_stays_and_a_rollout_goes_on(plat
     await platform.until("canary")
 
 
-async def test_a_registry_that_hangs_does_not_keep_a_rollout_from_going_back(platform, monkeypatch):
+async def test_a_registry_that_hangs_does_not_keep_a_rollout_from_going_back(platform, registry_hangs, monkeypatch):
     platform.start(plan="50,100", auto=False)
     await platform.until("canary")
-    answers, real = threading.Event(), platform.registry.versions
-
-    def hangs(name):
-        answers.wait(30)
-        return real(name)
-
-    monkeypatch.setattr(platform.registry, "versions", hangs)
+    answers = registry_hangs()
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.01)
     service.abort(platform.store, MODEL, platform.clock.now_ms())
     await platform.rounds(4, seconds=0.1)
