@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gradio_ui.rollout_view import rollout_card
+from gradio_ui.rollout_view import rollout_card, versions_table
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import State
 from tests.unit.rollout.rollouts import START_MS, rollout_of
@@ -27,3 +27,19 @@ def test_the_card_says_what_is_waited_for():
     waiting = to_public(rollout_of(State.WAITING, waits="version 2 needs 1 <GPU>"), START_MS)
     assert "Now: version 2 needs 1 &lt;GPU&gt;" in rollout_card(waiting)
     assert "Now:" not in rollout_card({**waiting, "waits": None})
+
+
+@pytest.mark.parametrize(
+    ("metrics", "says"),
+    [
+        ({"accuracy": 0.91, "ece": 0.034, "loss": 0.4, "macro_f1": 0.9}, "macro f1 0.9, accuracy 0.91, ece 0.034"),
+        (
+            {"latency_ms": 3.1, "imdb_test_accuracy": 0.9, "tweets_test_macro_recall": 0.704},
+            "tweets test macro recall 0.704, imdb test accuracy 0.9",
+        ),
+        ({"latency_ms": 3.1}, "–"),
+    ],
+)
+def test_the_table_of_versions_shows_first_what_versions_are_compared_by(metrics, says):
+    version = {"name": "sentiment", "version": 1, "aliases": [], "state": "idle", "weight": 0, "metrics": metrics}
+    assert versions_table([version]).endswith(f"<td>{says}</td></tr></tbody></table></div>")
