@@ -157,8 +157,9 @@ def _labelled(label: str, score: float) -> str:
 
 
 def _metrics_of(metrics: Mapping[str, float]) -> str:
-    """Tell a few that versions can be compared by: a run's own, or those that were noted for one data set or another."""
-    known = [name for wanted in _METRICS for name in sorted(metrics) if name == wanted or name.endswith(f"_{wanted}")]
+    """Tell a few that versions can be compared by: a run's own, or those of one data set or another, slices last."""
+    names = sorted(metrics, key=lambda name: (len(name), name))
+    known = [name for wanted in _METRICS for name in names if name == wanted or name.endswith(f"_{wanted}")]
     return ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in known[:_MOST_METRICS])
 
 
