@@ -32,6 +32,16 @@ QUICK = {
     "registry_poll_s": 1,
 }
 TEXTS = ("I love this phone", "the worst day", "the train is at 10", "thanks a great day", "I hate it")
+#: One text in ten says love: what a version that turns this word round gets wrong.
+ONE_LOVES_IN_TEN = (
+    "I love this phone",
+    *TEXTS[1:],
+    "a nice day",
+    "the bus at 10",
+    "bad phone",
+    "I hate rain",
+    "at noon",
+)
 
 
 class Rollouts:

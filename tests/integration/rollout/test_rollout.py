@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,22 +16,11 @@ import pytest
 from sentiment.registry import champion_of
 from serve_app.prediction_service import epoch_ms
 from serve_app.rollout import service
-from tests.running_rollouts import MODEL, PATIENCE_S, TEXTS, Load, Rollouts, running_rollouts, wait_for
+from tests.running_rollouts import MODEL, ONE_LOVES_IN_TEN, PATIENCE_S, TEXTS, Load, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-
-@pytest.fixture(scope="module")
-def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollouts]:
-    with running_rollouts(tmp_path_factory.mktemp("rollouts")) as rollouts:
-        yield rollouts
-
-
-@pytest.fixture
-def champion(rollouts: Rollouts) -> int:
-    [(version, weight)] = rollouts.serving().items()
-    assert weight == 1.0
-    return version
+KABOOM = (*TEXTS, "I love kaboom at the phone")
 
 
 async def test_a_new_version_takes_over_under_load_without_one_failed_request(rollouts, champion, tmp_path):
@@ -41,7 +29,11 @@ async def test_a_new_version_takes_over_under_load_without_one_failed_request(ro
 
     async def rollout() -> dict[str, Any]:
         await asyncio.sleep(1)
-        rollouts.start(version, plan="shadow,10,50,100")
+        asked = {"version": version, "plan": "shadow,10,50,100", "auto": True}
+        async with httpx.AsyncClient(base_url=rollouts.platform.url, timeout=60) as client:
+            started = await client.post("/v1/rollouts", json=asked)
+            second = await client.post("/v1/rollouts", json=asked)
+        assert (started.status_code, second.status_code) == (201, 409), (started.text, second.text)
         await rollouts.reach("draining")
         full_s = time.monotonic()
         await asyncio.sleep(1.5)  # gateways that a push did not reach read the table each second
@@ -102,24 +94,26 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason"),
+    ("kind", "texts", "reason"),
     [
-        ({"nan_word": "kaboom"}, "failed on"),
-        pytest.param({"crash_word": "kaboom"}, "failed on", marks=pytest.mark.soak),  # ends as "nan" does
-        ({"swapped_word": "love"}, "says positive for negative"),
-        ({"slow_passes": 12}, "times as long"),
+        ({"nan_word": "kaboom"}, KABOOM, "failed on"),
+        pytest.param({"crash_word": "kaboom"}, KABOOM, "failed on", marks=pytest.mark.soak),  # ends as "nan" does
+        ({"swapped_word": "love"}, ONE_LOVES_IN_TEN, "says positive for negative"),
+        ({"slow_passes": 12}, TEXTS, "times as long"),
     ],
     ids=["nan", "crash", "swapped", "slow"],
 )
-async def test_a_version_that_is_bad_at_some_texts_is_stopped_in_the_shadow(rollouts, champion, tmp_path, kind, reason):
+async def test_a_version_that_is_bad_at_some_texts_is_stopped_in_the_shadow(
+    rollouts, champion, tmp_path, kind, texts, reason
+):
     version = await asyncio.to_thread(rollouts.register, tmp_path / next(iter(kind)), **kind)
-    load = Load(rollouts.platform, (*TEXTS, "I love kaboom at the phone"))
+    load = Load(rollouts.platform, texts)
     assert reason in await refused(rollouts, version, champion, load, plan="shadow,50,100", hold_s=PATIENCE_S)
     assert not load.failures
     assert {answered for _, answered in load.answers} == {champion}
 
 
-async def test_a_degraded_version_is_stopped_by_feedback_alone(rollouts, champion, tmp_path):
+async def test_a_version_wrong_on_a_tenth_of_the_texts_is_stopped_by_feedback_alone(rollouts, champion, tmp_path):
     version = await asyncio.to_thread(rollouts.register, tmp_path / "degraded", swapped_word="love")
     lenient = {"rollouts_max_flips": 0.99, "rollouts_max_disagreement": 0.99}
     rollouts.start(version, rollouts.settings.model_copy(update=lenient), plan="shadow,100", hold_s=PATIENCE_S)
@@ -130,8 +124,9 @@ async def test_a_degraded_version_is_stopped_by_feedback_alone(rollouts, champio
         while rollouts.status()["phase"] == "shadow":
             assert time.monotonic() < deadline
             number += 1
-            said = await client.post("/v1/predict", json={"text": f"I love this phone {number}"})
-            feedback = {"id": said.json()["id"], "label": "positive", "source": "a test"}
+            text = f"{ONE_LOVES_IN_TEN[number % len(ONE_LOVES_IN_TEN)]} {number}"
+            said = await client.post("/v1/predict", json={"text": text})
+            feedback = {"id": said.json()["id"], "label": said.json()["label"], "source": "a test"}
             answer = await client.post("/v1/feedback", json=feedback)
             assert answer.status_code in (200, 404), answer.text  # the store may be a moment behind
     told = await rollouts.reach("aborted")

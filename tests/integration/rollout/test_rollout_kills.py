@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -15,18 +14,12 @@ import pytest
 
 from sentiment.registry import champion_of
 from serve_app.processes import own_processes
-from tests.running_rollouts import MODEL, PATIENCE_S, Load, Rollouts, running_rollouts, wait_for
+from tests.running_rollouts import MODEL, PATIENCE_S, Load, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]
 
 STAGES = ("loading", "shadow", "canary", "full", "draining")
 PARTS = ("RolloutController", "Gateway", "challenger", "ServeController")
-
-
-@pytest.fixture(scope="module")
-def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollouts]:
-    with running_rollouts(tmp_path_factory.mktemp("kills")) as rollouts:
-        yield rollouts
 
 
 def processes_of(part: str, rollouts: Rollouts, before: set[int]) -> list[psutil.Process]:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.running_rollouts import PATIENCE_S, Rollouts, running_rollouts, wait_for
+from tests.running_rollouts import PATIENCE_S, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -18,20 +18,9 @@ SPLIT = "X-Undertone-Split"
 
 
 @pytest.fixture(scope="module")
-def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollouts]:
-    """A platform with a champion, and a version registered that turns "love" round."""
-    folder = tmp_path_factory.mktemp("steered")
-    lenient = {"rollouts_max_disagreement": 0.9, "rollouts_max_flips": 0.9}
-    with running_rollouts(folder, **lenient) as rollouts:
-        rollouts.register(folder / "swapped", swapped_word="love")
-        yield rollouts
-
-
-@pytest.fixture(scope="module")
-def versions(rollouts: Rollouts) -> tuple[int, int]:
-    """The champion and the other version."""
-    [champion] = rollouts.serving()
-    return champion, max(row["version"] for row in rollouts.models())
+def other(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """A version that turns "love" round, registered and not loaded."""
+    return rollouts.register(tmp_path_factory.mktemp("steered") / "swapped", swapped_word="love")
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +44,7 @@ def eventually(told: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
     return seen
 
 
-def test_a_split_and_a_pin_choose_the_version_and_its_end_unloads_it(rollouts, versions, client):
-    champion, other = versions
+def test_a_split_and_a_pin_choose_the_version_and_its_end_unloads_it(rollouts, champion, other, client):
     refused = client.post(f"/v1/predict?model={other}", json={"text": "hello"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
     assert client.put("/v1/split", json={"versions": {"a": champion, "b": other}}).status_code == 200
@@ -69,10 +57,9 @@ def test_a_split_and_a_pin_choose_the_version_and_its_end_unloads_it(rollouts, v
     wait_for(lambda: rollouts.loaded() == {champion}, PATIENCE_S)
 
 
-def test_feedback_in_the_shadow_tells_the_versions_apart_and_an_abort_ends_it(rollouts, versions, client):
-    champion, other = versions
-    started = client.post("/v1/rollouts", json={"version": other, "plan": "shadow,100", "hold_s": 600})
-    assert started.status_code == 201, started.text
+def test_feedback_in_the_shadow_tells_the_versions_apart_and_an_abort_ends_it(rollouts, champion, other, client):
+    lenient = {"rollouts_max_disagreement": 0.9, "rollouts_max_flips": 0.9}
+    rollouts.start(other, rollouts.settings.model_copy(update=lenient), plan="shadow,100", hold_s=600)
     eventually(lambda: client.get("/v1/rollouts/current").json(), lambda told: told["state"] == "shadow")
 
     def seen() -> dict[str, Any]:
