@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,6 +30,9 @@ from sentiment.training.team import ALONE, Team
 from sentiment.training.validation import held_out_logits, judge_logits
 
 _REPORT_STEPS: Final = 10
+#: Of itself a run can be taken up from each twentieth of it, but not from points nearer than so many steps.
+_CHECKPOINTS: Final = 20
+_LEAST_BETWEEN_CHECKPOINTS: Final = 200
 
 
 class Watcher(Protocol):
@@ -39,6 +43,12 @@ class Watcher(Protocol):
 
     def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
         """Store a checkpoint, which `write` puts into a folder; `figures` has `score` after a validation."""
+
+
+def steps_between_checkpoints(config: TrainConfig, total_steps: int) -> int:
+    """Return after how many steps a checkpoint follows, whatever is validated when."""
+    itself = max(_LEAST_BETWEEN_CHECKPOINTS, math.ceil(total_steps / _CHECKPOINTS))
+    return config.checkpoint_every_steps or itself
 
 
 class Fit:
@@ -55,6 +65,7 @@ class Fit:
         self._optimizer = make_optimizer(config.optimizer, self.learner, config.learning_rate, config.weight_decay)
         self._loss = row_loss(config, material, start.config.labels, team.device)
         self._total_steps = material.plan.total_steps
+        self._keep_every = steps_between_checkpoints(config, self._total_steps)
         self.dtype = dtype_of(config.dtype, team.device)
         self.progress = Progress(stopper=Stopper(config.monitor, config.patience))
         self._texts, self._busy_s, self._mark = 0, 0.0, 0.0
@@ -152,7 +163,7 @@ class Fit:
         every = config.validate_every_steps
         if over or (progress.step % every == 0 if every else ended_epoch):
             self._validate(over)
-        elif config.checkpoint_every_steps and progress.step % config.checkpoint_every_steps == 0:
+        elif progress.step % self._keep_every == 0:
             self._collect()
             self._keep({"step": float(progress.step)})
         if progress.step % _REPORT_STEPS == 0 or progress.finished:

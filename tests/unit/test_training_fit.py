@@ -15,7 +15,7 @@ from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
 from sentiment.training.batches import Batch  # noqa: E402
 from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
-from sentiment.training.fit import Fit  # noqa: E402
+from sentiment.training.fit import Fit, steps_between_checkpoints  # noqa: E402
 from tests.tiny_training import TINY, material, tiny_start  # noqa: E402
 
 
@@ -203,6 +203,15 @@ def test_only_validated_checkpoints_have_a_score_and_a_lower_loss_is_a_better_on
     assert 2 == len(scored) < len(keeper.kept)
     assert all(figures["score"] == -figures["validation_loss"] for figures in scored)
     assert (tmp_path / "0" / MODEL / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "total_steps", "between"), [(None, 150, 200), (None, 5_001, 251), (30, 5_001, 30), (None, 4_000, 200)]
+)
+def test_a_long_epoch_can_be_taken_up_from_each_twentieth_of_the_run(
+    given: int | None, total_steps: int, between: int
+) -> None:
+    assert steps_between_checkpoints(replace(TINY, checkpoint_every_steps=given), total_steps) == between
 
 
 def test_reports_tell_step_loss_throughput_and_time_left(tmp_path: Path) -> None:
