@@ -12,6 +12,7 @@ from cli.training_options import Data, TrainingOptions, with_training_options
 
 Teacher = Annotated[str | None, typer.Option(help="models:/NAME/NUMBER, or a folder of a version or a model.")]
 Unlabelled = Annotated[str | None, typer.Option(help="JSONL file of further texts (field text), without labels.")]
+Mixed = Annotated[int | None, typer.Option(help="Further texts to make of halves of those there are (0).")]
 Temperature = Annotated[float | None, typer.Option(help="Temperature of the teacher's and the student's softmax (2).")]
 HardWeight = Annotated[float | None, typer.Option(help="Share of the labels in the loss, from 0 to 1 (0.3).")]
 HiddenWeight = Annotated[float | None, typer.Option(help="Weight of the states before the last layer (0).")]
@@ -28,6 +29,7 @@ def distill(
     data: Data = None,
     model: Annotated[str, typer.Option(help="The student: a preset, student or another.")] = "student",
     unlabelled: Unlabelled = None,
+    mixed: Mixed = None,
     temperature: Temperature = None,
     hard_weight: HardWeight = None,
     hidden_weight: HiddenWeight = None,
@@ -40,6 +42,7 @@ def distill(
     lesson = {
         "teacher": teacher,
         "unlabelled": unlabelled,
+        "mixed": mixed,
         "temperature": temperature,
         "hard_weight": hard_weight,
         "hidden_weight": hidden_weight,

@@ -11,14 +11,12 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sentiment.datasets import DatasetStore, DatasetVersion, Example, open_datasets
-from sentiment.datasets.source import read_examples
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
 from sentiment.models.zoo import build
@@ -33,6 +31,7 @@ from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
 from train_jobs.job_output import told
+from train_jobs.training_texts import further_texts, training_texts
 
 _LOG = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ def require_trainable(config: TrainConfig, places: Places) -> None:
     """
     start_of(config, len(find_data(config, places).labels))
     if config.distill and config.distill.unlabelled:
-        next(iter(_unlabelled(config.distill.unlabelled, places)), None)
+        next(iter(further_texts(config.distill.unlabelled, places.s3_endpoint)), None)
 
 
 def pinned(config: TrainConfig, places: Places) -> TrainConfig:
@@ -153,7 +152,7 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
     """
     data = find_data(config, places)
     start = start_of(config, len(data.labels))
-    read, digest = _texts(config, places, data.train)
+    read, digest = training_texts(config, data.train, places.store, places.s3_endpoint)
     texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer, start.steps)
     share = 0.0 if data.validation else config.validation_share
     train, held_out = split(texts.labels, share, config.seed, config.most_rows, texts.groups)
@@ -179,7 +178,7 @@ def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]
     data = find_data(config, places)
     rows = [(example.text, example.label) for example in places.store.read(data.validation or data.train)]
     if data.validation is None:
-        read, _ = _texts(config, places, data.train)
+        read, _ = training_texts(config, data.train, places.store, places.s3_endpoint)
         known = [(UNLABELLED if example.label is None else 1, group_of(example.text)) for example in read()]
         labels, groups = (np.array(part) for part in zip(*known, strict=True))
         _, numbers = split(labels, config.validation_share, config.seed, config.most_rows, groups)
@@ -216,19 +215,6 @@ def teacher_folder(config: TrainConfig, places: Places) -> Path:
         return Path(config.distill.teacher)
     settings = load_settings(home=Path(places.home))
     return resolve_model(settings, config.distill.teacher, Registry(places.registry)).folder
-
-
-def _texts(config: TrainConfig, places: Places, version: DatasetVersion) -> tuple[Callable[[], Iterable[Example]], str]:
-    store, unlabelled = places.store, config.distill.unlabelled if config.distill else None
-    if unlabelled is None:
-        return lambda: store.read(version), version.digest
-    more = list(_unlabelled(unlabelled, places))
-    digest = content_key(version.digest, *(example.text for example in more))
-    return lambda: chain(store.read(version), more), digest
-
-
-def _unlabelled(source: str, places: Places) -> Iterable[Example]:
-    return read_examples(source, endpoint=places.s3_endpoint, label_column=None)
 
 
 def _lesson(

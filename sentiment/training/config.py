@@ -48,7 +48,8 @@ class DistillConfig:
 
     The loss of a text is `(1 - hard_weight)` times that against the teacher's logits at `temperature`, plus
     `hard_weight` times the cross-entropy of its label, plus `hidden_weight` times the cosine distance of the states
-    before the last layer. `unlabelled` names a JSONL file of texts (field `text`) without labels.
+    before the last layer. `unlabelled` names a JSONL file of texts (field `text`) without labels. `mixed` adds so many
+    texts without labels, each the first half of one text and the second half of another.
     """
 
     teacher: str = ""
@@ -56,6 +57,7 @@ class DistillConfig:
     hard_weight: float = 0.3
     hidden_weight: float = 0.0
     unlabelled: str | None = None
+    mixed: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,10 +199,14 @@ def _check(config: TrainConfig) -> None:
         raise InvalidInput(f"steps: {problem}", "steps")
     if config.distill:
         _check_distill(config.distill)
+        if config.distill.mixed and config.validation is None:
+            held_out = "a mixture would hold halves of texts that are held out: name a --validation dataset"
+            raise InvalidInput(f"distill.mixed is {config.distill.mixed}; {held_out}", "distill.mixed")
 
 
 def _check_distill(config: DistillConfig) -> None:
     _require("distill.teacher", config.teacher, bool(config.teacher), "a model's folder or models:/NAME/NUMBER")
     _require("distill.temperature", config.temperature, config.temperature > 0, "above 0")
     _require("distill.hard_weight", config.hard_weight, 0.0 <= config.hard_weight <= 1.0, "from 0 to 1")
-    _require("distill.hidden_weight", config.hidden_weight, config.hidden_weight >= 0.0, "0 or more")
+    for name in ("hidden_weight", "mixed"):
+        _require(f"distill.{name}", getattr(config, name), getattr(config, name) >= 0, "0 or more")

@@ -60,7 +60,8 @@ def test_a_wrong_value_is_named_with_what_it_may_be(field: str, value: object) -
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("teacher", ""), ("temperature", 0), ("hard_weight", 1.1), ("hidden_weight", -1)]
+    ("field", "value"),
+    [("teacher", ""), ("temperature", 0), ("hard_weight", 1.1), ("hidden_weight", -1), ("mixed", -1), ("mixed", 5)],
 )
 def test_a_wrong_value_of_the_distillation_is_named_with_its_path(field: str, value: object) -> None:
     with pytest.raises(InvalidInput, match=f"distill.{field}"):
