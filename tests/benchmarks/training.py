@@ -1,8 +1,8 @@
-"""Measure training on tweets: through Ray Train, by the same loop alone, and padded to the maximum as others do it.
+"""Measure training on tweets: through Ray Train, by the loop alone, with PyTorch's dropout, and padded to the maximum.
 
     python -m tests.benchmarks.training [--corpora ../shared/data] [--preset minilm] [--steps 20] [--rounds 5]
 
-What goes through Ray Train reports its figures as a job does. The three take turns on the same texts with the same
+What goes through Ray Train reports its figures as a job does. The four take turns on the same texts with the same
 threads, one round after the other; medians are compared. A round is a few steps of each, without the start of Ray's
 workers, which run at the same priority as the rest. Prints a line of JSON last.
 """
@@ -26,8 +26,10 @@ import ray.train
 import torch
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
+from torch import nn
 
 from sentiment.labels import THREE_CLASSES
+from sentiment.models.dropout import Dropout
 from sentiment.training.batches import row_of
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.encoded import EncodedTexts, encoded_texts
@@ -76,11 +78,17 @@ class Posting(RayWatcher):
         """Store nothing."""
 
 
-def bucketed(texts: EncodedTexts, config: TrainConfig, watcher: Watcher | None = None) -> float:
+def bucketed(
+    texts: EncodedTexts, config: TrainConfig, watcher: Watcher | None = None, dropout: type[nn.Module] = Dropout
+) -> float:
     """Return texts a second of the loop."""
     held_out = HeldOut(texts, np.arange(_TEXTS_JUDGED), config.window_tokens)
     material = Material(Plan(texts, np.arange(len(texts)), config), held_out)
-    fit = Fit(start_of(config, len(THREE_CLASSES)), material, config, watcher or Quiet())
+    start = start_of(config, len(THREE_CLASSES))
+    for part in start.model.modules():
+        if isinstance(part, Dropout):
+            part.__class__ = dropout
+    fit = Fit(start, material, config, watcher or Quiet())
     steps = material.plan.epoch(0)[: config.most_steps]
     fit.run()
     return sum(step.texts for step in steps) / fit.progress.seconds
@@ -163,12 +171,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]
         scaling_config=ScalingConfig(num_workers=1, resources_per_worker={"CPU": options.threads}),
         run_config=RunConfig(name="benchmark", storage_path=str(folder / "runs")),
     )
-    found: dict[str, list[float]] = {"ray": [], "alone": [], "padded": []}
+    found: dict[str, list[float]] = {"ray": [], "alone": [], "torch_dropout": [], "padded": []}
     fitting = ray.remote(num_cpus=0)(lambda: trainer.fit() and None).remote()
     bucketed(texts, replace(config, most_steps=2))
     padded(texts, replace(config, most_steps=1))
     for number in range(options.rounds):
         found["alone"].append(bucketed(texts, config))
+        found["torch_dropout"].append(bucketed(texts, config, dropout=nn.Dropout))
         found["padded"].append(padded(texts, config))
         ray.get(turns.ask.remote())
         while len(rates := ray.get(turns.rates.remote())) <= number:
@@ -194,13 +203,14 @@ def main() -> None:
         found = measure(options, Path(folder))
         ray.shutdown()
     median = {name: statistics.median(rates) for name, rates in found.items()}
-    print(f"{'way':10}{'texts/s, median':>18}   rounds")
+    print(f"{'way':14}{'texts/s, median':>18}   rounds")
     for name, rates in found.items():
-        print(f"{name:10}{median[name]:18.1f}   {', '.join(f'{rate:.1f}' for rate in rates)}")
+        print(f"{name:14}{median[name]:18.1f}   {', '.join(f'{rate:.1f}' for rate in rates)}")
     figures = {f"train_{name}_texts_per_s": round(rate, 1) for name, rate in median.items()}
     shares = {
         "ray_of_alone": round(median["ray"] / median["alone"], 3),
         "alone_of_padded": round(median["alone"] / median["padded"], 2),
+        "alone_of_torch_dropout": round(median["alone"] / median["torch_dropout"], 2),
         "ray_of_padded": round(median["ray"] / median["padded"], 2),
     }
     print(json.dumps({**figures, **shares, "threads": options.threads, "preset": options.preset}))
@@ -214,7 +224,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds; their median counts (default: 5)")
     parser.add_argument("--texts", type=int, default=5000, help="tweets to draw from (default: 5000)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
-    parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"), help="of all three ways")
+    parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"), help="of all ways")
     return parser.parse_args()
 
 
