@@ -88,6 +88,13 @@ class TextStore(ABC):
         """Return all documents of a kind, by name."""
 
     @abstractmethod
+    def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
+        """Return the `limit` documents, 1 or more, of a kind with the last names, the last first; no other is read.
+
+        `before` leaves out its own document and those with later names.
+        """
+
+    @abstractmethod
     def put_document(
         self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
     ) -> Document:

@@ -82,6 +82,11 @@ class MemoryStore(TextStore):
             ]
 
     @override
+    def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
+        found = [document for document in self.list_documents(kind) if before is None or document.name < before]
+        return found[::-1][:limit]
+
+    @override
     def put_document(
         self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
     ) -> Document:

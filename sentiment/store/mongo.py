@@ -151,6 +151,14 @@ class MongoStore(TextStore):
         return sorted(map(_document, found), key=lambda document: document.name)
 
     @override
+    def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
+        end = f"{kind};" if before is None else f"{kind}:{before}"  # `;` follows `:`
+        query = {"_id": {"$gte": f"{kind}:", "$lt": end}, "kind": kind}
+        with self._calling():
+            found = list(self._documents.find(query).sort("_id", -1).limit(limit))
+        return list(map(_document, found))
+
+    @override
     def put_document(
         self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
     ) -> Document:

@@ -104,6 +104,14 @@ class SqliteStore(TextStore):
         return [Document(kind, name, generation, json.loads(body)) for kind, name, generation, body in rows]
 
     @override
+    def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
+        earlier, values = ("", [kind]) if before is None else ("AND name < ?", [kind, before])
+        statement = f"SELECT name, generation, body FROM documents WHERE kind = ? {earlier} ORDER BY name DESC LIMIT ?"  # noqa: S608
+        with self._connections.reading() as connection:
+            rows = connection.execute(statement, [*values, limit]).fetchall()
+        return [Document(kind, name, generation, json.loads(body)) for name, generation, body in rows]
+
+    @override
     def put_document(
         self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
     ) -> Document:

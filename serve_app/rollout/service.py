@@ -6,6 +6,8 @@ controller carries it out. Nothing here knows Ray or HTTP, and all of it blocks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from sentiment.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -110,24 +112,32 @@ def history(
     Raises:
         InvalidInput: `after` is no place in the list.
     """
-    ended = {document.name: document.body for document in store.list_documents(HISTORY_KIND)}
-    present = store.get_document(KIND, model)
-    if present is not None:
-        rollout = Rollout.from_body(present.body)
-        ended[rollout.id] = to_public(rollout, now_ms)
-    ours = [body for body in ended.values() if body["model"] == model]
-    ours.sort(key=lambda body: (body["started_ms"], body["id"]), reverse=True)
-    first = 0 if after is None else _place_after(after, [body["id"] for body in ours])
-    page = ours[first : first + limit]
-    return page, page[-1]["id"] if len(ours) > first + limit else None
+    document = store.get_document(KIND, model)
+    present = Rollout.from_body(document.body) if document else None
+    if after is not None and (present is None or after != present.id):
+        _refuse_no_place(store.get_document(HISTORY_KIND, after), model)
+    found = {body["id"]: body for body in islice(_ended(store, model, limit + 1, after), limit + 1)}
+    if present is not None and (after is None or present.id < after):
+        found[present.id] = to_public(present, now_ms)
+    newest = sorted(found, reverse=True)  # ids grow with time
+    page = newest[:limit]
+    return [found[id_] for id_ in page], page[-1] if len(newest) > limit else None
 
 
-def _place_after(after: str, ids: list[str]) -> int:
-    if after not in ids:
+def _ended(store: TextStore, model: str, at_once: int, after: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the records of a model's ended rollouts, the newest first; other models' lie among them."""
+    while documents := store.last_documents(HISTORY_KIND, at_once, after):
+        yield from (document.body for document in documents if document.body["model"] == model)
+        after = documents[-1].name
+        if len(documents) < at_once:
+            return
+
+
+def _refuse_no_place(document: Document | None, model: str) -> None:
+    if document is None or document.body["model"] != model:
         raise InvalidInput(
             "after is no place in the list; pass the `next` of the page before, or leave it out.", "after"
         )
-    return ids.index(after) + 1
 
 
 def _refuse_second(present: Document | None) -> None:

@@ -34,6 +34,17 @@ def test_kinds_are_apart_and_names_in_order(store: TextStore) -> None:
     assert store.list_documents("none") == []
 
 
+def test_the_last_documents_of_a_kind_come_page_by_page_the_last_one_first(store: TextStore) -> None:
+    for kind, name in (("key", "b"), ("key", "a"), ("key:z", "c"), ("keys", "z"), ("traffic", "a"), ("key", "ü")):
+        store.put_document(kind, name, {"of": kind + name})
+    store.put_document("key", "b", {"of": "keyb"})
+    last = [Document("key", "ü", 1, {"of": "keyü"}), Document("key", "b", 2, {"of": "keyb"})]
+    assert store.last_documents("key", 2) == last
+    assert store.last_documents("key", 2, "b") == [Document("key", "a", 1, {"of": "keya"})]
+    assert [document.name for document in store.last_documents("key", 9, "c")] == ["b", "a"]
+    assert store.last_documents("key", 2, "a") == store.last_documents("none", 2) == []
+
+
 def test_a_deleted_document_is_gone(store: TextStore) -> None:
     store.put_document("key", "a", {})
     assert store.delete_document("key", "a") is True
