@@ -143,11 +143,17 @@ class Judge:
             for question, (answer, asked) in zip(questions, known, strict=True)
         ]
 
+    def limit_s(self, fallback: Route | None, characters: int) -> float | None:
+        """Return how long a version has for so much text before `fallback` answers, None where nothing stands in."""
+        if fallback is None:
+            return None
+        return self.patience_s + _TIMES_AS_LONG * self._paces[fallback.version].seconds_for(characters)
+
     async def _call(self, route: Route, fallback: Route | None, texts: list[tuple[Key, str]]) -> _Call:
         """Work out the texts announced in the cache."""
         started, characters = time.perf_counter(), sum(len(text) for _, text in texts)
         try:
-            async with asyncio.timeout(self._limit_s(fallback, characters)):
+            async with asyncio.timeout(self.limit_s(fallback, characters)):
                 answers = await self.classify(route, [text for _, text in texts])
         except BaseException as exc:
             for key, _ in texts:
@@ -169,7 +175,7 @@ class Judge:
             return Judged(question.route, known)
         if isinstance(known, Exception):
             return known
-        limit_s = self._limit_s(question.fallback, len(question.text))
+        limit_s = self.limit_s(question.fallback, len(question.text))
         try:
             # Shielded: others may wait for the same answer. Another's call may have no limit, or a later one.
             answer = known.result() if known.done() else await asyncio.wait_for(asyncio.shield(known), limit_s)
@@ -177,11 +183,6 @@ class Judge:
             return _in_words(exc, question.route)
         judged = Judged(question.route, answer)
         return replace(judged, inference_ms=call.inference_ms, call_ms=call.call_ms) if call else judged
-
-    def _limit_s(self, fallback: Route | None, characters: int) -> float | None:
-        if fallback is None:
-            return None
-        return self.patience_s + _TIMES_AS_LONG * self._paces[fallback.version].seconds_for(characters)
 
 
 def named(route: Route) -> tuple[str, str]:

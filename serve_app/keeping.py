@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sentiment.errors import Conflict, Unavailable
+from sentiment.errors import Conflict, InvalidInput, Unavailable
 from sentiment.identifiers import new_id
 from sentiment.labels import sentiment_of
 from sentiment.records import CleanText, Operation, Outcome, PutText, RawText, TextRecord
@@ -19,6 +19,13 @@ _MS_PER_DAY: Final = 86_400_000
 def epoch_ms() -> int:
     """Return the time now, in milliseconds of the Unix epoch."""
     return time.time_ns() // 1_000_000
+
+
+def with_words(clean: CleanText) -> CleanText:
+    """Return the text. Raises InvalidInput where nothing of it is left."""
+    if not clean.text:
+        raise InvalidInput("text: has no words once it is normalised", "text")
+    return clean
 
 
 @dataclass(frozen=True)

@@ -11,34 +11,26 @@ from itertools import compress
 from operator import not_
 from typing import Final, Protocol
 
-from sentiment.errors import DeadlineExceeded, InvalidInput, NoModel, Overloaded
-from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
+from sentiment.errors import DeadlineExceeded, NoModel, Overloaded
+from sentiment.records import CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
 from serve_app.gathering import MicroBatcher, Ticket, results_of
-from serve_app.judging import Judge, Judged, Question, Verdict, answer_of, named
-from serve_app.keeping import Keeper, epoch_ms
+from serve_app.judging import Judge, Judged, Question, Verdict, named
+from serve_app.keeping import Keeper, epoch_ms, with_words
 from serve_app.mirroring import Answered, Mirror
-from serve_app.prediction import Prediction, Timing
-from serve_app.steering import NO_PREFERENCE, Preference, by_chance, pinned_route, steer
+from serve_app.prediction import Prediction, prediction_of
+from serve_app.steering import NO_PREFERENCE, Preference, by_chance, steer
 from serve_app.tally import Heard, Tallies
 from serve_app.traffic import Route, TrafficTable
+from serve_app.unkept import Answering, Unkept
 
 #: What is counted of a version on trial whose texts the trusted one was asked about at once.
 _PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was late")
 
 
-class Parts(Protocol):
+class Parts(Answering, Protocol):
     """The parts behind the gateway; each call carries a micro-batch."""
-
-    async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
-        """Return the texts normalised, masked and hashed, in order."""
-
-    async def classify(self, route: Route, texts: list[str]) -> Answers:
-        """Return what the route's version says about the texts."""
-
-    async def explain(self, route: Route, text: str) -> Explanation:
-        """Return which words moved the answer of the route's version."""
 
     async def write(self, operations: list[Operation]) -> list[Outcome]:
         """Keep the operations; returns once they are safe."""
@@ -89,6 +81,7 @@ class PredictionService:
         self.keeper = Keeper(self.parts.write, self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
+        self.unkept = Unkept(self.parts, self.judge)
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
 
     async def predict(
@@ -122,13 +115,7 @@ class PredictionService:
 
     async def probe(self, text: str) -> Prediction:
         """Answer `text` through all parts but the store: nothing is kept, no cache helps."""
-        started = time.perf_counter()
-        table = self._table()
-        [clean] = await self.parts.clean([RawText(text)], table.trusted.normalizer)
-        cleaned = time.perf_counter()
-        answers = await self.parts.classify(table.trusted, [clean.text])
-        judged = Judged(table.trusted, answer_of(answers, 0), answers.inference_ms)
-        return self._prediction("probe", judged, started, started, cleaned)
+        return await self.unkept.probe(self._table(), text)
 
     async def explain(self, text: str, preference: Preference = NO_PREFERENCE) -> Explanation:
         """Return which words of `text` moved its answer, by the trusted version or the one asked for; nothing is kept.
@@ -136,15 +123,12 @@ class PredictionService:
         Raises:
             NotFound: the version that the caller pins is not loaded.
         """
-        table = self._table()
-        route = table.trusted if preference.version is None else pinned_route(table, preference.version)
-        [clean] = await self.parts.clean([RawText(text)], route.normalizer)
-        return await self.parts.explain(route, _with_words(clean).text)
+        return await self.unkept.explain(self._table(), text, preference)
 
     async def insert(self, raw: RawText) -> tuple[str, Outcome]:
         """Keep a text without a label; return its id and what became of it."""
         [clean] = await self.parts.clean([raw], self._table().normalizer)
-        operation = self.keeper.put(raw, _with_words(clean), None)
+        operation = self.keeper.put(raw, with_words(clean), None)
         [outcome] = await self.parts.write([operation])
         return operation.record.id, outcome
 
@@ -171,9 +155,7 @@ class PredictionService:
             self._mirror(table, batch, questions, kept)
         self._observe(batch[0].arrived, told)
         return [
-            verdict
-            if isinstance(verdict, Exception)
-            else self._prediction(id_, verdict, item.arrived, started, cleaned)
+            verdict if isinstance(verdict, Exception) else prediction_of(id_, verdict, item.arrived, started, cleaned)
             for item, (id_, verdict) in zip(batch, kept, strict=True)
         ]
 
@@ -224,16 +206,6 @@ class PredictionService:
         ]
         self.mirror.offer(table, answered)
 
-    def _prediction(self, id_: str, judged: Judged, arrived: float, started: float, cleaned: float) -> Prediction:
-        timing = Timing(
-            queue=(started - arrived) * 1000,
-            preprocess=(cleaned - started) * 1000,
-            inference=judged.inference_ms,
-            total=(time.perf_counter() - arrived) * 1000,
-        )
-        route, answer = judged.route, judged.answer
-        return Prediction(id_, route.labels, answer.probabilities, answer.truncated, route.model, route.version, timing)
-
     def _observe(self, arrived: float, judged: list[Verdict]) -> None:
         """Count the answers; tell, once a version, how long the first text of the micro-batch took."""
         for verdict in judged:
@@ -249,12 +221,6 @@ class PredictionService:
         if table is None or not table.routes:
             raise NoModel("no model version is loaded yet; try again in a moment")
         return table
-
-
-def _with_words(clean: CleanText) -> CleanText:
-    if not clean.text:
-        raise InvalidInput("text: has no words once it is normalised", "text")
-    return clean
 
 
 def _gets_texts(table: TrafficTable, route: Route) -> bool:

@@ -59,7 +59,10 @@ class FakeParts:
         return Answers(route.model, route.version, LABELS, probabilities, truncated, errors, 10, 12, 1.5)
 
     async def explain(self, route: Route, text: str) -> Explanation:
-        await asyncio.sleep(self.delay_s)
+        on_trial = route.version == TRIAL.version
+        await asyncio.sleep(self.trial_delay_s if on_trial else self.delay_s)
+        if on_trial and self.trial_gone:
+            raise Unavailable("no classifier answered")
         words = text.split()
         weights = [0.5 if word == "love" else 0.0 for word in words]
         probabilities = dict(zip(LABELS, _word_list(text), strict=True))

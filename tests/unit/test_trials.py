@@ -280,14 +280,3 @@ async def test_a_version_that_stands_in_reads_a_text_as_its_own_normaliser_leave
     [answer] = await service.predict([RawText("love  it")], preference=Preference(split="b"))
     assert answer.version == 3
     assert parts.classified == [["love it venom"], ["love it"]]
-
-
-async def test_a_probe_asks_the_version_that_leads(parts):
-    service = service_of(parts, canary_of(0.4), draw=lambda: 0.9)
-    assert (await service.probe("love")).version == 3
-
-
-async def test_an_explanation_is_the_leading_versions_or_the_pinned_ones(parts):
-    service = service_of(parts, canary_of(0.4), draw=lambda: 0.9)
-    assert (await service.explain("love")).version == 3
-    assert (await service.explain("love", Preference(version=4))).version == 4
