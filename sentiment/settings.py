@@ -104,6 +104,9 @@ class Settings(BaseSettings):
         300.0, gt=0, description="patience with a version on trial, beyond its texts' worth; then the champion answers"
     )
     rollouts_load_s: float = Field(300.0, gt=0, description="time limit of a version to load in a rollout")
+    rollouts_follow_s: float = Field(
+        120.0, gt=0, description="time limit of all gateways to open a version, then the rollout goes back"
+    )
     rollouts_drain_s: float = Field(30.0, ge=0, description="time that a version without traffic stays loaded")
     rollouts_max_disagreement: float = Field(
         0.25, gt=0, lt=1, description="share of texts labelled otherwise than by the champion that ends a rollout"

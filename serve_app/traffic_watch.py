@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from sentiment.errors import UndertoneError
+from sentiment.errors import Unavailable, UndertoneError
 from sentiment.records import Document
 from serve_app.traffic import Route, TrafficTable, from_body
 
@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 #: How often the store is asked for a newer table.
 POLL_S = 1.0
+#: How long a version may take to answer a gateway for the first time.
+PATIENCE_S = 15.0
 
 
 @dataclass(eq=False)
@@ -22,11 +24,13 @@ class TrafficWatch:
     """`read` returns the table's row of the store, `open_route` makes a version answer once through this gateway.
 
     A first request over a handle never used before waits for seconds, so that none is sent before `open_route` is done.
+    One that is not done within `patience_s` is given up until the next look at the store: another table may be there.
     """
 
     read: Callable[[], Document | None]
     open_route: Callable[[Route], Awaitable[object]]
     table: TrafficTable | None = None
+    patience_s: float = PATIENCE_S
 
     def __post_init__(self) -> None:
         self._opened: set[str] = set()
@@ -103,7 +107,11 @@ class TrafficWatch:
 
     async def _open(self, route: Route) -> None:
         if route.app not in self._opened:
-            await self.open_route(route)
+            try:
+                async with asyncio.timeout(self.patience_s):
+                    await self.open_route(route)
+            except TimeoutError as exc:
+                raise Unavailable(f"version {route.version} did not answer within {self.patience_s:g} s") from exc
             self._opened.add(route.app)
 
 

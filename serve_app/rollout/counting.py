@@ -36,10 +36,19 @@ class Counting:
 
         A gateway that cannot open a version keeps its old table, whatever Serve says of that version's application.
         """
-        if not self._in_force:
+        if not self.has_heard:
             return "no gateway has answered yet"
-        late = sum(in_force < generation for in_force in self._in_force.values())
+        late = len(self._in_force) - self.followers(generation)
         return f"{late} of {len(self._in_force)} gateways have not put the traffic table in force" if late else None
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether any gateway has answered."""
+        return bool(self._in_force)
+
+    def followers(self, generation: int) -> int:
+        """Return how many of the gateways that answered last have this table in force."""
+        return sum(in_force >= generation for in_force in self._in_force.values())
 
     async def add_to(self, rollout: Rollout, *, last: bool = False) -> Rollout:
         """Return the record with what gateways tell of its present stage; one that is silent keeps its last counts.

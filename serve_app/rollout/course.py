@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from serve_app.rollout.following import given_up, held_up
 from serve_app.rollout.judgement import Judgement
 from serve_app.rollout.policy import (
     AppState,
@@ -98,7 +99,8 @@ def _unfit(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> 
         return _back(rollout, f"version {version} did not answer its known texts within {rollout.limits.load_s:g} s")
     if rollout.state not in UNSEEN and seen.since_well_s > (UNWELL_ALONE_S if _is_alone(rollout) else UNWELL_S):
         return _back(rollout, f"version {version} has had no working replica for {seen.since_well_s:.0f} s", judged)
-    return _back(rollout, judged.stop, judged) if judged.stop else None
+    stop = judged.stop or given_up(rollout, seen, _age_s(rollout, now_ms))
+    return _back(rollout, stop, judged) if stop else None
 
 
 def _works(rollout: Rollout, seen: Observed) -> bool:
@@ -183,8 +185,8 @@ def _hold(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> D
     if not _works(rollout, seen):
         return Wait(f"version {rollout.challenger} is coming back")
     held_s = _made_so_s(rollout, seen, now_ms)
-    if seen.behind:
-        return Wait(seen.behind)
+    if why := held_up(rollout, seen):
+        return Wait(why)
     if held_s < rollout.hold_s:
         return Wait(f"step {rollout.step} is held for {rollout.hold_s:g} s")
     if not rollout.auto:
@@ -223,8 +225,8 @@ def _await_labels(rollout: Rollout, judged: Judgement, held_s: float) -> Decisio
 def _name(rollout: Rollout, seen: Observed) -> Decision:
     if not _works(rollout, seen):
         return Wait(f"version {rollout.challenger} is coming back")
-    if seen.behind:
-        return Wait(seen.behind)
+    if why := held_up(rollout, seen):
+        return Wait(why)
     if seen.champion != rollout.challenger:
         return NameChampion(rollout.challenger)
     return Move(State.DRAINING, rollout.stage, f"version {rollout.challenger} is the champion")
@@ -232,8 +234,8 @@ def _name(rollout: Rollout, seen: Observed) -> Decision:
 
 def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     """Let the champion of before go once late requests are answered: out of the table first, then its application."""
-    if why := _kept(rollout, seen, now_ms):
-        return Wait(f"version {rollout.champion} is kept {why}")
+    if why := held_up(rollout, seen) or _kept(rollout, seen, now_ms):
+        return Wait(why)
     if not _leaves(rollout, seen) and (gone := directed(seen, alone(rollout.challenger))):
         return gone
     app = None if rollout.champion in seen.split.values() else seen.apps.get(rollout.champion)
@@ -248,13 +250,12 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
 
 def _kept(rollout: Rollout, seen: Observed, now_ms: int) -> str | None:
     """Return how long the champion of before is still needed, None where it may go."""
-    if seen.behind:
-        return f"while {seen.behind}"
     if _leaves(rollout, seen):
         return None
+    kept = f"version {rollout.champion} is kept"
     if _made_so_s(rollout, seen, now_ms) < rollout.limits.drain_s:
-        return f"for {rollout.limits.drain_s:g} s"
-    return None if _works(rollout, seen) else f"while version {rollout.challenger} is down"
+        return f"{kept} for {rollout.limits.drain_s:g} s"
+    return None if _works(rollout, seen) else f"{kept} while version {rollout.challenger} is down"
 
 
 def _forward(rollout: Rollout, reason: str, judged: Judgement) -> Move:

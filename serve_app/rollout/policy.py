@@ -52,9 +52,9 @@ class Observed:
     `champion` and `challenger` bear the registry's aliases, `shares` are those of the traffic table in force, `rollout`
     is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's, `failing`
     are its versions that do not load. `messages` are what Serve says of applications. `behind` says how many of the
-    gateways that answer have not put the table in force, None where all have. Ages count from the last change: of the
-    table, of the failing of the wanted version, of the challenger's last sign of health, and of the last gateway that
-    was behind.
+    gateways that answer have not put the table in force, None where all have; `followers` is how many have. Ages count
+    from the last change: of the table, of the failing of the wanted version, of the challenger's last sign of health,
+    of the last gateway that was behind, and, while one is, of when none was.
     """
 
     champion: int | None
@@ -67,7 +67,9 @@ class Observed:
     stage: int = 0
     since_well_s: float = 0.0
     behind: str | None = None
+    followers: int = 0
     since_followed_s: float = math.inf
+    since_all_followed_s: float = 0.0
     messages: Mapping[int, str] = field(default_factory=dict)
     no_room: str | None = None
     split: Mapping[str, int] = field(default_factory=dict)

@@ -142,6 +142,7 @@ class Reconciler:
         known = {registered.version for registered in self._versions}
         well = rollout is None or _runs(apps, rollout.challenger)
         behind = self._counting.behind(table.generation) if rollout and rollout.stage and table else None
+        late = behind is not None and self._counting.has_heard
         split = {value: v for value, v in self.ledger.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
@@ -159,7 +160,9 @@ class Reconciler:
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
             since_well_s=self._reset("well") if well else self._age_s("well"),
             behind=behind,
+            followers=self._counting.followers(table.generation) if table else 0,
             since_followed_s=self._reset("behind") if behind else self._age_s("behind"),
+            since_all_followed_s=self._age_s("followed") if late else self._reset("followed"),
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:

@@ -146,6 +146,19 @@ async def test_going_back_from_a_version_that_hangs_is_done_at_once(rows):
     assert watch.table.generation == 8
 
 
+async def test_a_version_that_never_answers_holds_up_no_other_table(rows):
+    async def open_route(route):
+        await asyncio.sleep(30 if route.version == 4 else 0)
+
+    watch = TrafficWatch(rows, open_route, patience_s=0.05)
+    await watch.adopt(TrafficTable(1, (ROUTE,)))
+    with pytest.raises(Unavailable, match=r"version 4 did not answer within 0\.05 s"):
+        await watch.adopt(TABLE)
+    async with asyncio.timeout(1):
+        await watch.adopt(TrafficTable(8, (ROUTE,)))
+    assert watch.table.generation == 8
+
+
 async def test_a_version_without_traffic_is_opened_before_it_gets_any(rows):
     opened = []
 

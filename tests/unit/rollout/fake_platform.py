@@ -67,26 +67,27 @@ class FakeGateways:
     """Gateways that count what the test says: by gateway, for the rollout and the stage of the table in force.
 
     Where the test names none, one answers that has counted nothing, unless all are `silent`. To those that are
-    `deaf_to` a version no table comes that gives it traffic.
+    `deaf_to` a version no table comes that gives it traffic, but for those that `hear` all the same.
     """
 
     counts: dict[str, Observations] = field(default_factory=dict)
     tables: list[dict[str, Any]] = field(default_factory=list)
     silent: bool = False
     deaf_to: int | None = None
+    hear: frozenset[str] = frozenset()
 
     async def push(self, generation: int, body: dict[str, Any]) -> None:
         assert not self.tables or generation > self.tables[-1]["generation"]
         self.tables.append({"generation": generation, **body})
 
     async def observations(self) -> list[dict[str, Any]]:
-        table = self._in_force()
-        common = {name: table[name] for name in ("rollout", "stage", "generation")}
         counts = {} if self.silent else self.counts or {"idle": Observations()}
-        return [{"gateway": name, "counts": seen.to_json(), **common} for name, seen in counts.items()]
+        return [{"gateway": name, "counts": seen.to_json(), **self._in_force(name)} for name, seen in counts.items()]
 
-    def _in_force(self) -> dict[str, Any]:
-        return next(table for table in reversed(self.tables) if not _has_traffic(table, self.deaf_to))
+    def _in_force(self, gateway: str) -> dict[str, Any]:
+        deaf_to = None if gateway in self.hear else self.deaf_to
+        table = next(table for table in reversed(self.tables) if not _has_traffic(table, deaf_to))
+        return {name: table[name] for name in ("rollout", "stage", "generation")}
 
     def weights(self) -> list[dict[int, float]]:
         """Return the weights of every table that was pushed, in order."""
