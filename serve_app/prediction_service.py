@@ -19,13 +19,14 @@ from serve_app.gathering import MicroBatcher, Ticket, results_of
 from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.keeping import Keeper, epoch_ms, with_words
 from serve_app.mirroring import Answered, Mirror
+from serve_app.overload import Overload, Work, work_of
 from serve_app.prediction import Prediction, prediction_of
 from serve_app.steering import NO_PREFERENCE, Preference, by_chance, steer
 from serve_app.tally import Heard, Tallies
 from serve_app.traffic import Route, TrafficTable
 from serve_app.unkept import Answering, Unkept
 
-#: What is counted of a version on trial whose texts the trusted one was asked about at once.
+#: What is counted of a version whose texts the trusted one was asked about at once, or nobody.
 _PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was late")
 
 
@@ -81,6 +82,7 @@ class PredictionService:
         self.keeper = Keeper(self.parts.write, self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
+        self.overload = Overload(self.in_flight)
         self.unkept = Unkept(self.parts, self.judge)
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
 
@@ -101,9 +103,14 @@ class PredictionService:
         items = [_Submitted(raw, arrived, route, pinned, drawn, bulk) for raw, route in zip(texts, routes, strict=True)]
         trusted = table.trusted
         on_trial = [route is not trusted for route in routes]
+        try:
+            self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
+        except Overloaded:
+            if drawn and table.succeeded is not None:
+                self.overload.refuse()
+            raise
         if not any(on_trial):
             return await self.batcher.submit(items, bulk=bulk)
-        self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
         tried = self._try(list(compress(items, on_trial)), bulk=bulk)
         led = self.batcher.enqueue(list(compress(items, map(not_, on_trial))), bulk=bulk)
         answers = [iter(found) for found in await results_of(led, tried)]
@@ -150,6 +157,7 @@ class PredictionService:
         questions = [self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True)]
         said, told = await self.judge.judge(questions)
         kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told)
+        self._weigh(table, work_of(table.trusted.version, questions, said))
         if self.tallies.current() is not None:
             self._count(table, batch, questions, said, told)
             self._mirror(table, batch, questions, kept)
@@ -193,6 +201,15 @@ class PredictionService:
         if tally := self.tallies.current():
             for version, some in heard.items():
                 tally.asked(version, some)
+
+    def _weigh(self, table: TrafficTable, work: Work) -> None:
+        """Note what the trusted version gets through; what a challenger refuses counts where the champion did more."""
+        version, champion, tally = table.trusted.version, table.succeeded, self.tallies.current()
+        self.overload.keep({route.version for route in table.routes} | set(table.sides or ()))
+        if champion is None:
+            self.overload.carried(version, work, time.monotonic())
+        elif self.overload.tells_against(version, champion, work) and tally is not None:
+            tally.asked(version, [Heard(_PASSED_OVER, alone=True)])
 
     def _mirror(
         self, table: TrafficTable, batch: list[_Submitted], questions: list[Question], kept: list[tuple[str, Verdict]]

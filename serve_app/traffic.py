@@ -70,6 +70,11 @@ class TrafficTable:
         return None if champion is None or champion is self.trusted else champion
 
     @property
+    def succeeded(self) -> int | None:
+        """The version of the champion whose traffic the challenger has, all of it; None where it has not."""
+        return self.sides[0] if self.sides and self.trusted.version == self.sides[1] else None
+
+    @property
     def normalizer(self) -> str:
         """The normaliser of the version with the greatest weight: the one that the traffic is cleaned with."""
         return self.leader.normalizer

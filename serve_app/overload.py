@@ -1,0 +1,90 @@
+"""Whether texts that a gateway has to refuse tell against the version that has all the traffic.
+
+Nobody knows at that moment what the champion would have done with them. What it did before is known: the most that it
+worked out in ten seconds of the last ten minutes in which it had traffic. A version that works at its limit, which it
+does while texts are refused, and gets through less than that is too slow for this traffic. One that gets through as
+much is not: the traffic has grown, and the champion alone would have refused texts too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from serve_app.judging import Judged, Question, Verdict
+
+_SPAN_S: Final = 10
+_SPANS: Final = 60
+#: Calls under pressure that a version is judged by.
+LEAST_CALLS: Final = 10
+#: What a version must get through of what the champion did: texts differ, and so do two measurements.
+ENOUGH: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Calls of one version: their characters, the seconds that they took, and how many they were."""
+
+    characters: int = 0
+    seconds: float = 0.0
+    calls: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.characters + other.characters, self.seconds + other.seconds, self.calls + other.calls)
+
+
+@dataclass(eq=False)
+class Overload:
+    """What one gateway sees, which has `in_flight` calls under way at once while it refuses texts.
+
+    Belongs to one event loop; `now_s` are seconds of a steady clock.
+    """
+
+    in_flight: int
+    _carried: dict[int, Counter[int]] = field(default_factory=dict)
+    _pressed: dict[int, Work] = field(default_factory=dict)
+    _refused: bool = False
+
+    def carried(self, version: int, work: Work, now_s: float) -> None:
+        """Note what a version worked out of the traffic that it was given as the champion, or without a rollout."""
+        span = int(now_s // _SPAN_S)
+        spans = self._carried.setdefault(version, Counter())
+        spans[span] += work.characters
+        for old in [known for known in spans if known <= span - _SPANS]:
+            del spans[old]
+
+    def keep(self, versions: Collection[int]) -> None:
+        """Forget what is known of all other versions."""
+        self._carried = {version: spans for version, spans in self._carried.items() if version in versions}
+        self._pressed = {version: work for version, work in self._pressed.items() if version in versions}
+
+    def refuse(self) -> None:
+        """Note that texts were refused since too many wait. However many are between two calls, they are one event."""
+        self._refused = True
+
+    def tells_against(self, version: int, champion: int, work: Work) -> bool:
+        """Take a call of the version that has the champion's traffic; return whether what was refused before it counts.
+
+        It does once enough such calls have shown that the version gets through less than the champion did.
+        """
+        if not self._refused or not work.calls:
+            return False
+        self._refused = False
+        pressed = self._pressed[version] = self._pressed.get(version, Work()) + work
+        if pressed.calls < LEAST_CALLS or not pressed.seconds:
+            return False
+        most = max(self._carried.get(champion, Counter()).values(), default=0) / _SPAN_S
+        return self.in_flight * pressed.characters / pressed.seconds < ENOUGH * most
+
+
+def work_of(version: int, questions: Sequence[Question], said: Sequence[Verdict]) -> Work:
+    """Return the work of a version in one micro-batch; what was known, or worked out for others, is none."""
+    own = [
+        (len(question.text), verdict.call_ms)
+        for question, verdict in zip(questions, said, strict=True)
+        if isinstance(verdict, Judged) and verdict.route.version == version and verdict.call_ms is not None
+    ]
+    times = {call_ms for _, call_ms in own}  # the texts of one call bear its one time
+    return Work(sum(length for length, _ in own), sum(times) / 1000, len(times))
