@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ _WATCH_S = 1.0
 _ENDED = ("done", "aborted")
 _COLOURS = {"done": "green", "aborted": "red", "aborting": "red", "paused": "yellow"}
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_COUNTS = re.compile(r"\b\d+(?= (?:texts|labelled))")  # they change each second, and tell nothing new
 _Row = tuple[str, str | Text]
 
 
@@ -67,15 +69,17 @@ def status(
     api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
-    """Show the rollout under way, or the last one; --watch follows it to its end."""
+    """Show the rollout under way, or the last one; --watch follows it to its end, into a file line by line."""
     with connect(url, api_key, _ATTEMPTS) as client:
         if not watch:
             _show(client.rollout(), as_json)
         elif as_json:
             for rollout in _followed(client):
                 _show(rollout, as_json=True)
-        else:
+        elif console.is_terminal:
             _watch(client)
+        else:
+            _log(client)
 
 
 @app.command("pause")
@@ -164,6 +168,35 @@ def _watch(client: UndertoneClient) -> None:
             live.update(_card(rollout), refresh=True)
 
 
+def _log(client: UndertoneClient) -> None:
+    """Write a line for each decision, and one whenever traffic, step or what is waited for have changed."""
+    known: list[Any] = []
+    stood = None
+    for rollout in _followed(client):
+        for entry in rollout["decisions"]:
+            if entry not in known:
+                _say(entry["at_ms"], f"{entry['state']}: {entry['reason']}")
+        known = rollout["decisions"]
+        stands = _standing(rollout)
+        if _COUNTS.sub("", stands) != stood:
+            _say(int(time.time() * 1000), stands)
+        stood = _COUNTS.sub("", stands)
+
+
+def _say(at_ms: int, text: str) -> None:
+    console.print(f"{_moment(at_ms)} {text}", markup=False, highlight=False)
+
+
+def _standing(rollout: Mapping[str, Any]) -> str:
+    """Return in one line where a rollout is."""
+    waits = f"; waits: {rollout['waits']}" if rollout["waits"] else ""
+    return f"{_state(rollout)}, step {_step(rollout)}; {_traffic(rollout)}{waits}"
+
+
+def _step(rollout: Mapping[str, Any]) -> str:
+    return f"{rollout['step'] or '-'} of {rollout['plan']}"
+
+
 def _show(rollout: Mapping[str, Any], as_json: bool) -> None:
     _print_json(rollout) if as_json else console.print(_card(rollout))
 
@@ -187,7 +220,7 @@ def _card(rollout: Mapping[str, Any]) -> Group:
 
 
 def _facts(rollout: Mapping[str, Any]) -> Iterator[_Row]:
-    step = f"{rollout['step'] or '-'} of {rollout['plan']}, for {rollout['in_step_s']:.0f} s"
+    step = f"{_step(rollout)}, for {rollout['in_step_s']:.0f} s"
     yield "step", step + (f" (held {rollout['hold_s']:g} s)" if rollout["auto"] else " (each waits for promote)")
     if rollout["waits"]:
         yield "waits", rollout["waits"]

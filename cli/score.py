@@ -56,7 +56,7 @@ def score(
     from cli.extras import require_train
 
     require_train()
-    from train_jobs.score import Fleet, job_of, model_at_hand, score, start_ray
+    from train_jobs.score import Fleet, job_of, model_at_hand, score
 
     fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
     with (
@@ -64,9 +64,7 @@ def score(
         _bars(console) as bars,
     ):
         job = job_of(settings, found, source, out, text_column, encoding, format, shard_rows)
-        job.source.inputs()  # what is not there is told before Ray starts
         bar = bars.add_task("starting Ray …", total=None)
-        start_ray(settings)
 
         def progress(totals: Totals) -> None:
             """Show the sums so far."""

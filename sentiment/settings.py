@@ -252,6 +252,11 @@ def job_address() -> str | None:
     return os.environ.get("RAY_ADDRESS") or None
 
 
+def quiet_ray() -> None:
+    """Keep the log lines of Ray's own code off standard error, unless RAY_BACKEND_LOG_LEVEL asks for some."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+
+
 def _create_once(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -21,7 +21,8 @@ from typing import Any, Final
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
-from sentiment.settings import Settings, load_settings
+from sentiment.settings import Settings, load_settings, quiet_ray
+from sentiment.tables import open_table
 from train_jobs.failures import own_error
 from train_jobs.job_output import told
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
@@ -60,7 +61,7 @@ def score(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Outcome:
-    """Score what has not been scored yet. Ray must have been started.
+    """Score what has not been scored yet. Ray is started for that once all that can be is checked without it.
 
     Raises:
         InvalidInput: no input, no such column, or the output's place holds something else.
@@ -68,10 +69,12 @@ def score(
         ModelRejected: the version cannot be run.
     """
     inputs = job.source.inputs()
+    require_table(job, inputs[0])
     done = open_job(job, inputs, overwrite)
     totals = Totals.of(done.values())
     if job.out.read(MANIFEST) is not None:
         return Outcome(job.out.uri, totals, len(done), was_finished=True)
+    start_ray(settings)
     for result in _run(job, model, settings, fleet, inputs, frozenset(done)):
         totals.add(result)
         if progress:
@@ -108,7 +111,6 @@ def main(arguments: Sequence[str]) -> None:
         columns = (options.text_column, options.encoding, options.format, options.shard_rows)
         with model_at_hand(load_settings(), options.model) as (model, settings):
             job = job_of(settings, model, options.source, options.out, *columns)
-            start_ray(settings)
             outcome = score(job, model, settings, fleet, _log)
         sys.stdout.write(json.dumps(outcome.plain()) + "\n")
 
@@ -128,10 +130,22 @@ def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel,
         yield resolve_model(known, ref), known
 
 
+def require_table(job: ScoreJob, file: InputFile) -> None:
+    """Look at a file of the input that lies on this machine: it must be a table, and have the column of the texts.
+
+    Raises:
+        InvalidInput: it is none, or has not.
+    """
+    if not job.source.is_remote:
+        with job.source.local(file.name) as path:
+            open_table(path, job.encoding).require(job.text_column)
+
+
 def start_ray(settings: Settings) -> None:
     """Join the cluster that the settings name, or start Ray on this machine; nothing if it was started before."""
     import ray
 
+    quiet_ray()
     if not ray.is_initialized():
         ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
 

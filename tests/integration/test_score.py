@@ -48,6 +48,11 @@ def texts(path: Path, first: int, count: int) -> None:
     write_table(path, {"id": "integer", "text": "string"}, rows)
 
 
+def one_with_another_column(folder: Path) -> None:
+    texts(folder / "b.csv", 0, 3)
+    write_table(folder / "a.csv", {"body": "string"}, [{"body": "I love it"}])
+
+
 def ids_in(folder: Path) -> list[int]:
     return sorted(int(row.values["id"]) for file in folder.iterdir() for row in open_table(file))
 
@@ -111,14 +116,23 @@ def test_files_on_s3_are_scored_to_s3(tmp_path: Path, model: Path, cluster: None
         server.stop()
 
 
+def test_a_command_that_fails_in_a_task_says_so_in_one_line_and_nothing_of_ray_s(tmp_path: Path, model: Path) -> None:
+    one_with_another_column(tmp_path / "in")
+    command = [sys.executable, "-m", "cli.main", "score", str(tmp_path / "in"), "--model", str(model)]
+    command += ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home"), "--text-column", "body"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: b.csv has no column 'body'. Its columns are: 'id', 'text'.\n"
+
+
 def test_a_table_that_lacks_the_column_ends_the_scoring_with_its_name(
     tmp_path: Path, model: Path, cluster: None
 ) -> None:
-    texts(tmp_path / "in" / "a.csv", 0, 3)
+    one_with_another_column(tmp_path / "in")
     settings = Settings(home=tmp_path / "home")
     found = resolve_model(settings, str(model))
     job = job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out"), text_column="body")
     with pytest.raises(InvalidInput) as caught:
         score(job, found, settings)
-    assert str(caught.value) == "a.csv has no column 'body'. Its columns are: 'id', 'text'."
+    assert str(caught.value) == "b.csv has no column 'body'. Its columns are: 'id', 'text'."
     assert not (tmp_path / "out" / "manifest.json").exists()

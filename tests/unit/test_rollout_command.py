@@ -169,6 +169,25 @@ def test_watch_follows_a_rollout_to_its_end(api, monkeypatch):
     assert "aborted" in run("status", "--watch")
 
 
+def test_a_watch_into_a_file_writes_a_line_for_each_change_and_ends_with_the_rollout(api, monkeypatch):
+    held = rollout_of(State.CANARY, 2, waits="10 texts were compared; 200 are waited for")
+    counted = held.model_copy(update={"waits": "20 texts were compared; 200 are waited for"})
+    now = iter([held, counted, rollout_of(State.CANARY, 3), rollout_of(State.ABORTED, 3)])
+    api.put(next(now))
+    monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(next(now)))
+    lines = [line.partition(" ")[2].partition(" ")[2] for line in run("status", "--watch").splitlines()]
+    plan, stood = "shadow,1,10,50,100", "version 1 99%, version 2 1% (shadow of 25%)"
+    assert lines == [
+        "waiting: asked for",
+        "canary: for the test",
+        f"canary, step 1 of {plan}; {stood}; waits: 10 texts were compared; 200 are waited for",
+        "canary: for the test",
+        f"canary, step 10 of {plan}; version 1 90%, version 2 10% (shadow of 25%)",
+        "aborted: for the test",
+        f"aborted, step 10 of {plan}; version 1 100%",
+    ]
+
+
 def test_history_lists_rollouts_and_says_so_where_there_are_none(api):
     assert "no rollout yet" in run("history")
     api.put(rollout_of(State.DONE, 5))

@@ -255,6 +255,37 @@ def test_the_command_says_what_is_wrong_before_ray_starts(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.csv", b"words\nI love it\n", "a.csv has no column 'text'. Its columns are: 'words'."),
+        ("a.csv", b"text\ncaf\xe9\n", "--encoding"),
+        ("a.parquet", b"text\nI love it\n", "a.parquet"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_before_ray_starts_and_nothing_is_claimed(
+    name: str, content: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_job, "start_ray", lambda _: pytest.fail("Ray was started"))
+    (tmp_path / name).write_bytes(content)
+    places = ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
+    version = str(build_tiny_version(tmp_path / "version"))
+    result = CliRunner().invoke(app, ["score", str(tmp_path / name), "--model", version, *places])
+    assert result.exit_code == 1
+    assert problem in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scoring_that_is_finished_needs_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_job, "start_ray", lambda _: pytest.fail("Ray was started"))
+    table(tmp_path / "in" / "texts.csv")
+    job = job_in(tmp_path)
+    open_job(job, job.source.inputs(), overwrite=False)
+    finish(job, "8")
+    model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
+    assert score_job.score(job, model, Settings(home=tmp_path)).was_finished
+
+
 def test_a_reference_into_the_registry_starts_the_server_that_it_needs_and_a_folder_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
