@@ -13,6 +13,7 @@ from cli.evaluate import errors, refuse_local, remotely, show
 from cli.extras import require_train
 from cli.models import with_registry
 from cli.platform import Home, Json
+from cli.ray_log import ray_log_aside
 from cli.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
 
@@ -73,7 +74,7 @@ def _here(settings: Settings, arguments: Sequence[str], out: Path | None) -> dic
     from train_jobs.compare import compare_and_keep, config_of, parser
 
     config = config_of(parser().parse_args(list(arguments)))
-    with errors.status("Comparing …") as shown:
+    with ray_log_aside(settings), errors.status("Comparing …") as shown:
 
         def on_step(step: str, report: Mapping[str, float]) -> None:
             """Show the step that is under way, and how far a training is."""

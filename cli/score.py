@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.models import with_registry
 from cli.platform import Home, Json
+from cli.ray_log import ray_log_aside
 from sentiment.settings import load_settings
 
 if TYPE_CHECKING:
@@ -59,8 +60,10 @@ def score(
     from train_jobs.score import Fleet, job_of, model_at_hand, score
 
     fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
+    known = with_registry(load_settings(home=home, address=address))
     with (
-        model_at_hand(with_registry(load_settings(home=home, address=address)), model) as (found, settings),
+        ray_log_aside(known),
+        model_at_hand(known, model) as (found, settings),
         _bars(console) as bars,
     ):
         job = job_of(settings, found, source, out, text_column, encoding, format, shard_rows)

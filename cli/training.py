@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.models import with_registry
+from cli.ray_log import ray_log_aside
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, load_settings
 
@@ -108,7 +109,8 @@ def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar
     name = options.name or new_name(config)
     begins = f"Run {name} begins; if it is cut off, the same command with --name {name} takes it up."
     job = Job(config, name, options.storage, options.workers, options.gpus_per_worker, register=options.register_it)
-    return asdict(run_job(job, settings, job_address(), bar.take, lambda: bar.say(begins)))
+    with ray_log_aside(settings):
+        return asdict(run_job(job, settings, job_address(), bar.take, lambda: bar.say(begins)))
 
 
 def _remotely(

@@ -16,6 +16,7 @@ from rich.table import Table
 from cli.extras import require_train
 from cli.models import with_registry
 from cli.platform import Home, Json
+from cli.ray_log import ray_log_aside
 from cli.training_options import Data
 from sentiment.settings import job_address, load_settings
 
@@ -71,7 +72,8 @@ def tune(
     asked = search_of(Request(space, search, fields, config, name, *sized))
     settings = with_registry(load_settings(home=home))
     listener = None if as_json else _Lines(asked.draws)
-    found = run_search(asked, settings, address or job_address(), out, listener)
+    with ray_log_aside(settings):
+        found = run_search(asked, settings, address or job_address(), out, listener)
     sys.stdout.write(json.dumps(found) + "\n") if as_json else Console().print(_table(found))
 
 

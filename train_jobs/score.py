@@ -21,7 +21,7 @@ from typing import Any, Final
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
-from sentiment.settings import Settings, load_settings, quiet_ray
+from sentiment.settings import Settings, load_settings
 from sentiment.tables import open_table
 from train_jobs.failures import own_error
 from train_jobs.job_output import told
@@ -74,11 +74,11 @@ def score(
     totals = Totals.of(done.values())
     if job.out.read(MANIFEST) is not None:
         return Outcome(job.out.uri, totals, len(done), was_finished=True)
-    start_ray(settings)
-    for result in _run(job, model, settings, fleet, inputs, frozenset(done)):
-        totals.add(result)
-        if progress:
-            progress(totals)
+    with ray_started(settings):
+        for result in _run(job, model, settings, fleet, inputs, frozenset(done)):
+            totals.add(result)
+            if progress:
+                progress(totals)
     return Outcome(job.out.uri, finish(job, model.ref), len(done))
 
 
@@ -141,13 +141,22 @@ def require_table(job: ScoreJob, file: InputFile) -> None:
             open_table(path, job.encoding).require(job.text_column)
 
 
-def start_ray(settings: Settings) -> None:
-    """Join the cluster that the settings name, or start Ray on this machine; nothing if it was started before."""
+@contextmanager
+def ray_started(settings: Settings) -> Iterator[None]:
+    """Join the cluster that the settings name, or start Ray on this machine, while the block runs.
+
+    Ray that was started before is used, and left as it is.
+    """
     import ray
 
-    quiet_ray()
-    if not ray.is_initialized():
-        ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def job_of(

@@ -23,7 +23,7 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError, no_room
-from sentiment.settings import Settings, load_settings, quiet_ray
+from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
@@ -162,7 +162,6 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
     if ray.is_initialized():
         yield
         return
-    quiet_ray()
     runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
     if address:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

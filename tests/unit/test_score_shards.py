@@ -244,7 +244,7 @@ def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
 def test_the_command_says_what_is_wrong_before_ray_starts(
     options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score_job, "start_ray", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
     (tmp_path / "empty").mkdir()
     places = {"version": build_tiny_version(tmp_path / "version"), "empty": tmp_path / "empty"}
     words = [option.format(**places) for option in options]
@@ -266,7 +266,7 @@ def test_the_command_says_what_is_wrong_before_ray_starts(
 def test_a_file_of_another_kind_is_told_before_ray_starts_and_nothing_is_claimed(
     name: str, content: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score_job, "start_ray", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
     (tmp_path / name).write_bytes(content)
     places = ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
     version = str(build_tiny_version(tmp_path / "version"))
@@ -277,7 +277,7 @@ def test_a_file_of_another_kind_is_told_before_ray_starts_and_nothing_is_claimed
 
 
 def test_a_scoring_that_is_finished_needs_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score_job, "start_ray", lambda _: pytest.fail("Ray was started"))
+    monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
     table(tmp_path / "in" / "texts.csv")
     job = job_in(tmp_path)
     open_job(job, job.source.inputs(), overwrite=False)

@@ -1,0 +1,89 @@
+"""What is wrong with a value, in plain words and the same everywhere: what is wanted, and what was given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic_core import ErrorDetails
+
+_LONGEST_GIVEN: Final = 64
+_VALUE: Final = "{given}"
+
+#: What pydantic finds, by its type; `{…}` is taken from its context.
+_PLAIN: Final = {
+    "bool_parsing": "must be true or false, not {given}",
+    "bool_type": "must be true or false, not {given}",
+    "dataclass_type": "must be an object, not {given}",
+    "datetime_from_date_parsing": "must be a time like 2026-01-31T12:00:00Z, not {given}",
+    "datetime_parsing": "must be a time like 2026-01-31T12:00:00Z, not {given}",
+    "dict_type": "must be an object, not {given}",
+    "extra_forbidden": "is not known here; permitted are {permitted}",
+    "finite_number": "must be a number that is not infinite, not {given}",
+    "float_parsing": "must be a number, not {given}",
+    "float_type": "must be a number, not {given}",
+    "greater_than": "must be more than {gt}, not {given}",
+    "greater_than_equal": "must be {ge} or more, not {given}",
+    "int_from_float": "must be a whole number, not {given}",
+    "int_parsing": "must be a whole number, not {given}",
+    "int_parsing_size": "has too many digits",
+    "int_type": "must be a whole number, not {given}",
+    "json_invalid": "is not JSON: {error}",
+    "less_than": "must be less than {lt}, not {given}",
+    "less_than_equal": "must be {le} or less, not {given}",
+    "list_type": "must be an array, not {given}",
+    "literal_error": "must be {expected}, not {given}",
+    "missing": "is missing",
+    "model_type": "must be an object, not {given}",
+    "string_pattern_mismatch": "{rule}",
+    "string_sub_type": "must be a string, not {given}",
+    "string_too_long": "may have {max_length} characters at most, not {length}",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string, not {given}",
+    "string_unicode": "half of a surrogate pair stands alone; send whole characters",
+    "timezone_aware": "needs a zone, like 2026-01-31T12:00:00Z; {given} has none",
+    "too_long": "may have {max_length} entries at most, not {length}",
+    "too_short": "must have {min_length} entries at least, not {length}",
+    "tuple_type": "must be an array, not {given}",
+    "value_error": "{error}",
+}
+
+
+def shown(value: Any) -> str:
+    """Return a value as those write it who give it, in JSON or YAML; a long one is cut off."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_GIVEN else f"{text[:_LONGEST_GIVEN]}…"
+
+
+def listed(values: Iterable[object]) -> str:
+    """Return values as a list in a sentence: `a, b, c`, or `none`."""
+    return ", ".join(map(str, values)) or "none"
+
+
+def in_words(problem: ErrorDetails, *, permitted: str = "", rules: Mapping[str, str] | None = None) -> str:
+    """Return what pydantic found wrong with a value.
+
+    `permitted` names the fields that there are, `rules` says patterns in words. Without an `input` in the problem, what
+    was given is not told.
+    """
+    context = problem.get("ctx", {})
+    template = _PLAIN.get(problem["type"], "cannot be {given}")
+    if problem["type"] == "string_too_short" and context.get("min_length", 1) > 1:
+        template = "must have {min_length} characters or more"
+    if "input" not in problem:
+        template = template.partition(f", not {_VALUE}")[0]
+    given = problem.get("input")
+    return template.format(
+        **{
+            **{name: _number(value) for name, value in context.items()},
+            "given": shown(given),
+            "length": len(given) if isinstance(given, str | list | dict | tuple) else 0,
+            "permitted": permitted,
+            "rule": (rules or {}).get(context.get("pattern", ""), problem["msg"]),
+        }
+    )
+
+
+def _number(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
