@@ -44,7 +44,7 @@ LeaveOut = Annotated[
 Parent = Annotated[str | None, typer.Option(help="The version that this one was made from.")]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="File for all pairs: .csv, .jsonl or .parquet.")]
 Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder, or .csv, .jsonl or .parquet file; ./NAME@3 if left out.")
+    Path | None, typer.Option("--out", "-o", help="Folder, or .csv, .jsonl or .parquet file; ./NAME-3 if left out.")
 ]
 Threshold = Annotated[float, typer.Option(help="Share of three-word runs that near duplicates have in common.")]
 Near = Annotated[bool, typer.Option("--near/--no-near", help="Look for near duplicates too.")]
@@ -154,7 +154,7 @@ def pull(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a version to this machine, and check it.
+    """Copy a version to this machine, and check it: into the folder ./NAME-NUMBER, or to --out. Nothing is overwritten.
 
     Examples:
 
@@ -164,7 +164,9 @@ def pull(
     """
     versions = _open(home, store)
     version = versions.find(ref)
-    report.show_pulled(version, versions.pull(version.ref, out or Path(version.ref)), as_json=as_json)
+    place = out or Path(f"{version.name}-{version.number}")
+    report.show_pulling(version, place)
+    report.show_pulled(version, versions.pull(version.ref, place), as_json=as_json)
 
 
 @app.command("diff")

@@ -106,12 +106,23 @@ def show_version(version: DatasetVersion, shards: Sequence[str], checked_rows: i
         _say(f"All {checked_rows:,} rows were read; every file has its digest.")
 
 
+def show_pulling(version: DatasetVersion, out: Path) -> None:
+    """Tell on standard error what is copied where, before it is."""
+    Console(stderr=True, soft_wrap=True).print(
+        f"Copying {version.ref} ({version.rows:,} rows) to {_place(out)} …", markup=False, highlight=False
+    )
+
+
+def _place(out: Path) -> str:
+    return str(out) if out.is_absolute() else f"./{out}"
+
+
 def show_pulled(version: DatasetVersion, out: Path, *, as_json: bool) -> None:
     """Tell where the copy is."""
     if as_json:
         _print_json(_brief(version) | {"out": str(out)})
     else:
-        _say(f"{version.ref}, {version.rows:,} rows, is in {out}; every file had its digest.")
+        _say(f"{version.ref}, {version.rows:,} rows, is in {_place(out)}; every file had its digest.")
 
 
 def show_difference(before: DatasetVersion, after: DatasetVersion, found: Difference, *, as_json: bool) -> None:

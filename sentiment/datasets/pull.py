@@ -57,8 +57,11 @@ def write_file(examples: Iterator[Example], path: Path) -> Path:
     """Write the examples to a CSV, TSV, JSONL or Parquet file, by its ending, whole or not at all; return it.
 
     Raises:
+        Conflict: there is such a file.
         InvalidInput: an unknown ending, or it cannot be written there.
     """
+    if path.exists():
+        raise Conflict(f"{path} exists: choose another place with --out, or move it away.")
     rows: Iterator[dict[str, Any]] = ({name: getattr(example, name) for name in SCHEMA} for example in examples)
     _written(path, lambda: write_table(path, dict.fromkeys(SCHEMA, STRING), rows))
     return path

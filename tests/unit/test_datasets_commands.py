@@ -51,11 +51,23 @@ def test_list_show_pull_and_diff_agree_with_what_was_pushed(source: Path, tmp_pa
     assert [(each["ref"], each["rows"]) for each in listed["versions"]] == [("tweets@1", 3), ("tweets@2", 2)]
     shown = json_of("show", "tweets", "--check")
     assert (shown["ref"], shown["parent"], shown["checked"]) == ("tweets@2", "tweets@1", True)
-    assert json_of("pull", "tweets")["out"] == "tweets@2"
-    assert sorted(path.name for path in (tmp_path / "tweets@2").iterdir()) == ["00000.parquet", "manifest.json"]
+    assert json_of("pull", "tweets")["out"] == "tweets-2"
+    assert sorted(path.name for path in (tmp_path / "tweets-2").iterdir()) == ["00000.parquet", "manifest.json"]
     assert json_of("diff", "tweets@1", "tweets@2")["removed"] == {"negative": 1}
     assert "1 removed: negative 1" in run("diff", "tweets@1", "tweets@2").stdout
     assert "All 2 rows were read" in run("show", "tweets", "--check").stdout
+
+
+def test_a_pull_says_where_to_before_and_after_and_overwrites_nothing(source: Path, tmp_path: Path) -> None:
+    run("push", str(source), "--name", "tweets")
+    pulled = run("pull", "tweets@latest")
+    assert pulled.stderr.startswith("Copying tweets@1 (")
+    assert pulled.stderr.strip().endswith("to ./tweets-1 …")
+    assert "is in ./tweets-1; every file had its digest" in pulled.stdout
+    Path("tweets.csv").write_text("my own")
+    refused = run("pull", "tweets", "--out", "tweets.csv")
+    assert (refused.exit_code, Path("tweets.csv").read_text()) == (1, "my own")
+    assert "tweets.csv exists: choose another place with --out" in refused.stderr
 
 
 def test_a_pull_to_a_mistyped_ending_is_refused_and_a_dot_in_a_folder_s_name_is_not(
@@ -67,7 +79,7 @@ def test_a_pull_to_a_mistyped_ending_is_refused_and_a_dot_in_a_folder_s_name_is_
     assert "ends in .xyz" in refused.stderr
     assert ".csv, .tsv, .jsonl, .ndjson, .parquet" in refused.stderr
     assert not (tmp_path / "out.xyz").exists()
-    assert json_of("pull", "big.tweets")["out"] == "big.tweets@1"
+    assert json_of("pull", "big.tweets")["out"] == "big.tweets-1"
     assert json_of("pull", "big.tweets", "--out", "v1.2")["out"] == "v1.2"
 
 
