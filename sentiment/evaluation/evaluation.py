@@ -15,7 +15,7 @@ from sentiment.evaluation.bootstrap import Difference, compare
 from sentiment.evaluation.checklist import Classify, Outcome, run_tests
 from sentiment.evaluation.figures import Figures, measure
 from sentiment.evaluation.performance import Performance
-from sentiment.evaluation.slices import Row, Slice, cut_slices
+from sentiment.evaluation.slices import EmptySlice, Row, Slice, cut_slices, empty_slices
 from sentiment.evaluation.templates import make_tests
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.metrics import Reliability, reliability
@@ -90,6 +90,7 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     called_neutral: float | None = None
     slices: tuple[Slice, ...] = ()
+    empty_slices: tuple[EmptySlice, ...] = ()
     behaviour: tuple[Outcome, ...] = ()
     performance: Performance | None = None
     against: Against | None = None
@@ -177,6 +178,7 @@ def evaluate(
         mistakes=_mistakes(rows, ids, probabilities, labels),
         called_neutral=answers.called_neutral,
         slices=cut_slices(rows, ids, predictions, len(labels)) if slices else (),
+        empty_slices=empty_slices(rows) if slices else (),
     )
 
 

@@ -15,7 +15,7 @@ from sentiment.evaluation.bootstrap import Difference, Interval
 from sentiment.evaluation.checklist import Failure, Outcome
 from sentiment.evaluation.evaluation import Against, Evaluation
 from sentiment.evaluation.performance import Performance
-from sentiment.evaluation.slices import Slice
+from sentiment.evaluation.slices import DIMENSIONS
 
 _MIB: Final = 1 << 20
 _SURE: Final = 0.05
@@ -45,6 +45,7 @@ _READING: Final = """Intervals of accuracy and of failure rates are Wilson's, th
 come from 2,000 bootstrap resamples. The calibration error is the mean gap between confidence and accuracy; a best
 temperature above 1 says that the version is too sure of itself on these texts. MFT: the label must be right. INV: a
 change without feeling must not change the label. DIR: the sentiment must not move the wrong way by more than 0.1."""
+_NO_TEXT: Final = "no text in this slice"
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -56,7 +57,7 @@ def render_report(found: Evaluation, made_at: datetime) -> str:
         _tiles(found),
         _against(found.against) if found.against else "",
         _classes(found),
-        _slices(found.slices, found.figures.accuracy) if found.slices else "",
+        _slices(found) if found.slices or found.empty_slices else "",
         _behaviour(found.behaviour) if found.behaviour else "",
         _mistakes(found),
         _performance(found.performance) if found.performance else "",
@@ -147,7 +148,7 @@ def _classes(found: Evaluation) -> str:
     return f'<h2>By label</h2>{table}<div class="pair">{pictures}</div>'
 
 
-def _slices(slices: Sequence[Slice], whole: float) -> str:
+def _slices(found: Evaluation) -> str:
     rows = [
         (
             escape(part.dimension),
@@ -158,11 +159,15 @@ def _slices(slices: Sequence[Slice], whole: float) -> str:
             _share(part.macro_recall),
             _interval(part.macro_recall_interval),
         )
-        for part in slices
+        for part in found.slices
     ]
+    rows += [(part.dimension, escape(part.name), "0", _NO_TEXT, "", "", "") for part in found.empty_slices]
     heads = ("cut by", "slice", "texts", "accuracy", "95 % interval", "macro-recall", "95 % interval")
     table = _table("In percent; macro-recall over the labels that occur in the slice", heads, rows, left=(0, 1))
-    return f"<h2>Slices</h2>{_figure(charts.slices_figure(slices, whole), '')}{table}"
+    alike = [name for name in DIMENSIONS if name not in {part.dimension for part in found.slices}]
+    note = f"<p>All texts are alike in {' and '.join(alike)}.</p>" if alike else ""
+    shown = charts.slices_figure(found.slices, found.figures.accuracy) if found.slices else None
+    return f"<h2>Slices</h2>{_figure(shown, '') if shown else ''}{table}{note}"
 
 
 def _behaviour(outcomes: Sequence[Outcome]) -> str:

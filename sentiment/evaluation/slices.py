@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,6 +18,10 @@ _NEGATION: Final = re.compile(r"\b(?:not|no|never|nothing|hardly|without)\b|n['â
 _EMOJI: Final = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 _LENGTHS: Final = ((10, "1 to 10 words"), (20, "11 to 20 words"), (50, "21 to 50 words"), (200, "51 to 200 words"))
 _LONGEST: Final = "over 200 words"
+_LENGTH_NAMES: Final = (*(name for _, name in _LENGTHS), _LONGEST)
+_NEGATED, _PICTURED, _WITHOUT = "with a negation", "with an emoji", "without"
+#: The parts that are the same for all data; sources and languages are the data's own.
+_NAMES: Final = {"length": _LENGTH_NAMES, "negation": (_NEGATED, _WITHOUT), "emoji": (_PICTURED, _WITHOUT)}
 _UNSTATED: Final = "not stated"
 _MOST_NAMES: Final = 12
 _OTHERS: Final = "all others"
@@ -52,6 +56,14 @@ class Slice:
     macro_recall_interval: Interval
 
 
+@dataclass(frozen=True)
+class EmptySlice:
+    """A part that none of the texts is in, so that nothing is known of it."""
+
+    dimension: str
+    name: str
+
+
 def has_negation(text: str) -> bool:
     """Return whether an English text negates something."""
     return bool(_NEGATION.search(text))
@@ -78,6 +90,13 @@ def cut_slices(
     return tuple(found)
 
 
+def empty_slices(rows: Iterable[Row]) -> tuple[EmptySlice, ...]:
+    """Return the parts by length, negation and emoji that no row is in."""
+    seen = {(dimension, _DIMENSIONS[dimension](row)) for row in rows for dimension in _NAMES}
+    parts = [(dimension, name) for dimension, names in _NAMES.items() for name in names]
+    return tuple(EmptySlice(*part) for part in parts if part not in seen)
+
+
 def _measure(dimension: str, name: str, ids: NDArray[np.int64], predictions: NDArray[np.int64], classes: int) -> Slice:
     counts = confusion(ids, predictions, classes)
     right = int(counts.trace())
@@ -99,8 +118,8 @@ def _length(row: Row) -> str:
 
 _DIMENSIONS: Final[dict[str, Callable[[Row], str]]] = {
     "length": _length,
-    "negation": lambda row: "with a negation" if has_negation(row.text) else "without",
-    "emoji": lambda row: "with an emoji" if has_emoji(row.text) else "without",
+    "negation": lambda row: _NEGATED if has_negation(row.text) else _WITHOUT,
+    "emoji": lambda row: _PICTURED if has_emoji(row.text) else _WITHOUT,
     "source": lambda row: row.source or _UNSTATED,
     "language": lambda row: row.language or _UNSTATED,
 }
@@ -124,6 +143,6 @@ def _in_order(names: NDArray[np.str_]) -> Iterator[str]:
     counted = Counter(names.tolist())
     if len(counted) < 2:
         return
-    lengths = [name for _, name in _LENGTHS] + [_LONGEST]
+    lengths = _LENGTH_NAMES
     in_rank = sorted(counted, key=lambda name: (lengths.index(name) if name in lengths else 0, -counted[name], name))
     yield from in_rank

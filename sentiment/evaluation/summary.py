@@ -79,6 +79,8 @@ def _slices(found: Evaluation, asked: bool) -> Iterator[str]:
         yield table(("slice", "texts", "accuracy", "95 % interval", "macro-recall", "95 % interval"), rows)
     elif asked:
         yield f"No slices: all texts are alike in {', '.join(DIMENSIONS[:-1])} and {DIMENSIONS[-1]}."
+    if found.slices and found.empty_slices:
+        yield f"No text in: {'; '.join(f'{part.dimension}: {part.name}' for part in found.empty_slices)}."
 
 
 def _behaviour(found: Evaluation) -> Iterator[str]:

@@ -88,6 +88,15 @@ def test_slices_count_texts_by_length_negation_emoji_source_and_language(found):
     assert negated.accuracy_interval.high > 0.5, "one text proves little"
 
 
+def test_parts_that_no_text_is_in_are_named(found):
+    longer = {("length", name) for name in ("11 to 20 words", "21 to 50 words", "51 to 200 words", "over 200 words")}
+    assert {(part.dimension, part.name) for part in found.empty_slices} == longer
+    page = render_report(found, datetime(2026, 1, 1, tzinfo=UTC))
+    assert page.count("no text in this slice") == len(longer)
+    assert "All texts are alike in length." in page
+    assert "No text in: length: 11 to 20 words; " in summarise(found)
+
+
 def test_many_sources_are_folded_into_one_slice():
     rows = [Example("a", "positive", f"source {number}") for number in range(30)] + [
         Example("a", "positive", "big")
