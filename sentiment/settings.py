@@ -11,12 +11,14 @@ import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sentiment.errors import InvalidSettings
+from sentiment.wording import in_words
 
 PREFIX = "UNDERTONE_"
 FILE = "undertone.toml"
@@ -193,10 +195,16 @@ def load_settings(**overrides: Any) -> Settings:
     except tomllib.TOMLDecodeError as exc:
         raise InvalidSettings(f"{FILE} is not TOML: {exc}. Mend that line, or move the file away.", FILE) from exc
     except ValidationError as exc:
-        problem = exc.errors(include_url=False, include_input=False)[0]
+        problem = exc.errors(include_url=False)[0]
         variable = PREFIX + str(problem["loc"][0]).upper().removeprefix(PREFIX)
         name = spelling_of(variable.removeprefix(PREFIX).lower())
-        raise InvalidSettings(f"{name}: {problem['msg']}. {_meaning(variable)}", variable) from None
+        raise InvalidSettings(f"{name}: {in_words(_discreet(problem))}. {_meaning(variable)}", variable) from None
+
+
+def _discreet(problem: ErrorDetails) -> ErrorDetails:
+    """Return the problem without what was given where that is a text: it may be a secret, or hold a password."""
+    kept = {name: part for name, part in problem.items() if name != "input"}
+    return cast("ErrorDetails", kept) if problem["type"].startswith(("string", "url", "value")) else problem
 
 
 def spelling_of(name: str) -> str:
@@ -250,11 +258,6 @@ def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[st
 def job_address() -> str | None:
     """Return the address of the Ray cluster that this process is a job of, as Ray tells its jobs; None outside."""
     return os.environ.get("RAY_ADDRESS") or None
-
-
-def quiet_ray() -> None:
-    """Keep the log lines of Ray's own code off standard error, unless RAY_BACKEND_LOG_LEVEL asks for some."""
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 
 def _create_once(path: Path, content: bytes) -> None:

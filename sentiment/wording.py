@@ -50,6 +50,10 @@ _PLAIN: Final = {
 }
 
 
+#: What is out of these is a number, though it may have come as a text: from the environment, or in an address.
+_BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+
+
 def shown(value: Any) -> str:
     """Return a value as those write it who give it, in JSON or YAML; a long one is cut off."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -77,7 +81,7 @@ def in_words(problem: ErrorDetails, *, permitted: str = "", rules: Mapping[str, 
     return template.format(
         **{
             **{name: _number(value) for name, value in context.items()},
-            "given": shown(given),
+            "given": given if problem["type"] in _BOUNDS else shown(given),
             "length": len(given) if isinstance(given, str | list | dict | tuple) else 0,
             "permitted": permitted,
             "rule": (rules or {}).get(context.get("pattern", ""), problem["msg"]),

@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from serve_app.backend import Backend
 from serve_app.http.direct import serve_directly
-from serve_app.http.errors import HttpError, error_response
+from serve_app.http.errors import HttpError, error_response, worded
 from serve_app.http.feedback import feedback_routes
 from serve_app.http.guard import Guard, KeyRing, Limits, Observe
 from serve_app.http.operations import operation_routes
@@ -86,4 +85,5 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:
-    return error_response(InvalidInput(str(exc)), request.scope["request_id"])
+    found = cast("RequestValidationError", exc).errors()
+    return error_response(worded(found), request.scope["request_id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from sentiment.errors import InvalidInput
 from sentiment.records import RawText
-from serve_app.http.errors import invalid_input
+from serve_app.http.errors import LONGEST_NAME, invalid_input
 from serve_app.http.schemas import TextIn
 
 M = TypeVar("M", bound=BaseModel)
@@ -23,9 +24,34 @@ async def read(request: Request, schema: type[M]) -> M:
     """Return the JSON body as `schema`. Raises InvalidInput."""
     body = await request.body()
     try:
-        return _parsed(body, schema)
+        parsed = _parsed(body, schema)
     except ValidationError as exc:
         raise invalid_input(exc, schema) from None
+    _refuse_repeated_names(body)
+    return parsed
+
+
+def content_of(body: bytes) -> Any:
+    """Return JSON as Python values.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON, or nested too deeply.
+        InvalidInput: an object has a name twice, of which one value would be lost.
+    """
+    return json.loads(body, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeated = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))[:LONGEST_NAME]
+    raise InvalidInput(f"{repeated}: stands twice in one object; give each name one value", repeated)
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    with contextlib.suppress(ValueError, RecursionError):  # what the schema took may be more than this parser takes
+        content_of(body)
 
 
 def _parsed(body: bytes, schema: type[M]) -> M:

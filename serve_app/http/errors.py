@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -20,40 +21,17 @@ from sentiment.errors import (
     UndertoneError,
 )
 from sentiment.identifiers import ID_PATTERN, ID_RULE
+from sentiment.wording import in_words
 from serve_app.http.schemas import CURSOR_PATTERN, PRINTABLE_PATTERN
 
 logger = logging.getLogger(__name__)
 
 _UNFORESEEN: Final = 500
-_LONGEST_NAME: Final = 64
+#: Characters that are repeated of a name that a client sent.
+LONGEST_NAME: Final = 64
+_MOST_PROBLEMS: Final = 5
 _JSON: Final = "application/json"
 
-#: What pydantic finds, by its type and in the words of those who send JSON; `{…}` is taken from its context.
-_PLAIN: Final = {
-    "bool_type": "must be true or false",
-    "datetime_from_date_parsing": "must be a time like 2026-01-31T12:00:00Z: {error}",
-    "datetime_parsing": "must be a time like 2026-01-31T12:00:00Z: {error}",
-    "dict_type": "must be an object",
-    "extra_forbidden": "is not known here; permitted are {permitted}",
-    "float_type": "must be a number",
-    "greater_than_equal": "must be {ge} or more",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "json_invalid": "is not JSON: {error}",
-    "less_than_equal": "must be {le} or less",
-    "list_type": "must be an array",
-    "literal_error": "must be {expected}",
-    "missing": "is missing",
-    "model_type": "must be an object",
-    "string_pattern_mismatch": "{rule}",
-    "string_too_long": "may have {max_length} characters at most",
-    "string_too_short": "must not be empty",
-    "string_type": "must be a string",
-    "string_unicode": "half of a surrogate pair stands alone; send whole characters",
-    "timezone_aware": "needs a zone, like 2026-01-31T12:00:00Z",
-    "too_long": "may have {max_length} entries at most",
-    "value_error": "{error}",
-}
 #: The schemas' patterns in words.
 _RULES: Final = {
     CURSOR_PATTERN: "is no place in the list; pass the `next` of the page before, or leave it out",
@@ -113,23 +91,19 @@ def error_response(error: Exception, request_id: str) -> Response:
 
 def invalid_input(error: ValidationError, schema: type[BaseModel], prefix: str = "") -> InvalidInput:
     """Translate what pydantic found against `schema`: the first names the field, the message lists them all."""
-    permitted = ", ".join(schema.model_fields)
-    found = error.errors(include_url=False)[:5]
-    problems = [(_path(problem["loc"], prefix), _in_words(problem, permitted)) for problem in found]
-    return InvalidInput("; ".join(f"{field}: {text}" for field, text in problems), problems[0][0])
+    return worded(error.errors(include_url=False), ", ".join(schema.model_fields), prefix)
 
 
-def _in_words(problem: ErrorDetails, permitted: str) -> str:
-    if problem["type"] not in _PLAIN:
-        return problem["msg"]
-    context = problem.get("ctx", {})
-    rule = _RULES.get(context.get("pattern", ""), problem["msg"])
-    return _PLAIN[problem["type"]].format(**{"rule": rule, "permitted": permitted, **context})
+def worded(found: Sequence[ErrorDetails], permitted: str = "", prefix: str = "") -> InvalidInput:
+    """Say in words what pydantic found, at most five of it; `permitted` lists the fields that there are."""
+    texts = [in_words(problem, permitted=permitted, rules=_RULES) for problem in found[:_MOST_PROBLEMS]]
+    fields = [_path(problem["loc"], prefix) for problem in found]
+    return InvalidInput("; ".join(f"{field}: {text}" for field, text in zip(fields, texts, strict=False)), fields[0])
 
 
 def _path(location: tuple[int | str, ...], prefix: str) -> str:
     # A client may send any name as an unknown field's; pydantic calls a name that is wrong itself `[key]`.
-    names = [str(name)[:_LONGEST_NAME] for name in location if name != "[key]"]
+    names = [str(name)[:LONGEST_NAME] for name in location if name != "[key]"]
     return ".".join([prefix, *names] if prefix else names) or "body"
 
 

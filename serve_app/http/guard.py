@@ -20,6 +20,7 @@ from serve_app.http.errors import HttpError, error_response
 
 _REQUEST_ID = re.compile(ID_PATTERN)
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_ADMIN_PATHS: Final = ("/v1/rollouts", "/v1/split")
 _OPEN_PATHS: Final = frozenset({"/healthz"})
 #: Requests without an end of their own: no limit on the whole body and no deadline for the whole answer.
 STREAM_PATH: Final = "/v1/predict/stream"
@@ -83,17 +84,17 @@ class Guard:
             return
         if self.needs_key:
             token = headers.get("authorization", "").partition(" ")[2].strip()
-            scope["scopes"] = await self._scopes(headers)
+            scope["scopes"] = await self._scopes(headers, scope_of(scope["method"], scope["path"]))
             scope["key_id"] = key_id(token)
         elif stranger := _stranger(headers):
             raise HttpError(403, "forbidden", "without a key only programs of this machine are answered", stranger)
 
-    async def _scopes(self, headers: Headers) -> frozenset[str]:
+    async def _scopes(self, headers: Headers, needed: str) -> frozenset[str]:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         scopes = await self.keys.scopes_of(token.strip()) if scheme.lower() == "bearer" and token else None
         if scopes is None:
             remedy = (
-                "send a valid key as 'Authorization: Bearer KEY'; 'undertone keys add NAME --scope predict' makes one"
+                f"send a valid key as 'Authorization: Bearer KEY'; 'undertone keys add NAME --scope {needed}' makes one"
             )
             raise HttpError(401, "unauthorized", remedy, "Authorization")
         return scopes
@@ -157,6 +158,13 @@ class _Exchange:
         if self._answering:  # too late for a status: the connection's end is the sign
             raise error
         await error_response(error, self.request_id)(self._scope, self._receive, self.send)
+
+
+def scope_of(method: str, path: str) -> str:
+    """Return the scope that a request needs, for those who have no key yet; what is let in `require` decides."""
+    if method in ("GET", "HEAD"):
+        return "read"
+    return "admin" if method == "DELETE" or path.startswith(_ADMIN_PATHS) else "predict"
 
 
 def require(scope: Mapping[str, object], needed: str) -> None:

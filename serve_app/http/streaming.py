@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from sentiment.errors import InvalidInput, Overloaded, UndertoneError
 from sentiment.records import RawText
-from serve_app.http.body import item_of
+from serve_app.http.body import content_of, item_of
 from serve_app.http.errors import status_and_body
 from serve_app.http.rendering import prediction_out
 from serve_app.prediction_service import PredictionService
@@ -113,7 +112,9 @@ def _cancel_all(pending: asyncio.Queue[Pending]) -> None:
 
 def _parsed(line: bytes, field: str, max_characters: int) -> RawText | InvalidInput:
     try:
-        return item_of(json.loads(line), field, max_characters)
+        return item_of(content_of(line), field, max_characters)
+    except InvalidInput as exc:
+        return InvalidInput(f"{field}.{exc}", f"{field}.{exc.field}")
     except (ValueError, RecursionError):
         return InvalidInput(f"{field} is not JSON; send one object with a text a line", field)
 

@@ -57,6 +57,9 @@ def steps_of(plan: str) -> tuple[Step, ...]:
 def _share(name: str, plan: str) -> float:
     if name == SHADOW:
         return 0.0
+    if not name:
+        problem = f"{plan[:80]!r} has an empty step" if plan.strip() else "is empty"
+        raise InvalidInput(f"plan: {problem}; {_FORM}", "plan")
     match = _PERCENT.fullmatch(name)
     if match is None or not 0 < float(match[1]) <= 100:
         raise InvalidInput(f"plan: {name!r} in {plan[:80]!r} is no share; {_FORM}", "plan")

@@ -119,7 +119,8 @@ def backend_of(parts: FakeParts, **overrides: object) -> Backend:
 
 class NoKeys:
     async def scopes_of(self, token: str) -> frozenset[str] | None:
-        return {"reader": frozenset({"read"}), "all": frozenset({"read", "predict", "admin"})}.get(token)
+        scopes = {"nothing": frozenset[str](), "reader": frozenset({"read"})}
+        return {**scopes, "all": frozenset({"read", "predict", "admin"})}.get(token)
 
 
 def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settings: object) -> httpx.AsyncClient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -266,6 +267,23 @@ async def test_beyond_loopback_only_keys_with_the_scope_are_answered(parts):
         assert (await client.get("/v1/texts", headers=reader)).status_code == 200
         everything = {"Authorization": "bearer all"}
         assert (await client.post("/v1/predict", json=body, headers=everything)).status_code == 200
+
+
+async def test_who_has_no_key_is_told_the_scope_that_the_route_needs(parts):
+    async with client_of(parts, host="0.0.0.0") as client:
+        known = await client.get("/openapi.json", headers={"Authorization": "Bearer all"})
+        described = known.json()["paths"]
+        asked = [(method, path) for path, routes in described.items() for method in routes if path != "/healthz"]
+        assert len(asked) > 15
+        for method, path in asked:
+            where = path.format(text_id="a", command="pause")
+            unknown, powerless = [
+                await client.request(method, where, headers={"Authorization": f"Bearer {key}"})
+                for key in ("unknown", "nothing")
+            ]
+            assert (unknown.status_code, powerless.status_code) == (401, 403), path
+            [needed] = re.findall(r"--scope (\w+)", powerless.text)
+            assert f"--scope {needed}'" in unknown.text, f"{method} {path} needs {needed}"
 
 
 async def test_on_loopback_pages_of_other_sites_are_refused(client):

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from sentiment.errors import InvalidInput
+from serve_app.rollout.plan import steps_of
 from tests.unit.fake_parts import FakeParts, client_of
 
 
@@ -19,17 +21,26 @@ async def client():
     ("body", "message"),
     [
         ("[", "body: is not JSON: EOF while parsing a list at line 1 column 1"),
-        ("[]", "body: must be an object"),
+        ("[]", "body: must be an object, not []"),
         ({}, "text: is missing"),
         ({"text": ""}, "text: must not be empty"),
-        ({"text": 3}, "text: must be a string"),
+        ({"text": 3}, "text: must be a string, not 3"),
         ({"text": "\x00"}, "text: has no words once it is normalised"),
+        ({"text": None}, "text: must be a string, not null"),
+        ({"text": ["a" * 100]}, f'text: must be a string, not ["{"a" * 62}…'),
+        (
+            {"text": "x", "created_at": "2026-13-31"},
+            "created_at: must be a time like 2026-01-31T12:00:00Z, not '2026-13-31'",
+        ),
         ({"text": "x", "id": "a b"}, "id: must have 1 to 128 letters, digits or . _ : ~ @ + = -, the first no dot"),
         ({"text": "x", "source": "a\nb"}, "source: must hold no line breaks or other control characters"),
-        ({"text": "x", "topics": ["a" * 65]}, "topics.0: may have 64 characters at most"),
-        ({"text": "x", "topics": ["a"] * 21}, "topics: may have 20 entries at most"),
+        ({"text": "x", "topics": ["a" * 65]}, "topics.0: may have 64 characters at most, not 65"),
+        ({"text": "x", "topics": ["a"] * 21}, "topics: may have 20 entries at most, not 21"),
         ({"text": "x", "created_at": 5}, "created_at: must be a text like 2026-01-31T12:00:00Z"),
-        ({"text": "x", "created_at": "2026-01-31T12:00:00"}, "created_at: needs a zone, like 2026-01-31T12:00:00Z"),
+        (
+            {"text": "x", "created_at": "2026-01-31T12:00:00"},
+            "created_at: needs a zone, like 2026-01-31T12:00:00Z; '2026-01-31T12:00:00' has none",
+        ),
         (
             {"text": "x", "colour": "red"},
             "colour: is not known here; permitted are text, id, created_at, source, author, topics",
@@ -40,6 +51,34 @@ async def test_a_message_says_in_plain_words_what_a_field_may_be(client, body, m
     answer = await client.post("/v1/predict", content=body if isinstance(body, str) else json.dumps(body))
     assert (answer.status_code, answer.json()["error"]["message"]) == (422, message)
     assert answer.json()["error"]["field"] == message.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("hold", "message"),
+    [
+        ("1e999", "hold_s: must be a number that is not infinite, not Infinity"),
+        ("-1", "hold_s: must be 0 or more, not -1"),
+        ("604801.5", "hold_s: must be 604800 or less, not 604801.5"),
+        ('"60s"', "hold_s: must be a number, not '60s'"),
+    ],
+)
+async def test_a_number_out_of_range_is_told_the_range_and_what_was_given(client, hold, message):
+    answer = await client.post("/v1/rollouts", content=f'{{"version": 8, "hold_s": {hold}}}')
+    assert (answer.status_code, answer.json()["error"]["message"]) == (422, message)
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ("", "plan: is empty; write shares in percent"),
+        ("1,,100", "plan: '1,,100' has an empty step; write shares in percent"),
+        ("1,half,100", "plan: 'half' in '1,half,100' is no share; write shares in percent"),
+    ],
+)
+def test_a_plan_that_cannot_be_read_says_which_step(plan, says):
+    with pytest.raises(InvalidInput) as caught:
+        steps_of(plan)
+    assert str(caught.value).startswith(says)
 
 
 async def test_a_name_of_any_length_is_not_echoed_whole(client):
@@ -57,6 +96,30 @@ async def test_an_unknown_query_parameter_is_answered_with_the_permitted_ones(cl
     )
     broken = (await client.get("/v1/texts?after=%25")).json()["error"]
     assert broken["message"].startswith("after: is no place in the list; pass the `next` of the page before")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "name"),
+    [
+        ("PUT", "/v1/split", '{"versions": {"a": 7, "b": 7, "a": 8}}', "a"),
+        ("POST", "/v1/rollouts", '{"version": 8, "version": 9}', "version"),
+        ("POST", "/v1/predict", '{"text": "I love it", "text": "I hate it"}', "text"),
+        ("POST", "/v1/predict/batch", '{"items": [{"text": "fine"}, {"text": "x", "id": "a", "id": "b"}]}', "id"),
+        ("PUT", "/v1/split", '{"versions": {"a": 7, "\\u0061": 8}}', "a"),
+    ],
+)
+async def test_a_name_that_stands_twice_is_refused_and_no_value_is_lost(client, method, path, body, name):
+    answer = await client.request(method, path, content=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["field"]) == (422, name)
+    assert error["message"] == f"{name}: stands twice in one object; give each name one value"
+
+
+async def test_a_name_that_stands_twice_in_a_line_of_a_stream_spoils_its_own_line_only(client):
+    lines = '{"text": "fine"}\n{"text": "a", "text": "b"}\n{"text": "fine"}'
+    answers = [json.loads(line) for line in (await client.post("/v1/predict/stream", content=lines)).text.splitlines()]
+    assert [answer.get("error", {}).get("field") for answer in answers] == [None, "lines.1.text", None]
+    assert answers[1]["error"]["message"] == "lines.1.text: stands twice in one object; give each name one value"
 
 
 @pytest.mark.parametrize("inputs", [3, [1], [["a"], 3], [["a"], [3]], None])

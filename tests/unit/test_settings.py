@@ -33,9 +33,9 @@ def test_an_argument_that_is_none_does_not_hide_the_environment(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("UNDERTONE_PORT", "70000", "less than or equal to 65535"),
-        ("UNDERTONE_PORT", "http", "valid integer"),
-        ("UNDERTONE_DURABILITY", "never", "'journal' or 'store'"),
+        ("UNDERTONE_PORT", "70000", "must be 65535 or less, not 70000"),
+        ("UNDERTONE_PORT", "http", "must be a whole number, not 'http'"),
+        ("UNDERTONE_DURABILITY", "never", "must be 'journal' or 'store', not 'never'"),
         ("UNDERTONE_SECRET", "short", "32 or more characters"),
     ],
 )
