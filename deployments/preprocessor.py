@@ -13,6 +13,7 @@ from sentiment.errors import ModelRejected
 from sentiment.records import CleanText, RawText
 from sentiment.settings import load_settings, secret_of
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest, near_duplicate_key
+from sentiment.wording import listed
 
 MAX_TOPICS: Final = 20
 _HASHTAG = re.compile(r"(?<![\w&])#(\w{2,64})")
@@ -26,7 +27,7 @@ def clean(raw: RawText, normalizer: str, secret: bytes, *, keep_raw: bool = Fals
         ModelRejected: this code has no normaliser of that version.
     """
     if normalizer not in NORMALIZERS:
-        raise ModelRejected(f"normaliser {normalizer!r} is unknown here; this code has {sorted(NORMALIZERS)}")
+        raise ModelRejected(f"normaliser {normalizer!r} is unknown here; this code has {listed(sorted(NORMALIZERS))}")
     text = NORMALIZERS[normalizer](raw.text)
     return CleanText(
         text=text,

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sentiment.errors import InvalidInput
+from sentiment.wording import listed
 
 Step = Callable[[str], str]
 
@@ -74,7 +75,7 @@ def steps_problem(names: Sequence[str]) -> str | None:
         if name not in _MAKERS:
             return f"step {name!r} is unknown; there are {', '.join(STEPS)}"
         if name in names[:place]:
-            return f"step {name!r} stands twice in {list(names)}"
+            return f"step {name!r} stands twice in {listed(names)}"
     return None
 
 

@@ -16,6 +16,7 @@ from sentiment.errors import ModelRejected
 from sentiment.labels import LABEL_SETS
 from sentiment.steps import steps_problem
 from sentiment.text import NORMALIZERS
+from sentiment.wording import in_words, listed
 
 MANIFEST: Final = "manifest.json"
 TOKENIZER: Final = "tokenizer.json"
@@ -140,11 +141,11 @@ def digest(folder: Path) -> str:
 def _problems(manifest: Manifest) -> Iterator[str]:
     labels = LABEL_SETS.get(manifest.name)
     if labels is None:
-        yield f"name {manifest.name!r} is unknown; known are {sorted(LABEL_SETS)}"
+        yield f"name {manifest.name!r} is unknown; known are {listed(sorted(LABEL_SETS))}"
     if labels != manifest.labels:
-        yield f"labels {list(manifest.labels)} are not those of {manifest.name!r}: {list(labels or ())}"
+        yield f"labels {listed(manifest.labels)} are not those of {manifest.name!r}: {listed(labels or ())}"
     if manifest.normalizer not in NORMALIZERS:
-        yield f"normalizer {manifest.normalizer!r} is unknown here; this code has {sorted(NORMALIZERS)}"
+        yield f"normalizer {manifest.normalizer!r} is unknown here; this code has {listed(sorted(NORMALIZERS))}"
     if problem := steps_problem(manifest.steps):
         yield problem
     yield from _file_problems(manifest)
@@ -156,7 +157,7 @@ def _problems(manifest: Manifest) -> Iterator[str]:
 
 def _file_problems(manifest: Manifest) -> Iterator[str]:
     for name in sorted(set(manifest.files) - ALLOWED_FILES):
-        yield f"file {name!r} has no place in a version; it may hold {sorted(ALLOWED_FILES)}"
+        yield f"file {name!r} has no place in a version; it may hold {listed(sorted(ALLOWED_FILES))}"
     for engine, name in manifest.engines.items():
         if name != ENGINE_FILES[engine]:
             yield f"engine {engine} runs {ENGINE_FILES[engine]!r}, not {name!r}"
@@ -181,9 +182,9 @@ def _parse(content: bytes, folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as exc:
-        problem = exc.errors(include_url=False, include_input=False)[0]
+        problem = exc.errors(include_url=False)[0]
         where = "".join(f"{part}: " for part in problem["loc"][:2])
-        raise ModelRejected(f"{folder / MANIFEST}: {where}{problem['msg']}; {_REMEDY}") from None
+        raise ModelRejected(f"{folder / MANIFEST}: {where}{in_words(problem)}; {_REMEDY}") from None
 
 
 def _refuse_strangers(folder: Path, manifest: Manifest) -> None:

@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,21 +19,20 @@ from typing import Any, Final
 import numpy as np
 
 from sentiment.datasets import Example, open_datasets
-from sentiment.errors import InvalidInput
 from sentiment.evaluation.baseline import Split, measure_baseline
 from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
-from sentiment.models.presets import PRESETS
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.steps import Step, open_steps, steps_key
-from sentiment.training.config import from_mapping
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
+from train_jobs.comparison_plan import CompareConfig, Plan, plan_of, taught_by
 from train_jobs.job import assignment, nested, read_config
 from train_jobs.job_output import run_as_job
-from train_jobs.splits import Splits, make_splits
+from train_jobs.prepare import Places
+from train_jobs.splits import Splits
 from train_jobs.tracked_results import track_comparison
 from train_jobs.tracking_server import tracking_server
-from train_jobs.trained_versions import Material, TrainAs, measure_version, train_version
+from train_jobs.trained_versions import Material, TrainAs, measure_version, train_version, trained_folder
 
 _LOG = logging.getLogger(__name__)
 _BASELINE: Final = "linear"
@@ -47,25 +46,6 @@ def _log_step(step: str, report: Mapping[str, float]) -> None:
         _LOG.info("%s", step)
 
 
-@dataclass(frozen=True)
-class CompareConfig:
-    """What to compare. `models` are presets to train, `versions` folders or references of versions that there are.
-
-    `training` has fields of a training's configuration, for all models; under the name of a model those of that one.
-    The linear baseline reads texts after the `steps` that are for all.
-    """
-
-    data: str
-    models: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
-    validation: str | None = None
-    test: str | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    workers: int = 1
-    gpus_per_worker: float = 0
-    threads: int = 2
-
-
 def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step: OnStep = _log_step) -> Comparison:
     """Compare as `config` says. What an earlier run into `out` measured in the same way is taken from there.
 
@@ -73,7 +53,7 @@ def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step
         InvalidInput: the data cannot be split, or a configuration is wrong; before anything is trained.
         NotFound: there is no such dataset version or model version.
     """
-    return _run(settings, config, _plan(settings, config), out, on_step)
+    return _run(settings, plan_of(settings, config).fixed(Places.of(settings)), out, on_step)
 
 
 def compare_and_keep(
@@ -92,14 +72,16 @@ def compare_and_keep(
     """
     from train_jobs.train import ray_running
 
-    plan, folder = _plan(settings, config), out or settings.home / "comparisons" / config.data.replace("@", "-")
+    plan = plan_of(settings, config)
+    folder = out or settings.home / "comparisons" / plan.config.data.replace("@", "-")
     ray = ray_running(address, config.threads * config.workers, config.gpus_per_worker * config.workers or None)
     with tracking_server(settings) as uri:
         known = settings.model_copy(update={"tracking_uri": uri})
+        plan = plan.fixed(Places.of(settings, uri))
         with ray if config.models else nullcontext():
-            found = _run(known, config, plan, folder, on_step)
+            found = _run(known, plan, folder, on_step)
         write_comparison(found, folder)
-        run_id = track_comparison(uri, found, folder, asdict(config))
+        run_id = track_comparison(uri, found, folder, asdict(plan.config))
     return {"run_id": run_id, "folder": str(folder), "summary": to_markdown(found), "result": found.to_mapping()}
 
 
@@ -156,56 +138,30 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _plan(settings: Settings, config: CompareConfig) -> tuple[Splits, dict[str, TrainAs]]:
-    _require_known(config)
-    splits = make_splits(open_datasets(settings), config.data, config.validation, config.test)
-    return splits, {name: _job(config, name, splits) for name in config.models}
-
-
-def _run(
-    settings: Settings, config: CompareConfig, plan: tuple[Splits, dict[str, TrainAs]], out: Path, on_step: OnStep
-) -> Comparison:
-    splits, jobs = plan
+def _run(settings: Settings, plan: Plan, out: Path, on_step: OnStep) -> Comparison:
+    splits, config = plan.splits, plan.config
     material = _read(settings, splits)
     digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
     on_step("measuring the linear baseline", {})
-    steps = _shared_steps(config)
-    key = key_of([*digests, steps_key(steps)] if steps else digests)
-    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, steps))
+    key = key_of([*digests, steps_key(config.steps)] if config.steps else digests)
+    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, config.steps))
     measured = [baseline]
     for ref in config.versions:
         on_step(f"measuring {ref}", {})
         measured.append(measure_version(settings, ref, material, config.threads))
-    for name, job in jobs.items():
+    trained: dict[str, Path] = {}
+    for name, asked in plan.jobs.items():
         on_step(f"training {name}", {})
+        job = taught_by(asked, trained)
         key = key_of([job.config.to_mapping(), *digests])
+        trained[name] = trained_folder(settings, job, key)
 
         def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
             return train_version(settings, job, material, key, config.threads, partial(on_step, name))
 
-        measured.append(kept(out / name, key, train))
+        is_missing = name in plan.teachers and not trained[name].is_dir()  # others learn from the version itself
+        measured.append(kept(out / name, key, train, again=is_missing))
     return _beside(splits, material, measured, baseline)
-
-
-def _require_known(config: CompareConfig) -> None:
-    unknown = [name for name in config.models if name not in PRESETS]
-    if unknown:
-        raise InvalidInput(f"{unknown[0]!r} is no preset; there are {', '.join(PRESETS)}.", "models")
-    strangers = [name for name in config.training if name in PRESETS and name not in config.models]
-    if strangers:
-        raise InvalidInput(f"{strangers[0]} has fields of its own and is not compared: add it to --models.", "models")
-    if not config.models and not config.versions:
-        raise InvalidInput("Nothing to compare: name --models to train, or --versions that there are.", "models")
-    _shared_steps(config)
-
-
-def _shared_steps(config: CompareConfig) -> tuple[str, ...]:
-    return from_mapping({"steps": config.training.get("steps") or []}).steps
-
-
-def _job(config: CompareConfig, name: str, splits: Splits) -> TrainAs:
-    training = {"threads": config.threads, **config.training}
-    return TrainAs.of(name, training, splits, config.workers, config.gpus_per_worker)
 
 
 def _read(settings: Settings, splits: Splits) -> Material:

@@ -30,12 +30,12 @@ def key_of(parts: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps([_FORMAT, *parts], sort_keys=True).encode()).hexdigest()
 
 
-def kept(folder: Path, key: str, measure: Callable[[], Measured]) -> Measured:
-    """Return what `folder` holds under `key`, or measure it and keep it there.
+def kept(folder: Path, key: str, measure: Callable[[], Measured], *, again: bool = False) -> Measured:
+    """Return what `folder` holds under `key`, or measure it (`again` in any case) and keep it there.
 
     Raises: what `measure` does; InvalidInput if the folder cannot be written to.
     """
-    if found := _read(folder / _FIGURES, key):
+    if not again and (found := _read(folder / _FIGURES, key)):
         return found
     measured = measure()
     _write(folder / _FIGURES, json.dumps({"key": key, **asdict(measured)}).encode())

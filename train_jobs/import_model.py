@@ -36,6 +36,7 @@ from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
+from sentiment.wording import listed
 from train_jobs.drafts import draft_of
 from train_jobs.job_output import told
 from train_jobs.register import register_folder
@@ -131,7 +132,9 @@ def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> Held
     store = open_datasets(settings)
     version = store.find(ref)
     if not set(version.labels) <= set(labels) or len(version.labels) < 2:
-        raise InvalidInput(f"{version.ref} has labels {list(version.labels)}, the model answers with {list(labels)}.")
+        raise InvalidInput(
+            f"{version.ref} has the labels {listed(version.labels)}; the model answers with {listed(labels)}."
+        )
     rows = [(row.text, labels.index(row.label)) for row in store.read(version) if row.label is not None]
     return HeldOut(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
 
@@ -158,7 +161,7 @@ def _with_names(folder: Path, labels: Sequence[str] | None, named: Path) -> Path
         return folder
     count = len(found) or _head_rows(folder)
     if len(labels) != count:
-        raise InvalidInput(f"{list(labels)} are {len(labels)} labels, {folder} has {count}.", "labels")
+        raise InvalidInput(f"{listed(labels)} are {len(labels)} labels; {folder} has {count}.", "labels")
     for file in folder.iterdir():
         if file.name != CONFIG:
             (named / file.name).symlink_to(file.resolve())
@@ -173,7 +176,7 @@ def _head_rows(folder: Path) -> int:
     tensors = read_tensors(folder)
     head = next((tensors[name] for name in _HEADS if name in tensors), None)
     if head is None:
-        raise ModelRejected(f"{folder} has none of the tensors {list(_HEADS)}: it is no classifier with a head")
+        raise ModelRejected(f"{folder} has none of the tensors {listed(_HEADS)}: it is no classifier with a head")
     return int(head.shape[0])
 
 

@@ -16,6 +16,7 @@ import yaml
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.training.config import TrainConfig, from_mapping
+from sentiment.wording import shown
 from train_jobs.job_output import OUTCOME, PROGRESS, told
 from train_jobs.watch import Report
 
@@ -131,7 +132,7 @@ def inner(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """
     found = values.get(name)
     if found is not None and not isinstance(found, Mapping):
-        raise InvalidInput(f"{name} is {found!r}; it must be a mapping of fields to values", name)
+        raise InvalidInput(f"{name} is {shown(found)}; it must be a mapping of fields to values", name)
     return found or {}
 
 

@@ -32,6 +32,7 @@ from sentiment.metrics import (
     recalls,
 )
 from sentiment.predictor import Predictor
+from sentiment.wording import listed
 from train_jobs.data import Example, read_imdb, read_sentiment140_manual, read_sst2, read_tweeteval
 from train_jobs.job_output import told
 
@@ -128,7 +129,9 @@ def from_predictor(predictor: Predictor) -> Classify:
         InvalidInput: the version answers with other labels.
     """
     if tuple(predictor.labels) != THREE_CLASSES:
-        raise InvalidInput(f"The version answers with {predictor.labels}, the test sets need {THREE_CLASSES}.", "model")
+        raise InvalidInput(
+            f"The version answers with {listed(predictor.labels)}; the test sets need {listed(THREE_CLASSES)}.", "model"
+        )
 
     def classify(texts: Sequence[str]) -> NDArray[np.float64]:
         parts = [predictor.predict(chunk).probabilities for chunk in chunks(texts)]

@@ -135,13 +135,21 @@ def pinned(config: TrainConfig, places: Places) -> TrainConfig:
     """
     data = find_data(config, places)
     named = replace(config, data=data.train.ref, validation=data.validation.ref if data.validation else None)
-    if config.distill is None or is_folder(config.distill.teacher):
+    if config.distill is None:
         return named
-    ref = parse_reference(config.distill.teacher, places.model_name)
-    if isinstance(ref.which, int):
-        return named
-    number = find_version(Registry(places.registry), ref).version
-    return replace(named, distill=replace(config.distill, teacher=str(replace(ref, which=number))))
+    return replace(named, distill=replace(config.distill, teacher=fixed_reference(config.distill.teacher, places)))
+
+
+def fixed_reference(text: str, places: Places) -> str:
+    """Return what names a model version, with the version's number where it was an alias; a folder stays.
+
+    Raises:
+        InvalidInput: it is no reference.
+        NotFound, RegistryUnavailable: no version bears the alias, or the registry does not answer.
+    """
+    if is_folder(text) or isinstance((ref := parse_reference(text, places.model_name)).which, int):
+        return text
+    return str(replace(ref, which=find_version(Registry(places.registry), ref).version))
 
 
 def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, Material]:

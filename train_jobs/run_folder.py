@@ -14,7 +14,18 @@ from sentiment.training.checkpoint import require_same
 
 _LOCK: Final = "driver.lock"
 _CONFIG: Final = "config.json"
+_VERSION: Final = "version"
 _TRACKED: Final = "mlflow-run"
+
+
+def run_place(home: Path, name: str) -> Path:
+    """Return where the folder of the run `name` is, or would be."""
+    return home / "runs" / name
+
+
+def version_folder(folder: Path) -> Path:
+    """Return where in a run's folder the version that it made is."""
+    return folder / _VERSION
 
 
 @contextmanager
@@ -24,7 +35,7 @@ def run_folder(home: Path, name: str, config: Mapping[str, Any]) -> Iterator[Pat
     Raises:
         Conflict: another process is, or the run was begun with another configuration, naming the field.
     """
-    folder = home / "runs" / name
+    folder = run_place(home, name)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("ab") as file:
         try:

@@ -26,7 +26,7 @@ from sentiment.version import Version
 from train_jobs.pictures import confusion_picture, reliability_picture
 from train_jobs.prepare import Data, Places, digest_of, find_data, held_out_texts
 from train_jobs.register import register_folder
-from train_jobs.run_folder import keep_tracked_as, tracked_as
+from train_jobs.run_folder import keep_tracked_as, tracked_as, version_folder
 from train_jobs.train import TrainResult
 from train_jobs.watch import Report
 from train_jobs.write_version import version_from_model
@@ -72,7 +72,7 @@ class TrackedRun:
         made = version_from_model(
             result.folder,
             held_out,
-            self._folder / _VERSION,
+            version_folder(self._folder),
             _LABEL_SET_NAMES[self._data.labels],
             dataset={
                 **lineage_of(self._job, self._data),

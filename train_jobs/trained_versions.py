@@ -23,8 +23,10 @@ from sentiment.registry import resolve_model
 from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.version import ENGINE_FILES
+from sentiment.wording import shown
 from train_jobs.comparison_files import Measured
 from train_jobs.job import Job, run_job
+from train_jobs.run_folder import run_place, version_folder
 from train_jobs.splits import Splits
 
 _MIB: Final = 1 << 20
@@ -70,7 +72,7 @@ class TrainAs:
         common = {field: value for field, value in training.items() if field not in PRESETS}
         own = training.get(name) or {}
         if not isinstance(own, Mapping):
-            raise InvalidInput(f"{name} is {own!r}; under a model's name stand fields of its training", name)
+            raise InvalidInput(f"{name} is {shown(own)}; under a model's name stand fields of its training", name)
         given = {"model": name, "data": splits.train.ref, "validation": splits.validation.ref}
         return cls(from_mapping({**RECIPES.get(name, {}), **common, **own, **given}), workers, gpus)
 
@@ -94,8 +96,7 @@ def train_version(
         peak_mib = max(peak_mib, report.get(_MEMORY, 0.0))
         on_report(report)
 
-    name = f"compare-{job.config.model}-{key[:_KEY_DIGITS]}"
-    asked = Job(job.config, name, workers=job.workers, gpus_per_worker=job.gpus_per_worker)
+    asked = Job(job.config, _run_name(job, key), workers=job.workers, gpus_per_worker=job.gpus_per_worker)
     made = run_job(asked, settings, None, take)
     measured = measure_folder(job.config.model, Path(made.version), material, threads)
     epochs = int(made.metrics.get("epoch", 0))
@@ -106,6 +107,15 @@ def train_version(
         training_peak_bytes=int(peak_mib * _MIB) or None,
     )
     return Measured(model, measured.test_predictions)
+
+
+def trained_folder(settings: Settings, job: TrainAs, key: str) -> Path:
+    """Return where the version of a model is that `train_version` has trained under `key`."""
+    return version_folder(run_place(settings.home, _run_name(job, key)))
+
+
+def _run_name(job: TrainAs, key: str) -> str:
+    return f"compare-{job.config.model}-{key[:_KEY_DIGITS]}"
 
 
 def measure_version(settings: Settings, ref: str, material: Material, threads: int) -> Measured:

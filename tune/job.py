@@ -8,9 +8,9 @@ import logging
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, job_address, load_settings
@@ -19,7 +19,11 @@ from tune.plan import METHODS, Search, check, corners
 from tune.space import configured, read_space
 from tune.watch import Listener
 
+if TYPE_CHECKING:
+    from train_jobs.prepare import Places
+
 _OUT: Final = "best.yaml"
+_TEACHER: Final = "distill.teacher"
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def run_search(
         require_trainable(search.config_at(point), Places.of(settings))
     at_once = search.concurrent * search.workers
     with tracking_server(settings) as uri:
+        search = fixed(search, Places.of(settings, uri))
         tracked = MlflowTrials(Tracker(uri), search)
         listeners = [tracked, listener] if listener else [tracked]
         with ended(tracked.parent):
@@ -96,6 +101,33 @@ def run_search(
             write_best(search, trials, out)
             tracked.tell(trials, out)
     return plain(search, trials, out, tracked.parent.run_id)
+
+
+def fixed(search: Search, places: Places) -> Search:
+    """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
+
+    Raises:
+        NotFound: there is no such version.
+        RegistryUnavailable: the registry does not answer.
+    """
+    from train_jobs.prepare import fixed_reference
+
+    def data(ref: str) -> str:
+        return str(places.store.find(ref).ref)
+
+    resolvers = {"data": data, "validation": data, _TEACHER: lambda ref: fixed_reference(ref, places)}
+    config = search.config_at({})
+    named = {
+        "data": config.data,
+        "validation": config.validation,
+        _TEACHER: config.distill.teacher if config.distill else None,
+    }
+    base = configured(search.base, {name: resolvers[name](ref) for name, ref in named.items() if ref})
+    dimensions = tuple(
+        replace(each, values=tuple(map(resolvers[each.field], each.values))) if each.field in resolvers else each
+        for each in search.space.dimensions
+    )
+    return replace(search, base=base, space=replace(search.space, dimensions=dimensions))
 
 
 def _require_places(search: Search, settings: Settings, out: Path) -> None:

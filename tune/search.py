@@ -14,7 +14,7 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
+from sentiment.wording import shown
 from train_jobs.failures import own_error
 from train_jobs.scoring.places import place_at
 from train_jobs.storage import storage_of
@@ -112,11 +113,19 @@ def _claim(search: Search, settings: Settings) -> None:
         place.write(name, json.dumps(wanted, indent=2).encode() + b"\n")
         return
     known = json.loads(found)
-    differing = ", ".join(part for part, value in wanted.items() if known.get(part) != value)
+    differing = "; ".join(_differences(known, wanted))
     if differing:
         raise InvalidInput(
-            f"A search named {search.name!r} was another one: {differing} differ. Give this one another --name.", "name"
+            f"A search named {search.name!r} was another one: {differing}. Give this one another --name.", "name"
         )
+
+
+def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs between two searches, the fields that their trials share by their own names."""
+    before, now = ({**plain, **plain["base"], "base": None} for plain in (known, wanted))
+    for part in sorted(before.keys() | now.keys()):
+        if before.get(part) != now.get(part):
+            yield f"{part} was {shown(before.get(part))}, now {shown(now.get(part))}"
 
 
 def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTrial) -> Any:

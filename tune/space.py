@@ -23,6 +23,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from sentiment.errors import InvalidInput
+from sentiment.wording import shown
 
 Kind = Literal["choice", "uniform", "loguniform", "int"]
 Point = dict[str, Any]
@@ -153,18 +154,18 @@ def configured(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, A
 
 def _mapping(field: str, value: Any) -> Mapping[str, Any]:
     if value is not None and not isinstance(value, Mapping):
-        raise InvalidInput(f"{field} is {value!r}; it must be a mapping of fields to values.", field)
+        raise InvalidInput(f"{field} is {shown(value)}; it must be a mapping of fields to values.", field)
     return value or {}
 
 
 def _dimension(field: str, spec: Any) -> Dimension:
     if not isinstance(spec, Mapping) or len(spec) != 1:
-        raise InvalidInput(f"{field}: write {_FORM}, not {spec!r}.", field)
+        raise InvalidInput(f"{field}: write {_FORM}, not {shown(spec)}.", field)
     kind, values = next(iter(spec.items()))
     if kind not in _KINDS:
         raise InvalidInput(f"{field}: there is no {kind!r}; write {_FORM}.", field)
     if not isinstance(values, list) or not values:
-        raise InvalidInput(f"{field}: {kind} needs a list, not {values!r}.", field)
+        raise InvalidInput(f"{field}: {kind} needs a list, not {shown(values)}.", field)
     if kind == "choice":
         return Dimension(field, "choice", _choice(field, values))
     return Dimension(field, kind, _ends(field, kind, values))
@@ -196,5 +197,5 @@ def _number(field: str, value: Any, whole: bool) -> Any:
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number) or (whole and number != int(number)):
-        raise InvalidInput(f"{field}: {value!r} is no {'whole ' if whole else ''}number.", field)
+        raise InvalidInput(f"{field}: {shown(value)} is no {'whole ' if whole else ''}number.", field)
     return int(number) if whole else number

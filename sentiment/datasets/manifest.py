@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from sentiment.errors import DatasetDamaged
+from sentiment.wording import in_words
 
 FORMAT: Final = 1
 #: The columns of every shard, in order. `label` is null where an example has none.
@@ -106,9 +107,9 @@ def decode(data: bytes, name: str, number: int) -> DatasetVersion:
         values = json.loads(data)
         manifest = _Manifest.model_validate(values)
     except ValidationError as exc:
-        problem = exc.errors(include_url=False, include_input=False)[0]
+        problem = exc.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "all of it"
-        raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {problem['msg']}. {REMEDY}") from exc
+        raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {in_words(problem)}. {REMEDY}") from exc
     except ValueError as exc:
         raise DatasetDamaged(f"{ref} is damaged: its manifest is cut off or no JSON ({exc}). {REMEDY}") from exc
     if _checksum({key: value for key, value in values.items() if key != "checksum"}) != manifest.checksum:

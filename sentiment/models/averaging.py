@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
+from sentiment.wording import listed
 
 
 def average(models: Sequence[Start]) -> Start:
@@ -61,7 +62,7 @@ def _alike(models: Sequence[Start]) -> Start:
             )
         if other.steps != first.steps:
             raise InvalidInput(
-                f"One reads texts after the steps {list(other.steps)}, another after {list(first.steps)}.", "models"
+                f"One reads texts after the steps {listed(other.steps)}, another after {listed(first.steps)}.", "models"
             )
         if other.tokenizer.get_vocab() != first.tokenizer.get_vocab():
             raise InvalidInput("The models have other vocabularies: their weights have no mean.", "models")

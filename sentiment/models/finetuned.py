@@ -15,6 +15,7 @@ from sentiment.labels import LABEL_SETS
 from sentiment.models.checkpoint import Checkpoint, read_checkpoint
 from sentiment.models.encoder import EncoderClassifier, load_body
 from sentiment.models.start import Start
+from sentiment.wording import listed
 
 _Head = tuple[Literal["tanh", "relu"], str, str]
 #: How each kind's head is named: what stands between its two layers, and their names.
@@ -57,8 +58,8 @@ def label_order(origin: Mapping[str, Any], folder: Path) -> list[int]:
             return [spelt.index(label) for label in labels]
         if len(spelt) == len(labels) and all(name.startswith(_UNNAMED) for name in spelt):
             return list(range(len(labels)))
-    sets = " or ".join(str(list(labels)) for labels in LABEL_SETS.values())
-    raise ModelRejected(f"{folder} answers with labels {list(names.values())}; this code knows {sets}")
+    sets = " or ".join(listed(labels) for labels in LABEL_SETS.values())
+    raise ModelRejected(f"{folder} answers with labels {listed(names.values())}; this code knows {sets}")
 
 
 def _head(found: Checkpoint, dense: str, out: str, order: Sequence[int], folder: Path) -> dict[str, Tensor]:

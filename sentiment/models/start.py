@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from sentiment.errors import InvalidInput
+from sentiment.wording import in_words
 
 ConfigT = TypeVar("ConfigT")
 
@@ -63,7 +64,7 @@ def checked(config: type[ConfigT], values: Mapping[str, object]) -> ConfigT:
     except ValidationError as exc:
         problem = exc.errors(include_url=False)[0]
         name = ".".join(str(part) for part in problem["loc"])
-        raise InvalidInput(f"{config.__name__}: {name or 'it'}: {problem['msg']}", name) from None
+        raise InvalidInput(f"{config.__name__}: {name or 'it'}: {in_words(problem)}", name) from None
 
 
 def overridden(config: ConfigT, overrides: Mapping[str, object]) -> ConfigT:

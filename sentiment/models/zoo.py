@@ -24,6 +24,7 @@ from sentiment.models.start import ParameterCounts, Start, checked, count_parame
 from sentiment.models.wrapped import HubClassifier, HubConfig
 from sentiment.steps import steps_problem
 from sentiment.version import CONFIG, TOKENIZER
+from sentiment.wording import listed, shown
 
 __all__ = [
     "ARCHITECTURES",
@@ -99,7 +100,9 @@ def load_model(folder: Path, like: Start | None = None) -> Start:
 def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
     name = content.get("architecture")
     if name not in ARCHITECTURES:
-        raise ModelRejected(f"{folder / CONFIG} says architecture {name!r}; this code has {sorted(ARCHITECTURES)}")
+        raise ModelRejected(
+            f"{folder / CONFIG} says architecture {name!r}; this code has {listed(sorted(ARCHITECTURES))}"
+        )
     kind = ARCHITECTURES[str(name)]
     try:
         return str(name), checked(kind.config, {key: value for key, value in content.items() if key not in NOT_SHAPE})
@@ -109,7 +112,7 @@ def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
 
 def _steps(folder: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
     steps = content.get(STEPS_FIELD, [])
-    problem = steps_problem(steps) if isinstance(steps, list) else f"steps {steps!r} is no list"
+    problem = steps_problem(steps) if isinstance(steps, list) else f"steps {shown(steps)} is no list"
     if problem:
         raise ModelRejected(f"{folder / CONFIG}: {problem}")
     return tuple(steps)
@@ -119,7 +122,14 @@ def _require_like(folder: Path, architecture: str, config: Any, like: Start) -> 
     if architecture != like.architecture:
         raise ModelRejected(f"{folder} holds a {architecture} model, not a {like.architecture} model")
     if config != like.config:
-        raise ModelRejected(f"{folder} holds a model of {config}, not of {like.config}")
+        raise ModelRejected(f"{folder} holds a model of other sizes: {_differences(config, like.config)}")
+
+
+def _differences(found: Any, wanted: Any) -> str:
+    theirs, ours = asdict(found), asdict(wanted)
+    return listed(
+        f"{name} {shown(theirs[name])}, not {shown(ours[name])}" for name in ours if theirs[name] != ours[name]
+    )
 
 
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:
@@ -136,4 +146,4 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None
 
 
 def _shape(tensor: Tensor | None) -> str:
-    return "not there" if tensor is None else f"{list(tensor.shape)}"
+    return "not there" if tensor is None else " x ".join(map(str, tensor.shape)) or "one number"

@@ -8,6 +8,7 @@ from sentiment.errors import ModelRejected
 from sentiment.predictor.batches import Logits, Padded
 from sentiment.predictor.onnx_engine import OnnxEngine
 from sentiment.version import ENGINE_FILES, EngineName, Version
+from sentiment.wording import listed
 
 EngineChoice = EngineName | Literal["auto"]
 
@@ -33,8 +34,9 @@ def choose_engine(version: Version, wanted: EngineChoice, device: str) -> Engine
     choice = _natural(version, device) if wanted == "auto" else wanted
     if choice not in version.manifest.engines:
         raise ModelRejected(
-            f"version {version.digest[:12]} of {version.manifest.name} holds {sorted(version.manifest.engines)}, "
-            f"engine {choice} needs {ENGINE_FILES[choice]}; {_FULL_VERSION} makes a full version, which holds it"
+            f"version {version.digest[:12]} of {version.manifest.name} holds "
+            f"{listed(sorted(version.manifest.engines))}, engine {choice} needs {ENGINE_FILES[choice]}; "
+            f"{_FULL_VERSION} makes a full version, which holds it"
         )
     return choice
 

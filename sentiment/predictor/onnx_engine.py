@@ -10,6 +10,7 @@ import onnxruntime
 
 from sentiment.errors import ModelRejected
 from sentiment.predictor.batches import Logits, Padded
+from sentiment.wording import listed
 
 _INPUTS: Final = ["attention_mask", "input_ids"]
 _OUTPUT: Final = "logits"
@@ -28,7 +29,9 @@ class OnnxEngine:
             raise ModelRejected(f"{path} cannot be loaded by ONNX Runtime {onnxruntime.__version__}: {exc}") from exc
         inputs = sorted(node.name for node in self._session.get_inputs())
         if inputs != _INPUTS or _OUTPUT not in [node.name for node in self._session.get_outputs()]:
-            raise ModelRejected(f"{path} has inputs {inputs}; a version's graph maps {_INPUTS} to {_OUTPUT!r}")
+            raise ModelRejected(
+                f"{path} has the inputs {listed(inputs)}; a version's graph maps {listed(_INPUTS)} to {_OUTPUT!r}"
+            )
 
     def forward(self, batch: Padded) -> Logits:
         """Return logits float32 [batch, labels]."""

@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 from sentiment.errors import Conflict
 from sentiment.labels import LABEL_SETS
 from sentiment.version import Version
+from sentiment.wording import listed
 
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
@@ -68,9 +69,10 @@ def require_label_set(version: RegisteredVersion) -> None:
     """Raise Conflict unless `version` answers with the labels that its registered model stands for."""
     wanted = LABEL_SETS.get(version.name)
     if wanted is None:
-        raise Conflict(f"{version.name!r} stands for no label set; registered models are {sorted(LABEL_SETS)}")
+        raise Conflict(f"{version.name!r} stands for no label set; registered models are {listed(sorted(LABEL_SETS))}")
     if version.labels != wanted:
         raise Conflict(
-            f"version {version.version} answers with {list(version.labels)}, {version.name} stands for {list(wanted)}: "
-            "it can bear no alias there. Register it again from its folder, under its own label set's name"
+            f"version {version.version} answers with {listed(version.labels)}; {version.name} stands for "
+            f"{listed(wanted)}: it can bear no alias there. Register it again from its folder, under its own label "
+            "set's name"
         )

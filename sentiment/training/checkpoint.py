@@ -18,6 +18,7 @@ from sentiment.models.zoo import load_model, save_model
 from sentiment.training.config import TrainConfig
 from sentiment.training.learner import Learner
 from sentiment.training.stopping import Stopper
+from sentiment.wording import shown
 
 MODEL: Final = "model"
 STATE: Final = "state.pt"
@@ -113,7 +114,7 @@ def require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     for name, value in config.items():
         if name not in _MAY_DIFFER and begun.get(name) != value:
             raise Conflict(
-                f"the run under this name was begun with {name} = {begun.get(name)!r}, not {value!r}: "
+                f"the run under this name was begun with {name} {shown(begun.get(name))}, not {shown(value)}: "
                 "go on with the same configuration, or give the new run another --name"
             )
 

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from sentiment.errors import InvalidInput
 from sentiment.steps import steps_problem
+from sentiment.wording import shown
 
 OPTIMIZERS: Final = ("adamw", "adam", "adagrad", "sgd")
 SCHEDULES: Final = ("linear", "cosine", "exponential", "constant")
@@ -38,6 +39,7 @@ _BOUNDS: Final = (
     "patience",
     "threads",
 )
+_NUMBERS: Final = {int: "a whole number", float: "a number"}
 _LEAST_WINDOW: Final = 8
 _LARGEST_SEED: Final = 2**63 - 1
 
@@ -162,7 +164,7 @@ def _cast(name: str, value: Any, hint: Any) -> Any:
     if wanted is str:
         return _require(name, value, isinstance(value, str), "a text")
     number = _number(value, wanted)
-    return number if number is not None else _require(name, value, False, f"of type {wanted.__name__}")
+    return number if number is not None else _require(name, value, False, _NUMBERS[wanted])
 
 
 def _number(value: Any, wanted: Any) -> Any:
@@ -177,7 +179,7 @@ def _number(value: Any, wanted: Any) -> Any:
 
 def _require(name: str, value: Any, holds: bool, what: str) -> Any:
     if not holds:
-        raise InvalidInput(f"{name} is {value!r}; it must be {what}", name)
+        raise InvalidInput(f"{name} is {shown(value)}; it must be {what}", name)
     return value
 
 

@@ -21,6 +21,7 @@ from sentiment.training.objective import Lesson
 from sentiment.training.team import Team
 from sentiment.training.validation import HeldOut, held_out_logits
 from sentiment.version import ENGINE_FILES, file_facts
+from sentiment.wording import listed
 
 _FORMAT: Final = 1
 _CHUNK_TEXTS: Final = 1000
@@ -103,4 +104,4 @@ def _ask_export(predictor: Predictor, read: Read, labels: Sequence[str]) -> NDAr
 
 def _require_labels(found: int, labels: Sequence[str]) -> None:
     if found != len(labels):
-        raise InvalidInput(f"the teacher tells {found} labels, the data has {len(labels)}: {list(labels)}", "teacher")
+        raise InvalidInput(f"the teacher tells {found} labels, the data has {len(labels)}: {listed(labels)}", "teacher")

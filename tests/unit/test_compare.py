@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -17,12 +20,15 @@ from sentiment.evaluation.bootstrap import Difference, Interval
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
 from sentiment.evaluation.performance import measure_performance
 from sentiment.settings import load_settings
+from sentiment.version import read_version
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_tiny_version
-from train_jobs import compare, trained_versions
+from train_jobs import compare, prepare, trained_versions
 from train_jobs.compare import CompareConfig, config_of, names_of, parser, run_comparison
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
+from train_jobs.comparison_plan import plan_of
+from train_jobs.prepare import Places
 from train_jobs.splits import make_splits
-from train_jobs.trained_versions import TrainAs
+from train_jobs.trained_versions import TrainAs, trained_folder
 
 _MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
 _LINEAR = ComparedModel("linear", 0.82, 0.82, 0.83, 1.0, 9000.0, linear=True, detail="TF-IDF of words")
@@ -174,6 +180,78 @@ def test_the_linear_baseline_reads_texts_after_the_steps_that_are_for_all(settin
         run_comparison(
             settings, CompareConfig("chat@1", versions=(folder,), training={"steps": ["spell"]}), tmp_path / "out"
         )
+
+
+def train_here(settings, job, material, key, threads, on_report, *, log):
+    """Stand in for a training: a version that answers well, in the folder where the real one leaves it."""
+    log.append(job.config)
+    build_tiny_version(trained_folder(settings, job, key))
+    return Measured(replace(_MODEL, name=job.config.model), tuple(row.label for row in material.test))
+
+
+@pytest.fixture
+def trained(monkeypatch, quick):
+    log = []
+    monkeypatch.setattr(compare, "train_version", partial(train_here, log=log))
+    return log
+
+
+def test_a_model_that_is_named_as_teacher_teaches_with_the_version_that_this_comparison_trained(
+    settings, tmp_path, trained
+):
+    lesson = {"student": {"distill": {"teacher": "cnn", "temperature": 3}}}
+    config = CompareConfig("chat@1", ("cnn", "student"), training={**lesson, "epochs": 1}, threads=1)
+    run_comparison(settings, config, tmp_path / "out")
+    cnn, student = trained
+    teacher = Path(student.distill.teacher)
+    assert cnn.distill is None
+    assert student.distill.temperature == 3
+    assert teacher.parent.name.startswith("compare-cnn-")
+    assert read_version(teacher).digest
+    run_comparison(settings, config, tmp_path / "out")
+    assert len(trained) == 2, "both are taken from the first run"
+    shutil.rmtree(teacher)
+    run_comparison(settings, config, tmp_path / "out")
+    assert [made.model for made in trained[2:]] == ["cnn"], "its figures are kept, but the student needs the version"
+    run_comparison(settings, replace(config, training={**lesson, "epochs": 2}), tmp_path / "out")
+    assert trained[-1].distill.teacher != str(teacher), "another teacher makes another student"
+
+
+@pytest.mark.parametrize(
+    ("models", "training"),
+    [
+        (("student", "cnn"), {"student": {"distill": {"teacher": "cnn"}}}),
+        (("student",), {"student": {"distill": {"teacher": "cnn"}}}),
+        (("cnn", "student"), {"distill": {"teacher": "cnn"}}),
+    ],
+)
+def test_a_teacher_that_is_not_trained_before_is_refused_before_anything_is_trained(
+    settings, tmp_path, trained, models, training
+):
+    config = CompareConfig("chat@1", models, training=training)
+    with pytest.raises(InvalidInput, match="learns from cnn, which this comparison does not train before it"):
+        run_comparison(settings, config, tmp_path)
+    assert trained == []
+
+
+def test_what_may_move_is_fixed_once_for_all_models(settings, tmp_path, trained, monkeypatch):
+    asked = []
+
+    def find(opened, ref):
+        asked.append(str(ref))
+        return SimpleNamespace(version=6 + len(asked))
+
+    monkeypatch.setattr(prepare, "Registry", lambda uri: None)
+    monkeypatch.setattr(prepare, "find_version", find)
+    lesson = {"distill": {"teacher": "champion"}}
+    config = CompareConfig("chat", ("cnn",), ("models:/sentiment@challenger",), training=lesson)
+    plan = plan_of(settings, config)
+    assert plan.config.data == "chat@1"
+    fixed = plan.fixed(Places.of(settings))
+    assert asked == ["models:/sentiment@challenger", "models:/sentiment@champion"]
+    assert fixed.config.versions == ("models:/sentiment/7",)
+    assert fixed.config.training["distill"]["teacher"] == "models:/sentiment/8"
+    assert fixed.jobs["cnn"].config.distill.teacher == "models:/sentiment/8"
 
 
 def test_nothing_is_measured_when_there_is_nothing_to_compare_or_an_unknown_preset(settings, tmp_path):

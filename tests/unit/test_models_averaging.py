@@ -70,7 +70,7 @@ def test_models_that_were_trained_with_other_dropout_have_a_mean(tmp_path: Path)
 def test_the_mean_reads_texts_after_the_steps_of_its_models_which_must_be_the_same():
     stepping = replace(tiny_start(), steps=("lower",))
     assert average([stepping, stepping]).steps == ("lower",)
-    with pytest.raises(InvalidInput, match=r"steps \[\], another after \['lower'\]"):
+    with pytest.raises(InvalidInput, match="steps none, another after lower"):
         average([stepping, tiny_start()])
 
 

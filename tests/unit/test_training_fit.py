@@ -148,7 +148,7 @@ def test_a_checkpoint_that_is_older_than_a_field_was_begun_with_its_default(tmp_
     torch.save(content, keeper.latest / STATE)
     _, told_again = run(TINY, Keeper(tmp_path / "b"), keeper.latest)
     assert told.step == told_again.step
-    with pytest.raises(Conflict, match=r"steps = \[\], not \['lower'\]"):
+    with pytest.raises(Conflict, match=r'steps \[\], not \["lower"\]:'):
         run(replace(TINY, steps=("lower",)), Keeper(tmp_path / "c"), keeper.latest)
 
 

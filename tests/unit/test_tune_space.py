@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput
+from sentiment.settings import Settings
 from sentiment.tracking import ended
 from sentiment.training.config import from_mapping
-from tune.job import Request, search_of
+from tests.tiny_training import examples
+from train_jobs import prepare
+from train_jobs.prepare import Places
+from tune.job import Request, fixed, search_of
 from tune.plan import Search, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, write_best
 from tune.space import configured, parse_space, read_space, shipped_spaces
@@ -28,6 +34,21 @@ def test_a_space_that_is_no_text_is_named(tmp_path):
     (tmp_path / "space.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match=r"space\.yaml cannot be read as YAML in UTF-8"):
         read_space(str(tmp_path / "space.yaml"))
+
+
+def test_what_may_move_while_a_search_lasts_is_fixed_for_all_its_trials(tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path)
+    for count in (30, 60):
+        open_datasets(settings).push("toys", examples(count), source="tests")
+    monkeypatch.setattr(prepare, "Registry", lambda uri: None)
+    monkeypatch.setattr(prepare, "find_version", lambda registry, ref: SimpleNamespace(version=7))
+    base = {"data": "toys@latest", "validation": "toys@1", "model": "student", "distill": {"teacher": "champion"}}
+    space = parse_space({"space": {"distill.teacher": {"choice": ["champion", "8"]}, "epochs": {"int": [1, 3]}}})
+    found = fixed(search(base=base, space=space), Places.of(settings))
+    assert (found.base["data"], found.base["validation"]) == ("toys@2", "toys@1")
+    assert found.base["distill"] == {"teacher": "models:/sentiment/7"}
+    assert [each.values for each in found.space.dimensions] == [("models:/sentiment/7", "8"), (1, 3)]
+    assert fixed(search(), Places.of(settings)).base == {"data": "toys@1", "model": "cnn"}
 
 
 def test_a_grid_has_every_point_once() -> None:
@@ -53,7 +74,7 @@ def test_numbers_that_yaml_reads_as_text_are_numbers() -> None:
         ({"learning_rate": {"loguniform": [0, 0.1]}}, "above 0"),
         ({"learning_rate": {"uniform": ["fast", 1]}}, "'fast'"),
         ({"learning_rate": {"int": [1, 2.5]}}, "2.5"),
-        ({"learning_rate": {"int": [True, 3]}}, "True"),
+        ({"learning_rate": {"int": [True, 3]}}, "true"),
         ({"learning_rate": {"choice": []}}, "list"),
         ({"learning_rate": {"choice": [0.1, 0.1]}}, "twice"),
         ({"learning_rate": {"choice": [[1], [2]]}}, "plain values"),
