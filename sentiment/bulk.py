@@ -20,6 +20,7 @@ from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
 from sentiment.tables import INTEGER, NUMBER, STRING, Kind, Row
+from sentiment.wording import shown
 
 #: Rows of one request: with three in flight, 50 texts a second are still inside the gateway's deadline of 15 s.
 BATCH_ROWS: Final = 200
@@ -169,7 +170,7 @@ def reason_against(row: Row, text_column: str) -> str | None:
     if text is None:
         return f"{text_column!r} is empty" if text_column in row.values else f"has no {text_column!r}"
     if not isinstance(text, str):
-        return f"{text_column!r} holds {type(text).__name__}, not text"
+        return f"{text_column!r} holds {shown(text)}, not text"
     return None if text.strip() else f"{text_column!r} is empty"
 
 

@@ -11,10 +11,9 @@ import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sentiment.errors import InvalidSettings
@@ -198,13 +197,8 @@ def load_settings(**overrides: Any) -> Settings:
         problem = exc.errors(include_url=False)[0]
         variable = PREFIX + str(problem["loc"][0]).upper().removeprefix(PREFIX)
         name = spelling_of(variable.removeprefix(PREFIX).lower())
-        raise InvalidSettings(f"{name}: {in_words(_discreet(problem))}. {_meaning(variable)}", variable) from None
-
-
-def _discreet(problem: ErrorDetails) -> ErrorDetails:
-    """Return the problem without what was given where that is a text: it may be a secret, or hold a password."""
-    kept = {name: part for name, part in problem.items() if name != "input"}
-    return cast("ErrorDetails", kept) if problem["type"].startswith(("string", "url", "value")) else problem
+        said = in_words(problem, tells_given=not problem["type"].startswith(_TEXT_PROBLEMS))
+        raise InvalidSettings(f"{name}: {said}. {_meaning(variable)}", variable) from None
 
 
 def spelling_of(name: str) -> str:
@@ -279,6 +273,8 @@ def _meaning(variable: str) -> str:
     return f"It is: {field.description}." if field else "See docs/settings.md for the names."
 
 
+#: What begins so is found of a text, which may be a secret, or hold a password.
+_TEXT_PROBLEMS = ("string", "url", "value")
 #: Variables with the same prefix that are not settings of the platform.
 _OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_URL")
 

@@ -65,19 +65,25 @@ def listed(values: Iterable[object]) -> str:
     return ", ".join(map(str, values)) or "none"
 
 
-def in_words(problem: ErrorDetails, *, permitted: str = "", rules: Mapping[str, str] | None = None) -> str:
+def in_words(
+    problem: ErrorDetails,
+    *,
+    permitted: str = "",
+    rules: Mapping[str, str] | None = None,
+    tells_given: bool = True,
+) -> str:
     """Return what pydantic found wrong with a value.
 
-    `permitted` names the fields that there are, `rules` says patterns in words. Without an `input` in the problem, what
-    was given is not told.
+    `permitted` names the fields that there are, `rules` says patterns in words. What was given is told, unless
+    `tells_given` says that it could be a secret.
     """
     context = problem.get("ctx", {})
     template = _PLAIN.get(problem["type"], "cannot be {given}")
     if problem["type"] == "string_too_short" and context.get("min_length", 1) > 1:
         template = "must have {min_length} characters or more"
-    if "input" not in problem:
+    if not tells_given:
         template = template.partition(f", not {_VALUE}")[0]
-    given = problem.get("input")
+    given = problem["input"]
     return template.format(
         **{
             **{name: _number(value) for name, value in context.items()},

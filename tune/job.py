@@ -115,7 +115,10 @@ def fixed(search: Search, places: Places) -> Search:
     def data(ref: str) -> str:
         return str(places.store.find(ref).ref)
 
-    resolvers = {"data": data, "validation": data, _TEACHER: lambda ref: fixed_reference(ref, places)}
+    def teacher(ref: str) -> str:
+        return fixed_reference(ref, places)
+
+    resolvers = {"data": data, "validation": data, _TEACHER: teacher}
     config = search.config_at({})
     named = {
         "data": config.data,

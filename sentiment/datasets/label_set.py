@@ -43,5 +43,6 @@ def check_label(label: str | None, row: int) -> None:
     """Raise InvalidInput unless `label` is one that the platform knows, or None."""
     if label is not None and label not in THREE_CLASSES:
         raise InvalidInput(
-            f"Example {row} has the label {label!r}; it must be one of {', '.join(THREE_CLASSES)}, or None.", "label"
+            f"Example {row} has the label {label!r}; it must be one of {', '.join(THREE_CLASSES)}, or left out.",
+            "label",
         )

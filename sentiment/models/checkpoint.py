@@ -19,7 +19,7 @@ from sentiment.models.encoder import EncoderConfig, encoder_state
 from sentiment.models.hub import convert_tokenizer
 from sentiment.models.start import checked
 from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
-from sentiment.wording import listed
+from sentiment.wording import listed, shown
 
 WEIGHTS: Final = ENGINE_FILES["torch"]
 #: What a config.json of ours holds beside the fields of the shape.
@@ -79,8 +79,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         return _own(folder, origin, tokenizer, tensors)
     if not is_bert_like(origin):
         raise ModelRejected(
-            f"{folder} holds a {origin.get('model_type') or origin.get('architecture')!r} model, whose encoder is not "
-            f"BERT's; name one of {listed(sorted(BERT_LIKE))}, or train it whole as preset `hub`"
+            f"{folder} holds a model of type {shown(origin.get('model_type') or origin.get('architecture'))}, whose "
+            f"encoder is not BERT's; name one of {listed(sorted(BERT_LIKE))}, or train it whole as preset `hub`"
         )
     bert = as_bert(tensors, str(origin["model_type"]))
     config = encoder_config(origin)

@@ -16,6 +16,7 @@ from sentiment.models.checkpoint import current_name, read_config, read_tensors,
 from sentiment.models.dropout import Dropout
 from sentiment.models.start import Share, Size, Start, overridden
 from sentiment.version import CONFIG
+from sentiment.wording import shown
 
 _POSITIONS: Final = 256
 _TOLERANCE: Final = 1e-4
@@ -98,7 +99,8 @@ def _network(origin: Mapping[str, Any]) -> Any:
         return AutoModel.from_config(config, trust_remote_code=False, attn_implementation="eager")
     except Exception as exc:  # the library raises what it likes for configs that it does not know
         raise ModelRejected(
-            f"transformers makes no encoder of model_type {origin.get('model_type')!r} without code of its own: {exc}"
+            f"transformers makes no encoder of model_type {shown(origin.get('model_type'))} without code of its own: "
+            f"{exc}"
         ) from exc
 
 

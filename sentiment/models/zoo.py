@@ -101,7 +101,7 @@ def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
     name = content.get("architecture")
     if name not in ARCHITECTURES:
         raise ModelRejected(
-            f"{folder / CONFIG} says architecture {name!r}; this code has {listed(sorted(ARCHITECTURES))}"
+            f"{folder / CONFIG} says architecture {shown(name)}; this code has {listed(sorted(ARCHITECTURES))}"
         )
     kind = ARCHITECTURES[str(name)]
     try:

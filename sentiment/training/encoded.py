@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 from sentiment.errors import InvalidInput
 from sentiment.steps import Step, open_steps, steps_key
 from sentiment.text import near_duplicate_key
+from sentiment.wording import shown
 
 UNLABELLED: Final = -1
 
@@ -153,7 +154,7 @@ def _write_ids(file: BinaryIO, tokenizer: Tokenizer, texts: Sequence[str], start
 def _number(example: Labelled, numbers: dict[str | None, int]) -> int:
     if example.label not in numbers:
         known = ", ".join(label for label in numbers if label)
-        raise InvalidInput(f"label {example.label!r} is not one of the model's: {known}", "data")
+        raise InvalidInput(f"label {shown(example.label)} is not one of the model's: {known}", "data")
     return numbers[example.label]
 
 

@@ -223,7 +223,7 @@ def test_a_row_with_a_passing_error_is_sent_again() -> None:
 def test_values_that_are_no_text_are_rejected_with_what_they_are(client: UndertoneClient) -> None:
     rows = [Row(1, {"text": 5}), Row(2, {"other": "x"}), Row(3, {}, "is not JSON")]
     ((one, two, three),) = classify_rows(client, rows, "text", row_ids("x"))
-    assert one.reason == "'text' holds int, not text"
+    assert one.reason == "'text' holds 5, not text"
     assert two.reason == "has no 'text'"
     assert three.reason == "is not JSON"
 

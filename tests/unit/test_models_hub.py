@@ -91,7 +91,7 @@ def test_what_a_wrapped_encoder_gives_cannot_be_chosen(tmp_path, field):
 
 def test_a_model_that_is_not_berts_kin_is_no_start_for_our_encoder(tmp_path):
     hub_classifier("electra", tmp_path)
-    with pytest.raises(ModelRejected, match=r"'electra' model, whose encoder is not BERT's.*preset `hub`"):
+    with pytest.raises(ModelRejected, match=r"of type 'electra', whose encoder is not BERT's.*preset `hub`"):
         build("bert-gru", 3, backbone=str(tmp_path))
 
 
