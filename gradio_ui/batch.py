@@ -22,7 +22,7 @@ from gradio_ui.analysis import (
     write_downloads,
 )
 from gradio_ui.charts import donut, progress, tiles
-from gradio_ui.messages import note, problem, sendable
+from gradio_ui.messages import note, platform_state, problem, sendable
 from gradio_ui.results import results_table
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
@@ -35,8 +35,8 @@ _START: Final = note("Upload a file or paste some lines, then start the analysis
 _FAILED: Final = problem("The page itself failed at this; its log has the cause.")
 
 
-def build_batch(client: UndertoneClient) -> None:
-    """Add the tab's contents to the Blocks under construction."""
+def build_batch(client: UndertoneClient, header: gr.HTML) -> None:
+    """Add the tab's contents to the Blocks under construction; `header`, of the page, is renewed after an analysis."""
     before = gr.State(0)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
@@ -75,6 +75,7 @@ def build_batch(client: UndertoneClient) -> None:
         concurrency_limit=4,
         api_visibility="private",
     )
+    run.then(lambda: platform_state(client), None, header, show_progress="hidden", api_visibility="private")
     stop.click(lambda: note("Stopped."), None, state, cancels=[run], queue=False, api_visibility="private")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from html import escape
+from typing import Any
 
 from sentiment.client import UndertoneClient
 from sentiment.errors import UndertoneError
@@ -34,8 +36,17 @@ def note(message: object) -> str:
 def platform_state(client: UndertoneClient) -> str:
     """Return in one line whether the platform answers, and with which version."""
     try:
-        serving = [model for model in client.models() if model["state"] == "serving"]
+        return serving_line(client.models())
     except UndertoneError as exc:
-        return f'<div class="state away" role="status">{shown(exc)}</div>'
-    names = " and ".join(f"{model['name']} version {model['version']}" for model in serving)
-    return f'<div class="state" role="status">{shown(names) if names else "no version serves yet"}</div>'
+        return away_line(exc)
+
+
+def serving_line(models: Iterable[Mapping[str, Any]]) -> str:
+    """Return in one line which of the versions serve."""
+    serving = (f"{model['name']} version {model['version']}" for model in models if model["state"] == "serving")
+    return f'<div class="state" role="status">{shown(" and ".join(serving) or "no version serves yet")}</div>'
+
+
+def away_line(error: Exception) -> str:
+    """Return in one line why the platform does not answer."""
+    return f'<div class="state away" role="status">{shown(error)}</div>'

@@ -35,11 +35,11 @@ def build_page(client: UndertoneClient, host: str = "127.0.0.1") -> gr.Blocks:
             gr.HTML(_HEADER)
             state = gr.HTML("", elem_id="platform")
         with gr.Tab("Try it") as try_it:
-            build_try_it(client)
+            build_try_it(client, state)
         with gr.Tab("Batch") as batch:
-            build_batch(client)
+            build_batch(client, state)
         with gr.Tab("Models") as models:
-            timer = build_models(client, models, asks_for_key=host not in LOOPBACK)
+            timer = build_models(client, models, state, asks_for_key=host not in LOOPBACK)
         for other in (try_it, batch):  # nobody looks: the API is left alone
             other.select(lambda: gr.Timer(active=False), None, timer, api_visibility="private")
         gr.HTML(_FOOTER)

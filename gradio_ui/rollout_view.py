@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from gradio_ui.messages import note, shown
-
-Record = Mapping[str, Any]
+from gradio_ui.rollout_actions import BUTTONS, Record
 
 #: Metrics of a version that are shown, best known first; at most three of them.
 _METRICS: Final = ("macro_recall", "macro_f1", "accuracy", "ece")
@@ -39,16 +38,21 @@ def rollout_card(rollout: Record | None) -> str:
     if rollout is None:
         return _NO_ROLLOUT
     asked = f" ({shown(rollout['asked'])} asked for)" if rollout["asked"] else ""
-    step = f"step {shown(rollout['step'])} of {shown(rollout['plan'])}" if rollout["step"] else shown(rollout["plan"])
     waits = f'<div class="label">Now: {shown(rollout["waits"])}</div>' if rollout["waits"] else ""
     return (
-        f'<div class="card rollout" data-state="{shown(rollout["state"])}" role="status">'
-        f'<div class="verdict">Version {rollout["champion"]} → {rollout["challenger"]}: '
+        f'<div class="card rollout" data-state="{shown(rollout["state"])}">'
+        f'<div role="status"><div class="verdict">Version {rollout["champion"]} → {rollout["challenger"]}: '
         f"{shown(rollout['state'])}{asked}</div>"
-        f'<div class="label">{step}. {shown(rollout["reason"])}</div>{waits}'
-        f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_judged(rollout)}{_decisions(rollout['decisions'])}"
-        "</div>"
+        f'<div class="label">{_course(rollout)}. {shown(rollout["reason"])}</div>{waits}</div>'
+        f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_agreement(rollout)}{_feedback(rollout)}"
+        f"{_decisions(rollout)}</div>"
     )
+
+
+def buttons_help() -> str:
+    """Return what each button does."""
+    rows = "".join(f"<dt>{shown(button.label)}</dt><dd>{shown(button.help)}</dd>" for button in BUTTONS.values())
+    return f"<dl>{rows}</dl>"
 
 
 def disagreements(rollout: Record | None) -> str:
@@ -66,6 +70,14 @@ def disagreements(rollout: Record | None) -> str:
     )
     names = ("Text", f"Version {rollout['champion']}", f"Version {rollout['challenger']}")
     return _table(names, rows, "disagreements")
+
+
+def _course(rollout: Record) -> str:
+    """Return the step that is under way, and how the plan is gone through."""
+    step = f"step {rollout['step']} of {rollout['plan']}" if rollout["step"] else rollout["plan"]
+    then = "goes on by itself" if rollout["auto"] else "waits for promote"
+    kept = "" if rollout["sticky"] == "none" else f", with each {rollout['sticky']} on one version"
+    return shown(f"{step} (each is held for {rollout['hold_s']:g} s, then {then}{kept})")
 
 
 def _shares(traffic: Iterable[Record]) -> str:
@@ -106,32 +118,58 @@ def _arms(versions: Iterable[Record]) -> str:
     return _table(("So far", "Texts", "Failed", "p50", "p99", "Labels"), rows, "arms")
 
 
-def _judged(rollout: Record) -> str:
-    """Return where the versions agree, and what feedback says, in sentences; empty before there is any."""
-    compared, numbers = rollout["compared"], rollout["numbers"]
-    lines = []
-    if compared["compared"]:
-        agreed = 1 - compared["disagreed"] / compared["compared"]
-        flips = compared["disagreed"] - compared["neutral_flips"]
-        lines.append(
-            f"Both versions agree on <strong>{agreed:.1%}</strong> of {compared['compared']:,} texts; on {flips:,} one "
-            "says positive and the other negative."
-        )
-    if numbers.get("labelled"):
-        lines.append(
-            f"Of {numbers['labelled']:,.0f} texts with feedback, version {rollout['champion']} alone is right on "
-            f"{numbers['only_champion_right']:,.0f} and version {rollout['challenger']} alone on "
-            f"{numbers['only_challenger_right']:,.0f}."
-        )
-    return "".join(f"<p>{line}</p>" for line in lines)
+def _agreement(rollout: Record) -> str:
+    """Return where the versions agree, in a sentence; empty before they answered the same text."""
+    compared = rollout["compared"]
+    if not compared["compared"]:
+        return ""
+    agreed = 1 - compared["disagreed"] / compared["compared"]
+    flips = compared["disagreed"] - compared["neutral_flips"]
+    return (
+        f"<p>Both versions agree on <strong>{agreed:.1%}</strong> of {compared['compared']:,} texts; on {flips:,} one "
+        "says positive and the other negative.</p>"
+    )
 
 
-def _decisions(decisions: Sequence[Record]) -> str:
+def _feedback(rollout: Record) -> str:
+    """Return whether feedback was heard, and what it says so far, in sentences."""
+    numbers, old, new = rollout["numbers"], rollout["champion"], rollout["challenger"]
+    if not numbers.get("labelled"):
+        return "<p>No feedback was heard in this rollout: how often each version is right is not known.</p>"
+    return (
+        f"<p>Of {numbers['labelled']:,.0f} texts with feedback, version {old} alone is right on "
+        f"{numbers['only_champion_right']:,.0f} and version {new} alone on {numbers['only_challenger_right']:,.0f}. "
+        f"Evidence that version {new} is worse: {numbers['evidence_worse']:.2g}; that it is not: "
+        f"{numbers['evidence_no_worse']:.2g} (20 decides).</p>"
+    )
+
+
+def _decisions(rollout: Record) -> str:
+    """Return the last decisions, each with the step that it led to, and how many there are."""
+    decisions, steps = rollout["decisions"], rollout["plan"].split(",")
     rows = (
-        [_number(_time(entry["at_ms"])), shown(entry["state"]), shown(entry["reason"])]
+        [
+            _number(_time(entry["at_ms"])),
+            shown(entry["state"]),
+            _number(_step_named(steps[entry["stage"] - 1]) if entry["stage"] else "–"),
+            shown(entry["reason"]),
+        ]
         for entry in reversed(decisions[-_LAST_DECISIONS:])
     )
-    return _table(("When (UTC)", "State", "Why"), rows, "decisions")
+    return _cut(len(decisions)) + _table(("When (UTC)", "State", "Step", "Why"), rows, "decisions")
+
+
+def _cut(count: int) -> str:
+    """Say where all decisions are, if some are left out."""
+    if count <= _LAST_DECISIONS:
+        return ""
+    where = "all of them: <code>undertone rollout history --json</code>"
+    return f'<p class="small">The last {_LAST_DECISIONS} of {count} decisions; {where}.</p>'
+
+
+def _step_named(step: str) -> str:
+    """Return a step of a plan with its unit."""
+    return step if step == "shadow" else f"{step} %"
 
 
 def _table(names: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:

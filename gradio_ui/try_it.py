@@ -9,7 +9,7 @@ from typing import Any, Final
 import gradio as gr
 
 from gradio_ui.charts import bars, gauge
-from gradio_ui.messages import note, problem
+from gradio_ui.messages import note, platform_state, problem
 from sentiment.answers import Answer
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
@@ -35,8 +35,8 @@ _COLOURS: Final = {
 }
 
 
-def build_try_it(client: UndertoneClient) -> None:
-    """Add the tab's contents to the Blocks under construction."""
+def build_try_it(client: UndertoneClient, header: gr.HTML) -> None:
+    """Add the tab's contents to the Blocks under construction; `header`, of the page, is renewed with each answer."""
     with gr.Row(equal_height=False, elem_id="try"):
         with gr.Column(elem_id="typed"):
             text = gr.Textbox(label="Text", placeholder="Write or paste a text", lines=4, max_lines=12, elem_id="text")
@@ -62,10 +62,13 @@ def build_try_it(client: UndertoneClient) -> None:
     def explain(typed: str) -> Any:
         return explanation(client, typed)
 
+    def renew(typed: str) -> Any:
+        return platform_state(client) if typed.strip() else gr.skip()
+
     for start in (classify.click, text.submit, examples.load_input_event.then):
-        start(answer, text, card, show_progress="minimal", api_visibility="private").then(
-            explain, text, words, show_progress="minimal", api_visibility="private"
-        )
+        answered = start(answer, text, card, show_progress="minimal", api_visibility="private")
+        answered.then(explain, text, words, show_progress="minimal", api_visibility="private")
+        answered.then(renew, text, header, show_progress="hidden", api_visibility="private")
     clear.click(lambda: ("", _HINT, _NO_WORDS), None, [text, card, words], queue=False)
 
 

@@ -15,9 +15,14 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from pydantic import ValidationError
+
 from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
 from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
+from serve_app.http.errors import invalid_input
+from serve_app.http.rollout_schemas import RolloutIn
+from serve_app.rollout.plan import steps_of
 
 GOOD = {"love", "great", "good", "wonderful", "thanks", "happy"}
 BAD = {"hate", "awful", "bad", "terrible", "broken", "sad"}
@@ -37,7 +42,12 @@ ROLLOUT: dict[str, Any] = {
     "challenger": 8,
     "state": "canary",
     "phase": "canary",
+    "paused": False,
     "asked": None,
+    "hold_s": 60.0,
+    "auto": False,
+    "sticky": "none",
+    "in_place": False,
     "waits": "step 10 waits for promote",
     "step": "10",
     "stage": 3,
@@ -64,7 +74,13 @@ ROLLOUT: dict[str, Any] = {
             }
         ],
     },
-    "numbers": {"labelled": 12.0, "only_champion_right": 2.0, "only_challenger_right": 1.0},
+    "numbers": {
+        "labelled": 12.0,
+        "only_champion_right": 2.0,
+        "only_challenger_right": 1.0,
+        "evidence_worse": 1.25,
+        "evidence_no_worse": 0.8,
+    },
     "decisions": [
         {"at_ms": 1_800_000_000_000, "state": "loading", "stage": 0, "reason": "asked for", "numbers": {}},
         {"at_ms": 1_800_000_060_000, "state": "canary", "stage": 3, "reason": "step 10 begins", "numbers": {}},
@@ -83,6 +99,7 @@ class FakeApi:
         self.requests: list[tuple[str, Any]] = []
         self.is_ready = True
         self.rollout: dict[str, Any] | None = None
+        self.serves = _MODEL["version"]
         self.delay_s = 0.0
         self._lock = threading.Lock()
 
@@ -110,17 +127,17 @@ class FakeApi:
             "/v1/predict": lambda: self._predict(json.loads(body)),
             "/v1/predict/batch": lambda: {"results": [self._item(item) for item in json.loads(body)["items"]]},
             "/v1/explain": lambda: self._explain(json.loads(body)["text"]),
-            "/v1/models": lambda: {"models": [_LISTED]},
+            "/v1/models": lambda: {"models": [{**_LISTED, "version": self.serves}]},
         }
         if path == "/v1/predict/stream":
             return 200, {}, [json.dumps(self._item(json.loads(line))).encode() + b"\n" for line in body.splitlines()]
         if path == "/readyz":
             return (200 if self.is_ready else 503), {}, [b"{}"]
-        if path.startswith("/v1/rollouts"):
-            return self._rollouts(path, body)
-        if path not in answer:
+        if path not in answer and not path.startswith("/v1/rollouts"):
             return 404, {}, [_error_json(f"There is no {path}.", "not_found")]
         try:
+            if path not in answer:
+                return self._rollouts(path, body)
             return 200, {}, [json.dumps(answer[path]()).encode()]
         except InvalidInput as exc:
             return 422, {}, [_error_json(str(exc), "invalid_input", exc.field)]
@@ -129,7 +146,7 @@ class FakeApi:
         """Begin one, say how it is, or take a command; the next look at it says that it was asked."""
         command = path.removeprefix("/v1/rollouts").removeprefix("/current").removeprefix("/")
         if path == "/v1/rollouts" and self.rollout is None:
-            self.rollout = {**ROLLOUT, "challenger": json.loads(body)["version"]}
+            self.rollout = {**ROLLOUT, **_checked_start(body)}
         elif self.rollout is None:
             return 404, {}, [_error_json("There has been no rollout yet.", "not_found")]
         elif path == "/v1/rollouts":
@@ -214,6 +231,17 @@ def _checked(text: Any) -> str:
     if len(text) > LONGEST_TEXT_CHARACTERS:
         raise InvalidInput(f"text: longer than {LONGEST_TEXT_CHARACTERS} characters", "text")
     return text
+
+
+def _checked_start(body: bytes) -> dict[str, Any]:
+    """Return what a start changes in the record, checked as the API does it. Raises InvalidInput."""
+    try:
+        wanted = RolloutIn.model_validate_json(body)
+    except ValidationError as exc:
+        raise invalid_input(exc, RolloutIn) from None
+    steps_of(wanted.plan or "100")
+    asked = wanted.model_dump(exclude_none=True)
+    return {"challenger": asked.pop("version"), **asked}
 
 
 def _count(text: str, words: set[str]) -> int:

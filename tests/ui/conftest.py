@@ -77,7 +77,7 @@ def served_api() -> Iterator[tuple[FakeApi, str]]:
 def api(served_api: tuple[FakeApi, str]) -> Iterator[FakeApi]:
     api = served_api[0]
     yield api
-    api.failures, api.delay_s, api.rollout = [], 0.0, None
+    api.failures, api.delay_s, api.rollout, api.serves = [], 0.0, None, 7
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from gradio_ui.rollout_view import rollout_card, versions_table
+from serve_app.rollout.observations import Observations
 from serve_app.rollout.public import to_public
-from serve_app.rollout.record import State
+from serve_app.rollout.record import Entry, State
 from tests.unit.rollout.rollouts import START_MS, rollout_of
 
 
@@ -27,6 +28,52 @@ def test_the_card_says_what_is_waited_for():
     waiting = to_public(rollout_of(State.WAITING, waits="version 2 needs 1 <GPU>"), START_MS)
     assert "Now: version 2 needs 1 &lt;GPU&gt;" in rollout_card(waiting)
     assert "Now:" not in rollout_card({**waiting, "waits": None})
+
+
+def decided(count: int) -> str:
+    """Return the card of a rollout that took so many decisions, the last two at steps of its plan."""
+    rollout = rollout_of(State.WAITING)
+    for number in range(count - 4):
+        rollout = rollout.decided(Entry(at_ms=START_MS + number, state=State.LOADING, stage=0, reason=f"{number}"))
+    for state, stage in ((State.SHADOW, 1), (State.CANARY, 2)):
+        rollout = rollout.decided(Entry(at_ms=START_MS, state=state, stage=stage, reason="asked to promote"))
+    return rollout_card(to_public(rollout, START_MS))
+
+
+def test_each_decision_says_which_step_it_led_to():
+    rows = re.findall('<td>([a-z]+)</td><td class="number">(.*?)</td><td>(.*?)</td></tr>', decided(5))
+    assert rows[:3] == [
+        ("canary", "1 %", "asked to promote"),
+        ("shadow", "shadow", "asked to promote"),
+        ("loading", "–", "0"),
+    ]
+
+
+def test_decisions_that_are_left_out_are_counted_and_where_they_are_is_said():
+    assert decided(14).count("<td>loading</td>") == 4
+    assert "The last 6 of 14 decisions; all of them: <code>undertone rollout history --json</code>." in decided(14)
+    assert "The last" not in decided(6)
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (Observations(), "No feedback was heard in this rollout"),
+        (
+            Observations(labelled=12, only_champion_right=2, only_challenger_right=1),
+            "Of 12 texts with feedback, version 1 alone is right on 2 and version 2 alone on 1. Evidence that version",
+        ),
+    ],
+)
+def test_the_card_says_whether_feedback_was_heard(seen, says):
+    assert says in rollout_card(to_public(rollout_of(State.CANARY, 2, seen=seen), START_MS))
+
+
+def test_the_card_says_how_the_plan_is_gone_through():
+    by_hand = rollout_card(to_public(rollout_of(State.CANARY, 2), START_MS))
+    assert "step 1 of shadow,1,10,50,100 (each is held for 60 s, then waits for promote)" in by_hand
+    alone = rollout_card(to_public(rollout_of(request={"auto": True, "sticky": "author"}), START_MS))
+    assert "(each is held for 60 s, then goes on by itself, with each author on one version)" in alone
 
 
 @pytest.mark.parametrize(
