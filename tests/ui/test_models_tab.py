@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gradio_ui.rollout_actions import BUTTONS
 from tests.fake_api import ROLLOUT, FakeApi
 from tests.ui.conftest import Visit, serving_page
-from tests.ui.journeys import fits
+from tests.ui.journeys import classify, fits
 
 pytestmark = pytest.mark.ui
+
+FULL = {**ROLLOUT, "state": "full", "phase": "full", "waits": None}
 
 
 def opened(visit: Visit) -> Page:
@@ -19,6 +22,11 @@ def opened(visit: Visit) -> Page:
     page.get_by_role("tab", name="Models").click()
     expect(page.locator("#versions")).to_contain_text("sentiment version 7")
     return page
+
+
+def enabled(page: Page) -> set[str]:
+    """Return the commands whose buttons can be pressed."""
+    return {name for name in BUTTONS if page.locator(f"#{name}").is_enabled()}
 
 
 def test_versions_are_listed_with_what_they_do(visit: Visit, api: FakeApi) -> None:
@@ -70,17 +78,87 @@ def test_a_rollout_is_started_and_aborted_by_buttons(visit: Visit, api: FakeApi)
     assert visit.errors == []
 
 
+def test_only_what_can_be_done_now_can_be_pressed_and_the_tab_says_why(visit: Visit, api: FakeApi) -> None:
+    page = opened(visit)
+    expect(page.locator("#why")).to_contain_text("No rollout is under way")
+    expect(page.locator("#start")).to_be_enabled()
+    assert enabled(page) == {"start"}
+    api.rollout = ROLLOUT
+    expect(page.locator("#promote")).to_be_enabled()
+    assert enabled(page) == {"promote", "pause", "abort"}
+    page.get_by_role("button", name="What the buttons do").click()
+    expect(page.locator("#help dd").nth(1)).to_contain_text("next step of the plan now")
+    assert page.locator("#help dt").all_inner_texts() == [button.label for button in BUTTONS.values()]
+
+
 def test_what_cannot_be_done_is_said(visit: Visit, api: FakeApi) -> None:
     page = opened(visit)
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#said [role=alert]")).to_contain_text("Write the number of the version")
+    expect(page.locator("#said [role=alert]")).to_contain_text("Version to roll out: write the number")
+    api.rollout = ROLLOUT
+    expect(page.locator("#pause")).to_be_enabled()
+    api.failures = [(409, {})]
     page.get_by_role("button", name="Pause").click()
-    expect(page.locator("#said [role=alert]")).to_contain_text("no rollout yet")
+    expect(page.locator("#said [role=alert]")).to_contain_text("busy 409")
+
+
+def test_a_rollout_is_started_with_all_its_settings(visit: Visit, api: FakeApi) -> None:
+    page = opened(visit)
+    page.get_by_label("Version to roll out").fill("9")
+    page.get_by_role("button", name="More settings").click()
+    page.get_by_label("Hold (seconds)").fill("5m")
+    page.get_by_role("radio", name="each author").check()
+    page.get_by_label("In place").check()
+    page.get_by_role("button", name="More settings").click()
+    expect(page.get_by_label("Hold (seconds)")).to_be_hidden()
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#said [role=alert]")).to_have_text("Hold (seconds): must be a number")
+    page.get_by_label("Hold (seconds)").fill("30")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#rollout")).to_contain_text("each is held for 30 s")
+    assert api.rollout is not None
+    asked = ("challenger", "hold_s", "sticky", "in_place", "auto")
+    assert [api.rollout[name] for name in asked] == [9, 30.0, "author", True, False]
+
+
+def test_going_back_from_all_the_traffic_is_asked_for_and_the_keyboard_stands_on_staying(
+    visit: Visit, api: FakeApi
+) -> None:
+    api.rollout = FULL
+    page = opened(visit)
+    page.get_by_role("button", name="Abort").click()
+    expect(page.locator("#question [role=alert]")).to_contain_text("Going back gives it, and the alias champion, to")
+    expect(page.get_by_role("button", name="Stay")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#question")).to_be_hidden()
+    expect(page.get_by_role("button", name="Abort")).to_be_focused()
+    assert api.rollout["asked"] is None
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Go back").click()
+    expect(page.locator("#said")).to_contain_text("gets all the traffic again")
+    expect(page.locator("#why")).to_contain_text("being aborted")
+    assert enabled(page) == set()
+    assert visit.errors == []
+
+
+def test_the_header_follows_a_takeover(visit: Visit, api: FakeApi) -> None:
+    page = opened(visit)
+    expect(page.locator("#platform")).to_have_text("sentiment version 7")
+    api.serves = 8
+    expect(page.locator("#platform")).to_have_text("sentiment version 8")
+    page.get_by_role("tab", name="Try it").click()
+    api.serves = 9
+    classify(page, "good")
+    expect(page.locator("#platform")).to_have_text("sentiment version 9")
 
 
 def test_the_tab_fits_a_phone(phone: Visit, api: FakeApi) -> None:
-    api.rollout = ROLLOUT
-    assert fits(opened(phone))
+    api.rollout = FULL
+    page = opened(phone)
+    for name in ("More settings", "What the buttons do", "Abort"):
+        page.get_by_role("button", name=name).click()
+    expect(page.get_by_role("button", name="Stay")).to_be_visible()
+    assert fits(page)
 
 
 @pytest.fixture
@@ -99,9 +177,8 @@ def guarded(browser: Browser, served_api: tuple[FakeApi, str]) -> Iterator[Page]
 def test_beyond_this_machine_moving_traffic_asks_for_an_admin_key(guarded: Page, api: FakeApi) -> None:
     guarded.get_by_role("tab", name="Models").click()
     guarded.get_by_label("Version to roll out").fill("9")
-    guarded.get_by_role("button", name="Start").click()
-    expect(guarded.locator("#said [role=alert]")).to_contain_text("needs an admin key")
-    assert api.rollout is None
+    expect(guarded.locator("#why")).to_contain_text("Paste an admin key")
+    assert enabled(guarded) == set()
     guarded.get_by_label("Admin key").fill("ut_0123456789abcdef_" + "a" * 43)
     guarded.get_by_role("button", name="Start").click()
     expect(guarded.locator("#said")).to_contain_text("The rollout of version 9 begins")
