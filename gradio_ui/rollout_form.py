@@ -28,12 +28,12 @@ _NAMED: Final = re.compile(rf"(^|; )({'|'.join(FIELDS)}): ")
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was filled in, in the order of the form; texts as they were typed."""
+    """What was filled in, in the order of the form; texts as they were typed. None is for a field never unfolded."""
 
     version: str
     plan: str
     auto: bool
-    hold_s: str
+    hold_s: str | None
     sticky: str
     in_place: bool
 
@@ -46,7 +46,8 @@ class Typed:
         version = self.version.strip()
         if not _NUMBER.fullmatch(version):
             raise InvalidInput("version: write the number of a registered version, like 8", "version")
-        asked = {**asdict(self), "version": int(version), "plan": self.plan.strip(), "hold_s": _seconds(self.hold_s)}
+        hold_s = _seconds((self.hold_s or "").strip())
+        asked = {**asdict(self), "version": int(version), "plan": self.plan.strip(), "hold_s": hold_s}
         return {name: value for name, value in asked.items() if value != ""}
 
 
@@ -60,5 +61,5 @@ def _seconds(typed: str) -> float | str:
     try:
         seconds = float(typed)
     except ValueError:
-        return typed.strip()
-    return seconds if math.isfinite(seconds) else typed.strip()
+        return typed
+    return seconds if math.isfinite(seconds) else typed

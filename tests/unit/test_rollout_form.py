@@ -17,8 +17,9 @@ def typed(version: str = "8", **changes: Any) -> Typed:
     return Typed(version, **{**EMPTY, **changes})
 
 
-def test_what_is_left_empty_is_left_to_the_api():
-    asked = typed().asked()
+@pytest.mark.parametrize("hold_s", ["", "  ", None])
+def test_what_is_left_empty_or_folded_is_left_to_the_api(hold_s):
+    asked = typed(hold_s=hold_s).asked()
     assert asked == {"version": 8, "auto": False, "sticky": "none", "in_place": False}
     assert RolloutIn(**asked) == RolloutIn(version=8)
 
