@@ -51,10 +51,15 @@ class FileFact(_Data):
 
 
 class SelfCheck(_Data):
-    """A normalised text and what the int8 engine said of it (classified alone), one probability a label."""
+    """A normalised text and what the int8 engine said of it (classified alone), one probability a label.
+
+    `full` is what full precision said, where the version was made with it: quantised weights may say something else of
+    a text that is unlike those that the model was trained on.
+    """
 
     text: str
     probabilities: tuple[_Probability, ...]
+    full: tuple[_Probability, ...] | None = None
 
 
 class Manifest(_Data):
@@ -151,7 +156,8 @@ def _problems(manifest: Manifest) -> Iterator[str]:
     yield from _file_problems(manifest)
     if manifest.window_overlap_tokens > manifest.window_tokens // 2:
         yield f"window_overlap_tokens {manifest.window_overlap_tokens} is more than half of window_tokens"
-    if any(len(check.probabilities) != len(manifest.labels) for check in manifest.self_check):
+    said = [row for check in manifest.self_check for row in (check.probabilities, check.full) if row is not None]
+    if any(len(row) != len(manifest.labels) for row in said):
         yield f"self_check needs {len(manifest.labels)} probabilities a text, one a label"
 
 

@@ -222,7 +222,17 @@ def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> ND
 
 
 def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:
+    int8 = _said_of_known(folder, "onnx-int8", facts)
+    full = _said_of_known(folder, "onnx", facts) if (folder / ENGINE_FILES["onnx"]).exists() else [None] * len(int8)
+    return tuple(
+        SelfCheck(text=text, probabilities=quantised, full=exact)
+        for text, quantised, exact in zip(_SELF_CHECK, int8, full, strict=True)
+    )
+
+
+def _said_of_known(folder: Path, engine: EngineName, facts: Facts) -> list[tuple[float, ...]]:
+    """Return what an engine's file says of the self-check's texts, each classified alone."""
     tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
-    plain = onnx_probabilities(folder / ENGINE_FILES["onnx-int8"], tokenizer, [steps(text) for text in _SELF_CHECK])
-    rows = cool(plain.astype(np.float64), facts.temperature["onnx-int8"]).round(_DIGITS).tolist()
-    return tuple(SelfCheck(text=text, probabilities=tuple(row)) for text, row in zip(_SELF_CHECK, rows, strict=True))
+    plain = onnx_probabilities(folder / ENGINE_FILES[engine], tokenizer, [steps(text) for text in _SELF_CHECK])
+    rows = cool(plain.astype(np.float64), facts.temperature[engine]).round(_DIGITS).tolist()
+    return [tuple(row) for row in rows]

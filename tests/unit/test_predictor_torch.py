@@ -69,6 +69,20 @@ def test_a_batch_of_torch_gives_each_text_what_the_model_says_of_it_alone(full: 
         assert probabilities == pytest.approx(_alone(full.folder, text), abs=1e-5)
 
 
+def test_full_precision_is_checked_by_what_it_said_itself_however_far_quantised_weights_are_from_it(
+    full: Version,
+) -> None:
+    said = _alone(full.folder, TEXTS[0])
+    quantised = tuple(reversed(said))
+    assert abs(said[0] - quantised[0]) > 0.1
+    apart = _rewrite(full.folder, self_check=[SelfCheck(text=TEXTS[0], probabilities=quantised, full=said)])
+    assert Predictor.load(apart, engine="torch").check_self() < 1e-5
+    for record, allowed in ({"probabilities": said, "full": quantised}, 0.05), ({"probabilities": quantised}, 0.1):
+        other = _rewrite(full.folder, self_check=[SelfCheck(text=TEXTS[0], **record)])
+        with pytest.raises(ModelRejected, match=f"apart, allowed {allowed}"):
+            Predictor.load(other, engine="torch")
+
+
 def test_a_gpu_that_is_not_there_is_said_so(full: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelRejected, match=r"device cuda is not there.*classifier_gpus = 0"):

@@ -113,6 +113,7 @@ def test_a_missing_file_a_stranger_a_folder_and_a_link_are_refused_by_name(folde
         (lambda m: m.update(max_windows=0), "max_windows"),
         (lambda m: m.update(self_check=[]), "self_check"),
         (lambda m: m["self_check"][0].update(probabilities=[0.5, 0.5]), "self_check needs 3 probabilities"),
+        (lambda m: m["self_check"][0].update(full=[0.5, 0.5]), "self_check needs 3 probabilities"),
         (lambda m: m.update(created_at="yesterday"), "created_at"),
         (lambda m: m.update(surprise=1), "surprise"),
     ],
