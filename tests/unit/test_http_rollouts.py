@@ -95,12 +95,12 @@ async def test_before_the_first_rollout_there_is_none(client):
 
 async def test_rollouts_are_listed_a_page_at_a_time(client, parts):
     for number in range(101):
-        told = to_public(rollout_of(State.DONE, 5, id=f"r-{number}", started_ms=number), 1_000)
+        told = to_public(rollout_of(State.DONE, 5, id=f"r-{number:03}", started_ms=number), 1_000)
         parts.store.put_document(HISTORY_KIND, told["id"], told)
     page = (await client.get("/v1/rollouts")).json()
-    assert ([row["id"] for row in page["rollouts"]][::19], page["next"]) == (["r-100", "r-81"], "r-81")
+    assert ([row["id"] for row in page["rollouts"]][::19], page["next"]) == (["r-100", "r-081"], "r-081")
     page = (await client.get(f"/v1/rollouts?limit=100&after={page['next']}")).json()
-    assert (page["rollouts"][0]["id"], len(page["rollouts"]), page["next"]) == ("r-80", 81, None)
+    assert (page["rollouts"][0]["id"], len(page["rollouts"]), page["next"]) == ("r-080", 81, None)
 
 
 @pytest.mark.parametrize(

@@ -197,13 +197,13 @@ def test_history_lists_rollouts_and_says_so_where_there_are_none(api):
 
 def test_history_shows_as_many_rollouts_as_are_asked_for_over_as_many_pages_as_it_takes(api):
     for number in range(130):
-        told = to_public(rollout_of(State.DONE, 5, id=f"r-{number}", started_ms=number), START_MS)
+        told = to_public(rollout_of(State.DONE, 5, id=f"r-{number:03}", started_ms=number), START_MS)
         api.store.put_document(HISTORY_KIND, told["id"], told)
 
     def shown(*arguments: str) -> list[str]:
         return [told["id"] for told in json.loads(run("history", "--json", *arguments))]
 
-    newest_first = [f"r-{number}" for number in reversed(range(130))]
+    newest_first = [f"r-{number:03}" for number in reversed(range(130))]
     assert shown() == newest_first[:20]
     assert shown("--limit", "1") == newest_first[:1]
     assert shown("--limit", "125") == newest_first[:125]
