@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Final
 
-from sentiment.errors import InvalidSettings
-from sentiment.settings import PREFIX, Settings, unusable_home
+from sentiment.settings import Settings
 from serve_app.platform_state import Places
 
 _STDERR: Final = 2
@@ -18,15 +19,12 @@ _LOG: Final = "ray.log"
 
 @contextmanager
 def ray_log_aside(settings: Settings) -> Iterator[None]:
-    """Let what does not go through `sys.stderr` go to `logs/ray.log` in home while the block runs.
+    """Keep what does not go through `sys.stderr` while the block runs; put it into `logs/ray.log` in home at its end.
 
     Ray's libraries write to the descriptor, and its processes inherit it, whatever Ray is told of logging.
-
-    Raises:
-        InvalidSettings: home cannot be written.
     """
     known = sys.stderr
-    with _opened(settings) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="backslashreplace") as kept:
+    with tempfile.TemporaryFile() as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
         known.flush()
         os.dup2(log.fileno(), _STDERR)
         sys.stderr = kept if _is_the_terminal_s(known) else known
@@ -36,15 +34,17 @@ def ray_log_aside(settings: Settings) -> Iterator[None]:
             sys.stderr.flush()
             sys.stderr = known
             os.dup2(kept.fileno(), _STDERR)
+            with suppress(OSError):  # no log is worth an error
+                _append(log, settings)
 
 
-def _opened(settings: Settings) -> IO[bytes]:
-    folder = Places(settings.home).logs
-    try:
+def _append(log: IO[bytes], settings: Settings) -> None:
+    if log.seek(0, os.SEEK_END):
+        folder = Places(settings.home).logs
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / _LOG).open("ab")
-    except OSError as exc:
-        raise InvalidSettings(unusable_home(settings.home, exc), f"{PREFIX}HOME") from exc
+        log.seek(0)
+        with (folder / _LOG).open("ab") as file:
+            shutil.copyfileobj(log, file)
 
 
 def _is_the_terminal_s(stream: object) -> bool:

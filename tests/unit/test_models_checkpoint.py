@@ -37,20 +37,20 @@ def saved(backbone: Path, tmp_path: Path) -> Path:
 def test_a_model_of_another_architecture_or_shape_is_refused_naming_both(saved, backbone):
     with pytest.raises(ModelRejected, match="holds a cnn model, not a lstm model"):
         load_model(saved, like=make("lstm", backbone))
-    with pytest.raises(ModelRejected, match=r"filters=6.*, not of .*filters=7"):
+    with pytest.raises(ModelRejected, match="filters 6, not 7"):
         load_model(saved, like=make("cnn", backbone, filters=7))
-    with pytest.raises(ModelRejected, match=r"labels=3.*labels=2"):
+    with pytest.raises(ModelRejected, match="labels 3, not 2"):
         load_model(saved, like=make("cnn", backbone, labels=2))
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"architecture": "gpt"}, r"architecture 'gpt'; this code has \['bert-gru', 'cnn', 'encoder', 'hub', 'lstm'\]"),
+        ({"architecture": "gpt"}, "architecture 'gpt'; this code has bert-gru, cnn, encoder, hub, lstm"),
         ({"architecture": "lstm"}, "does not describe a lstm model: LstmConfig has no"),
-        ({"filters": 9}, r"bias is \[6\], the model that config.json describes has \[9\]"),
-        ({"filters": -1}, "filters: .*greater than or equal to 1"),
-        ({"sizes": [3, 4]}, r"convolutions.2.bias is \[6\], .* has not there"),
+        ({"filters": 9}, "bias is 6, the model that config.json describes has 9"),
+        ({"filters": -1}, "filters: must be 1 or more, not -1"),
+        ({"sizes": [3, 4]}, "convolutions.2.bias is 6, .* has not there"),
         ({"vocabulary": 9}, "pieces|words.weight"),
     ],
 )

@@ -258,8 +258,8 @@ def test_an_unknown_preset_names_those_there_are():
     ("preset", "overrides", "message", "field"),
     [
         ("cnn", {"filter": 3}, "CnnConfig has no 'filter'; it has vocabulary, labels, embedding, filters", "filter"),
-        ("cnn", {"filters": "many"}, "CnnConfig: filters: .*integer", "filters"),
-        ("cnn", {"sizes": [3, 0]}, "CnnConfig: sizes.1: .*greater than or equal to 1", "sizes.1"),
+        ("cnn", {"filters": "many"}, "CnnConfig: filters: must be a whole number, not 'many'", "filters"),
+        ("cnn", {"sizes": [3, 0]}, "CnnConfig: sizes.1: must be 1 or more, not 0", "sizes.1"),
         ("lstm", {"dropout": 1.5}, "LstmConfig: dropout: .*less than 1", "dropout"),
         ("lstm", {"pooling": "median"}, "LstmConfig: pooling: .*'last', 'mean' or 'max'", "pooling"),
         ("lstm", {"embedding": 400}, "embedding = 400; the words of .* have 24", "embedding"),

@@ -162,7 +162,7 @@ def test_nothing_is_left_of_a_home_that_cannot_be_made() -> None:
 def test_a_wrong_value_names_the_option_too(tmp_path: Path) -> None:
     result = undertone("up", "--home", str(tmp_path), "--port", "99999")
     assert result.exit_code == 1
-    assert "--port or UNDERTONE_PORT: Input should be less than or equal to 65535" in said(result)
+    assert "--port or UNDERTONE_PORT: must be 65535 or less, not" in said(result)
 
 
 def test_a_wait_of_no_time_is_refused(tmp_path: Path) -> None:
