@@ -205,7 +205,8 @@ _BY_STATUS: Final[dict[int, type[UndertoneError]]] = {
     504: DeadlineExceeded,
 }
 _BUSY: Final = (429, 503)
-_KEY_REMEDY: Final = "give --api-key or UNDERTONE_API_KEY; `undertone keys add NAME --scope predict` makes one."
+_KEY_REMEDY: Final = "give --api-key or UNDERTONE_API_KEY; `undertone keys add NAME --scope {scope}` makes one."
+_SCOPE: Final = re.compile(r"--scope (\w+)")
 _INVALID: Final = (400, 405, 411, 413, 415, 422)
 
 
@@ -248,7 +249,9 @@ def _raise_for(response: httpx.Response) -> None:
     if status in _INVALID:
         raise InvalidInput(message, str(error.get("field") or ""))
     if status == httpx.codes.UNAUTHORIZED:
-        raise UndertoneError(f"{response.url.host} asks for a valid key: {_KEY_REMEDY}")
+        needed = _SCOPE.search(message)  # the API knows which one the route needs; a proxy before it does not
+        remedy = _KEY_REMEDY.format(scope=needed[1] if needed else "predict")
+        raise UndertoneError(f"{response.url.host} asks for a valid key: {remedy}")
     raise _BY_STATUS.get(status, UndertoneError)(message)
 
 

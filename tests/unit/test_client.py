@@ -146,6 +146,16 @@ def test_a_missing_key_is_said_with_the_remedy_and_a_right_one_is_sent() -> None
         assert client.predict("good")["label"] == "positive"
 
 
+def test_a_missing_key_is_said_with_the_scope_that_the_api_asks_for() -> None:
+    error = {"code": "unauthorized", "message": "send a valid key; 'undertone keys add NAME --scope admin' makes one"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(401, json={"error": error}))
+    with (
+        UndertoneClient(transport=transport) as client,
+        pytest.raises(UndertoneError, match="NAME --scope admin` makes"),
+    ):
+        client.start_rollout({"version": 8})
+
+
 def test_an_answer_of_something_else_than_the_platform_is_told_as_such() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>router login</html>"))
     with UndertoneClient(transport=transport) as client, pytest.raises(UndertoneError, match="not JSON"):

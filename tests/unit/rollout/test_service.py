@@ -55,7 +55,7 @@ def test_what_a_start_leaves_out_comes_from_the_settings(store):
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        ("", "'' in '' is no share"),
+        ("", "plan: is empty; write shares"),
         ("shadow", "does not end with 100"),
         ("50,10,100", "do not grow"),
         ("10,10,100", "do not grow"),
