@@ -35,7 +35,8 @@ def reading(tally: Tally, title: str) -> Iterator[Counted]:
     That function counts them in `tally` itself if `count` is said.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    stderr = Console(stderr=True)
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
         bar = bars.add_task(title, total=None)
 
         def counted(examples: Iterable[Example], *, count: bool = False) -> Iterator[Example]:

@@ -35,7 +35,7 @@ def test_two_processes_are_never_at_one_run(tmp_path: Path) -> None:
 def test_another_configuration_is_told_before_anything_of_the_run_is_touched(tmp_path: Path) -> None:
     with run_folder(tmp_path, "one", CONFIG) as folder:
         keep_tracked_as(folder, "7" * 32)
-    with pytest.raises(Conflict, match=r"learning_rate = 0\.005, not 0\.1"):
+    with pytest.raises(Conflict, match=r"learning_rate 0\.005, not 0\.1"):
         run_folder(tmp_path, "one", replace(TINY, learning_rate=0.1).to_mapping()).__enter__()
     with run_folder(tmp_path, "one", replace(TINY, threads=7).to_mapping()) as folder:
         assert tracked_as(folder) == "7" * 32

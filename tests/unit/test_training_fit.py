@@ -118,7 +118,7 @@ def test_a_run_is_not_taken_up_with_another_configuration_or_model(tmp_path: Pat
     keeper = Keeper(tmp_path)
     run(TINY, keeper)
     assert keeper.latest
-    with pytest.raises(Conflict, match=r"learning_rate = 0\.005, not 0\.1"):
+    with pytest.raises(Conflict, match=r"learning_rate 0\.005, not 0\.1"):
         run(replace(TINY, learning_rate=0.1), Keeper(tmp_path / "b"), keeper.latest)
     with pytest.raises(ModelRejected, match="a model of other sizes: layers 1, not 2"):
         Fit(tiny_start(layers=2), material(TINY), TINY, keeper).resume(keeper.latest)
