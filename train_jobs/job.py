@@ -109,7 +109,7 @@ def assignment(text: str) -> tuple[str, Any]:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"distill.temperature": 4}` as `{"distill": {"temperature": 4}}`.
+    """Return `{"distill.temperature": 4}` as `{"distill": {"temperature": 4}}`, however many dots there are.
 
     Raises:
         InvalidInput: fields are set in what is no mapping; the error names it.
@@ -118,7 +118,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         outer, dot, rest = name.partition(".")
         if dot:
-            found[outer] = {**inner(found, outer), rest: value}
+            found[outer] = nested({**inner(found, outer), rest: value})
         else:
             found[name] = {**inner(found, name), **value} if isinstance(value, dict) else value
     return found

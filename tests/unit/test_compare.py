@@ -269,6 +269,9 @@ def test_the_command_line_becomes_a_configuration():
     assert config.models == ("lstm", "cnn")
     assert config.training == {"window_tokens": 256, "cnn": {"learning_rate": 0.01}, "epochs": 4}
     assert names_of(" a, ,b ") == ("a", "b")
+    words = "--data a@1 --models cnn,lstm --set lstm.distill.teacher=cnn --set lstm.distill.temperature=3"
+    taught = config_of(parser().parse_args(words.split())).training
+    assert taught == {"lstm": {"distill": {"teacher": "cnn", "temperature": 3}}}
 
 
 def test_the_commands_refuse_what_cannot_be_had_from_a_cluster(settings):
