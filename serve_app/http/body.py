@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -45,7 +46,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    repeated = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))[:LONGEST_NAME]
+    repeated = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)[:LONGEST_NAME]
     raise InvalidInput(f"{repeated}: stands twice in one object; give each name one value", repeated)
 
 
