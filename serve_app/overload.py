@@ -1,14 +1,18 @@
-"""Whether texts that a gateway has to refuse tell against the version that has all the traffic.
+"""Whether texts that are refused, or come late to a version on trial, tell against it or of too much traffic.
 
-Nobody knows at that moment what the champion would have done with them. What it did before is known: the most that it
-worked out in ten seconds of the last ten minutes in which it had traffic. A version that works at its limit, which it
-does while texts are refused, and gets through less than that is too slow for this traffic. One that gets through as
-much is not: the traffic has grown, and the champion alone would have refused texts too.
+Nobody knows what the champion would have done with texts that a gateway refuses while another version has all the
+traffic. What it did before is known: the most that it worked out in ten seconds of the last ten minutes in which it had
+traffic, of texts about as long. A version that works at its limit, which it does while texts are refused, and gets
+through less than that is too slow for this traffic. One that gets through as much is not: the traffic has grown, and
+the champion alone would have refused texts too.
+
+A version on trial is late where its texts wait longer than a gateway's patience. While those for the trusted version
+take that long as well, it is the machine that is late, and no version.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,18 +25,30 @@ _SPANS: Final = 60
 LEAST_CALLS: Final = 10
 #: What a version must get through of what the champion did: texts differ, and so do two measurements.
 ENOUGH: Final = 0.8
+_LATELY_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Calls of one version: their characters, the seconds that they took, and how many they were."""
+    """Calls of one version: their texts and characters, the seconds that they took, and how many they were."""
 
+    texts: int = 0
     characters: int = 0
     seconds: float = 0.0
     calls: int = 0
 
     def __add__(self, other: Work) -> Work:
-        return Work(self.characters + other.characters, self.seconds + other.seconds, self.calls + other.calls)
+        return Work(
+            self.texts + other.texts,
+            self.characters + other.characters,
+            self.seconds + other.seconds,
+            self.calls + other.calls,
+        )
+
+    @property
+    def size(self) -> int:
+        """How long its texts are, to a factor of two: shorter ones cost more a character, cut ones less."""
+        return (self.characters // self.texts).bit_length() if self.texts else 0
 
 
 @dataclass(eq=False)
@@ -43,22 +59,33 @@ class Overload:
     """
 
     in_flight: int
-    _carried: dict[int, Counter[int]] = field(default_factory=dict)
-    _pressed: dict[int, Work] = field(default_factory=dict)
+    _carried: dict[tuple[int, int], Counter[int]] = field(default_factory=dict)
+    _pressed: dict[tuple[int, int], Work] = field(default_factory=dict)
+    _took: deque[tuple[float, float]] = field(default_factory=deque)
     _refused: bool = False
+
+    def took(self, seconds: float, now_s: float) -> None:
+        """Note the longest that a text of a micro-batch for the trusted version took, its waiting included."""
+        self._took.append((now_s, seconds))
+
+    def longest_s(self, now_s: float) -> float:
+        """Return the longest that a text for the trusted version took in the last two seconds."""
+        while self._took and self._took[0][0] < now_s - _LATELY_S:
+            self._took.popleft()
+        return max((seconds for _, seconds in self._took), default=0.0)
 
     def carried(self, version: int, work: Work, now_s: float) -> None:
         """Note what a version worked out of the traffic that it was given as the champion, or without a rollout."""
         span = int(now_s // _SPAN_S)
-        spans = self._carried.setdefault(version, Counter())
-        spans[span] += work.characters
-        for old in [known for known in spans if known <= span - _SPANS]:
-            del spans[old]
+        self._carried.setdefault((version, work.size), Counter())[span] += work.characters
+        for spans in self._carried.values():
+            for old in [known for known in spans if known <= span - _SPANS]:
+                del spans[old]
 
     def keep(self, versions: Collection[int]) -> None:
         """Forget what is known of all other versions."""
-        self._carried = {version: spans for version, spans in self._carried.items() if version in versions}
-        self._pressed = {version: work for version, work in self._pressed.items() if version in versions}
+        self._carried = {key: spans for key, spans in self._carried.items() if key[0] in versions}
+        self._pressed = {key: work for key, work in self._pressed.items() if key[0] in versions}
 
     def refuse(self) -> None:
         """Note that texts were refused since too many wait. However many are between two calls, they are one event."""
@@ -72,10 +99,11 @@ class Overload:
         if not self._refused or not work.calls:
             return False
         self._refused = False
-        pressed = self._pressed[version] = self._pressed.get(version, Work()) + work
+        key = (version, work.size)
+        pressed = self._pressed[key] = self._pressed.get(key, Work()) + work
         if pressed.calls < LEAST_CALLS or not pressed.seconds:
             return False
-        most = max(self._carried.get(champion, Counter()).values(), default=0) / _SPAN_S
+        most = max(self._carried.get((champion, work.size), Counter()).values(), default=0) / _SPAN_S
         return self.in_flight * pressed.characters / pressed.seconds < ENOUGH * most
 
 
@@ -87,4 +115,4 @@ def work_of(version: int, questions: Sequence[Question], said: Sequence[Verdict]
         if isinstance(verdict, Judged) and verdict.route.version == version and verdict.call_ms is not None
     ]
     times = {call_ms for _, call_ms in own}  # the texts of one call bear its one time
-    return Work(sum(length for length, _ in own), sum(times) / 1000, len(times))
+    return Work(len(own), sum(length for length, _ in own), sum(times) / 1000, len(times))

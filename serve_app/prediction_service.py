@@ -87,9 +87,16 @@ class PredictionService:
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
 
     async def predict(
-        self, texts: Sequence[RawText], *, bulk: bool = False, preference: Preference = NO_PREFERENCE
+        self,
+        texts: Sequence[RawText],
+        *,
+        bulk: bool = False,
+        waits: bool = False,
+        preference: Preference = NO_PREFERENCE,
     ) -> list[Prediction | Exception]:
         """Return an answer that is kept, or an error, for each text and in order.
+
+        A caller that `waits` comes back with the same texts where there is no room, so that nobody is refused.
 
         Raises:
             Overloaded: too many texts are waiting.
@@ -106,7 +113,7 @@ class PredictionService:
         try:
             self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
         except Overloaded:
-            if drawn and table.succeeded is not None:
+            if drawn and not waits and table.succeeded is not None:
                 self.overload.refuse()
             raise
         if not any(on_trial):
@@ -159,6 +166,7 @@ class PredictionService:
         kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told)
         self._weigh(table, work_of(table.trusted.version, questions, said))
         if self.tallies.current() is not None:
+            self._note_time(table, batch)
             self._count(table, batch, questions, said, told)
             self._mirror(table, batch, questions, kept)
         self._observe(batch[0].arrived, told)
@@ -189,18 +197,26 @@ class PredictionService:
     ) -> None:
         """Count what each version did with the texts that it was given by chance, not by its caller's wish."""
         heard: defaultdict[int, list[Heard]] = defaultdict(list)
+        is_crowded = self.overload.longest_s(time.monotonic()) > self.failover_s  # the trusted version is late as well
         for item, question, own, final in zip(batch, questions, said, told, strict=True):
             if not item.by_chance or not question.text:
                 continue
             alone = isinstance(final, Judged) or table.champion is None
-            if _passed_over(table, item, question):
+            if _passed_over(table, item, question) and (item.refused or not is_crowded):
                 heard[item.route.version].append(Heard(_PASSED_OVER, alone))
-            heard[question.route.version].append(Heard(own, alone))
+            if not (is_crowded and _is_late(table, question, own)):
+                heard[question.route.version].append(Heard(own, alone))
             if final is not own and question.fallback is not None:
                 heard[question.fallback.version].append(Heard(final))
         if tally := self.tallies.current():
             for version, some in heard.items():
                 tally.asked(version, some)
+
+    def _note_time(self, table: TrafficTable, batch: list[_Submitted]) -> None:
+        """Note how long the texts that the trusted version was chosen for have taken."""
+        trusted = [item for item in batch if item.route.version == table.trusted.version and not item.bulk]
+        if trusted:
+            self.overload.took(time.perf_counter() - min(item.arrived for item in trusted), time.monotonic())
 
     def _weigh(self, table: TrafficTable, work: Work) -> None:
         """Note what the trusted version gets through; what a challenger refuses counts where the champion did more."""
@@ -248,6 +264,11 @@ def _passed_over(table: TrafficTable, item: _Submitted, question: Question) -> b
     """Whether the chosen route, which still gets texts, was not asked: it had no room or came to the text too late."""
     route = table.of_version(item.route.version)
     return route is not None and route.version != question.route.version and _gets_texts(table, route)
+
+
+def _is_late(table: TrafficTable, question: Question, own: Verdict) -> bool:
+    """Whether a version on trial did not answer in time."""
+    return question.route.version != table.trusted.version and isinstance(own, DeadlineExceeded)
 
 
 def _question_of(table: TrafficTable, raw: RawText, clean: CleanText, route: Route, fallback: Route | None) -> Question:

@@ -81,7 +81,7 @@ class NdjsonResponse(Response):
     async def _predict(self, raw: RawText) -> Any:
         while True:
             try:
-                [answer] = await self._service.predict([raw], bulk=True, preference=self._preference)
+                [answer] = await self._service.predict([raw], bulk=True, waits=True, preference=self._preference)
                 return answer
             except Overloaded:  # a stream waits for its turn
                 await asyncio.sleep(_PAUSE_S)

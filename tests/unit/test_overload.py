@@ -24,6 +24,11 @@ FULL = canary_of(1.0)
 SWAPPED = TrafficTable(1, FULL.routes[1:], "r-1", 1, sides=(CHAMPION, CHALLENGER))
 
 
+def work(characters: int, seconds: float, calls: int) -> Work:
+    """Return work on texts of a hundred characters."""
+    return Work(max(characters // 100, 1), characters, seconds, calls)
+
+
 def told(overload: Overload, calls: Iterable[Work], *, refused: int = 1) -> list[bool]:
     """Return what each call tells, where so many texts are refused before each."""
     found = []
@@ -36,50 +41,50 @@ def told(overload: Overload, calls: Iterable[Work], *, refused: int = 1) -> list
 
 def carried(characters_per_s: int, *, in_flight: int = 1) -> Overload:
     overload = Overload(in_flight)
-    overload.carried(CHAMPION, Work(10 * characters_per_s, 5.0, 20), 1000.0)
+    overload.carried(CHAMPION, work(10 * characters_per_s, 5.0, 20), 1000.0)
     return overload
 
 
 def test_what_a_version_refuses_that_gets_through_less_than_the_champion_did_is_its_failure():
-    slow = [Work(500, 1.0, 1)] * (LEAST_CALLS + 5)
+    slow = [work(500, 1.0, 1)] * (LEAST_CALLS + 5)
     assert told(carried(1000), slow) == [False] * (LEAST_CALLS - 1) + [True] * 6
 
 
 @pytest.mark.parametrize("characters", [1000, 900, 4000])
 def test_what_a_version_refuses_that_gets_through_as_much_is_not(characters):
-    assert not any(told(carried(1000), [Work(characters, 1.0, 1)] * 50))
+    assert not any(told(carried(1000), [work(characters, 1.0, 1)] * 50))
 
 
 def test_calls_that_a_gateway_makes_at_once_add_up():
-    calls = [Work(500, 1.0, 1)] * 50
+    calls = [work(500, 1.0, 1)] * 50
     assert any(told(carried(1000), calls))
     assert not any(told(carried(1000, in_flight=2), calls))
 
 
 def test_refusals_between_two_calls_are_one_failure_and_without_any_there_is_none():
-    slow = [Work(500, 1.0, 1)] * 20
+    slow = [work(500, 1.0, 1)] * 20
     assert sum(told(carried(1000), slow, refused=30)) == 20 - LEAST_CALLS + 1
     assert not any(told(carried(1000), slow, refused=0))
 
 
 def test_where_nothing_is_known_of_the_champion_nothing_tells_against_its_successor():
-    assert not any(told(Overload(1), [Work(1, 9.0, 1)] * 50))
+    assert not any(told(Overload(1), [work(1, 9.0, 1)] * 50))
 
 
 def test_what_the_champion_carried_counts_for_ten_minutes_and_at_its_most():
     overload = carried(1000)
-    overload.carried(CHAMPION, Work(10, 0.1, 1), 1595.0)
-    assert any(told(overload, [Work(500, 1.0, 1)] * 20))
+    overload.carried(CHAMPION, work(10, 0.1, 1), 1595.0)
+    assert any(told(overload, [work(500, 1.0, 1)] * 20))
     overload = carried(1000)
-    overload.carried(CHAMPION, Work(10, 0.1, 1), 1601.0)
-    assert not any(told(overload, [Work(500, 1.0, 1)] * 20))
+    overload.carried(CHAMPION, work(10, 0.1, 1), 1601.0)
+    assert not any(told(overload, [work(500, 1.0, 1)] * 20))
 
 
 def test_versions_that_are_gone_are_forgotten():
     overload = carried(1000)
-    told(overload, [Work(500, 1.0, 1)] * 20)
+    told(overload, [work(500, 1.0, 1)] * 20)
     overload.keep({9})
-    assert not any(told(overload, [Work(500, 1.0, 1)] * 20))
+    assert not any(told(overload, [work(500, 1.0, 1)] * 20))
 
 
 def test_only_a_challenger_with_all_the_traffic_has_succeeded_the_champion():
@@ -88,13 +93,14 @@ def test_only_a_challenger_with_all_the_traffic_has_succeeded_the_champion():
     assert TrafficTable(1, FULL.routes[1:]).succeeded is None
 
 
-async def take_over(parts: FakeParts, table: TrafficTable, *, before: list[RawText]) -> PredictionService:
+async def take_over(parts: FakeParts, table: TrafficTable, *, before: Iterable[list[RawText]]) -> PredictionService:
     """Let the champion answer texts without a rollout, then give its traffic to the challenger."""
     tables = [TrafficTable(1, canary_of(0.0).routes[:1])]
     service = service_of(parts, tables[0], in_flight=1, max_queued=4, max_items=4, failover_s=30.0)
     service.table = lambda: tables[-1]
     service.tallies = type(service.tallies)(service.table)
-    await service.predict(before)
+    for texts in before:
+        await service.predict(texts)
     tables.append(table)
     return service
 
@@ -116,28 +122,30 @@ def stop_of(service: PredictionService) -> str | None:
     return judge(record.counted(1, "gateway-1", service.tallies.report()["counts"])).stop
 
 
-LONG = [RawText("love " * 10_000 + str(number)) for number in range(4)]
-SHORT = [RawText(f"love {number}") for number in range(4)]
+LONG = [[RawText("love " * 10_000 + str(number)) for number in range(4)]]
+FEW = [[RawText(f"love {number} {n}") for n in range(4)] for number in range(2)]
+MANY = [[RawText(f"love {number} {n}") for n in range(4)] for number in range(900)]
 
 
 @pytest.mark.parametrize("table", [FULL, SWAPPED], ids=["full", "in place"])
 async def test_a_version_too_slow_for_the_champions_traffic_is_stopped_by_what_it_refuses(table):
     parts = FakeParts(trial_delay_s=0.02)
-    service = await take_over(parts, table, before=LONG)
+    service = await take_over(parts, table, before=MANY)
     assert await press(service, LEAST_CALLS + 6) > 20
     assert seen_by(service).arm(CHALLENGER).lost >= 4
     assert "version 4 alone failed on" in stop_of(service)
 
 
+@pytest.mark.parametrize("before", [FEW, LONG], ids=["few texts before", "long texts before"])
 @pytest.mark.parametrize("table", [FULL, SWAPPED], ids=["full", "in place"])
-async def test_overload_that_the_champion_would_have_refused_too_stops_no_equal_version(table):
-    service = await take_over(FakeParts(), table, before=SHORT)
+async def test_overload_that_the_champion_would_have_refused_too_stops_no_equal_version(table, before):
+    service = await take_over(FakeParts(), table, before=before)
     assert await press(service, LEAST_CALLS + 6) > 20
     assert seen_by(service).arm(CHALLENGER).lost == 0
     assert stop_of(service) is None
 
 
 async def test_refused_texts_that_are_pinned_to_a_version_tell_nothing_of_it():
-    service = await take_over(FakeParts(trial_delay_s=0.02), FULL, before=LONG)
+    service = await take_over(FakeParts(trial_delay_s=0.02), FULL, before=MANY)
     assert await press(service, LEAST_CALLS + 6, Preference(version=CHALLENGER)) > 20
     assert seen_by(service).arm(CHALLENGER).lost == 0

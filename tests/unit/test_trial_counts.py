@@ -52,6 +52,21 @@ async def test_texts_that_are_late_for_a_version_on_trial_are_its_failures(parts
     assert "alone failed on" in judged(service).stop
 
 
+@pytest.mark.parametrize("limit", ["queue", "call"])
+async def test_texts_that_are_late_for_both_versions_tell_of_the_machine_and_not_of_the_one_on_trial(parts, limit):
+    found = []
+    for champion_s in (0.0, 0.3):
+        parts = FakeParts(delay_s=champion_s, trial_delay_s=0.3 if limit == "queue" else 9.0)
+        service = service_of(parts, canary_of(0.4), draw=alternating(), in_flight=1, failover_s=0.1, max_items=4)
+        asked = 30 if limit == "queue" else 2
+        await service.predict([RawText("so it is")])
+        await asyncio.gather(*(service.predict([text]) for text in texts(asked)))
+        assert service.judge.events["failovers", "sentiment", "4"] >= 1
+        found.append(arm_of(service).lost)
+    assert found[0] >= 1
+    assert found[1] == 0
+
+
 async def test_what_a_full_queue_of_a_version_on_trial_refuses_is_its_failure(parts):
     service = service_of(parts, canary_of(0.4), draw=lambda: 0.9, in_flight=1, max_queued=4, max_items=4)
     parts.trial_delay_s = 0.2
