@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import gradio as gr
@@ -67,8 +68,9 @@ def build_models(client: UndertoneClient, tab: gr.Tab, header: gr.HTML, *, asks_
         with gr.Column(scale=1, min_width=240):
             controls = _controls(asks_for_key)
     desk = Desk(client, asks_for_key)
-    shown = [header, *seen, controls.question.panel, controls.why, *controls.buttons.values()]
-    _follow_buttons(desk, controls, shown)
+    stage = gr.State(None)
+    shown = [header, *seen, controls.question.panel, controls.why, stage, *controls.buttons.values()]
+    _follow_buttons(desk, controls, stage, shown)
     return _keep_fresh(desk, tab, controls.key, shown)
 
 
@@ -131,12 +133,14 @@ def _question() -> _Question:
     return _Question(panel, text, go, stay)
 
 
-def _follow_buttons(desk: Desk, controls: _Controls, shown: _Parts) -> None:
+def _follow_buttons(desk: Desk, controls: _Controls, stage: gr.State, shown: _Parts) -> None:
     """Say what each button does; after each the whole tab is looked at anew."""
     key, said, question = controls.key, controls.said, controls.question
     asking = [said, question.panel, question.text]
     pressed = [controls.buttons["start"].click(desk.start, [key, *controls.form], [said, controls.more], **_PRIVATE)]
-    pressed += [controls.buttons[name].click(_steering(desk, name), key, said, **_PRIVATE) for name in _SMALL]
+    for name in _SMALL:
+        meant = [key, stage] if name == "promote" else [key]  # no second step for a person who has seen the first only
+        pressed.append(controls.buttons[name].click(partial(desk.steer, name), meant, said, **_PRIVATE))
     aborted = controls.buttons["abort"].click(desk.abort, key, asking, **_PRIVATE)
     aborted.then(None, js=_FOCUS % "#stay")
     gone_back = question.go.click(desk.go_back, key, asking, **_PRIVATE)
@@ -144,11 +148,6 @@ def _follow_buttons(desk: Desk, controls: _Controls, shown: _Parts) -> None:
         action.then(desk.views, key, shown, show_progress="hidden", **_PRIVATE)
     stayed = question.stay.click(lambda: gr.update(visible=False), None, question.panel, queue=False, **_PRIVATE)
     stayed.then(None, js=_FOCUS % "#abort")
-
-
-def _steering(desk: Desk, name: str) -> Callable[[str], str]:
-    """Return the handler of a button that gives a command."""
-    return lambda token: desk.steer(name, token)
 
 
 def _keep_fresh(desk: Desk, tab: gr.Tab, key: gr.Textbox, shown: _Parts) -> gr.Timer:

@@ -35,14 +35,14 @@ class Desk:
     asks_for_key: bool
 
     def views(self, token: str) -> list[Any]:
-        """Return header, rollout, disagreements, versions, the question before an abort, why, and each button.
+        """Return header, rollout, disagreements, versions, the question before an abort, why, stage, and each button.
 
         While the platform does not answer, what can be done stays what it was: an abort may be wanted just then.
         """
         try:
             rollout, models = self._rollout(), self.client.models()
         except UndertoneError as exc:
-            return [away_line(exc), problem(exc), "", "", *[gr.skip()] * (2 + len(BUTTONS))]
+            return [away_line(exc), problem(exc), "", "", *[gr.skip()] * (3 + len(BUTTONS))]
         offer = offer_of(rollout, has_key=not self.asks_for_key or bool(token.strip()))
         is_asked = "abort" in offer.commands and question_before_abort(rollout)
         return [
@@ -52,6 +52,7 @@ class Desk:
             versions_table(models),
             gr.skip() if is_asked else gr.update(visible=False),
             f'<p class="small">{shown(offer.why)}</p>',
+            rollout and rollout["stage"],
             *[gr.update(interactive=name in offer.commands) for name in BUTTONS],
         ]
 
@@ -65,10 +66,10 @@ class Desk:
             return problem(in_words(exc)), gr.update(open=True) if is_folded else gr.skip()
         return note(f"The rollout of version {asked['version']} begins."), gr.skip()
 
-    def steer(self, name: str, token: str) -> str:
-        """Give the rollout a command; return what to say."""
+    def steer(self, name: str, token: str, stage: int | None = None) -> str:
+        """Give the rollout a command, meant for the `stage` that the page shows where it is one; return what to say."""
         try:
-            self._as(token, lambda admin: admin.command_rollout(name))
+            self._as(token, lambda admin: admin.command_rollout(name, stage))
         except UndertoneError as exc:
             return problem(exc)
         return note(_SAID[name])

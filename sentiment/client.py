@@ -112,13 +112,15 @@ class UndertoneClient:
             after = f"&after={page['next']}"
         return found
 
-    def command_rollout(self, command: str) -> dict[str, Any]:
+    def command_rollout(self, command: str, stage: int | None = None) -> dict[str, Any]:
         """Let the rollout under way `pause`, `resume`, `promote` or `abort`; returns it as it is then.
 
-        A promote is sent for the stage that is under way now: sent again because its answer was lost, it raises
-        Conflict rather than take a second step.
+        The command is meant for `stage`, where given: in another one it raises Conflict. Without it a promote is sent
+        for the stage that is under way now: sent again because its answer was lost, it takes no second step.
         """
-        meant = f"?stage={self.rollout()['stage']}" if command == "promote" else ""
+        if stage is None and command == "promote":
+            stage = self.rollout()["stage"]
+        meant = "" if stage is None else f"?stage={stage}"
         return self._send("POST", f"/v1/rollouts/current/{command}{meant}", {})
 
     def ready(self) -> bool:

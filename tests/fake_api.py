@@ -120,9 +120,10 @@ class FakeApi:
             return failure[0], failure[1], [_error_json(f"busy {failure[0]}", "busy")]
         if self.api_key and environ.get("HTTP_AUTHORIZATION") != f"Bearer {self.api_key}":
             return 401, {}, [_error_json("This needs a key.", "unauthorized")]
-        return self._route(path, body)
+        return self._route(environ, body)
 
-    def _route(self, path: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+    def _route(self, environ: dict[str, Any], body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+        path = environ["PATH_INFO"]
         answer = {
             "/v1/predict": lambda: self._predict(json.loads(body)),
             "/v1/predict/batch": lambda: {"results": [self._item(item) for item in json.loads(body)["items"]]},
@@ -137,12 +138,12 @@ class FakeApi:
             return 404, {}, [_error_json(f"There is no {path}.", "not_found")]
         try:
             if path not in answer:
-                return self._rollouts(path, body)
+                return self._rollouts(path, environ.get("QUERY_STRING", ""), body)
             return 200, {}, [json.dumps(answer[path]()).encode()]
         except InvalidInput as exc:
             return 422, {}, [_error_json(str(exc), "invalid_input", exc.field)]
 
-    def _rollouts(self, path: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+    def _rollouts(self, path: str, query: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
         """Begin one, say how it is, or take a command; the next look at it says that it was asked."""
         command = path.removeprefix("/v1/rollouts").removeprefix("/current").removeprefix("/")
         if path == "/v1/rollouts" and self.rollout is None:
@@ -151,6 +152,12 @@ class FakeApi:
             return 404, {}, [_error_json("There has been no rollout yet.", "not_found")]
         elif path == "/v1/rollouts":
             return 409, {}, [_error_json("Only one rollout runs at a time.", "conflict")]
+        elif query and query != f"stage={self.rollout['stage']}":
+            return (
+                409,
+                {},
+                [_error_json(f"It is at stage {self.rollout['stage']}, not at {query} any more.", "conflict")],
+            )
         elif command:
             self.rollout = {**self.rollout, "asked": command}
         return 200, {}, [json.dumps(self.rollout).encode()]

@@ -118,6 +118,15 @@ def test_a_press_that_the_api_refuses_says_why(desk: Desk, api: FakeApi) -> None
     assert "busy 409" in said
 
 
+def test_a_promote_of_a_step_that_is_over_takes_no_second_one(desk: Desk, api: FakeApi) -> None:
+    api.rollout = ROLLOUT
+    stage = desk.views("")[6]
+    api.rollout = {**ROLLOUT, "stage": stage + 1}
+    assert f"not at stage={stage} any more" in desk.steer("promote", "", stage)
+    assert api.rollout["asked"] is None
+    assert "goes to its next step" in desk.steer("promote", "", stage + 1)
+
+
 def test_a_canary_is_aborted_at_once(desk: Desk, api: FakeApi) -> None:
     api.rollout = ROLLOUT
     said, panel, question = desk.abort("")
