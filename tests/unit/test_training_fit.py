@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
+from sentiment.training import fit  # noqa: E402
 from sentiment.training.batches import Batch  # noqa: E402
 from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
@@ -212,6 +213,16 @@ def test_a_long_epoch_can_be_taken_up_from_each_twentieth_of_the_run(
     given: int | None, total_steps: int, between: int
 ) -> None:
     assert steps_between_checkpoints(replace(TINY, checkpoint_every_steps=given), total_steps) == between
+
+
+def test_a_long_run_keeps_checkpoints_within_an_epoch_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "_LEAST_BETWEEN_CHECKPOINTS", 1)
+    keeper = Keeper(tmp_path)
+    _, progress = run(TINY, keeper)
+    assert TINY.checkpoint_every_steps is None
+    assert len(keeper.kept) == progress.step > len(progress.history)
 
 
 def test_reports_tell_step_loss_throughput_and_time_left(tmp_path: Path) -> None:
