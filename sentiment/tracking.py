@@ -81,6 +81,11 @@ class Tracker:
             raise
         return _MlflowRun(self._client, self._uri, run_id)
 
+    def highest(self, run_id: str, metric: str) -> float:
+        """Return the highest point of a run's curve, 0 where it has none."""
+        with translated(self._uri):
+            return max((point.value for point in self._client.get_metric_history(run_id, metric)), default=0.0)
+
     @property
     def _client(self) -> MlflowClient:
         if self._opened is None:

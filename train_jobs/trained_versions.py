@@ -21,6 +21,7 @@ from sentiment.models.zoo import PRESETS, count_parameters, load_model
 from sentiment.predictor import Predictor
 from sentiment.registry import resolve_model
 from sentiment.settings import Settings
+from sentiment.tracking import Tracker
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.version import ENGINE_FILES
 from sentiment.wording import shown
@@ -98,6 +99,8 @@ def train_version(
 
     asked = Job(job.config, _run_name(job, key), workers=job.workers, gpus_per_worker=job.gpus_per_worker)
     made = run_job(asked, settings, None, take)
+    if settings.tracking_uri:  # what an earlier process did of the run counts as well
+        peak_mib = max(peak_mib, Tracker(settings.tracking_uri).highest(made.run_id, _MEMORY))
     measured = measure_folder(job.config.model, Path(made.version), material, threads)
     epochs = int(made.metrics.get("epoch", 0))
     model = replace(

@@ -17,6 +17,7 @@ import pytest
 from sentiment.errors import Conflict, ModelRejected, NotFound, RegistryUnavailable
 from sentiment.registry import Lineage, ModelRegistry, Registry, champion_of, fetch_version, sync_shipped
 from sentiment.settings import Settings
+from sentiment.tracking import Tracker
 from sentiment.version import Version, read_version
 from serve_app.probe import Address, answers
 from tests.fake_registry import FakeRegistry
@@ -156,6 +157,17 @@ def test_what_a_run_made_is_downloaded_with_its_lineage_and_a_strangers_version_
     with pytest.raises(Conflict, match="neutral"):
         registry.set_alias(NAME, "champion", int(number))
     assert champion_of(registry.versions(NAME)) is None
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_the_highest_point_of_a_runs_curve_is_told(mlflow_uri: str) -> None:
+    tracker = Tracker(mlflow_uri)
+    run = tracker.run("toys", {}, {})
+    for step, value in enumerate((2.0, 7.5, 3.0)):
+        run.log({"memory": value}, step)
+    assert tracker.highest(run.run_id, "memory") == 7.5
+    assert tracker.highest(run.run_id, "another") == 0.0
 
 
 def test_the_shipped_model_is_registered_once_and_leaves_a_users_choice_alone(
