@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Final
 
 from sentiment.settings import Settings
@@ -19,12 +18,13 @@ _LOG: Final = "ray.log"
 
 @contextmanager
 def ray_log_aside(settings: Settings) -> Iterator[None]:
-    """Keep what does not go through `sys.stderr` while the block runs; put it into `logs/ray.log` in home at its end.
+    """Send what does not go through `sys.stderr` to the end of `logs/ray.log` in home while the block runs.
 
-    Ray's libraries write to the descriptor, and its processes inherit it, whatever Ray is told of logging.
+    Ray's libraries write to the descriptor, and its processes inherit it, whatever Ray is told of logging. What they
+    wrote is in the file even if this process dies.
     """
     known = sys.stderr
-    with tempfile.TemporaryFile() as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
+    with _log_in(Places(settings.home)) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
         known.flush()
         os.dup2(log.fileno(), _STDERR)
         sys.stderr = kept if _is_the_terminal_s(known) else known
@@ -34,17 +34,16 @@ def ray_log_aside(settings: Settings) -> Iterator[None]:
             sys.stderr.flush()
             sys.stderr = known
             os.dup2(kept.fileno(), _STDERR)
-            with suppress(OSError):  # no log is worth an error
-                _append(log, settings)
 
 
-def _append(log: IO[bytes], settings: Settings) -> None:
-    if log.seek(0, os.SEEK_END):
-        folder = Places(settings.home).logs
-        folder.mkdir(parents=True, exist_ok=True)
-        log.seek(0)
-        with (folder / _LOG).open("ab") as file:
-            shutil.copyfileobj(log, file)
+def _log_in(places: Places) -> IO[bytes]:
+    """Open the log to append to it; no log is worth an error: where home cannot be written, its lines are lost."""
+    try:
+        places.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        places.logs.mkdir(exist_ok=True, mode=0o700)
+        return (places.logs / _LOG).open("ab")
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def _is_the_terminal_s(stream: object) -> bool:

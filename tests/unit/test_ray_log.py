@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from cli.ray_log import ray_log_aside
 from sentiment.settings import Settings
@@ -22,6 +26,16 @@ with ray_log_aside(Settings(home=Path(sys.argv[1]))):
 os.write(2, b"afterwards\\n")
 print("at the end", file=sys.stderr)
 """
+_DEATH = """
+import os, resource, sys
+from pathlib import Path
+from cli.ray_log import ray_log_aside
+from sentiment.settings import Settings
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+with ray_log_aside(Settings(home=Path(sys.argv[1]))):
+    os.write(2, b"Fatal: why it died\\n")
+    os.abort()
+"""
 
 
 def test_what_goes_past_python_is_kept_in_a_file_and_the_rest_stays_where_it_was(tmp_path: Path) -> None:
@@ -30,10 +44,25 @@ def test_what_goes_past_python_is_kept_in_a_file_and_the_rest_stays_where_it_was
     assert (tmp_path / "logs" / "ray.log").read_text() == "core_worker.cc: a log line\nof a child\n"
 
 
-def test_nothing_is_made_where_nothing_was_said_and_a_home_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    with ray_log_aside(Settings(home=tmp_path)):
+def test_the_last_words_of_a_process_that_dies_are_in_the_log_behind_those_of_earlier_ones(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "ray.log").write_text("earlier\n")
+    died = subprocess.run([sys.executable, "-c", _DEATH, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (died.returncode, died.stderr) == (-signal.SIGABRT, "")
+    assert (tmp_path / "logs" / "ray.log").read_text() == "earlier\nFatal: why it died\n"
+
+
+def test_a_home_that_is_made_for_the_log_is_for_this_user_only(tmp_path: Path) -> None:
+    with ray_log_aside(Settings(home=tmp_path / "home")):
         pass
-    assert list(tmp_path.iterdir()) == []
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("home", "home/logs")] == [0o700, 0o700]
+
+
+def test_a_home_that_cannot_be_written_is_no_error_and_keeps_the_terminal_clean(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     with ray_log_aside(Settings(home=tmp_path / "file")):
         os.write(2, b"a log line\n")
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "afterwards\n"

@@ -181,7 +181,7 @@ def test_what_cannot_be_trained_is_told_before_anything_is_started(tmp_path, com
     assert problem in result.stderr
     assert "Getting ready" not in result.stderr
     assert "begins" not in result.stderr
-    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone", "logs"}
 
 
 def test_a_search_whose_space_cannot_be_trained_is_told_before_anything_is_started(tmp_path) -> None:
@@ -194,7 +194,7 @@ def test_a_search_whose_space_cannot_be_trained_is_told_before_anything_is_start
     taken = CliRunner().invoke(app, ["tune", "--home", home, "--space", "dropout", "--out", home, *configured])
     assert taken.exit_code == 1
     assert "is a folder; name the file" in taken.stderr
-    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone", "space.yaml"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone", "space.yaml", "logs"}
 
 
 def test_checkpoints_go_to_a_folder_to_amazon_or_to_a_server_of_ones_own(tmp_path) -> None:
