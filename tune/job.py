@@ -127,7 +127,9 @@ def fixed(search: Search, places: Places) -> Search:
     }
     base = configured(search.base, {name: resolvers[name](ref) for name, ref in named.items() if ref})
     dimensions = tuple(
-        replace(each, values=tuple(map(resolvers[each.field], each.values))) if each.field in resolvers else each
+        replace(each, values=tuple(ref and resolvers[each.field](ref) for ref in each.values))
+        if each.field in resolvers
+        else each
         for each in search.space.dimensions
     )
     return replace(search, base=base, space=replace(search.space, dimensions=dimensions))

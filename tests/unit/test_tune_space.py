@@ -51,6 +51,14 @@ def test_what_may_move_while_a_search_lasts_is_fixed_for_all_its_trials(tmp_path
     assert fixed(search(), Places.of(settings)).base == {"data": "toys@1", "model": "cnn"}
 
 
+def test_a_search_may_vary_between_no_validation_data_and_some(tmp_path):
+    settings = Settings(home=tmp_path)
+    open_datasets(settings).push("toys", examples(30), source="tests")
+    space = parse_space(yaml.safe_load("space: {validation: {choice: [null, toys@latest]}}"))
+    (dimension,) = fixed(search(space=space), Places.of(settings)).space.dimensions
+    assert dimension.values == (None, "toys@1")
+
+
 def test_a_grid_has_every_point_once() -> None:
     points = parse_space(SPACE).grid()
     assert len(points) == 6
