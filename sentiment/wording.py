@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
@@ -56,8 +58,18 @@ _BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "
 
 def shown(value: Any) -> str:
     """Return a value as those write it who give it, in JSON or YAML; a long one is cut off."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _written(value)
     return text if len(text) <= _LONGEST_GIVEN else f"{text[:_LONGEST_GIVEN]}…"
+
+
+def _written(value: Any) -> str:
+    """Return a value in JSON; in Python's way where YAML has what JSON has not: a date for a key, a list in itself."""
+    if isinstance(value, str):
+        return repr(value)
+    for write in (partial(json.dumps, ensure_ascii=False, default=str), repr):
+        with suppress(TypeError, ValueError, RecursionError):
+            return write(value)
+    return "…"  # a number of thousands of digits: Python writes none
 
 
 def listed(values: Iterable[object]) -> str:

@@ -1,0 +1,36 @@
+"""What is said of wrong values: never more than fits into a line, whatever was given."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+import yaml
+
+from sentiment.wording import shown
+
+ITSELF: list[Any] = []
+ITSELF.append(ITSELF)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("it's", '"it\'s"'),
+        (None, "null"),
+        ([True, "é", date(2026, 1, 1)], '[true, "é", "2026-01-01"]'),
+        ({date(2026, 1, 1): 3}, "{datetime.date(2026, 1, 1): 3}"),
+        (ITSELF, "[[...]]"),
+        ({date(2026, 1, 1): "n" * 90}, f"{{datetime.date(2026, 1, 1): '{'n' * 35}…"),
+        (16**5000, "…"),
+    ],
+    ids=["text", "none", "list", "date-as-key", "itself", "long", "endless-number"],
+)
+def test_a_value_is_shown_as_it_is_written_and_cut_where_it_is_long(value: Any, said: str) -> None:
+    assert shown(value) == said
+
+
+@pytest.mark.parametrize("text", ["{2026-01-01: 3}", "&a [*a]", "&a {b: *a}", "0x" + "f" * 5000], ids=lambda t: t[:9])
+def test_whatever_yaml_holds_can_be_shown(text: str) -> None:
+    assert 0 < len(shown(yaml.safe_load(text))) <= 65
