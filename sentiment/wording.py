@@ -58,7 +58,10 @@ _BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "
 
 def shown(value: Any) -> str:
     """Return a value as those write it who give it, in JSON or YAML; a long one is cut off."""
-    text = _written(value)
+    return _cut(_written(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_GIVEN else f"{text[:_LONGEST_GIVEN]}…"
 
 
@@ -99,7 +102,7 @@ def in_words(
     return template.format(
         **{
             **{name: _number(value) for name, value in context.items()},
-            "given": given if problem["type"] in _BOUNDS else shown(given),
+            "given": _cut(given) if isinstance(given, str) and problem["type"] in _BOUNDS else shown(given),
             "length": len(given) if isinstance(given, str | list | dict | tuple) else 0,
             "permitted": permitted,
             "rule": (rules or {}).get(context.get("pattern", ""), problem["msg"]),

@@ -67,6 +67,12 @@ async def test_a_number_out_of_range_is_told_the_range_and_what_was_given(client
     assert (answer.status_code, answer.json()["error"]["message"]) == (422, message)
 
 
+async def test_a_number_of_any_length_is_not_echoed_whole(client):
+    answer = await client.post("/v1/rollouts", content=f'{{"version": {"9" * 4200}}}')
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].endswith(f"not {'9' * 64}…")
+
+
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
