@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -11,7 +12,8 @@ from typing import Any, Final
 from pydantic_core import ErrorDetails
 
 _LONGEST_GIVEN: Final = 64
-_VALUE: Final = "{given}"
+#: The part of a sentence that tells what was given.
+_TOLD: Final = re.compile(r"[,;][^,;]*\{given\}.*")
 
 #: What pydantic finds, by its type; `{…}` is taken from its context.
 _PLAIN: Final = {
@@ -38,6 +40,7 @@ _PLAIN: Final = {
     "literal_error": "must be {expected}, not {given}",
     "missing": "is missing",
     "model_type": "must be an object, not {given}",
+    "path_type": "must be a path, not {given}",
     "string_pattern_mismatch": "{rule}",
     "string_sub_type": "must be a string, not {given}",
     "string_too_long": "may have {max_length} characters at most, not {length}",
@@ -50,6 +53,7 @@ _PLAIN: Final = {
     "tuple_type": "must be an array, not {given}",
     "value_error": "{error}",
 }
+_OTHERWISE: Final = "must be of another kind, not {given}"
 
 
 #: What is out of these is a number, though it may have come as a text: from the environment, or in an address.
@@ -90,14 +94,14 @@ def in_words(
     """Return what pydantic found wrong with a value.
 
     `permitted` names the fields that there are, `rules` says patterns in words. What was given is told, unless
-    `tells_given` says that it could be a secret.
+    `tells_given` says that it could be a secret (a `ValueError` of a validator is told as it is, whatever it says).
     """
     context = problem.get("ctx", {})
-    template = _PLAIN.get(problem["type"], "cannot be {given}")
+    template = _PLAIN.get(problem["type"], _OTHERWISE)
     if problem["type"] == "string_too_short" and context.get("min_length", 1) > 1:
         template = "must have {min_length} characters or more"
     if not tells_given:
-        template = template.partition(f", not {_VALUE}")[0]
+        template = _TOLD.sub("", template)
     given = problem["input"]
     return template.format(
         **{

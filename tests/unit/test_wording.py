@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sentiment.wording import in_words, shown
@@ -56,3 +59,56 @@ def test_whatever_yaml_holds_can_be_shown(text: str) -> None:
 )
 def test_a_number_out_of_bounds_is_cut_like_all_else(kind: Any, value: Any, said: str) -> None:
     assert in_words(problem_of(Annotated[kind, Field(le=5)], value)) == said
+
+
+class Named(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: int = 0
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (AwareDatetime, "2026-01-01T12:00:00.000002"),
+        (datetime, SECRET),
+        (Path, [SECRET]),
+        (UUID, SECRET),
+        (Annotated[str, Field(pattern="^x$")], SECRET),
+        (Annotated[str, Field(min_length=90)], SECRET),
+        (Annotated[str, Field(max_length=3)], SECRET),
+        (HttpUrl, SECRET),
+        (str, [SECRET]),
+        (bytes, [SECRET]),
+        (int, SECRET),
+        (bool, SECRET),
+        (Literal["a", "b"], SECRET),
+        (dict[str, int], SECRET),
+        (Named, {SECRET: SECRET}),
+        (Annotated[int, Field(ge=90)], "-0000002"),
+        (Decimal, SECRET),
+        (frozenset[int], SECRET),
+    ],
+    ids=str,
+)
+def test_what_could_be_a_secret_is_not_told_of_any_kind_of_value(kind: Any, value: Any) -> None:
+    problem = problem_of(kind, value)
+    given = SECRET if SECRET in str(value) else value[-7:]
+    said = in_words(problem, tells_given=False)
+    assert given not in said
+    assert "{" not in said
+    assert len(said) > 9
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (Path, 3, "must be a path, not 3"),
+        (UUID, "red", "must be of another kind, not 'red'"),
+    ],
+)
+def test_a_kind_of_value_is_named_or_said_to_be_wrong(kind: Any, value: Any, said: str) -> None:
+    assert in_words(problem_of(kind, value)) == said
