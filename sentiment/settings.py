@@ -25,6 +25,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: The settings that `undertone up` takes as options too.
 OPTIONS = ("home", "host", "port", "ui_port", "mlflow_port", "dashboard_port", "address")
 
+_PLAN = r"^(shadow,)?(\d{1,2}(\.\d{1,3})?,)*100$"
+_RULES = {_PLAN: "must be shares in percent that grow and end with 100, `shadow` first if at all: shadow,1,10,50,100"}
+
 
 class Settings(BaseSettings):
     """Where things live, what is allowed, and how much of it. Times are in the unit that the name ends with."""
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
     rollouts_automatic: bool = Field(False, description="a version with the alias `challenger` starts a rollout itself")
     rollouts_plan: str = Field(
         "shadow,1,10,50,100",
-        pattern=r"^(shadow,)?(\d{1,2}(\.\d{1,3})?,)*100$",
+        pattern=_PLAN,
         description="steps of a rollout, in percent of the traffic",
     )
     rollouts_hold_s: float = Field(60.0, ge=0, description="least time in each step of a rollout")
@@ -197,7 +200,7 @@ def load_settings(**overrides: Any) -> Settings:
         problem = exc.errors(include_url=False)[0]
         variable = PREFIX + str(problem["loc"][0]).upper().removeprefix(PREFIX)
         name = spelling_of(variable.removeprefix(PREFIX).lower())
-        said = in_words(problem, tells_given=not problem["type"].startswith(_TEXT_PROBLEMS))
+        said = in_words(problem, rules=_RULES, tells_given=not problem["type"].startswith(_TEXT_PROBLEMS))
         raise InvalidSettings(f"{name}: {said}. {_meaning(variable)}", variable) from None
 
 

@@ -36,6 +36,8 @@ _LARGEST_MANIFEST_BYTES: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 20
 _REMEDY: Final = "get the version again, or make it anew with `python -m train_jobs.default_model`"
 
+_SHA256: Final = r"^[0-9a-f]{64}$"
+_RULES: Final = {_SHA256: "must be a SHA-256 in 64 digits, 0 to 9 and a to f"}
 _Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -46,7 +48,7 @@ class _Data(BaseModel):
 class FileFact(_Data):
     """What a file must be: its SHA-256 in hex, and its size."""
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: str = Field(pattern=_SHA256)
     bytes: int = Field(ge=0)
 
 
@@ -189,8 +191,10 @@ def _parse(content: bytes, folder: Path) -> Manifest:
         return Manifest.model_validate_json(content)
     except ValidationError as exc:
         problem = exc.errors(include_url=False)[0]
-        where = "".join(f"{part}: " for part in problem["loc"][:2])
-        raise ModelRejected(f"{folder / MANIFEST}: {where}{in_words(problem)}; {_REMEDY}") from None
+        where = "".join(f"{part}: " for part in problem["loc"][:3])
+        fields = ", ".join(Manifest.model_fields) if len(problem["loc"]) == 1 else ""
+        said = in_words(problem, permitted=fields, rules=_RULES)
+        raise ModelRejected(f"{folder / MANIFEST}: {where}{said}; {_REMEDY}") from None
 
 
 def _refuse_strangers(folder: Path, manifest: Manifest) -> None:

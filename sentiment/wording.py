@@ -96,22 +96,25 @@ def in_words(
     `permitted` names the fields that there are, `rules` says patterns in words. What was given is told, unless
     `tells_given` says that it could be a secret (a `ValueError` of a validator is told as it is, whatever it says).
     """
-    context = problem.get("ctx", {})
-    template = _PLAIN.get(problem["type"], _OTHERWISE)
-    if problem["type"] == "string_too_short" and context.get("min_length", 1) > 1:
-        template = "must have {min_length} characters or more"
-    if not tells_given:
-        template = _TOLD.sub("", template)
-    given = problem["input"]
-    return template.format(
+    context, given = problem.get("ctx", {}), problem["input"]
+    template = _template(problem["type"], context, permitted)
+    return (template if tells_given else _TOLD.sub("", template)).format(
         **{
             **{name: _number(value) for name, value in context.items()},
             "given": _cut(given) if isinstance(given, str) and problem["type"] in _BOUNDS else shown(given),
             "length": len(given) if isinstance(given, str | list | dict | tuple) else 0,
             "permitted": permitted,
-            "rule": (rules or {}).get(context.get("pattern", ""), problem["msg"]),
+            "rule": (rules or {}).get(context.get("pattern", ""), "has not the form that is wanted"),
         }
     )
+
+
+def _template(kind: str, context: Mapping[str, Any], permitted: str) -> str:
+    if kind == "string_too_short" and context.get("min_length", 1) > 1:
+        return "must have {min_length} characters or more"
+    if kind == "extra_forbidden" and not permitted:
+        return "is not known here"
+    return _PLAIN.get(kind, _OTHERWISE)
 
 
 def _number(value: object) -> object:

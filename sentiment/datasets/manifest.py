@@ -18,7 +18,9 @@ FORMAT: Final = 1
 #: The columns of every shard, in order. `label` is null where an example has none.
 SCHEMA: Final = {"text": "string", "label": "string", "source": "string", "language": "string"}
 
-_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_SHA256: Final = r"^[0-9a-f]{64}$"
+_RULES: Final = {_SHA256: "must be a SHA-256 in 64 digits, 0 to 9 and a to f"}
+_Digest = Annotated[str, Field(pattern=_SHA256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def decode(data: bytes, name: str, number: int) -> DatasetVersion:
     except ValidationError as exc:
         problem = exc.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "all of it"
-        raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {in_words(problem)}. {REMEDY}") from exc
+        fields = [field.alias or name for name, field in _Manifest.model_fields.items()]
+        said = in_words(problem, permitted=", ".join(fields) if len(problem["loc"]) == 1 else "", rules=_RULES)
+        raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {said}. {REMEDY}") from exc
     except ValueError as exc:
         raise DatasetDamaged(f"{ref} is damaged: its manifest is cut off or no JSON ({exc}). {REMEDY}") from exc
     if _checksum({key: value for key, value in values.items() if key != "checksum"}) != manifest.checksum:

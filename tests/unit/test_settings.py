@@ -37,6 +37,11 @@ def test_an_argument_that_is_none_does_not_hide_the_environment(monkeypatch: pyt
         ("UNDERTONE_PORT", "http", "must be a whole number, not 'http'"),
         ("UNDERTONE_DURABILITY", "never", "must be 'journal' or 'store', not 'never'"),
         ("UNDERTONE_SECRET", "short", "32 or more characters"),
+        (
+            "UNDERTONE_ROLLOUTS_PLAN",
+            "5,foo",
+            ": must be shares in percent that grow and end with 100",
+        ),
     ],
 )
 def test_a_wrong_value_names_its_variable_and_what_it_may_be(
@@ -58,8 +63,15 @@ def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_misspelt_name_in_the_file_is_refused() -> None:
     Path("undertone.toml").write_text("prot = 8000\n")
-    with pytest.raises(InvalidSettings, match="PROT"):
+    with pytest.raises(InvalidSettings, match=r"^UNDERTONE_PROT: is not known here\. See docs/settings\.md"):
         load_settings()
+
+
+def test_an_address_under_a_misspelt_name_in_the_file_is_not_repeated_in_the_message() -> None:
+    Path("undertone.toml").write_text('mongo_url = "mongodb://me:hunter2@there/"\n')
+    with pytest.raises(InvalidSettings, match="is not known here") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_wrong_secret_is_not_repeated_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,8 @@ def test_a_missing_file_a_stranger_a_folder_and_a_link_are_refused_by_name(folde
         (lambda m: m.update(engines={"onnx-int8": "../../etc/passwd"}), "engine onnx-int8 runs 'model.int8.onnx'"),
         (lambda m: m["files"].update({"../x": {"sha256": "0" * 64, "bytes": 0}}), "file '../x' has no place"),
         (lambda m: m["files"].pop("tokenizer.json"), "file 'tokenizer.json' is needed"),
-        (lambda m: m["files"]["config.json"].update(sha256="zz"), r"files: config\.json"),
+        (lambda m: m["files"]["config.json"].update(sha256="zz"), r"files: config\.json: sha256: must be a SHA-256"),
+        (lambda m: m["files"]["config.json"].update(size=3), r"files: config\.json: size: is not known here; get"),
         (lambda m: m.update(temperature={}), "temperature of engine onnx-int8 is missing"),
         (lambda m: m.update(temperature={"onnx-int8": 0}), "temperature: onnx-int8"),
         (lambda m: m.update(window_overlap_tokens=30), "window_overlap_tokens 30 is more than half"),
@@ -115,7 +116,7 @@ def test_a_missing_file_a_stranger_a_folder_and_a_link_are_refused_by_name(folde
         (lambda m: m["self_check"][0].update(probabilities=[0.5, 0.5]), "self_check needs 3 probabilities"),
         (lambda m: m["self_check"][0].update(full=[0.5, 0.5]), "self_check needs 3 probabilities"),
         (lambda m: m.update(created_at="yesterday"), "created_at"),
-        (lambda m: m.update(surprise=1), "surprise"),
+        (lambda m: m.update(surprise=1), "surprise: is not known here; permitted are format, name, labels, engines"),
     ],
 )
 def test_a_manifest_that_this_code_cannot_serve_says_what_is_wrong(folder: Path, edit: Edit, says: str) -> None:

@@ -112,3 +112,15 @@ def test_what_could_be_a_secret_is_not_told_of_any_kind_of_value(kind: Any, valu
 )
 def test_a_kind_of_value_is_named_or_said_to_be_wrong(kind: Any, value: Any, said: str) -> None:
     assert in_words(problem_of(kind, value)) == said
+
+
+def test_a_pattern_is_said_by_its_rule_and_never_shown() -> None:
+    problem = problem_of(Annotated[str, Field(pattern="^x$")], "y")
+    assert in_words(problem, rules={"^x$": "must be an x"}) == "must be an x"
+    assert in_words(problem) == in_words(problem, rules={"^z$": "must be a z"}) == "has not the form that is wanted"
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones_where_they_are_told() -> None:
+    problem = problem_of(Named, {"nmae": 1})
+    assert in_words(problem, permitted="name") == "is not known here; permitted are name"
+    assert in_words(problem) == "is not known here"
