@@ -23,6 +23,7 @@ FOLDED: Final = ("hold_s", "sticky", "in_place")
 #: What may be kept on one version, by what the page calls it.
 STICKY: Final = (("nobody", "none"), ("each author", "author"), ("each API key", "key"))
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)  # float() takes 1_0
 _NAMED: Final = re.compile(rf"(^|; )({'|'.join(FIELDS)}): ")
 
 
@@ -58,8 +59,5 @@ def in_words(error: Exception) -> str:
 
 def _seconds(typed: str) -> float | str:
     """Return what was typed as the API takes it; what is no number goes as it is, and the API says so."""
-    try:
-        seconds = float(typed)
-    except ValueError:
-        return typed
+    seconds = float(typed) if _DECIMAL.fullmatch(typed) else math.nan
     return seconds if math.isfinite(seconds) else typed

@@ -31,6 +31,18 @@ def test_what_is_filled_in_reaches_the_api():
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "hold_s"), [("60", 60.0), ("2.5", 2.5), (".5", 0.5), ("5.", 5.0), ("+1e2", 100.0), ("-1", -1.0)]
+)
+def test_a_hold_that_is_a_number_reaches_the_api_as_one(written, hold_s):
+    assert typed(hold_s=written).asked()["hold_s"] == hold_s
+
+
+@pytest.mark.parametrize("written", ["1_0", "٨", "soon", "60s", "nan", "inf", "1e999", ".", "1 0"])
+def test_a_hold_that_is_no_number_reaches_the_api_as_it_was_written(written):
+    assert typed(hold_s=written).asked()["hold_s"] == written
+
+
 @pytest.mark.parametrize("version", ["", "eight", "-1", "8.5", "٨", pytest.param("9" * 5000, id="long")])
 def test_a_version_that_is_no_number_is_refused_before_the_api_is_asked(version):
     with pytest.raises(InvalidInput, match="version: write the number of a registered version"):
