@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
+from io import StringIO
+from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import cli.rollout
@@ -167,6 +171,21 @@ def test_watch_follows_a_rollout_to_its_end(api, monkeypatch):
     states = [json.loads(line)["state"] for line in run("status", "--watch", "--json").splitlines()]
     assert states == ["canary", "aborted"]
     assert "aborted" in run("status", "--watch")
+
+
+def test_a_watch_at_a_terminal_draws_one_card_over_itself_until_the_rollout_ends(api, monkeypatch):
+    screen = StringIO()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(cli.rollout, "console", Console(file=screen, force_terminal=True, color_system=None, width=100))
+    now = iter([rollout_of(State.CANARY, 2), rollout_of(State.CANARY, 3), rollout_of(State.ABORTED, 3)])
+    api.put(next(now))
+    monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(next(now)))
+    assert run("status", "--watch") == ""
+    drawn = re.findall(r"→ 2 +(\w+)\s+step +(\w+) of", screen.getvalue())
+    assert [card for card, _ in groupby(drawn)] == [("canary", "1"), ("canary", "10"), ("aborted", "10")]
+    between = screen.getvalue().split("version 1 → 2")[1:-1]
+    assert all("\x1b[1A\x1b[2K" in lines for lines in between), "each card but the last is wiped out line by line"
+    assert "\x1b[?25h" in screen.getvalue().rpartition("aborted")[2], "the cursor is shown again"
 
 
 def test_a_watch_into_a_file_writes_a_line_for_each_change_and_ends_with_the_rollout(api, monkeypatch):
