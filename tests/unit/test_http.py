@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 
 import pytest
 
@@ -253,45 +252,6 @@ async def test_pages_continue_where_the_last_one_ended(client):
 async def test_wrong_query_parameters_are_422(client, query):
     answer = await client.get(f"/v1/texts?{query}")
     assert answer.status_code == 422
-
-
-async def test_beyond_loopback_only_keys_with_the_scope_are_answered(parts):
-    async with client_of(parts, host="0.0.0.0") as client:
-        body = {"text": "I love it"}
-        assert (await client.get("/healthz")).status_code == 200
-        for path in ("/readyz", "/metrics", "/docs", "/openapi.json", "/v1/models", "/v1/texts"):
-            assert (await client.get(path)).status_code == 401, path
-        assert (await client.post("/v1/predict", json=body)).status_code == 401
-        reader = {"Authorization": "Bearer reader"}
-        assert (await client.post("/v1/predict", json=body, headers=reader)).status_code == 403
-        assert (await client.get("/v1/texts", headers=reader)).status_code == 200
-        everything = {"Authorization": "bearer all"}
-        assert (await client.post("/v1/predict", json=body, headers=everything)).status_code == 200
-
-
-async def test_who_has_no_key_is_told_the_scope_that_the_route_needs(parts):
-    async with client_of(parts, host="0.0.0.0") as client:
-        known = await client.get("/openapi.json", headers={"Authorization": "Bearer all"})
-        described = known.json()["paths"]
-        asked = [(method, path) for path, routes in described.items() for method in routes if path != "/healthz"]
-        assert len(asked) > 15
-        for method, path in asked:
-            where = path.format(text_id="a", command="pause")
-            unknown, powerless = [
-                await client.request(method, where, headers={"Authorization": f"Bearer {key}"})
-                for key in ("unknown", "nothing")
-            ]
-            assert (unknown.status_code, powerless.status_code) == (401, 403), path
-            [needed] = re.findall(r"--scope (\w+)", powerless.text)
-            assert f"--scope {needed}'" in unknown.text, f"{method} {path} needs {needed}"
-
-
-async def test_on_loopback_pages_of_other_sites_are_refused(client):
-    body = {"text": "I love it"}
-    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example"}):
-        assert (await client.post("/v1/predict", json=body, headers=headers)).status_code == 403
-    own = {"Origin": "http://localhost:7860"}
-    assert (await client.post("/v1/predict", json=body, headers=own)).status_code == 200
 
 
 async def test_readiness_makes_a_prediction_that_is_not_kept(client, parts):

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from cli.main import app
 from sentiment.bulk import ADDED_COLUMNS
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
@@ -230,50 +228,6 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
 def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
     with pytest.raises(InvalidInput, match="--least 3 is more than --most 2"):
         Fleet(least=3, most=2)
-
-
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        (["--model", "{version}"], "There is no table in"),
-        (["--model", "{version}", "--format", "xlsx"], "must be one of parquet, jsonl, csv"),
-        (["--model", "{version}", "--least", "3"], "--least 3 is more than --most 2"),
-        (["--model", "{empty}"], "this is no model version"),
-    ],
-)
-def test_the_command_says_what_is_wrong_before_ray_starts(
-    options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
-    (tmp_path / "empty").mkdir()
-    places = {"version": build_tiny_version(tmp_path / "version"), "empty": tmp_path / "empty"}
-    words = [option.format(**places) for option in options]
-    out = ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
-    result = CliRunner().invoke(app, ["score", str(tmp_path / "empty"), *words, *out])
-    assert result.exit_code == 1
-    assert problem in result.stderr
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "problem"),
-    [
-        ("a.csv", b"words\nI love it\n", "a.csv has no column 'text'. Its columns are: 'words'."),
-        ("a.csv", b"text\ncaf\xe9\n", "--encoding"),
-        ("a.parquet", b"text\nI love it\n", "a.parquet"),
-    ],
-)
-def test_a_file_of_another_kind_is_told_before_ray_starts_and_nothing_is_claimed(
-    name: str, content: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
-    (tmp_path / name).write_bytes(content)
-    places = ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
-    version = str(build_tiny_version(tmp_path / "version"))
-    result = CliRunner().invoke(app, ["score", str(tmp_path / name), "--model", version, *places])
-    assert result.exit_code == 1
-    assert problem in result.stderr
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_scoring_that_is_finished_needs_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
