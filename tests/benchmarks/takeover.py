@@ -116,6 +116,12 @@ async def take_over(
         both_mib = await asyncio.to_thread(mib, platform)
         ended_s = await reached(client, version, "done")
     before, during = callers.took_ms(0.0, started_s), callers.took_ms(moves_s, full_s + 1)
+    phases = {
+        "before": before,
+        "loading": callers.took_ms(started_s, moves_s),
+        "moving": during,
+        "ending": callers.took_ms(full_s + 1, ended_s),
+    }
     late = [answer for answer in callers.answers if answer.sent_s > full_s + _LATE_S and answer.status == 200]
     return {
         "version": version,
@@ -126,6 +132,7 @@ async def take_over(
         "p99_during_ms": p99(during),
         "p99_ratio": p99(during) / p99(before),
         "slowest_ms": max(answer.took_ms for answer in callers.answers),
+        **{f"slowest_{phase}_ms": max(took_ms) for phase, took_ms in phases.items()},
         "full_s": full_s - started_s,
         "done_s": ended_s - started_s,
         "both_mib": both_mib,
@@ -196,7 +203,7 @@ def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
         "wrong": sum(each["wrong"] for each in found),
         "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
         "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
-        "slowest_ms": round(max(each["slowest_ms"] for each in found), 1),
+        **{name: round(max(each[name] for each in found), 1) for name in found[0] if name.startswith("slowest_")},
         "full_s_median": round(statistics.median(each["full_s"] for each in found), 1),
         "both_mib": round(max(each["both_mib"] for each in found), 1),
     }
