@@ -7,7 +7,8 @@ through less than that is too slow for this traffic. One that gets through as mu
 the champion alone would have refused texts too.
 
 A version on trial is late where its texts wait longer than a gateway's patience. While those for the trusted version
-take that long as well, it is the machine that is late, and no version.
+take that long as well, it is the machine that is late, and no version; for a few calls, since a slow version makes all
+others wait too.
 """
 
 from __future__ import annotations
@@ -77,10 +78,12 @@ class Overload:
     def carried(self, version: int, work: Work, now_s: float) -> None:
         """Note what a version worked out of the traffic that it was given as the champion, or without a rollout."""
         span = int(now_s // _SPAN_S)
-        self._carried.setdefault((version, work.size), Counter())[span] += work.characters
-        for spans in self._carried.values():
-            for old in [known for known in spans if known <= span - _SPANS]:
-                del spans[old]
+        spans = self._carried.setdefault((version, work.size), Counter())
+        if span not in spans:
+            for known in self._carried.values():
+                for old in [each for each in known if each <= span - _SPANS]:
+                    del known[old]
+        spans[span] += work.characters
 
     def keep(self, versions: Collection[int]) -> None:
         """Forget what is known of all other versions."""

@@ -196,21 +196,26 @@ class PredictionService:
         told: list[Verdict],
     ) -> None:
         """Count what each version did with the texts that it was given by chance, not by its caller's wish."""
+        tally = self.tallies.current()
+        if tally is None:
+            return
         heard: defaultdict[int, list[Heard]] = defaultdict(list)
-        is_crowded = self.overload.longest_s(time.monotonic()) > self.failover_s  # the trusted version is late as well
+        late: defaultdict[int, list[Heard]] = defaultdict(list)
         for item, question, own, final in zip(batch, questions, said, told, strict=True):
             if not item.by_chance or not question.text:
                 continue
             alone = isinstance(final, Judged) or table.champion is None
-            if _passed_over(table, item, question) and (item.refused or not is_crowded):
-                heard[item.route.version].append(Heard(_PASSED_OVER, alone))
-            if not (is_crowded and _is_late(table, question, own)):
-                heard[question.route.version].append(Heard(own, alone))
+            if _passed_over(table, item, question):
+                (heard if item.refused else late)[item.route.version].append(Heard(_PASSED_OVER, alone))
+            (late if _is_late(table, question, own) else heard)[question.route.version].append(Heard(own, alone))
             if final is not own and question.fallback is not None:
                 heard[question.fallback.version].append(Heard(final))
-        if tally := self.tallies.current():
-            for version, some in heard.items():
-                tally.asked(version, some)
+        is_crowded = self.overload.longest_s(time.monotonic()) > self.failover_s  # the trusted version is late as well
+        for version, some in late.items():
+            if not (is_crowded and tally.excuses(version)):
+                heard[version] += some
+        for version, some in heard.items():
+            tally.asked(version, some)
 
     def _note_time(self, table: TrafficTable, batch: list[_Submitted]) -> None:
         """Note how long the texts that the trusted version was chosen for have taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
@@ -13,6 +13,10 @@ from sentiment.labels import NEUTRAL
 from serve_app.judging import Judged, Verdict
 from serve_app.rollout.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
 from serve_app.traffic import TrafficTable
+
+#: Late calls in a stage, and their share of those that were made, that one gateway may put down to the machine.
+_EXCUSED: Final = 10
+_EXCUSED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,21 @@ class Tally:
     """The counts of one stage, from nothing upwards. Belongs to one event loop."""
 
     _arms: dict[int, _ArmCounts] = field(default_factory=dict)
+    _excused: Counter[int] = field(default_factory=Counter)
     _pairs: Counter[str] = field(default_factory=Counter)
     _examples: list[Disagreement] = field(default_factory=list)
 
     def asked(self, version: int, heard: Sequence[Heard]) -> None:
         """Count what a version said to the texts of one micro-batch."""
         self._arms.setdefault(version, _ArmCounts()).count(heard)
+
+    def excuses(self, version: int) -> bool:
+        """Whether one more late call may be put down to the machine; a version whose own slowness it is has many."""
+        calls = self._arms[version].calls if version in self._arms else 0
+        if self._excused[version] >= _EXCUSED + _EXCUSED_SHARE * calls:
+            return False
+        self._excused[version] += 1
+        return True
 
     def mirrored(self, id_: str, champion: Judged, challenger: Verdict) -> Literal["agreed", "disagreed", "failed"]:
         """Compare what both versions said to the text of that id."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
 from sentiment.settings import Settings
-
-#: What the record of a rollout has that an earlier release began.
-_FOLLOW_S: Final = 120.0
 
 
 class Limits(BaseModel):
@@ -19,7 +16,7 @@ class Limits(BaseModel):
 
     shadow_share: float
     load_s: float
-    follow_s: float = _FOLLOW_S
+    follow_s: float = Settings.model_fields["rollouts_follow_s"].default  # older records have none
     drain_s: float
     max_disagreement: float
     max_flips: float

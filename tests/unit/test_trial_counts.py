@@ -67,6 +67,16 @@ async def test_texts_that_are_late_for_both_versions_tell_of_the_machine_and_not
     assert found[1] == 0
 
 
+async def test_a_slow_version_that_makes_the_champion_late_as_well_is_stopped_all_the_same(parts):
+    service = service_of(parts, canary_of(0.4), draw=alternating(), in_flight=2, failover_s=0.02, max_items=1)
+    await service.predict(texts(1, "before"))  # how long the champion takes is known from then on
+    parts.delay_s, parts.trial_delay_s = 0.03, 1.0
+    for number in range(3):
+        await asyncio.gather(*(service.predict([text]) for text in texts(30, f"{number} love")))
+    assert arm_of(service).lost > 10
+    assert "alone failed on" in judged(service).stop
+
+
 async def test_what_a_full_queue_of_a_version_on_trial_refuses_is_its_failure(parts):
     service = service_of(parts, canary_of(0.4), draw=lambda: 0.9, in_flight=1, max_queued=4, max_items=4)
     parts.trial_delay_s = 0.2
