@@ -25,6 +25,7 @@ from sentiment.settings import Settings, load_settings
 from sentiment.tables import open_table
 from train_jobs.failures import own_error
 from train_jobs.job_output import told
+from train_jobs.priority import give_way
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.places import InputFile, place_at
 from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard
@@ -86,6 +87,7 @@ class ShardScorer:
     """An actor: holds a predictor, and scores and writes one shard a call."""
 
     def __init__(self, model: ResolvedModel, settings: Settings, job: ScoreJob, fleet: Fleet) -> None:
+        give_way()
         folder = model.folder
         if model.version is not None:  # this may be another machine than the one that resolved it
             folder = fetch_version(settings, model.name, model.version, model.digest)

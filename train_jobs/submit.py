@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sentiment.errors import Unavailable
 from sentiment.settings import Settings, environment_of
+from train_jobs.priority import NICENESS
 
 _LOG = logging.getLogger(__name__)
 _TOLD: Final = ("UNDERTONE_TRACKING_URI", "UNDERTONE_DATASETS", "UNDERTONE_S3_ENDPOINT")
@@ -23,6 +24,8 @@ def submit(
     The cluster runs the Undertone that is installed there, or that in the folder `working_dir`. Of the settings it is
     told where runs are tracked and where datasets are; all else is the cluster's own.
 
+    It gives way to what serves there.
+
     Raises:
         Unavailable: the cluster does not answer, or its log breaks off: the job goes on then.
     """
@@ -32,9 +35,10 @@ def submit(
     logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
     told = {name: value for name, value in environment_of(settings).items() if name in _TOLD}
     runtime_env: dict[str, Any] = {"env_vars": told, **({"working_dir": working_dir} if working_dir else {})}
+    entrypoint = shlex.join(["nice", "-n", str(NICENESS), "python", "-m", module, *arguments])
     try:
         client = JobSubmissionClient(address)
-        job = client.submit_job(entrypoint=shlex.join(["python", "-m", module, *arguments]), runtime_env=runtime_env)
+        job = client.submit_job(entrypoint=entrypoint, runtime_env=runtime_env)
     except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise Unavailable(

@@ -31,6 +31,7 @@ from sentiment.training.team import Team
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
+from train_jobs.priority import give_way
 from train_jobs.storage import storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 
@@ -108,6 +109,7 @@ def run_training(
 
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
     """Train on one worker: the function that Ray Train runs on all of them."""
+    give_way()
     with full_disk_told():
         return _train(job)
 

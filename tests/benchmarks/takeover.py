@@ -37,6 +37,7 @@ _HOLD_S = 3.0
 _SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1, "rollouts_automatic": 1, "rollouts_hold_s": _HOLD_S}
 _BEFORE_S = 10.0
 _LATE_S = 2.0
+_POLL_S = 0.25
 _CONNECTIONS = 64
 
 
@@ -166,7 +167,7 @@ async def reached(client: httpx.AsyncClient, version: int, state: str) -> float:
         if told["challenger"] == version and told["state"] == state:
             return time.monotonic()
         assert told["challenger"] != version or told["state"] not in ("done", "aborted"), told["reason"]
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(_POLL_S)
 
 
 def p99(milliseconds: list[float]) -> float:

@@ -62,6 +62,12 @@ def test_up_when_it_is_up_says_so_and_starts_nothing(platform: RunningPlatform) 
     assert {process.pid for process in own_processes(platform.home)} == before
 
 
+def test_replicas_have_the_priority_of_all_else_on_the_machine(platform: RunningPlatform) -> None:
+    serving = [*platform.replicas("Gateway"), *platform.replicas("Classifier")]
+
+    assert {process.nice() for process in serving} == {psutil.Process().nice()}
+
+
 def test_the_shipped_model_is_version_1_and_champion(platform: RunningPlatform) -> None:
     listed = json.loads(command(platform.environment, "models", "list", "--json").stdout)
     assert [(version["version"], version["aliases"], version["origin"]) for version in listed] == [
