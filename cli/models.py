@@ -152,13 +152,14 @@ def average_versions(
     calibration: Annotated[
         str | None, typer.Option(help="temperature, or biases of the last layer too (as the first version's).")
     ] = None,
+    recipe: Annotated[str, typer.Option(help="greedy: those that help on validation; uniform: all.")] = "greedy",
     register_it: Annotated[bool, typer.Option("--register", help="Register the version that is made.")] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Average the weights of versions trained from one start, as far as that helps on validation, into a new version.
+    """Average the weights of versions trained from one start into a new version (a model soup).
 
-    The best one comes first; each next one stays if the mean does not get worse by it (a greedy model soup).
+    By default the best one comes first, and each next one stays if the mean does not get worse by it on validation.
 
     Example: undertone models average runs/a/version runs/b/version --out build/soup --register
     """
@@ -167,7 +168,7 @@ def average_versions(
     require_train()
     from train_jobs.average import AverageConfig, run_averaging
 
-    config = AverageConfig(tuple(versions), validation, monitor, calibration, register_it)
+    config = AverageConfig(tuple(versions), validation, monitor, calibration, register_it, recipe)
     outcome = run_averaging(with_registry(load_settings(home=home)), config, out)
     _print_json(outcome) if as_json else console.print(outcome["summary"], f"Version: {outcome['folder']}", sep="\n")
 

@@ -1,4 +1,4 @@
-"""Average the weights of trained versions, those that help on validation, into a new version (a greedy model soup).
+"""Average the weights of trained versions, those that help on validation or all, into a new version (a model soup).
 
 python -m train_jobs.average --versions build/a/version,models:/sentiment/7 --out build/soup
 """
@@ -17,7 +17,7 @@ import numpy as np
 from sentiment.datasets import Example
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
-from sentiment.models.averaging import greedy
+from sentiment.models.averaging import greedy, uniform
 from sentiment.models.start import Start
 from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
@@ -36,6 +36,8 @@ from train_jobs.register import register_folder
 from train_jobs.tracking_server import tracking_server
 from train_jobs.write_version import require_version_place, version_from_model
 
+#: Which of the versions are averaged: those that do not make the mean worse on validation, or all.
+RECIPES: Final = {"greedy": greedy, "uniform": uniform}
 _FEWEST: Final = 2
 _MODEL: Final = "model"
 _VERSION: Final = "version"
@@ -47,7 +49,7 @@ class AverageConfig:
 
     `validation` names the dataset version to choose on, which none may have been trained on; without it they are judged
     on the texts that all of them were chosen on. `calibration` is that of a training's configuration; without it the
-    first version's own.
+    first version's own. `recipe` is one of `RECIPES`.
     """
 
     versions: tuple[str, ...]
@@ -55,8 +57,11 @@ class AverageConfig:
     monitor: str = "macro_recall"
     calibration: str | None = None
     register: bool = False
+    recipe: str = "greedy"
 
     def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise InvalidInput(f"recipe is {self.recipe!r}; it must be one of {', '.join(RECIPES)}", "recipe")
         if self.monitor not in MONITORS:
             raise InvalidInput(f"monitor is {self.monitor!r}; it must be one of {', '.join(MONITORS)}", "monitor")
         if len(self.versions) < _FEWEST:
@@ -84,7 +89,7 @@ def run_averaging(
         trained = replace(trained, calibration=config.calibration or trained.calibration)
         places = Places.of(settings, uri)
         held_out = judging_texts(versions[0], trained, places, named=config.validation is not None)
-        scores, soup, members, score = _stir(versions, trained, places, held_out, config.monitor, on_step)
+        scores, soup, members, score = _stir(versions, trained, places, held_out, config, on_step)
         named = [config.versions[place] for place in members]
         on_step("writing the version")
         lineage = {**_lineage(versions[0].manifest, trained, named), "held_out": digest_of(held_out)}
@@ -115,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--validation", help="dataset version to choose on (default: what all were chosen on)")
     made.add_argument("--monitor", default="macro_recall", help=f"one of {', '.join(MONITORS)} (macro_recall)")
     made.add_argument("--calibration", choices=CALIBRATIONS, help="what is fitted (default: as the first version's)")
+    made.add_argument("--recipe", choices=RECIPES, default="greedy", help="average those that help, or all (greedy)")
     made.add_argument("--register", action="store_true", help="register the version that is made")
     made.add_argument("--out", type=Path, required=True, help="folder for the model and its version")
     return made
@@ -123,7 +129,12 @@ def parser() -> argparse.ArgumentParser:
 def config_of(options: argparse.Namespace) -> AverageConfig:
     """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
     return AverageConfig(
-        names_of(options.versions), options.validation, options.monitor, options.calibration, options.register
+        names_of(options.versions),
+        options.validation,
+        options.monitor,
+        options.calibration,
+        options.register,
+        options.recipe,
     )
 
 
@@ -197,7 +208,7 @@ def _stir(
     trained: TrainConfig,
     places: Places,
     texts: Sequence[tuple[str, str]],
-    monitor: str,
+    config: AverageConfig,
     on_step: Callable[[str], None],
 ) -> tuple[list[float], Start, list[int], float]:
     models = [load_model(version.folder) for version in versions]
@@ -205,11 +216,11 @@ def _stir(
     scores: list[float] = []
 
     def score(model: Start) -> float:
-        scores.append(_score(model, held_out, trained, monitor))
-        on_step(f"judged {len(scores)}: {monitor} {scores[-1]:.4f}")
+        scores.append(_score(model, held_out, trained, config.monitor))
+        on_step(f"judged {len(scores)}: {config.monitor} {scores[-1]:.4f}")
         return scores[-1]
 
-    soup, members, best = greedy(models, score)
+    soup, members, best = RECIPES[config.recipe](models, score)
     return scores[: len(versions)], soup, members, best
 
 
@@ -256,6 +267,7 @@ def _lineage(manifest: Manifest, trained: TrainConfig, members: Sequence[str]) -
 
 def _track(uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version) -> str:
     params = {"versions": ",".join(config.versions), "members": ",".join(facts["members"]), "monitor": config.monitor}
+    params["recipe"] = config.recipe
     run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest})
     with ended(run):
         run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)

@@ -50,6 +50,19 @@ def greedy(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[St
     return mean, chosen, best
 
 
+def uniform(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[Start, list[int], float]:
+    """Return the mean of all models as `greedy` does, whatever each of them scores.
+
+    Where the validation texts are of other times or places than those to come, a model that scores less on them may
+    still help.
+
+    Raises: what `average` does.
+    """
+    mean = average(models)
+    scores = [score(model) for model in models]
+    return mean, sorted(range(len(models)), key=lambda place: -scores[place]), score(mean)
+
+
 def _alike(models: Sequence[Start]) -> Start:
     if not models:
         raise InvalidInput("There is no model to average.", "models")

@@ -93,3 +93,9 @@ def test_a_folder_of_other_files_is_never_replaced_by_a_mean(tmp_path: Path) -> 
     with pytest.raises(InvalidInput, match="something else than a version"):
         run_averaging(Settings(home=tmp_path), AverageConfig(("a", "b")), tmp_path)
     assert (tmp_path / "version" / "letters.txt").is_file()
+
+
+def test_a_recipe_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="must be one of greedy, uniform") as caught:
+        AverageConfig(("a", "b"), recipe="best")
+    assert caught.value.field == "recipe"

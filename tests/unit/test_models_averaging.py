@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the zoo needs the train extra")
 pytest.importorskip("transformers", reason="the zoo needs the train extra")
 
 from sentiment.errors import InvalidInput  # noqa: E402
-from sentiment.models.averaging import average, greedy  # noqa: E402
+from sentiment.models.averaging import average, greedy, uniform  # noqa: E402
 from sentiment.models.start import Start  # noqa: E402
 from tests.tiny_backbone import own_backbone  # noqa: E402
 from tests.tiny_training import tiny_start  # noqa: E402
@@ -59,6 +59,13 @@ def test_the_best_stays_alone_where_every_other_harms():
     found, members, score = greedy([moved(1.0), moved(0.0)], lambda start: -abs(place_of(start)))
     assert (members, score) == ([1], pytest.approx(0.0))
     assert place_of(found) == pytest.approx(0.0)
+
+
+def test_the_uniform_mean_takes_in_all_and_names_the_best_first():
+    found, members, score = uniform([moved(3.0), moved(0.4), moved(-0.5)], lambda start: -abs(place_of(start)))
+    assert members == [1, 2, 0]
+    assert place_of(found) == pytest.approx(2.9 / 3, abs=1e-5)
+    assert score == pytest.approx(-2.9 / 3, abs=1e-5)
 
 
 def test_models_that_were_trained_with_other_dropout_have_a_mean(tmp_path: Path):
