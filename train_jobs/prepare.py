@@ -26,7 +26,7 @@ from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of
-from sentiment.training.objective import Lesson, Material
+from sentiment.training.objective import Lesson, Material, dtype_of
 from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
@@ -236,7 +236,8 @@ def _lesson(
     if config.distill is None:
         return None
     teacher, states = teacher_folder(config, places), config.distill.hidden_weight > 0
-    return learn_from(teacher, places.encoded, digest, read, labels, states=states, device=device)
+    dtype = dtype_of(config.dtype, device)
+    return learn_from(teacher, places.encoded, digest, read, labels, states=states, device=device, dtype=dtype)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -32,12 +32,20 @@ Read = Callable[[], Iterable[Labelled]]
 
 
 def learn_from(
-    teacher: Path, folder: Path, digest: str, read: Read, labels: Sequence[str], *, states: bool, device: str = "cpu"
+    teacher: Path,
+    folder: Path,
+    digest: str,
+    read: Read,
+    labels: Sequence[str],
+    *,
+    states: bool,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> Lesson:
     """Return what the model in the folder `teacher` says of the texts that `read` yields, kept below `folder`.
 
-    `digest` stands for the texts. A teacher with weights is asked in torch, for logits; one that is only an ONNX export
-    for its probabilities, of which the logarithms are logits too.
+    `digest` stands for the texts. A teacher with weights is asked in torch, for logits computed in `dtype`; one that is
+    only an ONNX export for its probabilities, of which the logarithms are logits too.
 
     Raises:
         InvalidInput: the teacher has other labels, or `states` are wanted of an export.
@@ -47,11 +55,11 @@ def learn_from(
     if states and not has_weights:
         raise InvalidInput(f"{teacher} has no {ENGINE_FILES['torch']}: its hidden states cannot be learned", "distill")
     facts = "".join(fact.sha256 for fact in file_facts(teacher).values())
-    target = folder / f"lesson-{content_key(digest, facts, str(states), str(_FORMAT))}"
+    target = folder / f"lesson-{content_key(digest, facts, str(states), str(dtype), str(_FORMAT))}"
 
     def make(draft: Path) -> None:
         found = (
-            _ask_network(load_model(teacher), folder, digest, read, labels, states, device)
+            _ask_network(load_model(teacher), folder, digest, read, labels, states, device, dtype)
             if has_weights
             else Lesson(_ask_export(Predictor.load(teacher), read, labels))
         )
@@ -81,14 +89,21 @@ class _Described(nn.Module):
 
 
 def _ask_network(
-    start: Start, folder: Path, digest: str, read: Read, labels: Sequence[str], states: bool, device: str
+    start: Start,
+    folder: Path,
+    digest: str,
+    read: Read,
+    labels: Sequence[str],
+    states: bool,
+    device: str,
+    dtype: torch.dtype,
 ) -> Lesson:
     _require_labels(start.config.labels, labels)
     texts = encoded_texts(folder, digest, read, labels, start.tokenizer, start.steps)
     window = min(getattr(start.config, "positions", _WINDOW_TOKENS), _WINDOW_TOKENS)
     everything = HeldOut(texts, np.arange(len(texts)), window)
     model = (_Described(start) if states else start.model).to(device).eval()
-    found = held_out_logits(model, everything, Team(device=device))
+    found = held_out_logits(model, everything, Team(device=device), dtype)
     wide = len(labels)
     return Lesson(found[:, :wide], found[:, wide:] if states else None)
 

@@ -130,6 +130,18 @@ def test_a_lesson_is_what_the_teacher_says_and_is_made_once(tmp_path: Path) -> N
     np.testing.assert_allclose(lesson.logits[7], alone[0], atol=1e-5)
 
 
+def test_a_lesson_computed_in_bfloat16_is_another_one_and_close(tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    save_model(tiny_start(seed=4), teacher)
+
+    def logits(dtype: torch.dtype) -> np.ndarray:
+        return learn_from(teacher, tmp_path, "digest", examples, THREE_CLASSES, states=False, dtype=dtype).logits
+
+    whole, short = logits(torch.float32), logits(torch.bfloat16)
+    assert not np.array_equal(whole, short)
+    np.testing.assert_allclose(short, whole, atol=0.05)
+
+
 def test_a_version_that_is_only_an_export_teaches_its_probabilities(tmp_path: Path) -> None:
     version = build_tiny_version(tmp_path / "version")
     lesson = learn_from(version, tmp_path, "digest", examples, THREE_CLASSES, states=False)
