@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -16,13 +15,13 @@ from cli.platform import Home, Json
 from sentiment.errors import InvalidInput, NotFound
 from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
 from sentiment.settings import load_settings, secret_of
+from sentiment.spans import no_time, span_s
 from sentiment.store import open_store, store_exists
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 console = Console(soft_wrap=True)
 
-_UNITS_MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
-_EXPIRES_REMEDY = "give 12h, 90d, 4w or a day to come, like 2027-01-31"
+_EXPIRES = "12h, 90d, 4w or a day to come, like 2027-01-31"
 
 
 @app.command("add")
@@ -47,7 +46,8 @@ def add(
         console.print_json(json.dumps({"name": name, "scope": scope, "key": token}))
         return
     console.print(token, highlight=False, markup=False)
-    console.print("Keep it: it cannot be shown again. Send it as: Authorization: Bearer KEY", style="dim")
+    ends = "" if expires_at_ms is None else f" It ends {_day(expires_at_ms)} UTC."
+    console.print(f"Keep it: it cannot be shown again.{ends} Send it as: Authorization: Bearer KEY", style="dim")
 
 
 @app.command("list")
@@ -76,25 +76,25 @@ def revoke(name: Annotated[str, typer.Argument(help="Name of the key.")], home: 
 
 
 def expiry_ms(text: str, now_ms: int) -> int:
-    """Return the time in ms since 1970 that `text` names: so many hours, days or weeks from now, or a day (UTC).
+    """Return the time in ms since 1970 that `text` names: a span from now, with its unit, or a day or time in UTC.
 
     Raises:
         InvalidInput: it names neither, or a time that is past.
     """
     try:
         at_ms = _time_ms(text, now_ms)
-    except ValueError:
-        raise InvalidInput(f"--expires {text!r} is no time: {_EXPIRES_REMEDY}", "expires") from None
+    except (ValueError, OverflowError):  # no day, or one after the year 9999
+        raise no_time(text, "--expires", "expires", _EXPIRES) from None
     if at_ms <= now_ms:
-        raise InvalidInput(f"--expires {text!r} is past already: {_EXPIRES_REMEDY}", "expires")
+        raise InvalidInput(f"--expires {text!r} is past already: give {_EXPIRES}", "expires")
     return at_ms
 
 
 def _time_ms(text: str, now_ms: int) -> int:
-    """Read a span from now such as `12h`, `30d` or `4w`, or a day or time in UTC."""
-    if match := re.fullmatch(r"(\d{1,5})([hdw])", text):
-        return now_ms + int(match[1]) * _UNITS_MS[match[2]]
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+    seconds = span_s(text) if text[-1:].isalpha() else None  # without a unit it is a day, like 20270131
+    if seconds is None:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+    return round((datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(seconds=seconds)).timestamp() * 1000)
 
 
 def _as_json(key: Key) -> dict[str, Any]:

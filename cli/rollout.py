@@ -19,7 +19,7 @@ from rich.text import Text
 from cli.connection import ApiKey, Url, connect
 from cli.platform import Json
 from sentiment.client import UndertoneClient
-from sentiment.errors import InvalidInput
+from sentiment.spans import seconds_of
 
 app = typer.Typer(help="Give a new model version the traffic, step by step, or take it back.", no_args_is_help=True)
 console = Console(soft_wrap=True)
@@ -28,8 +28,6 @@ _ATTEMPTS = 3  # a person waits
 _WATCH_S = 1.0
 _ENDED = ("done", "aborted")
 _COLOURS = {"done": "green", "aborted": "red", "aborting": "red", "paused": "yellow"}
-_NUMBER = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)  # float takes more: 1_0, nan, 1e9
-_UNITS_S = {"s": 1, "m": 60, "h": 3600}
 _COUNTS = re.compile(r"\b\d+(?= (?:texts|labelled))")  # they change each second, and tell nothing new
 _Row = tuple[str, str | Text]
 
@@ -57,7 +55,7 @@ def start(
       undertone rollout start 8 --plan shadow,1,10,50,100 --hold 60s --auto
     """
     asked = {"version": version, "auto": auto, "sticky": sticky, "in_place": in_place}
-    given = {"plan": plan, "hold_s": None if hold is None else seconds_of(hold)}
+    given = {"plan": plan, "hold_s": None if hold is None else seconds_of(hold, "--hold", "hold")}
     asked |= {name: value for name, value in given.items() if value is not None}
     with connect(url, api_key, _ATTEMPTS) as client:
         _show(client.start_rollout(asked), as_json)
@@ -131,18 +129,6 @@ def history(
         )
         table.add_row(*row)
     console.print(table if rollouts else "There has been no rollout yet. Start one: undertone rollout start VERSION")
-
-
-def seconds_of(text: str) -> float:
-    """Return the seconds that `text` names: 60, 60s, 5m, 1.5h.
-
-    Raises:
-        InvalidInput: it names none.
-    """
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS_S else (text, "s")
-    if not _NUMBER.fullmatch(number):
-        raise InvalidInput(f"--hold {text!r} is no time: give 60s, 5m or 1h", "hold")
-    return float(number) * _UNITS_S[unit]
 
 
 def _command(name: str, url: str | None, api_key: str | None, as_json: bool) -> None:

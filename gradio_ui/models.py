@@ -98,7 +98,7 @@ def _form() -> tuple[_Parts, gr.Accordion]:
     with gr.Accordion("More settings", open=False, elem_id="more") as more:
         hold_s = gr.Textbox(
             label=FIELDS["hold_s"],
-            info="Least time in each step. Empty: as the platform's settings say.",
+            info="Least time in each step, also as 5m or 1h. Empty: as the platform's settings say.",
             placeholder=f"{default['rollouts_hold_s'].default:g}",
             max_lines=1,
             elem_id="hold",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput
+from sentiment.spans import seconds_of
 
 #: The API's fields by what the page calls them.
 FIELDS: Final = {
@@ -23,7 +23,6 @@ FOLDED: Final = ("hold_s", "sticky", "in_place")
 #: What may be kept on one version, by what the page calls it.
 STICKY: Final = (("nobody", "none"), ("each author", "author"), ("each API key", "key"))
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
-_DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)  # float() takes 1_0
 _NAMED: Final = re.compile(rf"(^|; )({'|'.join(FIELDS)}): ")
 
 
@@ -42,12 +41,13 @@ class Typed:
         """Return the request that starts the rollout; what was left empty is left to the platform's settings.
 
         Raises:
-            InvalidInput: the version is no number. All else is for the API to judge.
+            InvalidInput: the version is no number, or the hold no time. All else is for the API to judge.
         """
         version = self.version.strip()
         if not _NUMBER.fullmatch(version):
             raise InvalidInput("version: write the number of a registered version, like 8", "version")
-        hold_s = _seconds((self.hold_s or "").strip())
+        hold = (self.hold_s or "").strip()
+        hold_s = seconds_of(hold, FIELDS["hold_s"], "hold_s") if hold else ""
         asked = {**asdict(self), "version": int(version), "plan": self.plan.strip(), "hold_s": hold_s}
         return {name: value for name, value in asked.items() if value != ""}
 
@@ -55,9 +55,3 @@ class Typed:
 def in_words(error: Exception) -> str:
     """Return an error of the API with its fields called what the page calls them."""
     return _NAMED.sub(lambda found: f"{found[1]}{FIELDS[found[2]]}: ", str(error))
-
-
-def _seconds(typed: str) -> float | str:
-    """Return what was typed as the API takes it; what is no number goes as it is, and the API says so."""
-    seconds = float(typed) if _DECIMAL.fullmatch(typed) else math.nan
-    return seconds if math.isfinite(seconds) else typed

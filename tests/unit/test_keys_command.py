@@ -32,7 +32,7 @@ def test_an_expiry_that_is_past_names_its_option(text: str) -> None:
         expiry_ms(text, NOW_MS)
 
 
-@pytest.mark.parametrize("text", ["", "abc", "12", "-1d"])
+@pytest.mark.parametrize("text", ["", "abc", "12", "-1d", "1e3d", "99999999w"])
 def test_an_expiry_that_is_no_time_names_its_option(text: str) -> None:
     with pytest.raises(InvalidInput, match=f"--expires '{text}' is no time"):
         expiry_ms(text, NOW_MS)
@@ -40,7 +40,9 @@ def test_an_expiry_that_is_no_time_names_its_option(text: str) -> None:
 
 def test_an_expiry_is_so_long_from_now_or_a_day() -> None:
     assert expiry_ms("12h", NOW_MS) == NOW_MS + 12 * 3_600_000
-    assert expiry_ms("2027-01-31", NOW_MS) == 1_801_353_600_000
+    assert expiry_ms("1.5d", NOW_MS) == NOW_MS + 36 * 3_600_000
+    assert expiry_ms("30m", NOW_MS) == NOW_MS + 1_800_000
+    assert expiry_ms("2027-01-31", NOW_MS) == expiry_ms("20270131", NOW_MS) == 1_801_353_600_000
 
 
 def test_an_unknown_scope_is_told_with_those_that_there_are(tmp_path: Path) -> None:
@@ -62,7 +64,9 @@ def test_looking_into_a_home_that_is_none_makes_nothing(tmp_path: Path) -> None:
 
 def test_a_key_that_was_made_is_listed_until_it_is_revoked(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert keys(home, "add", "shop", "--scope", "predict", "--expires", "90d").exit_code == 0
+    made = keys(home, "add", "shop", "--scope", "predict", "--expires", "2999-01-31")
+    assert made.exit_code == 0
+    assert "It ends 2999-01-31 00:00 UTC." in made.output
     assert "shop" in keys(home, "list").output
     assert keys(home, "revoke", "shop").exit_code == 0
     assert "There are no keys" in keys(home, "list").output
