@@ -11,10 +11,10 @@ import gradio as gr
 
 from gradio_ui.messages import away_line, note, problem, serving_line, shown
 from gradio_ui.rollout_actions import BUTTONS, Record, offer_of, question_before_abort
-from gradio_ui.rollout_form import FOLDED, Typed, in_words
+from gradio_ui.rollout_form import FOLDED, Typed, in_words, key_in_words
 from gradio_ui.rollout_view import disagreements, rollout_card, versions_table
 from sentiment.client import UndertoneClient
-from sentiment.errors import InvalidInput, NotFound, UndertoneError
+from sentiment.errors import InvalidInput, KeyRefused, NotFound, UndertoneError
 
 _SAID: Final = {
     "pause": "The rollout stays where it is.",
@@ -22,6 +22,10 @@ _SAID: Final = {
     "promote": "The rollout goes to its next step.",
     "abort": "The champion of before gets all the traffic again.",
 }
+
+
+def _connect(url: str, key: str) -> UndertoneClient:
+    return UndertoneClient(url, key, attempts=1)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Desk:
 
     client: UndertoneClient
     asks_for_key: bool
+    connect: Callable[[str, str], UndertoneClient] = _connect
 
     def views(self, token: str) -> list[Any]:
         """Return header, rollout, disagreements, versions, the question before an abort, why, stage, and each button.
@@ -96,11 +101,18 @@ class Desk:
             return None
 
     def _as(self, token: str, act: Callable[[UndertoneClient], object]) -> None:
-        """Act with the page's own client, or with the key of the person who clicked."""
+        """Act with the page's own client, or with the key of the person who clicked.
+
+        Raises:
+            InvalidInput: a key is asked for, and there is none or a refused one.
+        """
         if not self.asks_for_key:
             act(self.client)
             return
         if not token.strip():
             raise InvalidInput("Moving traffic from this page needs an admin key: paste yours above.", "key")
-        with closing(UndertoneClient(self.client.url, token.strip(), attempts=1)) as admin:
-            act(admin)
+        with closing(self.connect(self.client.url, token.strip())) as admin:
+            try:
+                act(admin)
+            except KeyRefused as exc:  # its words are for who types commands
+                raise InvalidInput(key_in_words(exc), "key") from exc

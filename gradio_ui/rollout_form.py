@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sentiment.errors import InvalidInput
+from sentiment.errors import InvalidInput, KeyRefused
 from sentiment.spans import seconds_of
 
 #: The API's fields by what the page calls them.
@@ -50,6 +50,13 @@ class Typed:
         hold_s = seconds_of(hold, FIELDS["hold_s"], "hold_s") if hold else ""
         asked = {**asdict(self), "version": int(version), "plan": self.plan.strip(), "hold_s": hold_s}
         return {name: value for name, value in asked.items() if value != ""}
+
+
+def key_in_words(error: KeyRefused) -> str:
+    """Return why the key that a person typed on the page was refused, and what he can do there."""
+    fault = f"lacks the scope {error.scope}" if error.is_known else "is unknown, revoked, or past its end"
+    remedy = f"paste one with the scope {error.scope}, which whoever runs the platform can make for you"
+    return f"Admin key: this one {fault}; {remedy}."
 
 
 def in_words(error: Exception) -> str:

@@ -21,6 +21,7 @@ from sentiment.errors import (
     Conflict,
     DeadlineExceeded,
     InvalidInput,
+    KeyRefused,
     NotFound,
     Overloaded,
     Unavailable,
@@ -250,10 +251,12 @@ def _raise_for(response: httpx.Response) -> None:
         raise Overloaded(message, _retry_after_s(response))
     if status in _INVALID:
         raise InvalidInput(message, str(error.get("field") or ""))
+    needed = _SCOPE.search(message)  # the API knows which one the route needs; a proxy before it does not
     if status == httpx.codes.UNAUTHORIZED:
-        needed = _SCOPE.search(message)  # the API knows which one the route needs; a proxy before it does not
-        remedy = _KEY_REMEDY.format(scope=needed[1] if needed else "predict")
-        raise UndertoneError(f"{response.url.host} asks for a valid key: {remedy}")
+        scope = needed[1] if needed else "predict"
+        raise KeyRefused(f"{response.url.host} asks for a valid key: {_KEY_REMEDY.format(scope=scope)}", scope)
+    if status == httpx.codes.FORBIDDEN and needed:  # else it is no matter of the key
+        raise KeyRefused(message, needed[1], is_known=True)
     raise _BY_STATUS.get(status, UndertoneError)(message)
 
 

@@ -5,6 +5,7 @@
     │   └── InvalidSettings        a setting is wrong: names the variable and what it may be
     ├── NotFound                   no such text, version, key or data set                              (404)
     ├── Conflict                   the same name already stands for something else                     (409)
+    ├── KeyRefused                 the API wants a valid key, or one with another scope           (401, 403)
     ├── Unavailable                a part that is needed is down or full: try again later              (503)
     │   ├── StoreUnavailable       the text store does not answer
     │   ├── RegistryUnavailable    the model registry does not answer
@@ -58,6 +59,20 @@ class NotFound(_OfField):
 
 class Conflict(_OfField):
     """The name already stands for something else."""
+
+
+class KeyRefused(UndertoneError):
+    """The API lets nobody do this with the key that came, or without one: `scope` names what the key has to have.
+
+    `is_known` is whether the key itself is valid, and lacks the scope only.
+    """
+
+    def __init__(self, message: str, scope: str, is_known: bool = False) -> None:
+        super().__init__(message, scope, is_known)
+        self.scope, self.is_known = scope, is_known
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Unavailable(UndertoneError):

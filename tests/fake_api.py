@@ -19,8 +19,10 @@ from pydantic import ValidationError
 
 from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
+from sentiment.keys import GRANTS, Scope
 from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
-from serve_app.http.errors import invalid_input
+from serve_app.http.errors import HttpError, invalid_input
+from serve_app.http.guard import require, scope_of
 from serve_app.http.rollout_schemas import RolloutIn
 from serve_app.rollout.plan import steps_of
 
@@ -92,8 +94,9 @@ _STATUS = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 422: "4
 class FakeApi:
     """Answers like the gateway. `failures` are (status, headers) of the next POSTs, first in, first out."""
 
-    def __init__(self, api_key: str | None = None) -> None:
+    def __init__(self, api_key: str | None = None, scope: Scope = "admin") -> None:
         self.api_key = api_key
+        self.scopes = GRANTS[scope]
         self.failures: list[tuple[int, dict[str, str]]] = []
         self.texts: dict[str, str] = {}
         self.requests: list[tuple[str, Any]] = []
@@ -118,9 +121,17 @@ class FakeApi:
             failure = self.failures.pop(0) if self.failures and environ["REQUEST_METHOD"] == "POST" else None
         if failure:
             return failure[0], failure[1], [_error_json(f"busy {failure[0]}", "busy")]
-        if self.api_key and environ.get("HTTP_AUTHORIZATION") != f"Bearer {self.api_key}":
-            return 401, {}, [_error_json("This needs a key.", "unauthorized")]
+        try:
+            self._admit(environ)
+        except HttpError as exc:
+            return exc.status, {}, [_error_json(str(exc), exc.code)]
         return self._route(environ, body)
+
+    def _admit(self, environ: dict[str, Any]) -> None:
+        needed = scope_of(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if self.api_key and environ.get("HTTP_AUTHORIZATION") != f"Bearer {self.api_key}":
+            raise HttpError(401, "unauthorized", f"'undertone keys add NAME --scope {needed}' makes one")
+        require({"scopes": self.scopes}, needed)
 
     def _route(self, environ: dict[str, Any], body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
         path = environ["PATH_INFO"]

@@ -2,13 +2,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from sentiment.client import STREAM_WINDOW, UndertoneClient
-from sentiment.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, Unavailable, UndertoneError
+from sentiment.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    KeyRefused,
+    NotFound,
+    Overloaded,
+    Unavailable,
+    UndertoneError,
+)
 from tests.fake_api import FakeApi
 
 
@@ -151,9 +160,23 @@ def test_a_missing_key_is_said_with_the_scope_that_the_api_asks_for() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(401, json={"error": error}))
     with (
         UndertoneClient(transport=transport) as client,
-        pytest.raises(UndertoneError, match="NAME --scope admin` makes"),
+        pytest.raises(KeyRefused, match="NAME --scope admin` makes") as caught,
     ):
         client.start_rollout({"version": 8})
+    assert (caught.value.scope, caught.value.is_known) == ("admin", False)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_key_without_the_scope_is_told_apart_from_what_is_forbidden_to_any() -> None:
+    messages = ["this key lacks the scope 'admin'; 'undertone keys add NAME --scope admin' makes one with it", "no"]
+    answers = iter(httpx.Response(403, json={"error": {"code": "forbidden", "message": said}}) for said in messages)
+    with UndertoneClient(transport=httpx.MockTransport(lambda _: next(answers))) as client:
+        with pytest.raises(KeyRefused, match="lacks the scope 'admin'") as caught:
+            client.start_rollout({"version": 8})
+        with pytest.raises(UndertoneError, match="no") as other:
+            client.start_rollout({"version": 8})
+    assert (caught.value.scope, caught.value.is_known) == ("admin", True)
+    assert not isinstance(other.value, KeyRefused)
 
 
 def test_an_answer_of_something_else_than_the_platform_is_told_as_such() -> None:

@@ -94,6 +94,27 @@ def test_where_a_key_is_asked_for_nothing_is_enabled_or_done_without_it(desk: De
     assert api.rollout["asked"] is None
 
 
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [("mistyped", "is unknown, revoked, or past its end"), ("k-read", "lacks the scope admin")],
+)
+def test_a_key_that_is_refused_is_told_in_words_for_a_person_at_the_page(key: str, fault: str) -> None:
+    api = FakeApi("k-read", scope="read")
+    api.rollout = ROLLOUT
+
+    def connect(url: str, key: str) -> UndertoneClient:
+        return UndertoneClient(url, key, attempts=1, transport=httpx.WSGITransport(api))
+
+    with connect("http://page", "k-read") as client:
+        guarded = Desk(client, asks_for_key=True, connect=connect)
+        for said in (guarded.steer("pause", key), guarded.start(key, "8", "", False, "", "none", False)[0]):
+            assert f"Admin key: this one {fault}; paste one with the scope admin" in said
+            assert "whoever runs the platform can make" in said
+            assert "undertone keys" not in said
+            assert "UNDERTONE_" not in said
+    assert api.rollout["asked"] is None
+
+
 def test_while_the_platform_does_not_answer_the_buttons_stay_as_they_are(desk: Desk) -> None:
     with UndertoneClient("http://127.0.0.1:9", attempts=1) as nobody:
         header, card, *rest = Desk(nobody, asks_for_key=False).views("")
