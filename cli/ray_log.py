@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, Final
 
 from sentiment.settings import Settings
@@ -21,7 +23,7 @@ def ray_log_aside(settings: Settings) -> Iterator[None]:
     """Send what does not go through `sys.stderr` to the end of `logs/ray.log` in home while the block runs.
 
     Ray's libraries write to the descriptor, and its processes inherit it, whatever Ray is told of logging. What they
-    wrote is in the file even if this process dies.
+    wrote is in the file even if this process dies. Where nothing was written there is no file.
     """
     known = sys.stderr
     with _log_in(Places(settings.home)) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
@@ -36,14 +38,34 @@ def ray_log_aside(settings: Settings) -> Iterator[None]:
             os.dup2(kept.fileno(), _STDERR)
 
 
-def _log_in(places: Places) -> IO[bytes]:
-    """Open the log to append to it; no log is worth an error: where home cannot be written, its lines are lost."""
+@contextmanager
+def _log_in(places: Places) -> Iterator[IO[bytes]]:
+    """Open the log to append to it, and remove it again if it is empty at the end."""
+    try:
+        with _opened(places) as log:
+            yield log
+    finally:
+        _remove_if_empty(places.logs / _LOG)
+
+
+def _opened(places: Places) -> IO[bytes]:
+    """Open the log; no log is worth an error: where home cannot be written, its lines are lost."""
     try:
         places.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         places.logs.mkdir(exist_ok=True, mode=0o700)
-        return (places.logs / _LOG).open("ab")
+        log = (places.logs / _LOG).open("ab")
+        fcntl.flock(log, fcntl.LOCK_SH)  # of the open file: processes that inherit it hold the lock too
+        return log
     except OSError:
         return tempfile.TemporaryFile()
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Remove the log unless there is something in it, or somebody left who may yet write to it."""
+    with suppress(OSError), path.open("r+b") as log:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(log.fileno()).st_size:
+            path.unlink()
 
 
 def _is_the_terminal_s(stream: object) -> bool:

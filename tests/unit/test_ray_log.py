@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.ray_log import ray_log_aside
+from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 
 _SCRIPT = """
@@ -50,6 +51,33 @@ def test_the_last_words_of_a_process_that_dies_are_in_the_log_behind_those_of_ea
     died = subprocess.run([sys.executable, "-c", _DEATH, str(tmp_path)], capture_output=True, text=True, check=False)
     assert (died.returncode, died.stderr) == (-signal.SIGABRT, "")
     assert (tmp_path / "logs" / "ray.log").read_text() == "earlier\nFatal: why it died\n"
+
+
+def test_a_command_that_is_refused_before_anything_is_logged_leaves_no_log(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput), ray_log_aside(Settings(home=tmp_path)):
+        raise InvalidInput("no such data", "data")
+    assert list((tmp_path / "logs").iterdir()) == []
+
+
+def test_a_log_stays_when_there_is_something_in_it(tmp_path: Path) -> None:
+    for line in (b"a log line\n", b""):
+        with ray_log_aside(Settings(home=tmp_path)):
+            os.write(2, line)
+    assert (tmp_path / "logs" / "ray.log").read_text() == "a log line\n"
+
+
+def test_an_empty_log_stays_while_a_process_that_inherited_it_or_another_command_may_write_to_it(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "logs" / "ray.log"
+    with ray_log_aside(Settings(home=tmp_path)):
+        child = subprocess.Popen(["sh", "-c", "read _; echo late >&2"], stdin=subprocess.PIPE)
+        with ray_log_aside(Settings(home=tmp_path)):
+            pass
+        assert log.exists()
+    assert log.exists()
+    child.communicate(b"\n")
+    assert log.read_text() == "late\n"
 
 
 def test_a_home_that_is_made_for_the_log_is_for_this_user_only(tmp_path: Path) -> None:
