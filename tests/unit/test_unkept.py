@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -75,6 +76,26 @@ async def test_a_version_that_no_champion_stands_in_for_is_given_the_time_it_tak
     parts.trial_gone = True
     with pytest.raises(Unavailable):
         await service.explain("love")
+
+
+@pytest.mark.parametrize("place", ["/v1/explain", "/v1/explain?model=4"])
+@pytest.mark.parametrize(("settings", "headers"), [({"deadline_ms": 50}, {}), ({}, {"X-Deadline-Ms": "50"})])
+async def test_an_explanation_has_the_deadline_of_a_prediction_and_gives_its_place_to_the_next(
+    parts, place, settings, headers
+):
+    explain = parts.explain
+
+    async def never_ends(route, text):
+        await asyncio.Event().wait()
+
+    async with client_of(parts, backend_options={"table": canary_of(1.0)}, **settings) as client:
+        parts.explain = never_ends
+        late = [client.post(place, json={"text": "love"}, headers=headers) for _ in range(2)]
+        for answer in await asyncio.gather(*late):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+            assert answer.json()["request_id"] == answer.headers["x-request-id"]
+        parts.explain = explain
+        assert (await client.post(place, json={"text": "love"})).status_code == 200
 
 
 async def test_the_platform_is_ready_as_long_as_one_of_both_versions_answers(parts):
