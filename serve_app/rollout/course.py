@@ -228,7 +228,7 @@ def _name(rollout: Rollout, seen: Observed) -> Decision:
     if why := held_up(rollout, seen):
         return Wait(why)
     if seen.champion != rollout.challenger:
-        return NameChampion(rollout.challenger)
+        return Wait(seen.busy) if seen.busy else NameChampion(rollout.challenger)
     return Move(State.DRAINING, rollout.stage, f"version {rollout.challenger} is the champion")
 
 
@@ -242,7 +242,7 @@ def _drain(rollout: Rollout, seen: Observed, now_ms: int) -> Decision:
     if app is not None and app is not AppState.LEAVING:
         return Retire(rollout.champion)
     if seen.challenger == rollout.challenger:
-        return UnnameChallenger()
+        return Wait(seen.busy) if seen.busy else UnnameChallenger()
     if app is not None:
         return Wait(f"version {rollout.champion} is leaving")
     return Move(State.DONE, rollout.stage, f"version {rollout.challenger} has taken over")

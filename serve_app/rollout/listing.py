@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sentiment.registry import RegisteredVersion
@@ -24,9 +25,20 @@ def read_listing(store: TextStore, model: str) -> list[dict[str, Any]]:
     return list(document.body["models"]) if document else []
 
 
-def list_versions(versions: Sequence[RegisteredVersion], observed: Observed) -> list[dict[str, Any]]:
-    """Return each version, and what it does now."""
-    return [_listed(version, observed) for version in versions]
+@dataclass(eq=False)
+class Listing:
+    """Writes the list of the registered model `model`."""
+
+    store: TextStore
+    model: str
+    _written: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, versions: Sequence[RegisteredVersion], observed: Observed) -> None:
+        """Write each version and what it does now, if anything of it is new."""
+        listed = [_listed(version, observed) for version in versions]
+        if listed and listed != self._written:
+            self.store.put_document(KIND, self.model, {"models": listed})
+            self._written = listed
 
 
 def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:

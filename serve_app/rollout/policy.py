@@ -54,7 +54,8 @@ class Observed:
     are its versions that do not load. `messages` are what Serve says of applications. `behind` says how many of the
     gateways that answer have not put the table in force, None where all have; `followers` is how many have. Ages count
     from the last change: of the table, of the failing of the wanted version, of the challenger's last sign of health,
-    of the last gateway that was behind, and, while one is, of when none was.
+    of the last gateway that was behind, and, while one is, of when none was. `asked_ms` and `busy` are the registry
+    view's: since when the aliases are surely as said here, and which one is being moved.
     """
 
     champion: int | None
@@ -75,6 +76,8 @@ class Observed:
     split: Mapping[str, int] = field(default_factory=dict)
     table_split: Mapping[str, int] = field(default_factory=dict)
     failing: Mapping[int, Failing] = field(default_factory=dict)
+    asked_ms: int | None = None
+    busy: str | None = None
 
     @property
     def serving(self) -> int | None:

@@ -10,6 +10,8 @@ from serve_app.rollout.record import Entry, Rollout, State
 from serve_app.rollout.shares import Share, shares_of
 
 _DIGITS: Final = 4
+#: Parts of the record that only the controller needs, or that are told otherwise.
+_INTERNAL: Final = {"counts", "plan", "limits", "decisions", "swapped", "gone", "naming_ms"}
 
 
 def to_public(rollout: Rollout, now_ms: int) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def to_public(rollout: Rollout, now_ms: int) -> dict[str, Any]:
     `state` is `paused` while it is. `moments` are those that a trend marks: the times at which traffic moved.
     """
     seen = rollout.observations
-    told = rollout.model_dump(mode="json", exclude={"counts", "plan", "limits", "decisions", "swapped", "gone"})
+    told = rollout.model_dump(mode="json", exclude=_INTERNAL)
     last = rollout.decisions[-1]
     return {
         **told,

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
-from sentiment.errors import ModelRejected, NotFound, UndertoneError
-from sentiment.registry import (
-    CHALLENGER,
-    CHAMPION,
-    ModelRegistry,
-    RegisteredVersion,
-)
+from sentiment.errors import ModelRejected, NotFound
+from sentiment.registry import CHALLENGER, CHAMPION, ModelRegistry
 from sentiment.settings import Settings
 from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.counting import Counting
@@ -25,9 +20,9 @@ from serve_app.rollout.course import checked, next_step
 from serve_app.rollout.failures import Failures
 from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
-from serve_app.rollout.listing import KIND as MODELS_KIND
-from serve_app.rollout.listing import list_versions
+from serve_app.rollout.listing import Listing
 from serve_app.rollout.parts import AppView, Gateways, Target
+from serve_app.rollout.pending import Pending
 from serve_app.rollout.policy import (
     AppState,
     Begin,
@@ -44,11 +39,14 @@ from serve_app.rollout.policy import (
     decide,
 )
 from serve_app.rollout.record import Command, Entry, Rollout, State
+from serve_app.rollout.registry_view import RegistryView
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 
+#: How long a round waits for what Serve says of the applications; one that goes back does not.
+SERVE_PATIENCE_S: Final = 1.5
 #: How long a round waits for the registry; what it says later is taken by a later round.
 REGISTRY_PATIENCE_S: Final = 0.5
 #: How often gateways are asked what they counted.
@@ -69,30 +67,30 @@ class Reconciler:
     now_s: Callable[[], float]
 
     def __post_init__(self) -> None:
-        self._versions: list[RegisteredVersion] = []
+        model, poll_s = self.settings.model_name, self.settings.registry_poll_s
+        self._known = RegistryView(self.registry, model, poll_s, self.now_ms, self.now_s)
         self._routes = Routes(self.settings, self.registry)
-        self._listed: list[dict[str, Any]] = []
+        self._listing = Listing(self.ledger.store, model)
         self._changed_s: dict[str, float] = {}
-        self._registry_due_s = 0.0
-        self._reading: asyncio.Task[list[RegisteredVersion]] | None = None
         self._failures = Failures(self.now_s)
         self._counting = Counting(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
         self._apps: Mapping[int, AppView] = {}
+        self._looking: Pending[Mapping[int, AppView]] = Pending()
+        self._has_looked = False
         self.decision: Decision = Wait("this controller has just started")
 
     async def step(self) -> Decision:
         """Run one round and return what was decided."""
         if not await self._holds_lease():
             return Wait("another controller acts")
-        self._apps, (self._table, record) = await asyncio.gather(
-            asyncio.to_thread(self.target.apps), asyncio.to_thread(self.ledger.read)
-        )
+        self._table, record = await asyncio.to_thread(self.ledger.read)
         rollout = None if record is None or record.ended else record
         hurried = rollout is not None and rollout.asked is Command.ABORT
-        await self._read_registry(0.0 if hurried else REGISTRY_PATIENCE_S)
+        self._has_looked = await self._look(0.0 if hurried else SERVE_PATIENCE_S)
+        await self._known.read(0.0 if hurried else REGISTRY_PATIENCE_S)
         if rollout is not None and not hurried:
             rollout = await self._count(rollout)
         observed = await asyncio.to_thread(self._observe, rollout)
@@ -102,7 +100,8 @@ class Reconciler:
             self.decision = decision
         if self._lease_ends_ms > self.now_ms():
             await self._act(decision, rollout, observed)
-        await asyncio.to_thread(self._list, observed)
+        if self._has_looked:
+            await asyncio.to_thread(self._listing.write, self._known.versions, observed)
         return decision
 
     def close(self) -> None:
@@ -117,36 +116,27 @@ class Reconciler:
             self._lease_ends_ms = 0 if taken is None else taken
         return self._lease_ends_ms > now_ms
 
-    async def _read_registry(self, patience_s: float) -> None:
-        """Take what the registry says if it is due and answers soon: a round does not wait for one that hangs."""
-        if self._reading is None:
-            if self._versions and self.now_s() < self._registry_due_s:
-                return
-            reading = asyncio.to_thread(self.registry.versions, self.settings.model_name)
-            self._reading = asyncio.create_task(reading)
-        done, _ = await asyncio.wait({self._reading}, timeout=patience_s)
-        if not done:
-            return
-        read, self._reading = self._reading, None
-        settled = isinstance(self.decision, Wait) and self.decision.settled
-        self._registry_due_s = self.now_s() + self.settings.registry_poll_s * (1.5 if settled else 1)
-        try:
-            self._versions = read.result()
-        except UndertoneError as exc:
-            logger.warning("the registry does not answer, what serves stays: %s", exc)
+    async def _look(self, patience_s: float) -> bool:
+        """Take how the applications are if Serve says so soon, and return whether it did; else what was said stays."""
+        if not self._looking.is_under_way:
+            self._looking.begin(self.target.apps)
+        ended = await self._looking.ended(patience_s)
+        if ended is not None:
+            self._apps = ended.result()
+        return ended is not None
 
     def _observe(self, rollout: Rollout | None) -> Observed:
-        apps, table, champion = self._apps, self._table, _version_with(CHAMPION, self._versions)
+        apps, table, champion = self._apps, self._table, self._known.bearer(CHAMPION)
         wanted = rollout.champion if rollout else champion
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
-        known = {registered.version for registered in self._versions}
-        well = rollout is None or _runs(apps, rollout.challenger)
+        known = {registered.version for registered in self._known.versions}
+        well = rollout is None or not self._has_looked or _runs(apps, rollout.challenger)
         behind = self._counting.behind(table.generation) if rollout and rollout.stage and table else None
         late = behind is not None and self._counting.has_heard
         split = {value: v for value, v in self.ledger.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
-            challenger=_version_with(CHALLENGER, self._versions),
+            challenger=self._known.bearer(CHALLENGER),
             shares=shares_in(table),
             rollout=table.rollout if table else None,
             stage=table.stage if table else 0,
@@ -156,6 +146,8 @@ class Reconciler:
             split=split,
             failing=self._failures.seen(split.values(), apps),
             table_split=dict(table.split) if table else {},
+            asked_ms=self._known.asked_ms,
+            busy=self._known.busy,
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
             since_well_s=self._reset("well") if well else self._age_s("well"),
@@ -172,8 +164,12 @@ class Reconciler:
 
     def _decide(self, observed: Observed, rollout: Rollout | None) -> Decision:
         if rollout is None:
-            return decide(observed, automatic=self.settings.rollouts_automatic)
-        return next_step(rollout, observed, judge(rollout), self.now_ms())
+            decision = decide(observed, automatic=self.settings.rollouts_automatic)
+        else:
+            decision = next_step(rollout, observed, judge(rollout), self.now_ms())
+        if self._has_looked or _goes_back(decision, rollout):
+            return decision
+        return Wait("Ray Serve has not said yet how the versions are")
 
     async def _count(self, rollout: Rollout, *, now: bool = False) -> Rollout:
         """Return the record with what gateways counted since, written down; at most each COUNT_EVERY_S."""
@@ -195,9 +191,9 @@ class Reconciler:
             case Publish():
                 await self._publish(decision, rollout)
             case NameChampion(version):
-                await self._alias(self.registry.set_alias, CHAMPION, version)
+                await self._name(version, rollout)
             case UnnameChallenger():
-                await self._alias(self.registry.remove_alias, CHALLENGER)
+                await self._known.move(CHALLENGER, None, REGISTRY_PATIENCE_S)
             case Begin(version):
                 champion = observed.serving or version
                 await asyncio.to_thread(self.ledger.begin, self.settings, champion, version, self.now_ms())
@@ -209,7 +205,7 @@ class Reconciler:
                 await self._go_back(await self._move(move, rollout), observed)
 
     def _start(self, version: int) -> None:
-        digest = self._routes.digest(version, self._table, self._versions)
+        digest = self._routes.digest(version, self._table, self._known.versions)
         self.target.start(self.settings.model_name, version, digest, self._capacity(version))
 
     def _capacity(self, version: int) -> Capacity:
@@ -228,12 +224,12 @@ class Reconciler:
         self._count_due_s = self.now_s()
         await self.gateways.push(document.generation, document.body)
 
-    async def _alias(self, change: Callable[..., None], alias: str, *version: int) -> None:
-        self._registry_due_s, self._reading = 0.0, None  # what is known or being read is old now, whatever comes
-        try:
-            await asyncio.to_thread(change, self.settings.model_name, alias, *version)
-        except NotFound:
-            logger.warning("the alias %s could not be changed: the registry does not know it", alias)
+    async def _name(self, version: int, rollout: Rollout | None) -> None:
+        """Let the alias `champion` name a version; of a challenger it is written down first: it may happen late."""
+        if rollout is not None and version == rollout.challenger:
+            naming = rollout.model_copy(update={"naming_ms": self.now_ms()})
+            await asyncio.to_thread(self.ledger.save, naming, self.now_ms())
+        await self._known.move(CHAMPION, version, REGISTRY_PATIENCE_S)
 
     async def _checked(self, rollout: Rollout) -> Move:
         version = rollout.challenger
@@ -268,14 +264,7 @@ class Reconciler:
             await self._publish(back, rollout)
 
     def _route(self, version: int) -> Route:
-        return self._routes.of(version, self._table, self._versions)
-
-    def _list(self, observed: Observed) -> None:
-        """Write the versions and what each does where the gateways read it."""
-        listed = list_versions(self._versions, observed)
-        if listed and listed != self._listed:
-            self.ledger.store.put_document(MODELS_KIND, self.settings.model_name, {"models": listed})
-            self._listed = listed
+        return self._routes.of(version, self._table, self._known.versions)
 
     def _age_s(self, event: str) -> float:
         return self.now_s() - self._changed_s.setdefault(event, self.now_s())
@@ -285,13 +274,16 @@ class Reconciler:
         return 0.0
 
 
-def _version_with(alias: str, versions: Sequence[RegisteredVersion]) -> int | None:
-    return next((known.version for known in versions if alias in known.aliases), None)
-
-
 def _has_room(apps: Mapping[int, AppView], version: int) -> bool:
     """Whether a version takes its room already: it is loaded for the fixed split, or for a rollout before."""
     return version in apps and apps[version].state in (AppState.RUNNING, AppState.DOWN)
+
+
+def _goes_back(decision: Decision, rollout: Rollout | None) -> bool:
+    """Whether a decision gives the champion its traffic back, which needs no newer word of the applications."""
+    if isinstance(decision, Move):
+        return decision.state is State.ABORTING
+    return isinstance(decision, Publish) and rollout is not None and rollout.state is State.ABORTING
 
 
 def _runs(apps: Mapping[int, AppView], version: int) -> bool:

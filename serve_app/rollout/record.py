@@ -93,6 +93,7 @@ class Rollout(_Data):
     stage began, or the pause ended. `counts` keeps, by stage, the last cumulative counts of each gateway; those of
     gateways that are gone (`gone` are their names), and of stages that are over, are one sum. `swapped` says that the
     champion had to end before the challenger could load. `waits` is why no step is taken, as the controller said last.
+    `naming_ms` is when the registry was last asked to let `champion` name the challenger, None once it was seen to.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Rollout(_Data):
     swapped: bool = False
     asked: Command | None = None
     waits: str | None = None
+    naming_ms: int | None = None
     counts: dict[int, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     gone: tuple[str, ...] = ()
     decisions: tuple[Entry, ...] = ()
@@ -185,6 +187,8 @@ class Rollout(_Data):
         if len(decisions) > _MAX_DECISIONS:
             decisions = (decisions[0], *decisions[2:])
         moved = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None, "waits": None}
+        if entry.state is State.DRAINING:
+            moved["naming_ms"] = None
         if entry.stage != self.stage:  # nothing more is counted of stages that are over
             moved |= {"counts": {n: _folded(told, told) for n, told in self.counts.items()}, "gone": ()}
         return self.model_copy(update={**moved, "decisions": decisions, **changes})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -64,6 +65,44 @@ async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_ha
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
     answers.set()
+
+
+@pytest.fixture
+def serve_hangs(canary, monkeypatch):
+    """Let Ray Serve say nothing of the applications any more until the event that is returned is set."""
+    answers, real = threading.Event(), canary.target.apps
+
+    def apps():
+        answers.wait(30)
+        return real()
+
+    monkeypatch.setattr(reconciler, "SERVE_PATIENCE_S", 0.05)
+    monkeypatch.setattr(canary.target, "apps", apps)
+    yield answers
+    answers.set()
+
+
+async def test_an_abort_is_in_the_table_after_one_round_although_serve_hangs(canary, serve_hangs):
+    service.abort(canary.store, MODEL, canary.clock.now_ms())
+    await one_round(canary)
+    assert canary.gateways.weights()[-1] == {1: 1.0}
+    serve_hangs.set()
+    await canary.until("aborted")
+    assert set(canary.target.views) == {1}
+
+
+async def test_a_verdict_counts_although_serve_hangs_and_nothing_else_is_done(canary, serve_hangs):
+    acts = list(canary.target.acts)
+    service.promote(canary.store, MODEL, canary.clock.now_ms())
+    await one_round(canary)
+    await one_round(canary)
+    assert (canary.status()["state"], canary.target.acts) == ("canary", acts)
+    assert canary.status()["waits"] == "Ray Serve has not said yet how the versions are"
+    seen = Observations({1: arm(400), 2: arm(400)}, compared=400, disagreed=180, neutral_flips=180)
+    canary.gateways.counts = {"gateway-1": seen}
+    canary.store.put_document("rollout", MODEL, {**canary.store.get_document("rollout", MODEL).body, "asked": None})
+    await one_round(canary)
+    assert canary.gateways.weights()[-1] == {1: 1.0}
 
 
 async def test_a_verdict_is_in_the_table_in_the_round_that_finds_it(canary):

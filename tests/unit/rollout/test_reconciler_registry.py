@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from sentiment.errors import RegistryUnavailable
 from sentiment.registry import CHALLENGER
 from serve_app.rollout import reconciler, service
@@ -60,6 +58,6 @@ async def test_in_place_what_fails_while_the_registry_is_away_brings_the_champio
 
     for method in ("versions", "set_alias", "remove_alias"):
         monkeypatch.setattr(platform.registry, method, away)
-    with pytest.raises(RegistryUnavailable):
-        await platform.rounds(60)
+    await platform.rounds(60)
     assert platform.target.views[1].state == "running"
+    assert "take the alias challenger away, in vain so far: away" in platform.status()["waits"]
