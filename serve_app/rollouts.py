@@ -28,8 +28,8 @@ class Rollouts:
     store: TextStore
     settings: Settings
 
-    async def start(self, request: StartRequest) -> dict[str, Any]:
-        """Ask for a rollout and return its record."""
+    async def start(self, request: StartRequest) -> tuple[dict[str, Any], bool]:
+        """Ask for a rollout; return its record, and whether it is new."""
         return await asyncio.to_thread(service.start, self.store, self.settings, request, epoch_ms())
 
     async def command(self, asked: Command, stage: int | None = None) -> dict[str, Any]:

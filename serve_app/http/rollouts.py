@@ -32,12 +32,19 @@ def rollout_routes(rollouts: Rollouts) -> APIRouter:
     """Build the routes."""
     router = APIRouter(tags=["rollouts"], responses=ERRORS)
 
-    @router.post("/v1/rollouts", status_code=201, response_model=RolloutOut, openapi_extra=described(RolloutIn))
+    @router.post(
+        "/v1/rollouts",
+        status_code=201,
+        response_model=RolloutOut,
+        responses={200: {"model": RolloutOut, "description": "it is under way already, asked for in the same way"}},
+        openapi_extra=described(RolloutIn),
+    )
     async def start(request: Request) -> Response:
-        """Start taking a version into service, step by step. One at a time."""
+        """Start taking a version into service, step by step. One at a time; the same request again is answered 200."""
         require(request.scope, "admin")
         wanted = await read(request, RolloutIn)
-        return json_response(await rollouts.start(wanted.request()), 201)
+        record, is_new = await rollouts.start(wanted.request())
+        return json_response(record, 201 if is_new else 200)
 
     @router.get("/v1/rollouts", response_model=RolloutsOut, openapi_extra=described_query(RolloutsQuery))
     async def history(request: Request) -> Response:

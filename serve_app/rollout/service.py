@@ -22,11 +22,15 @@ from serve_app.traffic import KIND as TRAFFIC
 from serve_app.traffic import TrafficTable, from_body
 
 _ATTEMPTS: Final = 5
+#: What two requests for a rollout have in common where one repeats the other.
+_ASKED_FOR: Final = ("challenger", "plan", "hold_s", "auto", "sticky", "in_place")
 _START: Final = "start one with `undertone rollout start VERSION`"
 
 
-def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: int) -> dict[str, Any]:
-    """Ask for a rollout of a version of the served model, and return its public record.
+def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: int) -> tuple[dict[str, Any], bool]:
+    """Ask for a rollout of a version of the served model; return its public record, and whether it is new.
+
+    The one under way, asked for in the same way again, is returned as it is: the answer may have been lost.
 
     Raises:
         InvalidInput: the plan is malformed.
@@ -36,29 +40,35 @@ def start(store: TextStore, settings: Settings, request: StartRequest, now_ms: i
     """
     model = settings.model_name
     present = store.get_document(KIND, model)
-    _refuse_second(present)
     champion = _champion(store, model)
     rollout = Rollout.begin(request, settings, champion, now_ms, "asked for")
+    if same := _same_under_way(present, rollout):
+        return to_public(same, now_ms), False
     _check_version(read_listing(store, model), model, request.version, champion)
     try:
         store.put_document(KIND, model, rollout.to_body(), present.generation if present else 0)
     except Conflict:
-        _refuse_second(store.get_document(KIND, model))
+        if same := _same_under_way(store.get_document(KIND, model), rollout):
+            return to_public(same, now_ms), False
         raise
-    return to_public(rollout, now_ms)
+    return to_public(rollout, now_ms), True
 
 
 def command(store: TextStore, model: str, asked: Command, now_ms: int, *, stage: int | None = None) -> dict[str, Any]:
     """Ask something of the rollout under way; return its public record.
 
-    With the `stage` that it is meant for a command is safe to repeat: no second step is taken.
+    With the `stage` that it is meant for a command is safe to repeat: no second step is taken. An abort always is: of a
+    rollout that is being aborted, or was, it returns the record as it is.
 
     Raises:
         NotFound: no rollout is under way.
         Conflict: it cannot be asked for now, or the rollout has left `stage`; says why.
     """
     for _ in range(_ATTEMPTS):
-        document, rollout = _under_way(store, model)
+        document, rollout = _present(store, model, asked)
+        if asked is Command.ABORT and _goes_back(rollout):
+            _refuse_other_stage(rollout, stage)
+            return to_public(rollout, now_ms)
         _refuse_impossible(rollout, asked)
         _refuse_other_stage(rollout, stage)
         changed = rollout.model_copy(update={"asked": asked})
@@ -140,19 +150,31 @@ def _refuse_no_place(document: Document | None, model: str) -> None:
         )
 
 
-def _refuse_second(present: Document | None) -> None:
+def _same_under_way(present: Document | None, wanted: Rollout) -> Rollout | None:
+    """Return the rollout under way if it was asked for as `wanted` is, None where none is; refuse a second one."""
     rollout = Rollout.from_body(present.body) if present else None
-    if rollout is not None and not rollout.ended:
-        raise Conflict(
-            f"version {rollout.challenger} is being rolled out ({rollout.state}), and only one rollout runs at a time: "
-            "wait for its end, or abort it"
-        )
+    if rollout is None or rollout.ended:
+        return None
+    if not _goes_back(rollout) and all(getattr(rollout, name) == getattr(wanted, name) for name in _ASKED_FOR):
+        return rollout
+    raise Conflict(
+        f"version {rollout.challenger} is being rolled out ({rollout.state}), and only one rollout runs at a time: "
+        "wait for its end, or abort it"
+    )
 
 
-def _under_way(store: TextStore, model: str) -> tuple[Document, Rollout]:
+def _goes_back(rollout: Rollout) -> bool:
+    """Whether a rollout is being aborted, was asked to be, or was."""
+    under_way = rollout.asked is Command.ABORT and not rollout.ended
+    return under_way or rollout.state in (State.ABORTING, State.ABORTED)
+
+
+def _present(store: TextStore, model: str, asked: Command) -> tuple[Document, Rollout]:
+    """Return the rollout under way; for an abort, the last one too if it was aborted."""
     document = store.get_document(KIND, model)
     rollout = Rollout.from_body(document.body) if document else None
-    if document is None or rollout is None or rollout.ended:
+    there = rollout is not None and (not rollout.ended or (asked is Command.ABORT and _goes_back(rollout)))
+    if document is None or rollout is None or not there:
         raise NotFound(f"no rollout of {model} is under way; {_START}")
     return document, rollout
 
@@ -185,7 +207,7 @@ def _check_version(listed: list[dict[str, Any]], model: str, version: int, champ
 def _refuse_impossible(rollout: Rollout, asked: Command) -> None:
     """Raise Conflict where the rollout, as it is, cannot do what is asked."""
     version = rollout.challenger
-    if rollout.state is State.ABORTING or rollout.asked is Command.ABORT:
+    if _goes_back(rollout):
         raise Conflict(f"the rollout of version {version} is being aborted; its end is near")
     if asked is Command.ABORT:
         return

@@ -81,9 +81,19 @@ async def test_a_rollout_that_cannot_be_is_refused_with_the_reason(client, body,
 
 async def test_a_second_rollout_is_refused(client, parts):
     under_way(parts)
-    status, code, message = error_of(await client.post("/v1/rollouts", json={"version": 4}))
+    status, code, message = error_of(await client.post("/v1/rollouts", json={"version": 4, "plan": "100"}))
     assert (status, code) == (409, "conflict")
     assert "only one rollout runs at a time" in message
+
+
+async def test_a_start_and_an_abort_whose_answers_were_lost_may_be_sent_again(client):
+    first = await client.post("/v1/rollouts", json={"version": 4, "plan": "10,100"})
+    again = await client.post("/v1/rollouts", json={"version": 4, "plan": "10,100"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    for _ in range(2):
+        answer = await client.post("/v1/rollouts/current/abort?stage=0")
+        assert (answer.status_code, answer.json()["asked"]) == (200, "abort")
 
 
 async def test_before_the_first_rollout_there_is_none(client):

@@ -52,7 +52,7 @@ class RolloutApi:
 
     def _answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         if (method, path) == ("POST", "/v1/rollouts"):
-            return service.start(self.store, Settings(), StartRequest(**body), START_MS)
+            return service.start(self.store, Settings(), StartRequest(**body), START_MS)[0]
         if (method, path) == ("GET", "/v1/rollouts"):
             limit, after = int(query["limit"]), query.get("after")
             assert 1 <= limit <= 100

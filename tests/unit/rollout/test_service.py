@@ -25,7 +25,7 @@ def store():
 
 
 def start(store, version=2, **request):
-    return service.start(store, Settings(), StartRequest(version=version, **request), NOW)
+    return service.start(store, Settings(), StartRequest(version=version, **request), NOW)[0]
 
 
 def put(store, rollout: Rollout) -> None:
@@ -48,7 +48,7 @@ def test_a_start_writes_the_record_and_returns_what_people_see(store):
 
 def test_what_a_start_leaves_out_comes_from_the_settings(store):
     settings = Settings(rollouts_plan="10,100", rollouts_hold_s=7)
-    told = service.start(store, settings, StartRequest(version=2), NOW)
+    told, _ = service.start(store, settings, StartRequest(version=2), NOW)
     assert (told["plan"], told["hold_s"], told["auto"]) == ("10,100", 7, False)
 
 
@@ -98,7 +98,7 @@ def test_nothing_starts_before_a_version_serves():
 def test_a_second_rollout_is_refused_while_one_runs_and_not_afterwards(store):
     start(store)
     with pytest.raises(Conflict, match="version 2 is being rolled out"):
-        start(store)
+        start(store, auto=True)
     put(store, rollout_of(State.ABORTED))
     assert start(store)["state"] == "waiting"
 
@@ -108,12 +108,53 @@ def test_of_two_that_start_at_once_one_is_refused(store, monkeypatch):
 
     def overtaken(kind, name, body, expected_generation=None):
         monkeypatch.setattr(store, "put_document", real)
-        start(store)
+        start(store, hold_s=9)
         return real(kind, name, body, expected_generation)
 
     monkeypatch.setattr(store, "put_document", overtaken)
     with pytest.raises(Conflict, match="is being rolled out"):
         start(store)
+
+
+def test_a_start_that_is_sent_again_returns_the_rollout_that_it_started(store, monkeypatch):
+    first, is_new = service.start(store, Settings(), StartRequest(version=2, plan="10,100"), NOW)
+    assert is_new
+    put(store, Rollout.from_body(store.get_document(KIND, MODEL).body).model_copy(update={"state": State.LOADING}))
+    again, is_new = service.start(store, Settings(), StartRequest(version=2, plan=" 10%, 100"), NOW + 1)
+    assert (again["id"], again["state"], is_new) == (first["id"], "loading", False)
+    for other in ({"plan": "20,100"}, {"plan": "10,100", "auto": True}, {"plan": "10,100", "hold_s": 1}):
+        with pytest.raises(Conflict, match="is being rolled out"):
+            start(store, **other)
+    service.abort(store, MODEL, NOW)
+    with pytest.raises(Conflict, match="is being rolled out"):
+        start(store, plan="10,100")
+
+
+def test_of_two_same_starts_at_once_both_return_the_one_rollout(store, monkeypatch):
+    real, ids = store.put_document, []
+
+    def overtaken(kind, name, body, expected_generation=None):
+        monkeypatch.setattr(store, "put_document", real)
+        ids.append(start(store)["id"])
+        return real(kind, name, body, expected_generation)
+
+    monkeypatch.setattr(store, "put_document", overtaken)
+    assert [start(store)["id"]] == ids
+
+
+@pytest.mark.parametrize(
+    ("state", "changes"), [(State.CANARY, {"asked": Command.ABORT}), (State.ABORTING, {}), (State.ABORTED, {})]
+)
+def test_an_abort_that_is_sent_again_returns_the_rollout_as_it_is(store, state, changes):
+    put(store, rollout_of(state, 2, **changes))
+    before = store.get_document(KIND, MODEL)
+    for stage in (None, 2):
+        assert service.command(store, MODEL, Command.ABORT, NOW, stage=stage)["phase"] == state
+    with pytest.raises(Conflict, match="not at stage 1 any more"):
+        service.command(store, MODEL, Command.ABORT, NOW, stage=1)
+    with pytest.raises((Conflict, NotFound)):
+        service.promote(store, MODEL, NOW)
+    assert store.get_document(KIND, MODEL) == before
 
 
 @pytest.mark.parametrize(
@@ -128,7 +169,6 @@ def test_of_two_that_start_at_once_one_is_refused(store, monkeypatch):
         (State.DRAINING, {}, Command.PROMOTE, False),
         (State.DRAINING, {}, Command.ABORT, True),
         (State.WAITING, {}, Command.ABORT, True),
-        (State.ABORTING, {}, Command.ABORT, False),
         (State.ABORTING, {}, Command.PROMOTE, False),
     ],
 )
