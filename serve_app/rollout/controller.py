@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 #: The pause between rounds while something is under way.
 _UNSETTLED_S: Final = 0.4
-#: How often a resting controller looks whether somebody asked for a rollout.
+#: How often a resting controller looks whether somebody asked for a rollout, and at the registry if that is due.
 _ASKED_S: Final = 1.0
 
 
@@ -91,7 +91,7 @@ class RolloutController:
             await self._rest(pause_s)
 
     async def _rest(self, pause_s: float) -> None:
-        """Sleep; a long rest ends within a second of somebody asking for something."""
+        """Sleep; a long rest ends within a second of somebody asking for something, or of the registry's saying so."""
         rested_s = 0.0
         while rested_s < pause_s:
             nap_s = min(_ASKED_S, pause_s - rested_s)
@@ -102,9 +102,12 @@ class RolloutController:
 
     async def _was_asked(self) -> bool:
         try:
-            return await asyncio.to_thread(self._reconciler.ledger.is_out_of_date)
+            return await self._reconciler.is_wanted()
         except UndertoneError:
             return False
+        except Exception:  # as above
+            logger.exception("a look between two rounds failed; a round follows")
+            return True
 
     def _pause_s(self, decision: Decision) -> float:
         if isinstance(decision, Move):

@@ -104,6 +104,10 @@ class Reconciler:
             await asyncio.to_thread(self._listing.write, self._known.versions, observed)
         return decision
 
+    async def is_wanted(self) -> bool:
+        """Return whether a round has something new to see: the registry says otherwise, or the record was written."""
+        return await self._known.is_new(REGISTRY_PATIENCE_S) or await asyncio.to_thread(self.ledger.is_out_of_date)
+
     def close(self) -> None:
         """Let another controller act at once."""
         self._lease_ends_ms = 0

@@ -62,6 +62,12 @@ class RegistryView:
         if ended is not None:
             self._take(ended)
 
+    async def is_new(self, patience_s: float) -> bool:
+        """Read, as `read` does, and return whether the registry says otherwise than before."""
+        before = self.versions
+        await self.read(patience_s)
+        return self.versions != before
+
     async def move(self, alias: str, version: int | None, patience_s: float) -> None:
         """Let `alias` name `version`, or none; does nothing while `busy`, and waits no longer than `patience_s`."""
         if self.busy:
