@@ -14,8 +14,12 @@ ID_RULE: Final = "1 to 128 letters, digits or . _ : ~ @ + = -, the first no dot"
 
 def new_id(now_ms: int | None = None) -> str:
     """Return a UUID of version 7 (RFC 9562): its order is the order of time."""
-    milliseconds = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    return repeatable_id(time.time_ns() // 1_000_000 if now_ms is None else now_ms, os.urandom(10))
+
+
+def repeatable_id(at_ms: int, digest: bytes) -> str:
+    """Return a UUID of version 7 with the first 10 bytes of `digest` for its random part."""
+    value = (at_ms << 80) | int.from_bytes(digest[:10], "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))

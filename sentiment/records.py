@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """A text as a client sent it, before it is normalised and masked. Never stored."""
+    """A text as a client sent it, before it is normalised and masked. Never stored.
+
+    `spare_id` is the id that one without gets, where it must be the same when the request comes once more.
+    """
 
     text: str
     id: str | None = None
@@ -18,6 +21,7 @@ class RawText:
     source: str | None = None
     author: str | None = None
     topics: tuple[str, ...] = ()
+    spare_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

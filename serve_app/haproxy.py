@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.identifiers import ID_PATTERN
-from sentiment.settings import Settings
+from sentiment.settings import Settings, secret_of
+from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.http.guard import STREAM_PATH
 
 LOOPBACK: Final = "127.0.0.1"
@@ -32,6 +33,10 @@ _DENY: Final = "    http-request deny deny_status 404 if { path,url_dec -m beg -
 
 #: Serve fails on an X-Request-Id that is not ASCII. One that has not the form of an id is left to be made anew.
 _REQUEST_ID: Final = f"    http-request del-header x-request-id unless {{ req.fhdr(x-request-id) -m reg {ID_PATTERN} }}"
+
+#: Serve's X-Request-Id is made by the gateway, or a client's own: HAProxy names requests so that a text is kept once.
+#: What is set here stands in the request before a gateway is chosen; what a client sent under that name is gone.
+_ARRIVAL: Final = f"    http-request set-header {ARRIVAL_HEADER} {{stamp}}.%[date(0,ms)].%[uuid]"
 
 #: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
 _STREAM: Final = f"    http-request set-header x-request-disconnect-disabled ?1 if {{ path {STREAM_PATH} }}"
@@ -109,7 +114,9 @@ def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict
 def _corrections(settings: Settings, unavailable: Path, slow_body: Path) -> list[str]:
     host = f"ipv6@{settings.host}" if ":" in settings.host else settings.host
     frontend = rf"^( *)bind {LOOPBACK}:{settings.port}$"
-    rules = "\\n".join((_DENY, _REQUEST_ID, _STREAM, _WHOLE_BODY.format(deadline_ms=round(settings.deadline_ms))))
+    whole_body = _WHOLE_BODY.format(deadline_ms=round(settings.deadline_ms))
+    arrival = _ARRIVAL.format(stamp=stamp_of(secret_of(settings)))
+    rules = rf"{_DENY}\n{_REQUEST_ID}\n{arrival}\n{_STREAM}\n{whole_body}"
     return [
         _NO_METRICS,
         rf"s|^( *)errorfile (50[234]) .*|\1errorfile \2 {unavailable}|",

@@ -56,7 +56,7 @@ class Keeper:
         now = self.now_ms()
         expires = None if self.retention_days is None else now + int(self.retention_days * _MS_PER_DAY)
         record = TextRecord(
-            id=raw.id or new_id(now),
+            id=raw.id or raw.spare_id or new_id(now),
             text=clean.stored_text,
             text_key=clean.text_key,
             near_key=clean.near_key,

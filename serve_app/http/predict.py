@@ -11,6 +11,7 @@ from starlette.responses import Response
 from sentiment.errors import InvalidInput
 from sentiment.records import RawText
 from serve_app.backend import Backend
+from serve_app.http.arrival import Arrivals
 from serve_app.http.body import described, item_of, json_response, read, within_limit
 from serve_app.http.errors import status_and_body
 from serve_app.http.guard import STREAM_PATH, require
@@ -32,13 +33,14 @@ from serve_app.prediction import Prediction
 def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIRouter:
     """Build the routes."""
     router = APIRouter(tags=["predict"])
+    arrivals = Arrivals(backend.secret)
 
     @router.post("/v1/predict", response_model=PredictionOut, responses=ERRORS, openapi_extra=_TEXT)
     async def predict(request: Request) -> Response:
         """Say how one text feels, and keep it."""
         require(request.scope, "predict")
         preference = preference_of(request)
-        raw = within_limit((await read(request, TextIn)).raw(), max_characters)
+        [raw] = arrivals.named(request, [within_limit((await read(request, TextIn)).raw(), max_characters)])
         return json_response(prediction_out(await backend.predict(raw, preference)))
 
     @router.post("/v1/predict/batch", response_model=BatchOut, responses=ERRORS, openapi_extra=_BATCH)
@@ -48,7 +50,7 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
         preference = preference_of(request)
         field, items = _items_of(await read(request, BatchIn), max_items)
         checked = [item_of(item, f"{field}.{index}", max_characters) for index, item in enumerate(items)]
-        raws = [raw for raw in checked if isinstance(raw, RawText)]
+        raws = arrivals.named(request, [raw for raw in checked if isinstance(raw, RawText)])
         answers = iter(await backend.service.predict(raws, bulk=True, preference=preference))
         results = [
             _result(raw, raw if isinstance(raw, InvalidInput) else next(answers), f"{field}.{index}")
@@ -65,7 +67,7 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
         require(request.scope, "predict")
         preference = preference_of(request)
         backend.service.check(preference)
-        return NdjsonResponse(backend.service, max_characters, preference)
+        return NdjsonResponse(backend.service, max_characters, preference, arrivals)
 
     @router.post("/v1/explain", response_model=ExplanationOut, responses=ERRORS, openapi_extra=_EXPLAIN)
     async def explain(request: Request) -> Response:

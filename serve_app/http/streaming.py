@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from sentiment.errors import InvalidInput, Overloaded, UndertoneError
 from sentiment.records import RawText
+from serve_app.http.arrival import Arrivals
 from serve_app.http.body import content_of, item_of
 from serve_app.http.errors import status_and_body
 from serve_app.http.rendering import prediction_out
@@ -34,8 +35,11 @@ class NdjsonResponse(Response):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, service: PredictionService, max_characters: int, preference: Preference) -> None:
+    def __init__(
+        self, service: PredictionService, max_characters: int, preference: Preference, arrivals: Arrivals
+    ) -> None:
         super().__init__()
+        self._arrivals = arrivals
         self._preference = preference
         self._service = service
         self._max_characters = max_characters
@@ -58,19 +62,19 @@ class NdjsonResponse(Response):
 
     async def _read(self, request: Request, pending: asyncio.Queue[Pending]) -> None:
         try:
-            number = 0
+            number, name = 0, self._arrivals.name_of(request)
             async for line in _lines(request.stream(), self._longest_bytes):
-                await pending.put(asyncio.create_task(self._answer(line, number)))
+                await pending.put(asyncio.create_task(self._answer(line, number, name)))
                 number += 1
         finally:
             await pending.put(None)
 
-    async def _answer(self, line: bytes | None, number: int) -> bytes:
+    async def _answer(self, line: bytes | None, number: int, name: str | None) -> bytes:
         place = f"lines.{number}"
         item = self._too_long(place) if line is None else _parsed(line, place, self._max_characters)
         if isinstance(item, InvalidInput):
             return to_json({"error": status_and_body(item)[1], "id": None}) + b"\n"
-        answer = await self._predict(item)
+        answer = await self._predict(self._arrivals.text(name, number, item))
         if isinstance(answer, Exception):
             return to_json({"error": status_and_body(answer, place)[1], "id": item.id}) + b"\n"
         return to_json(prediction_out(answer)) + b"\n"

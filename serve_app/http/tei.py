@@ -12,6 +12,7 @@ from starlette.responses import Response
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.records import RawText
 from serve_app.backend import Backend
+from serve_app.http.arrival import Arrivals
 from serve_app.http.body import described, json_response, read, within_limit
 from serve_app.http.errors import HttpError, status_and_body
 from serve_app.http.guard import require
@@ -27,6 +28,7 @@ _ERROR_TYPES = {413: "Validation", 422: "Tokenizer", 429: "Overloaded", 503: "Un
 def tei_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIRouter:
     """Build the route."""
     router = APIRouter(tags=["predict"])
+    arrivals = Arrivals(backend.secret)
 
     @router.post(
         "/predict",
@@ -41,7 +43,8 @@ def tei_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIR
             preference = preference_of(request)
             wanted = await read(request, TeiIn)
             texts, single = _texts_of(wanted, max_items)
-            raws = [within_limit(RawText(text), max_characters, "inputs") for text in texts]
+            given = [within_limit(RawText(text), max_characters, "inputs") for text in texts]
+            raws = arrivals.named(request, given)
             answers = await backend.service.predict(raws, bulk=not single, preference=preference)
             scores = [_scores(answer, wanted) for answer in answers]
             return json_response(scores[0] if single else scores)

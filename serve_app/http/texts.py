@@ -15,6 +15,7 @@ from sentiment.errors import NotFound
 from sentiment.identifiers import ID_PATTERN, ID_RULE
 from sentiment.records import TextQuery
 from serve_app.backend import Backend
+from serve_app.http.arrival import Arrivals
 from serve_app.http.body import described, described_query, json_response, read, read_query, within_limit
 from serve_app.http.guard import require
 from serve_app.http.rendering import iso, text_out
@@ -67,12 +68,13 @@ class TextsQuery(BaseModel):
 def text_routes(backend: Backend, *, max_characters: int) -> APIRouter:
     """Build the routes."""
     router = APIRouter(tags=["texts"], responses=ERRORS)
+    arrivals = Arrivals(backend.secret)
 
     @router.post("/v1/texts", status_code=201, response_model=StoredOut, openapi_extra=described(TextIn))
     async def insert(request: Request) -> Response:
         """Keep a text without a label."""
         require(request.scope, "predict")
-        raw = within_limit((await read(request, TextIn)).raw(), max_characters)
+        [raw] = arrivals.named(request, [within_limit((await read(request, TextIn)).raw(), max_characters)])
         return json_response({"id": await backend.insert(raw)}, 201)
 
     @router.get("/v1/texts", response_model=PageOut, openapi_extra=described_query(TextsQuery))

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.settings import Settings
+from sentiment.settings import Settings, secret_of
 from serve_app.haproxy import haproxy_environment, installed_haproxy, write_wrapper
+from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.http.guard import STREAM_PATH
 from tests.free_ports import free_ports
 
@@ -32,6 +33,7 @@ class Server:
     """Answers what was sent to it, or hangs up as soon as a request begins, as one that is killed does."""
 
     dies: bool = False
+    names: list[bytes] = field(default_factory=list)
     up: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[bytes] = field(default_factory=list)
     _checks: int = 0
@@ -46,6 +48,7 @@ class Server:
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                     continue
                 self.seen.append(b"")
+                self.names.append(head.lower().partition(ARRIVAL_HEADER.encode() + b": ")[2].split(b"\r\n")[0])
                 if self.dies:
                     break
                 body = await self._body(reader, head)
@@ -71,6 +74,7 @@ class Ingress:
 
     port: int
     servers: tuple[int, int]
+    stamp: bytes
 
     @asynccontextmanager
     async def before(self, *servers: Server) -> AsyncIterator[None]:
@@ -92,22 +96,26 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
     if binary is None:
         pytest.skip("there is no HAProxy for this machine")
     port, statistics, fallback, *servers = free_ports(5)
-    settings = Settings(port=port, haproxy_stats_port=statistics, fallback_port=fallback, deadline_ms=DEADLINE_MS)
     folder: Path = tmp_path_factory.mktemp("ha")
+    ports = {"port": port, "haproxy_stats_port": statistics, "fallback_port": fallback}
+    settings = Settings(home=folder, deadline_ms=DEADLINE_MS, **ports)
     own = haproxy_environment(folder, settings, write_wrapper(folder, settings, binary)) | OFTEN
     line = [sys.executable, "-m", "tests.integration.haproxy_server", *map(str, (port, *servers))]
     with subprocess.Popen(line, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
-        yield Ingress(port, (servers[0], servers[1]))
+        yield Ingress(port, (servers[0], servers[1]), stamp_of(secret_of(settings)).encode())
         process.communicate(timeout=30)
 
 
-async def post(port: int, body: bytes, path: str = "/v1/predict", pause_s: float = 0.0) -> tuple[bytes, bytes]:
+async def post(
+    port: int, body: bytes, path: str = "/v1/predict", pause_s: float = 0.0, header: bytes = b"Accept: */*"
+) -> tuple[bytes, bytes]:
     """Send the head, then after a pause the body, as HTTP clients do; return the answer's first line and its body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(b"POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body)))
+        line = b"POST %s HTTP/1.1" % path.encode()
+        writer.write(b"%s\r\nHost: test\r\n%s\r\nContent-Length: %d\r\n\r\n" % (line, header, len(body)))
         await asyncio.sleep(pause_s)
         writer.write(body)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -124,6 +132,17 @@ async def test_a_server_that_dies_between_head_and_body_takes_no_request_with_it
         answers = await asyncio.gather(*(post(ingress.port, b"x" * size, pause_s=0.3) for _ in range(REQUESTS)))
     assert answers == [(b"HTTP/1.1 200 OK", b"x" * size)] * REQUESTS
     assert dying.seen, "none of them went to the server that dies"
+
+
+async def test_a_request_that_is_sent_twice_has_one_name_whatever_its_client_says(ingress: Ingress) -> None:
+    dying, living = Server(dies=True), Server()
+    own = b"%s: made-up" % ARRIVAL_HEADER.encode()
+    async with ingress.before(dying, living):
+        await asyncio.gather(*(post(ingress.port, b"x" * 20, header=own) for _ in range(REQUESTS)))
+    assert dying.names, "none of them went to the server that dies"
+    assert len(set(living.names)) == REQUESTS
+    assert set(dying.names) <= set(living.names)
+    assert all(name.startswith(ingress.stamp) for name in living.names)
 
 
 async def test_a_body_that_does_not_come_is_told_of_in_the_apis_form(ingress: Ingress) -> None:

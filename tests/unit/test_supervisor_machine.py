@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from sentiment.errors import PlatformError
-from sentiment.settings import Settings, process_environment
+from sentiment.settings import Settings, process_environment, secret_of
 from serve_app import processes
 from serve_app.haproxy import write_wrapper
+from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
 from serve_app.ports import needed_ports, refuse_taken_ports
 
@@ -96,7 +97,7 @@ def test_a_platform_with_other_servers_needs_no_ports_for_them() -> None:
 def test_haproxy_opens_its_frontend_alone(tmp_path: Path, host: str, frontend: str) -> None:
     configuration = tmp_path / "haproxy.cfg"
     configuration.write_text(WRITTEN_BY_SERVE)
-    wrapper = write_wrapper(tmp_path / "run", Settings(host=host), "echo")
+    wrapper = write_wrapper(tmp_path / "run", Settings(host=host, home=tmp_path), "echo")
     done = subprocess.run(
         [wrapper, "-db", "-f", configuration, "-sf", "12"], capture_output=True, text=True, check=True
     )
@@ -107,6 +108,14 @@ def test_haproxy_opens_its_frontend_alone(tmp_path: Path, host: str, frontend: s
     assert f"errorfile 503 {tmp_path / 'run' / 'unavailable.http'}" in lines
     after = lines[lines.index(frontend) + 1]
     assert after == "http-request deny deny_status 404 if { path,url_dec -m beg -i /-/ }"
+
+
+def test_haproxy_names_each_request_as_the_gateway_expects_it(tmp_path: Path) -> None:
+    configuration, settings = tmp_path / "haproxy.cfg", Settings(home=tmp_path)
+    configuration.write_text(WRITTEN_BY_SERVE)
+    subprocess.run([write_wrapper(tmp_path / "run", settings, "true"), "-f", configuration], check=True)
+    rule = f"http-request set-header {ARRIVAL_HEADER} {stamp_of(secret_of(settings))}.%[date(0,ms)].%[uuid]"
+    assert rule in [line.strip() for line in configuration.read_text().splitlines()]
 
 
 def test_only_one_supervisor_holds_a_platform(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Ids that a request's texts get again when HAProxy sends the request to a second gateway, the first having died.
+
+HAProxy names each request that arrives, once, before it chooses a gateway: both gateways read the same name. Clients
+know nothing of it, and a name that does not bear the platform's stamp counts for nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from starlette.requests import Request
+
+from sentiment.identifiers import repeatable_id
+from sentiment.records import RawText
+from sentiment.text import keyed_digest
+
+#: `STAMP.MILLISECONDS.UUID`: the time of arrival in epoch ms, and a random UUID.
+ARRIVAL_HEADER: Final = "x-undertone-arrival"
+
+
+def stamp_of(secret: bytes) -> str:
+    """Return what only the platform's own HAProxy writes into a request's name."""
+    return keyed_digest(secret, "arrival at the ingress")
+
+
+class Arrivals:
+    """Gives texts without an id one that the same request gets again; `secret` is the platform's."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._stamp = stamp_of(secret)
+
+    def named(self, request: Request, raws: Iterable[RawText]) -> list[RawText]:
+        """Return a request's texts, in the order that they stand in it."""
+        name = self.name_of(request)
+        return [self.text(name, number, raw) for number, raw in enumerate(raws)]
+
+    def name_of(self, request: Request) -> str | None:
+        """Return the name of a request, None where no HAProxy of this platform gave it one."""
+        stamp, _, name = request.headers.get(ARRIVAL_HEADER, "").partition(".")
+        return name if hmac.compare_digest(stamp.encode(), self._stamp.encode()) else None
+
+    def text(self, name: str | None, number: int, raw: RawText) -> RawText:
+        """Return the text that stands at `number` in the request of that name, with the id that it shall get."""
+        if name is None or raw.id is not None:
+            return raw
+        at_ms = int(name.partition(".")[0])
+        digest = keyed_digest(self._secret, f"{name} {number} {raw.text}")
+        return replace(raw, spare_id=repeatable_id(at_ms, bytes.fromhex(digest)))
