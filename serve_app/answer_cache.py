@@ -28,8 +28,6 @@ class AnswerCache:
     """At most `capacity` answers, the longest unused one leaves first. Belongs to one event loop."""
 
     capacity: int
-    hits: int = 0
-    coalesced: int = 0
     _answers: OrderedDict[Key, CachedAnswer] = field(default_factory=OrderedDict)
     _in_flight: dict[Key, asyncio.Future[CachedAnswer]] = field(default_factory=dict)
 
@@ -38,15 +36,11 @@ class AnswerCache:
         answer = self._answers.get(key)
         if answer is not None:
             self._answers.move_to_end(key)
-            self.hits += 1
         return answer
 
     def join(self, key: Key) -> asyncio.Future[CachedAnswer] | None:
         """Return the future of an equal text in flight, if there is one."""
-        future = self._in_flight.get(key)
-        if future is not None:
-            self.coalesced += 1
-        return future
+        return self._in_flight.get(key)
 
     def begin(self, key: Key) -> asyncio.Future[CachedAnswer]:
         """Announce that the answer to `key` is being worked out; `finish` or `fail` must follow."""

@@ -13,7 +13,6 @@ from ray.exceptions import RayError
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from sentiment.errors import Unavailable
-from serve_app.answer_cache import AnswerCache
 from serve_app.judging import Events, named
 from serve_app.prediction_service import PredictionService
 from serve_app.traffic import Route
@@ -26,6 +25,12 @@ _TIMEOUT_S: Final = 5.0
 
 #: The kinds of `judging.Events`: name, meaning, labels.
 _EVENTS: Final = {
+    "cache_hits": ("undertone_cache_hits_total", "texts answered from the cache", ("model", "version")),
+    "coalesced": (
+        "undertone_coalesced_total",
+        "texts answered with an equal text in flight",
+        ("model", "version"),
+    ),
     "answers": ("undertone_answers_total", "texts answered", ("model", "version", "label")),
     "failovers": (
         "undertone_failovers_total",
@@ -59,14 +64,11 @@ class GatewayMetrics:
             tag_keys=("model", "version"),
         )
         self._queue = Gauge("undertone_queue_texts", "texts that wait for a micro-batch")
-        self._hits = Counter("undertone_cache_hits_total", "texts answered from the cache")
-        self._coalesced = Counter("undertone_coalesced_total", "texts answered with an equal text in flight")
         self._events = {kind: Counter(name, told, tag_keys=tags) for kind, (name, told, tags) in _EVENTS.items()}
         self._weight = Gauge("undertone_traffic_weight", "share of the traffic", tag_keys=("model", "version"))
         self._shadow = Gauge("undertone_traffic_shadow", "share of the traffic mirrored", tag_keys=("model", "version"))
         self._routed: set[tuple[str, str]] = set()
         self._published: Events = collections.Counter()
-        self._seen = (0, 0)
 
     def request(self, route: str, status: int, elapsed_ms: float) -> None:
         """Count an answered request."""
@@ -79,18 +81,9 @@ class GatewayMetrics:
     def report(self, service: PredictionService) -> None:
         """Publish how it is, and what happened since the last report."""
         self._queue.set(service.batcher.queued + service.trials.queued)
-        self._report_cache(service.cache)
         self._report_events(service.judge.events)
         table = service.table()
         self._report_shares(table.routes if table else ())
-
-    def _report_cache(self, cache: AnswerCache) -> None:
-        hits, coalesced = cache.hits - self._seen[0], cache.coalesced - self._seen[1]
-        self._seen = (cache.hits, cache.coalesced)
-        if hits:
-            self._hits.inc(hits)
-        if coalesced:
-            self._coalesced.inc(coalesced)
 
     def _report_events(self, events: Events) -> None:
         for (kind, *labels), count in (events - self._published).items():

@@ -130,7 +130,7 @@ class Judge:
         new: dict[_Asked, list[tuple[Key, str]]] = defaultdict(list)
         for question in questions:
             key = (question.route.version, text_digest(question.text))
-            answer: _Answer | None = _wordless(question.text) or self.cache.get(key) or self.cache.join(key)
+            answer: _Answer | None = _wordless(question.text) or self._known(question.route, key)
             asked = None
             if answer is None:
                 answer, asked = self.cache.begin(key), (question.route, question.fallback)
@@ -142,6 +142,14 @@ class Judge:
             await self._settled(question, answer, took[asked] if asked else None)
             for question, (answer, asked) in zip(questions, known, strict=True)
         ]
+
+    def _known(self, route: Route, key: Key) -> CachedAnswer | asyncio.Future[CachedAnswer] | None:
+        """Return a version's answer that is kept or on its way, None where there is none; count which it was."""
+        for kind, look in (("cache_hits", self.cache.get), ("coalesced", self.cache.join)):
+            if (found := look(key)) is not None:
+                self.events[kind, *named(route)] += 1
+                return found
+        return None
 
     def limit_s(self, fallback: Route | None, characters: int) -> float | None:
         """Return how long a version has for so much text before `fallback` answers, None where nothing stands in."""

@@ -97,8 +97,9 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
         pytest.skip("there is no HAProxy for this machine")
     port, statistics, fallback, *servers = free_ports(5)
     folder: Path = tmp_path_factory.mktemp("ha")
-    ports = {"port": port, "haproxy_stats_port": statistics, "fallback_port": fallback}
-    settings = Settings(home=folder, deadline_ms=DEADLINE_MS, **ports)
+    settings = Settings(
+        home=folder, port=port, haproxy_stats_port=statistics, fallback_port=fallback, deadline_ms=DEADLINE_MS
+    )
     own = haproxy_environment(folder, settings, write_wrapper(folder, settings, binary)) | OFTEN
     line = [sys.executable, "-m", "tests.integration.haproxy_server", *map(str, (port, *servers))]
     with subprocess.Popen(line, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -40,6 +40,16 @@ async def test_equal_texts_are_worked_out_once_a_version(judge, parts):
     assert parts.classified == [["meh"], ["meh"]]
 
 
+async def test_answers_that_cost_no_call_are_counted_by_version(judge):
+    await judge.ask([Question("meh", ROUTE), Question("meh", ROUTE), Question("meh", TRIAL)])
+    await judge.ask([Question("meh", ROUTE), Question("meh", TRIAL), Question("meh", TRIAL)])
+    assert judge.events == {
+        ("coalesced", "sentiment", "3"): 1,
+        ("cache_hits", "sentiment", "3"): 1,
+        ("cache_hits", "sentiment", "4"): 2,
+    }
+
+
 async def test_only_a_text_that_was_worked_out_has_a_call_time(judge):
     [first, twin] = await judge.ask([Question("love", ROUTE), Question("love", ROUTE)])
     [known] = await judge.ask([Question("love", ROUTE)])
