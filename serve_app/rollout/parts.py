@@ -38,6 +38,9 @@ class Target(Protocol):
     def retire(self, version: int) -> None:
         """End a version's application and return at once."""
 
+    def keep_replicas(self, version: int, least: int) -> None:
+        """Let a version that runs and scales keep so many replicas at least, from now on."""
+
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         """Return what is missing for a version of this capacity, None if nothing is."""
 

@@ -18,6 +18,7 @@ from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.counting import Counting
 from serve_app.rollout.course import checked, next_step
 from serve_app.rollout.failures import Failures
+from serve_app.rollout.floors import Floors
 from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
 from serve_app.rollout.listing import Listing
@@ -73,6 +74,7 @@ class Reconciler:
         self._listing = Listing(self.ledger.store, model)
         self._changed_s: dict[str, float] = {}
         self._failures = Failures(self.now_s)
+        self._floors = Floors(self.target)
         self._counting = Counting(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
@@ -100,6 +102,8 @@ class Reconciler:
             self.decision = decision
         if self._lease_ends_ms > self.now_ms():
             await self._act(decision, rollout, observed)
+            if self._has_looked:  # Serve answers
+                await asyncio.to_thread(self._floors.keep, rollout, self._apps, self.capacity)
         if self._has_looked:
             await asyncio.to_thread(self._listing.write, self._known.versions, observed)
         return decision

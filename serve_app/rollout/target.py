@@ -15,6 +15,7 @@ from ray.serve.schema import ApplicationStatus
 
 from deployments.classifier import classifier_app
 from sentiment.errors import UndertoneError
+from serve_app.rollout.bounds import keep_replicas
 from serve_app.rollout.capacity import Capacity, lack_of
 from serve_app.rollout.parts import APP_PREFIX, AppView, app_name
 from serve_app.rollout.policy import AppState
@@ -37,6 +38,7 @@ class ServeTarget:
 
     def __init__(self) -> None:
         self._seen: dict[int, AppView] = {}
+        self._changed: set[int] = set()
         self._seen_s: float | None = None
 
     def apps(self) -> dict[int, AppView]:
@@ -49,9 +51,10 @@ class ServeTarget:
     def _look(self) -> dict[int, AppView]:
         applications = serve.status().applications
         return {
-            int(name.removeprefix(APP_PREFIX)): view_of(overview)
+            version: view_of(overview, was_up=version in self._changed)
             for name, overview in applications.items()
             if name.startswith(APP_PREFIX)
+            for version in (int(name.removeprefix(APP_PREFIX)),)
         }
 
     def start(self, model: str, version: int, digest: str, capacity: Capacity) -> None:
@@ -59,12 +62,18 @@ class ServeTarget:
         application = classifier_app(model, version, digest, **capacity.resources())
         target = RunTarget(target=application, name=app_name(version), route_prefix=None)
         self._seen_s = None
+        self._changed.discard(version)
         serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
 
     def retire(self, version: int) -> None:
         """End a version's application, and return at once; it drains by itself."""
         self._seen_s = None
         serve.delete(app_name(version), _blocking=False)
+
+    def keep_replicas(self, version: int, least: int) -> None:
+        """Let a version that runs and scales keep so many replicas at least, from now on."""
+        self._changed.add(version)
+        keep_replicas(app_name(version), _DEPLOYMENT, least)
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         """Return what is missing for a version of this capacity, None if nothing is."""
@@ -88,13 +97,18 @@ class ServeTarget:
         return numbers
 
 
-def view_of(overview: Any) -> AppView:
-    """Return how an application is, from what Serve says of it."""
+def view_of(overview: Any, *, was_up: bool = False) -> AppView:
+    """Return how an application is, from what Serve says of it.
+
+    One that `was_up` before its bounds were changed is up as long as a replica is: Serve says of it that it deploys.
+    """
     state = _STATES.get(overview.status, AppState.LOADING)
     deployment = overview.deployments.get(_DEPLOYMENT)
     replicas = deployment.replica_states.get("RUNNING", 0) if deployment else 0
     if state is AppState.RUNNING and not replicas:
         state = AppState.DOWN
+    if was_up and replicas and state in (AppState.LOADING, AppState.FAILED):
+        state = AppState.RUNNING
     message = reason_in(deployment.message if deployment else "") or reason_in(overview.message)
     return AppView(state, message, replicas)
 

@@ -37,6 +37,7 @@ class FakeTarget:
     views: dict[int, AppView] = field(default_factory=dict)
     acts: list[tuple[str, int]] = field(default_factory=list)
     capacities: dict[int, Capacity] = field(default_factory=dict)
+    floors: list[tuple[int, int]] = field(default_factory=list)
 
     def apps(self) -> dict[int, AppView]:
         return dict(self.views)
@@ -52,6 +53,10 @@ class FakeTarget:
     def retire(self, version: int) -> None:
         self.acts.append(("retire", version))
         self.views.pop(version)
+
+    def keep_replicas(self, version: int, least: int) -> None:
+        assert self.views[version].state is AppState.RUNNING
+        self.floors.append((version, least))
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         return self.lack

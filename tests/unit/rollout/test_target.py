@@ -44,6 +44,12 @@ def test_an_application_is_what_serve_says_and_down_without_a_replica(status, re
     assert (view.state, view.replicas) == (state, replicas.get("RUNNING", 0))
 
 
+@pytest.mark.parametrize("status", [ApplicationStatus.DEPLOYING, ApplicationStatus.DEPLOY_FAILED])
+def test_a_version_whose_bounds_were_changed_is_up_as_long_as_a_replica_is(status):
+    assert view_of(overview(status, {"RUNNING": 1, "STARTING": 1}), was_up=True).state is AppState.RUNNING
+    assert view_of(overview(status, {"STARTING": 1}), was_up=True).state is not AppState.RUNNING
+
+
 def test_the_reason_is_the_error_at_the_end_of_a_traceback():
     reason = "config.json does not match the SHA-256 in its manifest; get the version again"
     assert reason_in(TRACEBACK) == reason
