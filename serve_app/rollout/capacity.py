@@ -8,10 +8,13 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sentiment.settings import Settings
+from serve_app.rollout.memory import Memory
 
 #: Ray counts fractions of a resource in ten thousandths.
 _SMALLEST_SHARE: Final = 1e-4
 _NODES_TOLD: Final = 5
+_WHILE_LOADING: Final = 1.5
+_GIB: Final = 2.0**30
 
 
 class Capacity(BaseModel):
@@ -92,6 +95,23 @@ def lack_of(version: int, capacity: Capacity, nodes: Sequence[Mapping[str, float
     return (
         f"version {version} needs {each} on one node for each of its {capacity.first_replicas} replicas, there is room "
         f"for {places}; nodes have free: {told or 'nothing'}"
+    )
+
+
+def lack_of_memory(version: int, capacity: Capacity, memory: Memory) -> str | None:
+    """Return what memory is missing for a version to start beside one that runs, None if nothing is or nobody knows.
+
+    A replica is taken to need what the largest that runs has, and half as much again while it loads.
+    """
+    if memory.replica_bytes is None:
+        return None
+    needed = memory.replica_bytes * _WHILE_LOADING * capacity.first_replicas
+    if needed <= memory.free_bytes:
+        return None
+    missing = needed - memory.free_bytes
+    return (
+        f"version {version} needs about {needed / _GIB:.1f} GiB of memory for its {capacity.first_replicas} replicas, "
+        f"{memory.free_bytes / _GIB:.1f} GiB are free and {missing / _GIB:.1f} GiB missing"
     )
 
 

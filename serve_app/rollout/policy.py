@@ -55,7 +55,8 @@ class Observed:
     gateways that answer have not put the table in force, None where all have; `followers` is how many have. Ages count
     from the last change: of the table, of the failing of the wanted version, of the challenger's last sign of health,
     of the last gateway that was behind, and, while one is, of when none was. `asked_ms` and `busy` are the registry
-    view's: since when the aliases are surely as said here, and which one is being moved.
+    view's: since when the aliases are surely as said here, and which one is being moved. `lacking` says what room is
+    missing for versions that are to be started while others serve.
     """
 
     champion: int | None
@@ -78,6 +79,7 @@ class Observed:
     failing: Mapping[int, Failing] = field(default_factory=dict)
     asked_ms: int | None = None
     busy: str | None = None
+    lacking: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def serving(self) -> int | None:
@@ -167,6 +169,8 @@ def decide(observed: Observed, *, automatic: bool = False) -> Decision:
     wanted = observed.champion if observed.champion is not None else observed.serving
     if wanted is None:
         return Wait("the registry names no champion yet")
+    if wanted in observed.lacking:
+        return Wait(f"{observed.lacking[wanted]}; free some")
     return (
         bring_up(observed, wanted)
         or directed(observed, alone(wanted))
@@ -207,7 +211,7 @@ def directed(
 
 def _load_split(observed: Observed) -> Decision | None:
     """Start what the fixed split lacks; one that failed is ended first when its time has come."""
-    missing = sorted(set(observed.split.values()) - set(observed.apps))
+    missing = sorted(set(observed.split.values()) - set(observed.apps) - set(observed.lacking))
     if missing:
         return Start(missing[0])
     due = (v for v, failing in sorted(observed.failing.items()) if failing.since_s >= failing.again_after_s)

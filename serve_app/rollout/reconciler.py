@@ -41,6 +41,7 @@ from serve_app.rollout.policy import (
 )
 from serve_app.rollout.record import Command, Entry, Rollout, State
 from serve_app.rollout.registry_view import RegistryView
+from serve_app.rollout.room import has_room, lacking
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
 from serve_app.traffic import Route, TrafficTable
 
@@ -151,6 +152,7 @@ class Reconciler:
             apps={version: view.state for version, view in apps.items()},
             messages={version: view.message for version, view in apps.items()},
             no_room=self._no_room(rollout),
+            lacking={} if rollout else lacking({champion, *split.values()}, table, apps, self._lack_of),
             split=split,
             failing=self._failures.seen(split.values(), apps),
             table_split=dict(table.split) if table else {},
@@ -166,9 +168,12 @@ class Reconciler:
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:
-        if rollout is None or rollout.state is not State.WAITING or _has_room(self._apps, rollout.challenger):
+        if rollout is None or rollout.state is not State.WAITING or has_room(self._apps, rollout.challenger):
             return None
-        return self.target.no_room(rollout.challenger, self._capacity(rollout.challenger))
+        return self._lack_of(rollout.challenger)
+
+    def _lack_of(self, version: int) -> str | None:
+        return self.target.no_room(version, self._capacity(version))
 
     def _decide(self, observed: Observed, rollout: Rollout | None) -> Decision:
         if rollout is None:
@@ -280,11 +285,6 @@ class Reconciler:
     def _reset(self, event: str) -> float:
         self._changed_s[event] = self.now_s()
         return 0.0
-
-
-def _has_room(apps: Mapping[int, AppView], version: int) -> bool:
-    """Whether a version takes its room already: it is loaded for the fixed split, or for a rollout before."""
-    return version in apps and apps[version].state in (AppState.RUNNING, AppState.DOWN)
 
 
 def _goes_back(decision: Decision, rollout: Rollout | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from ray import serve
@@ -16,7 +17,8 @@ from ray.serve.schema import ApplicationStatus
 from deployments.classifier import classifier_app
 from sentiment.errors import UndertoneError
 from serve_app.rollout.bounds import keep_replicas
-from serve_app.rollout.capacity import Capacity, lack_of
+from serve_app.rollout.capacity import Capacity, lack_of, lack_of_memory
+from serve_app.rollout.memory import Memory, MemoryGauge
 from serve_app.rollout.parts import APP_PREFIX, AppView, app_name
 from serve_app.rollout.policy import AppState
 
@@ -36,7 +38,8 @@ _FRESH_S: Final = 1.0
 class ServeTarget:
     """The applications of model versions on this Ray cluster. Its methods block: call them off the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Callable[[], Memory] | None = None) -> None:
+        self._memory = memory or MemoryGauge().read
         self._seen: dict[int, AppView] = {}
         self._changed: set[int] = set()
         self._seen_s: float | None = None
@@ -77,7 +80,11 @@ class ServeTarget:
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         """Return what is missing for a version of this capacity, None if nothing is."""
-        return lack_of(version, capacity, list(available_resources_per_node().values()))
+        nodes = list(available_resources_per_node().values())
+        lack = lack_of(version, capacity, nodes)
+        if lack or len(nodes) != 1:  # of other nodes' memory nothing is known here
+            return lack
+        return lack_of_memory(version, capacity, self._memory())
 
     async def check(self, version: int) -> dict[str, float]:
         """Let a version answer its known texts; return the numbers.

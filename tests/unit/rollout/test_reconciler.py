@@ -244,6 +244,31 @@ async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform)
     assert platform.target.acts.count(("start", 2)) == 1
 
 
+async def test_versions_without_room_are_not_started_and_the_list_says_why(platform):
+    platform.target.lack = "version 2 needs about 1.5 GiB"
+    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    await platform.rounds(5)
+    platform.registry.set_alias(MODEL, CHAMPION, 3)
+    await platform.rounds(50)
+    assert platform.target.acts == [("start", 1)]
+    problems = {row["version"]: row["problem"] for row in read_listing(platform.store, MODEL)}
+    assert problems[1] is None
+    assert problems[2] == problems[3]
+    assert problems[3] == "waits for room: version 2 needs about 1.5 GiB; it starts once there is some"
+    assert platform.controller.decision.reason == "version 2 needs about 1.5 GiB; free some"
+    platform.target.lack = None
+    await platform.rounds(50)
+    assert {("start", 2), ("start", 3)} <= {*platform.target.acts}
+    assert {row["problem"] for row in read_listing(platform.store, MODEL)} == {None}
+
+
+async def test_what_serves_is_started_again_whatever_room_there_is(platform):
+    platform.target.lack = "there is none"
+    platform.target.views.pop(1)
+    await platform.rounds(3)
+    assert platform.target.acts == [("start", 1)] * 2
+
+
 async def test_a_version_of_the_fixed_split_that_failed_is_tried_again_until_it_loads_and_the_list_says_so(platform):
     await Rollouts(platform.store, platform.settings).put_split({"b": 2})
     platform.target.broken[2] = "the registry is away"
