@@ -52,18 +52,18 @@ def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:
         "aliases": sorted(version.aliases),
         "state": "serving" if serves else state,
         "weight": share.weight if share else 0.0,
-        "problem": _problem(version.version, observed, app),
+        "problem": _problem(version.version, observed),
         "labels": list(version.labels),
         "metrics": dict(version.metrics),
     }
 
 
-def _problem(version: int, observed: Observed, app: AppState | None) -> str | None:
-    """Return why a version does not load, in words that stay the same until it is tried again."""
+def _problem(version: int, observed: Observed) -> str | None:
+    """Return why a version is refused, waits or does not load, in words that stay the same until it is tried again."""
     if version in observed.lacking:
         return f"waits for room: {observed.lacking[version]}; it starts once there is some"
-    if app is not AppState.FAILED:
-        return None
+    if observed.apps.get(version) is not AppState.FAILED:
+        return observed.refused.get(version)
     reason = f"does not load: {observed.messages.get(version) or 'Serve gives no reason'}"
     failing = observed.failing.get(version)
     if failing is None:

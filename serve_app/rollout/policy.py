@@ -56,7 +56,8 @@ class Observed:
     from the last change: of the table, of the failing of the wanted version, of the challenger's last sign of health,
     of the last gateway that was behind, and, while one is, of when none was. `asked_ms` and `busy` are the registry
     view's: since when the aliases are surely as said here, and which one is being moved. `lacking` says what room is
-    missing for versions that are to be started while others serve.
+    missing for versions that are to be started while others serve. `refused` are versions that bear an alias and may
+    not, with the reason.
     """
 
     champion: int | None
@@ -80,6 +81,7 @@ class Observed:
     asked_ms: int | None = None
     busy: str | None = None
     lacking: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def serving(self) -> int | None:
@@ -163,12 +165,14 @@ Decision = Start | Publish | Retire | Check | NameChampion | UnnameChallenger | 
 def decide(observed: Observed, *, automatic: bool = False) -> Decision:
     """Return the one next step while no rollout is under way.
 
-    Without a champion (the registry is away or empty) the serving version is kept up. `automatic` lets the alias
-    `challenger` start a rollout.
+    Without a champion (the registry is away or empty, or names one that is refused) the serving version is kept up.
+    `automatic` lets the alias `challenger` start a rollout.
     """
-    wanted = observed.champion if observed.champion is not None else observed.serving
+    named = observed.champion not in (None, *observed.refused)
+    wanted = observed.champion if named else observed.serving
+    refused = "".join(f"; refused: {reason}" for _, reason in sorted(observed.refused.items()))
     if wanted is None:
-        return Wait("the registry names no champion yet")
+        return Wait(f"the registry names no champion yet{refused}")
     if wanted in observed.lacking:
         return Wait(f"{observed.lacking[wanted]}; free some")
     return (
@@ -177,7 +181,7 @@ def decide(observed: Observed, *, automatic: bool = False) -> Decision:
         or _load_split(observed)
         or (_begin(observed, wanted) if automatic else None)
         or _tidy(observed, wanted)
-        or Wait(f"version {wanted} serves", settled=True)
+        or Wait(f"version {wanted} serves{refused}", settled=True)
     )
 
 
@@ -220,7 +224,9 @@ def _load_split(observed: Observed) -> Decision | None:
 
 def _begin(observed: Observed, wanted: int) -> Decision | None:
     challenger = observed.challenger
-    return Begin(challenger) if challenger is not None and challenger != wanted else None
+    if challenger is None or challenger == wanted or challenger in observed.refused:
+        return None
+    return Begin(challenger)
 
 
 def _tidy(observed: Observed, wanted: int) -> Decision | None:

@@ -158,6 +158,7 @@ class Reconciler:
             table_split=dict(table.split) if table else {},
             asked_ms=self._known.asked_ms,
             busy=self._known.busy,
+            refused=self._known.refused,
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
             since_well_s=self._reset("well") if well else self._age_s("well"),

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sentiment.errors import UndertoneError
-from sentiment.registry import ModelRegistry, RegisteredVersion
+from sentiment.errors import Conflict, UndertoneError
+from sentiment.registry import ModelRegistry, RegisteredVersion, require_label_set
 from serve_app.rollout.pending import Pending
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,12 @@ class RegistryView:
     def bearer(self, alias: str) -> int | None:
         """Return the version that bears an alias."""
         return next((known.version for known in self.versions if alias in known.aliases), None)
+
+    @property
+    def refused(self) -> dict[int, str]:
+        """Versions that bear an alias although they answer with other labels, for which MLflow's page does not look."""
+        reasons = {known.version: _refusal(known) for known in self.versions if known.aliases}
+        return {version: reason for version, reason in reasons.items() if reason}
 
     async def read(self, patience_s: float) -> None:
         """Take what the registry says if it is due and comes within `patience_s`; else a later call takes it."""
@@ -109,3 +115,11 @@ class RegistryView:
             self.busy, self._answers_since_ms = f"{self.busy}, in vain so far: {exc}", None
             self._due_s = self.now_s() + _RETRY_S
             logger.warning("%s", self.busy)
+
+
+def _refusal(version: RegisteredVersion) -> str | None:
+    try:
+        require_label_set(version)
+    except Conflict as exc:
+        return str(exc)
+    return None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 
 import pytest
 
 from sentiment.errors import RegistryUnavailable
-from sentiment.registry import CHAMPION
+from sentiment.registry import CHALLENGER, CHAMPION
 from serve_app.rollout import reconciler, service
 from serve_app.rollout.ledger import LEASE_KIND
+from serve_app.rollout.listing import read_listing
 from serve_app.rollout.policy import Move, NameChampion, Wait
 from serve_app.rollout.record import State
 from serve_app.rollout.retreat import LATE_MS
@@ -165,3 +167,26 @@ async def test_a_change_of_the_alias_that_hung_and_came_through_ends_the_rollout
     hanging.set()
     await full.until("done")
     assert full.champion() == 2
+
+
+@pytest.mark.parametrize("alias", [CHAMPION, CHALLENGER])
+async def test_a_version_of_other_labels_that_is_given_an_alias_in_mlflow_is_refused_with_the_reason(
+    platform, monkeypatch, alias
+):
+    platform.settings = platform.settings.model_copy(update={"rollouts_automatic": True})
+    platform.controller = platform.new_controller()
+    real = platform.registry.versions
+
+    def versions(name):
+        others = dataclasses.replace(real(name)[2], labels=("negative", "positive"), aliases=(alias,))
+        first = real(name)[0] if alias == CHALLENGER else dataclasses.replace(real(name)[0], aliases=())
+        return [first, real(name)[1], others]
+
+    monkeypatch.setattr(platform.registry, "versions", versions)
+    await platform.rounds(40)
+    assert platform.target.acts == [("start", 1)]
+    assert platform.gateways.weights() == [{1: 1.0}]
+    problems = {row["version"]: row["problem"] for row in read_listing(platform.store, MODEL)}
+    assert "version 3 answers with negative, positive; sentiment stands for" in problems[3]
+    assert (problems[1], problems[2]) == (None, None)
+    assert "refused: version 3 answers with" in platform.controller.decision.reason
