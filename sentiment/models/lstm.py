@@ -1,4 +1,4 @@
-"""The LSTM classifier: word embeddings, two bidirectional LSTM layers over packed sequences, one linear layer."""
+"""The LSTM classifier: word embeddings, two bidirectional LSTM layers, one linear layer."""
 
 from __future__ import annotations
 
