@@ -151,8 +151,8 @@ def run_job(
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
     from train_jobs.prepare import Places, pinned, require_trainable
-    from train_jobs.run_folder import run_folder
-    from train_jobs.storage import require_run_name, require_storage
+    from train_jobs.run_folder import Begun, keep_begun, run_folder
+    from train_jobs.storage import named_storage, require_run_name, require_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, new_name, ray_running, run_training
@@ -163,6 +163,7 @@ def run_job(
     require_trainable(job.config, Places.of(settings))
     if job.storage:
         require_storage(job.storage, settings)
+    begun = Begun(job.workers, named_storage(job.storage, settings))
 
     def take(report: Report) -> None:
         """Put a report into the curves before it is shown."""
@@ -173,11 +174,12 @@ def run_job(
         places = Places.of(settings, uri)
         job = replace(job, config=pinned(job.config, places))
         with (
-            run_folder(settings.home, name, job.config.to_mapping()) as folder,
+            run_folder(settings.home, name, job.config.to_mapping(), begun) as folder,
             tracked(job, folder, places) as run,
         ):
             on_begin()
             with ray_running(address, cpus_of(job.workers, job.config), job.gpus_per_worker * job.workers or None):
+                keep_begun(folder, begun)
                 result = run_training(
                     job.config,
                     storage_path=job.storage,

@@ -1,4 +1,4 @@
-"""The folder of a run in home: one process at it at a time, one configuration, and the id that it has in MLflow."""
+"""The folder of a run in home: one process at it at a time, what it was begun with, and its id in MLflow."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import Conflict
-from sentiment.training.checkpoint import require_same
+from sentiment.training.checkpoint import require_same, require_workers
 
 _LOCK: Final = "driver.lock"
 _CONFIG: Final = "config.json"
+_BEGUN: Final = "begun.json"
 _VERSION: Final = "version"
 _TRACKED: Final = "mlflow-run"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What beside its configuration is the same in all lives of a run. Without `storage` checkpoints lie in home."""
+
+    workers: int = 1
+    storage: str | None = None
 
 
 def run_place(home: Path, name: str) -> Path:
@@ -29,11 +39,12 @@ def version_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def run_folder(home: Path, name: str, config: Mapping[str, Any]) -> Iterator[Path]:
+def run_folder(home: Path, name: str, config: Mapping[str, Any], begun: Begun | None = None) -> Iterator[Path]:
     """Yield the folder of the run `name`, which no other process is at while the block runs.
 
     Raises:
-        Conflict: another process is, or the run was begun with another configuration, naming the field.
+        Conflict: another process is, or the run was begun with another configuration, naming the field, with another
+            number of workers, or with another place for its checkpoints.
     """
     folder = run_place(home, name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,8 +55,15 @@ def run_folder(home: Path, name: str, config: Mapping[str, Any]) -> Iterator[Pat
             raise Conflict(
                 f"another process is at the run {name!r}: wait for it, or give this one another --name"
             ) from exc
+        if begun:
+            _require_begun(folder / _BEGUN, begun)
         _claim(folder / _CONFIG, config)
         yield folder
+
+
+def keep_begun(folder: Path, begun: Begun) -> None:
+    """Remember what the run is begun with; to be called once it can begin."""
+    _write_whole(folder / _BEGUN, json.dumps(asdict(begun)) + "\n")
 
 
 def tracked_as(folder: Path) -> str | None:
@@ -65,6 +83,23 @@ def _claim(path: Path, config: Mapping[str, Any]) -> None:
         require_same(json.loads(path.read_text()), json.loads(wanted))
     else:
         _write_whole(path, wanted)
+
+
+def _require_begun(path: Path, wanted: Begun) -> None:
+    if not path.is_file():  # the run is new, or of a time when this was not kept
+        return
+    known = Begun(**json.loads(path.read_text()))
+    require_workers(known.workers, wanted.workers)
+    if known.storage != wanted.storage:
+        raise Conflict(
+            f"the run under this name keeps its checkpoints in {known.storage or 'home'}, not in "
+            f"{wanted.storage or 'home'}: go on {_storage_remedy(known)}, or give the new run another --name",
+            "storage",
+        )
+
+
+def _storage_remedy(known: Begun) -> str:
+    return f"with --storage {known.storage}" if known.storage else "without --storage"
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -34,6 +34,21 @@ def storage_of(place: str, settings: Settings) -> tuple[str, Any]:
     return place.removeprefix(_S3), S3FileSystem(endpoint_override=host, scheme=scheme or "https")
 
 
+def named_storage(place: str | None, settings: Settings) -> str | None:
+    """Return `place` however it is written: a folder by its whole path, None for the runs' own folder in home."""
+    if place is None:
+        return None
+    if place.startswith(_S3):
+        return place.rstrip("/")
+    path = Path(place).expanduser().absolute()
+    return None if path == runs_in(settings).absolute() else str(path)
+
+
+def runs_in(settings: Settings) -> Path:
+    """Return where in home runs keep their checkpoints unless they are told of another place."""
+    return settings.home / "runs"
+
+
 def require_storage(place: str, settings: Settings) -> None:
     """Refuse a place that checkpoints could not be kept in, before anything is trained.
 

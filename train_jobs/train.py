@@ -32,7 +32,7 @@ from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
 from train_jobs.priority import give_way
-from train_jobs.storage import storage_of
+from train_jobs.storage import runs_in, storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 
 _LOG = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def run_training(
     """
     settings = settings or load_settings()
     name, places = name or new_name(config), Places.of(settings, registry)
-    path, filesystem = storage_of(storage_path or str(settings.home / "runs"), settings)
+    path, filesystem = storage_of(storage_path or str(runs_in(settings)), settings)
     require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
     config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
     mailbox = open_mailbox()

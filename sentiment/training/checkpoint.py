@@ -27,6 +27,15 @@ _LEAST_FREE_BYTES: Final = 1 << 20
 _MAY_DIFFER: Final = frozenset({"threads", "most_failures", "most_seconds"})
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What all lives of a run have in common: its configuration, the digest of its texts, its number of workers."""
+
+    config: Mapping[str, Any]
+    material: str
+    workers: int = 1
+
+
 @dataclass
 class Progress:
     """How far a run is: whole epochs, batches of the one under way, steps; the sums since the last validation.
@@ -52,19 +61,17 @@ def save_checkpoint(
     learner: Learner,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    config: Mapping[str, Any],
-    material: str,
+    terms: Terms,
 ) -> None:
     """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`.
-
-    `material` is the digest of what is learned from.
 
     Raises:
         OSError: the disk is full, or cannot be written to.
     """
     content = {
-        "config": dict(config),
-        "material": material,
+        "config": dict(terms.config),
+        "material": terms.material,
+        "workers": terms.workers,
         "optimizer": optimizer.state_dict(),
         "projection": learner.projection.state_dict() if learner.projection else None,
         "progress": asdict(progress),
@@ -79,22 +86,19 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path,
-    start: Start,
-    learner: Learner,
-    optimizer: torch.optim.Optimizer,
-    config: Mapping[str, Any],
-    material: str,
+    folder: Path, start: Start, learner: Learner, optimizer: torch.optim.Optimizer, terms: Terms
 ) -> Progress:
     """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return how far its run was.
 
     Raises:
-        Conflict: it is of a run with another configuration, naming the field, or on other texts.
+        Conflict: it is of a run with another configuration, naming the field, with another number of workers, or on
+            other texts.
         ModelRejected: it is of another architecture, or broken.
     """
     content = _state(folder)
-    require_same(content["config"], config)
-    if content.get("material", material) != material:  # checkpoints did not always tell
+    require_same(content["config"], terms.config)
+    require_workers(content.get("workers", terms.workers), terms.workers)  # checkpoints did not always tell
+    if content.get("material", terms.material) != terms.material:
         raise Conflict(
             "the run under this name was begun on other texts: what was learned from, such as the file of "
             "distill.unlabelled, has changed since. Bring it back, or give the new run another --name"
@@ -117,6 +121,19 @@ def require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
                 f"the run under this name was begun with {name} {shown(begun.get(name))}, not {shown(value)}: "
                 "go on with the same configuration, or give the new run another --name"
             )
+
+
+def require_workers(begun: int, wanted: int) -> None:
+    """Raise Conflict unless a run that was begun with so many workers may go on with `wanted` ones.
+
+    A step takes the batches of all workers: with another number there are other steps, and others of them.
+    """
+    if begun != wanted:
+        raise Conflict(
+            f"the run under this name was begun with --workers {begun}, not {wanted}: go on with --workers {begun}, or "
+            "give the new run another --name",
+            "workers",
+        )
 
 
 def _state(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch import nn
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
 from sentiment.training.batches import Batch
-from sentiment.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from sentiment.training.checkpoint import Progress, Terms, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig
 from sentiment.training.learner import Learner
 from sentiment.training.objective import Material, dtype_of, row_loss
@@ -73,11 +73,13 @@ class Fit:
 
     def resume(self, folder: Path) -> None:
         """Go on from a checkpoint. Raises what `load_checkpoint` does."""
-        config = self.config.to_mapping()
-        digest = self.material.digest
-        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, config, digest)
+        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, self._terms)
         if self.team.rank:
             self.progress.sums = [0.0] * len(self.progress.sums)
+
+    @property
+    def _terms(self) -> Terms:
+        return Terms(self.config.to_mapping(), self.material.digest, self.material.plan.workers)
 
     def run(self) -> Progress:
         """Train to the end, from wherever the run is, and return how it went.
@@ -205,11 +207,11 @@ class Fit:
         return totals
 
     def _keep(self, figures: Mapping[str, float]) -> None:
-        config, digest = self.config.to_mapping(), self.material.digest
+        terms = self._terms
 
         def write(folder: Path) -> None:
             """Put all that the run needs to go on into the folder."""
-            save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, config, digest)
+            save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, terms)
 
         self._watcher.keep(figures, write)
         self._mark = time.perf_counter()

@@ -19,7 +19,8 @@ from tests.tiny_model import build_tiny_version
 from tests.tiny_training import TINY, examples
 from train_jobs import prepare
 from train_jobs.prepare import Places, pinned
-from train_jobs.run_folder import keep_tracked_as, run_folder, tracked_as
+from train_jobs.run_folder import Begun, keep_begun, keep_tracked_as, run_folder, tracked_as
+from train_jobs.storage import named_storage
 
 CONFIG = TINY.to_mapping()
 
@@ -39,6 +40,42 @@ def test_another_configuration_is_told_before_anything_of_the_run_is_touched(tmp
         run_folder(tmp_path, "one", replace(TINY, learning_rate=0.1).to_mapping()).__enter__()
     with run_folder(tmp_path, "one", replace(TINY, threads=7).to_mapping()) as folder:
         assert tracked_as(folder) == "7" * 32
+
+
+def test_a_run_goes_on_with_its_own_workers_and_its_own_storage_only(tmp_path: Path) -> None:
+    begun = Begun(2, "s3://bucket/runs")
+    with run_folder(tmp_path, "one", CONFIG, begun) as folder:
+        keep_begun(folder, begun)
+    for other, told in (
+        (Begun(1, "s3://bucket/runs"), r"--workers 2, not 1: go on with --workers 2"),
+        (Begun(2), r"in s3://bucket/runs, not in home: go on with --storage s3://bucket/runs, or .* another --name"),
+    ):
+        with pytest.raises(Conflict, match=told):
+            run_folder(tmp_path, "one", CONFIG, other).__enter__()
+    with run_folder(tmp_path, "one", CONFIG, begun):
+        pass
+    with run_folder(tmp_path, "other", CONFIG, Begun()) as folder:
+        keep_begun(folder, Begun())
+    with pytest.raises(Conflict, match=r"in home, not in /elsewhere: go on without --storage"):
+        run_folder(tmp_path, "other", CONFIG, Begun(1, "/elsewhere")).__enter__()
+
+
+def test_what_was_asked_for_in_vain_binds_a_run_to_nothing(tmp_path: Path) -> None:
+    with run_folder(tmp_path, "one", CONFIG, Begun(8)):
+        pass  # and the cluster has no room for eight
+    with run_folder(tmp_path, "one", CONFIG, Begun(2)) as folder:
+        keep_begun(folder, Begun(2))
+    with pytest.raises(Conflict, match="--workers 2"):
+        run_folder(tmp_path, "one", CONFIG, Begun(8)).__enter__()
+
+
+def test_one_storage_is_one_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(home=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert named_storage(None, settings) is None
+    assert named_storage("runs", settings) is named_storage(str(tmp_path / "runs"), settings) is None
+    assert named_storage("kept", settings) == str(tmp_path / "kept")
+    assert named_storage("s3://bucket/runs/", settings) == "s3://bucket/runs"
 
 
 def test_a_disk_that_is_full_leaves_no_half_of_what_a_run_is_known_by(

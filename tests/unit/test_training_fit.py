@@ -140,6 +140,20 @@ def test_a_run_is_not_taken_up_on_texts_that_have_changed(tmp_path: Path) -> Non
     assert told.step == told_again.step, "one that does not tell is trusted"
 
 
+def test_a_run_is_not_taken_up_with_another_number_of_workers(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "a")
+    _, told = run(TINY, keeper)
+    assert keeper.latest
+    with pytest.raises(Conflict, match=r"--workers 1, not 2: go on with --workers 1, or .* another --name") as caught:
+        Fit(tiny_start(), material(TINY, workers=2), TINY, keeper).resume(keeper.latest)
+    assert caught.value.field == "workers"
+    content = torch.load(keeper.latest / STATE, weights_only=True)
+    del content["workers"]
+    torch.save(content, keeper.latest / STATE)
+    _, told_again = run(TINY, Keeper(tmp_path / "b"), keeper.latest)
+    assert told.step == told_again.step, "one that does not tell is trusted"
+
+
 def test_a_checkpoint_that_is_older_than_a_field_was_begun_with_its_default(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "a")
     _, told = run(TINY, keeper)

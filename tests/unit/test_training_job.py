@@ -119,6 +119,22 @@ def test_a_job_s_version_says_what_it_learned_from_and_is_taken_up_with_the_same
     assert [run.status for run in tracker.runs] == ["FINISHED"], "what is refused leaves no trace"
 
 
+def test_a_job_is_taken_up_with_the_workers_and_the_storage_that_it_was_begun_with(
+    tracker: FakeTracker, settings: Settings, tmp_path: Path
+) -> None:
+    config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@1", threads=1)
+    begun = Job(config, "one", storage=str(tmp_path / "kept"), workers=2)
+    run_job(begun, settings, None, lambda _: None)
+    for other, told in (
+        (replace(begun, workers=1), r"--workers 2, not 1"),
+        (replace(begun, storage=None), rf"--storage {tmp_path}/kept"),
+    ):
+        with pytest.raises(Conflict, match=told):
+            run_job(other, settings, None, lambda _: None)
+    assert run_job(begun, settings, None, lambda _: None).run_id == tracker.runs[0].run_id
+    assert len(tracker.runs) == 1
+
+
 def test_a_job_begins_once_what_it_asks_for_is_checked(tracker: FakeTracker, settings: Settings) -> None:
     begun: list[str] = []
     config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@1", threads=1)
