@@ -68,17 +68,22 @@ def compare_and_keep(
 
     The outcome has `result` (all figures), `summary` (the table as Markdown), `folder` and `run_id`.
 
-    Raises: what `run_comparison` does; RegistryUnavailable if the MLflow server that is set does not answer.
+    Raises: what `run_comparison` does; InvalidInput if Ray has no room for a training, naming the field, before any
+        begins; RegistryUnavailable if the MLflow server that is set does not answer.
     """
+    from train_jobs.capacity import own_cpus, own_gpus, require_capacity
     from train_jobs.train import ray_running
 
     plan = plan_of(settings, config)
     folder = out or settings.home / "comparisons" / plan.config.data.replace("@", "-")
-    ray = ray_running(address, config.threads * config.workers, config.gpus_per_worker * config.workers or None)
+    needs = [job.need for job in plan.jobs.values()]
+    ray = ray_running(address, own_cpus(needs), own_gpus(needs))
     with tracking_server(settings) as uri:
         known = settings.model_copy(update={"tracking_uri": uri})
         plan = plan.fixed(Places.of(settings, uri))
         with ray if config.models else nullcontext():
+            for need in needs:
+                require_capacity(need)
             found = _run(known, plan, folder, on_step)
         write_comparison(found, folder)
         run_id = track_comparison(uri, found, folder, asdict(plan.config))
@@ -153,7 +158,8 @@ def _run(settings: Settings, plan: Plan, out: Path, on_step: OnStep) -> Comparis
     for name, asked in plan.jobs.items():
         on_step(f"training {name}", {})
         job = taught_by(asked, trained)
-        key = key_of([job.config.to_mapping(), *digests])
+        workers = [{"workers": job.workers}] if job.workers > 1 else []
+        key = key_of([job.config.to_mapping(), *digests, *workers])
         trained[name] = trained_folder(settings, job, key)
 
         def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:

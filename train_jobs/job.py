@@ -150,17 +150,20 @@ def run_job(
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
+    from train_jobs.capacity import Need, own_cpus, own_gpus, require_own_gpus
     from train_jobs.prepare import Places, pinned, require_trainable
     from train_jobs.run_folder import Begun, keep_begun, run_folder
     from train_jobs.storage import named_storage, require_run_name, require_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
-    from train_jobs.train import cpus_of, new_name, ray_running, run_training
+    from train_jobs.train import new_name, ray_running, run_training
 
     name = job.name or new_name(job.config)
     require_run_name(name)
     _LOG.info("run %s", name)
     require_trainable(job.config, Places.of(settings))
+    needs = [Need.of(job.config, job.workers, job.gpus_per_worker)]
+    require_own_gpus(address, own_gpus(needs))
     if job.storage:
         require_storage(job.storage, settings)
     begun = Begun(job.workers, named_storage(job.storage, settings))
@@ -178,8 +181,7 @@ def run_job(
             tracked(job, folder, places) as run,
         ):
             on_begin()
-            with ray_running(address, cpus_of(job.workers, job.config), job.gpus_per_worker * job.workers or None):
-                keep_begun(folder, begun)
+            with ray_running(address, own_cpus(needs), own_gpus(needs)):
                 result = run_training(
                     job.config,
                     storage_path=job.storage,
@@ -190,6 +192,7 @@ def run_job(
                     settings=settings,
                     registry=uri,
                     run_id=run.run_id,
+                    on_begin=lambda: keep_begun(folder, begun),
                 )
             version = run.make_version(result)
             registered = run.register(version) if job.register else None

@@ -6,7 +6,6 @@ python -m train_jobs.train --data tweets@3 --model minilm --set epochs=3 --worke
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sys
 import uuid
@@ -28,6 +27,7 @@ from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
+from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
@@ -64,16 +64,18 @@ def run_training(
     registry: str | None = None,
     run_id: str | None = None,
     callbacks: Sequence[Any] = (),
+    on_begin: Callable[[], None] = lambda: None,
 ) -> TrainResult:
     """Train by Ray Train and return the best model; Ray must run (see `ray_running`).
 
     A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
     where it was. `on_report` is called in this process, from a thread, with the figures of the moment. `registry` is
-    the MLflow server that a teacher comes from. `callbacks` are Ray Train's.
+    the MLflow server that a teacher comes from. `callbacks` are Ray Train's. `on_begin` is called once nothing is left
+    that could refuse the run here.
 
     Raises:
         InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
-            or the training came apart.
+            or the training came apart; or Ray has no room for the workers.
         Unavailable: workers were lost more often than `most_failures`; the message says why.
     """
     settings = settings or load_settings()
@@ -81,11 +83,14 @@ def run_training(
     path, filesystem = storage_of(storage_path or str(runs_in(settings)), settings)
     require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
     config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
+    need = Need.of(config, workers, gpus_per_worker)
+    require_capacity(need)
+    on_begin()
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,
         train_loop_config={"config": config.to_mapping(), "places": places, "mailbox": mailbox},
-        scaling_config=_scaling(config, workers, gpus_per_worker),
+        scaling_config=_scaling(need),
         torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo"),
         run_config=RunConfig(
             name=name,
@@ -160,10 +165,15 @@ def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
 
 @contextmanager
 def ray_running(address: str | None, cpus: int | None = None, gpus: float | None = None) -> Iterator[None]:
-    """Have Ray at hand while the block runs: the cluster at `address`, or one of this process's own."""
+    """Have Ray at hand while the block runs: the cluster at `address`, or one of this process's own.
+
+    Raises:
+        InvalidInput: this machine has not as many `gpus`.
+    """
     if ray.is_initialized():
         yield
         return
+    require_own_gpus(address, gpus)
     runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
     if address:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -185,7 +195,7 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
 
 def cpus_of(workers: int, config: TrainConfig) -> int:
     """Return the CPUs that a Ray of one's own must count: what the machine has, or more where workers ask for more."""
-    return max(os.cpu_count() or 1, workers * _cpus_a_worker(workers, config))
+    return own_cpus([Need.of(config, workers, 0)])
 
 
 def new_name(config: TrainConfig) -> str:
@@ -193,15 +203,8 @@ def new_name(config: TrainConfig) -> str:
     return f"{config.model}-{uuid.uuid4().hex[:8]}"
 
 
-def _cpus_a_worker(workers: int, config: TrainConfig) -> int:
-    return config.threads or max(1, (os.cpu_count() or 1) // workers)
-
-
-def _scaling(config: TrainConfig, workers: int, gpus_per_worker: float) -> ScalingConfig:
-    resources: dict[str, float] = {"CPU": 1 if gpus_per_worker else _cpus_a_worker(workers, config)}
-    if gpus_per_worker:
-        resources["GPU"] = gpus_per_worker
-    return ScalingConfig(num_workers=workers, use_gpu=gpus_per_worker > 0, resources_per_worker=resources)
+def _scaling(need: Need) -> ScalingConfig:
+    return ScalingConfig(num_workers=need.workers, use_gpu=need.gpus > 0, resources_per_worker=need.of_a_worker)
 
 
 def _fit(trainer: TorchTrainer) -> Any:

@@ -25,6 +25,7 @@ from sentiment.tracking import Tracker
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.version import ENGINE_FILES
 from sentiment.wording import shown
+from train_jobs.capacity import Need
 from train_jobs.comparison_files import Measured
 from train_jobs.job import Job, run_job
 from train_jobs.run_folder import run_place, version_folder
@@ -62,6 +63,11 @@ class TrainAs:
     config: TrainConfig
     workers: int
     gpus_per_worker: float
+
+    @property
+    def need(self) -> Need:
+        """What it asks Ray for."""
+        return Need.of(self.config, self.workers, self.gpus_per_worker)
 
     @classmethod
     def of(cls, name: str, training: Mapping[str, Any], splits: Splits, workers: int, gpus: float) -> TrainAs:

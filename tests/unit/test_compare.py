@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +24,9 @@ from sentiment.evaluation.performance import measure_performance
 from sentiment.settings import load_settings
 from sentiment.version import read_version
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_tiny_version
-from train_jobs import compare, prepare, trained_versions
-from train_jobs.compare import CompareConfig, config_of, names_of, parser, run_comparison
+from train_jobs import capacity, compare, prepare, trained_versions
+from train_jobs import train as train_module
+from train_jobs.compare import CompareConfig, compare_and_keep, config_of, names_of, parser, run_comparison
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
 from train_jobs.comparison_plan import plan_of
 from train_jobs.prepare import Places
@@ -215,6 +218,27 @@ def test_a_model_that_is_named_as_teacher_teaches_with_the_version_that_this_com
     assert [made.model for made in trained[2:]] == ["cnn"], "its figures are kept, but the student needs the version"
     run_comparison(settings, replace(config, training={**lesson, "epochs": 2}), tmp_path / "out")
     assert trained[-1].distill.teacher != str(teacher), "another teacher makes another student"
+
+
+def test_ray_is_made_as_large_as_the_model_that_asks_for_most_and_a_small_one_is_told_before_anything_is_trained(
+    settings, tmp_path, trained, monkeypatch
+):
+    opened = []
+
+    @contextmanager
+    def ray_running(address, cpus, gpus):
+        opened.append((address, cpus, gpus))
+        yield
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(train_module, "ray_running", ray_running)
+    monkeypatch.setattr(compare, "tracking_server", lambda _: nullcontext("http://mlflow"))
+    monkeypatch.setattr(capacity.ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    config = CompareConfig("chat@1", ("cnn", "lstm"), training={"lstm": {"threads": 4}})
+    with pytest.raises(InvalidInput, match=r"1 workers with 4 CPUs each.*lower --set threads"):
+        compare_and_keep(settings, config, tmp_path / "out")
+    assert opened == [(None, 4, None)]
+    assert trained == []
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,7 @@ def toys(home) -> list[str]:
         ("train", ["--name", "../elsewhere"], "'../elsewhere' cannot name a run"),
         ("train", ["--storage", "s4://bucket"], "s4://bucket is no place for checkpoints"),
         ("train", ["--storage", "/dev/null/runs"], "/dev/null/runs cannot keep checkpoints"),
+        ("train", ["--gpus-per-worker", "64"], "asks for 64 GPUs in all"),
         ("distill", ["--teacher", "anything", "--unlabelled", "nowhere.jsonl"], "nowhere.jsonl"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -62,8 +62,11 @@ class FakeTracker:
         return next((run for run in self.runs if run.run_id == run_id), None)
 
 
-def train_here(config: TrainConfig, *, name: str, settings: Settings, **_: Any) -> TrainResult:
+def train_here(
+    config: TrainConfig, *, name: str, settings: Settings, on_begin: Callable[[], None], **_: Any
+) -> TrainResult:
     """Train as Ray's workers do, in this process."""
+    on_begin()
     start, material = prepare(config, Places.of(settings))
     folder = settings.home / "runs" / name
     progress = Fit(start, material, config, LatestCheckpoint(folder / "checkpoints")).run()
