@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sentiment.errors import UndertoneError, no_room
+from sentiment.errors import Unavailable, UndertoneError, no_room
 
 _RAY_DATA_ADDS: Final = "\nFailed to apply UDF"  # and more, to the message of every error
+_MEMORY: Final = re.compile(r"out of memory|low on memory|OutOfMemory|Cannot allocate memory|SIGKILL", re.IGNORECASE)
+_STORAGE: Final = re.compile(r"AWS Error|OSError|FileNotFoundError|ConnectionError|storage", re.IGNORECASE)
+_NO_NEWS: Final = re.compile(r"\s|\[Rank |Traceback |During handling|The above exception|$")
+_LONGEST_LINE: Final = 300
 
 
 @contextmanager
@@ -29,6 +34,40 @@ def own_error(exc: BaseException | None) -> UndertoneError | None:
         return None
     own.args = (str(own).partition(_RAY_DATA_ADDS)[0], *own.args[1:])
     return own
+
+
+def goes_on(name: str) -> str:
+    """Return how the run `name` is taken up."""
+    return f"the same command goes on from the last checkpoint, `train` and `distill` with --name {name}"
+
+
+@contextmanager
+def run_named(name: str) -> Iterator[None]:
+    """Let what is away for now, such as the registry, be told with how the run `name` goes on."""
+    try:
+        yield
+    except Unavailable as exc:
+        if f"--name {name}" in str(exc):
+            raise
+        raise type(exc)(f"{str(exc).rstrip('.')}. Once that is mended, {goes_on(name)}") from exc
+
+
+def lost_too_often(report: str, name: str) -> Unavailable:
+    """Return what to tell of a run whose workers, by Ray's report, were lost more often than they may be."""
+    if _MEMORY.search(report):
+        remedy = f"If memory ran out, make room for it: {goes_on(name)}; or begin anew with fewer batch_tokens"
+    elif _STORAGE.search(report):
+        remedy = f"Is --storage up, with room? Then {goes_on(name)}"
+    else:
+        remedy = f"Once the cause is gone, {goes_on(name)}"
+    return Unavailable(f"the training's workers were lost too often; the last time: {reason_in(report)}. {remedy}")
+
+
+def reason_in(report: str) -> str:
+    """Return the line that tells the reason in one of Ray's reports, which hold tracebacks and advice."""
+    lines = [line for line in report.splitlines() if not _NO_NEWS.match(line)]
+    telling = [line for line in lines if _MEMORY.search(line)] or lines[-1:] or [report.strip()]
+    return telling[0].strip().rstrip(".")[:_LONGEST_LINE]
 
 
 def _is_own(cause: BaseException) -> bool:

@@ -151,6 +151,7 @@ def run_job(
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
     from train_jobs.capacity import Need, own_cpus, own_gpus, require_own_gpus
+    from train_jobs.failures import run_named
     from train_jobs.prepare import Places, pinned, require_trainable
     from train_jobs.run_folder import Begun, keep_begun, run_folder
     from train_jobs.storage import named_storage, require_run_name, require_storage
@@ -177,6 +178,7 @@ def run_job(
         places = Places.of(settings, uri)
         job = replace(job, config=pinned(job.config, places))
         with (
+            run_named(name),
             run_folder(settings.home, name, job.config.to_mapping(), begun) as folder,
             tracked(job, folder, places) as run,
         ):

@@ -29,7 +29,7 @@ from sentiment.training.fit import Fit
 from sentiment.training.team import Team
 from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
 from train_jobs.drafts import draft_of
-from train_jobs.failures import full_disk_told
+from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
 from train_jobs.priority import give_way
 from train_jobs.storage import runs_in, storage_of
@@ -102,13 +102,13 @@ def run_training(
         ),
     )
     with listening(mailbox, on_report or (lambda _: None)):
-        found = _fit(trainer)
+        found = _fit(trainer, name)
     told: dict[str, Any] = found.return_value
     if _REFUSED in told:
         raise told[_REFUSED]
-    best, metrics = _best(found)
+    best, metrics = _best(found, name)
     folder = settings.home / "runs" / name / "best"
-    _copy_model(best, folder)
+    _copy_model(best, folder, name)
     return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
 
 
@@ -207,7 +207,7 @@ def _scaling(need: Need) -> ScalingConfig:
     return ScalingConfig(num_workers=need.workers, use_gpu=need.gpus > 0, resources_per_worker=need.of_a_worker)
 
 
-def _fit(trainer: TorchTrainer) -> Any:
+def _fit(trainer: TorchTrainer, name: str) -> Any:
     try:
         return trainer.fit()
     except ray.train.TrainingFailedError as exc:
@@ -216,28 +216,26 @@ def _fit(trainer: TorchTrainer) -> Any:
         for cause in causes:
             if isinstance(cause, UndertoneError):
                 raise cause from exc
-        raise Unavailable(f"the training's workers were lost too often; the last time: {exc}") from exc
+        raise lost_too_often(str(exc), name) from exc
     except ray.exceptions.RayError as exc:
-        reason = str(exc).rstrip().rpartition("\n")[2]
-        raise Unavailable(f"Ray Train cannot run the training: {reason}; the same command goes on with it") from exc
+        raise Unavailable(f"Ray Train cannot run the training: {reason_in(str(exc))}; {goes_on(name)}") from exc
 
 
-def _best(found: Any) -> tuple[Any, dict[str, float]]:
+def _best(found: Any, name: str) -> tuple[Any, dict[str, float]]:
     scored = [(checkpoint, figures) for checkpoint, figures in found.best_checkpoints or [] if "score" in figures]
     if not scored:
-        raise Unavailable("the run ended without a checkpoint; is its storage full or away?")
+        raise Unavailable(f"the run ended without a checkpoint; is its storage full or away? Then {goes_on(name)}")
     checkpoint, figures = max(scored, key=lambda pair: pair[1]["score"])
     return checkpoint, {key: float(value) for key, value in figures.items()}
 
 
-def _copy_model(checkpoint: Any, folder: Path) -> None:
+def _copy_model(checkpoint: Any, folder: Path, name: str) -> None:
     try:
         with draft_of(folder) as draft, checkpoint.as_directory() as kept:
             shutil.copytree(Path(kept) / MODEL, draft, dirs_exist_ok=True)
     except OSError as exc:
         raise no_room(exc) or Unavailable(
-            f"the best checkpoint cannot be read from {checkpoint.path}: {exc}; the same command with the run's --name "
-            "goes on from there"
+            f"the best checkpoint cannot be read from {checkpoint.path}: {exc}; {goes_on(name)}"
         ) from exc
 
 

@@ -9,21 +9,21 @@ from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
-pytest.importorskip("ray", reason="training needs the train extra")
+ray = pytest.importorskip("ray", reason="training needs the train extra")
 
-from sentiment.errors import Unavailable  # noqa: E402
+from sentiment.errors import RegistryUnavailable, Unavailable  # noqa: E402
 from sentiment.models.zoo import save_model  # noqa: E402
 from sentiment.training.checkpoint import MODEL, Progress, Terms, save_checkpoint  # noqa: E402
 from sentiment.training.learner import Learner  # noqa: E402
 from tests.tiny_training import TINY, tiny_start  # noqa: E402
 from train_jobs import train, watch, write_version  # noqa: E402
 from train_jobs.drafts import draft_of  # noqa: E402
-from train_jobs.failures import full_disk_told  # noqa: E402
+from train_jobs.failures import full_disk_told, run_named  # noqa: E402
 from train_jobs.write_version import version_from_model  # noqa: E402
 
 Usage = namedtuple("Usage", "total used free")
@@ -69,15 +69,65 @@ def test_a_worker_s_full_disk_is_told_with_its_folder_and_other_errors_are_not_h
 
 def test_a_store_that_is_away_at_the_end_is_told_and_the_best_model_of_before_stays(tmp_path: Path) -> None:
     save_model(tiny_start(), tmp_path / "kept" / MODEL)
-    train._copy_model(Checkpoint(tmp_path / "kept"), tmp_path / "best")
+    train._copy_model(Checkpoint(tmp_path / "kept"), tmp_path / "best", "run")
     before = sorted(path.name for path in (tmp_path / "best").iterdir())
     away = OSError("AWS Error NETWORK_CONNECTION during HeadObject operation")
-    for failure, told in ((away, r"NETWORK_CONNECTION.*--name"), (FULL, "disk is full")):
+    for failure, told in ((away, r"NETWORK_CONNECTION.*--name run"), (FULL, "disk is full")):
         with pytest.raises(Unavailable, match=told):
-            train._copy_model(Checkpoint(Path("bucket/run"), failure), tmp_path / "best")
+            train._copy_model(Checkpoint(Path("bucket/run"), failure), tmp_path / "best", "run")
     assert before == sorted(path.name for path in (tmp_path / "best").iterdir())
     assert len(before) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "kept"]
+
+
+_TRACEBACK = """[Rank 0 Error Snippet]:
+Traceback (most recent call last):
+  File "/app/train_jobs/train.py", line 120, in work
+    return _train(job)
+{0}
+"""
+_AWAY = "OSError: When uploading to bucket 'runs': AWS Error NETWORK_CONNECTION: Couldn't connect to server"
+_KILLED = """[Rank 1 Error Snippet]:
+The actor died unexpectedly before finishing this task.
+\tclass_name: RayTrainWorker
+The actor died because its node ran out of memory: 1 worker was killed.
+Refer to the documentation on how to address the out of memory issue: https://docs.ray.io/x
+Set the environment variable RAY_memory_usage_threshold to change the threshold.
+"""
+
+
+@pytest.mark.parametrize(
+    ("report", "reason", "remedy"),
+    [
+        (_TRACEBACK.format(_AWAY), _AWAY, "Is --storage up"),
+        (_TRACEBACK.format("torch.OutOfMemoryError: CUDA out of memory"), "CUDA out of memory", "fewer batch_tokens"),
+        (_KILLED, "its node ran out of memory: 1 worker was killed.", "fewer batch_tokens"),
+        (_TRACEBACK.format("ValueError: odd"), "ValueError: odd", "Once the cause is gone"),
+    ],
+)
+def test_workers_that_are_lost_too_often_are_told_in_one_line_with_what_to_do(
+    report: str, reason: str, remedy: str
+) -> None:
+    class Trainer:
+        def fit(self) -> None:
+            raise ray.train.v2.api.exceptions.WorkerGroupError(report, {0: RuntimeError("lost")})
+
+    with pytest.raises(Unavailable) as caught:
+        train._fit(cast("Any", Trainer()), "minilm-3f9c21ab")
+    told = str(caught.value)
+    assert reason in told
+    assert remedy in told
+    assert "--name minilm-3f9c21ab" in told
+    assert "\n" not in told
+    assert not any(noise in told for noise in ("Traceback", "Snippet", "line 120", "RAY_memory"))
+
+
+def test_a_registry_that_is_away_at_the_end_is_told_with_how_the_run_goes_on() -> None:
+    with (
+        pytest.raises(RegistryUnavailable, match=r"does not answer\. Once that is mended, .*--name one$"),
+        run_named("one"),
+    ):
+        raise RegistryUnavailable("http://mlflow does not answer")
 
 
 def test_a_version_whose_making_is_cut_off_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
