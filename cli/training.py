@@ -158,6 +158,8 @@ def _show(outcome: Mapping[str, Any]) -> None:
     console.print(f"Run [bold]{outcome['name']}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
     console.print(f"Best on validation: {best}", highlight=False)
     console.print(f"Version: {outcome['version']}", markup=False, highlight=False)
+    if outcome.get("warning"):
+        errors.print(f"Warning: {outcome['warning']}", markup=False, highlight=False)
     if outcome["registered"]:
         console.print(f"Registered as [bold]{outcome['registered']}[/]", highlight=False)
     else:

@@ -161,11 +161,10 @@ def agreement(one: Floats, other: Floats) -> Agreement:
 
 def require_agreement(found: Agreement, least_same_label: float) -> None:
     """Raise ModelRejected unless the engines give the same label to at least that share of texts."""
-    _LOG.info("engines compared: %s", found)
     if found.same_label < least_same_label:
         raise ModelRejected(
             f"The int8 engine gives {found.same_label:.1%} of {found.texts} texts the label that full precision gives; "
-            f"at least {least_same_label:.1%} is wanted. Train longer, or serve in full precision."
+            f"at least {least_same_label:.1%} is wanted of a version that is int8 alone: train the model further."
         )
 
 

@@ -56,7 +56,7 @@ class SelfCheck(_Data):
     """A normalised text and what the int8 engine said of it (classified alone), one probability a label.
 
     `full` is what full precision said, where the version was made with it: quantised weights may say something else of
-    a text that is unlike those that the model was trained on.
+    a text that is unlike those that the model was trained on. A version without int8 has the same in both.
     """
 
     text: str

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from sentiment.datasets import Example, open_datasets
+from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.evaluation.baseline import Split, measure_baseline
 from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
@@ -48,6 +49,8 @@ def _log_step(step: str, report: Mapping[str, float]) -> None:
 
 def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step: OnStep = _log_step) -> Comparison:
     """Compare as `config` says. What an earlier run into `out` measured in the same way is taken from there.
+
+    A model that cannot be trained or served has no figures, and its reason in the table.
 
     Raises:
         InvalidInput: the data cannot be split, or a configuration is wrong; before anything is trained.
@@ -154,20 +157,54 @@ def _run(settings: Settings, plan: Plan, out: Path, on_step: OnStep) -> Comparis
     for ref in config.versions:
         on_step(f"measuring {ref}", {})
         measured.append(measure_version(settings, ref, material, config.threads))
+    found, missing = _train_all(settings, plan, material, digests, out, on_step)
+    return _beside(splits, material, [*measured, *found], missing)
+
+
+def _train_all(
+    settings: Settings, plan: Plan, material: Material, digests: Sequence[str], out: Path, on_step: OnStep
+) -> tuple[list[Measured], dict[str, str]]:
+    """Return the figures of the models that could be trained, and of the others the reason why not."""
+    measured: list[Measured] = []
     trained: dict[str, Path] = {}
+    missing: dict[str, str] = {}
     for name, asked in plan.jobs.items():
         on_step(f"training {name}", {})
         job = taught_by(asked, trained)
         workers = [{"workers": job.workers}] if job.workers > 1 else []
         key = key_of([job.config.to_mapping(), *digests, *workers])
-        trained[name] = trained_folder(settings, job, key)
 
         def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
-            return train_version(settings, job, material, key, config.threads, partial(on_step, name))
+            with _reason_kept():
+                return train_version(settings, job, material, key, plan.config.threads, partial(on_step, name))
 
-        is_missing = name in plan.teachers and not trained[name].is_dir()  # others learn from the version itself
-        measured.append(kept(out / name, key, train, again=is_missing))
-    return _beside(splits, material, measured, baseline)
+        folder = trained_folder(settings, job, key)
+        is_missing = name in plan.teachers and not folder.is_dir()  # others learn from the version itself
+        try:
+            _require_taught(job, missing)
+            measured.append(kept(out / name, key, train, again=is_missing))
+            trained[name] = folder
+        except _NotTrainedError as exc:
+            _LOG.warning("%s is not compared: %s", name, exc)
+            missing[name] = str(exc)
+    return measured, missing
+
+
+class _NotTrainedError(Exception):
+    """One model cannot be trained or served; the others can be compared without it."""
+
+
+@contextmanager
+def _reason_kept() -> Iterator[None]:
+    try:
+        yield
+    except (InvalidInput, ModelRejected) as exc:
+        raise _NotTrainedError(str(exc)) from exc
+
+
+def _require_taught(job: TrainAs, missing: Mapping[str, str]) -> None:
+    if job.config.distill and (teacher := job.config.distill.teacher) in missing:
+        raise _NotTrainedError(f"its teacher {teacher} could not be trained")
 
 
 def _read(settings: Settings, splits: Splits) -> Material:
@@ -204,7 +241,9 @@ def _split(rows: Sequence[Example], do: Step) -> Split:
     return Split([do(row.text) for row in rows], [row.label or "" for row in rows])
 
 
-def _beside(splits: Splits, material: Material, measured: Sequence[Measured], baseline: Measured) -> Comparison:
+def _beside(splits: Splits, material: Material, measured: Sequence[Measured], missing: Mapping[str, str]) -> Comparison:
+    """Compare models with the linear baseline, which is the first one that was `measured`."""
+    baseline = measured[0]
     labels, truth = material.labels, tuple(row.label or "" for row in material.test)
     places = {label: place for place, label in enumerate(labels)}
     ids, linear = (np.array([places[label] for label in part]) for part in (truth, baseline.test_predictions))
@@ -214,7 +253,7 @@ def _beside(splits: Splits, material: Material, measured: Sequence[Measured], ba
         difference = compare(ids, said, linear, len(labels))[0]
         models.append(replace(each.model, against_linear=difference))
     rows = {"train": len(material.train), "validation": len(material.validation), "test": len(material.test)}
-    return Comparison(splits.train.ref, splits.validation.ref, splits.test.ref, rows, tuple(models))
+    return Comparison(splits.train.ref, splits.validation.ref, splits.test.ref, rows, tuple(models), missing)
 
 
 if __name__ == "__main__":

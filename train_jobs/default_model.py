@@ -162,9 +162,8 @@ def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -
     pull_back(start, initial, config.pull_back)
     shift_neutral(start, texts.tweets_held_out)
     full = out / "full"
-    facts = export_calibrated(
-        start, [(row.text, row.label) for row in texts.tweets_held_out], full, describe(texts, config, states)
-    )
+    rows = [(row.text, row.label) for row in texts.tweets_held_out]
+    facts = export_calibrated(start, rows, full, describe(texts, config, states), needs_int8=True)
     validation = judge_all(validation_sets(texts), classify_with(full, "onnx-int8"))
     _LOG.info("validation\n%s", table(validation))
     judgement = judge_version(full, read_test_sets(corpora))

@@ -40,7 +40,14 @@ from sentiment.wording import listed
 from train_jobs.drafts import draft_of
 from train_jobs.job_output import told
 from train_jobs.register import register_folder
-from train_jobs.write_version import Facts, export_calibrated, require_version_place, write, write_card_file
+from train_jobs.write_version import (
+    Facts,
+    export_calibrated,
+    precision_warning,
+    require_version_place,
+    write,
+    write_card_file,
+)
 
 _LOG = logging.getLogger(__name__)
 _MOST_TEXTS: Final = 2000
@@ -200,8 +207,8 @@ def _write(start: Start, name: str, source: str, held_out: HeldOut | None, folde
 
 
 def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
-    """Return figures of the int8 engine on the texts that it was calibrated on."""
-    predictor = Predictor.load(folder, engine="onnx-int8")
+    """Return figures of the engine that serves on CPUs on the texts that it was calibrated on."""
+    predictor = Predictor.load(folder)
     answers = predictor.predict([text for text, _ in rows])
     probabilities = np.array(answers.probabilities, dtype=np.float64)
     ids, found = np.array([label for _, label in rows]), probabilities.argmax(axis=1)
@@ -231,11 +238,14 @@ def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
     if held_out is None:
         return f"Its probabilities are not calibrated, and nothing was measured here (normaliser {CURRENT_NORMALIZER})."
     figures: Mapping[str, Any] = facts.metrics
-    return (
+    warning = precision_warning(facts.temperature, figures)
+    engine = "full-precision" if warning else "int8"
+    told = (
         f"Its probabilities are calibrated on {len(held_out.rows):,} texts of {held_out.version.ref} (normaliser "
-        f"{CURRENT_NORMALIZER}). On the same texts the int8 engine has macro-recall {figures['macro_recall']:.4f}, "
+        f"{CURRENT_NORMALIZER}). On the same texts the {engine} engine has macro-recall {figures['macro_recall']:.4f}, "
         f"accuracy {figures['accuracy']:.4f}, ECE {figures['ece']:.4f}."
     )
+    return f"{told} {warning}" if warning else told
 
 
 def main(arguments: Sequence[str]) -> None:

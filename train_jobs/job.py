@@ -37,7 +37,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job made: figures of the best model, its version's folder and digest, its number if registered."""
+    """What a job made: figures of the best model, its version's folder and digest, its number if registered.
+
+    `warning` tells of what the version lacks.
+    """
 
     name: str
     run_id: str
@@ -46,6 +49,7 @@ class Outcome:
     version: str
     digest: str
     registered: str | None = None
+    warning: str | None = None
 
 
 def parser_of(job: str, description: str) -> argparse.ArgumentParser:
@@ -158,6 +162,7 @@ def run_job(
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import new_name, ray_running, run_training
+    from train_jobs.write_version import precision_warning
 
     name = job.name or new_name(job.config)
     require_run_name(name)
@@ -198,7 +203,9 @@ def run_job(
                 )
             version = run.make_version(result)
             registered = run.register(version) if job.register else None
-    return Outcome(name, run.run_id, result.metrics, result.steps, str(version.folder), version.digest, registered)
+    warning = precision_warning(version.manifest.engines, version.manifest.metrics)
+    made = (str(version.folder), version.digest, registered, warning)
+    return Outcome(name, run.run_id, result.metrics, result.steps, *made)
 
 
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +51,9 @@ _MOST_WINDOWS: Final = 8
 _MOST_HELD_OUT: Final = 2000
 _CHUNK_TEXTS: Final = 1000
 _DIGITS: Final = 6
+_ONNX: Final[tuple[EngineName, EngineName]] = ("onnx-int8", "onnx")
 _TINY: Final = 1e-12
+_AGREEMENT: Final = "int8_same_label_as_float32"
 _SELF_CHECK: Final = (
     "I love this, thank you so much!",
     "This is the worst phone I have ever had.",
@@ -112,10 +114,11 @@ def version_from_model(
     """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
 
     At most 2,000 of them, evenly spread, fit the temperatures, and with `calibration="biases"` the head's biases first.
-    What lies in `out` is replaced once the version is whole.
+    What lies in `out` is replaced once the version is whole. It has no int8 engine where that says too often something
+    else than full precision does (`precision_warning`), and a card that tells so.
 
     Raises:
-        ModelRejected: the folder holds no model, or int8 says too often something else than full precision does.
+        ModelRejected: the folder holds no model, or one that cannot be exported.
     """
     labels = LABEL_SETS[name]
     spread = held_out[:: -(-len(held_out) // _MOST_HELD_OUT)]
@@ -127,6 +130,8 @@ def version_from_model(
             said = _probabilities(folder, "onnx", [text for text, _ in known])
             move_biases(start, fit_biases(np.log(said + _TINY), [label for _, label in known]))
             found = export_calibrated(start, known, folder, dataset, name=name, window_tokens=window_tokens)
+        if warning := precision_warning(found.temperature, found.metrics):
+            write_card_file(folder, f"# {name}: in full precision\n\n{warning}\n")
         write(folder, replace(found, metrics={**metrics, **found.metrics}))
     return read_version(out)
 
@@ -139,14 +144,15 @@ def export_calibrated(
     *,
     name: str = "sentiment",
     window_tokens: int | None = None,
+    needs_int8: bool = False,
 ) -> Facts:
     """Export all engines of a trained model into `folder`, fit each one's temperature, write a first manifest.
 
     `held_out` are texts with the ids of their labels. Windows are as long as the model reads unless `window_tokens`
-    says less.
+    says less. An int8 engine that says too often something else than full precision does is left out.
 
     Raises:
-        ModelRejected: int8 says too often something else than full precision does.
+        ModelRejected: the model cannot be exported; or the version `needs_int8`, and int8 is to be left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     export_engines(start, folder)
@@ -156,12 +162,30 @@ def export_calibrated(
     texts, labels = [text for text, _ in held_out], [label for _, label in held_out]
     found = {engine: _probabilities(folder, engine, texts) for engine in ENGINE_FILES}
     compared = agreement(found["onnx-int8"], found["onnx"])
-    require_agreement(compared, _LEAST_SAME_LABEL)
+    _LOG.info("engines compared: %s", compared)
+    if needs_int8:
+        require_agreement(compared, _LEAST_SAME_LABEL)
+    metrics = {_AGREEMENT: compared.same_label}
+    if compared.same_label < _LEAST_SAME_LABEL:
+        del found["onnx-int8"]
+        (folder / ENGINE_FILES["onnx-int8"]).unlink()
+        _LOG.warning("%s", precision_warning(found, metrics))
     fitted = {engine: fit_temperature(np.log(found[engine] + _TINY), labels) for engine in found}
     _LOG.info("temperatures %s", fitted)
-    facts = replace(plain, temperature=fitted, metrics={"int8_same_label_as_float32": compared.same_label})
+    facts = replace(plain, temperature=fitted, metrics=metrics)
     write(folder, facts)
     return facts
+
+
+def precision_warning(engines: Collection[str], metrics: Mapping[str, Any]) -> str | None:
+    """Return what to tell of a version with these engines if int8 was left out of it, None if it was not."""
+    if "onnx-int8" in engines or (share := metrics.get(_AGREEMENT)) is None:
+        return None
+    return (
+        f"int8 gives {share:.1%} of the validation texts the label that full precision gives, and at least "
+        f"{_LEAST_SAME_LABEL:.0%} is wanted: this version has no int8 engine and is served in full precision, which "
+        "takes more time and memory. A model that is trained longer may have one."
+    )
 
 
 def judge_version(folder: Path, test_sets: Sequence[TestSet]) -> Judgement:
@@ -222,12 +246,16 @@ def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> ND
 
 
 def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:
-    int8 = _said_of_known(folder, "onnx-int8", facts)
-    full = _said_of_known(folder, "onnx", facts) if (folder / ENGINE_FILES["onnx"]).exists() else [None] * len(int8)
+    int8, full = (_said_if_held(folder, engine, facts) for engine in _ONNX)
     return tuple(
-        SelfCheck(text=text, probabilities=quantised, full=exact)
+        SelfCheck(text=text, probabilities=quantised or exact or (), full=exact)
         for text, quantised, exact in zip(_SELF_CHECK, int8, full, strict=True)
     )
+
+
+def _said_if_held(folder: Path, engine: EngineName, facts: Facts) -> Sequence[tuple[float, ...] | None]:
+    is_held = (folder / ENGINE_FILES[engine]).exists()
+    return _said_of_known(folder, engine, facts) if is_held else [None] * len(_SELF_CHECK)
 
 
 def _said_of_known(folder: Path, engine: EngineName, facts: Facts) -> list[tuple[float, ...]]:

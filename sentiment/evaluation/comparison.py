@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from sentiment.evaluation.bootstrap import Difference, Interval
@@ -66,13 +66,17 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models on the same data. `train`, `validation` and `test` are dataset versions with their labelled rows."""
+    """Models on the same data. `train`, `validation` and `test` are dataset versions with their labelled rows.
+
+    `missing` are models that were to be compared, each with the reason why it has no figures.
+    """
 
     train: str
     validation: str
     test: str
     rows: Mapping[str, int]
     models: tuple[ComparedModel, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return everything as JSON takes it."""
@@ -94,6 +98,7 @@ def verdict(model: ComparedModel) -> str:
 def to_markdown(found: Comparison) -> str:
     """Return the table, what it rests on, and which models are not worth their price."""
     rows = [_cells(model) for model in found.models]
+    rows += [_without_figures(name, reason) for name, reason in found.missing.items()]
     data = (
         f"Trained on {found.train} ({found.rows['train']:,} texts), chosen on {found.validation} "
         f"({found.rows['validation']:,}), tested on {found.test} ({found.rows['test']:,}). Shares in percent."
@@ -119,6 +124,11 @@ def _cells(model: ComparedModel) -> tuple[str, ...]:
         f"{model.texts_per_s:,.0f}",
         verdict(model),
     )
+
+
+def _without_figures(name: str, reason: str) -> tuple[str, ...]:
+    told = " ".join(reason.replace("|", "/").split())
+    return (name, *("–" for _ in _HEADS[2:]), f"not compared: {told}")
 
 
 def _warnings(models: Sequence[ComparedModel]) -> list[str]:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from sentiment.datasets import Example, open_datasets
-from sentiment.errors import InvalidInput
+from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.evaluation.baseline import BaselineFigures
 from sentiment.evaluation.bootstrap import Difference, Interval
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
@@ -256,6 +256,32 @@ def test_a_teacher_that_is_not_trained_before_is_refused_before_anything_is_trai
     with pytest.raises(InvalidInput, match="learns from cnn, which this comparison does not train before it"):
         run_comparison(settings, config, tmp_path)
     assert trained == []
+
+
+def test_a_model_that_cannot_be_trained_has_its_reason_in_the_table_beside_the_others(
+    settings, tmp_path, quick, monkeypatch
+):
+    log = []
+
+    def train(settings, job, *rest):
+        if job.config.model == "cnn":
+            raise ModelRejected("the graph is 0.3 off\nthe network's logits")
+        return train_here(settings, job, *rest, log=log)
+
+    monkeypatch.setattr(compare, "train_version", train)
+    lesson = {"student": {"distill": {"teacher": "cnn"}}}
+    config = CompareConfig("chat@1", ("cnn", "lstm", "student"), training=lesson)
+    found = run_comparison(settings, config, tmp_path / "out")
+    assert [model.name for model in found.models] == ["linear", "lstm"]
+    assert list(found.missing) == ["cnn", "student"]
+    rows = [line for line in to_markdown(found).splitlines() if line.startswith(("| cnn", "| student"))]
+    assert rows[0].endswith("| not compared: the graph is 0.3 off the network's logits |")
+    assert rows[1].endswith("| not compared: its teacher cnn could not be trained |")
+    assert {row.count("|") for row in rows} == {14}
+    monkeypatch.setattr(compare, "train_version", partial(train_here, log=log))
+    again = run_comparison(settings, config, tmp_path / "out")
+    assert [model.name for model in again.models] == ["linear", "cnn", "lstm", "student"]
+    assert again.missing == {}
 
 
 def test_what_may_move_is_fixed_once_for_all_models(settings, tmp_path, trained, monkeypatch):

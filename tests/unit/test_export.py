@@ -18,20 +18,29 @@ from tokenizers import Tokenizer  # noqa: E402
 
 from sentiment.errors import ModelRejected  # noqa: E402
 from sentiment.export import (  # noqa: E402
+    Agreement,
     agreement,
     cool,
     export_engines,
     onnx_probabilities,
     require_agreement,
 )
+from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa: E402
-from sentiment.models.zoo import Start  # noqa: E402
+from sentiment.models.zoo import Start, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.version import ENGINE_FILES, read_version  # noqa: E402
+from train_jobs import write_version  # noqa: E402
 from train_jobs.data import Example  # noqa: E402
 from train_jobs.default_model import pull_back, shift_neutral  # noqa: E402
-from train_jobs.write_version import export_calibrated, write_card_file, write_int8_only  # noqa: E402
+from train_jobs.write_version import (  # noqa: E402
+    export_calibrated,
+    precision_warning,
+    version_from_model,
+    write_card_file,
+    write_int8_only,
+)
 
 _LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
 _TEXTS = ["a good one", "bad", "so so", "neither here nor there", "x"]
@@ -89,7 +98,7 @@ def test_engines_that_disagree_are_refused_with_the_remedy() -> None:
     assert (found.texts, found.same_label) == (2, 0.5)
     assert found.largest_difference == pytest.approx(0.4)
     require_agreement(found, 0.5)
-    with pytest.raises(ModelRejected, match=r"50\.0%.*full precision"):
+    with pytest.raises(ModelRejected, match=r"50\.0%.*full precision.*train the model further"):
         require_agreement(found, 0.95)
 
 
@@ -121,6 +130,39 @@ def test_pulling_back_mixes_the_encoder_with_its_start_and_leaves_the_head(start
     pull_back(replace(start, model=model), initial, share=0.3)
     assert torch.allclose(model.words.weight, 0.7 * start.model.words.weight)
     assert torch.equal(model.head.weight, start.model.head.weight)
+
+
+@pytest.fixture
+def int8_says_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_version, "agreement", lambda *_: Agreement(5, 0.4, 0.9))
+
+
+def test_a_model_that_int8_does_not_suit_becomes_a_version_in_full_precision_which_serves(
+    start: Start, tmp_path: Path, int8_says_something_else: None
+) -> None:
+    save_model(start, tmp_path / "model")
+    held_out = [(text, THREE_CLASSES[number % 3]) for number, text in enumerate(_TEXTS)]
+    made = version_from_model(
+        tmp_path / "model", held_out, tmp_path / "version", "sentiment", dataset={}, metrics={}, window_tokens=64
+    )
+    assert set(made.manifest.engines) == set(made.manifest.temperature) == {"onnx", "torch"}
+    assert not made.file(ENGINE_FILES["onnx-int8"]).exists()
+    warning = precision_warning(made.manifest.engines, made.manifest.metrics)
+    assert warning
+    assert "int8 gives 40.0% of the validation texts" in warning
+    assert warning in made.file("README.md").read_text()
+    served = Predictor.load(tmp_path / "version")
+    assert served.engine == "onnx"
+    assert served.predict(_TEXTS).errors == {}
+    assert Predictor.load(tmp_path / "version", engine="torch").predict(_TEXTS).errors == {}
+
+
+def test_what_ships_in_int8_alone_is_refused_where_int8_does_not_suit(
+    start: Start, tmp_path: Path, int8_says_something_else: None
+) -> None:
+    held_out = [(text, number % 3) for number, text in enumerate(_TEXTS)]
+    with pytest.raises(ModelRejected, match=r"40\.0%.*train the model further"):
+        export_calibrated(start, held_out, tmp_path, {}, needs_int8=True)
 
 
 def test_a_written_version_is_accepted_by_the_predictor_on_every_engine(start: Start, tmp_path: Path) -> None:

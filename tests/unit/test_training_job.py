@@ -15,6 +15,7 @@ pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
 from sentiment.errors import Conflict, InvalidInput, UndertoneError
+from sentiment.export import Agreement
 from sentiment.models.zoo import save_model
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
@@ -22,7 +23,7 @@ from sentiment.training.config import TrainConfig
 from sentiment.training.fit import Fit
 from sentiment.version import read_version
 from tests.tiny_training import TINY, examples, tiny_start
-from train_jobs import average, tracked, tracking_server
+from train_jobs import average, tracked, tracking_server, write_version
 from train_jobs import train as train_module
 from train_jobs.average import AverageConfig, run_averaging
 from train_jobs.job import Job, Outcome, run_job
@@ -149,6 +150,16 @@ def test_a_job_begins_once_what_it_asks_for_is_checked(tracker: FakeTracker, set
     with pytest.raises(Conflict):
         run_job(Job(replace(config, seed=9), "right"), settings, None, lambda _: None, lambda: begun.append("other"))
     assert begun == ["right"]
+
+
+def test_a_job_tells_of_a_version_that_int8_does_not_suit(
+    tracker: FakeTracker, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert done(settings, "one").warning is None
+    monkeypatch.setattr(write_version, "agreement", lambda *_: Agreement(5, 0.4, 0.9))
+    made = done(settings, "other")
+    assert "no int8 engine and is served in full precision" in str(made.warning)
+    assert "onnx-int8" not in read_version(Path(made.version)).manifest.engines
 
 
 def test_versions_that_held_out_the_same_texts_are_averaged_and_others_ask_for_more(
