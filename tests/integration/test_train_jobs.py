@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any, Final
 
 import psutil
 import pytest
@@ -30,11 +35,14 @@ from tests.free_ports import free_port  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
 from train_jobs.average import AverageConfig, run_averaging  # noqa: E402
 from train_jobs.job import Job, Outcome, run_job  # noqa: E402
+from train_jobs.job_output import OUTCOME, PROGRESS  # noqa: E402
 from train_jobs.tracking_server import tracking_server  # noqa: E402
 from train_jobs.train import run_training  # noqa: E402
 from train_jobs.watch import Report  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+_ROOT: Final = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +55,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster(settings: Settings) -> Iterator[None]:
-    root = str(Path(__file__).parents[2])
-    environment = {"env_vars": {"PYTHONPATH": root}}
+    environment = {"env_vars": {"PYTHONPATH": str(_ROOT)}}
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield
     ray.shutdown()
@@ -126,6 +133,73 @@ def test_a_run_whose_worker_is_killed_ends_with_the_weights_of_one_that_ran_thro
     for name, tensor in weights_of(Path(whole.version)).items():
         assert torch.equal(tensor, found[name]), name
     assert load_model(killed.folder).architecture == "encoder"
+
+
+class Command:
+    """A job's command line as a process of its own, which drives a Ray of its own."""
+
+    def __init__(self, job: str, config: TrainConfig, name: str, workers: int, settings: Settings, uri: str) -> None:
+        asked = ["--config", json.dumps(config.to_mapping()), "--name", name, "--workers", str(workers)]
+        self.words = [sys.executable, "-m", f"train_jobs.{job}", *asked]
+        self.log = settings.home / f"{name}.log"
+        told = {"UNDERTONE_HOME": str(settings.home), "UNDERTONE_TRACKING_URI": uri, "PYTHONPATH": str(_ROOT)}
+        self.environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | told
+
+    def killed_at(self, step: int) -> int:
+        """Begin; kill the driver with SIGKILL at the first report from `step` on, and return that report's step."""
+        with self.started() as driver:
+            steps = (int(report["step"]) for report in reports_of(driver.stdout))
+            reached = next((found for found in steps if found >= step), None)
+            driver.kill()
+        assert reached is not None, f"it ended before step {step}: {self.log.read_text()}"
+        assert driver.returncode == -signal.SIGKILL
+        return reached
+
+    def finished(self) -> tuple[dict[str, Any], list[int]]:
+        """Go on to the end; return the outcome, and the steps that were reported on the way."""
+        with self.started() as driver:
+            said, _ = driver.communicate()
+        assert driver.returncode == 0, said + self.log.read_text()
+        lines = said.splitlines()
+        return json.loads(lines[-1].removeprefix(OUTCOME)), [int(report["step"]) for report in reports_of(lines)]
+
+    def started(self) -> subprocess.Popen[str]:
+        """Start the process."""
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                self.words, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment, cwd=_ROOT
+            )
+
+
+def reports_of(lines: Iterable[str] | None) -> Iterator[Report]:
+    return (json.loads(line.removeprefix(PROGRESS)) for line in lines or () if line.startswith(PROGRESS))
+
+
+def assert_ends_like(whole: Outcome, command: Command, seed: int) -> None:
+    step = Random(seed).randrange(210, 380)
+    reached = command.killed_at(step)
+    outcome, steps_after = command.finished()
+    assert all(100 < step <= whole.steps for step in steps_after), f"killed at {reached}, it began anew"
+    assert outcome["steps"] == whole.steps
+    found = weights_of(Path(outcome["version"]))
+    for name, tensor in weights_of(Path(whole.version)).items():
+        assert torch.equal(tensor, found[name]), name
+
+
+@pytest.mark.timeout(900)
+def test_a_run_whose_driver_is_killed_at_any_step_goes_on_by_its_name_and_ends_with_the_same_weights(
+    whole: Outcome, config: TrainConfig, settings: Settings, server: str
+) -> None:
+    assert_ends_like(whole, Command("train", config, "cut-off", 2, settings, server), seed=20)
+
+
+@pytest.mark.timeout(900)
+def test_a_distillation_whose_driver_is_killed_goes_on_as_well(
+    whole: Outcome, config: TrainConfig, settings: Settings, server: str
+) -> None:
+    lesson = replace(config, seed=7, distill=DistillConfig(whole.version, temperature=3.0, hidden_weight=0.5))
+    taught = run_job(Job(lesson, "taught"), settings, None, lambda _: None)
+    assert_ends_like(taught, Command("distill", lesson, "taught-cut-off", 1, settings, server), seed=21)
 
 
 def test_versions_from_one_start_are_averaged_into_a_version_that_is_registered_and_answers(
