@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from cli.connection import ApiKey, Url, connect
 from cli.platform import Home, Json
-from sentiment.errors import InvalidInput
+from cli.version_tables import Does, facts_table, problems, versions_table
+from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.labels import LABEL_SETS
 from sentiment.registry import (
     ALIASES,
@@ -36,6 +35,7 @@ from serve_app import launch
 
 app = typer.Typer(help="Look at the registered model versions, add some, name the champion.", no_args_is_help=True)
 console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
 
 Name = Annotated[str | None, typer.Option("--name", help=f"Registered model: {', '.join(LABEL_SETS)}.")]
 Version = Annotated[str, typer.Argument(help="8, champion, sentiment/8 or models:/sentiment/8.")]
@@ -51,9 +51,11 @@ def show_all(
     search: Annotated[str | None, typer.Option(help="Conditions joined by `and`.")] = None,
     name: Name = None,
     home: Home = None,
+    url: Url = None,
+    api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
-    """List the registered versions of a model, oldest first.
+    """List the registered versions of a model, oldest first, and, where a platform answers, what each does there.
 
     Examples:
 
@@ -67,10 +69,13 @@ def show_all(
     with open_registry(settings) as registry:
         versions = registry.versions(settings.model_name)
     found = search_versions(versions, search) if search else versions
+    does = _does(settings, url, api_key) if found else {}
     if as_json:
-        _print_json([asdict(version) for version in found])
+        _print_json([asdict(version) | _now(does.get((version.name, version.version))) for version in found])
     elif found:
-        console.print(_table(found))
+        console.print(versions_table(found, does))
+        for line in problems(found, does):
+            console.print(line, style="red", markup=False, highlight=False)
     else:
         what = "meets the search" if versions else "is registered"
         console.print(f"No version of {settings.model_name} {what}.")
@@ -86,7 +91,7 @@ def show_one(version: Version, name: Name = None, home: Home = None, as_json: Js
     wanted = parse_reference(version, settings.model_name)
     with open_registry(settings) as registry:
         found = find_version(registry, wanted)
-    _print_json(asdict(found)) if as_json else console.print(_facts(found))
+    _print_json(asdict(found)) if as_json else console.print(facts_table(found))
 
 
 @app.command("register")
@@ -224,6 +229,30 @@ def with_registry(settings: Settings) -> Settings:
     return settings.model_copy(update={"tracking_uri": state.addresses["MLflow"]}) if state else settings
 
 
+def _does(settings: Settings, url: str | None, api_key: str | None) -> Does:
+    """Return what each version does on the platform at `url`, or the one in home; nothing where none answers."""
+    address = url or _address_in(settings)
+    if address is None:
+        return {}
+    try:
+        with connect(address, api_key, attempts=1) as client:
+            return {(row["name"], row["version"]): row for row in client.models()}
+    except UndertoneError as exc:
+        errors.print(f"What each version does is not known: {exc}", style="yellow", markup=False, highlight=False)
+        return {}
+
+
+def _address_in(settings: Settings) -> str | None:
+    """Return where the platform in home answers, None where none does."""
+    seen = launch.look(settings)
+    return seen.state.addresses["API"] if seen.state and seen.answers else None
+
+
+def _now(does: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a version does now, as far as the registry does not know it."""
+    return {name: does[name] for name in ("state", "weight", "replicas", "problem")} if does else {}
+
+
 def _wanted(settings: Settings, alias: str | None, version: str | None) -> ModelRef:
     """Return the version that an alias is to be given to. Raises InvalidInput unless both are named."""
     if alias not in ALIASES or version is None:
@@ -269,32 +298,3 @@ def _print_registered(version: RegisteredVersion, as_json: bool) -> None:
         return
     console.print(f"Registered as {version.name} version {version.version} (digest {version.digest[:12]}).")
     console.print(f"Let it serve with: undertone models alias champion {version.name}/{version.version}")
-
-
-def _table(versions: list[RegisteredVersion]) -> Table:
-    headings = ("Model", "Version", "Aliases", "Origin", "Dataset", "Registered", "Digest")
-    table = Table(*headings, box=None, padding=(0, 2, 0, 0))
-    for version in versions:
-        aliases, dataset = ", ".join(version.aliases), version.tags.get("dataset", "")
-        cells = (aliases, version.origin, dataset, _time(version), version.digest[:12])
-        table.add_row(version.name, str(version.version), *cells)
-    return table
-
-
-def _facts(version: RegisteredVersion) -> Table:
-    table = Table("", "", box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("model", f"{version.name} version {version.version}")
-    table.add_row("aliases", ", ".join(version.aliases))
-    table.add_row("labels", ", ".join(version.labels))
-    table.add_row("origin", version.origin)
-    table.add_row("registered", _time(version))
-    table.add_row("digest", version.digest)
-    for tag, value in sorted(version.tags.items()):
-        table.add_row(tag, escape(value))
-    for metric, number in sorted(version.metrics.items()):
-        table.add_row(f"metrics.{metric}", f"{number:.4f}" if isinstance(number, float) else str(number))
-    return table
-
-
-def _time(version: RegisteredVersion) -> str:
-    return datetime.fromtimestamp(version.created_at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

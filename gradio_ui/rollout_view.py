@@ -13,6 +13,7 @@ from gradio_ui.rollout_actions import BUTTONS, Record
 _METRICS: Final = ("macro_recall", "macro_f1", "accuracy", "ece")
 _MOST_METRICS: Final = 3
 _LAST_DECISIONS: Final = 6
+_VERSION_COLUMNS: Final = ("Version", "Aliases", "State", "Traffic", "Replicas", "Metrics")
 _NO_ROLLOUT: Final = note("No version has been rolled out yet.")
 
 
@@ -20,17 +21,23 @@ def versions_table(models: Sequence[Record]) -> str:
     """Return the registered versions, the newest first, with what each does and how well it did when it was made."""
     if not models:
         return note("No version is registered yet.")
-    rows = (
-        [
-            f"{shown(model['name'])} version {model['version']}",
-            shown(", ".join(model["aliases"]) or "–"),
-            shown(model["state"]),
-            _number(f"{model['weight']:.0%}"),
-            shown(_metrics_of(model.get("metrics", {})) or "–"),
-        ]
-        for model in reversed(models)
-    )
-    return _table(("Version", "Aliases", "State", "Traffic", "Metrics"), rows, "versions")
+    rows = (row for model in reversed(models) for row in _version_rows(model))
+    return _table(_VERSION_COLUMNS, rows, "versions")
+
+
+def _version_rows(model: Record) -> Iterable[list[str]]:
+    """Return what a version does, and, in a row of its own, why it does not load."""
+    yield [
+        f"{shown(model['name'])} version {model['version']}",
+        shown(", ".join(model["aliases"]) or "–"),
+        shown(model["state"]),
+        _number(f"{model['weight']:.0%}"),
+        _number(str(model.get("replicas", 0))),
+        shown(_metrics_of(model.get("metrics", {})) or "–"),
+    ]
+    if why := model.get("problem"):
+        told = f"Version {model['version']} {shown(why)}"
+        yield [f'<td class="why" colspan="{len(_VERSION_COLUMNS)}">{told}</td>']
 
 
 def rollout_card(rollout: Record | None) -> str:

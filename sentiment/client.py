@@ -90,7 +90,7 @@ class UndertoneClient:
         return cast("ExplainedAnswer", self._send("POST", "/v1/explain", {"text": text}))
 
     def models(self) -> list[dict[str, Any]]:
-        """Return the registered versions, oldest first: name, version, aliases, state, weight, labels."""
+        """Return the registered versions, oldest first: name, version, aliases, state, problem, weight, replicas."""
         return cast("list[dict[str, Any]]", self._send("GET", "/v1/models")["models"])
 
     def start_rollout(self, asked: Mapping[str, Any]) -> dict[str, Any]:

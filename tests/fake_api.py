@@ -34,7 +34,9 @@ _LISTED = {
     **_MODEL,
     "aliases": ["champion"],
     "state": "serving",
+    "problem": None,
     "weight": 1.0,
+    "replicas": 2,
     "metrics": {"macro_recall": 0.6983, "ece": 0.03},
 }
 ROLLOUT: dict[str, Any] = {

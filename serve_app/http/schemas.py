@@ -268,6 +268,7 @@ class ModelOut(BaseModel):
     state: Literal["serving", "loaded", "loading", "failed", "registered"]
     problem: str | None = Field(None, description="why it does not load, and when it is tried again")
     weight: float
+    replicas: int = Field(0, description="how many replicas of it answer now")
     labels: list[str]
     metrics: dict[str, float] = Field(default_factory=dict, description="how well it did when it was made")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sentiment.registry import RegisteredVersion
 from sentiment.store import TextStore
+from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Observed
 
 KIND: Final = "models"
@@ -33,15 +34,15 @@ class Listing:
     model: str
     _written: list[dict[str, Any]] = field(default_factory=list)
 
-    def write(self, versions: Sequence[RegisteredVersion], observed: Observed) -> None:
-        """Write each version and what it does now, if anything of it is new."""
-        listed = [_listed(version, observed) for version in versions]
+    def write(self, versions: Sequence[RegisteredVersion], observed: Observed, apps: Mapping[int, AppView]) -> None:
+        """Write each version, what it does now and with how many replicas, if anything of it is new."""
+        listed = [_listed(version, observed, apps.get(version.version)) for version in versions]
         if listed and listed != self._written:
             self.store.put_document(KIND, self.model, {"models": listed})
             self._written = listed
 
 
-def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:
+def _listed(version: RegisteredVersion, observed: Observed, view: AppView | None) -> dict[str, Any]:
     share = next((share for share in observed.shares if share.version == version.version), None)
     app = observed.apps.get(version.version)
     state = _STATES.get(app, "registered") if app else "registered"
@@ -52,6 +53,7 @@ def _listed(version: RegisteredVersion, observed: Observed) -> dict[str, Any]:
         "aliases": sorted(version.aliases),
         "state": "serving" if serves else state,
         "weight": share.weight if share else 0.0,
+        "replicas": view.replicas if view else 0,
         "problem": _problem(version.version, observed),
         "labels": list(version.labels),
         "metrics": dict(version.metrics),

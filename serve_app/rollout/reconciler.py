@@ -106,7 +106,7 @@ class Reconciler:
             if self._has_looked:  # Serve answers
                 await asyncio.to_thread(self._floors.keep, rollout, self._apps, self.capacity)
         if self._has_looked:
-            await asyncio.to_thread(self._listing.write, self._known.versions, observed)
+            await asyncio.to_thread(self._listing.write, self._known.versions, observed, self._apps)
         return decision
 
     async def is_wanted(self) -> bool:

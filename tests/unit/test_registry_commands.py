@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from cli import models as commands
 from cli.main import app
+from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.registry import Lineage, Registry
 from sentiment.version import MANIFEST
@@ -53,6 +55,60 @@ def test_a_registered_folder_is_listed_shown_and_made_champion(run: Run, tmp_pat
     assert json.loads(run("list", "--json"))[0]["aliases"] == ["champion"]
     assert "tweeteval_test_macro_recall" in run("show", "champion")
     assert json.loads(run("show", "1", "--json"))["digest"] == registered["digest"]
+
+
+class Serving:
+    """A platform that has loaded what a test says, as GET /v1/models tells it; `away` is why it does not answer."""
+
+    def __init__(self, *told: dict[str, Any], away: str = "") -> None:
+        self.told, self.away = told, away
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/models"
+        if self.away:
+            raise httpx.ConnectError(self.away)
+        return httpx.Response(200, json={"models": self.told})
+
+    def connect(self, url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
+        assert url == "http://the-platform"
+        return UndertoneClient(url, api_key, attempts=attempts, transport=httpx.MockTransport(self.answer))
+
+
+def does(
+    version: int, state: str, weight: float = 0.0, replicas: int = 0, problem: str | None = None
+) -> dict[str, Any]:
+    told = {"state": state, "weight": weight, "replicas": replicas, "problem": problem}
+    return {"name": "sentiment", "version": version, **told}
+
+
+def test_where_a_platform_answers_the_list_says_what_each_version_does_and_why_one_does_not_load(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for marker in ("one", "two", "three"):
+        run("register", str(build_tiny_version(tmp_path / marker, version_marker=marker)))
+    broken = "does not load: [README.md] was changed (try 1; the next one follows 1 min later)"
+    platform = Serving(does(1, "serving", 1.0, 2), does(2, "failed", problem=broken))
+    monkeypatch.setattr(commands, "connect", platform.connect)
+    serves, fails, just_registered, why = run("list", "--url", "http://the-platform").splitlines()[1:]
+    assert serves.split()[1:5] == ["1", "serving", "100%", "2"]
+    assert fails.split()[1:5] == ["2", "failed", "0%", "0"]
+    assert just_registered.split()[1:5] == ["3", "registered", "0%", "0"]
+    assert why == f"sentiment version 2 {broken}"
+    told = json.loads(run("list", "--url", "http://the-platform", "--json"))
+    assert [row.get("problem") for row in told] == [None, broken, None]
+    assert (told[0]["state"], told[0]["replicas"], told[0]["origin"]) == ("serving", 2, "trained")
+
+
+def test_a_list_without_a_platform_is_the_registrys_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("register", str(build_tiny_version(tmp_path / "one")))
+    assert "State" not in run("list")
+    monkeypatch.setattr(commands, "connect", Serving(away="connection refused").connect)
+    said = run("list", "--url", "http://the-platform")
+    assert "What each version does is not known" in said
+    assert "connection refused" in said
+    assert "State" not in said
 
 
 def test_a_search_narrows_the_list(run: Run, tmp_path: Path) -> None:

@@ -76,6 +76,17 @@ def test_the_card_says_how_the_plan_is_gone_through():
     assert "(each is held for 60 s, then goes on by itself, with each author on one version)" in alone
 
 
+def test_the_table_of_versions_shows_replicas_and_why_a_version_does_not_load():
+    one = {"name": "sentiment", "version": 1, "aliases": ["champion"], "state": "serving", "weight": 1.0, "replicas": 2}
+    two = {**one, "version": 2, "aliases": [], "state": "failed", "weight": 0.0, "replicas": 0}
+    table = versions_table([{**one, "problem": None}, {**two, "problem": "does not load: <README.md> was changed"}])
+    assert re.findall('<td class="number">(.*?)</td>', table) == ["0%", "0", "100%", "2"]
+    assert re.findall('<td class="why" colspan="6">(.*?)</td>', table) == [
+        "Version 2 does not load: &lt;README.md&gt; was changed"
+    ]
+    assert table.count("<th ") == 6
+
+
 @pytest.mark.parametrize(
     ("metrics", "says"),
     [

@@ -199,9 +199,11 @@ async def test_a_controller_whose_lease_ends_while_it_reads_does_not_act(platfor
 async def test_the_list_of_models_says_what_each_version_does(platform):
     platform.start(plan="25,100", auto=False)
     await platform.until("canary")
+    platform.target.views[2] = AppView(AppState.RUNNING, replicas=3)
     await platform.rounds(2)
-    listed = {row["version"]: (row["state"], row["weight"]) for row in read_listing(platform.store, MODEL)}
-    assert listed == {1: ("serving", 0.75), 2: ("serving", 0.25), 3: ("registered", 0.0)}
+    rows = read_listing(platform.store, MODEL)
+    listed = {row["version"]: (row["state"], row["weight"], row["replicas"]) for row in rows}
+    assert listed == {1: ("serving", 0.75, 0), 2: ("serving", 0.25, 3), 3: ("registered", 0.0, 0)}
 
 
 async def test_a_version_gets_the_capacity_that_is_set_for_it(platform):
