@@ -214,6 +214,9 @@ def _facts(rollout: Mapping[str, Any]) -> Iterator[_Row]:
     if "disagreement" in numbers:
         share, flips, compared = numbers["disagreement"], numbers["flips"], numbers["compared"]
         yield "disagreement", f"{share:.1%} of {compared:.0f} texts, {flips:.1%} positive against negative"
+    if "label_shift" in numbers:
+        yield "confidence", _confidence_line(rollout, numbers)
+        yield "label shift", f"{numbers['label_shift']:.1%} of the answers bear other labels"
     if numbers["labelled"]:
         yield "feedback", _feedback_line(rollout, numbers)
 
@@ -230,6 +233,11 @@ def _traffic(rollout: Mapping[str, Any]) -> str:
 def _version_line(told: Mapping[str, Any]) -> str:
     texts = f"{told['requests']} texts, {told['errors']} failed"
     return texts if told["p99_ms"] is None else f"{texts}, p50 {told['p50_ms']:.0f} ms, p99 {told['p99_ms']:.0f} ms"
+
+
+def _confidence_line(rollout: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
+    means = ", ".join(f"version {told['version']} {told['confidence']:.1%}" for told in rollout["versions"])
+    return f"{means} on average, {100 * numbers['confidence_shift']:+.1f} points"
 
 
 def _feedback_line(rollout: Mapping[str, Any], numbers: Mapping[str, float]) -> str:

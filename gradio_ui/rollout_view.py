@@ -51,7 +51,7 @@ def rollout_card(rollout: Record | None) -> str:
         f'<div role="status"><div class="verdict">Version {rollout["champion"]} → {rollout["challenger"]}: '
         f"{shown(rollout['state'])}{asked}</div>"
         f'<div class="label">{_course(rollout)}. {shown(rollout["reason"])}</div>{waits}</div>'
-        f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_agreement(rollout)}{_feedback(rollout)}"
+        f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_shifts(rollout)}{_agreement(rollout)}{_feedback(rollout)}"
         f"{_decisions(rollout)}</div>"
     )
 
@@ -123,6 +123,25 @@ def _arms(versions: Iterable[Record]) -> str:
         for arm in versions
     )
     return _table(("So far", "Texts", "Failed", "p50", "p99", "Labels"), rows, "arms")
+
+
+def _shifts(rollout: Record) -> str:
+    """Return how sure of their answers the versions are and which labels they give; empty before both answered."""
+    numbers, versions = rollout["numbers"], rollout["versions"]
+    if "label_shift" not in numbers:
+        return ""
+    sure = [_number(f"{arm['confidence']:.1%}") for arm in versions]
+    given = [shown(_label_shares(arm["labels"])) for arm in versions]
+    rows = (
+        ["Confidence", *sure, _number(f"{100 * numbers['confidence_shift']:+.1f} points")],
+        ["Label shift", *given, _number(f"{numbers['label_shift']:.1%}")],
+    )
+    names = ("On average", *(f"Version {arm['version']}" for arm in versions), "Difference")
+    return _table(names, rows, "shifts")
+
+
+def _label_shares(labels: Mapping[str, int]) -> str:
+    return ", ".join(f"{label} {count / sum(labels.values()):.0%}" for label, count in sorted(labels.items()))
 
 
 def _agreement(rollout: Record) -> str:

@@ -59,8 +59,24 @@ ROLLOUT: dict[str, Any] = {
     "reason": "step 10 begins",
     "traffic": [{"version": 7, "weight": 0.9, "shadow": 0.0}, {"version": 8, "weight": 0.1, "shadow": 0.25}],
     "versions": [
-        {"version": 7, "requests": 900, "errors": 0, "p50_ms": 9.5, "p99_ms": 38.1, "labels": {"positive": 900}},
-        {"version": 8, "requests": 100, "errors": 1, "p50_ms": None, "p99_ms": None, "labels": {}},
+        {
+            "version": 7,
+            "requests": 900,
+            "errors": 0,
+            "p50_ms": 9.5,
+            "p99_ms": 38.1,
+            "labels": {"positive": 900},
+            "confidence": 0.9,
+        },
+        {
+            "version": 8,
+            "requests": 100,
+            "errors": 1,
+            "p50_ms": None,
+            "p99_ms": None,
+            "labels": {"positive": 90, "neutral": 10},
+            "confidence": 0.85,
+        },
     ],
     "compared": {
         "compared": 200,
@@ -80,6 +96,8 @@ ROLLOUT: dict[str, Any] = {
     },
     "numbers": {
         "labelled": 12.0,
+        "confidence_shift": -0.05,
+        "label_shift": 0.1,
         "only_champion_right": 2.0,
         "only_challenger_right": 1.0,
         "evidence_worse": 1.25,

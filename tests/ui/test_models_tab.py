@@ -48,6 +48,8 @@ def test_a_rollout_is_shown_with_shares_counts_and_disagreements(visit: Visit, a
         "step 10 begins",
         "step 10 waits for promote",
         "agree on 95.0% of 200 texts; on 2 one says positive",
+        "Confidence90.0%85.0%-5.0 points",
+        "Label shiftpositive 100%neutral 10%, positive 90%10.0%",
         "Of 12 texts with feedback, version 7 alone is right on 2 and version 8 alone on 1",
     ):
         expect(card).to_contain_text(shown)

@@ -146,7 +146,7 @@ def test_a_promote_whose_answer_is_lost_takes_one_step_however_often_it_is_sent(
 
 def test_status_shows_shares_counts_and_evidence(api):
     seen = Observations(
-        {1: arm(900), 2: arm(100, errors=1)},
+        {1: arm(900, labels={"positive": 600, "neutral": 300}), 2: arm(100, errors=1)},
         compared=400,
         disagreed=40,
         neutral_flips=36,
@@ -156,7 +156,14 @@ def test_status_shows_shares_counts_and_evidence(api):
     )
     api.put(rollout_of(State.CANARY, 3, seen=seen))
     said = run("status")
-    for shown in ("version 1 90%, version 2 10%", "100 texts, 1 failed", "10.0% of 400 texts, 1.0%", "200 labelled"):
+    for shown in (
+        "version 1 90%, version 2 10%",
+        "100 texts, 1 failed",
+        "10.0% of 400 texts, 1.0%",
+        "version 1 90.0%, version 2 90.0% on average, +0.0 points",
+        "33.3% of the answers bear other labels",
+        "200 labelled",
+    ):
         assert shown in said
 
 

@@ -8,7 +8,7 @@ from gradio_ui.rollout_view import rollout_card, versions_table
 from serve_app.rollout.observations import Observations
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import Entry, State
-from tests.unit.rollout.rollouts import START_MS, rollout_of
+from tests.unit.rollout.rollouts import START_MS, arm, rollout_of
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,19 @@ def test_decisions_that_are_left_out_are_counted_and_where_they_are_is_said():
 )
 def test_the_card_says_whether_feedback_was_heard(seen, says):
     assert says in rollout_card(to_public(rollout_of(State.CANARY, 2, seen=seen), START_MS))
+
+
+def test_the_card_says_how_sure_the_versions_are_and_how_their_labels_differ():
+    arms = {1: arm(100, labels={"positive": 80, "negative": 20}), 2: arm(50, labels={"positive": 45, "negative": 5})}
+    card = rollout_card(to_public(rollout_of(State.CANARY, 2, seen=Observations(arms)), START_MS))
+    [table] = re.findall('aria-label="shifts">.*?</div>', card)
+    rows = re.findall("<tr>(.*?)</tr>", table)
+    assert [re.sub("<.*?>", "|", row).strip("|").split("||") for row in rows[1:]] == [
+        ["Confidence", "90.0%", "90.0%", "+0.0 points"],
+        ["Label shift", "negative 20%, positive 80%", "negative 10%, positive 90%", "10.0%"],
+    ]
+    one_alone = rollout_of(State.SHADOW, 1, seen=Observations({1: arm(100)}))
+    assert "Label shift" not in rollout_card(to_public(one_alone, START_MS))
 
 
 def test_the_card_says_how_the_plan_is_gone_through():
