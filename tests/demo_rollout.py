@@ -1,6 +1,7 @@
 """A rollout to watch: a platform under load, a new version that takes over, and a degraded one that does not.
 
-`make demo-rollout`, some three minutes. Nothing of it stays: the platform lives in a folder that goes at the end.
+`make demo-rollout`, some three minutes. Nothing of it stays: the platform lives in a folder that goes at the end. The
+last line says whether all went as expected, and so does the exit code.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import onnx
@@ -38,6 +41,9 @@ _THINGS = ("the new phone", "this train", "my dentist", "the pizza there", "your
 _ENGINE = "model.int8.onnx"
 _ONE_IN = 10
 _POLL_S = 1.0
+_PATIENCE_S = 120.0
+#: What a degraded version may be stopped by: its answers, and nothing else.
+_STOPPED_BY = ("says positive for negative", "labels otherwise", "feedback shows")
 
 
 def copy_of_shipped(folder: Path, *, degraded: bool) -> Path:
@@ -83,11 +89,11 @@ def _is_swapped(version: Version, check: SelfCheck) -> bool:
 
 
 class Callers:
-    """Threads that send texts until told to stop, and count which version answered."""
+    """Threads that send texts until told to stop; they count which version answered, and feedback without an answer."""
 
     def __init__(self, url: str, threads: int) -> None:
         self.answered: Counter[int] = Counter()
-        self.failed = 0
+        self.failed = self.unheard = 0
         self._url, self._stopping = url, threading.Event()
         self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(threads)]
 
@@ -120,34 +126,72 @@ class Callers:
             return
         self.answered[answer.json()["model"]["version"]] += 1
         # What somebody says that the label truly is; where the store is a moment behind, it is left out.
-        client.post("/v1/feedback", json={"id": answer.json()["id"], "label": label, "source": "demonstration"})
+        feedback = {"id": answer.json()["id"], "label": label, "source": "demonstration"}
+        try:
+            client.post("/v1/feedback", json=feedback)
+        except httpx.HTTPError:
+            self.unheard += 1
 
 
-def show_rollout(platform: RunningPlatform, folder: Path, callers: Callers) -> None:
-    """Register the version in `folder`, roll it out while callers send texts, and show it to its end."""
+def surprises(rollout: Mapping[str, Any], *, degraded: bool) -> Iterator[str]:
+    """Return what is not as it should be in how a rollout ended."""
+    end = f"the rollout of version {rollout['challenger']} ended as {rollout['state']}: {rollout['reason']}"
+    if degraded and rollout["state"] != "aborted":
+        yield f"a degraded version was not stopped; {end}"
+    elif degraded and not any(reason in rollout["reason"] for reason in _STOPPED_BY):
+        yield f"a degraded version was stopped, but not by its answers; {end}"
+    elif not degraded and rollout["state"] != "done":
+        yield f"an equal version did not take over; {end}"
+
+
+def show_rollout(platform: RunningPlatform, folder: Path, callers: Callers) -> dict[str, Any]:
+    """Register the version in `folder`, roll it out while callers send texts, show it to its end and return that."""
     said = json.loads(command(platform.environment, "models", "register", str(folder), "--json").stdout)
-    version = str(said["version"])
-    time.sleep(3 * _POLL_S)  # the controller tells gateways of a new version within two looks
-    print(f"\n--- {folder.name}: version {version}\n", flush=True)
-    command(platform.environment, "rollout", "start", version, *_PLAN)
-    watch = [sys.executable, "-m", "cli.main", "rollout", "status", "--watch"]
-    subprocess.run(watch, env=platform.environment, check=True)
+    version = int(said["version"])
+    with httpx.Client(base_url=platform.url, timeout=60) as client:
+        wait_until_listed(client, version)
+        print(f"\n--- {folder.name}: version {version}\n", flush=True)
+        command(platform.environment, "rollout", "start", str(version), *_PLAN)
+        watch = [sys.executable, "-m", "cli.main", "rollout", "status", "--watch"]
+        subprocess.run(watch, env=platform.environment, check=True)
+        ended: dict[str, Any] = client.get("/v1/rollouts/current").raise_for_status().json()
     print(f"\nAnswers by version: {dict(callers.answered)}; failed requests: {callers.failed}", flush=True)
+    return ended
 
 
-def main() -> None:
-    """Show both rollouts."""
+def wait_until_listed(client: httpx.Client, version: int, patience_s: float = _PATIENCE_S) -> None:
+    """Wait until the gateways know a version that was registered just now: the controller tells them.
+
+    Raises:
+        TimeoutError: they do not, in `patience_s` seconds.
+    """
+    deadline = time.monotonic() + patience_s
+    while not any(row["version"] == version for row in client.get("/v1/models").raise_for_status().json()["models"]):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the platform does not list version {version} {patience_s:g} s after it was registered")
+        time.sleep(_POLL_S / 2)
+
+
+def main() -> int:
+    """Show both rollouts; return 0 if all went as expected."""
     with TemporaryDirectory() as scratch:
         place = Path(scratch)
         equal = copy_of_shipped(place / "an equal version", degraded=False)
         degraded = copy_of_shipped(place / "a degraded version", degraded=True)
         print("Starting a platform of its own ...", flush=True)
         settings = {"rollouts_shadow_share": 1.0, "rollouts_drain_s": 5, "registry_poll_s": _POLL_S}
+        found: list[str] = []
         with running(place / "home", **settings) as platform, Callers(platform.url, _CALLERS) as callers:
             for folder in (equal, degraded):
-                show_rollout(platform, folder, callers)
+                found += surprises(show_rollout(platform, folder, callers), degraded=folder is degraded)
             print(command(platform.environment, "rollout", "history").stdout)
+    if callers.failed:
+        found.append(f"{callers.failed} requests failed")
+    if callers.unheard:
+        print(f"Feedback that got no answer: {callers.unheard}")
+    print("NOT as expected: " + "; ".join(found) if found else "All went as expected.", flush=True)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
