@@ -4,7 +4,8 @@
 
 Both versions are the shipped model, so that the shadow agrees. Requests leave at their times whether earlier ones were
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
-version that had no weight any more for two seconds. `--rps 0` sends as fast as 64 connections go.
+version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
+`p99_ratio` above 2, `aborted` those that went back. `--rps 0` sends as fast as 64 connections go.
 
 The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time to all
 traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
@@ -20,6 +21,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ import httpx
 from serve_app.processes import own_processes
 from tests.benchmarks.load import Connections, request
 from tests.benchmarks.texts import unique_texts
-from tests.demo_rollout import copy_of_shipped
+from tests.demo_rollout import copy_of_shipped, wait_until_listed
 from tests.running_platform import RunningPlatform, command, running
 
 _PLAN = "10,50,100"
@@ -39,6 +41,12 @@ _BEFORE_S = 10.0
 _LATE_S = 2.0
 _POLL_S = 0.25
 _CONNECTIONS = 64
+_LONG_MS = 1000
+_MOST_RATIO = 2
+
+
+class Aborted(Exception):
+    """A rollout that should take over went back; the reason is the message."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,11 @@ class Callers:
     def failed(self) -> int:
         """How many requests were not answered with 200."""
         return sum(answer.status != 200 for answer in self.answers)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests left, failed, and took long."""
+        over_1_s = sum(answer.took_ms > _LONG_MS for answer in self.answers)
+        return {"requests": len(self.answers), "failed": self.failed, "over_1_s": over_1_s}
 
     async def __aenter__(self) -> Callers:
         work = [self._steadily()] if self._rps else [self._as_fast_as_it_goes() for _ in range(_CONNECTIONS)]
@@ -106,16 +119,22 @@ class Callers:
 async def take_over(
     platform: RunningPlatform, client: httpx.AsyncClient, version: int, texts: Iterator[str], rps: float
 ) -> dict[str, Any]:
-    """Roll `version` out under load and return what the callers saw of it."""
+    """Roll `version` out under load and return what the callers saw of it; `aborted` is why it went back, or empty."""
+    aborted = ""
     async with Callers(platform, texts, rps) as callers:
         await asyncio.sleep(_BEFORE_S)
         started_s = time.monotonic()
         asked = {"version": version, "plan": _PLAN, "hold_s": _HOLD_S, "auto": True}
         (await client.post("/v1/rollouts", json=asked)).raise_for_status()
-        moves_s = await reached(client, version, "canary")
-        full_s = await reached(client, version, "draining")
-        both_mib = await asyncio.to_thread(mib, platform)
-        ended_s = await reached(client, version, "done")
+        try:
+            moves_s = await reached(client, version, "canary")
+            full_s = await reached(client, version, "draining")
+            both_mib = await asyncio.to_thread(mib, platform)
+            ended_s = await reached(client, version, "done")
+        except Aborted as exc:
+            aborted = str(exc)
+    if aborted:
+        return {"version": version, "aborted": aborted, **callers.counts()}
     before, during = callers.took_ms(0.0, started_s), callers.took_ms(moves_s, full_s + 1)
     phases = {
         "before": before,
@@ -126,8 +145,8 @@ async def take_over(
     late = [answer for answer in callers.answers if answer.sent_s > full_s + _LATE_S and answer.status == 200]
     return {
         "version": version,
-        "requests": len(callers.answers),
-        "failed": callers.failed,
+        "aborted": aborted,
+        **callers.counts(),
         "wrong": sum(answer.version != version for answer in late),
         "p99_before_ms": p99(before),
         "p99_during_ms": p99(during),
@@ -161,12 +180,18 @@ async def by_alias(
 
 
 async def reached(client: httpx.AsyncClient, version: int, state: str) -> float:
-    """Wait until the rollout of `version` is in `state`, and return when that was seen."""
+    """Wait until the rollout of `version` is in `state`, and return when that was seen.
+
+    Raises:
+        Aborted: it ended otherwise.
+    """
     while True:
-        told = (await client.get("/v1/rollouts/current")).json()
+        answer = await client.get("/v1/rollouts/current")
+        told = answer.json() if answer.status_code == httpx.codes.OK else {"challenger": None}  # none before the first
         if told["challenger"] == version and told["state"] == state:
             return time.monotonic()
-        assert told["challenger"] != version or told["state"] not in ("done", "aborted"), told["reason"]
+        if told["challenger"] == version and told["state"] in ("done", "aborted"):
+            raise Aborted(told["reason"])
         await asyncio.sleep(_POLL_S)
 
 
@@ -182,14 +207,25 @@ def mib(platform: RunningPlatform) -> float:
 
 async def measure(platform: RunningPlatform, rounds: int, rps: float, one_mib: float) -> None:
     """Take over to a second version and back `rounds` times, and print what was seen."""
-    texts = itertools.chain.from_iterable(map(_numbered, itertools.count()))
-    found = []
+    texts = endless_texts()
+    found: list[dict[str, Any]] = []
+    serves = 1
     async with httpx.AsyncClient(base_url=platform.url, timeout=60) as client:
-        for number in range(2 * rounds):
-            found.append(await take_over(platform, client, 2 - number % 2, texts, rps))
-            print(json.dumps({name: round(value, 2) for name, value in found[-1].items()}), flush=True)
-        by_itself = await by_alias(platform, client, 2, texts, rps)
+        for _ in range(2 * rounds):
+            found.append(await take_over(platform, client, 3 - serves, texts, rps))
+            serves = serves if found[-1]["aborted"] else 3 - serves
+            print(json.dumps({name: _rounded(value) for name, value in found[-1].items()}), flush=True)
+        by_itself = await by_alias(platform, client, 3 - serves, texts, rps)
     print(json.dumps(_summary(found) | by_itself | {"one_mib": round(one_mib, 1)}))
+
+
+def endless_texts() -> Iterator[str]:
+    """Yield texts of which no two are equal, so that no cache answers."""
+    return itertools.chain.from_iterable(map(_numbered, itertools.count()))
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 2) if isinstance(value, float) else value
 
 
 def _numbered(round_number: int) -> list[str]:
@@ -197,11 +233,17 @@ def _numbered(round_number: int) -> list[str]:
 
 
 def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
+    """Return all takeovers in one; what is worked out from times is of those that took over."""
+    counts = {name: sum(each[name] for each in found) for name in ("requests", "failed", "over_1_s")}
+    whole = [each for each in found if not each["aborted"]]
+    told = {"takeovers": len(found), "aborted": len(found) - len(whole), **counts}
+    return told | (_of_whole(whole) if whole else {})
+
+
+def _of_whole(found: list[dict[str, Any]]) -> dict[str, float]:
     return {
-        "takeovers": len(found),
-        "requests": sum(each["requests"] for each in found),
-        "failed": sum(each["failed"] for each in found),
         "wrong": sum(each["wrong"] for each in found),
+        "over_twice": sum(each["p99_ratio"] > _MOST_RATIO for each in found),
         "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
         "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
         **{name: round(max(each[name] for each in found), 1) for name in found[0] if name.startswith("slowest_")},
@@ -210,19 +252,29 @@ def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
+@contextmanager
+def two_versions(scratch: Path) -> Iterator[tuple[RunningPlatform, float]]:
+    """Start a platform that serves version 1 and lists version 2, the same; yield it and its memory with one loaded."""
+    folder = copy_of_shipped(scratch / "copy", degraded=False)
+    with running(scratch / "home", **_SETTINGS) as platform:
+        one_mib = mib(platform)
+        command(platform.environment, "models", "register", str(folder))
+        with httpx.Client(base_url=platform.url, timeout=60) as client:
+            wait_until_listed(client, 2)
+        yield platform, one_mib
+
+
 def main() -> None:
     """Start a platform with two versions and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="takeovers there and back")
     parser.add_argument("--rps", type=float, default=80.0, help="requests a second; half of what `make bench` measures")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="undertone-bench-") as scratch:
-        folder = copy_of_shipped(Path(scratch) / "copy", degraded=False)
-        with running(Path(scratch) / "home", **_SETTINGS) as platform:
-            one_mib = mib(platform)
-            command(platform.environment, "models", "register", str(folder))
-            time.sleep(5)
-            asyncio.run(measure(platform, given.rounds, given.rps, one_mib))
+    with (
+        tempfile.TemporaryDirectory(prefix="undertone-bench-") as scratch,
+        two_versions(Path(scratch)) as (platform, one_mib),
+    ):
+        asyncio.run(measure(platform, given.rounds, given.rps, one_mib))
 
 
 if __name__ == "__main__":
