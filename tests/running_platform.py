@@ -79,10 +79,11 @@ def replicas_of(deployment: str, processes: Iterable[psutil.Process]) -> list[ps
     Ray titles an actor's process `ray::ServeReplica:application:deployment`, and while a method runs, adds its name.
     """
     title = re.compile(rf"ray::ServeReplica:[^:]+:{deployment}(\W|$)")
-    return [process for process in processes if title.match(_title(process))]
+    return [process for process in processes if title.match(title_of(process))]
 
 
-def _title(process: psutil.Process) -> str:
+def title_of(process: psutil.Process) -> str:
+    """Return what a process is called; empty where it is gone."""
     try:
         return " ".join(process.cmdline()).strip()
     except psutil.Error:

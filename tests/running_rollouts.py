@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,11 +20,14 @@ from sentiment.store import TextStore, open_store
 from serve_app.prediction_service import epoch_ms
 from serve_app.rollout import service
 from serve_app.rollout.record import StartRequest
-from tests.running_platform import RunningPlatform, command, running
+from tests.running_platform import RunningPlatform, command, running, title_of
 from tests.tiny_model import build_tiny_version
 
 MODEL = "sentiment"
 PATIENCE_S = 240
+_REPLICA = re.compile(r"ray::ServeReplica:classifier-v(\d+):")
+#: A long text: its request is just below the 16 KB that are sent again when a gateway dies.
+_LONG = " ".join(["the train is at the phone and it was a day"] * 345)
 QUICK = {
     "rollouts_hold_s": 2,
     "rollouts_drain_s": 2,
@@ -75,6 +79,11 @@ class Rollouts:
     def serving(self) -> dict[int, float]:
         return {row["version"]: row["weight"] for row in self.models() if row["weight"]}
 
+    def running(self) -> set[int]:
+        """Return the versions that have a replica's process, whatever the platform says of them."""
+        lines = (title_of(process) for process in self.platform.replicas("Classifier"))
+        return {int(found[1]) for line in lines if (found := _REPLICA.match(line))}
+
     def start(self, version: int, settings: Settings | None = None, **request: Any) -> None:
         asked = StartRequest(version=version, **{"auto": True, **request})
         service.start(self.store, settings or self.settings, asked, epoch_ms())
@@ -93,10 +102,22 @@ class Rollouts:
 
 
 class Load:
-    """Callers that send texts one after the other until told to stop; what they were answered."""
+    """Callers that send texts one after the other until told to stop; what they were answered.
 
-    def __init__(self, platform: RunningPlatform, texts: tuple[str, ...] = TEXTS, callers: int = 2) -> None:
+    Together they send at most `rps` requests a second. One text in `long_every` has some 15 KB, if that is not 0.
+    """
+
+    def __init__(
+        self,
+        platform: RunningPlatform,
+        texts: tuple[str, ...] = TEXTS,
+        callers: int = 2,
+        rps: float = 40.0,
+        long_every: int = 0,
+    ) -> None:
         self.platform, self.texts, self.callers = platform, texts, callers
+        self.rps, self.long_every = rps, long_every
+        self._due_s = 0.0
         self.answers: list[tuple[float, int]] = []
         self.ids: list[str] = []
         self.failures: Counter[str] = Counter()
@@ -115,7 +136,10 @@ class Load:
         number = 0
         while not self.stopped:
             number += 1
+            await self._turn()
             text = f"{self.texts[number % len(self.texts)]} {caller} {number}"  # never the same: no cache answers
+            if self.long_every and number % self.long_every == 0:
+                text = f"{text} {_LONG}"
             try:
                 answer = await client.post("/v1/predict", json={"text": text})
             except httpx.HTTPError as exc:
@@ -126,7 +150,12 @@ class Load:
                 self.ids.append(answer.json()["id"])
             else:
                 self.failures[f"{answer.status_code} {answer.text[:120]}"] += 1
-            await asyncio.sleep(0.05)
+
+    async def _turn(self) -> None:
+        """Wait until the next request may leave."""
+        now_s = time.monotonic()
+        self._due_s = max(now_s, self._due_s + 1 / self.rps)
+        await asyncio.sleep(self._due_s - now_s)
 
 
 def wait_for(condition: Callable[[], object], within_s: float = 90) -> None:

@@ -50,6 +50,7 @@ def build_tiny_version(
     version_marker: str = "1",
     crash_word: str = "",
     nan_word: str = "",
+    deadly_word: str = "",
     swapped_word: str = "",
     slow_passes: int = 0,
     name: str = "sentiment",
@@ -57,18 +58,21 @@ def build_tiny_version(
     """Write a valid version with the engine `onnx-int8` into `folder` and return it.
 
     Another `version_marker` makes another digest. A text with `crash_word` makes the engine raise, for the whole batch;
-    one with `nan_word` gets logits that are not numbers. `swapped_word`, one of the kind or harsh ones, pulls the other
-    way. `slow_passes` multiplies matrices of 512 by 512 so often, for nothing but the time that it takes.
+    one with `nan_word` gets logits that are not numbers, one with `deadly_word` divides the least whole number by -1,
+    which ends the process (SIGFPE on x86: the runtime looks at divisions by zero only). `swapped_word`, one of the kind
+    or harsh ones, pulls the other way. `slow_passes` multiplies matrices of 512 by 512 so often, for nothing but the
+    time that it takes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    extra = [word for word in (nan_word, crash_word) if word]
+    extra = [word for word in (nan_word, deadly_word, crash_word) if word]
     tokenizer = _tokenizer([*_SPECIAL, *_pieces(), *extra])
     table = _pulls(tokenizer, LABEL_SETS[name], nan_word)
     if swapped_word:
         table[tokenizer.token_to_id(swapped_word)] *= -1
+    deadly_id = tokenizer.token_to_id(deadly_word) if deadly_word else -1
     rows = table[:-1] if crash_word else table  # its id, the last, is then beyond the table
     tokenizer.save(str(folder / "tokenizer.json"))
-    onnx.save(_graph(rows, _bias(LABEL_SETS[name]), slow_passes), folder / ENGINE_FILES["onnx-int8"])
+    onnx.save(_graph(rows, _bias(LABEL_SETS[name]), slow_passes, deadly_id), folder / ENGINE_FILES["onnx-int8"])
     (folder / "config.json").write_text(json.dumps({"architecture": "mean of words"}))
     (folder / "README.md").write_text(f"# Tiny model {version_marker}\n")
     write_manifest(
@@ -108,10 +112,12 @@ def _bias(labels: Sequence[str]) -> NDArray[np.float32]:
     return np.array([_NEUTRAL_BIAS * (label == "neutral") for label in labels], dtype=np.float32)
 
 
-def _graph(table: NDArray[np.float32], bias: NDArray[np.float32], slow_passes: int) -> onnx.ModelProto:
+def _graph(table: NDArray[np.float32], bias: NDArray[np.float32], slow_passes: int, deadly_id: int) -> onnx.ModelProto:
+    deaths, read = _death(deadly_id)
     delays, delay_weights = _delay(slow_passes)
     nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["pulls"]),
+        *deaths,
+        helper.make_node("Gather", ["table", read], ["pulls"]),
         helper.make_node("Cast", ["attention_mask"], ["weights"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["weights", "last"], ["column"]),
         helper.make_node("Mul", ["pulls", "column"], ["kept"]),
@@ -127,9 +133,26 @@ def _graph(table: NDArray[np.float32], bias: NDArray[np.float32], slow_passes: i
     ]
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(bias)])
     constants = {"table": table, "bias": bias, "last": np.array([2]), "tokens": np.array([1]), **delay_weights}
+    if deaths:
+        constants |= {"deadly": np.array([deadly_id]), "one": np.array([1]), "least": np.array([-(2**63)])}
     weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "tiny", inputs, [output], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def _death(deadly_id: int) -> tuple[list[onnx.NodeProto], str]:
+    """Return nodes that divide each id by 1, and the least number by -1 in place of the deadly one; what they make."""
+    if deadly_id < 0:
+        return [], "input_ids"
+    nodes = [
+        helper.make_node("Equal", ["input_ids", "deadly"], ["is_deadly"]),
+        helper.make_node("Cast", ["is_deadly"], ["deaths"], to=TensorProto.INT64),
+        helper.make_node("Add", ["deaths", "deaths"], ["twice"]),
+        helper.make_node("Sub", ["one", "twice"], ["divisor"]),
+        helper.make_node("Where", ["is_deadly", "least", "input_ids"], ["divided"]),
+        helper.make_node("Div", ["divided", "divisor"], ["survived"]),
+    ]
+    return nodes, "survived"
 
 
 def _delay(passes: int) -> tuple[list[onnx.NodeProto], dict[str, NDArray[np.float32]]]:

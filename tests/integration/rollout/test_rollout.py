@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from typing import Any
@@ -21,6 +22,8 @@ from tests.running_rollouts import MODEL, ONE_LOVES_IN_TEN, PATIENCE_S, TEXTS, L
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 KABOOM = (*TEXTS, "I love kaboom at the phone")
+#: How a rollout ends whose version's process dies: of the calls that it lost, or since no replica is left.
+GONE = "failed on|no working replica|does not load"
 
 
 async def test_a_new_version_takes_over_under_load_without_one_failed_request(rollouts, champion, tmp_path):
@@ -65,15 +68,29 @@ async def refused(rollouts: Rollouts, version: int, champion: int, load: Load | 
     assert rollouts.serving() == {champion: 1.0}
     await asyncio.to_thread(wait_for, lambda: rollouts.loaded() == {champion})
     assert champion_of(rollouts.registry.versions(MODEL)).version == champion
+    await asyncio.to_thread(wait_for, lambda: rollouts.running() == {champion})
     return str(told["reason"])
 
 
-async def test_a_version_whose_files_were_changed_is_refused_with_the_file(rollouts, champion, tmp_path):
-    version = await asyncio.to_thread(rollouts.register, tmp_path / "changed")
-    marker = b"# Tiny model changed"
-    [card] = [file for file in rollouts.platform.home.rglob("README.md") if marker in file.read_bytes()]
-    card.write_bytes(b"# Tiny model CHANGED\n")
-    assert "README.md" in await refused(rollouts, version, champion)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("README.md", b"# Tiny model CHANGED\n"),
+        pytest.param("model.int8.onnx", b"no model", marks=pytest.mark.soak),
+        pytest.param("tokenizer.json", None, marks=pytest.mark.soak),
+    ],
+    ids=["card", "weights", "missing"],
+)
+async def test_a_version_whose_files_were_changed_is_refused_with_the_file(rollouts, champion, tmp_path, name, content):
+    folder = tmp_path / f"changed-{name}"
+    version = await asyncio.to_thread(rollouts.register, folder)
+    marker = f"# Tiny model {folder.name}\n".encode()
+    [card] = [file for file in rollouts.platform.home.rglob("README.md") if file.read_bytes() == marker]
+    if content is None:
+        (card.parent / name).unlink()
+    else:
+        (card.parent / name).write_bytes(content)
+    assert name in await refused(rollouts, version, champion)
 
 
 async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(rollouts, champion, tmp_path):
@@ -98,19 +115,41 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
     [
         ({"nan_word": "kaboom"}, KABOOM, "failed on"),
         pytest.param({"crash_word": "kaboom"}, KABOOM, "failed on", marks=pytest.mark.soak),  # ends as "nan" does
+        pytest.param({"deadly_word": "kaboom"}, KABOOM, GONE, marks=pytest.mark.soak),
         ({"swapped_word": "love"}, ONE_LOVES_IN_TEN, "says positive for negative"),
         ({"slow_passes": 12}, TEXTS, "times as long"),
     ],
-    ids=["nan", "crash", "swapped", "slow"],
+    ids=["nan", "crash", "deadly", "swapped", "slow"],
 )
 async def test_a_version_that_is_bad_at_some_texts_is_stopped_in_the_shadow(
     rollouts, champion, tmp_path, kind, texts, reason
 ):
     version = await asyncio.to_thread(rollouts.register, tmp_path / next(iter(kind)), **kind)
     load = Load(rollouts.platform, texts)
-    assert reason in await refused(rollouts, version, champion, load, plan="shadow,50,100", hold_s=PATIENCE_S)
+    assert re.search(reason, await refused(rollouts, version, champion, load, plan="shadow,50,100", hold_s=PATIENCE_S))
     assert not load.failures
     assert {answered for _, answered in load.answers} == {champion}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("kind", "texts", "reason"),
+    [
+        ({"nan_word": "kaboom"}, KABOOM, "failed on"),
+        ({"crash_word": "kaboom"}, KABOOM, "failed on"),
+        ({"deadly_word": "kaboom"}, KABOOM, GONE),
+        ({"slow_passes": 12}, TEXTS, "times as long|failed on"),
+    ],
+    ids=["nan", "crash", "deadly", "slow"],
+)
+async def test_a_version_that_is_bad_at_some_texts_is_stopped_in_the_canary_and_the_champion_answers_for_it(
+    rollouts, champion, tmp_path, kind, texts, reason
+):
+    version = await asyncio.to_thread(rollouts.register, tmp_path / f"canary-{next(iter(kind))}", **kind)
+    load = Load(rollouts.platform, texts)
+    assert re.search(reason, await refused(rollouts, version, champion, load, plan="50,100", hold_s=PATIENCE_S))
+    assert not load.failures
+    assert champion in {answered for _, answered in load.answers} <= {champion, version}
 
 
 async def test_a_version_wrong_on_a_tenth_of_the_texts_is_stopped_by_feedback_alone(rollouts, champion, tmp_path):
