@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from sentiment.registry import champion_of
@@ -56,8 +57,18 @@ async def test_a_new_version_takes_over_under_load_without_one_failed_request(ro
     wait_for(lambda: rollouts.loaded() == {version})
 
 
-async def refused(rollouts: Rollouts, version: int, champion: int, load: Load | None = None, **request: Any) -> str:
-    """Roll a bad version out, under load if any; return why it ended, and see that nothing of it is left."""
+async def refused(
+    rollouts: Rollouts,
+    version: int,
+    champion: int,
+    load: Load | None = None,
+    frozen: asyncio.Task[psutil.Process] | None = None,
+    **request: Any,
+) -> str:
+    """Roll a bad version out, under load if any; return why it ended, and see that nothing of it is left.
+
+    A process that a test has `frozen` it ends itself: Ray, which asks a process to end, leaves it behind.
+    """
 
     async def rollout() -> dict[str, Any]:
         rollouts.start(version, **request)
@@ -68,6 +79,8 @@ async def refused(rollouts: Rollouts, version: int, champion: int, load: Load | 
     assert rollouts.serving() == {champion: 1.0}
     await asyncio.to_thread(wait_for, lambda: rollouts.loaded() == {champion})
     assert champion_of(rollouts.registry.versions(MODEL)).version == champion
+    if frozen:
+        (await frozen).kill()
     await asyncio.to_thread(wait_for, lambda: rollouts.running() == {champion})
     return str(told["reason"])
 
@@ -97,17 +110,18 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
     version = await asyncio.to_thread(rollouts.register, tmp_path / "hangs")
     present = {process.pid for process in rollouts.platform.replicas("Classifier")}
 
-    async def freeze() -> None:
+    async def freeze() -> psutil.Process:
         new: list[Any] = []
         while not new:
             await asyncio.sleep(0.02)
             new = [process for process in rollouts.platform.replicas("Classifier") if process.pid not in present]
-        new[0].send_signal(signal.SIGSTOP)
+        process: psutil.Process = new[0]
+        process.send_signal(signal.SIGSTOP)
+        return process
 
     freezer = asyncio.create_task(freeze())
     impatient = rollouts.settings.model_copy(update={"rollouts_load_s": 10})
-    assert "did not load within 10 s" in await refused(rollouts, version, champion, settings=impatient)
-    await freezer
+    assert "did not load within 10 s" in await refused(rollouts, version, champion, frozen=freezer, settings=impatient)
 
 
 @pytest.mark.parametrize(
