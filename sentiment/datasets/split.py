@@ -79,6 +79,7 @@ def push_split(
 
     Raises:
         InvalidInput: as `DatasetStore.push`; a part without examples or with one class only among the reasons.
+        Conflict: one of the parts has versions of another label set.
     """
     parent = store.find(parent).ref if parent else None
     drafts = {part: store.draft(f"{name}-{part}") for part in split.parts}
@@ -87,6 +88,9 @@ def push_split(
     whole = label_set_of((label for draft in drafts.values() for label in draft.balance if label), labels)
     for draft in drafts.values():
         _check_part(draft, whole)
+        store.require_labels(draft.name, whole)
+    for draft in drafts.values():
+        draft.finish()  # a disk that fills up does so before anything is listed
     said = f"{source}; split {','.join(map(str, split.shares))}, seed {split.seed}"
     return [store.commit(draft, source=said, parent=parent, labels=whole or None) for draft in drafts.values()]
 

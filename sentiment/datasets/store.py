@@ -106,6 +106,10 @@ class DatasetStore:
             f"{draft.name} in {self.place}: {_MOST_TRIES} other pushes were quicker, one after the other. Try again."
         )
 
+    def require_labels(self, name: str, labels: tuple[str, ...]) -> None:
+        """Raise Conflict if the versions of `name` have another label set: `commit` would."""
+        _refuse_other_labels(self._latest_whole(name, self._manifests(name)), labels)
+
     def names(self) -> list[str]:
         """Return the names of the datasets that have a version."""
         return [name for name in self._names() if self.versions(name)]

@@ -9,7 +9,7 @@ import pytest
 from sentiment.datasets import Example, open_datasets
 from sentiment.datasets.leaks import LeakKind, find_leaks, leak_keys, unique, without
 from sentiment.datasets.split import Split, parse_split, push_split
-from sentiment.errors import InvalidInput
+from sentiment.errors import Conflict, InvalidInput
 
 LONG = "the film begins slowly but the second hour is as good as anything this director has made in ten years"
 
@@ -44,6 +44,15 @@ def test_a_part_that_gets_too_little_stops_all_parts(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"tweets-\w+ would get \d examples of \d classes"):
         push_split(store, "tweets", many(6), Split(), source="tests")
     assert store.names() == []
+
+
+def test_a_part_that_has_other_labels_already_stops_all_parts(tmp_path: Path) -> None:
+    store = open_datasets(tmp_path)
+    three = [Example(f"text {number}", label) for number, label in enumerate(("negative", "neutral", "positive"))]
+    store.push("tweets-test", three, source="tests")
+    with pytest.raises(Conflict, match=r"tweets-test@1 has negative, neutral, positive"):
+        push_split(store, "tweets", many(200), Split(), source="tests")
+    assert store.names() == ["tweets-test"]
 
 
 @pytest.mark.parametrize("text", ["0.8", "0.8,0.3", "0.8,0.2,0.0", "a,b", "0.4,0.2,0.2,0.2", "nan,0.5"])
