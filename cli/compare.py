@@ -11,9 +11,9 @@ import typer
 
 from cli.evaluate import errors, refuse_local, remotely, show
 from cli.extras import require_train
-from cli.models import with_registry
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
+from cli.registry import with_registry
 from cli.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
 

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from cli.extras import require_train
-from cli.models import with_registry
 from cli.platform import Home, Json
+from cli.registry import with_registry
 from cli.training_options import Address, WorkingDir
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, load_settings

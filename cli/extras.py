@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Final
 
 from sentiment.errors import InvalidInput
 
-_TRAIN: Final = ("torch", "ray", "mlflow", "tokenizers", "safetensors", "scipy", "matplotlib", "yaml")
+#: The modules that the packages of the extra `train` are imported as.
+TRAIN: Final = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "onnx",
+    "onnxruntime",
+    "ray",
+    "mlflow",
+    "optuna",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "matplotlib",
+    "boto3",
+    "simplemma",
+    "snowballstemmer",
+    "yaml",
+)
+_REGISTRY: Final = ("mlflow",)
+_ENGINE: Final = ("numpy", "onnxruntime", "tokenizers")
 
 
 def require_train() -> None:
     """Raise InvalidInput, naming the line that installs it, unless the `train` extra is installed."""
-    missing = [package for package in _TRAIN if find_spec(package) is None]
+    _require("Training", TRAIN)
+
+
+def require_registry() -> None:
+    """Raise InvalidInput, naming the line that installs it, where MLflow's client and server are missing."""
+    _require("The registry", _REGISTRY)
+
+
+def require_registering() -> None:
+    """Raise InvalidInput, naming the line that installs it, where a version could not be checked and registered."""
+    _require("Registering", (*_REGISTRY, *_ENGINE))
+
+
+def _require(what: str, modules: Sequence[str]) -> None:
+    missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise InvalidInput(
-            f"Training needs packages that are not installed ({', '.join(missing)}): "
+            f"{what} needs packages that are not installed ({', '.join(missing)}): "
             "pip install 'undertone[train]', or in a clone: make train-env"
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,9 @@ import typer
 from rich.console import Console
 
 from cli.connection import ApiKey, Url, connect
+from cli.extras import require_registering, require_train
 from cli.platform import Home, Json
+from cli.registry import open_registry, with_registry
 from cli.version_tables import Does, facts_table, problems, versions_table
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.labels import LABEL_SETS
@@ -31,7 +32,6 @@ from sentiment.registry import (
     search_versions,
 )
 from sentiment.settings import Settings, load_settings
-from serve_app import launch
 
 app = typer.Typer(help="Look at the registered model versions, add some, name the champion.", no_args_is_help=True)
 console = Console(soft_wrap=True)
@@ -110,6 +110,7 @@ def register_version(
 
       undertone models register 3f2b8c1d9e0a4b5c8d7e6f5a4b3c2d1e
     """
+    require_registering()
     from train_jobs.register import register
 
     with open_registry(load_settings(home=home)) as registry:
@@ -134,8 +135,6 @@ def import_version(
 
       undertone models import ./my-model --labels negative,neutral,positive
     """
-    from cli.extras import require_train
-
     require_train()
     from train_jobs.import_model import import_and_register
 
@@ -168,8 +167,6 @@ def average_versions(
 
     Example: undertone models average runs/a/version runs/b/version --out build/soup --register
     """
-    from cli.extras import require_train
-
     require_train()
     from train_jobs.average import AverageConfig, run_averaging
 
@@ -210,23 +207,6 @@ def alias(
                 f"Roll it out with: undertone rollout start {changed['version']} "
                 "(a platform with UNDERTONE_ROLLOUTS_AUTOMATIC=1 does so itself)"
             )
-
-
-@contextmanager
-def open_registry(settings: Settings) -> Iterator[Registry]:
-    """Yield the registry of the platform that runs in home, of the server that is set, or of one started for this."""
-    from train_jobs.tracking_server import tracking_server
-
-    with tracking_server(with_registry(settings)) as uri:
-        yield Registry(uri)
-
-
-def with_registry(settings: Settings) -> Settings:
-    """Return the settings with the MLflow server of the platform that runs in home, unless another is set."""
-    if settings.tracking_uri:
-        return settings
-    state = launch.look(settings).state
-    return settings.model_copy(update={"tracking_uri": state.addresses["MLflow"]}) if state else settings
 
 
 def _does(settings: Settings, url: str | None, api_key: str | None) -> Does:

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.models import with_registry
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
+from cli.registry import with_registry
 from sentiment.settings import load_settings
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.models import with_registry
 from cli.ray_log import ray_log_aside
+from cli.registry import with_registry
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, load_settings
 

