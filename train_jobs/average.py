@@ -95,7 +95,7 @@ def run_averaging(
         lineage = {**_lineage(versions[0].manifest, trained, named), "held_out": digest_of(held_out)}
         made = _write(soup, trained, held_out, out, lineage, {config.monitor: score})
         facts = {"members": named, "scores": dict(zip(config.versions, scores, strict=True)), "score": score}
-        run_id = _track(uri, out, config, facts, made)
+        run_id = _track(uri, out, config, facts, made, _data_tags(lineage, trained, places))
         registered = register_folder(registry, made.folder, "trained") if config.register else None
     reference = f"models:/{registered.name}/{registered.version}" if registered else None
     outcome = {**facts, "folder": str(made.folder), "digest": made.digest, "run_id": run_id, "registered": reference}
@@ -265,10 +265,21 @@ def _lineage(manifest: Manifest, trained: TrainConfig, members: Sequence[str]) -
     return {**first, "config": trained.to_mapping(), "averaged": list(members)}
 
 
-def _track(uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version) -> str:
+def _data_tags(lineage: Mapping[str, Any], trained: TrainConfig, places: Places) -> dict[str, str]:
+    """Return what the members learned from, as their runs say it, and what they were judged on if that is another."""
+    tags = {tag: str(lineage[key]) for tag, key in (("dataset", "ref"), ("dataset_digest", "digest")) if key in lineage}
+    if not trained.validation:
+        return tags
+    judged = places.store.find(trained.validation)
+    return {**tags, "validation": judged.ref, "validation_digest": judged.digest}
+
+
+def _track(
+    uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version, data: Mapping[str, str]
+) -> str:
     params = {"versions": ",".join(config.versions), "members": ",".join(facts["members"]), "monitor": config.monitor}
     params["recipe"] = config.recipe
-    run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest})
+    run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest, **data})
     with ended(run):
         run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
         run.artifact(made.folder, _VERSION)

@@ -89,7 +89,7 @@ def compare_and_keep(
                 require_capacity(need)
             found = _run(known, plan, folder, on_step)
         write_comparison(found, folder)
-        run_id = track_comparison(uri, found, folder, asdict(plan.config))
+        run_id = track_comparison(uri, found, folder, asdict(plan.config), plan.splits)
     return {"run_id": run_id, "folder": str(folder), "summary": to_markdown(found), "result": found.to_mapping()}
 
 

@@ -16,6 +16,7 @@ from sentiment.evaluation.comparison import Comparison
 from sentiment.evaluation.evaluation import Evaluation
 from sentiment.evaluation.report import render_report
 from sentiment.tracking import Run, Tracker, ended
+from train_jobs.splits import Splits
 
 EXPERIMENT: Final = "undertone-evaluation"
 _MIB: Final = 1 << 20
@@ -45,13 +46,15 @@ def track_evaluation(uri: str, found: Evaluation, settings: Mapping[str, Any]) -
         return run.run_id
 
 
-def track_comparison(uri: str, found: Comparison, folder: Path, settings: Mapping[str, Any]) -> str:
-    """Record a comparison with the files of `folder` at the MLflow server `uri`, and return the run's id.
+def track_comparison(uri: str, found: Comparison, folder: Path, settings: Mapping[str, Any], splits: Splits) -> str:
+    """Record a comparison on `splits` with the files of `folder` at the MLflow server `uri`, and return the run's id.
 
     Raises:
         RegistryUnavailable: the server does not answer.
     """
-    tags = {"kind": "comparison", "dataset": found.train, "validation": found.validation, "test": found.test}
+    parts = {"dataset": splits.train, "validation": splits.validation, "test": splits.test}
+    tags = {"kind": "comparison", **{name: part.ref for name, part in parts.items()}}
+    tags |= {f"{name}_digest": part.digest for name, part in parts.items()}
     with _tracked(uri, f"compare on {found.train}", settings, tags) as run:
         for model in found.models:
             plain = asdict(model)

@@ -170,9 +170,12 @@ def test_versions_that_held_out_the_same_texts_are_averaged_and_others_ask_for_m
     found = run_averaging(settings, AverageConfig((one.version, other.version)), tmp_path / "mean")
     manifests = [read_version(Path(folder)).manifest for folder in (one.version, found["folder"])]
     assert manifests[0].dataset["held_out"] == manifests[1].dataset["held_out"]
+    digest = open_datasets(settings).find("toys@1").digest
+    assert tracker.runs[-1].tags.items() >= {"dataset": "toys@1", "dataset_digest": digest}.items()
     with pytest.raises(InvalidInput, match="--validation"):
         run_averaging(settings, AverageConfig((one.version, stranger.version)), tmp_path / "mean")
     named = AverageConfig((one.version, stranger.version), validation="toys@1")
     found = run_averaging(settings, named, tmp_path / "mean")
+    assert tracker.runs[-1].tags.items() >= {"validation": "toys@1", "validation_digest": digest}.items()
     known = read_version(Path(found["folder"])).manifest.dataset
     assert known["held_out"] != manifests[0].dataset["held_out"]
