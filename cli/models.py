@@ -32,6 +32,7 @@ from sentiment.registry import (
     search_versions,
 )
 from sentiment.settings import Settings, load_settings
+from serve_app import launch
 
 app = typer.Typer(help="Look at the registered model versions, add some, name the champion.", no_args_is_help=True)
 console = Console(soft_wrap=True)

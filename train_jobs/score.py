@@ -21,10 +21,11 @@ from typing import Any, Final
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
-from sentiment.settings import Settings, load_settings
+from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import open_table
-from train_jobs.failures import own_error
-from train_jobs.job_output import told
+from train_jobs.cluster import join
+from train_jobs.failures import full_disk_told, own_error
+from train_jobs.job_output import OUTCOME, told
 from train_jobs.priority import give_way
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.places import InputFile, place_at
@@ -36,6 +37,7 @@ FORMATS: Final = ("parquet", "jsonl", "csv")
 _READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would run both in one process otherwise
 _BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
 _IN_FLIGHT: Final = 2
+_MOST_NAMED: Final = 5
 
 Progress = Callable[[Totals], None]
 
@@ -70,17 +72,19 @@ def score(
         ModelRejected: the version cannot be run.
     """
     inputs = job.source.inputs()
-    require_table(job, inputs[0])
-    done = open_job(job, inputs, overwrite)
-    totals = Totals.of(done.values())
+    require_tables(job, inputs)
+    opened = open_job(job, inputs, overwrite)
+    done, totals = opened.done, Totals.of(opened.done.values())
     if job.out.read(MANIFEST) is not None:
         return Outcome(job.out.uri, totals, len(done), was_finished=True)
+    for name in opened.changed:
+        _LOG.info("%s has changed since an earlier run and is scored anew", name)
     with ray_started(settings):
-        for result in _run(job, model, settings, fleet, inputs, frozenset(done)):
+        for result in _run(job, model, settings, fleet, opened.inputs, frozenset(done)):
             totals.add(result)
             if progress:
                 progress(totals)
-    return Outcome(job.out.uri, finish(job, model.ref), len(done))
+    return Outcome(job.out.uri, finish(job, model.ref, opened.inputs), len(done), changed=opened.changed)
 
 
 class ShardScorer:
@@ -98,7 +102,8 @@ class ShardScorer:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Score the shards in a batch of Ray Data; return their records as JSON."""
-        return {"result": [self._score(shard).to_json().decode() for shard in batch["shard"]]}
+        with full_disk_told():
+            return {"result": [self._score(shard).to_json().decode() for shard in batch["shard"]]}
 
     def _score(self, shard: Shard) -> ShardResult:
         verdicts = score_rows(self._predictor, shard.rows, self._scoring)
@@ -106,15 +111,15 @@ class ShardScorer:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Score as the command line says; write the totals as one line of JSON to standard output."""
+    """Score as the command line says; the last line on standard output is what came of it, as jobs write it."""
     options = _parser().parse_args(arguments)
     with told():
         fleet = Fleet(options.least, options.most, options.threads, options.gpus)
         columns = (options.text_column, options.encoding, options.format, options.shard_rows)
         with model_at_hand(load_settings(), options.model) as (model, settings):
             job = job_of(settings, model, options.source, options.out, *columns)
-            outcome = score(job, model, settings, fleet, _log)
-        sys.stdout.write(json.dumps(outcome.plain()) + "\n")
+            outcome = score(job, model, settings, fleet, _log, options.overwrite)
+        sys.stdout.write(f"{OUTCOME}{json.dumps(outcome.plain())}\n")
 
 
 @contextmanager
@@ -132,29 +137,47 @@ def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel,
         yield resolve_model(known, ref), known
 
 
-def require_table(job: ScoreJob, file: InputFile) -> None:
-    """Look at a file of the input that lies on this machine: it must be a table, and have the column of the texts.
+def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
+    """Look at all files of the input if they lie on this machine: tables, that have the column of the texts.
 
     Raises:
-        InvalidInput: it is none, or has not.
+        InvalidInput: one is none, or has not; the message is the first one's, and names the others.
     """
-    if not job.source.is_remote:
-        with job.source.local(file.name) as path:
-            open_table(path, job.encoding).require(job.text_column)
+    wrong: dict[str, InvalidInput] = {}
+    for file in () if job.source.is_remote else inputs:
+        try:
+            with job.source.local(file.name) as path:
+                open_table(path, job.encoding).require(job.text_column)
+        except InvalidInput as exc:
+            wrong[file.name] = exc
+    if not wrong:
+        return
+    (_, first), *others = wrong.items()
+    if not others:
+        raise first
+    named = ", ".join(name for name, _ in others[:_MOST_NAMED])
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    raise InvalidInput(f"{first} Nor can these be scored: {named}{more}.", first.field) from first
 
 
 @contextmanager
 def ray_started(settings: Settings) -> Iterator[None]:
-    """Join the cluster that the settings name, or start Ray on this machine, while the block runs.
+    """Join the cluster that this is a job of or that the settings name, else start Ray here, while the block runs.
 
     Ray that was started before is used, and left as it is.
+
+    Raises:
+        Unavailable: there is no cluster at that address.
     """
     import ray
 
     if ray.is_initialized():
         yield
         return
-    ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR)
+    if address := job_address() or settings.address:
+        join(address)
+    else:
+        ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield
     finally:
@@ -199,7 +222,7 @@ def _run(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES
-    files = [{"number": number, "name": file.name} for number, file in enumerate(inputs)]
+    files = [{"number": file.number, "name": file.name} for file in inputs]
     cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(_cutter(job, done), num_cpus=_READER_CPUS)
     scored = cut.map_batches(
         ShardScorer,
@@ -218,7 +241,7 @@ def _cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], I
     """Return what a reading task does with one file: yield its shards that are not done, a row of Ray Data each."""
 
     def cut(file: dict[str, Any]) -> Iterator[dict[str, Shard]]:
-        with job.source.local(file["name"]) as path:
+        with full_disk_told(), job.source.local(file["name"]) as path:
             source = file["name"] or job.source.uri
             for shard in cut_file(path, source, file["number"], job.shard_rows, job.text_column, job.encoding):
                 if shard.name not in done:
@@ -257,6 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--most", type=int, default=2, help="most actors (default: 2)")
     parser.add_argument("--threads", type=int, default=1, help="CPUs of an actor (default: 1)")
     parser.add_argument("--gpus", type=float, default=0.0, help="GPUs of an actor (default: 0)")
+    parser.add_argument("--overwrite", action="store_true", help="begin anew and replace what is there")
     return parser
 
 

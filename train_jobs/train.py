@@ -28,6 +28,7 @@ from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
 from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
+from train_jobs.cluster import join
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
@@ -176,7 +177,7 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
     require_own_gpus(address, gpus)
     runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
     if address:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        join(address)
     else:
         ray.init(
             address="local",

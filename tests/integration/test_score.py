@@ -116,13 +116,16 @@ def test_files_on_s3_are_scored_to_s3(tmp_path: Path, model: Path, cluster: None
         server.stop()
 
 
-def test_a_command_that_fails_in_a_task_says_so_in_one_line_and_nothing_of_ray_s(tmp_path: Path, model: Path) -> None:
-    one_with_another_column(tmp_path / "in")
+def test_a_command_that_fails_in_an_actor_says_so_in_one_line_and_nothing_of_ray_s(tmp_path: Path, model: Path) -> None:
+    texts(tmp_path / "in" / "a.csv", 0, 3)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "scored").symlink_to("nowhere")
     command = [sys.executable, "-m", "cli.main", "score", str(tmp_path / "in"), "--model", str(model)]
-    command += ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home"), "--text-column", "body"]
+    command += ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: b.csv has no column 'body'. Its columns are: 'id', 'text'.\n"
+    assert done.stderr.startswith(f"Error: {tmp_path / 'out'} cannot be written ([Errno 17] File exists")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_table_that_lacks_the_column_ends_the_scoring_with_its_name(

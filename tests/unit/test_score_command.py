@@ -55,3 +55,15 @@ def test_a_file_of_another_kind_is_told_before_ray_starts_and_nothing_is_claimed
     assert result.exit_code == 1
     assert problem in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_every_file_is_looked_at_before_ray_starts_and_all_that_are_wrong_are_named(tmp_path: Path) -> None:
+    for name, column in {"a.csv": "text", "b.csv": "words", "c.csv": "text", "d.csv": "body"}.items():
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_text(f"{column}\nI love it\n")
+    places = ["--out", str(tmp_path / "out"), "--home", str(tmp_path / "home")]
+    version = str(build_tiny_version(tmp_path / "version"))
+    result = CliRunner().invoke(app, ["score", str(tmp_path / "in"), "--model", version, *places])
+    assert result.exit_code == 1
+    assert "b.csv has no column 'text'. Its columns are: 'words'. Nor can these be scored: d.csv." in result.stderr
+    assert not (tmp_path / "out").exists()

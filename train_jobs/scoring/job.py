@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final, Literal, NoReturn, Self
 
 from sentiment.errors import InvalidInput
 from train_jobs.scoring.places import InputFile, Place
-from train_jobs.scoring.shards import DONE, REJECTED, SCORED, ShardResult, read_result
+from train_jobs.scoring.shards import DONE, REJECTED, SCORED, ShardResult, file_number_of, read_result
 
 Format = Literal["parquet", "jsonl", "csv"]
 
 MANIFEST: Final = "manifest.json"
 _JOB: Final = "job.json"
+_INPUTS: Final = "inputs"
 
 #: What a user calls each part of a job's identity.
 _CALLED: Final = {
@@ -92,12 +94,23 @@ class Totals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: totals of all runs of this job together, and how many shards earlier runs had done."""
+    """What a run came to: totals of all runs of this job together, and how many shards earlier runs had done.
+
+    `changed` names the files that are others than an earlier run saw, and were scored anew.
+    """
 
     out: str
     totals: Totals
     resumed_shards: int = 0
     was_finished: bool = False
+    changed: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the outcome that `plain` was made of."""
+        known = {part.name: plain[part.name] for part in fields(Totals)}
+        totals = Totals(**{**known, "labels": Counter(plain["labels"])})
+        return cls(plain["out"], totals, plain["resumed_shards"], plain["was_finished"], tuple(plain["changed"]))
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -106,46 +119,94 @@ class Outcome:
             **self.totals.plain(),
             "resumed_shards": self.resumed_shards,
             "was_finished": self.was_finished,
+            "changed": list(self.changed),
         }
 
 
-def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> dict[str, ShardResult]:
-    """Claim the output's place and return the shards that are done there, by name.
+@dataclass(frozen=True)
+class Opened:
+    """A job that can begin: its files by their numbers, the shards that are done, the files that changed meanwhile."""
 
-    A place that another job claimed and put nothing into, as one with a misspelled column does, is taken anew.
+    inputs: Sequence[InputFile]
+    done: dict[str, ShardResult]
+    changed: tuple[str, ...] = ()
+
+
+def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> Opened:
+    """Claim the output's place, and return what is done there.
+
+    A run that was cut off is continued: files that are as they were keep their shards, one that has changed since is
+    scored anew, its old shards go. A place that another job claimed and put nothing into is taken anew.
 
     Raises:
         InvalidInput: the place holds the result of another input, model or option, or something else altogether.
     """
     if overwrite:
         clear(job.out)
-    identity = job.identity(inputs)
     found = job.out.read(_JOB)
     if found is None:
         _refuse_foreign(job.out)
-        job.out.write(_JOB, _content(identity))
-        return {}
-    differing = _differing(json.loads(found), identity)
+        return _claimed(job, inputs)
+    known = json.loads(found)
+    differing = _differing(known, job.identity(inputs))
     if not differing:
-        return done_shards(job.out)
-    if _is_begun(job.out):
-        raise InvalidInput(
-            f"{job.out.uri} holds the scores of another run, which differs in {differing}. Give another --out, or "
-            "--overwrite.",
-            "out",
-        )
-    job.out.write(_JOB, _content(identity))
-    return {}
+        files = _files_of(known)  # with the numbers that their shards have
+        return Opened(files, done_shards(job.out, files))
+    if not _is_begun(job.out):
+        return _claimed(job, inputs)
+    if differing != [_INPUTS] or job.out.read(MANIFEST) is not None:
+        _refuse(job, ", ".join(_CALLED[name] for name in differing))
+    return _continued(job, _files_of(known), inputs)
 
 
-def done_shards(out: Place) -> dict[str, ShardResult]:
-    """Return the shards whose output is complete, by name.
+def _claimed(job: ScoreJob, inputs: Sequence[InputFile]) -> Opened:
+    job.out.write(_JOB, _content(job.identity(inputs)))
+    return Opened(inputs, {})
+
+
+def _continued(job: ScoreJob, known: Sequence[InputFile], inputs: Sequence[InputFile]) -> Opened:
+    """Take up a job some of whose files are others now; a new list of files makes old shards count no more."""
+    by_name = {file.name: file for file in known}
+    gone = by_name.keys() - {file.name for file in inputs}
+    lost = [name for name in sorted(gone) if _is_scored(job.out, by_name[name])]
+    if lost:
+        _refuse(job, f"{_CALLED[_INPUTS]} ({lost[0]} is gone, and its scores are there: put it back)")
+    numbered = _numbered(known, inputs)
+    job.out.write(_JOB, _content(job.identity(numbered)))
+    sweep_strangers(job.out, numbered)
+    changed = tuple(file.name for file in inputs if file.name in by_name and not file.is_as(by_name[file.name]))
+    return Opened(numbered, done_shards(job.out, numbered), changed)
+
+
+def _numbered(known: Sequence[InputFile], inputs: Sequence[InputFile]) -> list[InputFile]:
+    """Return the files with their numbers: those that are as they were keep theirs, others get ones never used."""
+    kept = {file.name: file for file in known}
+    fresh = itertools.count(max((file.number for file in known), default=-1) + 1)
+    return [
+        kept[file.name] if file.name in kept and file.is_as(kept[file.name]) else replace(file, number=next(fresh))
+        for file in inputs
+    ]
+
+
+def sweep_strangers(out: Place, inputs: Sequence[InputFile]) -> None:
+    """Delete what is left of files that are not among the inputs as they are now; the records first."""
+    numbers = {file.number for file in inputs}
+    for folder in (DONE, SCORED, REJECTED):
+        for name in out.names(folder):
+            if file_number_of(name) not in numbers:
+                out.remove(f"{folder}/{name}")
+
+
+def done_shards(out: Place, inputs: Sequence[InputFile]) -> dict[str, ShardResult]:
+    """Return the shards of the input's files whose output is complete, by name.
 
     Raises:
         InvalidInput: a record cannot be read.
     """
-    results = {}
+    results, numbers = {}, {file.number for file in inputs}
     for name in out.names(DONE):
+        if file_number_of(name) not in numbers:
+            continue
         content = out.read(f"{DONE}/{name}") or b""
         try:
             result = read_result(content)
@@ -155,11 +216,12 @@ def done_shards(out: Place) -> dict[str, ShardResult]:
     return results
 
 
-def finish(job: ScoreJob, model: str) -> Totals:
+def finish(job: ScoreJob, model: str, inputs: Sequence[InputFile]) -> Totals:
     """Write the manifest of all shards, read back from their records, and return the totals; sweep drafts away."""
+    sweep_strangers(job.out, inputs)
     for folder in (SCORED, REJECTED, DONE):
         job.out.sweep(folder)
-    results = list(done_shards(job.out).values())
+    results = list(done_shards(job.out, inputs).values())
     totals = Totals.of(results)
     manifest = {"model": model, **totals.plain(), "shards": [asdict(result) for result in results]}
     job.out.write(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
@@ -189,6 +251,27 @@ def _is_begun(out: Place) -> bool:
     return any(out.names(folder) for folder in (SCORED, REJECTED, DONE)) or out.read(MANIFEST) is not None
 
 
-def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Return in a user's words what is not the same in two identities; empty if all is."""
-    return ", ".join(_CALLED[name] for name, value in wanted.items() if found.get(name) != value)
+def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Return which parts are not the same in two identities; files are compared without their numbers."""
+
+    def plain(name: str, identity: dict[str, Any]) -> Any:
+        return [replace(file, number=0) for file in _files_of(identity)] if name == _INPUTS else identity.get(name)
+
+    return [name for name in wanted if plain(name, found) != plain(name, wanted)]
+
+
+def _files_of(identity: dict[str, Any]) -> list[InputFile]:
+    """Return the files of an identity; one of an earlier version of this code numbers them by their places."""
+    return [InputFile(**{"number": place, **entry}) for place, entry in enumerate(identity.get(_INPUTS) or [])]
+
+
+def _is_scored(out: Place, file: InputFile) -> bool:
+    return any(file_number_of(name) == file.number for name in out.names(DONE))
+
+
+def _refuse(job: ScoreJob, differing: str) -> NoReturn:
+    raise InvalidInput(
+        f"{job.out.uri} holds the scores of another run, which differs in {differing}. Give another --out, or "
+        "--overwrite.",
+        "out",
+    )

@@ -8,11 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from sentiment.errors import InvalidInput, Unavailable
+from sentiment.errors import InvalidInput, Unavailable, no_room
 from sentiment.tables import ENDINGS
 
 if TYPE_CHECKING:
@@ -24,11 +24,19 @@ _HIDDEN: Final = (".", "_")
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to score: `name` is relative to its place, the others tell whether it is still the same file."""
+    """A file to score: `name` is relative to its place, size and time tell whether it is still the same file.
+
+    `number` names its shards; a file keeps it for as long as it is the same.
+    """
 
     name: str
     bytes: int
     modified_ns: int
+    number: int = 0
+
+    def is_as(self, other: InputFile) -> bool:
+        """Say whether this is the other file, with the same content as far as size and time tell."""
+        return replace(self, number=0) == replace(other, number=0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Place:
     endpoint: str | None = None
 
     def inputs(self) -> list[InputFile]:
-        """Return the tables in it, by name; hidden ones left out.
+        """Return the tables in it, by name, and numbered so; hidden ones left out.
 
         Raises:
             InvalidInput: nothing is there.
@@ -55,7 +63,8 @@ class Place:
             if not self.is_remote and not Path(self.uri).exists():
                 raise InvalidInput(f"There is no file {self.uri}.", "source")
             raise InvalidInput(f"There is no table in {self.uri}: no file ends in {', '.join(ENDINGS)}.", "source")
-        return sorted(files, key=lambda file: file.name)
+        ordered = sorted(files, key=lambda file: file.name)
+        return [replace(file, number=number) for number, file in enumerate(ordered)]
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in `folder`, drafts left out; none if it does not exist."""
@@ -87,8 +96,8 @@ class Place:
 
     def write(self, name: str, content: bytes) -> None:
         """Store bytes as `put` stores a file."""
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / "content"
+        with draft_folder() as folder:
+            source = folder / "content"
             source.write_bytes(content)
             self.put(name, source)
 
@@ -117,8 +126,8 @@ class Place:
         if not self.is_remote:
             yield _within(Path(self.uri), name)
             return
-        with tempfile.TemporaryDirectory(prefix="undertone-score-") as folder:
-            copy = Path(folder) / PurePosixPath(name or self.uri).name
+        with draft_folder() as folder:
+            copy = folder / PurePosixPath(name or self.uri).name
             with self._explained("read"):
                 filesystem, root = self._opened()
                 with filesystem.open_input_stream(_join(root, name)) as stream, copy.open("wb") as file:
@@ -182,8 +191,28 @@ class Place:
         try:
             yield
         except OSError as exc:
+            if no_room(exc):
+                raise Unavailable(self._full(what)) from exc
             remedy = "is its server up, does the bucket exist, do the keys fit?" if self.is_remote else "see the cause"
             raise Unavailable(f"{self.uri} cannot be {what} ({exc}); {remedy}") from exc
+
+    def _full(self, what: str) -> str:
+        """Return what to say of a full disk: the place's own, or that of the copies that are made of what is remote."""
+        if what == "read" or self.is_remote:
+            return _drafts_full()
+        return f"The disk of {self.uri} is full: make room there; what is done is kept, the same command continues."
+
+
+@contextmanager
+def draft_folder() -> Iterator[Path]:
+    """Give a temporary folder; where its disk is full, Unavailable says what helps there."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="undertone-score-") as folder:
+            yield Path(folder)
+    except OSError as exc:
+        if no_room(exc):
+            raise Unavailable(_drafts_full()) from exc
+        raise
 
 
 def place_at(uri: str, endpoint: str | None) -> Place:
@@ -197,6 +226,13 @@ def place_at(uri: str, endpoint: str | None) -> Place:
     if "://" in uri:
         raise InvalidInput(f"{uri}: only paths and s3://bucket/prefix can be read and written.", "source")
     return Place(str(Path(uri).expanduser().absolute()))
+
+
+def _drafts_full() -> str:
+    return (
+        f"The disk of {tempfile.gettempdir()}, where files are made ready, is full: make room there, or set TMPDIR to "
+        "a folder with more; what is done is kept, the same command continues."
+    )
 
 
 def _is_table(name: str) -> bool:

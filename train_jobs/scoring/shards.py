@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,17 +15,18 @@ from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
 from sentiment.tables import INTEGER, JSON, STRING, Kind, Row, open_table, write_table
 from sentiment.text import NORMALIZERS
-from train_jobs.scoring.places import Place
+from train_jobs.scoring.places import Place, draft_folder
 
 SCORED: Final = "scored"
 REJECTED: Final = "rejected"
 DONE: Final = "done"
+_NAME: Final = re.compile(r"part-(\d+)-\d+")
 _REJECTED_COLUMNS: Final[dict[str, Kind]] = {"row": INTEGER, "reason": STRING, "values": JSON}
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Rows of a file, and the columns that the whole file has. `name` orders as files and rows do."""
+    """Rows of a file, and the columns that the whole file has. `name` orders as the rows of a file do."""
 
     name: str
     source: str
@@ -51,8 +52,14 @@ class ShardResult:
 
 
 def shard_name(file_number: int, shard_number: int) -> str:
-    """Return the name of a shard: of the file's place in the list of inputs and its own place in the file."""
+    """Return the name of a shard: of the file's number and its own place in the file."""
     return f"part-{file_number:05d}-{shard_number:06d}"
+
+
+def file_number_of(name: str) -> int | None:
+    """Return the number of the file that a shard, or a file named for it, is of; None if it is named for none."""
+    found = _NAME.match(name)
+    return int(found[1]) if found else None
 
 
 def cut_file(
@@ -162,7 +169,7 @@ def _bad(pairs: Sequence[tuple[Row, Verdict]]) -> Iterator[dict[str, Any]]:
 
 
 def _put(out: Place, name: str, columns: dict[str, Kind], rows: Iterator[dict[str, Any]]) -> None:
-    with tempfile.TemporaryDirectory(prefix="undertone-score-") as folder:
-        draft = Path(folder) / Path(name).name
+    with draft_folder() as folder:
+        draft = folder / Path(name).name
         write_table(draft, columns, rows)
         out.put(name, draft)

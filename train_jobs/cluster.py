@@ -1,0 +1,26 @@
+"""Joining a Ray cluster that runs, from one of its nodes or from a job of its own."""
+
+from __future__ import annotations
+
+import logging
+
+from sentiment.errors import Unavailable
+
+
+def join(address: str) -> None:
+    """Connect this process to the Ray cluster at `address`, as `ray.init` takes one: HOST:6379, auto.
+
+    Raises:
+        Unavailable: it does not answer, refuses us, or this is no such address; the message says what to give.
+    """
+    import ray
+    from ray.exceptions import RayError  # a wrong token is one
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
+        reason = str(exc).strip().partition("\n")[0]
+        raise Unavailable(
+            f"there is no Ray cluster to join at {address}: {reason}. A node's own address is HOST:6379 (RAY_ADDRESS, "
+            "UNDERTONE_ADDRESS); with its dashboard's, http://HOST:8265, undertone's commands submit a job: --address"
+        ) from exc
