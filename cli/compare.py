@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.evaluate import errors, refuse_local, remotely, show
+from cli.cluster import places_of, refuse_local, refuse_unseen, remotely
+from cli.evaluate import errors, show
 from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
@@ -64,9 +65,23 @@ def compare(
     arguments += [word for change in changes or [] for word in ("--set", change)]
     if address:
         refuse_local(out, "--out")
-        show(remotely("compare", arguments, address, settings, working_dir), as_json)
+        refuse_unseen(_places(arguments), address, working_dir)
+        show(remotely("train_jobs.compare", arguments, address, settings, working_dir), as_json)
         return
     show(_here(with_registry(settings), arguments, out), as_json)
+
+
+def _places(arguments: Sequence[str]) -> dict[str, str | None]:
+    """Return what may name files, by what a user calls it; a teacher that is compared itself is none."""
+    from train_jobs.compare import config_of, parser
+
+    config = config_of(parser().parse_args(list(arguments)))
+    found: dict[str, str | None] = {f"--versions {ref}": ref for ref in config.versions}
+    for name in ("", *config.models):
+        own = config.training.get(name) or {} if name else config.training
+        for called, value in places_of(own).items():
+            found[f"{name} {called}".strip()] = None if value in config.models else value
+    return found
 
 
 def _here(settings: Settings, arguments: Sequence[str], out: Path | None) -> dict[str, Any]:

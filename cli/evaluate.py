@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from cli.cluster import refuse_local, refuse_unseen, remotely
 from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
 from cli.training_options import Address, WorkingDir
-from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, load_settings
 
 errors = Console(stderr=True, soft_wrap=True)
@@ -64,20 +64,10 @@ def evaluate(
     arguments += [] if track else ["--no-track"]
     if address:
         refuse_local(report, "--report")
-        show(remotely("evaluate", arguments, address, settings, working_dir), as_json)
+        refuse_unseen({"MODEL": model, "--against": against}, address, working_dir)
+        show(remotely("train_jobs.evaluate", arguments, address, settings, working_dir), as_json)
         return
     show(_here(with_registry(settings), arguments, report, track), as_json)
-
-
-def remotely(
-    job: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None
-) -> dict[str, Any]:
-    """Run a job of `train_jobs` on a Ray cluster, show its log on standard error, and return its outcome."""
-    from cli.training import follow
-    from train_jobs.submit import submit
-
-    lines = submit(f"train_jobs.{job}", list(arguments), address, settings, working_dir)
-    return follow(lines, lambda _: None, lambda line: errors.print(line, markup=False, highlight=False))
 
 
 def show(outcome: dict[str, Any], as_json: bool) -> None:
@@ -105,13 +95,3 @@ def _here(settings: Settings, arguments: Sequence[str], report: Path | None, tra
     if report:
         errors.print(f"Report: {report}", highlight=False)
     return outcome
-
-
-def refuse_local(given: object, option: str) -> None:
-    """Raise InvalidInput if an option that names a place on this machine was given for a job on a cluster."""
-    if given is not None:
-        raise InvalidInput(
-            f"{option} names a place on this machine, and the job runs on the cluster: leave it out, and get the files "
-            "from the run in MLflow.",
-            option.removeprefix("--"),
-        )

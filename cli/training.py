@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.cluster import places_of, refuse_unseen
 from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
 from sentiment.errors import InvalidInput, UndertoneError
@@ -119,6 +120,7 @@ def _remotely(
     """Train as a job of the cluster at `address`, whose log moves the bar."""
     from train_jobs.submit import submit
 
+    refuse_unseen(places_of(values), address, options.working_dir)
     arguments = ["--config", json.dumps(values), "--workers", str(options.workers)]
     arguments += ["--gpus-per-worker", str(options.gpus_per_worker)]
     for option, value in (("--name", options.name), ("--storage", options.storage)):

@@ -1,0 +1,82 @@
+"""Commands as jobs of a Ray cluster: submitted, followed, and without what only this machine sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from sentiment.errors import InvalidInput
+from sentiment.registry import ALIASES
+from sentiment.settings import LOOPBACK, Settings
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_LESSON: Final = ("teacher", "unlabelled")
+_errors = Console(stderr=True, soft_wrap=True)
+
+
+def remotely(
+    job: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None
+) -> dict[str, Any]:
+    """Run a module of jobs on a Ray cluster, show its log on standard error, and return its outcome."""
+    from cli.training import follow
+    from train_jobs.submit import submit
+
+    lines = submit(job, list(arguments), address, settings, working_dir)
+    return follow(lines, lambda _: None, lambda line: _errors.print(line, markup=False, highlight=False))
+
+
+def refuse_local(given: object, option: str) -> None:
+    """Raise InvalidInput if an option that names a place on this machine was given for a job on a cluster."""
+    if given is not None:
+        raise InvalidInput(
+            f"{option} names a place on this machine, and the job runs on the cluster: leave it out, and get the files "
+            "from the run in MLflow.",
+            option.removeprefix("--"),
+        )
+
+
+def refuse_unseen(
+    named: Mapping[str, str | None], address: str, working_dir: str | None = None, made: Mapping[str, str] = _NONE
+) -> None:
+    """Raise InvalidInput if a value names a file or folder of this machine for a job on a cluster that lacks it.
+
+    `named` has the values by what a user calls them. A full path is sent to a cluster on this machine, one within
+    `working_dir`, which is sent along, to any. What is not there is the cluster's own, or no path at all; of places
+    that are `made`, only a full path can be the cluster's own.
+    """
+    is_here = urlsplit(address).hostname in LOOPBACK
+    for called, value in {**named, **made}.items():
+        if not value or not (_is_path(value) or (called in made and _is_relative(value))):
+            continue
+        if is_here and Path(value).is_absolute():
+            continue
+        if working_dir and not Path(value).is_absolute() and Path(working_dir, value).exists():
+            continue
+        raise InvalidInput(
+            f"{called} {value} lies on this machine, and the job runs on the cluster: name what it reaches, as s3://…, "
+            "a version in the registry (models:/NAME/NUMBER) or a path in --working-dir.",
+            called.removeprefix("--"),
+        )
+
+
+def places_of(training: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the fields of a training's configuration that may name files, by their options."""
+    lesson = training.get("distill")
+    known = lesson if isinstance(lesson, Mapping) else {}
+    values = {"--backbone": training.get("backbone"), **{f"--{name}": known.get(name) for name in _LESSON}}
+    return {called: str(value) for called, value in values.items() if value is not None}
+
+
+def _is_path(value: str) -> bool:
+    if not value or "://" in value or value.startswith("models:/") or value.isdigit() or value in ALIASES:
+        return False
+    return Path(value).expanduser().exists()
+
+
+def _is_relative(value: str) -> bool:
+    return "://" not in value and not Path(value).is_absolute()
