@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.cluster import refuse_unseen, remotely
+from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
-from sentiment.settings import load_settings
+from cli.training_options import Address, WorkingDir
+from sentiment.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from train_jobs.score import Fleet
     from train_jobs.scoring.job import Outcome, Totals
 
 
@@ -38,7 +43,8 @@ def score(
     threads: Annotated[int, typer.Option(min=1, help="CPUs of an actor.")] = 1,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs of an actor; 0 runs on CPUs.")] = 0.0,
     overwrite: Annotated[bool, typer.Option(help="Begin anew and replace what is there.")] = False,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster to score on.")] = None,
+    address: Address = None,
+    working_dir: WorkingDir = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -54,27 +60,63 @@ def score(
 
       undertone score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored --format jsonl
     """
-    from cli.extras import require_train
-
     require_train()
-    from train_jobs.score import Fleet, job_of, model_at_hand, score
+    from train_jobs.score import Fleet
 
     fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
-    known = with_registry(load_settings(home=home, address=address))
+    columns = (text_column, encoding, format, shard_rows)
+    if address:
+        refuse_unseen({"SOURCE": source, "--model": model}, address, working_dir, {"--out": out})
+        arguments = _arguments(source, model, out, columns, fleet, overwrite)
+        found = remotely("train_jobs.score", arguments, address, load_settings(home=home), working_dir)
+        outcome = _outcome(found)
+    else:
+        outcome = _here(with_registry(load_settings(home=home)), source, model, out, columns, fleet, overwrite, console)
+    _print_json(outcome) if as_json else _print_summary(outcome, console)
+
+
+def _here(
+    known: Settings,
+    source: str,
+    model: str,
+    out: str,
+    columns: tuple[str, str, str, int],
+    fleet: Fleet,
+    overwrite: bool,
+    console: Console,
+) -> Outcome:
+    """Score from this process, which drives Ray."""
+    from train_jobs.score import job_of, model_at_hand, score
+
     with (
         ray_log_aside(known),
         model_at_hand(known, model) as (found, settings),
         _bars(console) as bars,
     ):
-        job = job_of(settings, found, source, out, text_column, encoding, format, shard_rows)
+        job = job_of(settings, found, source, out, *columns)
         bar = bars.add_task("starting Ray …", total=None)
 
         def progress(totals: Totals) -> None:
             """Show the sums so far."""
             bars.update(bar, description=f"{totals.rows:,} rows in {totals.shards:,} shards")
 
-        outcome = score(job, found, settings, fleet, progress, overwrite)
-    _print_json(outcome) if as_json else _print_summary(outcome, console)
+        return score(job, found, settings, fleet, progress, overwrite)
+
+
+def _arguments(
+    source: str, model: str, out: str, columns: tuple[str, str, str, int], fleet: Fleet, overwrite: bool
+) -> list[str]:
+    """Return the command line of the job for a cluster."""
+    options = dict(zip(("--text-column", "--encoding", "--format", "--shard-rows"), columns, strict=True))
+    options |= {f"--{name}": value for name, value in asdict(fleet).items()}
+    words = [word for option, value in options.items() for word in (option, str(value))]
+    return [source, "--model", model, "--out", out, *words, *(["--overwrite"] if overwrite else [])]
+
+
+def _outcome(found: dict[str, Any]) -> Outcome:
+    from train_jobs.scoring.job import Outcome
+
+    return Outcome.read(found)
 
 
 def _bars(console: Console) -> Progress:
@@ -98,5 +140,7 @@ def _print_summary(outcome: Outcome, console: Console) -> None:
         console.print("Finished earlier; nothing was left to do (--overwrite begins anew).")
     elif outcome.resumed_shards:
         console.print(f"{outcome.resumed_shards:,} of the shards were done by an earlier run.")
+    for name in outcome.changed:
+        console.print(f"{name} has changed since that run and was scored anew.", markup=False, highlight=False)
     if totals.rejected:
         console.print(f"{totals.rejected:,} rows have no score: {outcome.out}/rejected says which and why.")

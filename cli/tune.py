@@ -6,19 +6,23 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.cluster import places_of, refuse_unseen, remotely
 from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
-from cli.training_options import Data
-from sentiment.settings import job_address, load_settings
+from cli.training_options import Address, Data, WorkingDir
+from sentiment.settings import Settings, job_address, load_settings
+
+if TYPE_CHECKING:
+    from tune.plan import Search
 
 Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE that all trials share; repeatable.")]
 _errors = Console(stderr=True, soft_wrap=True)
@@ -48,7 +52,8 @@ def tune(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the best configuration is written.")] = Path(
         "best.yaml"
     ),
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster to search on.")] = None,
+    address: Address = None,
+    working_dir: WorkingDir = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -64,44 +69,71 @@ def tune(
     """
     require_train()
     from train_jobs.job import assignment
-    from tune.job import Request, run_search, search_of
+    from tune.job import Request, search_of
 
     named = {"data": data, "model": model}
     fields = {**dict(assignment(text) for text in changes or []), **{k: v for k, v in named.items() if v is not None}}
-    sized = (trials, concurrent, workers, gpus_per_worker, seed, storage, out)
+    sized = (trials, concurrent, workers, gpus_per_worker, seed, storage)
     asked = search_of(Request(space, search, fields, config, name, *sized))
-    settings = with_registry(load_settings(home=home))
-    listener = None if as_json else _Lines(asked.draws)
-    with ray_log_aside(settings):
-        found = run_search(asked, settings, address or job_address(), out, listener)
+    if address:
+        found = _remotely(asked, out, address, load_settings(home=home), working_dir)
+    else:
+        found = _here(asked, out, with_registry(load_settings(home=home)), as_json)
     sys.stdout.write(json.dumps(found) + "\n") if as_json else Console().print(_table(found))
 
 
-class _Lines:
-    """Tells of trials line by line, on standard error."""
+def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
+    """Search from this process, which drives Ray."""
+    from tune.job import run_search
+    from tune.told import TrialLines
 
-    def __init__(self, trials: int) -> None:
-        self._trials, self._numbers = trials, dict[str, int]()
+    listener = None if as_json else TrialLines(asked.draws, _say)
+    with ray_log_aside(settings):
+        return run_search(asked, settings, job_address(), out, listener, lambda: _say(_begins(asked)))
 
-    def started(self, trial: str, point: Mapping[str, Any]) -> None:
-        """Say what a trial tries."""
-        number = self._numbers.setdefault(trial, len(self._numbers) + 1)
-        self._say(number, ", ".join(f"{field} {_short(value)}" for field, value in point.items()))
 
-    def validated(self, trial: str, figures: Mapping[str, float], validation: int) -> None:
-        """Say how good it is so far."""
-        self._say(self._numbers[trial], f"validation {validation}: score {figures['score']:.4f}")
+def _remotely(asked: Search, out: Path, address: str, settings: Settings, working_dir: str | None) -> dict[str, Any]:
+    """Search as a job of the cluster at `address`, and write the best configuration here."""
+    from tune.results import require_writable, write_best
 
-    def ended(self, trial: str, failed: bool) -> None:
-        """Say that it is over."""
-        self._say(self._numbers[trial], "failed" if failed else "ended")
+    refuse_unseen(places_of(asked.base), address, working_dir)
+    require_writable(out)
+    _say(_begins(asked))
+    found = remotely("tune.search", _arguments(asked), address, settings, working_dir)
+    write_best(found, out)
+    return {**found, "config": str(out)}
 
-    def _say(self, number: int, text: str) -> None:
-        _errors.print(f"trial {number} of {self._trials}: {text}", markup=False, highlight=False)
+
+def _arguments(asked: Search) -> list[str]:
+    """Return the command line of the job for a cluster; files of this machine are sent as what they say."""
+    varied = {dimension.field: dimension.plain() for dimension in asked.space.dimensions}
+    options: dict[str, Any] = {
+        "--space": json.dumps({"space": varied}),
+        "--config": json.dumps(dict(asked.base)),
+        "--search": asked.method,
+        "--name": asked.name,
+        "--trials": asked.trials,
+        "--concurrent": asked.concurrent,
+        "--workers": asked.workers,
+        "--gpus-per-worker": asked.gpus_per_worker,
+        "--seed": asked.seed,
+        "--storage": asked.storage,
+    }
+    return [word for option, value in options.items() if value is not None for word in (option, str(value))]
+
+
+def _begins(asked: Search) -> str:
+    return f"Search {asked.name} begins; if it is cut off, the same command with --name {asked.name} takes it up."
+
+
+def _say(line: str) -> None:
+    _errors.print(line, markup=False, highlight=False)
 
 
 def _table(found: Mapping[str, Any]) -> Table:
     """Return the trials as a table: what each tried, its score and how it ended."""
+    from tune.told import short
+
     fields = list(found["best"]["point"])
     title, caption = f"{found['search']} ({found['method']})", f"The best is in {found['config']}"
     table = Table(
@@ -111,11 +143,7 @@ def _table(found: Mapping[str, Any]) -> Table:
         table.add_column(heading)
     for trial in found["trials"]:
         score = "" if trial["score"] is None else f"{trial['score']:.4f}"
-        values = [escape(_short(trial["point"].get(field))) for field in fields]
+        values = [escape(short(trial["point"].get(field))) for field in fields]
         state = escape(trial["reason"] or trial["state"])
         table.add_row(*values, score, str(trial["validations"]), f"{trial['seconds']:.1f}", state)
     return table
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

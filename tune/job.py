@@ -7,13 +7,14 @@ import json
 import logging
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.job_output import OUTCOME, told
 from train_jobs.storage import require_run_name, require_storage
 from tune.plan import METHODS, Search, check, corners
 from tune.space import configured, read_space
@@ -22,6 +23,7 @@ from tune.watch import Listener
 if TYPE_CHECKING:
     from train_jobs.prepare import Places
 
+_LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
 _TEACHER: Final = "distill.teacher"
 
@@ -41,7 +43,6 @@ class Request:
     gpus_per_worker: float = 0
     seed: int = 42
     storage: str | None = None
-    out: Path = Path(_OUT)
 
 
 def search_of(request: Request) -> Search:
@@ -73,9 +74,16 @@ def search_of(request: Request) -> Search:
 
 
 def run_search(
-    search: Search, settings: Settings, address: str | None, out: Path, listener: Listener | None = None
+    search: Search,
+    settings: Settings,
+    address: str | None,
+    out: Path,
+    listener: Listener | None = None,
+    on_begin: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Search, track it in MLflow, write the best configuration to `out`, and return what was found, for JSON.
+
+    `on_begin` is called once all that was asked for is checked; from then on a search that is cut off can be taken up.
 
     Raises:
         UndertoneError: data, model, store or server say no, or no trial came to a score.
@@ -85,22 +93,32 @@ def run_search(
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, ray_running
     from tune.results import MlflowTrials, plain, write_best
-    from tune.search import search_for
+    from tune.search import claim, kept_at, search_for
 
     _require_places(search, settings, out)
     for point in corners(search.space):
         require_trainable(search.config_at(point), Places.of(settings))
     at_once = search.concurrent * search.workers
     with tracking_server(settings) as uri:
-        search = fixed(search, Places.of(settings, uri))
-        tracked = MlflowTrials(Tracker(uri), search)
+        places = Places.of(settings, uri)
+        search = fixed(search, places)
+        claim(search, settings)
+        tracked = MlflowTrials(Tracker(uri), search, _digests(search, places), kept_at(search, settings))
+        on_begin()
         listeners = [tracked, listener] if listener else [tracked]
         with ended(tracked.parent):
             with ray_running(address, cpus_of(at_once, search.config_at({})), search.gpus_per_worker * at_once or None):
                 trials = search_for(search, settings, uri, listeners)
-            write_best(search, trials, out)
+            found = plain(search, trials, out, tracked.parent.run_id)
+            write_best(found, out)
             tracked.tell(trials, out)
-    return plain(search, trials, out, tracked.parent.run_id)
+    return found
+
+
+def _digests(search: Search, places: Places) -> dict[str, str]:
+    """Return the digest of each dataset version that a trial may train on."""
+    varied = [value for each in search.space.dimensions if each.field == "data" for value in each.values]
+    return {ref: places.store.find(ref).digest for ref in (search.base["data"], *varied)}
 
 
 def fixed(search: Search, places: Places) -> Search:
@@ -136,22 +154,35 @@ def fixed(search: Search, places: Places) -> Search:
 
 
 def _require_places(search: Search, settings: Settings, out: Path) -> None:
+    from tune.results import require_writable
+
     require_run_name(search.name)
     if search.storage:
         require_storage(search.storage, settings)
-    if out.is_dir():
-        raise InvalidInput(f"{out} is a folder; name the file for the best configuration: --out best.yaml.", "out")
+    require_writable(out)
 
 
 def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
-    """Do the search of a command line; what was found goes to standard output as one line of JSON."""
-    from train_jobs.job import assignment
+    """Do the search of a command line; log and outcome go to standard output and error as those of other jobs do."""
+    from tune.told import TrialLines
 
     options = _parser(description).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    with told():
+        search, settings = search_of(request_of(options)), load_settings()
+        _LOG.info("search %s", search.name)
+        out = options.out or _place_of(search, settings)
+        lines = TrialLines(search.draws, _LOG.info)
+        found = run_search(search, settings, options.address or job_address(), out, lines)
+    sys.stdout.write(f"{OUTCOME}{json.dumps(found)}\n")
+
+
+def request_of(options: argparse.Namespace) -> Request:
+    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
+    from train_jobs.job import assignment
+
     named = {"data": options.data, "model": options.model}
     fields = {**dict(assignment(text) for text in options.set), **{k: v for k, v in named.items() if v is not None}}
-    request = Request(
+    return Request(
         options.space,
         options.search,
         fields,
@@ -163,23 +194,21 @@ def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
         options.gpus_per_worker,
         options.seed,
         options.storage,
-        options.out,
     )
-    try:
-        found = run_search(search_of(request), load_settings(), options.address or job_address(), request.out)
-    except UndertoneError as exc:
-        sys.stdout.write(f"{json.dumps({'error': str(exc)})}\n")
-        sys.exit(1)
-    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _place_of(search: Search, settings: Settings) -> Path:
+    """Return where the best goes if nothing is said: on a cluster into home, the command that follows has its own."""
+    return settings.home / "tune" / f"{search.name}-{_OUT}" if job_address() else Path(_OUT)
 
 
 def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tune.search", description=description.partition("\n")[0])
-    parser.add_argument("--space", required=True, help="YAML file, or the name of a space that ships")
+    parser.add_argument("--space", required=True, help="YAML file, a space's name, or itself as JSON")
     parser.add_argument("--search", default="random", choices=METHODS, help="how it is searched (default: random)")
     parser.add_argument("--data", help="dataset version to train on")
     parser.add_argument("--model", help="preset of the model")
-    parser.add_argument("--config", help="YAML file with what all trials share")
+    parser.add_argument("--config", help="YAML file with what all trials share, or JSON")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
     parser.add_argument("--trials", type=int, help="how many trials (default: 10; a grid has all its points)")
     parser.add_argument("--concurrent", type=int, default=1, help="trials at a time (default: 1)")
@@ -188,6 +217,6 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=42, help="seed of what is drawn (default: 42)")
     parser.add_argument("--name", help="name of the search; one that there is is taken up")
     parser.add_argument("--storage", help="folder or s3:// address for what it keeps (default: tune in home)")
-    parser.add_argument("--out", type=Path, default=Path(_OUT), help=f"file for the best (default: {_OUT})")
+    parser.add_argument("--out", type=Path, help=f"file for the best (default: {_OUT}; on a cluster in tune in home)")
     parser.add_argument("--address", help="Ray cluster to run on; inside a Ray job its own, else one is started")
     return parser

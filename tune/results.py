@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from sentiment.errors import InvalidInput, no_room
 from sentiment.tracking import Run, Tracker
+from train_jobs.scoring.places import Place
 from tune.plan import Search, Trial, best_of, ranked
 
 _PARENT: Final = "mlflow.parentRunId"
@@ -17,19 +21,44 @@ _EXPERIMENT: Final = "undertone-tuning"
 
 
 class MlflowTrials:
-    """A run of MLflow for a search, and one below it for each trial, with its curves."""
+    """A run of MLflow for a search, and one below it for each trial, with its curves.
 
-    def __init__(self, tracker: Tracker, search: Search) -> None:
-        self._tracker, self._search = tracker, search
-        params = {"method": search.method, "trials": search.draws, **search.base}
-        self.parent = tracker.run(search.name, params, {"search": search.name}, experiment=_EXPERIMENT)
+    What was begun under a search's name is taken up with it: their ids are kept beside what the search is. `digests`
+    tells the digest of each dataset version that is trained on.
+    """
+
+    def __init__(self, tracker: Tracker, search: Search, digests: Mapping[str, str], place: Place) -> None:
+        self._tracker, self._search, self._digests, self._place = tracker, search, digests, place
+        self._known = self._kept()
         self._runs: dict[str, Run] = {}
+        params = {"method": search.method, "trials": search.draws, **search.base}
+        self.parent = self._begun(search.name, params, {"search": search.name, **self._data({})})
 
     def started(self, trial: str, point: Mapping[str, Any]) -> None:
-        """Begin the trial's run."""
+        """Begin the trial's run, or take it up."""
         if trial not in self._runs:
-            tags = {_PARENT: self.parent.run_id, "search": self._search.name}
-            self._runs[trial] = self._tracker.run(trial, point, tags, experiment=_EXPERIMENT)
+            tags = {_PARENT: self.parent.run_id, "search": self._search.name, **self._data(point)}
+            self._runs[trial] = self._begun(trial, point, tags)
+
+    def _begun(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
+        if (known := self._known.get(name)) and (run := self._tracker.again(known)):
+            return run
+        run = self._tracker.run(name, params, tags, experiment=_EXPERIMENT)
+        self._known[name] = run.run_id
+        self._place.write(self._file, json.dumps(self._known, indent=2).encode() + b"\n")
+        return run
+
+    def _kept(self) -> dict[str, str]:
+        found = self._place.read(self._file)
+        return dict(json.loads(found)) if found else {}
+
+    @property
+    def _file(self) -> str:
+        return f"{self._search.name}-runs.json"
+
+    def _data(self, point: Mapping[str, Any]) -> dict[str, str]:
+        ref = self._search.config_at(dict(point)).data
+        return {"dataset": ref, "dataset_digest": self._digests[ref]}
 
     def validated(self, trial: str, figures: Mapping[str, float], validation: int) -> None:
         """Add the figures to the trial's curves."""
@@ -46,30 +75,66 @@ class MlflowTrials:
         self.parent.artifact(out)
 
 
-def write_best(search: Search, trials: list[Trial], out: Path) -> None:
-    """Write the configuration of the best trial as YAML that `undertone train --config` takes.
+def require_writable(out: Path) -> None:
+    """Try whether the best configuration can be written to `out`: a search of hours shall not end without it.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    with _written(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _draft_of(out).touch()
+        _draft_of(out).unlink()
+    if out.is_dir():
+        raise InvalidInput(f"{out} is a folder; name the file for the best configuration: --out best.yaml.", "out")
+
+
+def write_best(found: Mapping[str, Any], out: Path) -> None:
+    """Write the best configuration of what a search found as YAML that `undertone train --config` takes.
+
+    Raises:
+        InvalidInput: it cannot be written there.
+    """
+    figure = f"validation {found['monitor']} {abs(found['best']['score']):.4f}"
+    head = (
+        f"# The best of {len(found['trials'])} trials of the search {found['search']} ({found['method']}): {figure}.\n"
+    )
+    with _written(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = _draft_of(out)
+        draft.write_text(head + yaml.safe_dump(found["configuration"], sort_keys=False), encoding="utf-8")
+        draft.replace(out)
+
+
+def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
+    """Return what a search found, the best trial first, for JSON.
 
     Raises:
         InvalidInput: no trial came to a score.
     """
     best = best_of(trials)
     config = search.config_at(dict(best.point))
-    figure = f"validation {config.monitor} {abs(best.score or 0.0):.4f}"
-    head = f"# The best of {len(trials)} trials of the search {search.name} ({search.method}): {figure}.\n"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}.draft")
-    draft.write_text(head + yaml.safe_dump(config.to_mapping(), sort_keys=False), encoding="utf-8")
-    draft.replace(out)
-
-
-def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
-    """Return what a search found, the best trial first, for JSON."""
     return {
         "search": search.name,
         "method": search.method,
-        "monitor": search.config_at(dict(trials[0].point)).monitor,
-        "best": asdict(best_of(trials)),
+        "monitor": config.monitor,
+        "best": asdict(best),
+        "configuration": config.to_mapping(),
         "config": str(out),
         "run_id": run_id,
         "trials": [asdict(trial) for trial in ranked(trials)],
     }
+
+
+def _draft_of(out: Path) -> Path:
+    return out.with_name(f".{out.name}.draft")
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise no_room(exc) or InvalidInput(
+            f"{out} cannot be written ({exc.strerror}): name another --out.", "out"
+        ) from exc

@@ -26,7 +26,7 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from sentiment.wording import shown
 from train_jobs.failures import own_error
-from train_jobs.scoring.places import place_at
+from train_jobs.scoring.places import Place, place_at
 from train_jobs.storage import storage_of
 from tune.plan import Search, Trial, check
 from tune.space import Dimension
@@ -87,7 +87,7 @@ def search_for(
         Unavailable: its storage cannot be read or written.
     """
     check(search)
-    _claim(search, settings)
+    claim(search, settings)
     # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
     with listening(search.name, listeners), contextlib.redirect_stdout(io.StringIO()):
         found = _tuner(search, settings, registry, run).fit()
@@ -104,9 +104,19 @@ def trainings_of(search: Search, settings: Settings) -> str:
     return f"{storage_root(search, settings)}/{search.name}-trainings"
 
 
-def _claim(search: Search, settings: Settings) -> None:
-    """Write down what a search of this name is, or refuse another one under the same name."""
-    place, name = place_at(storage_root(search, settings), settings.s3_endpoint), f"{search.name}.json"
+def kept_at(search: Search, settings: Settings) -> Place:
+    """Return the place of a search's own records."""
+    return place_at(storage_root(search, settings), settings.s3_endpoint)
+
+
+def claim(search: Search, settings: Settings) -> None:
+    """Write down what a search of this name is.
+
+    Raises:
+        InvalidInput: a search of that name was another one.
+        Unavailable: its storage cannot be read or written.
+    """
+    place, name = kept_at(search, settings), f"{search.name}.json"
     wanted = json.loads(json.dumps(search.identity()))
     found = place.read(name)
     if found is None:

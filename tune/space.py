@@ -12,8 +12,10 @@ space:                                         # what varies
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -50,6 +52,10 @@ class Dimension:
     def high(self) -> Any:
         """The upper end of a range."""
         return self.values[1]
+
+    def plain(self) -> dict[str, list[Any]]:
+        """Return it as a space's YAML says it."""
+        return {self.kind: list(self.values)}
 
     def grid(self) -> tuple[Any, ...]:
         """Return all values, for a grid.
@@ -92,23 +98,31 @@ def shipped_spaces() -> tuple[str, ...]:
 
 
 def read_space(name: str) -> Space:
-    """Read a space: a YAML file, or one that ships, by its name.
+    """Read a space: a YAML file, one that ships, by its name, or JSON itself.
 
     Raises:
         InvalidInput: there is none, or naming the field that is wrong and what it may be.
     """
-    if name in shipped_spaces():
+    return parse_space(content_of(name))
+
+
+def content_of(name: str) -> Any:
+    """Return what a space's YAML says. Raises InvalidInput: there is none, or it is no YAML."""
+    if name.lstrip().startswith("{"):
+        text = name
+    elif name in shipped_spaces():
         text = (files("tune") / "spaces" / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
         text = _text_of(Path(name))
     else:
         shipped = ", ".join(shipped_spaces())
         raise InvalidInput(f"There is no file {name}, and no such space ships (there are {shipped}).", "space")
+    with suppress(json.JSONDecodeError):  # YAML reads its 1e-05 as a text
+        return json.loads(text)
     try:
-        content = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError as exc:
         raise InvalidInput(f"{name} is not YAML: {exc}", "space") from exc
-    return parse_space(content)
 
 
 def _text_of(path: Path) -> str:

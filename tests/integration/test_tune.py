@@ -20,7 +20,7 @@ from tests.tiny_backbone import own_backbone
 from tests.tiny_training import examples
 from train_jobs.train import ray_running
 from tune.plan import Search, best_of
-from tune.results import write_best
+from tune.results import plain, write_best
 from tune.search import search_for
 from tune.space import parse_space
 
@@ -84,7 +84,7 @@ def test_a_grid_trains_every_point_tells_why_one_failed_and_is_taken_up(settings
     assert (bad.state, bad.score) == ("failed", None)
     assert "dropout" in str(bad.reason)
     assert "Traceback" not in str(bad.reason)
-    write_best(asked, trials, tmp_path / "best.yaml")
+    write_best(plain(asked, trials, tmp_path / "best.yaml", None), tmp_path / "best.yaml")
     config = from_mapping(yaml.safe_load((tmp_path / "best.yaml").read_text()))
     assert config.overrides["dropout"] == 0.1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,10 @@ from sentiment.training.config import from_mapping
 from tests.tiny_training import examples
 from train_jobs import prepare
 from train_jobs.prepare import Places
+from train_jobs.scoring.places import Place
 from tune.job import Request, fixed, search_of
 from tune.plan import Search, Trial, best_of, check, ranked
-from tune.results import MlflowTrials, plain, write_best
+from tune.results import MlflowTrials, plain, require_writable, write_best
 from tune.space import configured, parse_space, read_space, shipped_spaces
 
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}
@@ -171,7 +173,7 @@ TRIALS = [trial("a", 0.6, learning_rate=0.1, epochs=1), trial("b", None), trial(
 
 def test_the_best_configuration_is_written_as_training_takes_it(tmp_path: Path) -> None:
     out = tmp_path / "made" / "best.yaml"
-    write_best(search(), TRIALS, out)
+    write_best(plain(search(), TRIALS, out, None), out)
     config = from_mapping(yaml.safe_load(out.read_text()))
     assert (config.learning_rate, config.epochs, config.data, config.model) == (0.01, 2, "toys@1", "cnn")
     assert "0.7000" in out.read_text().splitlines()[0]
@@ -198,11 +200,16 @@ class Book:
         self.runs: dict[str, list[Any]] = {}
 
     def run(self, name: str, params: Any, tags: Any, *, experiment: str) -> Any:
-        told: list[Any] = [dict(params), dict(tags)]
-        self.runs[name] = told
+        assert name not in self.runs, "a run stands there already"
+        self.runs[name] = [dict(params), dict(tags)]
+        return self.again(f"id-of-{name}")
+
+    def again(self, run_id: str) -> Any:
+        told: list[Any] = self.runs[run_id.removeprefix("id-of-")]
 
         class Run:
-            run_id = f"id-of-{name}"
+            def __init__(self) -> None:
+                self.run_id = run_id
 
             def log(self, metrics: Any, step: int) -> None:
                 told.append((step, dict(metrics)))
@@ -216,15 +223,18 @@ class Book:
         return Run()
 
 
-def test_each_trial_is_a_run_below_that_of_its_search() -> None:
+DIGESTS = {"toys@1": "1" * 64, "toys@2": "2" * 64}
+
+
+def test_each_trial_is_a_run_below_that_of_its_search(tmp_path: Path) -> None:
     book = Book()
-    trials = MlflowTrials(book, search())  # type: ignore[arg-type]
+    trials = MlflowTrials(book, search(), DIGESTS, Place(str(tmp_path)))  # type: ignore[arg-type]
     trials.started("t1", {"learning_rate": 0.1})
     trials.validated("t1", {"score": 0.5}, 1)
     trials.started("t1", {"learning_rate": 0.1})
     trials.validated("t1", {"score": 0.6}, 2)
     trials.ended("t1", failed=False)
-    trials.started("t2", {"learning_rate": 0.01})
+    trials.started("t2", {"learning_rate": 0.01, "data": "toys@2"})
     trials.ended("t2", failed=True)
     with ended(trials.parent):
         trials.tell(TRIALS, Path("best.yaml"))
@@ -233,6 +243,36 @@ def test_each_trial_is_a_run_below_that_of_its_search() -> None:
     assert book.runs["t2"][-1] == "FAILED"
     assert book.runs["s"][0]["method"] == "grid"
     assert book.runs["s"][2:] == [(0, {"best_score": 0.7, "validation_loss": 0.4}), Path("best.yaml"), "FINISHED"]
+    told = {name: (tags["dataset"], tags["dataset_digest"]) for name, (_, tags, *_) in book.runs.items()}
+    one, two = DIGESTS.items()
+    assert told == {"s": one, "t1": one, "t2": two}
+
+
+def test_a_search_that_is_taken_up_goes_on_in_its_runs(tmp_path: Path) -> None:
+    book, place = Book(), Place(str(tmp_path))
+    for _ in range(2):  # two processes, one after the other
+        trials = MlflowTrials(book, search(), DIGESTS, place)  # type: ignore[arg-type]
+        trials.started("t1", {"learning_rate": 0.1})
+    trials.started("t2", {"learning_rate": 0.01})
+    assert list(book.runs) == ["s", "t1", "t2"]
+    assert trials.parent.run_id == "id-of-s"
+    assert all(book.runs[name][1]["mlflow.parentRunId"] == "id-of-s" for name in ("t1", "t2"))
+
+
+def test_a_file_for_the_best_that_cannot_be_written_is_told_before_the_search(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match=r"best\.yaml cannot be written .*: name another --out"):
+        require_writable(tmp_path / "file" / "best.yaml")
+    with pytest.raises(InvalidInput, match="is a folder; name the file"):
+        require_writable(tmp_path)
+    require_writable(tmp_path / "best.yaml")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_space_travels_as_json_and_stays_the_same() -> None:
+    space = parse_space({"space": {"learning_rate": {"choice": [1e-5, 3]}, "warm_up": {"uniform": [0, 0.2]}}})
+    sent = json.dumps({"space": {each.field: each.plain() for each in space.dimensions}})
+    assert read_space(sent) == space
 
 
 def test_a_point_that_leads_into_what_is_no_mapping_is_refused() -> None:

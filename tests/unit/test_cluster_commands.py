@@ -1,0 +1,174 @@
+"""Commands as jobs of a cluster: what is sent, what is refused, and an address that is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytest.importorskip("torch", reason="training needs the train extra")
+import ray
+from typer.testing import CliRunner
+
+from cli.cluster import refuse_unseen
+from cli.main import app
+from sentiment.errors import InvalidInput, Unavailable
+from sentiment.settings import Settings
+from train_jobs import score as score_job
+from train_jobs.cluster import join
+from train_jobs.job_output import OUTCOME
+from train_jobs.scoring.job import Outcome, Totals
+from train_jobs.scoring.shards import ShardResult
+from train_jobs.train import ray_running
+from tune import job as tune_job
+
+AWAY, HERE = "http://ray.example:8265", "http://127.0.0.1:8265"
+
+
+class Cluster:
+    """Stands for a cluster: remembers what is submitted, and answers with an outcome."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, list[str], str]] = []
+        self.outcome: dict[str, Any] = {}
+
+    def submit(self, module: str, arguments: Sequence[str], address: str, *_: Any) -> Iterator[str]:
+        self.jobs.append((module, list(arguments), address))
+        yield "trial 1 of 2: ended"
+        yield f"{OUTCOME}{json.dumps(self.outcome)}"
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    found = Cluster()
+    monkeypatch.setattr("train_jobs.submit.submit", found.submit)
+    return found
+
+
+def run(*words: str, fails: bool = False) -> Any:
+    result = CliRunner().invoke(app, list(words))
+    assert (result.exit_code != 0) == fails, result.output
+    return result
+
+
+def test_a_search_is_submitted_with_what_its_files_say_and_the_best_is_written_here(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "space.yaml").write_text("train: {epochs: 2}\nspace: {learning_rate: {choice: [1.0e-5, 0.1]}}\n")
+    best = {"name": "s-1", "point": {"learning_rate": 0.1}, "score": 0.7}
+    trial = {**best, "validations": 2, "seconds": 1.0, "state": "finished", "reason": None}
+    found = {"search": "mine", "method": "grid", "monitor": "macro_recall", "best": best, "trials": [trial]}
+    cluster.outcome = {**found, "configuration": {"learning_rate": 0.1}, "config": "/elsewhere", "run_id": "7"}
+    options = ["--search", "grid", "--data", "toys@1", "--model", "cnn", "--name", "mine", "--set", "seed=7"]
+    places = ["--space", str(tmp_path / "space.yaml"), "--out", str(tmp_path / "best.yaml"), "--home", str(tmp_path)]
+    result = run("tune", *options, *places, "--address", AWAY)
+    [(module, arguments, address)] = cluster.jobs
+    assert (module, address) == ("tune.search", AWAY)
+    request = tune_job.request_of(tune_job._parser("").parse_args(arguments))
+    asked = tune_job.search_of(request)
+    assert (asked.name, asked.method, asked.draws) == ("mine", "grid", 2)
+    assert [each.values for each in asked.space.dimensions] == [(1e-5, 0.1)]
+    config = asked.config_at({"learning_rate": 0.1})
+    assert (config.model, config.data, config.epochs, config.seed) == ("cnn", "toys@1", 2, 7)
+    assert yaml.safe_load((tmp_path / "best.yaml").read_text()) == {"learning_rate": 0.1}
+    assert "Search mine begins; if it is cut off, the same command with --name mine takes it up." in result.stderr
+    assert "trial 1 of 2: ended" in result.stderr
+
+
+def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path: Path) -> None:
+    totals = Totals.of([ShardResult("part-00000-000000", "a.csv", "scored/x", 4, 1, {"positive": 3}, 2.7)])
+    outcome = Outcome("s3://bucket/scored", totals, 2, changed=("a.csv",))
+    cluster.outcome = outcome.plain()
+    words = ["s3://bucket/texts", "--model", "champion", "--out", "s3://bucket/scored", "--gpus", "1", "--overwrite"]
+    result = run("score", *words, "--address", AWAY, "--home", str(tmp_path), "--json")
+    assert json.loads(result.stdout) == cluster.outcome
+    assert Outcome.read(json.loads(result.stdout)) == outcome
+    [(module, arguments, _)] = cluster.jobs
+    assert module == "train_jobs.score"
+    options = score_job._parser().parse_args(arguments)
+    assert (options.source, options.model, options.out) == ("s3://bucket/texts", "champion", "s3://bucket/scored")
+    assert (options.gpus, options.most, options.overwrite, options.shard_rows) == (1.0, 2, True, 2000)
+    assert "positive" in run("score", *words, "--address", AWAY, "--home", str(tmp_path)).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [
+        (["train", "--data", "toys@1", "--backbone", "{there}"], "--backbone"),
+        (["distill", "--data", "toys@1", "--teacher", "{there}"], "--teacher"),
+        (["distill", "--data", "toys@1", "--teacher", "8", "--unlabelled", "{there}"], "--unlabelled"),
+        (["train", "--data", "toys@1", "--set", "distill.teacher={there}"], "--teacher"),
+        (["evaluate", "{there}", "--data", "toys@1"], "MODEL"),
+        (["evaluate", "8", "--data", "toys@1", "--against", "{there}"], "--against"),
+        (["compare", "--data", "toys@1", "--versions", "{there}"], "--versions"),
+        (["compare", "--data", "toys@1", "--models", "student", "--set", "student.distill.teacher={there}"], "student"),
+        (["score", "{there}", "--model", "8", "--out", "s3://b/out"], "SOURCE"),
+        (["score", "s3://b/in", "--model", "{there}", "--out", "s3://b/out"], "--model"),
+        (["score", "s3://b/in", "--model", "8", "--out", "scored"], "--out"),
+        (["tune", "--data", "toys@1", "--space", "dropout", "--set", "backbone={there}"], "--backbone"),
+    ],
+)
+def test_what_only_this_machine_sees_is_not_sent_to_a_cluster(
+    words: list[str], called: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    filled = [word.format(there=tmp_path / "there") for word in words]
+    result = run(*filled, "--address", AWAY, "--home", str(tmp_path), fails=True)
+    assert f"Error: {called} " in result.stderr
+    assert "lies on this machine, and the job runs on the cluster" in result.stderr
+    assert cluster.jobs == []
+
+
+def test_a_full_path_goes_to_a_cluster_on_this_machine_and_a_path_in_the_working_folder_to_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    refuse_unseen({"--backbone": str(tmp_path / "there")}, HERE)
+    refuse_unseen({"--backbone": "there"}, AWAY, str(tmp_path))
+    refuse_unseen({"--backbone": "owner/name", "--teacher": "models:/sentiment/7", "--model": None}, AWAY)
+    refuse_unseen({}, AWAY, made={"--out": "/shared/scored"})
+    for address in (HERE, AWAY):
+        with pytest.raises(InvalidInput, match="--backbone there lies on this machine"):
+            refuse_unseen({"--backbone": "there"}, address)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ValueError("Invalid Ray address: 'http://head:8265'.\nmore"),
+        ConnectionError("Could not find any running Ray instance."),
+        RuntimeError("timed out"),
+        ray.exceptions.AuthenticationError("no token"),
+    ],
+)
+def test_a_cluster_that_cannot_be_joined_is_told_with_its_address_and_the_remedy(
+    refusal: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise refusal
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    told = r"no Ray cluster to join at head:1: .*HOST:6379.*http://HOST:8265"
+    with pytest.raises(Unavailable, match=told):
+        join("head:1")
+    with pytest.raises(Unavailable, match=told), ray_running("head:1"):
+        pass
+    with pytest.raises(Unavailable, match=told), score_job.ray_started(Settings(home=tmp_path, address="head:1")):
+        pass
+
+
+def test_a_scoring_that_is_a_job_of_a_cluster_joins_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    joined: list[str] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(score_job, "join", joined.append)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    with score_job.ray_started(Settings(home=tmp_path)):
+        assert joined == ["10.0.0.1:6379"]
