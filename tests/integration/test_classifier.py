@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import ray
 from ray import serve
 
 from deployments.classifier import Fetch, classifier_app
 from sentiment.version import digest
+from serve_app.rollout.bounds import keep_replicas
+from tests.running_platform import replicas_of
 from tests.tiny_model import build_tiny_version
 
 pytestmark = pytest.mark.integration
@@ -112,3 +115,32 @@ def test_a_version_without_safetensors_is_refused_on_a_gpu_with_the_remedy_in_th
     message = _wait_for(lambda: _failed("classifier-v9"))
     assert "needs model.safetensors" in message
     assert "python -m train_jobs.default_model" in message
+
+
+def test_another_least_number_of_replicas_starts_none_anew_and_serves_on(folder: Path) -> None:
+    app = classifier_app("sentiment", 9, digest(folder), max_replicas=3, initial_replicas=2, fetch=_from(folder))
+    _start(app, "classifier-v9")
+    assert _wait_for(lambda: _running("classifier-v9") == 2)
+    before = _pids()
+
+    assert keep_replicas("classifier-v9", "Classifier", 2)
+    assert _wait_for(lambda: not keep_replicas("classifier-v9", "Classifier", 2))  # then it is so already
+    handle = serve.get_deployment_handle("Classifier", "classifier-v9")
+    for _ in range(20):
+        assert len(handle.classify.remote(["a good day"]).result(timeout_s=30).probabilities) == 1
+        time.sleep(0.1)
+    assert _pids() == before
+
+    assert keep_replicas("classifier-v9", "Classifier", 3)
+    assert _wait_for(lambda: _running("classifier-v9") == 3)
+    assert before < _pids()
+
+
+def _running(app: str) -> int:
+    deployment = _deployment(app)
+    return deployment.replica_states.get("RUNNING", 0) if deployment else 0
+
+
+def _pids() -> set[int]:
+    """Return the processes of all classifiers' replicas."""
+    return {process.pid for process in replicas_of("Classifier", psutil.Process().children(recursive=True))}
