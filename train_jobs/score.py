@@ -222,6 +222,7 @@ def _run(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES
+    context.raise_original_map_exception = True  # an actor's own error is lost in Ray Data's wrapping
     files = [{"number": file.number, "name": file.name} for file in inputs]
     cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(_cutter(job, done), num_cpus=_READER_CPUS)
     scored = cut.map_batches(

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _S3: Final = "s3://"
 _HIDDEN: Final = (".", "_")
+_REMEDY: Final = {
+    True: "is its server up, does the bucket exist, do the keys fit?",
+    False: "is its disk there, is all of its path a folder, and may this user do it?",
+}
 
 
 @dataclass(frozen=True)
@@ -193,8 +197,7 @@ class Place:
         except OSError as exc:
             if no_room(exc):
                 raise Unavailable(self._full(what)) from exc
-            remedy = "is its server up, does the bucket exist, do the keys fit?" if self.is_remote else "see the cause"
-            raise Unavailable(f"{self.uri} cannot be {what} ({exc}); {remedy}") from exc
+            raise Unavailable(f"{self.uri} cannot be {what} ({exc}); {_REMEDY[self.is_remote]}") from exc
 
     def _full(self, what: str) -> str:
         """Return what to say of a full disk: the place's own, or that of the copies that are made of what is remote."""
