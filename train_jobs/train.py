@@ -28,6 +28,7 @@ from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
 from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
+from train_jobs.checkpoint_list import ListKeeper, mend_list
 from train_jobs.cluster import join
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
@@ -87,6 +88,10 @@ def run_training(
     need = Need.of(config, workers, gpus_per_worker)
     require_capacity(need)
     on_begin()
+    is_local = filesystem is None and "://" not in path
+    if is_local and not mend_list(Path(path) / name):
+        _LOG.warning("the list of checkpoints of %s is cut off, and its copy too: the run begins anew", name)
+    keepers = [ListKeeper(Path(path) / name)] if is_local else []
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,
@@ -99,7 +104,7 @@ def run_training(
             storage_filesystem=filesystem,
             failure_config=FailureConfig(max_failures=config.most_failures),
             checkpoint_config=CheckpointConfig(config.keep_checkpoints, "score", "max"),
-            callbacks=list(callbacks),
+            callbacks=[*keepers, *callbacks],
         ),
     )
     with listening(mailbox, on_report or (lambda _: None)):

@@ -186,6 +186,7 @@ def assert_ends_like(whole: Outcome, command: Command, seed: int) -> None:
         assert torch.equal(tensor, found[name]), name
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_a_run_whose_driver_is_killed_at_any_step_goes_on_by_its_name_and_ends_with_the_same_weights(
     whole: Outcome, config: TrainConfig, settings: Settings, server: str
@@ -193,6 +194,7 @@ def test_a_run_whose_driver_is_killed_at_any_step_goes_on_by_its_name_and_ends_w
     assert_ends_like(whole, Command("train", config, "cut-off", 2, settings, server), seed=20)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_a_distillation_whose_driver_is_killed_goes_on_as_well(
     whole: Outcome, config: TrainConfig, settings: Settings, server: str
