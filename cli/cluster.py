@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,7 +28,8 @@ def remotely(
     from train_jobs.submit import submit
 
     lines = submit(job, list(arguments), address, settings, working_dir)
-    return follow(lines, lambda _: None, lambda line: _errors.print(line, markup=False, highlight=False))
+    with closing(lines):  # a failed job is read no further
+        return follow(lines, lambda _: None, lambda line: _errors.print(line, markup=False, highlight=False))
 
 
 def refuse_local(given: object, option: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,8 @@ def _remotely(
         arguments += [option, value] if value else []
     arguments += ["--register"] if options.register_it else []
     lines = submit(f"train_jobs.{job}", arguments, address, settings, options.working_dir)
-    return follow(lines, bar.take, bar.say)
+    with closing(lines):
+        return follow(lines, bar.take, bar.say)
 
 
 def follow(

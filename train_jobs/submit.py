@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from sentiment.errors import Unavailable
@@ -18,13 +18,13 @@ _TOLD: Final = ("UNDERTONE_TRACKING_URI", "UNDERTONE_DATASETS", "UNDERTONE_S3_EN
 
 def submit(
     module: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None = None
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """Submit `python -m MODULE ARGUMENTS` to the cluster whose dashboard is at `address`; yield its log's lines.
 
     The cluster runs the Undertone that is installed there, or that in the folder `working_dir`. Of the settings it is
     told where runs are tracked and where datasets are; all else is the cluster's own.
 
-    It gives way to what serves there.
+    It gives way to what serves there. Who reads no further closes the log.
 
     Raises:
         Unavailable: the cluster does not answer, or its log breaks off: the job goes on then.
@@ -49,7 +49,7 @@ def submit(
     yield from lines_of(client, job, address)
 
 
-def lines_of(client: Any, job: str, address: str) -> Iterator[str]:
+def lines_of(client: Any, job: str, address: str) -> Generator[str, None, None]:
     """Yield the lines of a job's log as they are written, until it ends.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,23 @@ def test_a_log_that_breaks_off_says_that_the_job_goes_on_and_how_to_see_the_rest
     assert [next(lines), next(lines)] == ["first", "second"]
     with pytest.raises(Unavailable, match=r"1006.*the job goes on.*--address http://head:8265 job_7"):
         next(lines)
+
+
+def test_a_log_that_is_read_no_further_is_closed_at_once() -> None:
+    events = []
+
+    class Client:
+        async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+            try:
+                yield f"{FAILURE}no such version\n"
+                yield "never asked for\n"
+            finally:
+                events.append("closed")
+
+    lines = lines_of(Client(), "job_7", "http://head:8265")
+    with pytest.raises(UndertoneError, match=r"^no such version$"), closing(lines):
+        follow(lines, events.append, events.append)
+    assert events == ["closed"]
 
 
 def test_a_job_tells_what_a_user_can_mend_in_one_line_and_nothing_else_is_hidden(capsys) -> None:
