@@ -88,6 +88,11 @@ class Ledger:
         self.save(rollout, now_ms)
         return rollout
 
+    def note_outright(self, settings: Settings, champion: int, named: int, now_ms: int) -> None:
+        """Put into the history that the alias `champion` was moved without a rollout, and with it all the traffic."""
+        rollout = Rollout.outright(settings, champion, named, now_ms)
+        self.store.put_document(HISTORY_KIND, rollout.id, to_public(rollout, now_ms))
+
     def take_lease(self, now_ms: int) -> int | None:
         """Take or renew the lease; return when it ends, in epoch ms, None while another controller holds it."""
         present = self.store.get_document(LEASE_KIND, self.model)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from serve_app.rollout.record import State
-from serve_app.rollout.shares import Share, alone
+from serve_app.rollout.shares import Share, alone, leader_of
 
 #: How long a version that does not load is left alone before it is tried again.
 RETRY_AFTER_S: Final = 60.0
@@ -86,7 +86,7 @@ class Observed:
     @property
     def serving(self) -> int | None:
         """The version that has most of the traffic."""
-        return max(self.shares, key=lambda share: share.weight).version if self.shares else None
+        return leader_of(self.shares)
 
 
 @dataclass(frozen=True, slots=True)

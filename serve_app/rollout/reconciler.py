@@ -43,6 +43,7 @@ from serve_app.rollout.record import Command, Entry, Rollout, State
 from serve_app.rollout.registry_view import RegistryView
 from serve_app.rollout.room import has_room, lacking
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
+from serve_app.rollout.shares import leader_of
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -233,10 +234,14 @@ class Reconciler:
             replace(route, weight=share.weight, shadow=share.shadow)
             for route, share in zip(routes, wanted.shares, strict=True)
         ]
+        led = leader_of(shares_in(self._table))
         document = await asyncio.to_thread(self.ledger.publish, shared, wanted, rollout)
         self._reset("published")
         self._count_due_s = self.now_s()
         await self.gateways.push(document.generation, document.body)
+        leads = leader_of(wanted.shares)
+        if rollout is None and led is not None and leads is not None and led != leads:
+            await asyncio.to_thread(self.ledger.note_outright, self.settings, led, leads, self.now_ms())
 
     async def _name(self, version: int, rollout: Rollout | None) -> None:
         """Let the alias `champion` name a version; of a challenger it is written down first: it may happen late."""

@@ -145,6 +145,13 @@ class Rollout(_Data):
             decisions=(start,),
         )
 
+    @classmethod
+    def outright(cls, settings: Settings, champion: int, named: int, now_ms: int) -> Self:
+        """Return the record of a takeover in one step that has happened: the alias `champion` was moved by hand."""
+        reason = f"the alias champion was moved to version {named} by hand"
+        asked = cls.begin(StartRequest(version=named, plan="100", hold_s=0.0), settings, champion, now_ms, reason)
+        return asked.decided(Entry(at_ms=now_ms, state=State.DONE, stage=1, reason=reason))
+
     @property
     def step(self) -> Step | None:
         """The step of the plan that is under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from serve_app.rollout.record import UNSEEN, Rollout, State
@@ -19,6 +20,11 @@ class Share:
 def alone(version: int) -> tuple[Share, ...]:
     """Return the shares of a version that answers everything."""
     return (Share(version, 1.0),)
+
+
+def leader_of(shares: Sequence[Share]) -> int | None:
+    """Return the version that has most of the traffic, None where nobody has any."""
+    return max(shares, key=lambda share: share.weight).version if shares else None
 
 
 def shares_of(rollout: Rollout) -> tuple[Share, ...]:

@@ -295,6 +295,20 @@ async def test_a_champion_moved_by_hand_takes_over_as_ever(platform):
     await platform.rounds(60)
     assert platform.gateways.weights()[-1] == {3: 1.0}
     assert set(platform.target.views) == {3}
+    [told], _ = service.history(platform.store, MODEL, platform.clock.now_ms(), 10)
+    assert (told["champion"], told["challenger"], told["state"]) == (1, 3, "done")
+    assert told["reason"] == "the alias champion was moved to version 3 by hand"
+    assert [(moment["state"], moment["share"]) for moment in told["moments"]] == [("done", 1.0)]
+    assert told["traffic"] == [{"version": 3, "weight": 1.0, "shadow": 0.0}]
+
+
+async def test_a_takeover_by_a_rollout_is_in_the_history_once(platform):
+    platform.start()
+    await platform.until("done")
+    await platform.rounds(60)
+    told, _ = service.history(platform.store, MODEL, platform.clock.now_ms(), 10)
+    assert [rollout["challenger"] for rollout in told] == [2]
+    assert told[0]["id"] == platform.status()["id"]
 
 
 async def test_a_challenger_that_loses_its_replicas_for_good_goes_back(platform):
