@@ -44,9 +44,9 @@ async def test_a_settled_controller_reads_the_registry_once_in_each_poll_at_most
 async def test_an_answer_that_took_long_is_taken_while_the_controller_rests(platform, monkeypatch):
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.05)
     await platform.rounds(3)
+    platform.registry.set_alias(MODEL, CHAMPION, 3)
     answers, real = threading.Event(), platform.registry.versions
     monkeypatch.setattr(platform.registry, "versions", lambda name: (answers.wait(30), real(name))[1])
-    platform.registry.set_alias(MODEL, CHAMPION, 3)
     await platform.rounds(1, seconds=POLL_S)
     assert not await platform.controller.is_wanted()
     answers.set()
