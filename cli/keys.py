@@ -76,7 +76,9 @@ def revoke(name: Annotated[str, typer.Argument(help="Name of the key.")], home: 
 
 
 def expiry_ms(text: str, now_ms: int) -> int:
-    """Return the time in ms since 1970 that `text` names: a span from now, with its unit, or a day or time in UTC.
+    """Return the time in ms since 1970 that `text` names: a span from now, with its unit, or a day or time.
+
+    A time without a zone is in UTC.
 
     Raises:
         InvalidInput: it names neither, or a time that is past.
@@ -93,7 +95,9 @@ def expiry_ms(text: str, now_ms: int) -> int:
 def _time_ms(text: str, now_ms: int) -> int:
     seconds = span_s(text) if text[-1:].isalpha() else None  # without a unit it is a day, like 20270131
     if seconds is None:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+        named = datetime.fromisoformat(text)
+        at = named.replace(tzinfo=UTC) if named.tzinfo is None else named.astimezone(UTC)
+        return int(at.timestamp() * 1000)
     return round((datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(seconds=seconds)).timestamp() * 1000)
 
 

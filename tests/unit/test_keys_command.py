@@ -45,6 +45,13 @@ def test_an_expiry_is_so_long_from_now_or_a_day() -> None:
     assert expiry_ms("2027-01-31", NOW_MS) == expiry_ms("20270131", NOW_MS) == 1_801_353_600_000
 
 
+def test_an_expiry_with_a_zone_ends_then_and_one_without_in_utc() -> None:
+    assert expiry_ms("2027-01-31T12:00+02:00", NOW_MS) == expiry_ms("2027-01-31T10:00", NOW_MS)
+    assert expiry_ms("2027-01-31T12:00Z", NOW_MS) == expiry_ms("2027-01-31T12:00", NOW_MS) == 1_801_396_800_000
+    with pytest.raises(InvalidInput, match="is no time"):
+        expiry_ms("9999-12-31T23:59-14:00", NOW_MS)
+
+
 def test_an_unknown_scope_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     refused = keys(tmp_path, "add", "shop", "--scope", "foo")
     assert refused.exit_code == 2
