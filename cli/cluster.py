@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,9 +14,11 @@ from sentiment.errors import InvalidInput
 from sentiment.registry import ALIASES
 from sentiment.settings import LOOPBACK, Settings
 
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _LESSON: Final = ("teacher", "unlabelled")
 _errors = Console(stderr=True, soft_wrap=True)
+
+#: What names a place, by what a user calls it; one option may name several.
+Named = Sequence[tuple[str, str | None]]
 
 
 def remotely(
@@ -42,18 +43,15 @@ def refuse_local(given: object, option: str) -> None:
         )
 
 
-def refuse_unseen(
-    named: Mapping[str, str | None], address: str, working_dir: str | None = None, made: Mapping[str, str] = _NONE
-) -> None:
+def refuse_unseen(named: Named, address: str, working_dir: str | None = None, made: Named = ()) -> None:
     """Raise InvalidInput if a value names a file or folder of this machine for a job on a cluster that lacks it.
 
-    `named` has the values by what a user calls them. A full path is sent to a cluster on this machine, one within
-    `working_dir`, which is sent along, to any. What is not there is the cluster's own, or no path at all; of places
-    that are `made`, only a full path can be the cluster's own.
+    A full path is sent to a cluster on this machine, one within `working_dir`, which is sent along, to any. What is not
+    there is the cluster's own, or no path at all; of places that are `made`, only a full path can be the cluster's own.
     """
     is_here = urlsplit(address).hostname in LOOPBACK
-    for called, value in {**named, **made}.items():
-        if not value or not (_is_path(value) or (called in made and _is_relative(value))):
+    for called, value in (*named, *made):
+        if not value or not (_is_path(value) or ((called, value) in made and _is_relative(value))):
             continue
         if is_here and Path(value).is_absolute():
             continue
@@ -62,22 +60,25 @@ def refuse_unseen(
         raise InvalidInput(
             f"{called} {value} lies on this machine, and the job runs on the cluster: name what it reaches, as s3://…, "
             "a version in the registry (models:/NAME/NUMBER) or a path in --working-dir.",
-            called.removeprefix("--"),
+            called.rpartition("--")[2],
         )
 
 
-def places_of(training: Mapping[str, Any]) -> dict[str, str | None]:
+def places_of(training: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """Return the fields of a training's configuration that may name files, by their options."""
     lesson = training.get("distill")
     known = lesson if isinstance(lesson, Mapping) else {}
-    values = {"--backbone": training.get("backbone"), **{f"--{name}": known.get(name) for name in _LESSON}}
-    return {called: str(value) for called, value in values.items() if value is not None}
+    values = [("--backbone", training.get("backbone")), *((f"--{name}", known.get(name)) for name in _LESSON)]
+    return [(called, str(value)) for called, value in values if value is not None]
 
 
 def _is_path(value: str) -> bool:
     if not value or "://" in value or value.startswith("models:/") or value.isdigit() or value in ALIASES:
         return False
-    return Path(value).expanduser().exists()
+    try:
+        return Path(value).expanduser().exists()
+    except (RuntimeError, OSError):  # ~NAME of nobody here, or a name that no file can have
+        return False
 
 
 def _is_relative(value: str) -> bool:

@@ -71,16 +71,15 @@ def compare(
     show(_here(with_registry(settings), arguments, out), as_json)
 
 
-def _places(arguments: Sequence[str]) -> dict[str, str | None]:
+def _places(arguments: Sequence[str]) -> list[tuple[str, str | None]]:
     """Return what may name files, by what a user calls it; a teacher that is compared itself is none."""
     from train_jobs.compare import config_of, parser
 
     config = config_of(parser().parse_args(list(arguments)))
-    found: dict[str, str | None] = {f"--versions {ref}": ref for ref in config.versions}
+    found: list[tuple[str, str | None]] = [("--versions", ref) for ref in config.versions]
     for name in ("", *config.models):
         own = config.training.get(name) or {} if name else config.training
-        for called, value in places_of(own).items():
-            found[f"{name} {called}".strip()] = None if value in config.models else value
+        found += [(f"{name} {called}".strip(), ref) for called, ref in places_of(own) if ref not in config.models]
     return found
 
 

@@ -64,7 +64,7 @@ def evaluate(
     arguments += [] if track else ["--no-track"]
     if address:
         refuse_local(report, "--report")
-        refuse_unseen({"MODEL": model, "--against": against}, address, working_dir)
+        refuse_unseen([("MODEL", model), ("--against", against)], address, working_dir)
         show(remotely("train_jobs.evaluate", arguments, address, settings, working_dir), as_json)
         return
     show(_here(with_registry(settings), arguments, report, track), as_json)

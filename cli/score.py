@@ -66,7 +66,7 @@ def score(
     fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
     columns = (text_column, encoding, format, shard_rows)
     if address:
-        refuse_unseen({"SOURCE": source, "--model": model}, address, working_dir, {"--out": out})
+        refuse_unseen([("SOURCE", source), ("--model", model)], address, working_dir, [("--out", out)])
         arguments = _arguments(source, model, out, columns, fleet, overwrite)
         found = remotely("train_jobs.score", arguments, address, load_settings(home=home), working_dir)
         outcome = _outcome(found)

@@ -128,13 +128,29 @@ def test_a_full_path_goes_to_a_cluster_on_this_machine_and_a_path_in_the_working
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
-    refuse_unseen({"--backbone": str(tmp_path / "there")}, HERE)
-    refuse_unseen({"--backbone": "there"}, AWAY, str(tmp_path))
-    refuse_unseen({"--backbone": "owner/name", "--teacher": "models:/sentiment/7", "--model": None}, AWAY)
-    refuse_unseen({}, AWAY, made={"--out": "/shared/scored"})
+    refuse_unseen([("--backbone", str(tmp_path / "there"))], HERE)
+    refuse_unseen([("--backbone", "there")], AWAY, str(tmp_path))
+    refuse_unseen([("--backbone", "owner/name"), ("--teacher", "models:/sentiment/7"), ("--model", None)], AWAY)
+    refuse_unseen([("--backbone", "~nobody-of-this-name/model")], AWAY)
+    refuse_unseen([], AWAY, made=[("--out", "/shared/scored")])
     for address in (HERE, AWAY):
         with pytest.raises(InvalidInput, match="--backbone there lies on this machine"):
-            refuse_unseen({"--backbone": "there"}, address)
+            refuse_unseen([("--backbone", "there")], address)
+
+
+def test_each_version_to_compare_is_looked_at_and_the_option_alone_is_the_field(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    refs = f"models:/sentiment/7,{tmp_path}/there"
+    result = run(
+        "compare", "--data", "toys@1", "--versions", refs, "--address", AWAY, "--home", str(tmp_path), fails=True
+    )
+    assert f"Error: --versions {tmp_path}/there lies on this machine" in result.stderr
+    with pytest.raises(InvalidInput) as caught:
+        refuse_unseen([("--versions", "models:/sentiment/7"), ("--versions", str(tmp_path / "there"))], AWAY)
+    assert caught.value.field == "versions"
+    assert cluster.jobs == []
 
 
 @pytest.mark.parametrize(
