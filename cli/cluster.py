@@ -47,21 +47,17 @@ def refuse_unseen(named: Named, address: str, working_dir: str | None = None, ma
     """Raise InvalidInput if a value names a file or folder of this machine for a job on a cluster that lacks it.
 
     A full path is sent to a cluster on this machine, one within `working_dir`, which is sent along, to any. What is not
-    there is the cluster's own, or no path at all; of places that are `made`, only a full path can be the cluster's own.
+    there is the cluster's own, or no path at all. Of places that are `made`, only a full path can be the cluster's own:
+    what a job makes in its working folder is lost with it.
     """
     is_here = urlsplit(address).hostname in LOOPBACK
-    for called, value in (*named, *made):
-        if not value or not (_is_path(value) or ((called, value) in made and _is_relative(value))):
-            continue
-        if is_here and Path(value).is_absolute():
-            continue
-        if working_dir and not Path(value).is_absolute() and Path(working_dir, value).exists():
-            continue
-        raise InvalidInput(
-            f"{called} {value} lies on this machine, and the job runs on the cluster: name what it reaches, as s3://…, "
-            "a version in the registry (models:/NAME/NUMBER) or a path in --working-dir.",
-            called.rpartition("--")[2],
-        )
+    for called, value in named:
+        is_sent = working_dir and value and _is_relative(value) and Path(working_dir, value).exists()
+        if value and _is_path(value) and not is_sent and (_is_relative(value) or not is_here):
+            raise _unseen(called, value, ", a version in the registry (models:/NAME/NUMBER) or a path in --working-dir")
+    for called, value in made:
+        if value and (_is_relative(value) or (_is_path(value) and not is_here)):
+            raise _unseen(called, value, " or a full path that is the cluster's own")
 
 
 def places_of(training: Mapping[str, Any]) -> list[tuple[str, str | None]]:
@@ -70,6 +66,14 @@ def places_of(training: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     known = lesson if isinstance(lesson, Mapping) else {}
     values = [("--backbone", training.get("backbone")), *((f"--{name}", known.get(name)) for name in _LESSON)]
     return [(called, str(value)) for called, value in values if value is not None]
+
+
+def _unseen(called: str, value: str, others: str) -> InvalidInput:
+    return InvalidInput(
+        f"{called} {value} lies on this machine, and the job runs on the cluster: name what it reaches, as s3://…"
+        f"{others}.",
+        called.rpartition("--")[2],
+    )
 
 
 def _is_path(value: str) -> bool:

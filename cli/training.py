@@ -121,7 +121,7 @@ def _remotely(
     """Train as a job of the cluster at `address`, whose log moves the bar."""
     from train_jobs.submit import submit
 
-    refuse_unseen(places_of(values), address, options.working_dir)
+    refuse_unseen(places_of(values), address, options.working_dir, [("--storage", options.storage)])
     arguments = ["--config", json.dumps(values), "--workers", str(options.workers)]
     arguments += ["--gpus-per-worker", str(options.gpus_per_worker)]
     for option, value in (("--name", options.name), ("--storage", options.storage)):

@@ -96,12 +96,20 @@ def _remotely(asked: Search, out: Path, address: str, settings: Settings, workin
     """Search as a job of the cluster at `address`, and write the best configuration here."""
     from tune.results import require_writable, write_best
 
-    refuse_unseen(places_of(asked.base), address, working_dir)
+    refuse_unseen(_places(asked), address, working_dir, [("--storage", asked.storage)])
     require_writable(out)
     _say(_begins(asked))
     found = remotely("tune.search", _arguments(asked), address, settings, working_dir)
     write_best(found, out)
     return {**found, "config": str(out)}
+
+
+def _places(asked: Search) -> list[tuple[str, str | None]]:
+    """Return what may name files, by its option: what all trials share, and every value of what varies."""
+    from tune.plan import corners
+    from tune.space import configured
+
+    return [place for point in corners(asked.space) for place in places_of(configured(asked.base, point))]
 
 
 def _arguments(asked: Search) -> list[str]:

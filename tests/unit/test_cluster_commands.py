@@ -110,6 +110,25 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
         (["score", "s3://b/in", "--model", "{there}", "--out", "s3://b/out"], "--model"),
         (["score", "s3://b/in", "--model", "8", "--out", "scored"], "--out"),
         (["tune", "--data", "toys@1", "--space", "dropout", "--set", "backbone={there}"], "--backbone"),
+        (
+            ["tune", "--data", "toys@1", "--space", '{{"space": {{"backbone": {{"choice": ["{there}"]}}}}}}'],
+            "--backbone",
+        ),
+        (
+            [
+                "tune",
+                "--data",
+                "toys@1",
+                "--space",
+                '{{"space": {{"distill.teacher": {{"choice": ["8", "{there}"]}}}}}}',
+            ],
+            "--teacher",
+        ),
+        (["train", "--data", "toys@1", "--storage", "{there}"], "--storage"),
+        (["train", "--data", "toys@1", "--storage", "runs"], "--storage"),
+        (["distill", "--data", "toys@1", "--teacher", "8", "--storage", "runs"], "--storage"),
+        (["tune", "--data", "toys@1", "--space", "dropout", "--storage", "searches"], "--storage"),
+        (["tune", "--data", "toys@1", "--space", "dropout", "--storage", "~nobody-of-this-name/x"], "--storage"),
     ],
 )
 def test_what_only_this_machine_sees_is_not_sent_to_a_cluster(
@@ -132,7 +151,10 @@ def test_a_full_path_goes_to_a_cluster_on_this_machine_and_a_path_in_the_working
     refuse_unseen([("--backbone", "there")], AWAY, str(tmp_path))
     refuse_unseen([("--backbone", "owner/name"), ("--teacher", "models:/sentiment/7"), ("--model", None)], AWAY)
     refuse_unseen([("--backbone", "~nobody-of-this-name/model")], AWAY)
-    refuse_unseen([], AWAY, made=[("--out", "/shared/scored")])
+    refuse_unseen([], AWAY, made=[("--out", "/shared/scored"), ("--storage", None), ("--storage", "s3://b/runs")])
+    refuse_unseen([], HERE, made=[("--storage", str(tmp_path / "there"))])
+    with pytest.raises(InvalidInput, match=r"--storage there lies .*: name what it reaches, as s3://… or a full path"):
+        refuse_unseen([], AWAY, str(tmp_path), made=[("--storage", "there")])
     for address in (HERE, AWAY):
         with pytest.raises(InvalidInput, match="--backbone there lies on this machine"):
             refuse_unseen([("--backbone", "there")], address)
