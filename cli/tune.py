@@ -68,13 +68,10 @@ def tune(
       undertone train --config best.yaml
     """
     require_train()
-    from train_jobs.job import assignment
-    from tune.job import Request, search_of
+    from tune.job import Request, fields_of, search_of
 
-    named = {"data": data, "model": model}
-    fields = {**dict(assignment(text) for text in changes or []), **{k: v for k, v in named.items() if v is not None}}
     sized = (trials, concurrent, workers, gpus_per_worker, seed, storage)
-    asked = search_of(Request(space, search, fields, config, name, *sized))
+    asked = search_of(Request(space, search, fields_of(changes or [], data, model), config, name, *sized))
     if address:
         found = _remotely(asked, out, address, load_settings(home=home), working_dir)
     else:

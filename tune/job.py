@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -178,14 +178,10 @@ def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
 
 def request_of(options: argparse.Namespace) -> Request:
     """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
-    from train_jobs.job import assignment
-
-    named = {"data": options.data, "model": options.model}
-    fields = {**dict(assignment(text) for text in options.set), **{k: v for k, v in named.items() if v is not None}}
     return Request(
         options.space,
         options.search,
-        fields,
+        fields_of(options.set, options.data, options.model),
         options.config,
         options.name,
         options.trials,
@@ -195,6 +191,19 @@ def request_of(options: argparse.Namespace) -> Request:
         options.seed,
         options.storage,
     )
+
+
+def fields_of(changes: Iterable[str], data: str | None, model: str | None) -> dict[str, Any]:
+    """Return the fields that options give: each `--set FIELD=VALUE`, then --data and --model, which win.
+
+    Raises:
+        InvalidInput: a change is not FIELD=VALUE.
+    """
+    from train_jobs.job import assignment
+
+    named = {"data": data, "model": model}
+    given = {name: value for name, value in named.items() if value is not None}
+    return {**dict(assignment(text) for text in changes), **given}
 
 
 def _place_of(search: Search, settings: Settings) -> Path:
