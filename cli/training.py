@@ -106,13 +106,13 @@ def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar
     """Train in this process, which drives Ray."""
     from sentiment.settings import job_address
     from train_jobs.job import Job, run_job
+    from train_jobs.job_output import begins
     from train_jobs.train import new_name
 
     name = options.name or new_name(config)
-    begins = f"Run {name} begins; if it is cut off, the same command with --name {name} takes it up."
     job = Job(config, name, options.storage, options.workers, options.gpus_per_worker, register=options.register_it)
     with ray_log_aside(settings):
-        return asdict(run_job(job, settings, job_address(), bar.take, lambda: bar.say(begins)))
+        return asdict(run_job(job, settings, job_address(), bar.take, lambda: bar.say(begins("Run", name))))
 
 
 def _remotely(

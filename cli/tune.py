@@ -81,12 +81,13 @@ def tune(
 
 def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
+    from train_jobs.job_output import begins
     from tune.job import run_search
     from tune.told import TrialLines
 
     listener = None if as_json else TrialLines(asked.draws, _say)
     with ray_log_aside(settings):
-        return run_search(asked, settings, job_address(), out, listener, lambda: _say(_begins(asked)))
+        return run_search(asked, settings, job_address(), out, listener, lambda: _say(begins("Search", asked.name)))
 
 
 def _remotely(asked: Search, out: Path, address: str, settings: Settings, working_dir: str | None) -> dict[str, Any]:
@@ -95,7 +96,6 @@ def _remotely(asked: Search, out: Path, address: str, settings: Settings, workin
 
     refuse_unseen(_places(asked), address, working_dir, [("--storage", asked.storage)])
     require_writable(out)
-    _say(_begins(asked))
     found = remotely("tune.search", _arguments(asked), address, settings, working_dir)
     write_best(found, out)
     return {**found, "config": str(out)}
@@ -125,10 +125,6 @@ def _arguments(asked: Search) -> list[str]:
         "--storage": asked.storage,
     }
     return [word for option, value in options.items() if value is not None for word in (option, str(value))]
-
-
-def _begins(asked: Search) -> str:
-    return f"Search {asked.name} begins; if it is cut off, the same command with --name {asked.name} takes it up."
 
 
 def _say(line: str) -> None:

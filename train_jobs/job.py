@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.wording import shown
-from train_jobs.job_output import OUTCOME, PROGRESS, told
+from train_jobs.job_output import OUTCOME, PROGRESS, begins, told
 from train_jobs.watch import Report
 
 _LOG = logging.getLogger(__name__)
@@ -179,6 +180,11 @@ def run_job(
         run.take(report)
         on_report(report)
 
+    def begin() -> None:
+        """Remember what the run is begun with before it is said that it can be taken up."""
+        keep_begun(folder, begun)
+        on_begin()
+
     with tracking_server(settings) as uri:
         places = Places.of(settings, uri)
         job = replace(job, config=pinned(job.config, places))
@@ -187,7 +193,6 @@ def run_job(
             run_folder(settings.home, name, job.config.to_mapping(), begun) as folder,
             tracked(job, folder, places) as run,
         ):
-            on_begin()
             with ray_running(address, own_cpus(needs), own_gpus(needs)):
                 result = run_training(
                     job.config,
@@ -199,7 +204,7 @@ def run_job(
                     settings=settings,
                     registry=uri,
                     run_id=run.run_id,
-                    on_begin=lambda: keep_begun(folder, begun),
+                    on_begin=begin,
                 )
             version = run.make_version(result)
             registered = run.register(version) if job.register else None
@@ -210,10 +215,15 @@ def run_job(
 
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
     """Do the job of a command line; progress and outcome go to standard output, a line each."""
+    from train_jobs.train import new_name
+
     options = parser_of(job, description).parse_args(arguments)
     with told():
-        settings = load_settings()
-        outcome = run_job(job_of(options), settings, options.address or job_address(), _write_progress)
+        settings, asked = load_settings(), job_of(options)
+        name = asked.name or new_name(asked.config)
+        address = options.address or job_address()
+        say = partial(_LOG.info, "%s", begins("Run", name))
+        outcome = run_job(replace(asked, name=name), settings, address, _write_progress, say)
     sys.stdout.write(f"{OUTCOME}{json.dumps(asdict(outcome))}\n")
 
 

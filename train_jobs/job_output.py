@@ -19,6 +19,11 @@ OUTCOME: Final = "::outcome "
 FAILURE: Final = "::failure "
 
 
+def begins(what: str, name: str) -> str:
+    """Return the line that tells that a run or a search begins, and how it is taken up."""
+    return f"{what} {name} begins; if it is cut off, the same command with --name {name} takes it up."
+
+
 def run_as_job(work: Callable[[], dict[str, Any]]) -> None:
     """Do the work; write the `summary` of its outcome and the outcome, or one line that says why there is none."""
     with told():

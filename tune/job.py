@@ -9,12 +9,13 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
-from train_jobs.job_output import OUTCOME, told
+from train_jobs.job_output import OUTCOME, begins, told
 from train_jobs.storage import require_run_name, require_storage
 from tune.plan import METHODS, Search, check, corners
 from tune.space import configured, read_space
@@ -104,10 +105,10 @@ def run_search(
         search = fixed(search, places)
         claim(search, settings)
         tracked = MlflowTrials(Tracker(uri), search, _digests(search, places), kept_at(search, settings))
-        on_begin()
         listeners = [tracked, listener] if listener else [tracked]
         with ended(tracked.parent):
             with ray_running(address, cpus_of(at_once, search.config_at({})), search.gpus_per_worker * at_once or None):
+                on_begin()
                 trials = search_for(search, settings, uri, listeners)
             found = plain(search, trials, out, tracked.parent.run_id)
             write_best(found, out)
@@ -172,7 +173,8 @@ def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
         _LOG.info("search %s", search.name)
         out = options.out or _place_of(search, settings)
         lines = TrialLines(search.draws, _LOG.info)
-        found = run_search(search, settings, options.address or job_address(), out, lines)
+        say = partial(_LOG.info, "%s", begins("Search", search.name))
+        found = run_search(search, settings, options.address or job_address(), out, lines, say)
     sys.stdout.write(f"{OUTCOME}{json.dumps(found)}\n")
 
 

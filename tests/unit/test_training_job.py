@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
-from sentiment.errors import Conflict, InvalidInput, UndertoneError
+from sentiment.errors import Conflict, InvalidInput, Unavailable, UndertoneError
 from sentiment.export import Agreement
 from sentiment.models.zoo import save_model
 from sentiment.settings import Settings, load_settings
@@ -24,9 +24,10 @@ from sentiment.training.fit import Fit
 from sentiment.version import read_version
 from tests.tiny_training import TINY, examples, tiny_start
 from train_jobs import average, tracked, tracking_server, write_version
+from train_jobs import job as job_module
 from train_jobs import train as train_module
 from train_jobs.average import AverageConfig, run_averaging
-from train_jobs.job import Job, Outcome, run_job
+from train_jobs.job import Job, Outcome, run_from_command_line, run_job
 from train_jobs.latest_checkpoint import LatestCheckpoint
 from train_jobs.prepare import Places, prepare
 from train_jobs.train import TrainResult
@@ -150,6 +151,43 @@ def test_a_job_begins_once_what_it_asks_for_is_checked(tracker: FakeTracker, set
     with pytest.raises(Conflict):
         run_job(Job(replace(config, seed=9), "right"), settings, None, lambda _: None, lambda: begun.append("other"))
     assert begun == ["right"]
+
+
+@pytest.mark.parametrize("refuses", ["ray_running", "run_training"])
+def test_a_job_without_a_cluster_or_without_room_there_has_not_begun(
+    refuses: str, tracker: FakeTracker, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Unavailable("there is no Ray cluster to join")
+
+    begun: list[str] = []
+    monkeypatch.setattr(train_module, refuses, refuse)
+    config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@1", threads=1)
+    with pytest.raises(Unavailable, match="no Ray cluster"):
+        run_job(Job(config, "one"), settings, None, lambda _: None, lambda: begun.append("one"))
+    assert begun == []
+
+
+@pytest.mark.parametrize("name", ["mine", None])
+def test_a_job_of_a_cluster_says_by_which_name_it_is_taken_up(
+    name: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[Job] = []
+
+    def run_here(job: Job, *others: Any) -> Outcome:
+        asked.append(job)
+        others[-1]()
+        return Outcome(str(job.name), "7" * 32, {}, 3, "version", "digest")
+
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path))
+    monkeypatch.setattr(job_module, "run_job", run_here)
+    with caplog.at_level("INFO"):
+        run_from_command_line("train", "", ["--data", "toys@1", *(["--name", name] if name else [])])
+    known = name or asked[0].name
+    assert known
+    assert caplog.messages == [
+        f"Run {known} begins; if it is cut off, the same command with --name {known} takes it up."
+    ]
 
 
 def test_a_job_tells_of_a_version_that_int8_does_not_suit(

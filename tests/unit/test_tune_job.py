@@ -1,0 +1,106 @@
+"""When a search, and the job that it is on a cluster, says that it begins: once nothing is left that refuses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the train extra")
+pytest.importorskip("ray", reason="training needs the train extra")
+
+from sentiment.datasets import open_datasets
+from sentiment.errors import NotFound, Unavailable
+from sentiment.settings import Settings, load_settings
+from tests.tiny_training import examples
+from train_jobs import tracking_server
+from train_jobs import train as train_module
+from train_jobs.job_output import OUTCOME
+from tune import job as tune_job
+from tune import results, search
+from tune.plan import Search
+
+SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.001, 0.01]}}})
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    @contextmanager
+    def server(_: Settings) -> Iterator[str]:
+        yield "http://mlflow"
+
+    run = SimpleNamespace(run_id="7" * 32, finish=lambda status="FINISHED": None)
+    monkeypatch.setattr(tracking_server, "tracking_server", server)
+    monkeypatch.setattr(results, "MlflowTrials", lambda *_: SimpleNamespace(parent=run, tell=lambda *_: None))
+    monkeypatch.setattr(results, "plain", lambda *_: {"configuration": {}})
+    monkeypatch.setattr(results, "write_best", lambda *_: None)
+    found = load_settings(home=tmp_path)
+    open_datasets(found).push("toys", examples(30), source="tests")
+    return found
+
+
+def searched(settings: Settings, on_begin: Callable[[], None]) -> None:
+    fields = {"data": "toys@1", "model": "cnn", "window_tokens": 16}
+    asked = tune_job.search_of(tune_job.Request(SPACE, "grid", fields, name="mine"))
+    tune_job.run_search(asked, settings, None, settings.home / "best.yaml", on_begin=on_begin)
+
+
+def test_a_search_begins_once_ray_is_there_and_before_its_first_trial(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    @contextmanager
+    def ray_running(*_: Any) -> Iterator[None]:
+        steps.append("Ray runs")
+        yield
+
+    monkeypatch.setattr(train_module, "ray_running", ray_running)
+    monkeypatch.setattr(search, "search_for", lambda *_: steps.append("trials"))
+    searched(settings, lambda: steps.append("begins"))
+    assert steps == ["Ray runs", "begins", "trials"]
+
+
+def test_a_search_that_finds_no_cluster_has_not_begun(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ray_running(*_: Any) -> None:
+        raise Unavailable("there is no Ray cluster to join")
+
+    begun: list[str] = []
+    monkeypatch.setattr(train_module, "ray_running", ray_running)
+    with pytest.raises(Unavailable, match="no Ray cluster"):
+        searched(settings, lambda: begun.append("mine"))
+    assert begun == []
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_job_names_its_search_at_once_and_says_that_it_begins_when_it_does(
+    refused: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run_search(asked: Search, *others: Any) -> dict[str, Any]:
+        if refused:
+            raise NotFound("no such dataset")
+        others[-1]()
+        return {"search": asked.name}
+
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path))
+    monkeypatch.setattr(tune_job, "run_search", run_search)
+    options = ["--space", SPACE, "--data", "toys@1", "--name", "mine"]
+    begins = "Search mine begins; if it is cut off, the same command with --name mine takes it up."
+    with caplog.at_level("INFO"):
+        if refused:
+            with pytest.raises(SystemExit):
+                tune_job.run_from_command_line("", options)
+            assert caplog.messages == ["search mine"]
+        else:
+            tune_job.run_from_command_line("", options)
+            assert caplog.messages == ["search mine", begins]
+            assert capsys.readouterr().out == f'{OUTCOME}{{"search": "mine"}}\n'
