@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from sentiment.errors import RegistryUnavailable
+from sentiment.logins import told_of, without_login
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -151,9 +152,8 @@ def translated(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, OSError) as exc:
-        where = uri.rpartition("@")[2]  # an address may hold a password
         raise RegistryUnavailable(
-            f"the MLflow server at {where} does not answer as it should ({type(exc).__name__}: {str(exc)[:200]}); "
+            f"the MLflow server at {without_login(uri)} does not answer as it should ({told_of(exc, uri)}); "
             "is it up, and is UNDERTONE_TRACKING_URI its address?"
         ) from exc
 

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 import psutil
 
 from sentiment.errors import PlatformError
+from sentiment.logins import without_login
 from sentiment.settings import Settings, spelling_of
 from serve_app.haproxy import LOOPBACK, installed_haproxy
 from serve_app.parts import api_address, page_address
@@ -24,7 +25,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     found = {
         "API": api_address(settings).url,
         "API documentation": f"{api_address(settings).url}/docs",
-        "MLflow": settings.registry_uri.rpartition("@")[2],
+        "MLflow": without_login(settings.registry_uri),
     }
     if find_spec("gradio"):
         found["Page"] = page_address(settings).url

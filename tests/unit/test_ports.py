@@ -10,9 +10,16 @@ import pytest
 
 from sentiment.errors import PlatformError
 from sentiment.settings import Settings
-from serve_app.ports import elsewhere, refuse_unusable_ports
+from serve_app.ports import addresses, elsewhere, refuse_unusable_ports
 
 Interface = namedtuple("Interface", "family address")
+
+
+def test_the_address_of_an_mlflow_server_can_be_opened_and_tells_no_login() -> None:
+    assert addresses(Settings(tracking_uri="https://jane:sesame@mlflow:5000/ours"))["MLflow"] == (
+        "https://mlflow:5000/ours"
+    )
+    assert addresses(Settings(mlflow_port=28001))["MLflow"] == "http://127.0.0.1:28001"
 
 
 def test_one_port_for_two_parts_is_refused_and_both_settings_are_named() -> None:
