@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cli.extras import require_registry
+from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.registry import Registry
 from sentiment.settings import Settings
 from serve_app import launch
+from serve_app.platform_state import PlatformState
+from serve_app.probe import Address, answers
 
 
 @contextmanager
@@ -26,8 +30,32 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
 
 
 def with_registry(settings: Settings) -> Settings:
-    """Return the settings with the MLflow server of the platform that runs in home, unless another is set."""
+    """Return the settings with the MLflow server of the platform that runs in home, unless another is set.
+
+    Raises:
+        RegistryUnavailable: the platform's own server does not answer, or not yet.
+        InvalidSettings: the platform was started with a server that wants a login, which only its supervisor knows.
+    """
     if settings.tracking_uri:
         return settings
-    state = launch.look(settings).state
-    return settings.model_copy(update={"tracking_uri": state.addresses["MLflow"]}) if state else settings
+    seen = launch.look(settings)
+    if seen.state is None or not seen.supervised:  # what a platform that is gone has left says nothing
+        return settings
+    return settings.model_copy(update={"tracking_uri": _server_of(seen.state, settings.home)})
+
+
+def _server_of(state: PlatformState, home: Path) -> str:
+    uri = state.addresses["MLflow"]
+    if state.registry_login:
+        raise InvalidSettings(
+            f"The platform in {home} was started with the MLflow server at {uri} with a login, which is not kept: set "
+            "UNDERTONE_TRACKING_URI to its address for this command, too.",
+            "UNDERTONE_TRACKING_URI",
+        )
+    is_own = "tracking_uri" not in state.settings
+    if is_own and not answers(Address.of(uri), "/health"):
+        raise RegistryUnavailable(
+            f"The MLflow server of the platform in {home} does not answer at {uri}; the platform is {state.phase}: "
+            "see undertone status, and try again once that says healthy."
+        )
+    return uri

@@ -102,7 +102,8 @@ class PartState(BaseModel):
 class PlatformState(BaseModel):
     """What the supervisor says of the platform.
 
-    `found` is what it met and mended at its start, `settings` what it runs with (`public_values`).
+    `found` is what it met and mended at its start, `settings` what it runs with (`public_values`), `registry_login`
+    whether the MLflow server wants a login, which the address here lacks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -114,6 +115,7 @@ class PlatformState(BaseModel):
     ready_s: float | None = None
     addresses: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, str] = Field(default_factory=dict)
+    registry_login: bool = False
     parts: dict[str, PartState] = Field(default_factory=dict)
     found: list[str] = Field(default_factory=list)
     error: str | None = None

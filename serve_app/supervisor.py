@@ -18,6 +18,7 @@ from typing import Final
 import psutil
 
 from sentiment.errors import PlatformError, UndertoneError
+from sentiment.logins import has_login
 from sentiment.settings import Settings, load_settings, public_values
 from serve_app.parts import api_address, platform_parts
 from serve_app.platform_key import platform_key
@@ -90,7 +91,8 @@ class Report:
         self._path = places.state
         self._state = PlatformState(pid=me.pid, created=me.create_time(), started_at_s=time.time())
         known = {"addresses": addresses(settings), "settings": public_values(settings)}
-        self._state = self._state.model_copy(update=known)
+        login = has_login(settings.registry_uri)
+        self._state = self._state.model_copy(update={**known, "registry_login": login})
         self.found: list[str] = []
 
     @property
