@@ -15,6 +15,7 @@ from typing import IO, Final
 import httpx
 
 from sentiment.errors import PlatformError, RegistryUnavailable
+from sentiment.logins import without_login
 from sentiment.settings import Settings, process_environment
 from train_jobs import server_keeper
 from train_jobs.server_keeper import SERVER, USERS, locked
@@ -44,9 +45,7 @@ def tracking_server(settings: Settings) -> Iterator[str]:
             yield uri
         return
     if not answers(uri):
-        raise RegistryUnavailable(
-            f"no MLflow server answers at {uri.rpartition('@')[2]}; is UNDERTONE_TRACKING_URI right?"
-        )
+        raise RegistryUnavailable(f"no MLflow server answers at {without_login(uri)}; is UNDERTONE_TRACKING_URI right?")
     yield uri
 
 

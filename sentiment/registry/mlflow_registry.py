@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
+from sentiment.logins import without_login
 from sentiment.registry.records import Origin, RegisteredVersion, require_label_set
 from sentiment.registry.runs import RunVersion, download_run
 from sentiment.tracking import experiment_id, open_client
@@ -153,7 +154,7 @@ class Registry:
             raise RegistryUnavailable(self._away(exc)) from exc
 
     def _away(self, exc: Exception) -> str:
-        where = self._uri.rpartition("@")[2]  # an address may hold a password
+        where = without_login(self._uri)
         return f"the model registry at {where} does not answer ({type(exc).__name__}); is its server up?"
 
     def _search(self, name: str) -> Iterator[Any]:
