@@ -77,9 +77,14 @@ async def answers_within(
             ends_s = min(ends_s, time.monotonic() + _GRACE_S)
     for task in late:
         task.cancel()
-    errors = [None if task in late else task.exception() for task in tasks]
-    answers = [task.result() for task, exc in zip(tasks, errors, strict=True) if task not in late and exc is None]
-    return answers, sorted([_LATE] * len(late) + [type(exc).__name__ for exc in errors if exc is not None])
+    errors = {task: _error_of(task) for task in tasks if task not in late}
+    answers = [task.result() for task, exc in errors.items() if exc is None]
+    return answers, sorted([_LATE] * len(late) + [type(exc).__name__ for exc in errors.values() if exc is not None])
+
+
+def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
+    """Return what an ended call raised; of one that was cancelled at its other end asyncio would raise that here."""
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 def gateways_of(app_name: str) -> AllGateways:

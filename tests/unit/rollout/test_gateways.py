@@ -18,6 +18,7 @@ class Replicas:
         self.names = names
         self.frozen: set[str] = set()
         self.dying: set[str] = set()
+        self.cancelled: set[str] = set()
         self.pushed: list[tuple[str, int]] = []
         self.unreachable = False
 
@@ -31,6 +32,8 @@ class Replicas:
             await asyncio.sleep(60)
         if name in self.dying:
             raise ConnectionError(name)
+        if name in self.cancelled:
+            raise asyncio.CancelledError
         if not args:
             return {"gateway": name}
         self.pushed.append((name, args[0]))
@@ -49,6 +52,16 @@ async def test_a_gateway_that_is_frozen_or_dies_hides_no_counts_of_the_others():
     assert names_in(await gateways.observations()) == ["two"]
     replicas.frozen.clear()
     assert names_in(await gateways.observations()) == ["one", "two"]
+
+
+async def test_a_call_that_was_cancelled_at_its_gateway_is_a_missing_answer_like_others(caplog):
+    replicas = Replicas("one", "two")
+    replicas.cancelled = {"one"}
+    gateways = AllGateways(replicas.broadcast, push_s=1, counts_s=1)
+    assert names_in(await gateways.observations()) == ["two"]
+    await gateways.push(7, {})
+    assert replicas.pushed == [("two", 7)]
+    assert "observations: 1 of 2 gateways answered; the others: CancelledError" in caplog.messages
 
 
 async def test_a_gateway_that_stays_frozen_slows_no_later_round_and_is_heard_again():
