@@ -92,7 +92,7 @@ def _unfit(rollout: Rollout, seen: Observed, judged: Judgement, now_ms: int) -> 
     if rollout.state is State.WAITING:
         return None
     if seen.apps.get(version) is AppState.FAILED:
-        return _back(rollout, f"version {version} does not load: {seen.messages.get(version, 'Serve gives no reason')}")
+        return _back(rollout, f"version {version} does not load: {seen.why_down(version)}")
     if rollout.state is State.LOADING and late and not _works(rollout, seen):
         return _back(rollout, f"version {version} did not load within {rollout.limits.load_s:g} s")
     if rollout.state is State.CHECKING and late and not rollout.paused:

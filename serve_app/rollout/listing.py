@@ -66,7 +66,7 @@ def _problem(version: int, observed: Observed) -> str | None:
         return f"waits for room: {observed.lacking[version]}; it starts once there is some"
     if observed.apps.get(version) is not AppState.FAILED:
         return observed.refused.get(version)
-    reason = f"does not load: {observed.messages.get(version) or 'Serve gives no reason'}"
+    reason = f"does not load: {observed.why_down(version)}"
     failing = observed.failing.get(version)
     if failing is None:
         return reason

@@ -88,6 +88,10 @@ class Observed:
         """The version that has most of the traffic."""
         return leader_of(self.shares)
 
+    def why_down(self, version: int) -> str:
+        """Return what Serve says of a version's application that does not load."""
+        return self.messages.get(version) or "Serve gives no reason"
+
 
 @dataclass(frozen=True, slots=True)
 class Start:

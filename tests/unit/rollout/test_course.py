@@ -152,6 +152,11 @@ def test_a_version_that_does_not_load_ends_the_rollout_with_the_reason():
     assert failed.reason == "version 2 does not load: model.int8.onnx is missing"
 
 
+def test_a_version_that_does_not_load_and_of_which_serve_says_nothing_ends_the_rollout_with_that_as_the_reason():
+    failed = after(rollout_of(State.LOADING), 1, apps={1: RUNNING, 2: FAILED}, messages={1: "", 2: ""})
+    assert failed.reason == "version 2 does not load: Serve gives no reason"
+
+
 def test_a_version_that_hangs_at_load_ends_the_rollout_after_its_time_limit():
     loading = rollout_of(State.LOADING, settings={"rollouts_load_s": 20})
     assert isinstance(after(loading, 19, apps={1: RUNNING, 2: LOADING}), Wait)
