@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ray import serve
 from ray._private.state import available_resources_per_node
-from ray.exceptions import RayTaskError
+from ray.exceptions import GetTimeoutError, RayTaskError
 from ray.serve import RunTarget
 from ray.serve.schema import ApplicationStatus
 
@@ -75,8 +75,16 @@ class ServeTarget:
 
     def keep_replicas(self, version: int, least: int) -> None:
         """Let a version that runs and scales keep so many replicas at least, from now on."""
-        self._changed.add(version)
-        keep_replicas(app_name(version), _DEPLOYMENT, least)
+        is_changed = version in self._changed
+        self._changed.add(version)  # first: Serve may say that it deploys before the call returns
+        try:
+            is_changed |= keep_replicas(app_name(version), _DEPLOYMENT, least)
+        except GetTimeoutError:
+            is_changed = True  # it may be carried out yet
+            raise
+        finally:
+            if not is_changed:
+                self._changed.discard(version)
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
         """Return what is missing for a version of this capacity, None if nothing is."""

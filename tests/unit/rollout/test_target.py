@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from ray.exceptions import GetTimeoutError
 from ray.serve.schema import (
     ApplicationStatus,
     ApplicationStatusOverview,
@@ -9,8 +12,9 @@ from ray.serve.schema import (
     DeploymentStatusTrigger,
 )
 
+from serve_app.rollout import target
 from serve_app.rollout.policy import AppState
-from serve_app.rollout.target import reason_in, view_of
+from serve_app.rollout.target import ServeTarget, reason_in, view_of
 
 TRACEBACK = """The deployment failed to start 3 times in a row. Error:
 ray::ServeReplica:classifier-v8:Classifier.initialize_and_get_metadata() (pid=7, ip=127.0.0.1)
@@ -48,6 +52,49 @@ def test_an_application_is_what_serve_says_and_down_without_a_replica(status, re
 def test_a_version_whose_bounds_were_changed_is_up_as_long_as_a_replica_is(status):
     assert view_of(overview(status, {"RUNNING": 1, "STARTING": 1}), was_up=True).state is AppState.RUNNING
     assert view_of(overview(status, {"STARTING": 1}), was_up=True).state is not AppState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (True, AppState.RUNNING),
+        (False, AppState.LOADING),
+        (KeyError("no such deployment"), AppState.LOADING),
+        (GetTimeoutError("it may be carried out yet"), AppState.RUNNING),
+    ],
+    ids=["changed", "no-news", "failed", "late"],
+)
+def test_only_a_version_whose_bounds_may_have_changed_is_up_while_serve_deploys(monkeypatch, outcome, state):
+    applications = {"classifier-v7": overview(ApplicationStatus.DEPLOYING, {"RUNNING": 1})}
+    monkeypatch.setattr(target.serve, "status", lambda: SimpleNamespace(applications=applications))
+    seen_meanwhile = []
+    versions = ServeTarget(memory=lambda: None)
+
+    def keep(app: str, deployment: str, least: int) -> bool:
+        seen_meanwhile.append(versions.apps()[7].state)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(target, "keep_replicas", keep)
+    if isinstance(outcome, Exception):
+        with pytest.raises(type(outcome)):
+            versions.keep_replicas(7, 2)
+    else:
+        versions.keep_replicas(7, 2)
+    assert seen_meanwhile == [AppState.RUNNING]  # Serve may deploy before the call returns
+    monkeypatch.setattr(target, "_FRESH_S", -1.0)
+    assert versions.apps()[7].state is state
+
+
+def test_a_version_whose_bounds_were_changed_once_stays_up_when_the_next_change_is_no_news(monkeypatch):
+    applications = {"classifier-v7": overview(ApplicationStatus.DEPLOYING, {"RUNNING": 1})}
+    monkeypatch.setattr(target.serve, "status", lambda: SimpleNamespace(applications=applications))
+    versions, news = ServeTarget(memory=lambda: None), iter([True, False])
+    monkeypatch.setattr(target, "keep_replicas", lambda *_: next(news))
+    versions.keep_replicas(7, 2)
+    versions.keep_replicas(7, 2)
+    assert versions.apps()[7].state is AppState.RUNNING
 
 
 def test_the_reason_is_the_error_at_the_end_of_a_traceback():
