@@ -63,6 +63,7 @@ def command(store: TextStore, model: str, asked: Command, now_ms: int, *, stage:
     Raises:
         NotFound: no rollout is under way.
         Conflict: it cannot be asked for now, or the rollout has left `stage`; says why.
+        Unavailable: the record was written by others each time that it was tried.
     """
     for _ in range(_ATTEMPTS):
         document, rollout = _present(store, model, asked)

@@ -23,7 +23,10 @@ def alone(version: int) -> tuple[Share, ...]:
 
 
 def leader_of(shares: Sequence[Share]) -> int | None:
-    """Return the version that has most of the traffic, None where nobody has any."""
+    """Return the version with the largest share, None where there are no shares.
+
+    The first of several that are equal, though it be 0: a table without traffic has a leader too.
+    """
     return max(shares, key=lambda share: share.weight).version if shares else None
 
 
