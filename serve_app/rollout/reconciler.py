@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from sentiment.errors import ModelRejected, NotFound
@@ -39,11 +39,11 @@ from serve_app.rollout.policy import (
     Wait,
     decide,
 )
+from serve_app.rollout.publishing import Publishing
 from serve_app.rollout.record import Command, Entry, Rollout, State
 from serve_app.rollout.registry_view import RegistryView
 from serve_app.rollout.room import has_room, lacking
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
-from serve_app.rollout.shares import leader_of
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Reconciler:
         model, poll_s = self.settings.model_name, self.settings.registry_poll_s
         self._known = RegistryView(self.registry, model, poll_s, self.now_ms, self.now_s)
         self._routes = Routes(self.settings, self.registry)
+        self._publishing = Publishing(self.settings, self.ledger, self._routes, self.now_ms)
         self._listing = Listing(self.ledger.store, model)
         self._changed_s: dict[str, float] = {}
         self._failures = Failures(self.now_s)
@@ -229,19 +230,11 @@ class Reconciler:
         return self.capacity.of(version).prewarmed(carried)
 
     async def _publish(self, wanted: Publish, rollout: Rollout | None) -> None:
-        routes = [await asyncio.to_thread(self._route, share.version) for share in wanted.shares]
-        shared = [
-            replace(route, weight=share.weight, shadow=share.shadow)
-            for route, share in zip(routes, wanted.shares, strict=True)
-        ]
-        led = leader_of(shares_in(self._table))
-        document = await asyncio.to_thread(self.ledger.publish, shared, wanted, rollout)
+        publish, versions = self._publishing.publish, self._known.versions
+        document = await asyncio.to_thread(publish, wanted, rollout, self._table, versions)
         self._reset("published")
         self._count_due_s = self.now_s()
         await self.gateways.push(document.generation, document.body)
-        leads = leader_of(wanted.shares)
-        if rollout is None and led is not None and leads is not None and led != leads:
-            await asyncio.to_thread(self.ledger.note_outright, self.settings, led, leads, self.now_ms())
 
     async def _name(self, version: int, rollout: Rollout | None) -> None:
         """Let the alias `champion` name a version; of a challenger it is written down first: it may happen late."""

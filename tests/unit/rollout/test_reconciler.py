@@ -5,16 +5,14 @@ import asyncio
 import pytest
 
 from sentiment.errors import Conflict
-from sentiment.registry import CHALLENGER, CHAMPION
+from sentiment.registry import CHALLENGER
 from serve_app.rollout import service
-from serve_app.rollout.capacity import Capacity
 from serve_app.rollout.ledger import LEASE_MS
 from serve_app.rollout.listing import read_listing
 from serve_app.rollout.observations import Observations
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Start, Wait
 from serve_app.rollout.record import HISTORY_KIND, State
-from serve_app.rollouts import Rollouts
 from tests.unit.rollout.fake_platform import without_repeats
 from tests.unit.rollout.rollouts import arm
 
@@ -204,111 +202,6 @@ async def test_the_list_of_models_says_what_each_version_does(platform):
     rows = read_listing(platform.store, MODEL)
     listed = {row["version"]: (row["state"], row["weight"], row["replicas"]) for row in rows}
     assert listed == {1: ("serving", 0.75, 0), 2: ("serving", 0.25, 3), 3: ("registered", 0.0, 0)}
-
-
-async def test_a_version_gets_the_capacity_that_is_set_for_it(platform):
-    platform.controller.capacity = Capacity(threads=2, versions={2: {"threads": 4, "replicas": 3}})
-    platform.start(auto=False)
-    await platform.until("shadow")
-    assert platform.target.capacities[2] == Capacity(threads=4, replicas=3)
-
-
-async def test_a_version_that_scales_starts_with_as_many_replicas_as_the_champion_has(platform):
-    platform.controller.capacity = Capacity(max_replicas=6)
-    platform.target.views[1] = AppView(AppState.RUNNING, replicas=4)
-    platform.start(auto=False)
-    await platform.until("shadow")
-    assert platform.target.capacities[2].initial_replicas == 4
-    assert Capacity(replicas=2, max_replicas=3).prewarmed(9).first_replicas == 3
-    assert Capacity(replicas=2, max_replicas=3).prewarmed(1).first_replicas == 2
-    assert Capacity(replicas=2).prewarmed(9).first_replicas == 2
-
-
-async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platform):
-    platform.target.lack = "version 2 needs 1 GPU, 0 are free"
-    platform.start()
-    await platform.rounds(100)
-    assert platform.status()["state"] == "waiting"
-    assert platform.status()["waits"].startswith("version 2 needs 1 GPU, 0 are free; free some")
-    platform.target.lack = None
-    assert (await platform.until("shadow"))["waits"] is None
-    await platform.rounds(3)
-    assert platform.status()["waits"] == "step shadow is held for 10 s"
-
-
-async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform):
-    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
-    await platform.rounds(5)
-    assert ("start", 2) in platform.target.acts
-    platform.target.lack = "version 2 needs 1 GPU, 0 are free"
-    platform.start(auto=False)
-    await platform.until("shadow", most=10)
-    assert platform.target.acts.count(("start", 2)) == 1
-
-
-async def test_versions_without_room_are_not_started_and_the_list_says_why(platform):
-    platform.target.lack = "version 2 needs about 1.5 GiB"
-    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
-    await platform.rounds(5)
-    platform.registry.set_alias(MODEL, CHAMPION, 3)
-    await platform.rounds(50)
-    assert platform.target.acts == [("start", 1)]
-    problems = {row["version"]: row["problem"] for row in read_listing(platform.store, MODEL)}
-    assert problems[1] is None
-    assert problems[2] == problems[3]
-    assert problems[3] == "waits for room: version 2 needs about 1.5 GiB; it starts once there is some"
-    assert platform.controller.decision.reason == "version 2 needs about 1.5 GiB; free some"
-    platform.target.lack = None
-    await platform.rounds(50)
-    assert {("start", 2), ("start", 3)} <= {*platform.target.acts}
-    assert {row["problem"] for row in read_listing(platform.store, MODEL)} == {None}
-
-
-async def test_what_serves_is_started_again_whatever_room_there_is(platform):
-    platform.target.lack = "there is none"
-    platform.target.views.pop(1)
-    await platform.rounds(3)
-    assert platform.target.acts == [("start", 1)] * 2
-
-
-async def test_a_version_of_the_fixed_split_that_failed_is_tried_again_until_it_loads_and_the_list_says_so(platform):
-    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
-    platform.target.broken[2] = "the registry is away"
-    await platform.rounds(5)
-    listed = {row["version"]: (row["state"], row["problem"]) for row in read_listing(platform.store, MODEL)}
-    assert listed[1] == ("serving", None)
-    state, problem = listed[2]
-    assert state == "failed"
-    assert "does not load: the registry is away (try 1; the next one follows 1 min later" in problem
-    await platform.rounds(100)
-    assert platform.target.acts.count(("start", 2)) == 2
-    [problem] = [row["problem"] for row in read_listing(platform.store, MODEL) if row["version"] == 2]
-    assert "(try 2; the next one follows 2 min later" in problem
-    platform.target.broken.clear()
-    await platform.rounds(100)
-    assert platform.gateways.weights()[-1] == {1: 1.0, 2: 0.0}
-    assert {row["problem"] for row in read_listing(platform.store, MODEL)} == {None}
-
-
-async def test_a_champion_moved_by_hand_takes_over_as_ever(platform):
-    platform.registry.set_alias(MODEL, CHAMPION, 3)
-    await platform.rounds(60)
-    assert platform.gateways.weights()[-1] == {3: 1.0}
-    assert set(platform.target.views) == {3}
-    [told], _ = service.history(platform.store, MODEL, platform.clock.now_ms(), 10)
-    assert (told["champion"], told["challenger"], told["state"]) == (1, 3, "done")
-    assert told["reason"] == "the alias champion was moved to version 3 by hand"
-    assert [(moment["state"], moment["share"]) for moment in told["moments"]] == [("done", 1.0)]
-    assert told["traffic"] == [{"version": 3, "weight": 1.0, "shadow": 0.0}]
-
-
-async def test_a_takeover_by_a_rollout_is_in_the_history_once(platform):
-    platform.start()
-    await platform.until("done")
-    await platform.rounds(60)
-    told, _ = service.history(platform.store, MODEL, platform.clock.now_ms(), 10)
-    assert [rollout["challenger"] for rollout in told] == [2]
-    assert told[0]["id"] == platform.status()["id"]
 
 
 async def test_a_challenger_that_loses_its_replicas_for_good_goes_back(platform):
