@@ -95,7 +95,7 @@ class _Rate(ProgressColumn):
 
 def _print_summary(job: FileJob, outcome: Outcome, console: Console) -> None:
     tally = outcome.tally
-    table = Table(title=f"{job.target}", title_justify="left", box=None, padding=(0, 2))
+    table = Table(title=Text(f"{job.target}", "table.title"), title_justify="left", box=None, padding=(0, 2))
     for heading in ("label", "rows", "share"):
         table.add_column(heading, justify="left" if heading == "label" else "right")
     for label in THREE_CLASSES:

@@ -93,5 +93,5 @@ def _here(settings: Settings, arguments: Sequence[str], report: Path | None, tra
 
         outcome = evaluate_and_keep(settings, config, report=report, track=track, on_step=on_step)
     if report:
-        errors.print(f"Report: {report}", highlight=False)
+        errors.print(f"Report: {report}", markup=False, highlight=False)
     return outcome

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 from typer.core import TyperGroup
 
 from cli import (
@@ -45,7 +46,8 @@ class _Commands(TyperGroup):
             reason = no_room(exc) if isinstance(exc, OSError) else exc
             if reason is None:
                 raise
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_plain(str(reason))}", highlight=False)
+            said = Text.assemble(("Error:", "bold red"), f" {reason}")
+            Console(stderr=True, soft_wrap=True).print(said, highlight=False)
             sys.exit(1)
 
 
@@ -64,11 +66,6 @@ app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")
-
-
-def _plain(text: str) -> str:
-    """Return a text that rich does not read as its markup."""
-    return text.replace("[", r"\[")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,10 @@ def average_versions(
 
     config = AverageConfig(tuple(versions), validation, monitor, calibration, register_it, recipe)
     outcome = run_averaging(with_registry(load_settings(home=home)), config, out)
-    _print_json(outcome) if as_json else console.print(outcome["summary"], f"Version: {outcome['folder']}", sep="\n")
+    if as_json:
+        _print_json(outcome)
+    else:
+        console.print(outcome["summary"], f"Version: {outcome['folder']}", sep="\n", markup=False)
 
 
 @app.command("alias")

@@ -65,7 +65,7 @@ def up(
     seen = launch.look(settings)
     if seen.supervised and seen.state:
         launch.refuse_other_settings(seen.state, settings)
-        console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).")
+        console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).", markup=False)
         state = seen.state if seen.healthy else _follow(launch.follow(settings, timeout))
     else:
         state = _follow(launch.start(settings, timeout))
@@ -80,7 +80,7 @@ def down(home: Home = None) -> None:
     settings = load_settings(home=home)
     with console.status("Ending the platform …") as shown:
         was = launch.stop(settings, lambda step: shown.update(f"Ending the platform: {step} …"))
-    console.print("The platform is down." if was else f"No platform runs in {settings.home}.")
+    console.print("The platform is down." if was else f"No platform runs in {settings.home}.", markup=False)
 
 
 def status(home: Home = None, as_json: Json = False) -> None:
@@ -128,7 +128,7 @@ def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
     if state is None:
         return
     for found in state.found:
-        console.print(f"Found: {found}.", highlight=False)
+        console.print(f"Found: {found}.", markup=False, highlight=False)
     if state.ready_s is not None:
         console.print(f"[bold green]Ready[/] after {state.ready_s:.0f} s.", highlight=False)
     _show_addresses(state, settings)
@@ -150,9 +150,9 @@ def _show_addresses(state: PlatformState, settings: Settings) -> None:
         notes["API documentation"] = "with the header Authorization: Bearer KEY"
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for what, url in state.addresses.items():
-        table.add_row(what, url, Text(notes.get(what, ""), "dim"))
+        table.add_row(what, Text(url), Text(notes.get(what, ""), "dim"))
     for url in elsewhere(state.settings.get("host", ""), Address.of(state.addresses["API"]).port):
-        table.add_row("API from elsewhere", url)
+        table.add_row("API from elsewhere", Text(url))
     console.print(table)
 
 
@@ -167,9 +167,9 @@ def _show_example(example: dict[str, Any], key: str) -> None:
 def _show_status(seen: launch.Look, settings: Settings) -> None:
     if seen.state is None:
         left = f", but {len(seen.processes)} processes of it are left: undertone down" if seen.processes else ""
-        console.print(f"No platform runs in {settings.home}{left}.")
+        console.print(f"No platform runs in {settings.home}{left}.", markup=False)
         return
-    console.print(f"The platform in {settings.home} is {_word(seen, seen.state)}.", highlight=False)
+    console.print(f"The platform in {settings.home} is {_word(seen, seen.state)}.", markup=False, highlight=False)
     if seen.state.error:
         console.print(f"Error: {seen.state.error}", markup=False)
     _show_parts(seen.state)

@@ -29,7 +29,6 @@ _WATCH_S = 1.0
 _ENDED = ("done", "aborted")
 _COLOURS = {"done": "green", "aborted": "red", "aborting": "red", "paused": "yellow"}
 _COUNTS = re.compile(r"\b\d+(?= (?:texts|labelled))")  # they change each second, and tell nothing new
-_Row = tuple[str, str | Text]
 
 
 @app.command("start")
@@ -125,7 +124,7 @@ def history(
             str(told["champion"]),
             str(told["challenger"]),
             _state(told),
-            told["reason"],
+            Text(told["reason"]),
         )
         table.add_row(*row)
     console.print(table if rollouts else "There has been no rollout yet. Start one: undertone rollout start VERSION")
@@ -195,14 +194,14 @@ def _card(rollout: Mapping[str, Any]) -> Group:
     )
     facts = Table.grid(padding=(0, 2))
     for name, value in _facts(rollout):
-        facts.add_row(Text(name, "dim"), value)
+        facts.add_row(Text(name, "dim"), Text(value))
     decisions = Table("When", "State", "Why", box=None, padding=(0, 2, 0, 0))
     for entry in rollout["decisions"][-8:]:
-        decisions.add_row(_moment(entry["at_ms"]), entry["state"], entry["reason"])
+        decisions.add_row(*map(Text, (_moment(entry["at_ms"]), entry["state"], entry["reason"])))
     return Group(heading, facts, Text(), decisions)
 
 
-def _facts(rollout: Mapping[str, Any]) -> Iterator[_Row]:
+def _facts(rollout: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     step = f"{_step(rollout)}, for {rollout['in_step_s']:.0f} s"
     yield "step", step + (f" (held {rollout['hold_s']:g} s)" if rollout["auto"] else " (each waits for promote)")
     if rollout["waits"]:

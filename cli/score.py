@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from cli.cluster import refuse_unseen, remotely
 from cli.extras import require_train
@@ -131,7 +132,9 @@ def _print_json(outcome: Outcome) -> None:
 def _print_summary(outcome: Outcome, console: Console) -> None:
     totals = outcome.totals
     scored = totals.rows - totals.rejected
-    table = Table("label", "rows", "share", title=outcome.out, title_justify="left", box=None, padding=(0, 2))
+    table = Table(
+        "label", "rows", "share", title=Text(outcome.out, "table.title"), title_justify="left", box=None, padding=(0, 2)
+    )
     for label, count in totals.labels.most_common():
         table.add_row(label, f"{count:,}", f"{count / max(scored, 1):.1%}")
     console.print(table)
@@ -143,4 +146,6 @@ def _print_summary(outcome: Outcome, console: Console) -> None:
     for name in outcome.changed:
         console.print(f"{name} has changed since that run and was scored anew.", markup=False, highlight=False)
     if totals.rejected:
-        console.print(f"{totals.rejected:,} rows have no score: {outcome.out}/rejected says which and why.")
+        console.print(
+            f"{totals.rejected:,} rows have no score: {outcome.out}/rejected says which and why.", markup=False
+        )

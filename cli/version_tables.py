@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from sentiment.registry import RegisteredVersion
 
@@ -22,7 +22,8 @@ def versions_table(versions: Sequence[RegisteredVersion], does: Does) -> Table:
     for version in versions:
         told = _told(does.get((version.name, version.version))) if does else ()
         cells = (", ".join(version.aliases), *told, version.origin, version.tags.get("dataset", ""))
-        table.add_row(version.name, str(version.version), *cells, _time(version), version.digest[:12])
+        row = (version.name, str(version.version), *cells, _time(version), version.digest[:12])
+        table.add_row(*map(Text, row))  # as they are: a plain cell is read as markup
     return table
 
 
@@ -36,18 +37,23 @@ def problems(versions: Sequence[RegisteredVersion], does: Does) -> Iterator[str]
 
 def facts_table(version: RegisteredVersion) -> Table:
     """Return all that the registry knows of a version."""
+    facts = {
+        "model": f"{version.name} version {version.version}",
+        "aliases": ", ".join(version.aliases),
+        "labels": ", ".join(version.labels),
+        "origin": version.origin,
+        "registered": _time(version),
+        "digest": version.digest,
+    }
+    metrics = {f"metrics.{name}": _number(value) for name, value in sorted(version.metrics.items())}
     table = Table("", "", box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("model", f"{version.name} version {version.version}")
-    table.add_row("aliases", ", ".join(version.aliases))
-    table.add_row("labels", ", ".join(version.labels))
-    table.add_row("origin", version.origin)
-    table.add_row("registered", _time(version))
-    table.add_row("digest", version.digest)
-    for tag, value in sorted(version.tags.items()):
-        table.add_row(tag, escape(value))
-    for metric, number in sorted(version.metrics.items()):
-        table.add_row(f"metrics.{metric}", f"{number:.4f}" if isinstance(number, float) else str(number))
+    for row in (*facts.items(), *sorted(version.tags.items()), *metrics.items()):
+        table.add_row(*map(Text, row))
     return table
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _told(does: Mapping[str, Any] | None) -> tuple[str, str, str]:
