@@ -21,6 +21,7 @@ from sentiment.errors import (
     UndertoneError,
 )
 from sentiment.identifiers import ID_PATTERN, ID_RULE
+from sentiment.public_words import without_folders
 from sentiment.wording import in_words
 from serve_app.http.schemas import CURSOR_PATTERN, PRINTABLE_PATTERN
 
@@ -72,7 +73,7 @@ def status_and_body(error: Exception, place: str = "") -> tuple[int, dict[str, A
         return error.status, _body(error.code, str(error), error.field)
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
-            return status, _body(code, str(error), _field_of(error, place))
+            return status, _body(code, _message(error, status), _field_of(error, place))
     return _UNFORESEEN, _body("internal", "something failed on our side; the log has it under the request's id", None)
 
 
@@ -105,6 +106,17 @@ def _path(location: tuple[int | str, ...], prefix: str) -> str:
     # A client may send any name as an unknown field's; pydantic calls a name that is wrong itself `[key]`.
     names = [str(name)[:LONGEST_NAME] for name in location if name != "[key]"]
     return ".".join([prefix, *names] if prefix else names) or "body"
+
+
+def _message(error: UndertoneError, status: int) -> str:
+    """Return what an error says; one of ours names a file without its folders, a client's repeats what was sent."""
+    message = str(error)
+    if status < _UNFORESEEN:
+        return message
+    public = without_folders(message)
+    if public != message:
+        logger.warning("answered %d: %s", status, message)
+    return public
 
 
 def _field_of(error: UndertoneError, place: str) -> str | None:

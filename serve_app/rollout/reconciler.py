@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentiment.errors import ModelRejected, NotFound
+from sentiment.public_words import without_folders
 from sentiment.registry import CHALLENGER, CHAMPION, ModelRegistry
 from sentiment.settings import Settings
 from serve_app.rollout.capacity import Capacity
@@ -23,7 +24,6 @@ from serve_app.rollout.judgement import judge
 from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
 from serve_app.rollout.listing import Listing
 from serve_app.rollout.parts import AppView, Gateways, Target
-from serve_app.rollout.pending import Pending
 from serve_app.rollout.policy import (
     AppState,
     Begin,
@@ -44,6 +44,7 @@ from serve_app.rollout.record import Command, Entry, Rollout, State
 from serve_app.rollout.registry_view import RegistryView
 from serve_app.rollout.room import has_room, lacking
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
+from serve_app.rollout.serve_view import ServeView
 from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -82,8 +83,7 @@ class Reconciler:
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
-        self._apps: Mapping[int, AppView] = {}
-        self._looking: Pending[Mapping[int, AppView]] = Pending()
+        self._serve = ServeView(self.target, self.settings.home)
         self._has_looked = False
         self.decision: Decision = Wait("this controller has just started")
 
@@ -94,7 +94,7 @@ class Reconciler:
         self._table, record = await asyncio.to_thread(self.ledger.read)
         rollout = None if record is None or record.ended else record
         hurried = rollout is not None and rollout.asked is Command.ABORT
-        self._has_looked = await self._look(0.0 if hurried else SERVE_PATIENCE_S)
+        self._has_looked = await self._serve.look(0.0 if hurried else SERVE_PATIENCE_S)
         await self._known.read(0.0 if hurried else REGISTRY_PATIENCE_S)
         if rollout is not None and not hurried:
             rollout = await self._count(rollout)
@@ -106,9 +106,9 @@ class Reconciler:
         if self._lease_ends_ms > self.now_ms():
             await self._act(decision, rollout, observed)
             if self._has_looked:  # Serve answers
-                await asyncio.to_thread(self._floors.keep, rollout, self._apps, self.capacity)
+                await asyncio.to_thread(self._floors.keep, rollout, self._serve.apps, self.capacity)
         if self._has_looked:
-            await asyncio.to_thread(self._listing.write, self._known.versions, observed, self._apps)
+            await asyncio.to_thread(self._listing.write, self._known.versions, observed, self._serve.apps)
         return decision
 
     async def is_wanted(self) -> bool:
@@ -127,17 +127,8 @@ class Reconciler:
             self._lease_ends_ms = 0 if taken is None else taken
         return self._lease_ends_ms > now_ms
 
-    async def _look(self, patience_s: float) -> bool:
-        """Take how the applications are if Serve says so soon, and return whether it did; else what was said stays."""
-        if not self._looking.is_under_way:
-            self._looking.begin(self.target.apps)
-        ended = await self._looking.ended(patience_s)
-        if ended is not None:
-            self._apps = ended.result()
-        return ended is not None
-
     def _observe(self, rollout: Rollout | None) -> Observed:
-        apps, table, champion = self._apps, self._table, self._known.bearer(CHAMPION)
+        apps, table, champion = self._serve.apps, self._table, self._known.bearer(CHAMPION)
         wanted = rollout.champion if rollout else champion
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
         known = {registered.version for registered in self._known.versions}
@@ -171,7 +162,7 @@ class Reconciler:
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:
-        if rollout is None or rollout.state is not State.WAITING or has_room(self._apps, rollout.challenger):
+        if rollout is None or rollout.state is not State.WAITING or has_room(self._serve.apps, rollout.challenger):
             return None
         return self._lack_of(rollout.challenger)
 
@@ -226,7 +217,7 @@ class Reconciler:
 
     def _capacity(self, version: int) -> Capacity:
         """Return a version's capacity, warmed up for the traffic that the others carry now."""
-        carried = max((view.replicas for other, view in self._apps.items() if other != version), default=0)
+        carried = max((view.replicas for other, view in self._serve.apps.items() if other != version), default=0)
         return self.capacity.of(version).prewarmed(carried)
 
     async def _publish(self, wanted: Publish, rollout: Rollout | None) -> None:
@@ -251,7 +242,9 @@ class Reconciler:
                 refuse_other_normalizer(route, self._table.of_version(rollout.champion))
             numbers = await self.target.check(version)
         except (ModelRejected, NotFound) as exc:
-            return Move(State.ABORTING, rollout.stage, f"version {version} is refused: {exc}")
+            logger.warning("version %d is refused: %s", version, exc)
+            said = without_folders(str(exc), self.settings.home)
+            return Move(State.ABORTING, rollout.stage, f"version {version} is refused: {said}")
         return checked(rollout, numbers)
 
     async def _move(self, move: Move, rollout: Rollout) -> Rollout:

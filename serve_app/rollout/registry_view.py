@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentiment.errors import Conflict, UndertoneError
+from sentiment.public_words import without_folders
 from sentiment.registry import ModelRegistry, RegisteredVersion, require_label_set
 from serve_app.rollout.pending import Pending
 
@@ -112,9 +113,9 @@ class RegistryView:
         try:
             ended.result()
         except UndertoneError as exc:
-            self.busy, self._answers_since_ms = f"{self.busy}, in vain so far: {exc}", None
-            self._due_s = self.now_s() + _RETRY_S
-            logger.warning("%s", self.busy)
+            logger.warning("%s, in vain so far: %s", self.busy, exc)
+            self.busy = f"{self.busy}, in vain so far: {without_folders(str(exc))}"  # a rollout tells what it waits for
+            self._answers_since_ms, self._due_s = None, self.now_s() + _RETRY_S
 
 
 def _refusal(version: RegisteredVersion) -> str | None:

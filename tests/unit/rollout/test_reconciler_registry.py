@@ -54,10 +54,10 @@ async def test_in_place_what_fails_while_the_registry_is_away_brings_the_champio
     await platform.until("loading")
 
     def away(*_):
-        raise RegistryUnavailable("away")
+        raise RegistryUnavailable("away, like /srv/ann/mlflow.db")
 
     for method in ("versions", "set_alias", "remove_alias"):
         monkeypatch.setattr(platform.registry, method, away)
     await platform.rounds(60)
     assert platform.target.views[1].state == "running"
-    assert "take the alias challenger away, in vain so far: away" in platform.status()["waits"]
+    assert "take the alias challenger away, in vain so far: away, like mlflow.db" in platform.status()["waits"]
