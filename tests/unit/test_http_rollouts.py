@@ -1,4 +1,4 @@
-"""Rollouts, the fixed split, feedback and pinned versions over HTTP, with a store that a controller has written to."""
+"""Rollouts, the fixed split and pinned versions over HTTP, with a store that a controller has written to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from sentiment.records import Operation, Outcome, PutText
+from sentiment.records import PutText
 from sentiment.settings import Settings
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import HISTORY_KIND, KIND, Entry, Rollout, StartRequest, State
@@ -256,44 +256,6 @@ async def test_a_split_is_followed_by_its_header(parts):
     assert [answer.json()["model"]["version"] for answer in asked[:2]] == [3, 4]
     assert [error_of(answer)[0] for answer in asked[2:]] == [422, 422]
     assert asked[2].json()["error"]["field"] == "X-Undertone-Split"
-
-
-async def test_feedback_is_kept_and_shown_with_its_text(client):
-    await client.post("/v1/predict", json={"text": "meh", "id": "f-1"})
-    said = {"id": "f-1", "label": "negative", "source": "support team"}
-    answer = await client.post("/v1/feedback", json=said)
-    assert answer.status_code == 200
-    assert {name: answer.json()[name] for name in said} == said
-    shown = (await client.get("/v1/texts/f-1")).json()
-    assert shown["label"] == "neutral"
-    assert shown["feedback"] == [{"source": "support team", "label": "negative", "at": answer.json()["at"]}]
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({"id": "nowhere"}, 404, None),
-        ({"id": "a b"}, 422, "id"),
-        ({"label": "lovely"}, 422, "label"),
-        ({"source": ""}, 422, "source"),
-        ({"source": None}, 422, "source"),
-        ({"score": 1}, 422, "score"),
-    ],
-)
-async def test_feedback_that_is_wrong_is_refused(client, change, status, field):
-    await client.post("/v1/predict", json={"text": "meh", "id": "f-1"})
-    said = {"id": "f-1", "label": "negative", "source": "support team"} | change
-    answer = await client.post("/v1/feedback", json=said)
-    assert (answer.status_code, answer.json()["error"]["field"]) == (status, field)
-
-
-async def test_feedback_that_was_not_kept_is_not_acknowledged(client, parts):
-    async def away(operations: list[Operation]) -> list[Outcome]:
-        return [Outcome.UNAVAILABLE] * len(operations)
-
-    parts.write = away
-    answer = await client.post("/v1/feedback", json={"id": "f-1", "label": "negative", "source": "team"})
-    assert error_of(answer)[:2] == (503, "unavailable")
 
 
 async def test_requests_pinned_and_not_go_through_side_by_side(client):
