@@ -81,6 +81,10 @@ class RolloutController:
             pause_s = _UNSETTLED_S
             try:
                 pause_s = self._pause_s(await self._reconciler.step())
+            except asyncio.CancelledError:
+                if _is_ending():
+                    raise
+                logger.warning("a call of this round was cancelled elsewhere; the next round follows")
             except Conflict as exc:  # somebody asked for something meanwhile
                 logger.info("this round's decision is out of date: %s", exc)
             except Unavailable as exc:
@@ -113,3 +117,9 @@ class RolloutController:
         if isinstance(decision, Move):
             return 0.0  # what it asks for is made so at once: going back must not wait
         return self._poll_s if isinstance(decision, Wait) and decision.settled else _UNSETTLED_S
+
+
+def _is_ending() -> bool:
+    """Whether the running task itself was cancelled, and not only a call that it awaited."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
