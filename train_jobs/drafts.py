@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all: filled beside their place, and put there once nothing can go wrong."""
+"""Files and folders that appear whole or not at all: made beside their place, put there once nothing can go wrong."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def draft_of(folder: Path) -> Iterator[Path]:
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` in UTF-8 to `path`, over what is there; a full disk or a kill leaves that as it was."""
+    draft = draft_beside(path)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def draft_beside(path: Path) -> Path:
+    """Return where `write_whole` makes a file ready."""
+    return path.with_name(f".{path.name}.draft")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sentiment.errors import Conflict
 from sentiment.training.checkpoint import require_same, require_workers
+from train_jobs.drafts import write_whole
 
 _LOCK: Final = "driver.lock"
 _CONFIG: Final = "config.json"
@@ -63,7 +64,7 @@ def run_folder(home: Path, name: str, config: Mapping[str, Any], begun: Begun | 
 
 def keep_begun(folder: Path, begun: Begun) -> None:
     """Remember what the run is begun with; to be called once it can begin."""
-    _write_whole(folder / _BEGUN, json.dumps(asdict(begun)) + "\n")
+    write_whole(folder / _BEGUN, json.dumps(asdict(begun)) + "\n")
 
 
 def tracked_as(folder: Path) -> str | None:
@@ -74,7 +75,7 @@ def tracked_as(folder: Path) -> str | None:
 
 def keep_tracked_as(folder: Path, run_id: str) -> None:
     """Remember the id that the run has in MLflow."""
-    _write_whole(folder / _TRACKED, run_id)
+    write_whole(folder / _TRACKED, run_id)
 
 
 def _claim(path: Path, config: Mapping[str, Any]) -> None:
@@ -82,7 +83,7 @@ def _claim(path: Path, config: Mapping[str, Any]) -> None:
     if path.is_file():
         require_same(json.loads(path.read_text()), json.loads(wanted))
     else:
-        _write_whole(path, wanted)
+        write_whole(path, wanted)
 
 
 def _require_begun(path: Path, wanted: Begun) -> None:
@@ -100,9 +101,3 @@ def _require_begun(path: Path, wanted: Begun) -> None:
 
 def _storage_remedy(known: Begun) -> str:
     return f"with --storage {known.storage}" if known.storage else "without --storage"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text)  # a full disk leaves this one empty, not the file itself
-    draft.replace(path)

@@ -13,6 +13,7 @@ import yaml
 
 from sentiment.errors import InvalidInput, no_room
 from sentiment.tracking import Run, Tracker
+from train_jobs.drafts import draft_beside, write_whole
 from train_jobs.scoring.places import Place
 from tune.plan import Search, Trial, best_of, ranked
 
@@ -83,8 +84,8 @@ def require_writable(out: Path) -> None:
     """
     with _written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        _draft_of(out).touch()
-        _draft_of(out).unlink()
+        draft_beside(out).touch()
+        draft_beside(out).unlink()
     if out.is_dir():
         raise InvalidInput(f"{out} is a folder; name the file for the best configuration: --out best.yaml.", "out")
 
@@ -101,9 +102,7 @@ def write_best(found: Mapping[str, Any], out: Path) -> None:
     )
     with _written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        draft = _draft_of(out)
-        draft.write_text(head + yaml.safe_dump(found["configuration"], sort_keys=False), encoding="utf-8")
-        draft.replace(out)
+        write_whole(out, head + yaml.safe_dump(found["configuration"], sort_keys=False))
 
 
 def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
@@ -124,10 +123,6 @@ def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) ->
         "run_id": run_id,
         "trials": [asdict(trial) for trial in ranked(trials)],
     }
-
-
-def _draft_of(out: Path) -> Path:
-    return out.with_name(f".{out.name}.draft")
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_one_storage_is_one_however_it_is_written(tmp_path: Path, monkeypatch: p
 def test_a_disk_that_is_full_leaves_no_half_of_what_a_run_is_known_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str) -> None:
+    def full(path: Path, text: str, **_: object) -> None:
         path.touch()
         raise OSError(28, "No space left on device")
 
