@@ -37,7 +37,6 @@ from train_jobs.priority import give_way
 from train_jobs.storage import runs_in, storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 
-_LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[1]
 _REFUSED: Final = "refused"
 
@@ -89,8 +88,8 @@ def run_training(
     require_capacity(need)
     on_begin()
     is_local = filesystem is None and "://" not in path
-    if is_local and not mend_list(Path(path) / name):
-        _LOG.warning("the list of checkpoints of %s is cut off, and its copy too: the run begins anew", name)
+    if is_local:
+        mend_list(Path(path) / name)
     keepers = [ListKeeper(Path(path) / name)] if is_local else []
     mailbox = open_mailbox()
     trainer = TorchTrainer(
