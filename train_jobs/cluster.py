@@ -1,8 +1,11 @@
-"""Joining a Ray cluster that runs, from one of its nodes or from a job of its own."""
+"""Ray at hand: a cluster that runs, joined from one of its nodes or from a job of its own, or one started here."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from sentiment.errors import Unavailable
 
@@ -24,3 +27,27 @@ def join(address: str) -> None:
             f"there is no Ray cluster to join at {address}: {reason}. A node's own address is HOST:6379 (RAY_ADDRESS, "
             "UNDERTONE_ADDRESS); with its dashboard's, http://HOST:8265, undertone's commands submit a job: --address"
         ) from exc
+
+
+@contextmanager
+def ray_at(address: str | None, **own: Any) -> Iterator[None]:
+    """Join the cluster at `address`, or without one start Ray here with these options, while the block runs.
+
+    Ray that was started before is used, and left as it is.
+
+    Raises:
+        Unavailable: there is no cluster at that address.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    if address:
+        join(address)
+    else:
+        ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    try:
+        yield
+    finally:
+        ray.shutdown()

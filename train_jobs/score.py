@@ -14,7 +14,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from sentiment.predictor import Predictor
 from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import open_table
-from train_jobs.cluster import join
+from train_jobs.cluster import ray_at
 from train_jobs.failures import full_disk_told, own_error
 from train_jobs.job_output import OUTCOME, told
 from train_jobs.priority import give_way
@@ -160,28 +160,13 @@ def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
     raise InvalidInput(f"{first} Nor can these be scored: {named}{more}.", first.field) from first
 
 
-@contextmanager
-def ray_started(settings: Settings) -> Iterator[None]:
+def ray_started(settings: Settings) -> AbstractContextManager[None]:
     """Join the cluster that this is a job of or that the settings name, else start Ray here, while the block runs.
-
-    Ray that was started before is used, and left as it is.
 
     Raises:
         Unavailable: there is no cluster at that address.
     """
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    if address := job_address() or settings.address:
-        join(address)
-    else:
-        ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    return ray_at(job_address() or settings.address)
 
 
 def job_of(

@@ -28,10 +28,17 @@ def storage_of(place: str, settings: Settings) -> tuple[str, Any]:
         return str(Path(place).expanduser().absolute()), None
     if settings.s3_endpoint is None:
         return place, None
+    return place.removeprefix(_S3), s3_at(settings.s3_endpoint)
+
+
+def s3_at(endpoint: str | None) -> Any:
+    """Return pyarrow's filesystem of the S3 server at `endpoint`, None for Amazon's; keys are the environment's."""
     from pyarrow.fs import S3FileSystem
 
-    scheme, _, host = settings.s3_endpoint.rpartition("://")
-    return place.removeprefix(_S3), S3FileSystem(endpoint_override=host, scheme=scheme or "https")
+    if endpoint is None:
+        return S3FileSystem()
+    scheme, _, host = endpoint.rpartition("://")
+    return S3FileSystem(endpoint_override=host, scheme=scheme or "https")
 
 
 def named_storage(place: str | None, settings: Settings) -> str | None:
@@ -77,10 +84,10 @@ def require_run_name(name: str) -> None:
 
 
 def _require_bucket(place: str, path: str, filesystem: Any) -> None:
-    from pyarrow.fs import FileType, S3FileSystem
+    from pyarrow.fs import FileType
 
     key = path.removeprefix(_S3)
-    bucket, server = key.partition("/")[0], filesystem or S3FileSystem()
+    bucket, server = key.partition("/")[0], filesystem or s3_at(None)
     try:
         is_there = server.get_file_info(bucket).type != FileType.NotFound
         if is_there:

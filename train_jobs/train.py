@@ -5,7 +5,6 @@ python -m train_jobs.train --data tweets@3 --model minilm --set epochs=3 --worke
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import uuid
@@ -29,7 +28,7 @@ from sentiment.training.fit import Fit
 from sentiment.training.team import Team
 from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
 from train_jobs.checkpoint_list import ListKeeper, mend_list
-from train_jobs.cluster import join
+from train_jobs.cluster import ray_at
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
@@ -174,28 +173,12 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
 
     Raises:
         InvalidInput: this machine has not as many `gpus`.
+        Unavailable: there is no cluster at that address.
     """
-    if ray.is_initialized():
-        yield
-        return
     require_own_gpus(address, gpus)
     runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
-    if address:
-        join(address)
-    else:
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            num_gpus=gpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env=runtime_env,
-        )
-    try:
+    with ray_at(address, num_cpus=cpus, num_gpus=gpus, include_dashboard=False, runtime_env=runtime_env):
         yield
-    finally:
-        ray.shutdown()
 
 
 def cpus_of(workers: int, config: TrainConfig) -> int:

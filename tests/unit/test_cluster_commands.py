@@ -18,6 +18,7 @@ from cli.cluster import refuse_unseen
 from cli.main import app
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.settings import Settings
+from train_jobs import cluster as ray_cluster
 from train_jobs import score as score_job
 from train_jobs.cluster import join
 from train_jobs.job_output import OUTCOME
@@ -218,7 +219,7 @@ def test_a_scoring_that_is_a_job_of_a_cluster_joins_it(monkeypatch: pytest.Monke
     joined: list[str] = []
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
-    monkeypatch.setattr(score_job, "join", joined.append)
+    monkeypatch.setattr(ray_cluster, "join", joined.append)
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     with score_job.ray_started(Settings(home=tmp_path)):
         assert joined == ["10.0.0.1:6379"]

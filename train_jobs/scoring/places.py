@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable, no_room
 from sentiment.tables import ENDINGS
+from train_jobs.storage import s3_at
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -146,13 +147,9 @@ class Place:
     def _opened(self) -> tuple[fs.FileSystem, str]:
         from pyarrow import fs
 
-        if not self.is_remote:
-            return fs.LocalFileSystem(), self.uri
-        if self.endpoint is None:
-            return fs.S3FileSystem(), self.uri.removeprefix(_S3)
-        scheme, _, host = self.endpoint.rpartition("://")
-        filesystem = fs.S3FileSystem(endpoint_override=host, scheme=scheme or "https")
-        return filesystem, self.uri.removeprefix(_S3)
+        if self.is_remote:
+            return s3_at(self.endpoint), self.uri.removeprefix(_S3)
+        return fs.LocalFileSystem(), self.uri
 
     def _listed(self, folder: str, *, recursive: bool) -> list[Any]:
         from pyarrow import fs
