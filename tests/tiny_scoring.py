@@ -1,0 +1,37 @@
+"""Small tables to score, and the job that scores them without Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sentiment.registry import ResolvedModel
+from sentiment.settings import Settings
+from sentiment.tables import write_table
+from train_jobs.score import job_of
+from train_jobs.scoring.job import ScoreJob
+from train_jobs.scoring.places import InputFile
+from train_jobs.scoring.shards import Scoring
+
+ROWS = [
+    {"id": 1, "text": "I love this phone"},
+    {"id": 2, "text": "the worst day"},
+    {"id": 3, "text": "   "},
+    {"id": 4, "text": "the crash is at 10"},
+    {"id": 5, "text": "good " * 40},
+    {"id": 6, "text": 'nice "best",\n love'},
+    {"id": 7, "text": None},
+]
+ONE = [InputFile("texts", 1, 1)]
+SCORING = Scoring("text", 100, 8)
+
+
+def table(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, {"id": "integer", "text": "string"}, rows)
+    return path
+
+
+def job_in(tmp_path: Path, **options: Any) -> ScoreJob:
+    model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
+    return job_of(Settings(home=tmp_path), model, str(tmp_path / "in"), str(tmp_path / "out"), **options)

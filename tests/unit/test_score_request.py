@@ -1,0 +1,104 @@
+"""A scoring as it is asked for: places, options, the model; and what is told where it cannot be done."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentiment.errors import InvalidInput, Unavailable
+from sentiment.registry import ResolvedModel
+from sentiment.settings import Settings
+from tests.tiny_scoring import job_in, table
+from train_jobs import score as score_job
+from train_jobs.score import Fleet, job_of, model_at_hand
+from train_jobs.scoring.job import finish, open_job
+from train_jobs.scoring.places import Place, draft_folder, place_at
+
+
+def test_inputs_are_the_tables_in_a_folder_and_below_hidden_ones_left_out(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.jsonl", "deep/c.parquet", ".hidden.csv", "_temporary/d.csv"):
+        table(tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").write_text("no table")
+    place = place_at(str(tmp_path / "in"), None)
+    assert [file.name for file in place.inputs()] == ["a.jsonl", "b.csv", "deep/c.parquet"]
+    alone = place_at(str(tmp_path / "in" / "b.csv"), None)
+    (file,) = alone.inputs()
+    assert file.name == ""
+    with alone.local(file.name) as path:
+        assert path == tmp_path / "in" / "b.csv"
+
+
+def test_an_input_that_is_not_there_or_has_no_table_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"There is no file .*/nothing\.csv\.$"):
+        place_at(str(tmp_path / "nothing.csv"), None).inputs()
+    with pytest.raises(InvalidInput, match="no table"):
+        place_at(str(tmp_path), None).inputs()
+    with pytest.raises(InvalidInput, match="ftp"):
+        place_at("ftp://host/texts", None)
+    with pytest.raises(InvalidInput, match="lies in the input"):
+        job_of(Settings(home=tmp_path), ResolvedModel(tmp_path, "sentiment", "d"), str(tmp_path), f"{tmp_path}/out")
+    with pytest.raises(InvalidInput, match="format"):
+        job_in(tmp_path, format="xml")
+
+
+def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="--least 3 is more than --most 2"):
+        Fleet(least=3, most=2)
+
+
+def test_a_scoring_that_is_finished_needs_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
+    table(tmp_path / "in" / "texts.csv")
+    job = job_in(tmp_path)
+    open_job(job, job.source.inputs(), overwrite=False)
+    finish(job, "8", job.source.inputs())
+    model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
+    assert score_job.score(job, model, Settings(home=tmp_path)).was_finished
+
+
+def test_a_reference_into_the_registry_starts_the_server_that_it_needs_and_a_folder_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    @contextmanager
+    def server(settings: Settings) -> Iterator[str]:
+        started.append("http://127.0.0.1:1")
+        yield started[-1]
+
+    def resolve(settings: Settings, ref: str) -> ResolvedModel:
+        return ResolvedModel(tmp_path, settings.registry_uri, "d" * 64)
+
+    monkeypatch.setattr("train_jobs.tracking_server.tracking_server", server)
+    monkeypatch.setattr(score_job, "resolve_model", resolve)
+    with model_at_hand(Settings(home=tmp_path), str(tmp_path)):
+        assert started == []
+    with model_at_hand(Settings(home=tmp_path), "champion") as (model, known):
+        assert started == [model.name] == [known.registry_uri]
+
+
+def test_a_full_disk_says_where_room_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise full
+
+    monkeypatch.setattr(Place, "_rename_into", fails)
+    with pytest.raises(Unavailable, match=rf"The disk of {tmp_path} is full: make room there.*same command continues"):
+        Place(str(tmp_path)).write("done/x.json", b"{}")
+    with pytest.raises(Unavailable, match=r"is full: make room there, or set TMPDIR"), draft_folder():
+        raise full
+    job = job_in(tmp_path)
+    monkeypatch.setattr(score_job, "cut_file", fails)
+    with pytest.raises(Unavailable, match="The disk is full"):
+        list(score_job._cutter(job, frozenset())({"name": "a.csv", "number": 0}))
+    actor = object.__new__(score_job.ShardScorer)
+    monkeypatch.setattr(score_job.ShardScorer, "_score", fails)
+    with pytest.raises(Unavailable, match="The disk is full"):
+        actor({"shard": [None]})
