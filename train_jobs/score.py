@@ -24,7 +24,7 @@ from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import open_table
 from train_jobs.cluster import ray_at
-from train_jobs.failures import full_disk_told, own_error
+from train_jobs.failures import full_disk_told, own_error, reason_in
 from train_jobs.job_output import OUTCOME, told
 from train_jobs.priority import give_way
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
@@ -38,6 +38,7 @@ _READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would ru
 _BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
 _IN_FLIGHT: Final = 2
 _MOST_NAMED: Final = 5
+_MOST_SHARD_ROWS: Final = 100_000  # all rows of a shard are in memory at once
 
 Progress = Callable[[Totals], None]
 
@@ -52,6 +53,10 @@ class Fleet:
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
+        for field, lowest in (("least", 1), ("most", 1), ("threads", 1), ("gpus", 0)):
+            value = getattr(self, field)
+            if not value >= lowest:  # what is no number is not
+                raise InvalidInput(f"--{field} is {value:g}; it must be {lowest} or more.", field)
         if self.least > self.most:
             raise InvalidInput(f"--least {self.least} is more than --most {self.most}: name fewer actors.", "least")
 
@@ -182,10 +187,12 @@ def job_of(
     """Return the job that a command line asks for.
 
     Raises:
-        InvalidInput: an unknown format or scheme, or output into the input.
+        InvalidInput: an unknown format or scheme, shards of too few or too many rows, or output into the input.
     """
     if format not in FORMATS:
         raise InvalidInput(f"The format must be one of {', '.join(FORMATS)}, not {format!r}.", "format")
+    if not 1 <= shard_rows <= _MOST_SHARD_ROWS:
+        raise InvalidInput(f"--shard-rows is {shard_rows}; it must be 1 to {_MOST_SHARD_ROWS}.", "shard_rows")
     one, other = place_at(source, settings.s3_endpoint), place_at(out, settings.s3_endpoint)
     if f"{other.uri}/".startswith(f"{one.uri}/"):
         raise InvalidInput(f"{other.uri} lies in the input {one.uri}: a second run would score it; give another --out.")
@@ -246,7 +253,8 @@ def _unwrapped() -> Iterator[None]:
     except RayError as exc:
         if own := own_error(exc):
             raise own from exc
-        raise Unavailable(f"scoring stopped: {exc}; what is done is kept, the same command continues") from exc
+        reason = reason_in(str(exc))
+        raise Unavailable(f"scoring stopped: {reason}; what is done is kept, the same command continues") from exc
 
 
 def _log(totals: Totals) -> None:

@@ -52,6 +52,41 @@ def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
         Fleet(least=3, most=2)
 
 
+@pytest.mark.parametrize(
+    ("options", "field", "problem"),
+    [
+        ({"least": 0}, "least", "--least is 0; it must be 1 or more"),
+        ({"least": -1, "most": -1}, "least", "--least is -1"),
+        ({"threads": 0}, "threads", "--threads is 0"),
+        ({"gpus": -0.5}, "gpus", "--gpus is -0.5; it must be 0 or more"),
+        ({"gpus": float("nan")}, "gpus", "--gpus is nan"),
+    ],
+)
+def test_actors_that_cannot_be_are_refused_with_the_option(options: dict[str, Any], field: str, problem: str) -> None:
+    with pytest.raises(InvalidInput, match=problem) as caught:
+        Fleet(**options)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("rows", [0, -5, 100_001])
+def test_a_shard_of_no_rows_or_of_too_many_is_refused(rows: int, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=rf"--shard-rows is {rows}; it must be 1 to 100000") as caught:
+        job_in(tmp_path, shard_rows=rows)
+    assert caught.value.field == "shard_rows"
+
+
+def test_what_ray_stopped_of_is_told_in_one_line_without_its_traceback() -> None:
+    errors = pytest.importorskip("ray.exceptions", reason="scoring needs Ray")
+    report = """\x1b[36mray::MapBatches()\x1b[39m (pid=7, ip=10.0.0.1)
+  File "/app/train_jobs/score.py", line 98, in __call__
+Traceback (most recent call last):
+  File "/app/train_jobs/score.py", line 101, in _score
+ValueError: odd"""
+    with pytest.raises(Unavailable) as caught, score_job._unwrapped():
+        raise errors.RayError(report)
+    assert str(caught.value) == "scoring stopped: ValueError: odd; what is done is kept, the same command continues"
+
+
 def test_a_scoring_that_is_finished_needs_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(score_job, "ray_started", lambda _: pytest.fail("Ray was started"))
     table(tmp_path / "in" / "texts.csv")
