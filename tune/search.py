@@ -25,7 +25,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from sentiment.wording import shown
-from train_jobs.failures import own_error
+from train_jobs.failures import own_error, reason_in
 from train_jobs.scoring.places import Place, place_at
 from train_jobs.storage import storage_of
 from tune.plan import Search, Trial, check
@@ -215,7 +215,7 @@ def _trial(search: Search, result: Any) -> Trial:
         validations=len(scored) - finished,
         seconds=float(last.get("time_total_s", 0.0)),
         figures=figures_of(best or {}),
-        reason=str(own_error(result.error) or result.error) if result.error else None,
+        reason=str(own_error(result.error) or reason_in(str(result.error))) if result.error else None,
     )
 
 
