@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ray
@@ -27,8 +27,10 @@ class Need:
     gpus: float = 0
 
     @classmethod
-    def of(cls, config: TrainConfig, workers: int, gpus_per_worker: float) -> Need:
-        """Return the need of a training; without `threads` its workers share this machine's processors.
+    def of(cls, config: TrainConfig, workers: int, gpus_per_worker: float, at_once: int = 1) -> Need:
+        """Return the need of a training, of which `at_once` run at a time.
+
+        Without `threads` the workers of all of them share this machine's processors.
 
         Raises:
             InvalidInput: there are no workers, or less than no GPUs.
@@ -37,7 +39,7 @@ class Need:
             raise InvalidInput(f"workers is {workers}; it must be 1 or more", "workers")
         if gpus_per_worker < 0:
             raise InvalidInput(f"gpus_per_worker is {gpus_per_worker:g}; it must be 0 or more", "gpus_per_worker")
-        share = config.threads or max(1, (os.cpu_count() or 1) // workers)
+        share = config.threads or max(1, (os.cpu_count() or 1) // (workers * at_once))
         return cls(workers, 1 if gpus_per_worker else share, gpus_per_worker)
 
     @property
@@ -90,7 +92,7 @@ def require_capacity(need: Need) -> None:
     if any(_NODE_GROUP in node.get("Labels", {}) for node in nodes):
         _LOG.warning("%s; it begins once the cluster has grown", told)
         return
-    raise InvalidInput(f"{told}: {_REMEDIES[field]}, or name a larger cluster with --address", field)
+    raise InvalidInput(f"{told}: {_remedy(field, need, nodes)}, or name a larger cluster with --address", field)
 
 
 def shortage(need: Need, nodes: Iterable[Mapping[str, float]]) -> str | None:
@@ -98,20 +100,36 @@ def shortage(need: Need, nodes: Iterable[Mapping[str, float]]) -> str | None:
 
     A worker's resources are of one node.
     """
-    room = [tuple(_times(node.get(name, 0), asked) for name, asked in need.of_a_worker.items()) for node in nodes]
-    if sum(min(of_a_node) for of_a_node in room) >= need.workers:
+    room = [_room(need, node) for node in nodes]
+    if sum(room) >= need.workers:
         return None
-    largest = [max(of_a_kind) for of_a_kind in zip(*room, strict=True)] or [0.0]
-    if need.gpus and largest[-1] < 1:
-        return "gpus_per_worker"
-    return "threads" if largest[0] < 1 else "workers"
+    if any(room):
+        return "workers"
+    return "gpus_per_worker" if need.gpus else "threads"
 
 
-_REMEDIES: Final = {
-    "gpus_per_worker": "lower --gpus-per-worker, or leave it out to train on CPUs",
-    "threads": "lower --set threads=…",
-    "workers": "lower --workers or --set threads=…",
-}
+def _room(need: Need, node: Mapping[str, float]) -> int:
+    """Return how many of the workers a node has room for."""
+    return min(_times(node.get(name, 0), asked) for name, asked in need.of_a_worker.items())
+
+
+def _remedy(field: str, need: Need, nodes: Sequence[Mapping[str, Any]]) -> str:
+    if field == "gpus_per_worker":
+        return f"no node has a CPU and {need.gpus:g} GPUs: lower --gpus-per-worker, or leave it out to train on CPUs"
+    fewer = "" if need.gpus else _fewer_threads(need, nodes)
+    if field == "threads":
+        alone = _fewer_threads(replace(need, workers=1), nodes)
+        return fewer or (f"lower --workers and {alone}" if alone else "no node has a CPU: add one that has")
+    return "lower --workers or --gpus-per-worker" if need.gpus else f"lower --workers{fewer and f', or {fewer}'}"
+
+
+def _fewer_threads(need: Need, nodes: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many threads all workers would have room for; nothing where fewer do not help."""
+    resources = [node["Resources"] for node in nodes]
+    fitting = (cpus for cpus in range(need.cpus - 1, 0, -1) if shortage(replace(need, cpus=cpus), resources) is None)
+    if not (most := next(fitting, 0)):
+        return ""
+    return f"give --set threads={most}{' or less' if most > 1 else ''}"
 
 
 def _times(has: float, asked: float) -> int:

@@ -17,7 +17,7 @@ from sentiment.errors import InvalidInput
 from tests.tiny_training import TINY
 from train_jobs import capacity
 from train_jobs.capacity import Need, own_cpus, own_gpus, require_capacity, require_own_gpus, shortage
-from train_jobs.train import ray_running
+from train_jobs.train import cpus_of, ray_running
 
 
 def nodes(*resources: Mapping[str, float], **labels: str) -> list[dict[str, Any]]:
@@ -34,6 +34,8 @@ def nodes(*resources: Mapping[str, float], **labels: str) -> list[dict[str, Any]
         (Need(1, 1, 1), [{"CPU": 8.0}], "gpus_per_worker"),
         (Need(2, 1, 1), [{"CPU": 8.0, "GPU": 1.0}], "workers"),
         (Need(2, 1, 0.5), [{"CPU": 8.0, "GPU": 1.0}], None),
+        (Need(1, 1, 1), [{"CPU": 8.0}, {"GPU": 1.0}], "gpus_per_worker"),
+        (Need(1, 1, 1), [{"GPU": 1.0}], "gpus_per_worker"),
         (Need(1, 1), [], "threads"),
     ],
 )
@@ -56,6 +58,37 @@ def test_what_ray_has_no_room_for_is_refused_with_the_field_and_the_remedy(monke
         require_capacity(Need(4, 1, 1))
 
 
+@pytest.mark.parametrize(
+    ("need", "found", "remedy", "useless"),
+    [
+        (Need(2, 1, 1), [{"CPU": 8.0, "GPU": 1.0}], "lower --workers or --gpus-per-worker", "threads"),
+        (
+            Need(1, 1, 1),
+            [{"CPU": 8.0}, {"GPU": 1.0}],
+            "no node has a CPU and 1 GPUs: lower --gpus-per-worker",
+            "threads",
+        ),
+        (Need(1, 64), [{"CPU": 2.0}, {"CPU": 4.0}], "give --set threads=4 or less", "lower"),
+        (Need(3, 1), [{"CPU": 2.0}], "lower --workers,", "threads"),
+        (Need(3, 2), [{"CPU": 4.0}], "lower --workers, or give --set threads=1", "--gpus"),
+        (Need(3, 4), [{"CPU": 8.0}], "lower --workers, or give --set threads=2 or less", "--gpus"),
+        (Need(3, 4), [{"CPU": 2.0}], "lower --workers and give --set threads=2 or less", "--gpus"),
+        (Need(9, 4), [{"CPU": 8.0}], "lower --workers,", "threads"),
+        (Need(1, 1), [], "no node has a CPU: add one", "--workers"),
+    ],
+)
+def test_the_remedy_is_one_that_helps(
+    need: Need, found: list[dict[str, float]], remedy: str, useless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity.ray, "nodes", lambda: nodes(*found))
+    with pytest.raises(InvalidInput) as caught:
+        require_capacity(need)
+    told = str(caught.value).partition("): ")[2]
+    assert told.startswith(remedy)
+    assert useless not in told
+    assert told.endswith("or name a larger cluster with --address")
+
+
 def test_a_pool_that_may_grow_is_waited_for_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -74,6 +107,16 @@ def test_a_ray_of_one_s_own_counts_what_the_largest_training_asks_for(monkeypatc
     assert own_cpus([]) == own_cpus([Need(1, 1)]) == 2
     assert own_gpus(asked) is own_gpus([]) is None
     assert own_gpus([Need(2, 1, 0.5), Need(1, 1, 0.5)]) == 1
+
+
+def test_trainings_that_run_side_by_side_fit_together_on_a_ray_of_one_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    for at_once, workers, threads in ((2, 1, None), (2, 2, None), (3, 2, None), (16, 1, None), (4, 1, 4)):
+        config = replace(TINY, threads=threads)
+        need = Need.of(config, workers, 0, at_once)
+        asked = at_once * need.workers * need.cpus
+        assert asked <= cpus_of(at_once * workers, config)
+        assert threads or asked > 4, "they use what there is"
 
 
 def test_gpus_that_this_machine_has_not_are_refused_before_ray_pretends_to_have_them(
