@@ -50,6 +50,12 @@ class ListKeeper(UserCallback):
                     write_whole(self._folder / _COPY, json.dumps(listed))
 
 
+def keep_list(folder: Path) -> ListKeeper:
+    """Mend the list in a run's folder, and return the callback that keeps it twice from here on. Raises Unavailable."""
+    mend_list(folder)
+    return ListKeeper(folder)
+
+
 def mend_list(folder: Path) -> None:
     """Put the copy in place of a list that is cut off; without one the run begins anew, its checkpoints put aside.
 

@@ -27,7 +27,7 @@ from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
 from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
-from train_jobs.checkpoint_list import ListKeeper, mend_list
+from train_jobs.checkpoint_list import keep_list
 from train_jobs.cluster import ray_at
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
@@ -58,6 +58,7 @@ def run_training(
     storage_path: str | None = None,
     workers: int = 1,
     gpus_per_worker: float = 0,
+    at_once: int = 1,
     on_report: Callable[[Report], None] | None = None,
     name: str | None = None,
     settings: Settings | None = None,
@@ -69,9 +70,9 @@ def run_training(
     """Train by Ray Train and return the best model; Ray must run (see `ray_running`).
 
     A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
-    where it was. `on_report` is called in this process, from a thread, with the figures of the moment. `registry` is
-    the MLflow server that a teacher comes from. `callbacks` are Ray Train's. `on_begin` is called once nothing is left
-    that could refuse the run here.
+    where it was. `at_once` says how many such trainings share this machine. `on_report` is called in this process, from
+    a thread, with the figures of the moment. `registry` is the MLflow server that a teacher comes from. `callbacks` are
+    Ray Train's. `on_begin` is called once nothing is left that could refuse the run here.
 
     Raises:
         InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
@@ -83,13 +84,11 @@ def run_training(
     path, filesystem = storage_of(storage_path or str(runs_in(settings)), settings)
     require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
     config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
-    need = Need.of(config, workers, gpus_per_worker)
+    need = Need.of(config, workers, gpus_per_worker, at_once)
     require_capacity(need)
     on_begin()
     is_local = filesystem is None and "://" not in path
-    if is_local:
-        mend_list(Path(path) / name)
-    keepers = [ListKeeper(Path(path) / name)] if is_local else []
+    keepers = [keep_list(Path(path) / name)] if is_local else []
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,

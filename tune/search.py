@@ -58,6 +58,7 @@ def run_trial(point: dict[str, Any], search: Search, settings: Settings, registr
         storage_path=str(trainings_of(search, settings)),
         workers=search.workers,
         gpus_per_worker=search.gpus_per_worker,
+        at_once=search.concurrent,
         name=f"{search.name}-{ray.tune.get_context().get_trial_id()}",
         settings=settings,
         registry=registry,

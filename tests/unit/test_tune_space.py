@@ -163,19 +163,6 @@ def test_options_win_over_the_space_and_the_space_over_the_file(tmp_path: Path) 
     assert (config.epochs, config.batch_rows, config.model, config.overrides["dropout"]) == (4, 7, "cnn", 0.2)
 
 
-def test_a_trial_that_ray_stopped_tells_why_in_one_line() -> None:
-    pytest.importorskip("ray.tune", reason="searching needs the train extra")
-    from tune.search import _trial
-
-    report = (
-        'ray::run_trial() (pid=7)\n  File "/app/tune/search.py", line 53, in run_trial\nRuntimeError: no kernel image'
-    )
-    result = SimpleNamespace(
-        metrics_dataframe=None, metrics=None, config={"epochs": 1}, error=RuntimeError(report), path="/home/tune/s/t1"
-    )
-    assert _trial(search(), result).reason == "RuntimeError: no kernel image"
-
-
 def trial(name: str, score: float | None, **point: Any) -> Trial:
     state = "finished" if score is not None else "failed"
     return Trial(name, point, state, score, 2, 1.5, {"validation_loss": 0.4}, None if score else "out of memory")
