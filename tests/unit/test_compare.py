@@ -1,4 +1,4 @@
-"""Comparing models: data split, recipes, the table and its verdicts, and what is taken from an earlier run."""
+"""Comparing models: data split, recipes, teachers, and what is taken from an earlier run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from cli.main import app
 from sentiment.datasets import Example, open_datasets
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.evaluation.baseline import BaselineFigures
-from sentiment.evaluation.bootstrap import Difference, Interval
-from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
+from sentiment.evaluation.comparison import ComparedModel, to_markdown
 from sentiment.evaluation.performance import measure_performance
 from sentiment.settings import load_settings
 from sentiment.version import read_version
@@ -27,14 +26,13 @@ from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_
 from train_jobs import capacity, compare, prepare, trained_versions
 from train_jobs import train as train_module
 from train_jobs.compare import CompareConfig, compare_and_keep, config_of, names_of, parser, run_comparison
-from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
+from train_jobs.comparison_files import Measured
 from train_jobs.comparison_plan import plan_of
 from train_jobs.prepare import Places
 from train_jobs.splits import make_splits
 from train_jobs.trained_versions import TrainAs, trained_folder
 
 _MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
-_LINEAR = ComparedModel("linear", 0.82, 0.82, 0.83, 1.0, 9000.0, linear=True, detail="TF-IDF of words")
 
 
 def _rows(count=120):
@@ -42,10 +40,6 @@ def _rows(count=120):
     for number in range(count):
         label = ("negative", "neutral", "positive")[number % 3]
         yield Example(f"the {words[label][number % 10]} day at {number}", label)
-
-
-def _against(difference, p_value=0.001):
-    return Difference("macro_recall", 0.8, 0.8 - difference, difference, Interval(-0.1, 0.1), p_value)
 
 
 @pytest.fixture(scope="module")
@@ -100,57 +94,6 @@ def test_a_preset_s_recipe_yields_to_what_is_set_for_all_and_for_it_alone(settin
     assert (cnn.data, cnn.validation) == (splits.train.ref, splits.validation.ref)
     with pytest.raises(InvalidInput, match="lstm is 3"):
         TrainAs.of("lstm", {"lstm": 3}, splits, 1, 0)
-
-
-@pytest.mark.parametrize(
-    ("difference", "p_value", "said"),
-    [
-        (0.05, 0.001, "yes: +5.00"),
-        (0.004, 0.4, "not clearly: +0.40 (p 0.40)"),
-        (-0.02, 0.001, "**no**"),
-        (0, 1, "**no**"),
-    ],
-)
-def test_the_verdict_follows_the_difference_and_its_p_value(difference, p_value, said):
-    assert verdict(replace(_MODEL, against_linear=_against(difference, p_value))) == said
-    assert verdict(_LINEAR) == "–"
-
-
-def test_the_table_says_which_model_is_not_worth_its_price():
-    beaten = replace(_MODEL, against_linear=_against(-0.03))
-    table = to_markdown(Comparison("a@1", "b@1", "c@1", {"train": 9, "validation": 2, "test": 3}, (_LINEAR, beaten)))
-    assert "| cnn | 2.62 M | – | – | 99.00 | 81.00 | 80.00 | 79.00 | – | – | 3.0 | 1,500 | **no** |" in table
-    assert "Not worth its price: cnn does not beat the linear baseline." in table
-    assert "- linear: TF-IDF of words" in table
-
-
-def test_table_and_plots_are_written(tmp_path):
-    found = Comparison("a@1", "b@1", "c@1", {"train": 9, "validation": 2, "test": 3}, (_LINEAR, _MODEL))
-    write_comparison(found, tmp_path / "out")
-    assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
-    assert ">cnn<" in (tmp_path / "out" / "comparison.svg").read_text().replace("\n", "")
-    assert json.loads((tmp_path / "out" / "comparison.json").read_text())["models"][1]["parameters"] == 2_620_801
-    with pytest.raises(InvalidInput, match="cannot be written"):
-        write_comparison(found, tmp_path / "out" / "comparison.md" / "below")
-
-
-def test_figures_are_taken_from_an_earlier_run_of_the_same_kind_only(tmp_path):
-    calls = []
-
-    def measure():
-        calls.append(1)
-        return Measured(replace(_MODEL, against_linear=_against(0.1)), ("positive", "negative"))
-
-    first = kept(tmp_path, key_of(["a"]), measure)
-    assert kept(tmp_path, key_of(["a"]), measure) == first
-    assert len(calls) == 1
-    kept(tmp_path, key_of(["b"]), measure)
-    assert len(calls) == 2
-
-
-def test_a_half_written_file_of_figures_is_measured_anew(tmp_path):
-    (tmp_path / "figures.json").write_text('{"key": "a", "mod')
-    assert kept(tmp_path, "a", lambda: Measured(_MODEL, ())).model == _MODEL
 
 
 def test_versions_that_there_are_stand_beside_the_linear_baseline(settings, tmp_path, quick):
