@@ -15,7 +15,7 @@ Tells whether an English text is negative, neutral or positive, with calibrated 
 width 384, with {pieces:,} word pieces, {emoji} of them emoji and symbols; {parameters:.1f} million parameters. Windows
 are of at most {window_tokens} word pieces; a longer text's logits are the weighted mean of its windows'.
 
-Made by `python -m train_jobs.default_model --corpora ../shared/data --out build/default-model` (seed {seed},
+Made by `python -m train_jobs.default_model --corpora CORPORA --out build/default-model` (seed {seed},
 {steps:,} steps, {minutes:.0f} minutes on 2 CPU cores).
 
 ## Results

@@ -1,7 +1,7 @@
 """Readers of the raw corpora: each row normalised as in serving, the splits free of leaks and of duplicates.
 
-`corpora` is the folder that holds `semeval2017_task4a/`, `tweeteval_sentiment/`, `imdb_aclImdb/`, `sst2_glue/` and
-`sentiment140/`, each as its own README says.
+`corpora` is the folder that holds `semeval2017_task4a/`, `tweeteval_sentiment/`, `imdb_aclImdb/`, `sst2_glue/`,
+`sentiment140/` and `gdelt_sample/`: docs/results.md says which files, and where they are from.
 """
 
 from __future__ import annotations

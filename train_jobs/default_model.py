@@ -1,6 +1,6 @@
 """Train the default model, the one that ships with the project, and write it as a version folder.
 
-python -m train_jobs.default_model --corpora ../shared/data --out build/default-model
+python -m train_jobs.default_model --corpora CORPORA --out build/default-model
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Judge a model on the corpora's test sets: a version folder, or what a running platform answers over HTTP.
 
-python -m train_jobs.judge --corpora ../shared/data --model sentiment/shipped/sentiment
-python -m train_jobs.judge --corpora ../shared/data --api http://127.0.0.1:8000
+python -m train_jobs.judge --corpora CORPORA --model sentiment/shipped/sentiment
+python -m train_jobs.judge --corpora CORPORA --api http://127.0.0.1:8000
 """
 
 from __future__ import annotations

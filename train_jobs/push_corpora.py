@@ -1,6 +1,6 @@
 """Push the raw corpora as dataset versions: tweets, reviews and phrases, each to train on, to choose on and to test on.
 
-python -m train_jobs.push_corpora --corpora ../shared/data
+python -m train_jobs.push_corpora --corpora CORPORA
 """
 
 from __future__ import annotations

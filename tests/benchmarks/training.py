@@ -1,6 +1,6 @@
 """Measure training on tweets: through Ray Train, by the loop alone, with PyTorch's dropout, and padded to the maximum.
 
-    python -m tests.benchmarks.training [--corpora ../shared/data] [--preset minilm] [--steps 20] [--rounds 5]
+    python -m tests.benchmarks.training --corpora CORPORA [--preset minilm] [--steps 20] [--rounds 5]
 
 What goes through Ray Train reports its figures as a job does. The four take turns on the same texts with the same
 threads, one round after the other; medians are compared. A round is a few steps of each, without the start of Ray's
@@ -218,7 +218,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpora", type=Path, default=Path("../shared/data"), help="folder of the corpora")
+    parser.add_argument("--corpora", type=Path, required=True, help="folder of the corpora (docs/results.md)")
     parser.add_argument("--preset", default="minilm", help="model (default: minilm)")
     parser.add_argument("--steps", type=int, default=20, help="steps of a round (default: 20)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; their median counts (default: 5)")
