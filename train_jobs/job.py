@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -20,6 +20,9 @@ from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.wording import shown
 from train_jobs.job_output import OUTCOME, PROGRESS, begins, told
 from train_jobs.watch import Report
+
+if TYPE_CHECKING:
+    from train_jobs.capacity import Need
 
 _LOG = logging.getLogger(__name__)
 
@@ -155,24 +158,18 @@ def run_job(
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
     """
-    from train_jobs.capacity import Need, own_cpus, own_gpus, require_own_gpus
+    from train_jobs.capacity import own_cpus, own_gpus
     from train_jobs.failures import run_named
-    from train_jobs.prepare import Places, pinned, require_trainable
+    from train_jobs.prepare import Places, pinned
     from train_jobs.run_folder import Begun, keep_begun, run_folder
-    from train_jobs.storage import named_storage, require_run_name, require_storage
+    from train_jobs.storage import named_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import new_name, ray_running, run_training
     from train_jobs.write_version import precision_warning
 
     name = job.name or new_name(job.config)
-    require_run_name(name)
-    _LOG.info("run %s", name)
-    require_trainable(job.config, Places.of(settings))
-    needs = [Need.of(job.config, job.workers, job.gpus_per_worker)]
-    require_own_gpus(address, own_gpus(needs))
-    if job.storage:
-        require_storage(job.storage, settings)
+    needs = _checked_needs(job, name, settings, address)
     begun = Begun(job.workers, named_storage(job.storage, settings))
 
     def take(report: Report) -> None:
@@ -211,6 +208,22 @@ def run_job(
     warning = precision_warning(version.manifest.engines, version.manifest.metrics)
     made = (str(version.folder), version.digest, registered, warning)
     return Outcome(name, run.run_id, result.metrics, result.steps, *made)
+
+
+def _checked_needs(job: Job, name: str, settings: Settings, address: str | None) -> list[Need]:
+    """Check what can be checked before anything is started, and return what Ray is asked for."""
+    from train_jobs.capacity import Need, own_gpus, require_own_gpus
+    from train_jobs.prepare import Places, require_trainable
+    from train_jobs.storage import require_run_name, require_storage
+
+    require_run_name(name)
+    _LOG.info("run %s", name)
+    require_trainable(job.config, Places.of(settings))
+    needs = [Need.of(job.config, job.workers, job.gpus_per_worker)]
+    require_own_gpus(address, own_gpus(needs))
+    if job.storage:
+        require_storage(job.storage, settings)
+    return needs
 
 
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
