@@ -1,13 +1,15 @@
 """Shadow traffic: a version on trial is asked about live texts once these are answered, and nobody hears what it says.
 
 It never slows the leading version: one call at a time, started in a quiet moment or after a pause, from a bounded queue
-that drops what is too much. Whole micro-batches are mirrored, so that the calls of both versions are of one size.
+that drops what is too much. The pause is longer once the version answers callers too: both then want the same cores.
+Whole micro-batches are mirrored, so that the calls of both versions are of one size.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,6 +28,9 @@ MAX_TEXTS: Final = 1024
 #: How long a call waits for a moment without live texts, at most, and how long such a moment is.
 _PAUSE_S: Final = 0.25
 _SETTLE_S: Final = 0.005
+#: The same for a version that answers callers too: so many times what its last call took, within a bound.
+_TIMES_AS_LONG: Final = 15
+_LONGEST_PAUSE_S: Final = 3.0
 #: A call that takes longer counts as failed.
 PATIENCE_S: Final = 5.0
 
@@ -59,10 +64,10 @@ class Live(Protocol):
         """Return once it is idle."""
 
 
-async def lull(live: Live) -> None:
-    """Wait until answers have gone out and nothing followed them at once, or for as long as that may take."""
+async def lull(live: Live, most_s: float = _PAUSE_S) -> None:
+    """Wait until answers have gone out and nothing followed them at once, for `most_s` seconds at most."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(_PAUSE_S):
+        async with asyncio.timeout(most_s):
             quiet = False
             while not quiet:
                 await live.quiet()
@@ -81,6 +86,7 @@ class Mirror:
     patience_s: float = PATIENCE_S
     _queue: deque[_Unit] = field(default_factory=deque)
     _queued: int = 0
+    _took_s: float = 0.0
     _task: asyncio.Task[None] | None = None
 
     def offer(self, table: TrafficTable, answered: Sequence[Answered]) -> None:
@@ -120,14 +126,21 @@ class Mirror:
 
     async def _run(self) -> None:
         while self._queue:
-            await lull(self.live)
+            await lull(self.live, self._pause_s(self._queue[0].route))
             if not self._queue:  # forgotten meanwhile
                 return
             unit = self._queue.popleft()
             self._queued -= len(unit.answered)
             tally = self.tallies.current()
             if tally is not None:
+                started = time.monotonic()
                 await self._ask(unit, tally)
+                self._took_s = time.monotonic() - started
+
+    def _pause_s(self, route: Route) -> float:
+        if not route.weight:
+            return _PAUSE_S
+        return min(max(_PAUSE_S, _TIMES_AS_LONG * self._took_s), _LONGEST_PAUSE_S)
 
     async def _ask(self, unit: _Unit, tally: Tally) -> None:
         questions = [Question(answered.text, unit.route) for answered in unit.answered]

@@ -1,0 +1,62 @@
+"""How often a version is asked about texts that others answer, while these keep the platform busy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from serve_app.answer_cache import CachedAnswer
+from serve_app.judging import Events, Judged, Question
+from serve_app.mirroring import Answered, Mirror
+from serve_app.tally import Tallies
+from tests.unit.fake_parts import ROUTE, TRIAL, canary_of
+
+CALL_S = 0.05
+CALLS = 4
+
+
+class NeverIdle:
+    """Live texts that follow each other without a gap."""
+
+    idle = False
+
+    async def quiet(self) -> None:
+        await asyncio.Event().wait()
+
+
+class SlowJudge:
+    """A version that takes its time, and remembers when it was asked."""
+
+    def __init__(self) -> None:
+        self.events = Events()
+        self.asked_s: list[float] = []
+
+    async def ask(self, questions: Sequence[Question]) -> list[Judged]:
+        self.asked_s.append(time.monotonic())
+        await asyncio.sleep(CALL_S)
+        return [Judged(question.route, CachedAnswer((0.8, 0.1, 0.1), False)) for question in questions]
+
+
+async def gaps_s(weight: float) -> list[float]:
+    """Return the times between the calls to a version with this share of the traffic."""
+    judge, table = SlowJudge(), canary_of(weight, shadow=1.0)
+    mirror = Mirror(judge, Tallies(lambda: table), NeverIdle(), draw=lambda: 0.0)
+    answered = Answered("1", "love", Judged(ROUTE, CachedAnswer((0.8, 0.1, 0.1), False), call_ms=1.0))
+    for _ in range(CALLS):
+        mirror._enqueue(replace(TRIAL, weight=weight, shadow=1.0), [answered], timed=True)
+    assert mirror._task
+    await mirror._task
+    return [later - earlier for earlier, later in pairwise(judge.asked_s)]
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.5])
+async def test_a_version_that_answers_callers_too_is_asked_much_more_rarely_than_one_in_the_shadow(weight):
+    in_shadow, on_canary = await gaps_s(0.0), await gaps_s(weight)
+    assert min(in_shadow) >= 0.25
+    assert min(on_canary) >= 15 * CALL_S
+    assert sum(on_canary) > sum(in_shadow)
