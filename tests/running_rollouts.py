@@ -17,6 +17,7 @@ import httpx
 from sentiment.registry import CHAMPION, Registry
 from sentiment.settings import Settings
 from sentiment.store import TextStore, open_store
+from sentiment.version import read_version
 from serve_app.prediction_service import epoch_ms
 from serve_app.rollout import service
 from serve_app.rollout.record import StartRequest
@@ -64,10 +65,20 @@ class Rollouts:
     def register(self, folder: Path, **kind: Any) -> int:
         """Register a tiny version of some kind and wait until the platform knows of it."""
         build_tiny_version(folder, version_marker=folder.name, **kind)
+        version = self.registry.register(read_version(folder), "trained")
+        self._is_known(version)
+        return version
+
+    def register_by_command(self, folder: Path) -> int:
+        """The same as a user does it, which takes some seconds longer."""
+        build_tiny_version(folder, version_marker=folder.name)
         said = command(self.platform.environment, "models", "register", str(folder), "--json").stdout
         version = int(json.loads(said)["version"])
-        wait_for(lambda: any(row["version"] == version for row in self.models()))
+        self._is_known(version)
         return version
+
+    def _is_known(self, version: int) -> None:
+        wait_for(lambda: any(row["version"] == version for row in self.models()))
 
     def models(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = httpx.get(f"{self.platform.url}/v1/models", timeout=30).json()["models"]
@@ -170,7 +181,7 @@ def running_rollouts(folder: Path, **settings: object) -> Iterator[Rollouts]:
     """Start a platform whose champion is a tiny version, put there by its alias, as ever; end it."""
     with running(folder / "home", **{**QUICK, **settings}) as platform:
         rollouts = Rollouts(platform)
-        first = rollouts.register(folder / "champion")
+        first = rollouts.register_by_command(folder / "champion")
         rollouts.registry.set_alias(MODEL, CHAMPION, first)
         wait_for(lambda: rollouts.serving() == {first: 1.0} and rollouts.loaded() == {first}, PATIENCE_S)
         yield rollouts

@@ -1,11 +1,12 @@
 """Takes one version over to another and back under a steady load; prints a line of JSON for each and one for all:
 
-    python -m tests.benchmarks.takeover [--rounds 10] [--rps 80]
+    python -m tests.benchmarks.takeover [--rounds 10] [--rps RPS]
 
 Both versions are the shipped model, so that the shadow agrees. Requests leave at their times whether earlier ones were
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
 version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
-`p99_ratio` above 2, `aborted` those that went back. `--rps 0` sends as fast as 64 connections go.
+`p99_ratio` above 2, `aborted` those that went back. Without `--rps` it is half of what 64 connections get just before
+(`single_rps`); `--rps 0` sends as fast as they go.
 
 The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time to all
 traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
@@ -38,6 +39,8 @@ _PLAN = "10,50,100"
 _HOLD_S = 3.0
 _SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1, "rollouts_automatic": 1, "rollouts_hold_s": _HOLD_S}
 _BEFORE_S = 10.0
+_WARM_S = 5.0
+_FULL_S = 15.0
 _LATE_S = 2.0
 _POLL_S = 0.25
 _CONNECTIONS = 64
@@ -114,6 +117,16 @@ class Callers:
         except (OSError, asyncio.IncompleteReadError):
             pass
         self.answers.append(Answer(sent_s, (time.monotonic() - sent_s) * 1000, status, version))
+
+
+async def single_rps(platform: RunningPlatform, texts: Iterator[str]) -> float:
+    """Return how many single texts a second the platform answers on 64 connections."""
+    async with Callers(platform, texts, 0) as callers:
+        await asyncio.sleep(_WARM_S)
+        warm_s = time.monotonic()
+        await asyncio.sleep(_FULL_S)
+        answered = callers.took_ms(warm_s, time.monotonic())
+    return len(answered) / _FULL_S
 
 
 async def take_over(
@@ -205,9 +218,13 @@ def mib(platform: RunningPlatform) -> float:
     return sum(process.memory_full_info().pss for process in own_processes(platform.home)) / 2**20
 
 
-async def measure(platform: RunningPlatform, rounds: int, rps: float, one_mib: float) -> None:
+async def measure(platform: RunningPlatform, rounds: int, rps: float | None, one_mib: float) -> None:
     """Take over to a second version and back `rounds` times, and print what was seen."""
     texts = endless_texts()
+    full = await single_rps(platform, texts)
+    rps = full / 2 if rps is None else rps
+    load = {"single_rps": round(full, 1), "rps": round(rps, 1), "one_mib": round(one_mib, 1)}
+    print(json.dumps(load), flush=True)
     found: list[dict[str, Any]] = []
     serves = 1
     async with httpx.AsyncClient(base_url=platform.url, timeout=60) as client:
@@ -216,7 +233,7 @@ async def measure(platform: RunningPlatform, rounds: int, rps: float, one_mib: f
             serves = serves if found[-1]["aborted"] else 3 - serves
             print(json.dumps({name: _rounded(value) for name, value in found[-1].items()}), flush=True)
         by_itself = await by_alias(platform, client, 3 - serves, texts, rps)
-    print(json.dumps(_summary(found) | by_itself | {"one_mib": round(one_mib, 1)}))
+    print(json.dumps(load | _summary(found) | by_itself))
 
 
 def endless_texts() -> Iterator[str]:
@@ -268,7 +285,7 @@ def main() -> None:
     """Start a platform with two versions and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="takeovers there and back")
-    parser.add_argument("--rps", type=float, default=80.0, help="requests a second; half of what `make bench` measures")
+    parser.add_argument("--rps", type=float, help="requests a second; left out, half of what 64 connections get")
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="undertone-bench-") as scratch,
