@@ -18,6 +18,8 @@ from serve_app.http.guard import STREAM_PATH
 
 LOOPBACK: Final = "127.0.0.1"
 
+_ADMIN: Final = "admin.sock"
+
 _WRAPPER: Final = """#!/bin/sh
 # Corrects the configuration that Serve wrote, then becomes HAProxy.
 previous=
@@ -78,6 +80,16 @@ def installed_haproxy() -> str | None:
         return None
 
 
+def haproxy_folder(run: Path) -> Path:
+    """Return the folder of HAProxy's files in that of what runs."""
+    return run / "ha"
+
+
+def admin_socket(run: Path) -> Path:
+    """Return the socket that HAProxy takes commands on."""
+    return haproxy_folder(run) / _ADMIN
+
+
 def write_wrapper(folder: Path, settings: Settings, binary: str) -> Path:
     """Write the wrapper and its script into `folder`; return the wrapper's path."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -98,7 +110,7 @@ def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / _ADMIN),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.haproxy_stats_port),

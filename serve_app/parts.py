@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.settings import Settings, process_environment
-from serve_app.haproxy import LOOPBACK, haproxy_environment, installed_haproxy, write_wrapper
+from serve_app.haproxy import LOOPBACK, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.platform_state import Places
 from serve_app.probe import Address, answers
 from serve_app.processes import marker_of
@@ -122,5 +122,5 @@ def _ray_environment(settings: Settings, places: Places) -> dict[str, str]:
     binary = installed_haproxy()
     if binary is None:
         return closed
-    wrapper = write_wrapper(places.run / "ha", settings, binary)
+    wrapper = write_wrapper(haproxy_folder(places.run), settings, binary)
     return {**closed, **haproxy_environment(wrapper.parent, settings, wrapper)}

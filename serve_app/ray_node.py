@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from typing import Any, Final
 
 import psutil
@@ -23,7 +22,8 @@ from ray.serve.schema import LoggingConfig
 
 from sentiment.settings import Settings, environment_of, load_settings
 from serve_app.app import AppArgs, build_app
-from serve_app.haproxy import LOOPBACK, installed_haproxy
+from serve_app.door import close_door
+from serve_app.haproxy import LOOPBACK, admin_socket, installed_haproxy
 from serve_app.platform_state import Places
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,8 @@ def end(settings: Settings) -> None:
     if settings.address:
         serve.delete(APPLICATION)
         return
-    _close_the_door(settings.deadline_ms / 1000 + 2)
+    admin = admin_socket(Places(settings.home).run)
+    close_door(psutil.Process().children(recursive=True), admin, settings.deadline_ms / 1000 + 2)  # replicas end next
     serve.shutdown()
     ray.shutdown()
 
@@ -114,25 +115,6 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def _close_the_door(patience_s: float) -> None:
-    """Let HAProxy take no more requests and wait until it has answered those that it has.
-
-    Serve would end the replicas that requests in flight still need. HAProxy ends softly on SIGUSR1; its manager is
-    stopped before, or it would start another one.
-    """
-    family = psutil.Process().children(recursive=True)
-    doors = [process for process in family if process.name() == "haproxy"]
-    for manager in {door.ppid() for door in doors}:
-        psutil.Process(manager).suspend()
-    for door in doors:
-        door.send_signal(signal.SIGUSR1)
-    until = time.monotonic() + patience_s
-    while any(_runs(door) for door in doors) and time.monotonic() < until:
-        time.sleep(_POLL_S / 5)
-    for manager in {door.ppid() for door in doors if door.is_running()}:
-        psutil.Process(manager).kill()
 
 
 if __name__ == "__main__":

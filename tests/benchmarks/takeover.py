@@ -5,8 +5,8 @@
 Both versions are the shipped model, so that the shadow agrees. Requests leave at their times whether earlier ones were
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
 version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
-`p99_ratio` above 2, `aborted` those that went back. Without `--rps` it is half of what 64 connections get just before
-(`single_rps`); `--rps 0` sends as fast as they go.
+`p99_ratio` above 2, `calm_over_twice` how often the p99 before a takeover was twice that before the last one, `aborted`
+those that went back. Left out, `--rps` is half of what 64 connections get (`single_rps`); 0 is as fast as they go.
 
 The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time to all
 traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
@@ -258,9 +258,11 @@ def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _of_whole(found: list[dict[str, Any]]) -> dict[str, float]:
+    calm_ms = [each["p99_before_ms"] for each in found]
     return {
         "wrong": sum(each["wrong"] for each in found),
         "over_twice": sum(each["p99_ratio"] > _MOST_RATIO for each in found),
+        "calm_over_twice": sum(later > _MOST_RATIO * earlier for earlier, later in itertools.pairwise(calm_ms)),
         "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
         "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
         **{name: round(max(each[name] for each in found), 1) for name in found[0] if name.startswith("slowest_")},

@@ -7,15 +7,18 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sentiment.settings import Settings, secret_of
-from serve_app.haproxy import haproxy_environment, installed_haproxy, write_wrapper
+from serve_app.door import close_door
+from serve_app.haproxy import admin_socket, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.http.guard import STREAM_PATH
 from tests.free_ports import free_ports
@@ -75,6 +78,8 @@ class Ingress:
     port: int
     servers: tuple[int, int]
     stamp: bytes
+    process: psutil.Process
+    folder: Path
 
     @asynccontextmanager
     async def before(self, *servers: Server) -> AsyncIterator[None]:
@@ -92,20 +97,27 @@ class Ingress:
 
 @pytest.fixture(scope="module")
 def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
+    with running_ingress(tmp_path_factory.mktemp("run")) as ingress:
+        yield ingress
+
+
+@contextmanager
+def running_ingress(run: Path) -> Iterator[Ingress]:
     binary = installed_haproxy()
     if binary is None:
         pytest.skip("there is no HAProxy for this machine")
     port, statistics, fallback, *servers = free_ports(5)
-    folder: Path = tmp_path_factory.mktemp("ha")
+    folder = haproxy_folder(run)
     settings = Settings(
-        home=folder, port=port, haproxy_stats_port=statistics, fallback_port=fallback, deadline_ms=DEADLINE_MS
+        home=run, port=port, haproxy_stats_port=statistics, fallback_port=fallback, deadline_ms=DEADLINE_MS
     )
     own = haproxy_environment(folder, settings, write_wrapper(folder, settings, binary)) | OFTEN
     line = [sys.executable, "-m", "tests.integration.haproxy_server", *map(str, (port, *servers))]
-    with subprocess.Popen(line, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
+    with psutil.Popen(line, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
-        yield Ingress(port, (servers[0], servers[1]), stamp_of(secret_of(settings)).encode())
+        yield Ingress(port, (servers[0], servers[1]), stamp_of(secret_of(settings)).encode(), process, run)
+        if process.status() == psutil.STATUS_STOPPED:
+            process.kill()
         process.communicate(timeout=30)
 
 
@@ -164,3 +176,22 @@ async def test_a_stream_reaches_its_server_as_it_comes(ingress: Ingress) -> None
         await asyncio.sleep(0.5)
         assert first.seen + second.seen == [b""], "the head alone is not there yet"
         assert (await sent)[0] == b"HTTP/1.1 200 OK"
+
+
+async def test_a_door_that_closes_answers_what_it_has_and_waits_for_nobody_who_asks_nothing(tmp_path: Path) -> None:
+    with running_ingress(tmp_path) as ingress:
+        async with ingress.before(Server(), Server()):
+            reader, idle = await asyncio.open_connection("127.0.0.1", ingress.port)
+            idle.write(b"POST /v1/predict HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx")
+            await reader.readuntil(b"\r\n\r\nx")
+            under_way = asyncio.create_task(post(ingress.port, b"x" * 20, pause_s=1.0))
+            await asyncio.sleep(0.3)
+            started = time.monotonic()
+            family = ingress.process.children(recursive=True)
+            await asyncio.to_thread(close_door, family, admin_socket(ingress.folder), 60.0)
+            took_s = time.monotonic() - started
+            assert await under_way == (b"HTTP/1.1 200 OK", b"x" * 20)
+            assert 0.5 < took_s < 20.0
+            with pytest.raises(ConnectionRefusedError):
+                await post(ingress.port, b"x")
+            idle.close()
