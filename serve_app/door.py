@@ -28,13 +28,14 @@ def close_door(family: Iterable[psutil.Process], admin: Path, patience_s: float)
     """End the HAProxies among `family` once they have answered what they have, or after `patience_s` seconds.
 
     `admin` is the socket that the newest takes commands on. Those before it are ending already. Their manager is
-    stopped first and stays so, or it would start another one.
+    held up meanwhile, or it would start another one.
     """
     doors = sorted((process for process in family if process.name() == "haproxy"), key=psutil.Process.create_time)
     if not doors:
         return
-    for manager in {door.ppid() for door in doors}:
-        psutil.Process(manager).suspend()
+    managers = [psutil.Process(manager) for manager in {door.ppid() for door in doors}]
+    for manager in managers:
+        manager.suspend()
     *earlier, newest = doors
     until = time.monotonic() + patience_s
     while time.monotonic() < until and (_has_requests(newest, admin) or any(map(_runs, earlier))):
@@ -42,6 +43,8 @@ def close_door(family: Iterable[psutil.Process], admin: Path, patience_s: float)
     for door in doors:
         with contextlib.suppress(psutil.NoSuchProcess):
             door.kill()
+    for manager in managers:
+        manager.resume()  # Serve ends it, which a stopped one would not answer
 
 
 def _has_requests(door: psutil.Process, admin: Path) -> bool:

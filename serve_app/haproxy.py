@@ -86,8 +86,9 @@ def haproxy_folder(run: Path) -> Path:
 
 
 def admin_socket(run: Path) -> Path:
-    """Return the socket that HAProxy takes commands on."""
-    return haproxy_folder(run) / _ADMIN
+    """Return the socket that HAProxy takes commands on; Serve makes one for each life of a Ray node."""
+    folder = haproxy_folder(run)
+    return max(folder.rglob(_ADMIN), key=lambda path: path.stat().st_mtime, default=folder / _ADMIN)
 
 
 def write_wrapper(folder: Path, settings: Settings, binary: str) -> Path:

@@ -116,8 +116,6 @@ def running_ingress(run: Path) -> Iterator[Ingress]:
     with psutil.Popen(line, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         yield Ingress(port, (servers[0], servers[1]), stamp_of(secret_of(settings)).encode(), process, run)
-        if process.status() == psutil.STATUS_STOPPED:
-            process.kill()
         process.communicate(timeout=30)
 
 
