@@ -96,5 +96,5 @@ def _here(settings: Settings, arguments: Sequence[str], out: Path | None) -> dic
             shown.update(f"{step[:1].upper()}{step[1:]}{where} …")
 
         outcome = compare_and_keep(settings, config, out, address=job_address(), on_step=on_step)
-    errors.print(f"Table and plots: {outcome['folder']}", highlight=False)
+    errors.print(f"Table and plots: {outcome['folder']}", markup=False, highlight=False)
     return outcome

@@ -28,5 +28,6 @@ def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneCli
 def _local_url() -> str:
     """Return the address of the platform in home as it runs, else as the settings would start it."""
     settings = load_settings()
-    state = look(settings).state  # it may have been started with other ports than the settings'
-    return state.addresses.get("API", url_of(settings)) if state else url_of(settings)
+    seen = look(settings)  # it may have been started with other ports than the settings'
+    own = seen.state.addresses.get("API") if seen.supervised and seen.state else None
+    return own or url_of(settings)

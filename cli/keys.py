@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.platform import Home, Json
@@ -60,9 +61,9 @@ def show(home: Home = None, as_json: Json = False) -> None:
         return
     table = Table("Name", "Scope", "Made", "Ends", box=None, padding=(0, 2, 0, 0))
     for key in keys:
-        table.add_row(key.name, key.scope, _day(key.created_at_ms), _day(key.expires_at_ms))
+        table.add_row(escape(key.name), key.scope, _day(key.created_at_ms), _day(key.expires_at_ms))
     remedy = "Make one: undertone keys add NAME --scope predict"
-    console.print(table if keys else f"There are no keys in {settings.home}. {remedy}")
+    console.print(table if keys else escape(f"There are no keys in {settings.home}. {remedy}"))
 
 
 @app.command("revoke")

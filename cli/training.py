@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.cluster import places_of, refuse_unseen
@@ -159,13 +160,13 @@ def follow(
 
 def _show(outcome: Mapping[str, Any]) -> None:
     best = "  ".join(f"{name.removeprefix('validation_')} {outcome['metrics'][name]:.4f}" for name in _SHOWN)
-    console.print(f"Run [bold]{outcome['name']}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
+    console.print(f"Run [bold]{escape(outcome['name'])}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
     console.print(f"Best on validation: {best}", highlight=False)
     console.print(f"Version: {outcome['version']}", markup=False, highlight=False)
     if outcome.get("warning"):
         errors.print(f"Warning: {outcome['warning']}", markup=False, highlight=False)
     if outcome["registered"]:
-        console.print(f"Registered as [bold]{outcome['registered']}[/]", highlight=False)
+        console.print(f"Registered as [bold]{escape(outcome['registered'])}[/]", highlight=False)
     else:
         console.print(f"Register it with: undertone models register {outcome['run_id']}", highlight=False)
 

@@ -17,6 +17,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from sentiment.errors import InvalidSettings
+from sentiment.logins import without_login
 from sentiment.wording import in_words
 
 PREFIX = "UNDERTONE_"
@@ -212,8 +213,12 @@ def spelling_of(name: str) -> str:
 
 def public_values(settings: Settings) -> dict[str, str]:
     """Return the settings that may be shown, as text: without secrets, and an address without its password."""
-    values = settings.model_dump(exclude_none=True)
-    return {name: str(value).rpartition("@")[2] for name, value in values.items() if not isinstance(value, SecretStr)}
+    values = settings.model_dump(exclude_none=True, exclude=_secrets(settings))
+    return {name: without_login(value) if isinstance(value, str) else str(value) for name, value in values.items()}
+
+
+def _secrets(settings: Settings) -> set[str]:
+    return {name for name, value in settings if isinstance(value, SecretStr)}
 
 
 def secret_of(settings: Settings) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sentiment.errors import DatasetsUnavailable, InvalidInput
+from sentiment.logins import told_of, without_login
 
 _ABSENT: Final = ("NoSuchKey", "404", "NotFound")
 _TAKEN: Final = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
@@ -54,7 +55,8 @@ def connect(endpoint: str | None) -> Any:
     try:
         return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
     except ValueError as exc:
-        raise InvalidInput(f"{endpoint!r} is no address of an S3 server: {exc}.", "s3_endpoint") from exc
+        shown, why = without_login(endpoint or ""), told_of(exc, endpoint or "")
+        raise InvalidInput(f"{shown!r} is no address of an S3 server ({why}).", "s3_endpoint") from exc
 
 
 @contextlib.contextmanager
@@ -67,8 +69,9 @@ def explained(place: str, endpoint: str | None) -> Iterator[None]:
     except ClientError as exc:
         raise DatasetsUnavailable(_explanation(place, exc)) from exc
     except BotoCoreError as exc:
+        where = without_login(endpoint) if endpoint else "its default address"
         raise DatasetsUnavailable(
-            f"{place} does not answer at {endpoint or 'its default address'} ({exc}): start the server or mend the "
+            f"{place} does not answer at {where} ({told_of(exc, endpoint or '')}): start the server or mend the "
             "network, and check UNDERTONE_S3_ENDPOINT and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY."
         ) from exc
 

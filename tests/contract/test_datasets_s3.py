@@ -114,6 +114,13 @@ def test_a_server_that_is_away_is_named_with_the_remedy_and_soon() -> None:
     assert time.monotonic() - began < 20
 
 
+def test_the_login_in_an_endpoint_is_shown_to_nobody() -> None:
+    for address in (f"http://jane:sesame@127.0.0.1:{free_port()}", "jane:sesame@store:9000"):
+        with pytest.raises((DatasetsUnavailable, InvalidInput)) as caught:
+            open_datasets(f"s3://{BUCKET}/sets", address).push("tweets", EXAMPLES, source="tests")
+        assert "sesame" not in str(caught.value)
+
+
 def test_a_bucket_that_is_not_there_is_named(rclone: S3Server, place: str) -> None:
     with pytest.raises(DatasetsUnavailable, match="s3://nowhere/sets: there is no such bucket"):
         open_datasets("s3://nowhere/sets", rclone.endpoint).push("tweets", EXAMPLES, source="tests")

@@ -12,7 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
+from cli.connection import connect
 from cli.registry import with_registry
+from sentiment.client import url_of
 from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.settings import Settings, public_values
 from serve_app.platform_state import Places, PlatformState
@@ -56,7 +58,7 @@ def test_a_command_talks_to_the_server_of_the_platform_that_runs_in_home(tmp_pat
     assert with_registry(set_otherwise) is set_otherwise
 
 
-def test_a_platform_without_a_supervisor_is_none(tmp_path: Path) -> None:
+def test_a_platform_without_a_supervisor_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, me = Settings(home=tmp_path, port=free_port(), mlflow_port=free_port()), psutil.Process()
     places = Places(tmp_path)
     places.make()
@@ -64,6 +66,10 @@ def test_a_platform_without_a_supervisor_is_none(tmp_path: Path) -> None:
     gone.model_copy(update={"addresses": addresses(mine), "settings": public_values(mine)}).write(places.state)
     asked = Settings(home=tmp_path)
     assert with_registry(asked) is asked
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path))
+    monkeypatch.delenv("UNDERTONE_PORT", raising=False)
+    with connect(None, None, 1) as client:
+        assert client.url == url_of(asked)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import InvalidSettings
-from sentiment.settings import Settings, environment_of, load_settings, process_environment, secret_of
+from sentiment.settings import (
+    Settings,
+    environment_of,
+    load_settings,
+    process_environment,
+    public_values,
+    secret_of,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +126,11 @@ def test_the_secret_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) 
 )
 def test_only_loopback_goes_without_a_key(host: str, closed: bool) -> None:
     assert load_settings(host=host).on_loopback is closed
+
+
+def test_settings_are_shown_without_secrets_and_logins_and_paths_as_they_are(tmp_path: Path) -> None:
+    home = tmp_path / "jane@work"
+    shown = public_values(Settings(home=home, secret="s" * 32, tracking_uri="http://jane:sesame@mlflow:5000"))
+    assert "secret" not in shown
+    assert shown["tracking_uri"] == "http://mlflow:5000"
+    assert shown["home"] == str(home)
