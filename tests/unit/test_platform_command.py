@@ -89,7 +89,7 @@ def test_a_variable_counts_as_asked_for_and_passwords_are_not_told(
 ) -> None:
     state = running(tmp_path, tracking_uri="http://user:hunter2@one:5000", secret="s" * 40, mongo_uri="mongodb://u:p@h")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:hunter2@two:5000")
-    with pytest.raises(PlatformError, match="UNDERTONE_TRACKING_URI is one:5000, not two:5000"):
+    with pytest.raises(PlatformError, match="UNDERTONE_TRACKING_URI is http://one:5000, not http://two:5000"):
         launch.refuse_other_settings(state, load_settings(home=tmp_path))
     for hidden in ("hunter2", "sss", "u:p"):
         assert hidden not in state.model_dump_json()
