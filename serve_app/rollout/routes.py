@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sentiment.errors import ModelRejected, NotFound
+from sentiment.errors import ModelRejected, NotFound, Unavailable
 from sentiment.registry import ModelRegistry, RegisteredVersion, fetch_version
 from sentiment.settings import Settings
 from sentiment.version import read_version
@@ -27,6 +27,7 @@ class Routes:
         Raises:
             ModelRejected: its files are not what its manifest says.
             NotFound: neither the table nor the registry, whose list is `versions`, knows it.
+            Unavailable: that list has not come yet.
         """
         known = table.of_version(version) if table else None
         if known is not None:
@@ -43,10 +44,13 @@ class Routes:
 
         Raises:
             NotFound: neither knows it.
+            Unavailable: the registry, whose list is empty, has not been heard of since this controller started.
         """
         registered = {known.version: known.digest for known in versions}
         routes = table.routes if table else ()
         digest = registered.get(version) or next((route.digest for route in routes if route.version == version), None)
+        if digest is None and not versions:
+            raise Unavailable("the registry has not said yet which versions there are")
         if digest is None:
             raise NotFound(f"the registry does not know version {version} of {self.settings.model_name}")
         return digest

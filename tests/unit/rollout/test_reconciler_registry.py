@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sentiment.errors import RegistryUnavailable
+from contextlib import suppress
+
+from sentiment.errors import RegistryUnavailable, Unavailable
 from sentiment.registry import CHALLENGER
 from serve_app.rollout import reconciler, service
 
@@ -61,3 +63,20 @@ async def test_in_place_what_fails_while_the_registry_is_away_brings_the_champio
     await platform.rounds(60)
     assert platform.target.views[1].state == "running"
     assert "take the alias challenger away, in vain so far: away, like mlflow.db" in platform.status()["waits"]
+
+
+async def test_a_controller_that_starts_anew_refuses_no_version_before_it_has_heard_of_the_registry(
+    platform, registry_hangs, monkeypatch
+):
+    platform.start(plan="50,100")
+    await platform.until("checking")
+    answers = registry_hangs()
+    monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.01)
+    platform.controller = platform.new_controller()
+    for _ in range(4):
+        with suppress(Unavailable):  # the controller's loop takes the next round then
+            await platform.rounds(1)
+    assert platform.status()["state"] == "checking"
+    answers.set()
+    monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 5.0)
+    await platform.until("done")
