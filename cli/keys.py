@@ -30,7 +30,7 @@ def add(
     name: Annotated[str, typer.Argument(help="Who or what the key is for.")],
     scope: Annotated[Scope, typer.Option(help="predict and write texts; read texts and models; or admin, all of it.")],
     expires: Annotated[
-        str | None, typer.Option(help="When it ends: 12h, 90d, 4w or 2027-01-31; never if left out.")
+        str | None, typer.Option(help="When it ends: 12h, 90d, 4w or 2027-01-31 (UTC); never if left out.")
     ] = None,
     home: Home = None,
     as_json: Json = False,
