@@ -62,7 +62,7 @@ def show_all(
 
       undertone models list
 
-      undertone models list --search 'metrics.macro_recall > 0.7 and tags.dataset = "tweets@3"'
+      undertone models list --search 'metrics.validation_macro_recall > 0.7 and tags.dataset = "tweets@3"'
     """
     settings = load_settings(home=home, model_name=name)
     if search:
@@ -188,7 +188,7 @@ def alias(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Let a version be the champion, which serves, or the challenger, which is tried on a share of the traffic.
+    """Let a version be the champion, which serves, or the challenger, which an automatic rollout takes up.
 
     Examples:
 

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def tune(
     space: Annotated[str, typer.Option(help="YAML file of the search space, or one that ships: dropout, finetune.")],
     data: Data = None,
-    model: Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert or student.")] = None,
+    model: Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert, hub or student.")] = None,
     search: Annotated[str, typer.Option(help="grid, random, asha or optuna.")] = "random",
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials (10); a grid has all its points.")] = None,
     concurrent: Annotated[int, typer.Option(min=1, help="Trials at a time.")] = 1,

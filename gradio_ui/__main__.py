@@ -26,7 +26,7 @@ def main(
     url: Annotated[str | None, typer.Option(envvar="UNDERTONE_URL", help="address of the API")] = None,
     api_key: Annotated[str | None, typer.Option(envvar="UNDERTONE_API_KEY", help="key of the API")] = None,
 ) -> None:
-    """Serve the page."""
+    """Serve the page; it listens where UNDERTONE_UI_HOST and UNDERTONE_UI_PORT say, and asks for UNDERTONE_UI_LOGIN."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
