@@ -56,7 +56,13 @@ def refuse_unseen(named: Named, address: str, working_dir: str | None = None, ma
         if value and _is_path(value) and not is_sent and (_is_relative(value) or not is_here):
             raise _unseen(called, value, ", a version in the registry (models:/NAME/NUMBER) or a path in --working-dir")
     for called, value in made:
-        if value and (_is_relative(value) or (_is_path(value) and not is_here)):
+        if value and _is_relative(value):
+            raise InvalidInput(
+                f"{called} {value} would be made in the working folder of a job on the cluster and be lost with it: "
+                "name s3://… or a full path that is the cluster's own.",
+                called.rpartition("--")[2],
+            )
+        if value and _is_path(value) and not is_here:
             raise _unseen(called, value, " or a full path that is the cluster's own")
 
 

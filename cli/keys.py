@@ -22,7 +22,7 @@ from sentiment.store import open_store, store_exists
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 console = Console(soft_wrap=True)
 
-_EXPIRES = "12h, 90d, 4w or a day to come, like 2027-01-31"
+_EXPIRES = "12h, 90d, 4w or a day or time to come, like 2027-01-31 or 2027-01-31T12:00+01:00"
 
 
 @app.command("add")

@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,21 +30,42 @@ def close_door(family: Iterable[psutil.Process], admin: Path, patience_s: float)
     `admin` is the socket that the newest takes commands on. Those before it are ending already. Their manager is
     held up meanwhile, or it would start another one.
     """
-    doors = sorted((process for process in family if process.name() == "haproxy"), key=psutil.Process.create_time)
+    family = list(family)
+    doors = sorted((process for process in family if _name(process) == "haproxy"), key=psutil.Process.create_time)
     if not doors:
         return
-    managers = [psutil.Process(manager) for manager in {door.ppid() for door in doors}]
-    for manager in managers:
-        manager.suspend()
-    *earlier, newest = doors
-    until = time.monotonic() + patience_s
-    while time.monotonic() < until and (_has_requests(newest, admin) or any(map(_runs, earlier))):
-        time.sleep(_LOOK_S)
-    for door in doors:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            door.kill()
-    for manager in managers:
-        manager.resume()  # Serve ends it, which a stopped one would not answer
+    parents = {door.ppid() for door in doors if _runs(door)}
+    with _held_up([process for process in family if process.pid in parents]):
+        *earlier, newest = doors
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until and (_has_requests(newest, admin) or any(map(_runs, earlier))):
+            time.sleep(_LOOK_S)
+        for door in doors:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                door.kill()
+
+
+@contextlib.contextmanager
+def _held_up(managers: Iterable[psutil.Process]) -> Iterator[None]:
+    """Stop processes meanwhile; after that Serve ends them, which a stopped one would not answer."""
+    held = []
+    try:
+        for manager in managers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                manager.suspend()
+                held.append(manager)
+        yield
+    finally:
+        for manager in held:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                manager.resume()
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:  # it has ended meanwhile
+        return ""
 
 
 def _has_requests(door: psutil.Process, admin: Path) -> bool:

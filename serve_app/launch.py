@@ -20,7 +20,7 @@ from serve_app.processes import end, is_alive, marker_of, own_processes
 SUPERVISOR: Final = "supervisor"
 
 _POLL_S: Final = 0.2
-_STOP_S: Final = 100.0
+_STOP_S: Final = 120.0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ MODEL: Final = "model"
 UI: Final = "ui"
 
 #: After the in-flight requests (their deadline), Serve's own shutdown and Ray's.
-_RAY_GRACE_S: Final = 60.0
+#: For Serve and Ray to end once the last request is answered.
+_RAY_GRACE_S: Final = 45.0
 _GRACE_S: Final = 5.0
 
 
@@ -66,8 +67,8 @@ def _reachable(host: str) -> str:
 
 def _ray_part(settings: Settings, places: Places) -> Part:
     extra = {} if settings.address else _ray_environment(settings, places)
-    api = api_address(settings)
-    return _part(RAY, settings, places, ("serve_app.ray_node",), extra, lambda: answers(api, "/healthz"), _RAY_GRACE_S)
+    api, grace_s = api_address(settings), settings.deadline_ms / 1000 + _RAY_GRACE_S
+    return _part(RAY, settings, places, ("serve_app.ray_node",), extra, lambda: answers(api, "/healthz"), grace_s)
 
 
 def _ui_part(settings: Settings, places: Places, api_key: str | None) -> Part:

@@ -86,9 +86,9 @@ def run_training(
     config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
     need = Need.of(config, workers, gpus_per_worker, at_once)
     require_capacity(need)
-    on_begin()
     is_local = filesystem is None and "://" not in path
     keepers = [keep_list(Path(path) / name)] if is_local else []
+    on_begin()
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,

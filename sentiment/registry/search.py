@@ -1,4 +1,4 @@
-"""Search of versions: conditions such as `metrics.macro_recall > 0.7 and tags.dataset = 'tweets@3'`."""
+"""Search of versions: conditions such as `metrics.validation_macro_recall > 0.7 and tags.dataset = 'tweets@3'`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
 )
 _TEXT_OPERATORS: Final = ("=", "!=")
 _TEXT_FIELDS: Final = ("origin", "digest", "alias")
-_HOW: Final = "write conditions such as metrics.macro_recall > 0.7 and origin = 'trained'"
+_HOW: Final = "write conditions such as metrics.validation_macro_recall > 0.7 and origin = 'trained'"
 
 
 @dataclass(frozen=True)
