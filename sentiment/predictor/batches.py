@@ -31,20 +31,29 @@ class Padded(NamedTuple):
 Forward = Callable[[Padded], Logits]
 
 
-def cut(windows: Sequence[Window], batch_tokens: int) -> list[list[Window]]:
-    """Sort windows by length, longest first, and cut batches of at most `batch_tokens` padded tokens.
+def cut(windows: Sequence[Window], batch_tokens: int, pass_tokens: int) -> list[list[Window]]:
+    """Sort windows by length, longest first, and cut the batches that cost least, of at most `batch_tokens` each.
 
-    A window that is longer than `batch_tokens` is a batch of its own.
+    A batch costs its padded tokens and `pass_tokens` more. A window that is longer than `batch_tokens` is a batch of
+    its own. The least cost of the first n windows is that of fewer ones and one batch more: n steps find it.
     """
+    ordered = sorted(windows, key=lambda window: -len(window.ids))
+    lengths = np.array([len(window.ids) for window in ordered], dtype=np.int64)
+    least = np.zeros(len(ordered) + 1, dtype=np.int64)  # cost of the first n windows
+    begins: list[int] = []  # where the last batch of the first n begins
+    first = 0
+    for end in range(1, len(ordered) + 1):
+        while first < end - 1 and (end - first) * lengths[first] > batch_tokens:
+            first += 1
+        costs = least[first:end] + lengths[first:end] * np.arange(end - first, 0, -1)
+        begins.append(first + int(costs.argmin()))
+        least[end] = costs.min() + pass_tokens
     batches: list[list[Window]] = []
-    room = 0
-    for window in sorted(windows, key=lambda window: -len(window.ids)):
-        if room < 1:
-            batches.append([])
-            room = max(batch_tokens // max(len(window.ids), 1), 1)
-        batches[-1].append(window)
-        room -= 1
-    return batches
+    end = len(ordered)
+    while end:
+        batches.append(ordered[begins[end - 1] : end])
+        end = begins[end - 1]
+    return batches[::-1]
 
 
 def pad(batch: Sequence[Window], pad_id: int) -> Padded:

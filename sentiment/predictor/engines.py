@@ -19,6 +19,7 @@ class Engine(Protocol):
     """Runs one forward pass; threads may share it."""
 
     batch_tokens: int  # padded tokens of a batch that run fastest on it
+    pass_tokens: int  # how many padded tokens take as long as what a pass costs whatever its size
 
     def forward(self, batch: Padded) -> Logits:
         """Return logits float32 [batch, labels]."""

@@ -77,7 +77,7 @@ class Predictor:
         started = time.perf_counter()
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         pieces = self._tokenisation.split(list(places))
-        batches = cut(_windows(pieces), self.batch_tokens)
+        batches = cut(_windows(pieces), self.batch_tokens, self._engine.pass_tokens)
         merged = _merge(batches, self._run(batches), len(places), len(self.labels))
         probabilities = [tuple(row) for row in _softmax(merged.logits / self._temperature).tolist()]
         order = [places[text] for text in texts]

@@ -15,6 +15,7 @@ class TorchEngine:
     """A model of the zoo on `device`: bfloat16 on a GPU, float32 on a CPU."""
 
     batch_tokens = 16_384
+    pass_tokens = 16_384  # as few passes as there is room for
 
     def __init__(self, version: Version, device: str) -> None:
         self._device = _device(device)

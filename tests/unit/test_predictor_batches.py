@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,22 +17,53 @@ def _windows(lengths: list[int]) -> list[Window]:
     return [Window(text, [text + 1] * length, length) for text, length in enumerate(lengths)]
 
 
-def test_no_batch_is_dearer_than_its_budget_and_no_window_is_lost() -> None:
+def _cost(batches: list[list[int]], pass_tokens: int) -> int:
+    return sum(len(batch) * max(batch) + pass_tokens for batch in batches)
+
+
+def _every_way(lengths: list[int]) -> Iterator[list[list[int]]]:
+    """Yield each way to cut a list into runs."""
+    for cuts in itertools.product([False, True], repeat=len(lengths) - 1):
+        batches = [[lengths[0]]]
+        for length, begins in zip(lengths[1:], cuts, strict=True):
+            if begins:
+                batches.append([])
+            batches[-1].append(length)
+        yield batches
+
+
+def _cut_lengths(lengths: list[int], batch_tokens: int, pass_tokens: int) -> list[list[int]]:
+    return [[len(window.ids) for window in batch] for batch in cut(_windows(lengths), batch_tokens, pass_tokens)]
+
+
+@pytest.mark.parametrize("pass_tokens", [0, 14, 16_384])
+def test_no_batch_is_dearer_than_its_budget_and_no_window_is_lost(pass_tokens: int) -> None:
     generator = random.Random(1)
     windows = _windows([generator.randint(2, 120) for _ in range(300)])
-    batches = cut(windows, 256)
+    batches = cut(windows, 256, pass_tokens)
     assert sorted(window.text for batch in batches for window in batch) == list(range(300))
     assert all(len(batch) * max(len(window.ids) for window in batch) <= 256 for batch in batches)
-    padded = sum(len(batch) * len(batch[0].ids) for batch in batches)
-    assert padded < 1.05 * sum(len(window.ids) for window in windows)
+
+
+@pytest.mark.parametrize("pass_tokens", [0, 5, 14, 300])
+def test_no_other_way_to_cut_costs_less(pass_tokens: int) -> None:
+    generator = random.Random(pass_tokens)
+    for count in range(1, 10):
+        lengths = [generator.randint(2, 60) for _ in range(count)]
+        ways = _every_way(sorted(lengths, reverse=True))
+        allowed = [way for way in ways if all(len(batch) * batch[0] <= 100 or len(batch) == 1 for batch in way)]
+        found = _cut_lengths(lengths, 100, pass_tokens)
+        assert _cost(found, pass_tokens) == min(_cost(way, pass_tokens) for way in allowed)
+
+
+def test_texts_of_like_lengths_share_a_pass_and_others_only_where_a_pass_is_dear() -> None:
+    assert _cut_lengths([10, 60, 58, 9], 256, pass_tokens=14) == [[60, 58], [10, 9]]
+    assert _cut_lengths([10, 60, 58, 9], 256, pass_tokens=200) == [[60, 58, 10, 9]]
+    assert _cut_lengths([], 256, pass_tokens=14) == []
 
 
 def test_a_window_longer_than_the_budget_is_a_batch_of_its_own() -> None:
-    assert [[len(window.ids) for window in batch] for batch in cut(_windows([300, 5, 400, 6]), 256)] == [
-        [400],
-        [300],
-        [6, 5],
-    ]
+    assert _cut_lengths([300, 5, 400, 6], 256, pass_tokens=14) == [[400], [300], [6, 5]]
 
 
 def test_padding_is_masked_and_never_a_piece_of_the_text() -> None:
