@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import random
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from operator import not_
-from typing import Final, Protocol
+from typing import Protocol
 
-from sentiment.errors import DeadlineExceeded, NoModel, Overloaded
+from sentiment.errors import NoModel, Overloaded
 from sentiment.records import CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
 from serve_app.gathering import MicroBatcher, Ticket, results_of
 from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.keeping import Keeper, epoch_ms, with_words
-from serve_app.mirroring import Answered, Mirror
-from serve_app.overload import Overload, Work, work_of
+from serve_app.mirroring import Mirror
+from serve_app.noting import Notes
+from serve_app.overload import Overload
 from serve_app.prediction import Prediction, prediction_of
 from serve_app.steering import NO_PREFERENCE, Preference, by_chance, steer
-from serve_app.tally import Heard, Tallies
+from serve_app.submitted import Asked, Submitted, gets_texts
+from serve_app.tally import Tallies
 from serve_app.traffic import Route, TrafficTable
 from serve_app.unkept import Answering, Unkept
-
-#: What is counted of a version whose texts the trusted one was asked about at once, or nobody.
-_PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was late")
 
 
 class Parts(Answering, Protocol):
@@ -35,22 +33,6 @@ class Parts(Answering, Protocol):
 
     async def write(self, operations: list[Operation]) -> list[Outcome]:
         """Keep the operations; returns once they are safe."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Submitted:
-    """A text, and the route that shall answer it; one that its caller pinned answers or nobody does.
-
-    `by_chance`: neither a pin nor the fixed split chose the route. `refused`: the route's queue had no room.
-    """
-
-    raw: RawText
-    arrived: float
-    route: Route
-    pinned: bool
-    by_chance: bool
-    bulk: bool
-    refused: bool = False
 
 
 @dataclass(eq=False)
@@ -77,14 +59,15 @@ class PredictionService:
 
     def __post_init__(self) -> None:
         limits = self.max_items, self.gather_s, self.in_flight, self.max_queued
-        self.batcher: MicroBatcher[_Submitted, Prediction] = MicroBatcher(self._answer, *limits)
-        self.trials: MicroBatcher[_Submitted, Prediction] = MicroBatcher(self._answer, *limits)
+        self.batcher: MicroBatcher[Submitted, Prediction] = MicroBatcher(self._answer, *limits)
+        self.trials: MicroBatcher[Submitted, Prediction] = MicroBatcher(self._answer, *limits)
         self.keeper = Keeper(self.parts.write, self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
         self.overload = Overload(self.in_flight)
         self.unkept = Unkept(self.parts, self.judge)
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
+        self.notes = Notes(self.tallies, self.overload, self.mirror, self.failover_s)
 
     async def predict(
         self,
@@ -107,7 +90,7 @@ class PredictionService:
         routes = [steer(table, preference, raw.author, self.draw) for raw in texts]
         pinned = preference.version is not None
         drawn = by_chance(table, preference)
-        items = [_Submitted(raw, arrived, route, pinned, drawn, bulk) for raw, route in zip(texts, routes, strict=True)]
+        items = [Submitted(raw, arrived, route, pinned, drawn, bulk) for raw, route in zip(texts, routes, strict=True)]
         trusted = table.trusted
         on_trial = [route is not trusted for route in routes]
         try:
@@ -146,7 +129,7 @@ class PredictionService:
         [outcome] = await self.parts.write([operation])
         return operation.record.id, outcome
 
-    def _try(self, items: list[_Submitted], *, bulk: bool) -> Ticket[Prediction]:
+    def _try(self, items: list[Submitted], *, bulk: bool) -> Ticket[Prediction]:
         """Hand texts to versions on trial, or to the trusted one, which has room for them, where these have none."""
         try:
             self.trials.require_room(len(items), bulk=bulk)
@@ -156,93 +139,34 @@ class PredictionService:
             return self.batcher.enqueue([replace(item, refused=True) for item in items], bulk=bulk)
         return self.trials.enqueue(items, bulk=bulk)
 
-    async def _answer(self, batch: list[_Submitted]) -> list[Prediction | Exception]:
+    async def _answer(self, batch: list[Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()
         table = self._table()
         cleans = await self.parts.clean([submitted.raw for submitted in batch], table.normalizer)
         cleaned = time.perf_counter()
-        questions = [self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True)]
-        said, told = await self.judge.judge(questions)
+        asked = [
+            Asked(item, clean, self._question(table, item, clean)) for item, clean in zip(batch, cleans, strict=True)
+        ]
+        said, told = await self.judge.judge([each.question for each in asked])
         kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told)
-        self._weigh(table, work_of(table.trusted.version, questions, said))
-        if self.tallies.current() is not None:
-            self._note_time(table, batch)
-            self._count(table, batch, questions, said, told)
-            self._mirror(table, batch, questions, kept)
+        self.notes.note(table, asked, said, told, kept)
         self._observe(batch[0].arrived, told)
         return [
             verdict if isinstance(verdict, Exception) else prediction_of(id_, verdict, item.arrived, started, cleaned)
             for item, (id_, verdict) in zip(batch, kept, strict=True)
         ]
 
-    def _question(self, table: TrafficTable, item: _Submitted, clean: CleanText) -> Question:
+    def _question(self, table: TrafficTable, item: Submitted, clean: CleanText) -> Question:
         """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""
         trusted, route = table.trusted, table.of_version(item.route.version)
         if item.pinned:
             return _question_of(table, item.raw, clean, route or item.route, None)
-        if route is None or route is trusted or not _gets_texts(table, route):
+        if route is None or route is trusted or not gets_texts(table, route):
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
         if item.refused or (not item.bulk and time.perf_counter() - item.arrived > self.failover_s):
             self.judge.events["failovers", *named(route)] += 1
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
         return _question_of(table, item.raw, clean, route, trusted)
-
-    def _count(
-        self,
-        table: TrafficTable,
-        batch: list[_Submitted],
-        questions: list[Question],
-        said: list[Verdict],
-        told: list[Verdict],
-    ) -> None:
-        """Count what each version did with the texts that it was given by chance, not by its caller's wish."""
-        tally = self.tallies.current()
-        if tally is None:
-            return
-        heard: defaultdict[int, list[Heard]] = defaultdict(list)
-        late: defaultdict[int, list[Heard]] = defaultdict(list)
-        for item, question, own, final in zip(batch, questions, said, told, strict=True):
-            if not item.by_chance or not question.text:
-                continue
-            alone = isinstance(final, Judged) or table.champion is None
-            if _passed_over(table, item, question):
-                (heard if item.refused else late)[item.route.version].append(Heard(_PASSED_OVER, alone))
-            (late if _is_late(table, question, own) else heard)[question.route.version].append(Heard(own, alone))
-            if final is not own and question.fallback is not None:
-                heard[question.fallback.version].append(Heard(final))
-        is_crowded = self.overload.longest_s(time.monotonic()) > self.failover_s  # the trusted version is late as well
-        for version, some in late.items():
-            if not (is_crowded and tally.excuses(version)):
-                heard[version] += some
-        for version, some in heard.items():
-            tally.asked(version, some)
-
-    def _note_time(self, table: TrafficTable, batch: list[_Submitted]) -> None:
-        """Note how long the texts that the trusted version was chosen for have taken."""
-        trusted = [item for item in batch if item.route.version == table.trusted.version and not item.bulk]
-        if trusted:
-            self.overload.took(time.perf_counter() - min(item.arrived for item in trusted), time.monotonic())
-
-    def _weigh(self, table: TrafficTable, work: Work) -> None:
-        """Note what the trusted version gets through; what a challenger refuses counts where the champion did more."""
-        version, champion, tally = table.trusted.version, table.succeeded, self.tallies.current()
-        self.overload.keep({route.version for route in table.routes} | set(table.sides or ()))
-        if champion is None:
-            self.overload.carried(version, work, time.monotonic())
-        elif self.overload.tells_against(version, champion, work) and tally is not None:
-            tally.asked(version, [Heard(_PASSED_OVER, alone=True)])
-
-    def _mirror(
-        self, table: TrafficTable, batch: list[_Submitted], questions: list[Question], kept: list[tuple[str, Verdict]]
-    ) -> None:
-        """Offer what the trusted version was asked and answered: only drawn texts, none that another failed on."""
-        answered = [
-            Answered(id_, question.text, verdict)
-            for item, question, (id_, verdict) in zip(batch, questions, kept, strict=True)
-            if item.by_chance and question.fallback is None and isinstance(verdict, Judged)
-            if verdict.route.version == table.trusted.version
-        ]
-        self.mirror.offer(table, answered)
 
     def _observe(self, arrived: float, judged: list[Verdict]) -> None:
         """Count the answers; tell, once a version, how long the first text of the micro-batch took."""
@@ -259,21 +183,6 @@ class PredictionService:
         if table is None or not table.routes:
             raise NoModel("no model version is loaded yet; try again in a moment")
         return table
-
-
-def _gets_texts(table: TrafficTable, route: Route) -> bool:
-    return route.weight > 0 or route.version in table.split.values()
-
-
-def _passed_over(table: TrafficTable, item: _Submitted, question: Question) -> bool:
-    """Whether the chosen route, which still gets texts, was not asked: it had no room or came to the text too late."""
-    route = table.of_version(item.route.version)
-    return route is not None and route.version != question.route.version and _gets_texts(table, route)
-
-
-def _is_late(table: TrafficTable, question: Question, own: Verdict) -> bool:
-    """Whether a version on trial did not answer in time."""
-    return question.route.version != table.trusted.version and isinstance(own, DeadlineExceeded)
 
 
 def _question_of(table: TrafficTable, raw: RawText, clean: CleanText, route: Route, fallback: Route | None) -> Question:

@@ -98,7 +98,7 @@ async def take_over(parts: FakeParts, table: TrafficTable, *, before: Iterable[l
     tables = [TrafficTable(1, canary_of(0.0).routes[:1])]
     service = service_of(parts, tables[0], in_flight=1, max_queued=4, max_items=4, failover_s=30.0)
     service.table = lambda: tables[-1]
-    service.tallies = type(service.tallies)(service.table)
+    service.tallies._table = service.table
     for texts in before:
         await service.predict(texts)
     tables.append(table)
