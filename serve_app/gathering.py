@@ -20,10 +20,10 @@ R = TypeVar("R")
 #: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
 BULK_SHARE = 0.25
 
-#: After a micro-batch of this many calls their callers come back together, and the first of them is worth a wait: this
-#: share of the time that the micro-batch took.
-CROWD = 4
-PATIENCE = 0.25
+#: After a micro-batch of this many calls others are soon to come, and the first of them is worth a wait: this share of
+#: the time that the micro-batch took.
+CROWD = 2
+PATIENCE = 0.5
 
 
 @dataclass(eq=False, slots=True)
@@ -64,17 +64,24 @@ class _Waiting(Generic[T, R]):
     ticket: Ticket[R]
     index: int
 
+    def take(self, result: R | Exception | asyncio.Future[R | Exception]) -> None:
+        """Hand the item's result to its call, once it is there."""
+        if isinstance(result, asyncio.Future):
+            result.add_done_callback(lambda done: self.ticket.fill(self.index, done.result()))
+        else:
+            self.ticket.fill(self.index, result)
+
 
 @dataclass(eq=False)
 class MicroBatcher(Generic[T, R]):
     """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
 
     An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
-    `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
-    Belongs to one event loop.
+    `process` returns a result or an exception per item, in order, or a future of one: the micro-batch is done without
+    waiting for it. What it raises itself becomes every item's exception. Belongs to one event loop.
     """
 
-    process: Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
+    process: Callable[[list[T]], Awaitable[Sequence[R | Exception | asyncio.Future[R | Exception]]]]
     max_items: int
     gather_s: float
     in_flight: int
@@ -169,14 +176,14 @@ class MicroBatcher(Generic[T, R]):
             self._quiet.set()
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
-        results: Sequence[R | Exception]
+        results: Sequence[R | Exception | asyncio.Future[R | Exception]]
         started = time.monotonic()
         try:
             results = await self.process([waiting.item for waiting in batch])
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
-            waiting.ticket.fill(waiting.index, result)
+            waiting.take(result)
         calls = len({id(waiting.ticket) for waiting in batch})
         self._crowd_took_s = time.monotonic() - started if calls >= CROWD else 0.0
 

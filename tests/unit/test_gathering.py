@@ -114,3 +114,20 @@ async def test_single_texts_go_before_bulk_ones_of_which_a_share_still_goes():
     singles = asyncio.create_task(subject.submit(list(range(1, 7))))
     await asyncio.gather(first, bulk, singles)
     assert process.batches[1] == [1, 2, 3, 100]
+
+
+async def test_a_micro_batch_is_done_before_what_it_leaves_for_later():
+    later: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
+    asked: list[list[int]] = []
+
+    async def process(items: list[int]) -> list[int | Exception | asyncio.Future[int | Exception]]:
+        asked.append(items)
+        return [later if item == 1 else item for item in items]
+
+    subject = MicroBatcher(process, max_items=4, gather_s=0.01, in_flight=1, max_queued=16)
+    waiting = asyncio.create_task(subject.submit([1, 2]))
+    await asyncio.sleep(0)
+    assert await subject.submit([3]) == [3]
+    assert (waiting.done(), asked) == (False, [[1, 2], [3]])
+    later.set_result(4)
+    assert await waiting == [4, 2]
