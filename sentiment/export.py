@@ -20,6 +20,7 @@ from torch import nn
 
 from sentiment.errors import ModelRejected
 from sentiment.models.zoo import Start, save_model
+from sentiment.predictor.onnx_engine import SLOWER_FUSIONS
 from sentiment.version import ENGINE_FILES
 
 _LOG = logging.getLogger(__name__)
@@ -141,7 +142,9 @@ def _in_bytes(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
 
 def onnx_probabilities(graph: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> Floats:
     """Return probabilities [texts, labels] of an ONNX graph at temperature 1, each text alone and in one window."""
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        str(graph), providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER_FUSIONS
+    )  # as it is served
     logits = np.stack([session.run(None, _inputs(tokenizer, text))[0][0] for text in texts])
     return cool(np.exp(logits - logits.max(axis=-1, keepdims=True)), 1.0)
 

@@ -23,7 +23,7 @@ BULK_SHARE = 0.25
 #: After a micro-batch of this many calls others are soon to come, and the first of them is worth a wait: this share of
 #: the time that the micro-batch took.
 CROWD = 2
-PATIENCE = 0.5
+PATIENCE = 0.25
 
 
 @dataclass(eq=False, slots=True)
@@ -64,34 +64,35 @@ class _Waiting(Generic[T, R]):
     ticket: Ticket[R]
     index: int
 
-    def take(self, result: R | Exception | asyncio.Future[R | Exception]) -> None:
-        """Hand the item's result to its call, once it is there."""
-        if isinstance(result, asyncio.Future):
-            result.add_done_callback(lambda done: self.ticket.fill(self.index, done.result()))
-        else:
-            self.ticket.fill(self.index, result)
-
 
 @dataclass(eq=False)
 class MicroBatcher(Generic[T, R]):
     """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
 
     An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
-    `process` returns a result or an exception per item, in order, or a future of one: the micro-batch is done without
-    waiting for it. What it raises itself becomes every item's exception. Belongs to one event loop.
+    One that `follows` another sends when that one does, and gathers for it where it is busy; never the other way round.
+    `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
+    Belongs to one event loop.
     """
 
-    process: Callable[[list[T]], Awaitable[Sequence[R | Exception | asyncio.Future[R | Exception]]]]
+    process: Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
     max_items: int
     gather_s: float
     in_flight: int
     max_queued: int
+    follows: MicroBatcher[T, R] | None = None
+    _followers: list[MicroBatcher[T, R]] = field(default_factory=list)
     _single: deque[_Waiting[T, R]] = field(default_factory=deque)
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
     _crowd_took_s: float = 0.0
+    _crowd_ended_s: float = 0.0
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        if self.follows is not None:
+            self.follows._followers.append(self)
 
     @property
     def queued(self) -> int:
@@ -141,17 +142,22 @@ class MicroBatcher(Generic[T, R]):
 
     def _pump(self, *, gathered: bool = False) -> None:
         while self.queued and len(self._running) < self.in_flight:
-            if (self._running or self._crowd_took_s) and not gathered and self.queued < self.max_items:
-                self._gather()
+            wait_s = 0.0 if gathered or self.queued >= self.max_items else self._wait_s()
+            if wait_s:
+                self._gather(wait_s)
                 return
             self._send(self._take())
 
-    def _gather(self) -> None:
+    def _gather(self, wait_s: float) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._wait_s(), self._gathered)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._gathered)
 
     def _wait_s(self) -> float:
-        return self.gather_s if self._running else min(self.gather_s, PATIENCE * self._crowd_took_s)
+        """Return how long to gather texts before the next micro-batch."""
+        if self._running or (self.follows is not None and not self.follows.idle):
+            return self.gather_s
+        is_over = time.monotonic() - self._crowd_ended_s > self._crowd_took_s  # who was there does not come back
+        return 0.0 if is_over else min(self.gather_s, PATIENCE * self._crowd_took_s)
 
     def _gathered(self) -> None:
         self._timer = None
@@ -168,6 +174,8 @@ class MicroBatcher(Generic[T, R]):
         task = asyncio.get_running_loop().create_task(self._run(batch))
         self._running.add(task)
         task.add_done_callback(self._finished)
+        for follower in self._followers:
+            follower._pump(gathered=True)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -176,16 +184,17 @@ class MicroBatcher(Generic[T, R]):
             self._quiet.set()
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
-        results: Sequence[R | Exception | asyncio.Future[R | Exception]]
+        results: Sequence[R | Exception]
         started = time.monotonic()
         try:
             results = await self.process([waiting.item for waiting in batch])
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
-            waiting.take(result)
+            waiting.ticket.fill(waiting.index, result)
         calls = len({id(waiting.ticket) for waiting in batch})
-        self._crowd_took_s = time.monotonic() - started if calls >= CROWD else 0.0
+        self._crowd_ended_s = time.monotonic()
+        self._crowd_took_s = self._crowd_ended_s - started if calls >= CROWD else 0.0
 
 
 def _take_live(lane: deque[_Waiting[T, R]], count: int) -> list[_Waiting[T, R]]:

@@ -25,8 +25,6 @@ _TIMES_AS_LONG: Final = 4
 #: What a version is thought to take before it was seen at work.
 _UNSEEN_S_PER_CHARACTER: Final = 0.0005
 _MEMORY: Final = 0.95
-#: Calls after which it is known how long they take.
-_KNOWN_CALLS: Final = 3
 
 
 #: What happened how often: a kind of `gateway_metrics`, then the values of its labels.
@@ -88,16 +86,14 @@ _Answer = CachedAnswer | asyncio.Future[CachedAnswer] | Exception
 
 @dataclass(slots=True, eq=False)
 class _Pace:
-    """How long a version takes, the last calls weighing most; by characters, since length is cost, and by calls."""
+    """How long a version takes, the last calls weighing most; by characters, since length is cost."""
 
     seconds: float = 0.0
     characters: float = 0.0
-    calls: float = 0.0
 
     def note(self, seconds: float, characters: int) -> None:
         self.seconds = _MEMORY * self.seconds + seconds
         self.characters = _MEMORY * self.characters + characters
-        self.calls = _MEMORY * self.calls + 1
 
     def seconds_for(self, characters: int) -> float:
         rate = self.seconds / self.characters if self.characters else _UNSEEN_S_PER_CHARACTER
@@ -160,11 +156,6 @@ class Judge:
         if fallback is None:
             return None
         return self.patience_s + _TIMES_AS_LONG * self._paces[fallback.version].seconds_for(characters)
-
-    def call_s(self, version: int) -> float | None:
-        """Return how long a call of a version takes that was answered; None where there were few."""
-        pace = self._paces[version]
-        return pace.seconds / pace.calls if pace.calls >= _KNOWN_CALLS else None
 
     async def _call(self, route: Route, fallback: Route | None, texts: list[tuple[Key, str]]) -> _Call:
         """Work out the texts announced in the cache."""

@@ -32,20 +32,23 @@ def with_words(clean: CleanText) -> CleanText:
 class Keeper:
     """Writes texts by `write`, for `retention_days` if that is not None."""
 
-    write: Callable[[list[Operation]], Awaitable[list[Outcome]]]
+    write: Callable[[list[Operation], float], Awaitable[list[Outcome]]]
     retention_days: float | None
     now_ms: Callable[[], int]
 
     async def keep(
-        self, raws: Sequence[RawText], cleans: Sequence[CleanText], verdicts: Sequence[Verdict]
+        self, raws: Sequence[RawText], cleans: Sequence[CleanText], verdicts: Sequence[Verdict], wait_s: float
     ) -> list[tuple[str, Verdict]]:
-        """Store what was answered and return each text's id and answer; a conflict takes the place of the answer."""
+        """Store what was answered and return each text's id and answer; a conflict takes the place of the answer.
+
+        The write may wait for another for `wait_s`.
+        """
         puts = [
             None if isinstance(verdict, Exception) else self.put(raw, clean, verdict)
             for raw, clean, verdict in zip(raws, cleans, verdicts, strict=True)
         ]
         operations: list[Operation] = [put for put in puts if put is not None]
-        outcomes = iter(await self.write(operations) if operations else [])
+        outcomes = iter(await self.write(operations, wait_s) if operations else [])
         return [
             ("", verdict) if put is None else (put.record.id, _unless_refused(next(outcomes), put.record.id, verdict))
             for put, verdict in zip(puts, verdicts, strict=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import compress
 from operator import not_
 from typing import Protocol
@@ -18,6 +18,7 @@ from serve_app.answer_cache import AnswerCache
 from serve_app.gathering import MicroBatcher, Ticket, results_of
 from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.keeping import Keeper, epoch_ms, with_words
+from serve_app.lanes import Lane, Lanes, Shared
 from serve_app.mirroring import Mirror
 from serve_app.noting import Notes
 from serve_app.overload import Overload
@@ -25,7 +26,6 @@ from serve_app.prediction import Prediction, prediction_of
 from serve_app.steering import NO_PREFERENCE, Preference, by_chance, steer
 from serve_app.submitted import Asked, Submitted, gets_texts
 from serve_app.tally import Tallies
-from serve_app.together import Together
 from serve_app.traffic import Route, TrafficTable
 from serve_app.unkept import Answering, Unkept
 
@@ -37,28 +37,13 @@ class Parts(Answering, Protocol):
         """Keep the operations; returns once they are safe."""
 
 
-#: What a text's own version said, and what its caller is told.
-_Verdicts = tuple[Verdict, Verdict]
-_Result = Prediction | Exception
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """The traffic table by which a micro-batch is answered, and when it was begun and cleaned."""
-
-    table: TrafficTable
-    started: float
-    cleaned: float
-
-
 @dataclass(eq=False)
 class PredictionService:
     """Answers texts by micro-batches. `table` returns the traffic table in force, or None before the first.
 
-    A version on trial shares the trusted version's micro-batches only while it keeps pace (`together`): one that is
-    slow makes only its own texts wait, and these for about `failover_s`, twice where the queue is long; then the
-    trusted version answers them. A challenger with all the traffic is the trusted one; what it fails on the champion
-    answers as long as it is loaded.
+    The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
+    these for about `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger
+    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded.
     """
 
     parts: Parts
@@ -76,14 +61,16 @@ class PredictionService:
 
     def __post_init__(self) -> None:
         limits = self.max_items, self.gather_s, self.in_flight, self.max_queued
-        self.batcher: MicroBatcher[Submitted, Prediction] = MicroBatcher(self._answer, *limits)
-        self.trials: MicroBatcher[Submitted, Prediction] = MicroBatcher(self._answer, *limits)
-        self.keeper = Keeper(self.parts.write, self.retention_days, self.now_ms)
+        self.batcher: MicroBatcher[Submitted, Prediction] = MicroBatcher(partial(self._answer, Lane.LED), *limits)
+        self.trials: MicroBatcher[Submitted, Prediction] = MicroBatcher(
+            partial(self._answer, Lane.TRIED), *limits, follows=self.batcher
+        )
+        self._lanes = Lanes()
+        self._clean: Shared[tuple[RawText, str], CleanText] = Shared(self._clean_all)
+        self.keeper = Keeper(Shared(self.parts.write), self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
         self.overload = Overload(self.in_flight)
-        self.together = Together(self.judge)
-        self._late: set[asyncio.Task[None]] = set()
         self.unkept = Unkept(self.parts, self.judge)
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
         self.notes = Notes(self.tallies, self.overload, self.mirror, self.failover_s)
@@ -109,13 +96,8 @@ class PredictionService:
         routes = [steer(table, preference, raw.author, self.draw) for raw in texts]
         pinned = preference.version is not None
         drawn = by_chance(table, preference)
+        items = [Submitted(raw, arrived, route, pinned, drawn, bulk) for raw, route in zip(texts, routes, strict=True)]
         trusted = table.trusted
-        others = {route.version for route in routes} - {trusted.version}
-        together = not others or self.together.keep_pace(trusted.version, others, time.monotonic())
-        items = [
-            Submitted(raw, arrived, route, pinned, drawn, bulk, together=together)
-            for raw, route in zip(texts, routes, strict=True)
-        ]
         on_trial = [route is not trusted for route in routes]
         try:
             self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
@@ -123,7 +105,7 @@ class PredictionService:
             if drawn and not waits and table.succeeded is not None:
                 self.overload.refuse()
             raise
-        if together:
+        if not any(on_trial):
             return await self.batcher.submit(items, bulk=bulk)
         tried = self._try(list(compress(items, on_trial)), bulk=bulk)
         led = self.batcher.enqueue(list(compress(items, map(not_, on_trial))), bulk=bulk)
@@ -163,73 +145,31 @@ class PredictionService:
             return self.batcher.enqueue([replace(item, refused=True) for item in items], bulk=bulk)
         return self.trials.enqueue(items, bulk=bulk)
 
-    async def _answer(self, batch: list[Submitted]) -> list[_Result | asyncio.Future[_Result]]:
+    async def _answer(self, lane: Lane, batch: list[Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()
         table = self._table()
-        cleans = await self.parts.clean([submitted.raw for submitted in batch], table.normalizer)
-        moment = _Moment(table, started, time.perf_counter())
-        asked = [
-            Asked(item, clean, self._question(table, item, clean)) for item, clean in zip(batch, cleans, strict=True)
-        ]
-        tried = [each.question.route.version != table.trusted.version for each in asked]
-        if all(tried) or not any(tried):
-            return [*await self._settle(moment, asked, await self._judge(asked))]
-        return await self._answer_together(moment, asked, tried)
-
-    async def _answer_together(
-        self, moment: _Moment, asked: list[Asked], tried: list[bool]
-    ) -> list[_Result | asyncio.Future[_Result]]:
-        """Ask the trusted version and others (`tried`) at once; what the others say late is settled on its own."""
-        led, others = list(compress(asked, map(not_, tried))), list(compress(asked, tried))
-        asking = asyncio.ensure_future(self._judge(others))
-        begun = time.perf_counter()
-        verdicts = await self._judge(led)
-        if await self.together.come(asking, time.perf_counter() - begun):
-            found = iter(verdicts), iter(asking.result())
-            return [*await self._settle(moment, asked, [next(found[is_tried]) for is_tried in tried])]
-        self.together.part({each.question.route.version for each in others}, time.monotonic())
-        late = iter(self._settle_late(moment, others, asking))
-        settled = iter(await self._settle(moment, led, verdicts))
-        return [next(late) if is_tried else next(settled) for is_tried in tried]
-
-    async def _judge(self, asked: list[Asked]) -> list[_Verdicts]:
-        try:
+        with self._lanes.at_work(lane, started):
+            cleans = await self._clean([(submitted.raw, table.normalizer) for submitted in batch])
+            cleaned = time.perf_counter()
+            questions = (self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True))
+            asked = list(map(Asked, batch, cleans, questions))
             said, told = await self.judge.judge([each.question for each in asked])
-        except Exception as exc:  # noqa: BLE001 - what is asked beside them shall be answered
-            return [(exc, exc)] * len(asked)
-        return list(zip(said, told, strict=True))
-
-    async def _settle(self, moment: _Moment, asked: list[Asked], verdicts: list[_Verdicts]) -> list[_Result]:
-        """Keep and note what was answered; what that raises becomes every text's."""
-        said, told = [own for own, _ in verdicts], [final for _, final in verdicts]
-        try:
-            kept = await self.keeper.keep([each.item.raw for each in asked], [each.clean for each in asked], told)
-            self.notes.note(moment.table, asked, said, told, kept)
-        except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
-            return [exc] * len(asked)
-        self._observe(asked[0].item.arrived, told)
+        wait_s = self._lanes.wait_s(lane, started, time.perf_counter())
+        kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told, wait_s)
+        self.notes.note(table, asked, said, told, kept)
+        self._observe(batch[0].arrived, told)
         return [
-            verdict
-            if isinstance(verdict, Exception)
-            else prediction_of(id_, verdict, each.item.arrived, moment.started, moment.cleaned)
-            for each, (id_, verdict) in zip(asked, kept, strict=True)
+            verdict if isinstance(verdict, Exception) else prediction_of(id_, verdict, item.arrived, started, cleaned)
+            for item, (id_, verdict) in zip(batch, kept, strict=True)
         ]
 
-    def _settle_late(
-        self, moment: _Moment, asked: list[Asked], asking: asyncio.Future[list[_Verdicts]]
-    ) -> list[asyncio.Future[_Result]]:
-        loop = asyncio.get_running_loop()
-        results: list[asyncio.Future[_Result]] = [loop.create_future() for _ in asked]
-
-        async def settle() -> None:
-            settled = await self._settle(moment, asked, await asking)
-            for result, found in zip(results, settled, strict=True):
-                result.set_result(found)
-
-        task = loop.create_task(settle())
-        self._late.add(task)  # or it might be collected while it waits
-        task.add_done_callback(self._late.discard)
-        return results
+    async def _clean_all(self, raws: list[tuple[RawText, str]]) -> list[CleanText]:
+        """Clean texts, each with its normaliser; there is one but for the moment of a change."""
+        cleans: dict[int, CleanText] = {}
+        for normalizer in dict.fromkeys(normalizer for _, normalizer in raws):
+            places = [place for place, (_, each) in enumerate(raws) if each == normalizer]
+            cleans |= zip(places, await self.parts.clean([raws[place][0] for place in places], normalizer), strict=True)
+        return [cleans[place] for place in range(len(raws))]
 
     def _question(self, table: TrafficTable, item: Submitted, clean: CleanText) -> Question:
         """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""
@@ -238,8 +178,7 @@ class PredictionService:
             return _question_of(table, item.raw, clean, route or item.route, None)
         if route is None or route is trusted or not gets_texts(table, route):
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
-        waited_s = 0.0 if item.bulk or item.together else time.perf_counter() - item.arrived
-        if item.refused or waited_s > self.failover_s:
+        if item.refused or (not item.bulk and time.perf_counter() - item.arrived > self.failover_s):
             self.judge.events["failovers", *named(route)] += 1
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
         return _question_of(table, item.raw, clean, route, trusted)

@@ -13,9 +13,8 @@ from serve_app.traffic import Route, TrafficTable
 class Submitted:
     """A text, and the route that shall answer it; one that its caller pinned answers or nobody does.
 
-    `by_chance`: neither a pin nor the fixed split chose the route. `refused`: the route's queue had no room.
-    `together`: it waits in the trusted version's queue, so that its wait tells nothing of the route. `arrived` is a
-    time of `perf_counter`.
+    `by_chance`: neither a pin nor the fixed split chose the route. `refused`: the route's queue had no room. `arrived`
+    is a time of `perf_counter`.
     """
 
     raw: RawText
@@ -25,7 +24,6 @@ class Submitted:
     by_chance: bool
     bulk: bool
     refused: bool = False
-    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,18 +116,27 @@ async def test_single_texts_go_before_bulk_ones_of_which_a_share_still_goes():
     assert process.batches[1] == [1, 2, 3, 100]
 
 
-async def test_a_micro_batch_is_done_before_what_it_leaves_for_later():
-    later: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
-    asked: list[list[int]] = []
+async def test_a_caller_that_comes_long_after_a_crowd_does_not_wait_for_it():
+    subject = batcher(Recorder(delay_s=0.02), gather_s=60)
+    await asyncio.gather(*(subject.submit([number]) for number in range(8)))
+    assert subject._wait_s() > 0
+    await asyncio.sleep(0.1)
+    assert subject._wait_s() == 0
+    assert await asyncio.wait_for(subject.submit([1]), 1) == [2]
 
-    async def process(items: list[int]) -> list[int | Exception | asyncio.Future[int | Exception]]:
-        asked.append(items)
-        return [later if item == 1 else item for item in items]
 
-    subject = MicroBatcher(process, max_items=4, gather_s=0.01, in_flight=1, max_queued=16)
-    waiting = asyncio.create_task(subject.submit([1, 2]))
-    await asyncio.sleep(0)
-    assert await subject.submit([3]) == [3]
-    assert (waiting.done(), asked) == (False, [[1, 2], [3]])
-    later.set_result(4)
-    assert await waiting == [4, 2]
+async def test_a_batcher_that_follows_another_sends_with_it_or_soon_after_and_never_holds_it_up():
+    first, second = Recorder(delay_s=0.05), Recorder(delay_s=60.0)
+    leads = batcher(first, max_items=64, gather_s=0.2)
+    follows = batcher(second, max_items=64, gather_s=0.2, follows=leads)
+    busy = asyncio.create_task(leads.submit([1]))
+    await asyncio.sleep(0.01)
+    hanging = [asyncio.create_task(follows.submit([number])) for number in (2, 3)]
+    await asyncio.sleep(0.01)
+    assert second.batches == []
+    await leads.submit([4])
+    assert second.batches == [[2, 3]]
+    assert await asyncio.wait_for(leads.submit([5]), 1) == [10]
+    await busy
+    for task in hanging:
+        task.cancel()
