@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -20,7 +19,7 @@ from torch import nn
 
 from sentiment.errors import ModelRejected
 from sentiment.models.zoo import Start, save_model
-from sentiment.predictor.onnx_engine import SLOWER_FUSIONS
+from sentiment.predictor.onnx_engine import open_session
 from sentiment.version import ENGINE_FILES
 
 _LOG = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ def export_onnx(model: nn.Module, target: Path) -> None:
 
 def _require_same(model: nn.Module, graph: Path) -> None:
     """Compare graph and network on batches of other shapes than the sample's, with padding and without."""
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    session = open_session(graph)
     for lengths in _OTHER_SHAPES:
         mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
         ids = mask * (torch.arange(mask.numel()).reshape(mask.shape) % _PROBED_PIECES + 1)
@@ -142,9 +141,7 @@ def _in_bytes(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
 
 def onnx_probabilities(graph: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> Floats:
     """Return probabilities [texts, labels] of an ONNX graph at temperature 1, each text alone and in one window."""
-    session = onnxruntime.InferenceSession(
-        str(graph), providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER_FUSIONS
-    )  # as it is served
+    session = open_session(graph)
     logits = np.stack([session.run(None, _inputs(tokenizer, text))[0][0] for text in texts])
     return cool(np.exp(logits - logits.max(axis=-1, keepdims=True)), 1.0)
 

@@ -66,7 +66,7 @@ class PredictionService:
             partial(self._answer, Lane.TRIED), *limits, follows=self.batcher
         )
         self._lanes = Lanes()
-        self._clean: Shared[tuple[RawText, str], CleanText] = Shared(self._clean_all)
+        self._cleaners: dict[str, Shared[RawText, CleanText]] = {}
         self.keeper = Keeper(Shared(self.parts.write), self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
@@ -149,7 +149,7 @@ class PredictionService:
         started = time.perf_counter()
         table = self._table()
         with self._lanes.at_work(lane, started):
-            cleans = await self._clean([(submitted.raw, table.normalizer) for submitted in batch])
+            cleans = await self._cleaner(table.normalizer)([submitted.raw for submitted in batch])
             cleaned = time.perf_counter()
             questions = (self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True))
             asked = list(map(Asked, batch, cleans, questions))
@@ -163,13 +163,11 @@ class PredictionService:
             for item, (id_, verdict) in zip(batch, kept, strict=True)
         ]
 
-    async def _clean_all(self, raws: list[tuple[RawText, str]]) -> list[CleanText]:
-        """Clean texts, each with its normaliser; there is one but for the moment of a change."""
-        cleans: dict[int, CleanText] = {}
-        for normalizer in dict.fromkeys(normalizer for _, normalizer in raws):
-            places = [place for place, (_, each) in enumerate(raws) if each == normalizer]
-            cleans |= zip(places, await self.parts.clean([raws[place][0] for place in places], normalizer), strict=True)
-        return [cleans[place] for place in range(len(raws))]
+    def _cleaner(self, normalizer: str) -> Shared[RawText, CleanText]:
+        """Return what both lanes clean by; there is one normaliser but for the moment of a change."""
+        if normalizer not in self._cleaners:
+            self._cleaners[normalizer] = Shared(lambda raws: self.parts.clean(raws, normalizer))
+        return self._cleaners[normalizer]
 
     def _question(self, table: TrafficTable, item: Submitted, clean: CleanText) -> Question:
         """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""

@@ -13,7 +13,7 @@ from sentiment.predictor.batches import Logits, Padded
 from sentiment.wording import listed
 
 #: What is not fused: adding, then normalising, takes a quarter of the time of the kernel for both.
-SLOWER_FUSIONS: Final = ["SkipLayerNormFusion"]
+_SLOWER_FUSIONS: Final = ["SkipLayerNormFusion"]
 _INPUTS: Final = ["attention_mask", "input_ids"]
 _OUTPUT: Final = "logits"
 _FATAL: Final = 4  # lesser errors are raised as well: logged twice otherwise
@@ -27,9 +27,7 @@ class OnnxEngine:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._session = onnxruntime.InferenceSession(
-                path, _options(), providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER_FUSIONS
-            )
+            self._session = open_session(path, _options())
         except Exception as exc:  # the library's errors have no public base
             raise ModelRejected(f"{path} cannot be loaded by ONNX Runtime {onnxruntime.__version__}: {exc}") from exc
         inputs = sorted(node.name for node in self._session.get_inputs())
@@ -42,6 +40,13 @@ class OnnxEngine:
         """Return logits float32 [batch, labels]."""
         logits: Logits = self._session.run([_OUTPUT], batch._asdict())[0]
         return logits
+
+
+def open_session(path: Path, options: onnxruntime.SessionOptions | None = None) -> onnxruntime.InferenceSession:
+    """Open a graph on the CPU, its operations fused as they are served."""
+    return onnxruntime.InferenceSession(
+        path, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSIONS
+    )
 
 
 def sums_may_overflow(machine: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
