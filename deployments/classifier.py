@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from sentiment.errors import ModelRejected
 from sentiment.explanation import explain
 from sentiment.predictor import Predictor
 from sentiment.predictor.engines import EngineChoice
+from sentiment.priority import rise
 from sentiment.records import Answers, Explanation
 from sentiment.settings import Settings, load_settings
 from sentiment.version import Version, read_version
@@ -61,11 +63,15 @@ class Classifier:
         fetch: Fetch | None = None,
     ) -> None:
         log_with_serve()
+        # Sharing the cores with others: the tokenizer's pool would otherwise take as many threads as there are cores.
+        # Not by Ray's `runtime_env`, for which a worker starts Python twice.
+        os.putenv("RAYON_NUM_THREADS", str(threads))
         folder = (fetch or _fetch_from_registry)(load_settings(), name, version, digest)
         held = _of_digest(read_version(folder), digest)
         self._number = version
         self._predictor = Predictor.load(held, engine=engine, threads=threads, batch_tokens=batch_tokens, device=device)
         self._predictor.warm_up()
+        rise()
         self._meters = _Meters(name, version)
 
     async def classify(self, texts: list[str]) -> Answers:
@@ -142,9 +148,7 @@ def classifier_app(
         bounds = {"min_replicas": replicas, "max_replicas": max(replicas, max_replicas)}
         bounds |= {"initial_replicas": initial_replicas} if initial_replicas else {}
         scale = {"autoscaling_config": {**bounds, "target_ongoing_requests": 2}}
-    # Sharing the cores with others: the tokenizer's pool would otherwise take as many threads as there are cores.
-    env_vars = {"RAYON_NUM_THREADS": str(threads)}
-    resources = {"num_cpus": cpus, "num_gpus": gpus, "runtime_env": {"env_vars": env_vars}}
+    resources = {"num_cpus": cpus, "num_gpus": gpus}
     deployment: serve.Deployment = Classifier.options(ray_actor_options=resources, **scale)  # type: ignore[attr-defined]
     return deployment.bind(
         name,

@@ -10,6 +10,7 @@ from ray import serve
 
 from deployments.logs import log_with_serve
 from sentiment.errors import ModelRejected
+from sentiment.priority import rise
 from sentiment.records import CleanText, RawText
 from sentiment.settings import load_settings, secret_of
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest, near_duplicate_key
@@ -59,6 +60,7 @@ class Preprocessor:
         settings = load_settings()
         self._secret = secret_of(settings)
         self._keep_raw = settings.store_raw_text
+        rise()
 
     async def process(self, texts: list[RawText], normalizer: str = CURRENT_NORMALIZER) -> list[CleanText]:
         """Return `texts` cleaned, in the same order."""

@@ -13,6 +13,7 @@ from ray.util.metrics import Counter, Gauge, Histogram
 from deployments.logs import log_with_serve
 from sentiment.journal import JournalOptions
 from sentiment.periodic import Periodic
+from sentiment.priority import rise
 from sentiment.records import Operation, Outcome
 from sentiment.settings import load_settings
 from sentiment.store import open_store
@@ -86,6 +87,7 @@ class Sink:
         ]
         if settings.retention_days is not None:
             self._periodic.append(Periodic("expiry", _EXPIRY_PERIOD_S, self._expire))
+        rise()
 
     async def write(self, operations: list[Operation]) -> list[Outcome]:
         """Return what became of each operation, in order; what is DONE is safe.

@@ -13,6 +13,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import log_with_serve
 from sentiment.keys import KeyRing
+from sentiment.priority import rise
 from sentiment.settings import Settings, load_settings, secret_of
 from sentiment.store import TextStore, open_store
 from serve_app.answer_cache import AnswerCache
@@ -85,6 +86,7 @@ class Gateway:
         self._keys = _StoredKeys(KeyRing(self._store, secret, time.monotonic))
         await self._watch.first()
         self._tasks = [asyncio.create_task(self._watch.follow()), asyncio.create_task(self._report())]
+        rise()
 
     def __serve_build_asgi_app__(self) -> Any:
         return build_http_app(

@@ -27,7 +27,7 @@ for argument in "$@"; do
   if [ "$previous" = "-f" ]; then sed -i -E -f {script} "$argument"; fi
   previous=$argument
 done
-exec {binary} "$@"
+exec {rise}{binary} "$@"
 """
 
 #: /-/routes and /-/healthz are HAProxy's own and ask for no key. Serve's replicas answer them too, spelled any way.
@@ -91,15 +91,19 @@ def admin_socket(run: Path) -> Path:
     return max(folder.rglob(_ADMIN), key=lambda path: path.stat().st_mtime, default=folder / _ADMIN)
 
 
-def write_wrapper(folder: Path, settings: Settings, binary: str) -> Path:
-    """Write the wrapper and its script into `folder`; return the wrapper's path."""
+def write_wrapper(folder: Path, settings: Settings, binary: str, *, rise_by: int = 0) -> Path:
+    """Write the wrapper and its script into `folder`; return the wrapper's path.
+
+    `rise_by` is by how much HAProxy's niceness is to be below that of the worker that starts it.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     script, wrapper = folder / "correct.sed", folder / "haproxy"
     unavailable, slow_body = folder / "unavailable.http", folder / "slow-body.http"
     unavailable.write_text(_UNAVAILABLE, newline="")
     slow_body.write_text(_SLOW_BODY, newline="")
     script.write_text("\n".join(_corrections(settings, unavailable, slow_body)) + "\n")
-    wrapper.write_text(_WRAPPER.format(script=shlex.quote(str(script)), binary=shlex.quote(binary)))
+    rise = f"nice -n -{rise_by} " if rise_by else ""
+    wrapper.write_text(_WRAPPER.format(script=shlex.quote(str(script)), rise=rise, binary=shlex.quote(binary)))
     wrapper.chmod(0o700)
     return wrapper
 

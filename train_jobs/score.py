@@ -20,13 +20,13 @@ from typing import Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
+from sentiment.priority import give_way
 from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import open_table
 from train_jobs.cluster import ray_at
 from train_jobs.failures import full_disk_told, own_error, reason_in
 from train_jobs.job_output import OUTCOME, told
-from train_jobs.priority import give_way
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.places import InputFile, place_at
 from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard

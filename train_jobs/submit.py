@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sentiment.errors import InvalidSettings, Unavailable
 from sentiment.logins import has_login, without_login
+from sentiment.priority import JOB_NICENESS
 from sentiment.settings import Settings, environment_of
-from train_jobs.priority import NICENESS
 
 _LOG = logging.getLogger(__name__)
 _TOLD: Final = ("UNDERTONE_TRACKING_URI", "UNDERTONE_DATASETS", "UNDERTONE_S3_ENDPOINT")
@@ -42,7 +42,7 @@ def submit(
     logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
     told = _told(settings)
     runtime_env: dict[str, Any] = {"env_vars": told, **({"working_dir": working_dir} if working_dir else {})}
-    entrypoint = shlex.join(["nice", "-n", str(NICENESS), "python", "-m", module, *arguments])
+    entrypoint = shlex.join(["nice", "-n", str(JOB_NICENESS), "python", "-m", module, *arguments])
     try:
         client = JobSubmissionClient(address)
         job = client.submit_job(entrypoint=entrypoint, runtime_env=runtime_env)

@@ -21,6 +21,7 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError, no_room
+from sentiment.priority import give_way
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
@@ -32,7 +33,6 @@ from train_jobs.cluster import ray_at
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
-from train_jobs.priority import give_way
 from train_jobs.storage import runs_in, storage_of
 from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
 

@@ -29,7 +29,8 @@ class EncoderConfig:
 
     `embedding` is the width of the word embeddings where they are narrower than the layers (0: as wide). `pooling`
     takes the mean of the tokens' outputs or the first token's. `head` is one linear layer, or two with an activation
-    between them. `trained` "head" freezes everything below the head, and takes dropout out of it.
+    between them. `trained` "layers" freezes the word embeddings, so that words that training does not show keep their
+    places among those that it shows; "head" freezes all below the head, and takes dropout out of it.
     """
 
     vocabulary: Size
@@ -44,7 +45,7 @@ class EncoderConfig:
     embedding: SizeOrNone = 0
     pooling: Literal["mean", "first"] = "mean"
     head: Literal["linear", "tanh", "relu"] = "linear"
-    trained: Literal["all", "head"] = "all"
+    trained: Literal["all", "layers", "head"] = "all"
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:
@@ -127,6 +128,8 @@ class EncoderClassifier(Encoder):
         if config.head != "linear":
             self.dense = nn.Linear(config.hidden, config.hidden)
         self.head = nn.Linear(config.hidden, config.labels)
+        if config.trained == "layers":
+            self.words.requires_grad_(False)
         if config.trained == "head":
             for name, parameter in self.named_parameters():
                 parameter.requires_grad_(name.startswith(("head.", "dense.")))

@@ -95,5 +95,6 @@ def dtype_of(name: str, device: str) -> torch.dtype:
         return _DTYPES[name]
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # AMX multiplies tiles of bfloat16; where it lacks, bfloat16 on a CPU is not faster than float32
-    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+    # without such instructions bfloat16 on a CPU is slower than float32
+    fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32

@@ -17,6 +17,7 @@ from ray import serve
 from deployments.logs import log_with_serve
 from sentiment.errors import Conflict, Unavailable, UndertoneError
 from sentiment.identifiers import new_id
+from sentiment.priority import rise
 from sentiment.registry import Registry
 from sentiment.settings import load_settings
 from sentiment.store import open_store
@@ -61,6 +62,7 @@ class RolloutController:
             now_s=time.monotonic,
         )
         self._task = asyncio.create_task(self._run())
+        rise()
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take the capacity of versions that start from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import signal
 import threading
 import time
@@ -62,10 +63,19 @@ def test_up_when_it_is_up_says_so_and_starts_nothing(platform: RunningPlatform) 
     assert {process.pid for process in own_processes(platform.home)} == before
 
 
-def test_replicas_have_the_priority_of_all_else_on_the_machine(platform: RunningPlatform) -> None:
-    serving = [*platform.replicas("Gateway"), *platform.replicas("Classifier")]
+def test_what_serves_has_the_priority_of_all_else_on_the_machine(platform: RunningPlatform) -> None:
+    deployments = ("Gateway", "Preprocessor", "Classifier", "Sink", "RolloutController")
+    serving = [replica for deployment in deployments for replica in platform.replicas(deployment)]
+    ingress = [process for process in own_processes(platform.home) if process.name() == "haproxy"]
 
-    assert {process.nice() for process in serving} == {psutil.Process().nice()}
+    assert len(serving) > len(deployments)  # two gateways
+    assert {thread_niceness for process in serving for thread_niceness in niceness_of(process)} == {os.nice(0)}
+    assert [process.nice() for process in ingress] == [os.nice(0)] * len(ingress)
+
+
+def niceness_of(process: psutil.Process) -> set[int]:
+    """Return the niceness of a process's threads."""
+    return {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()}
 
 
 def test_the_shipped_model_is_version_1_and_champion(platform: RunningPlatform) -> None:

@@ -38,7 +38,7 @@ def test_a_version_on_cpus_runs_on_its_threads_and_token_budget() -> None:
     assert deployment.num_replicas == 2
     options = deployment.ray_actor_options
     assert (options["num_cpus"], options["num_gpus"]) == (0.5, 0)
-    assert options["runtime_env"] == {"env_vars": {"RAYON_NUM_THREADS": "3"}}
+    assert "runtime_env" not in options  # for one Ray starts Python twice
     arguments = deployment.init_kwargs
     assert (arguments["device"], arguments["threads"], arguments["batch_tokens"]) == ("cpu", 3, 128)
 

@@ -190,6 +190,11 @@ def test_the_head_alone_can_be_trained_in_the_shape_of_the_first_system(backbone
     assert count_parameters(model).trained == (width * width + width) + (width * 3 + 3)
 
 
+def test_an_encoder_can_leave_its_words_where_they_are(backbone):
+    start = make("minilm", backbone, trained="layers")
+    assert {name for name, part in start.model.named_parameters() if not part.requires_grad} == {"words.weight"}
+
+
 def test_a_student_starts_from_every_other_layer_of_its_teacher(backbone):
     teacher, student = make("minilm", backbone).model, make("student", backbone).model
     for mine, theirs in ((0, 0), (1, 2)):

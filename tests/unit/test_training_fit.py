@@ -17,6 +17,7 @@ from sentiment.training.batches import Batch  # noqa: E402
 from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.fit import Fit, steps_between_checkpoints  # noqa: E402
+from sentiment.training.objective import dtype_of  # noqa: E402
 from tests.tiny_training import TINY, material, tiny_start  # noqa: E402
 
 
@@ -259,3 +260,14 @@ def test_one_class_only_is_refused() -> None:
     data.plan.texts.labels[:] = np.int16(1)
     with pytest.raises(InvalidInput, match="1 class"):
         Fit(tiny_start(), data, TINY, Keeper(Path()))
+
+
+@pytest.mark.parametrize(
+    ("amx", "bf16", "expected"),
+    [(False, False, torch.float32), (True, False, torch.bfloat16), (False, True, torch.bfloat16)],
+)
+def test_a_cpu_computes_in_bfloat16_where_it_has_instructions_for_it(monkeypatch, amx, bf16, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16)
+    assert dtype_of("auto", "cpu") is expected
+    assert dtype_of("float32", "cpu") is torch.float32
