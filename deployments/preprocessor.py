@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Final
 
 from ray import serve
@@ -12,7 +13,7 @@ from deployments.logs import log_with_serve
 from sentiment.errors import ModelRejected
 from sentiment.priority import rise
 from sentiment.records import CleanText, RawText
-from sentiment.settings import load_settings, secret_of
+from sentiment.settings import Settings, load_settings, secret_of
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest, near_duplicate_key
 from sentiment.wording import listed
 
@@ -40,6 +41,12 @@ def clean(raw: RawText, normalizer: str, secret: bytes, *, keep_raw: bool = Fals
     )
 
 
+def cleaner_of(settings: Settings) -> Callable[[RawText, str], CleanText]:
+    """Return `clean` with the secret and the wishes of these settings; it takes a text and a normaliser's version."""
+    secret, keep_raw = secret_of(settings), settings.store_raw_text
+    return lambda raw, normalizer: clean(raw, normalizer, secret, keep_raw=keep_raw)
+
+
 def _topics(given: tuple[str, ...], text: str) -> tuple[str, ...]:
     found = (topic.casefold() for topic in (*given, *_HASHTAG.findall(text)))
     return tuple(dict.fromkeys(found))[:MAX_TOPICS]
@@ -57,14 +64,12 @@ class Preprocessor:
 
     def __init__(self) -> None:
         log_with_serve()
-        settings = load_settings()
-        self._secret = secret_of(settings)
-        self._keep_raw = settings.store_raw_text
+        self._clean = cleaner_of(load_settings())
         rise()
 
     async def process(self, texts: list[RawText], normalizer: str = CURRENT_NORMALIZER) -> list[CleanText]:
         """Return `texts` cleaned, in the same order."""
-        return await asyncio.to_thread(self._clean, texts, normalizer)  # long texts shall not stop the event loop
+        return await asyncio.to_thread(self._clean_all, texts, normalizer)  # they shall not stop the event loop
 
-    def _clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
-        return [clean(raw, normalizer, self._secret, keep_raw=self._keep_raw) for raw in texts]
+    def _clean_all(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
+        return [self._clean(raw, normalizer) for raw in texts]

@@ -12,6 +12,7 @@ from ray.serve.config import BackpressureConfig
 from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import log_with_serve
+from deployments.preprocessor import cleaner_of
 from sentiment.keys import KeyRing
 from sentiment.priority import rise
 from sentiment.settings import Settings, load_settings, secret_of
@@ -76,7 +77,8 @@ class Gateway:
         self._settings = settings
         self._needs_key = not (local and settings.on_loopback)
         self._store = await asyncio.to_thread(open_store, settings)
-        self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
+        patience_s = settings.deadline_ms / 1000
+        self._parts = RemoteParts(preprocessor, sink, clean=cleaner_of(settings), patience_s=patience_s)
         self._watch = TrafficWatch(self._read_table, self._open_route)
         self._metrics = GatewayMetrics()
         self._service = _service(settings, self._parts, self._watch)

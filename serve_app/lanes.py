@@ -2,8 +2,8 @@
 
 Texts of the trusted version and those of versions on trial are answered in lanes of their own, so that a version that
 is slow or hangs makes no other's texts wait. Apart, though, each micro-batch pays calls to all parts for few texts: two
-versions at half the traffic each cost about as much as twice the traffic. Lanes that begin at the same time clean by
-one call, and what comes to be kept at about the same time is written by one call.
+versions at half the traffic each cost about as much as twice the traffic. What comes to be kept at about the same time
+is written by one call.
 """
 
 from __future__ import annotations

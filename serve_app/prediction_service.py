@@ -66,7 +66,6 @@ class PredictionService:
             partial(self._answer, Lane.TRIED), *limits, follows=self.batcher
         )
         self._lanes = Lanes()
-        self._cleaners: dict[str, Shared[RawText, CleanText]] = {}
         self.keeper = Keeper(Shared(self.parts.write), self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
@@ -149,7 +148,7 @@ class PredictionService:
         started = time.perf_counter()
         table = self._table()
         with self._lanes.at_work(lane, started):
-            cleans = await self._cleaner(table.normalizer)([submitted.raw for submitted in batch])
+            cleans = await self.parts.clean([submitted.raw for submitted in batch], table.normalizer)
             cleaned = time.perf_counter()
             questions = (self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True))
             asked = list(map(Asked, batch, cleans, questions))
@@ -162,12 +161,6 @@ class PredictionService:
             verdict if isinstance(verdict, Exception) else prediction_of(id_, verdict, item.arrived, started, cleaned)
             for item, (id_, verdict) in zip(batch, kept, strict=True)
         ]
-
-    def _cleaner(self, normalizer: str) -> Shared[RawText, CleanText]:
-        """Return what both lanes clean by; there is one normaliser but for the moment of a change."""
-        if normalizer not in self._cleaners:
-            self._cleaners[normalizer] = Shared(lambda raws: self.parts.clean(raws, normalizer))
-        return self._cleaners[normalizer]
 
     def _question(self, table: TrafficTable, item: Submitted, clean: CleanText) -> Question:
         """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""
