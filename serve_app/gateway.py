@@ -77,8 +77,7 @@ class Gateway:
         self._settings = settings
         self._needs_key = not (local and settings.on_loopback)
         self._store = await asyncio.to_thread(open_store, settings)
-        patience_s = settings.deadline_ms / 1000
-        self._parts = RemoteParts(preprocessor, sink, clean=cleaner_of(settings), patience_s=patience_s)
+        self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
         self._watch = TrafficWatch(self._read_table, self._open_route)
         self._metrics = GatewayMetrics()
         self._service = _service(settings, self._parts, self._watch)
@@ -144,6 +143,7 @@ def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch) -> Pre
         max_queued=settings.max_queued_texts,
         retention_days=settings.retention_days,
         failover_s=settings.rollouts_failover_ms / 1000,
+        clean_here=cleaner_of(settings),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from sentiment.priority import MOST_NICENESS, START_NICENESS, may_rise
+from sentiment.priority import start_niceness
 from sentiment.settings import Settings, process_environment
 from serve_app.haproxy import LOOPBACK, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.platform_state import Places
@@ -119,18 +118,15 @@ def _ray_environment(settings: Settings, places: Places) -> dict[str, str]:
         # By default the API is away for half a minute after HAProxy was killed, and a retired version stays as long.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
-        # Ray's 15 gives all else on the machine 28 times the weight of a replica. Ours begin lower and rise once they
-        # can serve, so that the start of a version does not hold up those that answer.
-        "RAY_worker_niceness": str(_worker_niceness()),
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.3",  # its 0.1 costs a twentieth of a core, always
     }
+    # Ray's 15, added to its own, gives all else on the machine 28 times the weight of a replica. Ours begin lower and
+    # rise once they can serve, so that the start of a version does not hold up those that answer. Without HAProxy
+    # requests go through a process of Serve's own, which would stay low.
     binary = installed_haproxy()
+    lower_by = start_niceness() if binary else 0
+    closed["RAY_worker_niceness"] = str(lower_by)
     if binary is None:
         return closed
-    wrapper = write_wrapper(haproxy_folder(places.run), settings, binary, rise_by=_worker_niceness() - os.nice(0))
+    wrapper = write_wrapper(haproxy_folder(places.run), settings, binary, rise_by=lower_by)
     return {**closed, **haproxy_environment(wrapper.parent, settings, wrapper)}
-
-
-def _worker_niceness() -> int:
-    own = os.nice(0)
-    return min(own + START_NICENESS, MOST_NICENESS) if may_rise() else own

@@ -15,6 +15,7 @@ from sentiment.errors import NoModel, Overloaded
 from sentiment.records import CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
+from serve_app.cleaning import Cleaning
 from serve_app.gathering import MicroBatcher, Ticket, results_of
 from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.keeping import Keeper, epoch_ms, with_words
@@ -43,7 +44,8 @@ class PredictionService:
 
     The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
     these for about `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger
-    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded.
+    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded. `clean_here`
+    is what the Preprocessor does to a text: small micro-batches are cleaned by it without a call.
     """
 
     parts: Parts
@@ -57,6 +59,7 @@ class PredictionService:
     failover_s: float = 0.3
     draw: Callable[[], float] = random.random
     now_ms: Callable[[], int] = epoch_ms
+    clean_here: Callable[[RawText, str], CleanText] | None = None
     observe: Callable[[str, int, float], None] | None = None  # told a micro-batch's model, version, milliseconds
 
     def __post_init__(self) -> None:
@@ -66,6 +69,7 @@ class PredictionService:
             partial(self._answer, Lane.TRIED), *limits, follows=self.batcher
         )
         self._lanes = Lanes()
+        self._clean = Cleaning(self.parts.clean, self.clean_here) if self.clean_here else self.parts.clean
         self.keeper = Keeper(Shared(self.parts.write), self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
@@ -129,7 +133,7 @@ class PredictionService:
 
     async def insert(self, raw: RawText) -> tuple[str, Outcome]:
         """Keep a text without a label; return its id and what became of it."""
-        [clean] = await self.parts.clean([raw], self._table().normalizer)
+        [clean] = await self._clean([raw], self._table().normalizer)
         operation = self.keeper.put(raw, with_words(clean), None)
         [outcome] = await self.parts.write([operation])
         return operation.record.id, outcome
@@ -148,7 +152,7 @@ class PredictionService:
         started = time.perf_counter()
         table = self._table()
         with self._lanes.at_work(lane, started):
-            cleans = await self.parts.clean([submitted.raw for submitted in batch], table.normalizer)
+            cleans = await self._clean([submitted.raw for submitted in batch], table.normalizer)
             cleaned = time.perf_counter()
             questions = (self._question(table, item, clean) for item, clean in zip(batch, cleans, strict=True))
             asked = list(map(Asked, batch, cleans, questions))

@@ -1,8 +1,4 @@
-"""The parts behind the gateway as Ray Serve deployments. A call that a dying replica drops is sent again.
-
-What the Preprocessor does to a few short texts costs less than the call to it: the gateway does that itself, by the
-same function.
-"""
+"""The parts behind the gateway as Ray Serve deployments. A call that a dying replica drops is sent again."""
 
 from __future__ import annotations
 
@@ -25,35 +21,22 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
-#: Micro-batches of so many characters at most are cleaned here, in a millisecond or two of the event loop.
-_CLEANED_HERE: Final = 4096
 
 
 class RemoteParts:
     """Handles of the Preprocessor, the Sink and the classifiers' applications.
 
-    All calls are safe to repeat: writes are keyed by id. `patience_s` bounds how long a call is sent again. `clean` is
-    what the Preprocessor does to a text, by a normaliser's name.
+    All calls are safe to repeat: writes are keyed by id. `patience_s` bounds how long a call is sent again.
     """
 
-    def __init__(
-        self,
-        preprocessor: DeploymentHandle,
-        sink: DeploymentHandle,
-        *,
-        clean: Callable[[RawText, str], CleanText],
-        patience_s: float,
-    ) -> None:
+    def __init__(self, preprocessor: DeploymentHandle, sink: DeploymentHandle, patience_s: float) -> None:
         self._preprocessor = preprocessor
-        self._clean = clean
         self._sink = sink
         self._patience_s = patience_s
         self._classifiers: dict[str, DeploymentHandle] = {}
 
     async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
         """See `Parts.clean`."""
-        if sum(len(raw.text) for raw in texts) <= _CLEANED_HERE:
-            return [self._clean(raw, normalizer) for raw in texts]
         cleaned: list[CleanText] = await self._call(
             "preprocessor", lambda: self._preprocessor.process.remote(texts, normalizer)
         )

@@ -31,8 +31,8 @@ SETTLE_S = 90
 class Traffic:
     """Clients that send texts with ids of their own until told to stop, and remember which were answered 200."""
 
-    def __init__(self, platform: RunningPlatform, prefix: str) -> None:
-        self.platform, self.prefix = platform, prefix
+    def __init__(self, platform: RunningPlatform, prefix: str, words: str = "is good") -> None:
+        self.platform, self.prefix, self.words = platform, prefix, words
         self.acknowledged: list[str] = []
         self.refused: dict[str, int] = {}
         self.stopped = False
@@ -53,7 +53,7 @@ class Traffic:
             number += 1
             id_ = f"{self.prefix}-{sender}-{number}"
             try:
-                answer = await client.post("/v1/predict", json={"id": id_, "text": f"text {id_} is good"})
+                answer = await client.post("/v1/predict", json={"id": id_, "text": f"text {id_} {self.words}"})
             except httpx.HTTPError as exc:
                 self._refuse(type(exc).__name__)
                 continue
@@ -119,7 +119,8 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("deployment", ["Gateway", "Preprocessor", "Classifier", "Sink"])
 async def test_a_killed_replica_loses_no_acknowledged_text(platform, store, deployment):
-    traffic = Traffic(platform, f"kill-{deployment}")
+    long = "is good " * 150  # short ones are cleaned without the Preprocessor
+    traffic = Traffic(platform, f"kill-{deployment}", long if deployment == "Preprocessor" else "is good")
 
     async def fault() -> None:
         victim = platform.replicas(deployment)[0]

@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 
+from serve_app.haproxy import installed_haproxy
 from serve_app.platform_state import Places
 from serve_app.processes import own_processes, port_is_free
 from tests.running_platform import RunningPlatform, command, environment_in, running
@@ -68,9 +69,10 @@ def test_what_serves_has_the_priority_of_all_else_on_the_machine(platform: Runni
     serving = [replica for deployment in deployments for replica in platform.replicas(deployment)]
     ingress = [process for process in own_processes(platform.home) if process.name() == "haproxy"]
 
-    assert len(serving) > len(deployments)  # two gateways
+    assert len(serving) >= len(deployments)
     assert {thread_niceness for process in serving for thread_niceness in niceness_of(process)} == {os.nice(0)}
-    assert [process.nice() for process in ingress] == [os.nice(0)] * len(ingress)
+    assert bool(ingress) == (installed_haproxy() is not None)
+    assert {process.nice() for process in ingress} <= {os.nice(0)}
 
 
 def niceness_of(process: psutil.Process) -> set[int]:
