@@ -132,6 +132,30 @@ def with_layers(backbone: Backbone, layers: int) -> Backbone:
     return replace(backbone, state=state, config=replace(backbone.config, layers=layers))
 
 
+def with_feed_forward(backbone: Backbone, width: int) -> Backbone:
+    """Return the backbone with the `width` neurons of each feed-forward block that can say most.
+
+    A neuron can say as much as its weights in times its weights out are long: that pruning by weights needs no texts.
+
+    Raises:
+        InvalidInput: it has fewer.
+    """
+    had = backbone.config.feed_forward
+    if not 1 <= width <= had:
+        raise InvalidInput(
+            f"feed_forward = {width}; {backbone.name} has {had}, so it may be 1 to {had}", "feed_forward"
+        )
+    state = dict(backbone.state)
+    for number in range(backbone.config.layers):
+        widen, narrow = f"layers.{number}.widen", f"layers.{number}.narrow"
+        says = state[f"{widen}.weight"].norm(dim=1) * state[f"{narrow}.weight"].norm(dim=0)
+        kept = says.topk(width).indices.sort().values
+        for name in (f"{widen}.weight", f"{widen}.bias"):
+            state[name] = state[name][kept]
+        state[f"{narrow}.weight"] = state[f"{narrow}.weight"][:, kept]
+    return replace(backbone, state=state, config=replace(backbone.config, feed_forward=width))
+
+
 def narrowed(words: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """Return embeddings [vocabulary, width] and the map [old width, width] that widens them again, closest to `words`.
 

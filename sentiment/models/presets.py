@@ -13,7 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.backbone import Backbone, find_backbone, narrowed, with_emoji, with_layers, with_vocabulary
+from sentiment.models.backbone import (
+    Backbone,
+    find_backbone,
+    narrowed,
+    with_emoji,
+    with_feed_forward,
+    with_layers,
+    with_vocabulary,
+)
 from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
 from sentiment.models.checkpoint import is_bert_like, read_config
 from sentiment.models.cnn import CnnClassifier, CnnConfig
@@ -33,7 +41,7 @@ _STUDENT_VOCABULARY: Final = 14_200
 _DISTILBERT: Final = "distilbert/distilbert-base-uncased"
 _WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns slowly from much smaller ones
 #: What a model that starts from a backbone's layers cannot choose.
-_GIVEN: Final = frozenset({"labels", "hidden", "heads", "feed_forward", "layer_norm_eps"})
+_GIVEN: Final = frozenset({"labels", "hidden", "heads", "layer_norm_eps"})
 
 
 def build(
@@ -158,7 +166,7 @@ def _encoder(backbone: Backbone, labels: int, overrides: Mapping[str, object]) -
     given = replace(backbone.config, labels=labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
     config = overridden(given, overrides)
     _require_positions(config.positions, backbone)
-    kept = with_layers(backbone, config.layers)
+    kept = with_feed_forward(with_layers(backbone, config.layers), config.feed_forward)
     state = {**kept.state, "positions.weight": kept.state["positions.weight"][: config.positions]}
     if config.embedding != backbone.config.embedding:
         state.update(_narrow_words(state, config.embedding))

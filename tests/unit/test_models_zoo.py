@@ -203,6 +203,20 @@ def test_a_student_starts_from_every_other_layer_of_its_teacher(backbone):
     assert torch.equal(student.words.weight, teacher.words.weight)
 
 
+def test_a_narrower_feed_forward_block_keeps_the_neurons_with_the_longest_weights(backbone):
+    whole, student = make("minilm", backbone).model, make("minilm", backbone, feed_forward=20)
+    assert student.config.feed_forward == 20
+    for thin, wide in zip(student.model.layers, whole.layers, strict=True):
+        kept = [(wide.widen.weight == row).all(dim=1).nonzero().item() for row in thin.widen.weight]
+        says = wide.widen.weight.norm(dim=1) * wide.narrow.weight.norm(dim=0)
+        gone = sorted(set(range(48)) - set(kept))
+        assert kept == sorted(kept)
+        assert says[kept].min() >= says[gone].max()
+        assert torch.equal(thin.widen.bias, wide.widen.bias[kept])
+        assert torch.equal(thin.narrow.weight, wide.narrow.weight[:, kept])
+        assert torch.equal(thin.narrow.bias, wide.narrow.bias)
+
+
 def test_a_students_words_can_be_narrow_and_stay_close(backbone):
     words = make("minilm", backbone).model.words.weight.detach()
     values = torch.linalg.svdvals(words)
@@ -271,6 +285,7 @@ def test_an_unknown_preset_names_those_there_are():
         ("minilm", {"hidden": 12}, "hidden cannot be chosen", "hidden"),
         ("minilm", {"positions": 1000}, "positions = 1000; .* at most 64 tokens", "positions"),
         ("student", {"layers": 5}, "layers = 5; .* has 4", "layers"),
+        ("student", {"feed_forward": 49}, "feed_forward = 49; .* has 48", "feed_forward"),
         ("student", {"vocabulary": 999}, "vocabulary = 999; .* has 226", "vocabulary"),
         ("minilm", {"vocabulary": 0}, "vocabulary = 0; .* has 226", "vocabulary"),
         ("bert-gru", {"labels": 5}, "labels cannot be chosen", "labels"),
