@@ -14,7 +14,7 @@ from sentiment.settings import Settings, process_environment
 from serve_app.haproxy import LOOPBACK, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.platform_state import Places
 from serve_app.probe import Address, answers
-from serve_app.processes import marker_of
+from serve_app.processes import listens, marker_of
 
 RAY: Final = "ray"
 MLFLOW: Final = "mlflow"
@@ -75,7 +75,7 @@ def _ray_part(settings: Settings, places: Places) -> Part:
 def _ui_part(settings: Settings, places: Places, api_key: str | None) -> Part:
     page = page_address(settings)
     extra = {"UNDERTONE_API_KEY": api_key} if api_key else {}
-    return _part(UI, settings, places, ("gradio_ui",), extra, lambda: answers(page, "/"))
+    return _part(UI, settings, places, ("gradio_ui",), extra, lambda: _serves(places, UI, page, "/"))
 
 
 def _model_part(settings: Settings, places: Places) -> Part:
@@ -90,9 +90,13 @@ def _mlflow_part(settings: Settings, places: Places) -> Part:
     stores = ("--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(artifacts))
     extra = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     server = Address(LOOPBACK, settings.mlflow_port)
-    return _part(
-        MLFLOW, settings, places, ("mlflow", "server", *listen, *stores), extra, lambda: answers(server, "/health")
-    )
+    command = ("mlflow", "server", *listen, *stores)
+    return _part(MLFLOW, settings, places, command, extra, lambda: _serves(places, MLFLOW, server, "/health"))
+
+
+def _serves(places: Places, part: str, address: Address, path: str) -> bool:
+    """Say whether the part answers: not another's server, that took its port between the check and its start."""
+    return answers(address, path) and listens(places.home, part, address.port)
 
 
 def _part(

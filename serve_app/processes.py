@@ -17,6 +17,8 @@ import psutil
 _PLATFORM: Final = "_UNDERTONE_PLATFORM"
 _PART: Final = "_UNDERTONE_PART"
 
+_NOBODY_KNOWN: Final = "a process of another user"
+
 
 def marker_of(home: Path, part: str) -> dict[str, str]:
     """Return the variables that mark the processes of one part of the platform in `home`."""
@@ -70,14 +72,20 @@ def port_is_free(host: str, port: int) -> bool:
 
 def port_holder(port: int) -> str:
     """Return who listens on `port`, as far as this user may know."""
-    for process in psutil.process_iter():
-        try:
-            connections = process.net_connections(kind="tcp")
-        except psutil.Error:
-            continue
-        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections):
-            return describe(process)
-    return "a process of another user"
+    return next((describe(process) for process in psutil.process_iter() if _listens(process, port)), _NOBODY_KNOWN)
+
+
+def listens(home: Path, part: str, port: int) -> bool:
+    """Return whether it is a process of that part of the platform in `home` that listens on `port`."""
+    return any(_listens(process, port) for process in own_processes(home, part))
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        connections = process.net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
 
 
 def _is_marked(process: psutil.Process, wanted: dict[str, str]) -> bool:

@@ -16,10 +16,28 @@ from sentiment.settings import Settings, process_environment, secret_of
 from serve_app import processes
 from serve_app.haproxy import write_wrapper
 from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
+from serve_app.parts import platform_parts
 from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
 from serve_app.ports import needed_ports, refuse_taken_ports
+from serve_app.probe import Address, answers
+from tests.free_ports import free_port
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+ANSWERS_ALL = [
+    sys.executable,
+    "-c",
+    """
+import http.server, sys
+class All(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), All)
+print("up", flush=True)
+server.serve_forever()
+""",
+]
 
 WRITTEN_BY_SERVE = """defaults
     errorfile 503 /tmp/serve/500.http
@@ -81,6 +99,24 @@ def test_a_taken_port_names_its_holder_and_the_option() -> None:
     assert f"(pid {os.getpid()})" in message
     assert "--port" in message
     assert "UNDERTONE_PORT" in message
+
+
+@pytest.mark.parametrize("part", ["mlflow", "ui"])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_part_is_ready_when_its_own_server_answers_not_anothers(tmp_path: Path, part: str, is_own: bool) -> None:
+    port = free_port()
+    settings = Settings(home=tmp_path, mlflow_port=port, ui_port=port)
+    [watched] = [each for each in platform_parts(settings, Places(tmp_path), None) if each.name == part]
+    marker = processes.marker_of(tmp_path if is_own else tmp_path / "other", part)
+    environment = process_environment(settings, marker)
+    with subprocess.Popen([*ANSWERS_ALL, str(port)], env=environment, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout
+            assert server.stdout.readline()
+            assert answers(Address("127.0.0.1", port), "/health")
+            assert watched.ready() == is_own
+        finally:
+            server.kill()
 
 
 def test_a_platform_with_other_servers_needs_no_ports_for_them() -> None:
