@@ -9,14 +9,16 @@ import argparse
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
-from sentiment.datasets import DatasetStore, DatasetVersion, Example, open_datasets
+from sentiment.datasets import DatasetStore, DatasetVersion, open_datasets
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
 from sentiment.models.zoo import build
@@ -25,13 +27,13 @@ from sentiment.settings import Settings, load_settings
 from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.config import TrainConfig
-from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of
+from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of, piece_counts
 from sentiment.training.objective import Lesson, Material, dtype_of
 from sentiment.training.plan import Plan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
 from train_jobs.job_output import told
-from train_jobs.training_texts import further_texts, training_texts
+from train_jobs.training_texts import Corpus, corpora_of, further_texts, training_texts
 
 _LOG = logging.getLogger(__name__)
 
@@ -159,9 +161,10 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
         InvalidInput: data, model and configuration do not go together.
     """
     data = find_data(config, places)
-    start = start_of(config, len(data.labels))
-    read, digest = training_texts(config, data.train, places.store, places.s3_endpoint)
-    texts = encoded_texts(places.encoded, digest, read, data.labels, start.tokenizer, start.steps)
+    corpora = corpora_of(config, data.train, places.store, places.s3_endpoint)
+    start = start_of(config, len(data.labels), lambda tokenizer: _counts(config, places, corpora, tokenizer))
+    learnt = training_texts(config, corpora)
+    texts = encoded_texts(places.encoded, learnt.digest, learnt.read, data.labels, start.tokenizer, start.steps)
     share = 0.0 if data.validation else config.validation_share
     train, held_out = split(texts.labels, share, config.seed, config.most_rows, texts.groups)
     judged = HeldOut(texts, held_out, config.window_tokens)
@@ -177,7 +180,7 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
         judged = HeldOut(found, np.flatnonzero(found.labels >= 0), config.window_tokens)
     if not len(judged.numbers) or not len(train):
         raise InvalidInput(f"{data.train.ref} has too few labelled texts to train and to validate on", "data")
-    lesson = _lesson(config, places, digest, read, data.labels, device)
+    lesson = _lesson(config, places, learnt, data.labels, device)
     return start, Material(Plan(texts, train, config, workers), judged, lesson)
 
 
@@ -186,7 +189,8 @@ def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]
     data = find_data(config, places)
     rows = [(example.text, example.label) for example in places.store.read(data.validation or data.train)]
     if data.validation is None:
-        read, _ = training_texts(config, data.train, places.store, places.s3_endpoint)
+        corpora = corpora_of(config, data.train, places.store, places.s3_endpoint)
+        read = training_texts(config, corpora).read
         known = [(UNLABELLED if example.label is None else 1, group_of(example.text)) for example in read()]
         labels, groups = (np.array(part) for part in zip(*known, strict=True))
         _, numbers = split(labels, config.validation_share, config.seed, config.most_rows, groups)
@@ -199,8 +203,10 @@ def digest_of(held_out: Iterable[tuple[str, str]]) -> str:
     return content_key(*(f"{label} {text}" for text, label in held_out))
 
 
-def start_of(config: TrainConfig, labels: int) -> Start:
-    """Build the untrained model of a run; the same seed builds the same.
+def start_of(
+    config: TrainConfig, labels: int, counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None = None
+) -> Start:
+    """Build the untrained model of a run; the same seed and the same `counts` of the texts' pieces build the same.
 
     Raises:
         InvalidInput: there is no such preset, windows are longer than what the model reads, or a step needs a library
@@ -208,11 +214,15 @@ def start_of(config: TrainConfig, labels: int) -> Start:
     """
     open_steps(config.steps)
     torch.manual_seed(config.seed)
-    start = build(config.model, labels, backbone=config.backbone, overrides=config.overrides)
+    start = build(config.model, labels, backbone=config.backbone, overrides=config.overrides, counts=counts)
     longest = getattr(start.config, "positions", config.window_tokens)
     if config.window_tokens > longest:
         raise InvalidInput(f"window_tokens is {config.window_tokens}; {config.model} reads {longest}", "window_tokens")
     return replace(start, steps=config.steps)
+
+
+def _counts(config: TrainConfig, places: Places, corpora: Sequence[Corpus], tokenizer: Tokenizer) -> list[Counter[str]]:
+    return [piece_counts(places.encoded, each.digest, each.read, tokenizer, config.steps) for each in corpora]
 
 
 def teacher_folder(config: TrainConfig, places: Places) -> Path:
@@ -228,8 +238,7 @@ def teacher_folder(config: TrainConfig, places: Places) -> Path:
 def _lesson(
     config: TrainConfig,
     places: Places,
-    digest: str,
-    read: Callable[[], Iterable[Example]],
+    learnt: Corpus,
     labels: Sequence[str],
     device: str,
 ) -> Lesson | None:
@@ -237,7 +246,9 @@ def _lesson(
         return None
     teacher, states = teacher_folder(config, places), config.distill.hidden_weight > 0
     dtype = dtype_of(config.dtype, device)
-    return learn_from(teacher, places.encoded, digest, read, labels, states=states, device=device, dtype=dtype)
+    return learn_from(
+        teacher, places.encoded, learnt.digest, learnt.read, labels, states=states, device=device, dtype=dtype
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
 from sentiment.datasets import DatasetStore, DatasetVersion, Example
 from sentiment.datasets.source import read_examples
-from sentiment.training.config import DistillConfig, TrainConfig
+from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import content_key
 
 
-def training_texts(
+class Corpus(NamedTuple):
+    """What reads some texts, as often as it is called, how many, and the digest that tells them from any others."""
+
+    read: Callable[[], Iterable[Example]]
+    rows: int
+    digest: str
+
+
+def corpora_of(
     config: TrainConfig, version: DatasetVersion, store: DatasetStore, s3_endpoint: str | None
-) -> tuple[Callable[[], Iterable[Example]], str]:
-    """Return what reads the texts, as often as it is called, and the digest that tells them from any others.
+) -> list[Corpus]:
+    """Return the dataset version's texts and, where there are some, the further ones.
 
     Raises:
         InvalidInput: the file of further texts is not there, or is none.
     """
-    lesson = config.distill or DistillConfig()
-    more = list(further_texts(lesson.unlabelled, s3_endpoint)) if lesson.unlabelled else []
-    digest = content_key(version.digest, *(example.text for example in more)) if more else version.digest
+    own = Corpus(lambda: store.read(version), version.rows, version.digest)
+    source = config.distill.unlabelled if config.distill else None
+    more = list(further_texts(source, s3_endpoint)) if source else []
+    digest = content_key(*(example.text for example in more))
+    return [own, Corpus(lambda: more, len(more), digest)] if more else [own]
+
+
+def training_texts(config: TrainConfig, corpora: Sequence[Corpus]) -> Corpus:
+    """Return all that a run learns from: the texts of `corpora` one after the other, then mixtures of them."""
+    rows = sum(each.rows for each in corpora)
+    digest = content_key(*(each.digest for each in corpora)) if len(corpora) > 1 else corpora[0].digest
 
     def read() -> Iterable[Example]:
-        return chain(store.read(version), more)
+        return chain.from_iterable(each.read() for each in corpora)
 
-    if not lesson.mixed:
-        return read, digest
-    mixed = partial(mixed_texts, read, version.rows + len(more), lesson.mixed, config.seed)
-    return lambda: chain(read(), mixed()), content_key(digest, f"mixed {lesson.mixed} {config.seed}")
+    mixed = config.distill.mixed if config.distill else 0
+    if not mixed:
+        return Corpus(read, rows, digest)
+    key = content_key(digest, f"mixed {mixed} {config.seed}")
+    return Corpus(lambda: chain(read(), mixed_texts(read, rows, mixed, config.seed)), rows + mixed, key)
 
 
 def further_texts(source: str, s3_endpoint: str | None) -> Iterable[Example]:

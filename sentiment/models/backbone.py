@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,10 +83,13 @@ def with_emoji(backbone: Backbone) -> Backbone:
     return with_pieces(backbone, [*sorted(ids, key=ids.__getitem__), *emoji], rows)
 
 
-def with_vocabulary(backbone: Backbone, pieces: int) -> Backbone:
-    """Return the backbone with the `pieces` of its vocabulary that general English uses most; emoji and letters stay.
+def with_vocabulary(
+    backbone: Backbone, pieces: int, counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None = None
+) -> Backbone:
+    """Return the backbone with the `pieces` of its vocabulary that are used most; emoji and letters stay.
 
-    How often a piece is used is taken from its place: BERT's vocabulary is ordered by frequency.
+    `counts` tells how often each corpus of the texts to come uses the pieces of a tokenizer; general English has a say
+    beside them, and the only one without them. It is taken from the pieces' places: BERT's are ordered by frequency.
 
     Raises:
         InvalidInput: it has fewer pieces, or its tokenizer is not BERT's uncased one, so that it cannot be rebuilt.
@@ -94,7 +98,7 @@ def with_vocabulary(backbone: Backbone, pieces: int) -> Backbone:
         had = f"{backbone.config.vocabulary:,}, and its tokenizer must be BERT's uncased one to be cut"
         raise InvalidInput(f"vocabulary = {pieces:,}; {backbone.name} has {had}", "vocabulary")
     ids = backbone.tokenizer.get_vocab()
-    kept = select_pieces(ids, (), pieces)
+    kept = select_pieces(ids, counts(backbone.tokenizer) if counts else (), pieces)
     return with_pieces(backbone, kept, [[ids[piece]] for piece in kept])
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
@@ -44,13 +46,31 @@ _WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns
 _GIVEN: Final = frozenset({"labels", "hidden", "heads", "layer_norm_eps"})
 
 
-def build(
-    preset: str, labels: int, *, backbone: str | None = None, overrides: Mapping[str, object] = _NO_CHANGES
-) -> Start:
-    """Build an untrained classifier of `labels` labels by a preset's name.
+@dataclass(frozen=True)
+class Wanted:
+    """What a classifier is built of. `overrides` changes fields of its config: `{"dropout": 0.2}`.
 
-    `backbone` is a local folder or a Hugging Face name (`name@revision` too); None takes the preset's own. `overrides`
-    changes fields of the config: `{"dropout": 0.2}`. What is new, such as the head, is drawn from torch's generator.
+    `backbone` is a local folder or a Hugging Face name (`name@revision` too); None takes the preset's own. `counts`
+    tells how often the texts to come use the pieces of a tokenizer: a smaller vocabulary keeps what they use most.
+    """
+
+    labels: int
+    backbone: str | None
+    overrides: Mapping[str, object]
+    counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None
+
+
+def build(
+    preset: str,
+    labels: int,
+    *,
+    backbone: str | None = None,
+    overrides: Mapping[str, object] = _NO_CHANGES,
+    counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None = None,
+) -> Start:
+    """Build an untrained classifier of `labels` labels by a preset's name; the rest is as in `Wanted`.
+
+    What is new, such as the head, is drawn from torch's generator.
 
     Raises:
         InvalidInput: there is no such preset or field, or the backbone cannot give it.
@@ -58,56 +78,57 @@ def build(
     """
     if preset not in PRESETS:
         raise InvalidInput(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}", "model")
-    return PRESETS[preset](backbone, labels, overrides)
+    return PRESETS[preset](Wanted(labels, backbone, overrides, counts))
 
 
-def encoder(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def encoder(wanted: Wanted) -> Start:
     """Start an encoder from all of a backbone's layers."""
-    return _encoder(with_emoji(find_backbone(backbone)), labels, overrides)
+    return _encoder(with_emoji(find_backbone(wanted.backbone)), wanted)
 
 
-def student(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def student(wanted: Wanted) -> Start:
     """Start a small encoder from some of a backbone's layers; a trained teacher's folder is a backbone too.
 
     A quarter of MiniLM's size: two layers, the pieces that are used most, narrow word embeddings.
     """
-    found = with_emoji(find_backbone(backbone))
-    return _encoder(found, labels, {**_student_shape(found), **overrides})
+    found = with_emoji(find_backbone(wanted.backbone))
+    return _encoder(found, replace(wanted, overrides={**_student_shape(found), **wanted.overrides}))
 
 
-def distilbert(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def distilbert(wanted: Wanted) -> Start:
     """Start an encoder from DistilBERT, or what stands for it."""
-    return encoder(backbone or _DISTILBERT, labels, overrides)
+    return encoder(replace(wanted, backbone=wanted.backbone or _DISTILBERT))
 
 
-def hub(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def hub(wanted: Wanted) -> Start:
     """Start from any encoder that transformers knows: BERT's kin become our encoder, others are wrapped."""
-    if backbone is None:
+    if wanted.backbone is None:
         raise InvalidInput("Preset hub needs a backbone: a folder, or owner/name on the hub", "backbone")
-    folder = fetch(backbone)
+    folder = fetch(wanted.backbone)
     origin = read_config(folder)
-    ours = is_bert_like(origin) or "architecture" in origin
-    return encoder(str(folder), labels, overrides) if ours else wrap(folder, labels, overrides)
+    if is_bert_like(origin) or "architecture" in origin:
+        return encoder(replace(wanted, backbone=str(folder)))
+    return wrap(folder, wanted.labels, wanted.overrides)
 
 
-def lstm(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def lstm(wanted: Wanted) -> Start:
     """Start an LSTM from a backbone's word embeddings, made as narrow as `embedding` says, or a GloVe file's."""
-    return _of_words("lstm", LstmConfig, LstmClassifier, backbone, labels, overrides)
+    return _of_words("lstm", LstmConfig, LstmClassifier, wanted)
 
 
-def cnn(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def cnn(wanted: Wanted) -> Start:
     """Start a convolutional network from a backbone's word embeddings, as narrow as `embedding`, or a GloVe file's."""
-    return _of_words("cnn", CnnConfig, CnnClassifier, backbone, labels, overrides)
+    return _of_words("cnn", CnnConfig, CnnClassifier, wanted)
 
 
-def bert_gru(backbone: str | None, labels: int, overrides: Mapping[str, object]) -> Start:
+def bert_gru(wanted: Wanted) -> Start:
     """Put new GRU layers on a frozen backbone; `positions` among the overrides is the backbone's longest window."""
-    found = with_emoji(find_backbone(backbone))
-    given = {name: value for name, value in overrides.items() if name == "positions"}
-    below = _encoder(found, labels, given)
-    _refuse_given(overrides, {"encoder", "labels"}, found)
-    own = {name: value for name, value in overrides.items() if name not in given}
-    config = overridden(BertGruConfig(below.config, labels), own)
+    found = with_emoji(find_backbone(wanted.backbone))
+    given = {name: value for name, value in wanted.overrides.items() if name == "positions"}
+    below = _encoder(found, replace(wanted, overrides=given))
+    _refuse_given(wanted.overrides, {"encoder", "labels"}, found)
+    own = {name: value for name, value in wanted.overrides.items() if name not in given}
+    config = overridden(BertGruConfig(below.config, wanted.labels), own)
     model = BertGruClassifier(config)
     body = model.encoder.state_dict()
     model.encoder.load_state_dict({name: tensor for name, tensor in below.model.state_dict().items() if name in body})
@@ -115,16 +136,11 @@ def bert_gru(backbone: str | None, labels: int, overrides: Mapping[str, object])
 
 
 def _of_words(
-    architecture: str,
-    shape: Callable[..., ConfigT],
-    network: Callable[[ConfigT], nn.Module],
-    backbone: str | None,
-    labels: int,
-    overrides: Mapping[str, object],
+    architecture: str, shape: Callable[..., ConfigT], network: Callable[[ConfigT], nn.Module], wanted: Wanted
 ) -> Start:
-    found = with_emoji(_words_of(backbone))
-    _refuse_given(overrides, {"vocabulary", "labels"}, found)
-    config = overridden(shape(found.config.vocabulary, labels), overrides)
+    found = with_emoji(_words_of(wanted.backbone))
+    _refuse_given(wanted.overrides, {"vocabulary", "labels"}, found)
+    config = overridden(shape(found.config.vocabulary, wanted.labels), wanted.overrides)
     model = network(config)
     words = model.get_parameter("words.weight")
     with torch.no_grad():
@@ -158,12 +174,13 @@ def _student_shape(backbone: Backbone) -> dict[str, object]:
     return shape
 
 
-def _encoder(backbone: Backbone, labels: int, overrides: Mapping[str, object]) -> Start:
+def _encoder(backbone: Backbone, wanted: Wanted) -> Start:
+    overrides = wanted.overrides
     _refuse_given(overrides, _GIVEN, backbone)
     if isinstance(pieces := overrides.get("vocabulary"), int) and pieces != backbone.config.vocabulary:
-        backbone = with_vocabulary(backbone, pieces)
+        backbone = with_vocabulary(backbone, pieces, wanted.counts)
         overrides = {**overrides, "vocabulary": backbone.config.vocabulary}
-    given = replace(backbone.config, labels=labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
+    given = replace(backbone.config, labels=wanted.labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
     config = overridden(given, overrides)
     _require_positions(config.positions, backbone)
     kept = with_feed_forward(with_layers(backbone, config.layers), config.feed_forward)
@@ -193,7 +210,7 @@ def _narrow_words(state: Mapping[str, Tensor], width: int) -> dict[str, Tensor]:
     return {"words.weight": words, "widen_words.weight": widen}
 
 
-PRESETS: Final[Mapping[str, Callable[[str | None, int, Mapping[str, object]], Start]]] = MappingProxyType(
+PRESETS: Final[Mapping[str, Callable[[Wanted], Start]]] = MappingProxyType(
     {
         "lstm": lstm,
         "cnn": cnn,

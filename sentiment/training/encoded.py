@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput
+from sentiment.models.vocabulary import count_pieces
 from sentiment.steps import Step, open_steps, steps_key
 from sentiment.text import near_duplicate_key
 from sentiment.wording import shown
@@ -27,6 +29,7 @@ from sentiment.wording import shown
 UNLABELLED: Final = -1
 
 _FORMAT: Final = 2
+_COUNTS: Final = "counts.json"
 _CHUNK_TEXTS: Final = 2000
 _IDS, _STARTS, _LABELS, _GROUPS, _FACTS = "ids.i32", "starts.i64", "labels.i16", "groups.i64", "facts.json"
 _GROUP_DIGITS: Final = 16
@@ -88,6 +91,22 @@ def encoded_texts(
     target = folder / key
     made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer, open_steps(steps)))
     return _open(target)
+
+
+def piece_counts(
+    folder: Path, digest: str, read: Callable[[], Iterable[Labelled]], tokenizer: Tokenizer, steps: Sequence[str] = ()
+) -> Counter[str]:
+    """Return how often the texts that `read` yields use each piece; arguments, cache and errors as `encoded_texts`."""
+    target = folder / f"counts-{content_key(digest, tokenizer.to_str(), *steps)}"
+
+    def make(draft: Path) -> None:
+        step, stream, found = open_steps(steps), iter(read()), Counter[str]()
+        while chunk := list(islice(stream, _CHUNK_TEXTS)):
+            found.update(count_pieces(tokenizer, [step(example.text) for example in chunk]))
+        (draft / _COUNTS).write_text(json.dumps(found))
+
+    made_once(target, make)
+    return Counter(json.loads((target / _COUNTS).read_text()))
 
 
 def group_of(text: str) -> int:

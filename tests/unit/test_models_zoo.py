@@ -18,6 +18,7 @@ from sentiment.models.cut import cut_vocabulary  # noqa: E402
 from sentiment.models.encoder import EncoderConfig  # noqa: E402
 from sentiment.models.lstm import LstmClassifier, LstmConfig  # noqa: E402
 from sentiment.models.vectors import read_vectors  # noqa: E402
+from sentiment.models.vocabulary import count_pieces  # noqa: E402
 from sentiment.models.zoo import (  # noqa: E402
     ARCHITECTURES,
     Start,
@@ -236,6 +237,20 @@ def test_a_smaller_vocabulary_keeps_what_is_used_most_and_can_spell_every_word(b
     gone = [old[piece] for piece in old.keys() - new.keys()]
     assert min(gone) > max(old[piece] for piece in ("[UNK]", "[CLS]", "[SEP]"))
     assert "[UNK]" not in cut.tokenizer.encode("good film unheard of").tokens
+
+
+def test_a_smaller_vocabulary_keeps_what_the_texts_to_come_use_where_they_are_known(backbone):
+    whole = make("minilm", backbone)
+    fewer = {"vocabulary": whole.config.vocabulary - 3}
+    unknown, known = (
+        build("minilm", 3, backbone=str(backbone), overrides=fewer, counts=counts)
+        for counts in (None, lambda tokenizer: [count_pieces(tokenizer, ["love heart face face"])])
+    )
+    old = whole.tokenizer.get_vocab()
+    assert old.keys() - unknown.tokenizer.get_vocab().keys() == {"love", "heart", "face"}
+    assert old.keys() - known.tokenizer.get_vocab().keys() == {"good", "bad", "film"}
+    for piece, row in known.tokenizer.get_vocab().items():
+        assert torch.equal(known.model.words.weight[row], whole.model.words.weight[old[piece]])
 
 
 def test_a_student_of_a_large_backbone_is_a_quarter_of_it_unless_told_otherwise():

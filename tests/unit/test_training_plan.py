@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,7 +18,7 @@ from sentiment.errors import InvalidInput
 from sentiment.labels import THREE_CLASSES
 from sentiment.training.batches import row_of
 from sentiment.training.config import SCHEDULES
-from sentiment.training.encoded import encoded_texts, made_once
+from sentiment.training.encoded import encoded_texts, made_once, piece_counts
 from sentiment.training.plan import Piece, Plan, Step, split
 from sentiment.training.schedules import learning_rate_factor
 from sentiment.training.stopping import Stopper
@@ -119,6 +120,22 @@ def test_texts_are_tokenised_once_per_content_and_tokenizer(tmp_path: Path) -> N
     tokenizer.add_tokens(["unheard"])
     encoded_texts(tmp_path, "a", read, THREE_CLASSES, tokenizer)
     assert len(asked) == 3
+
+
+def test_the_pieces_of_texts_are_counted_once_and_after_the_steps(tmp_path: Path) -> None:
+    tokenizer, asked = tiny_start().tokenizer, []
+
+    def read() -> list[Example]:
+        asked.append(1)
+        return [Example("LOVE love the day", "positive"), Example("love", None)]
+
+    first, again = (piece_counts(tmp_path, "a", read, tokenizer) for _ in range(2))
+    assert len(asked) == 1
+    assert first == again == Counter(tokenizer.encode("love love the day love", add_special_tokens=False).tokens)
+    assert piece_counts(tmp_path, "b", list, tokenizer) == Counter()
+    stemmed = piece_counts(tmp_path, "a", read, tokenizer, ("stem",))
+    assert len(asked) == 2
+    assert stemmed["love"] == 3
 
 
 def test_a_label_of_another_set_is_named_and_nothing_half_written_is_left(tmp_path: Path) -> None:
