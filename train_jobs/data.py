@@ -104,6 +104,13 @@ def read_sst2(corpora: Path, split: str) -> list[Example]:
     return _examples([row[1] for row in rows], [_SST2_LABELS[row[0]] for row in rows], two_class=True)
 
 
+def read_sentiment140(corpora: Path) -> list[str]:
+    """Read a sample of 20,000 tweets of Sentiment140, without the labels that their smileys gave them."""
+    path = corpora / "sentiment140" / "sentiment140_sample_20k.csv.xz"
+    with lzma.open(_existing(path), "rt", encoding="utf-8", newline="") as file:
+        return [normalize_v1(row["text"]) for row in csv.DictReader(file)]
+
+
 def read_sentiment140_manual(corpora: Path) -> list[Example]:
     """Read the 498 hand-labelled tweets of Sentiment140 (three classes)."""
     path = corpora / "sentiment140" / "testdata_manual_498.csv.xz"
