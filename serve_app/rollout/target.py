@@ -21,6 +21,7 @@ from serve_app.rollout.capacity import Capacity, lack_of, lack_of_memory
 from serve_app.rollout.memory import Memory, MemoryGauge
 from serve_app.rollout.parts import APP_PREFIX, AppView, app_name
 from serve_app.rollout.policy import AppState
+from serve_app.rollout.serve_status import application_statuses
 
 _DEPLOYMENT: Final = "Classifier"
 _STATES: Final = {
@@ -52,10 +53,9 @@ class ServeTarget:
         return self._seen
 
     def _look(self) -> dict[int, AppView]:
-        applications = serve.status().applications
         return {
             version: view_of(overview, was_up=version in self._changed)
-            for name, overview in applications.items()
+            for name, overview in application_statuses().items()
             if name.startswith(APP_PREFIX)
             for version in (int(name.removeprefix(APP_PREFIX)),)
         }

@@ -16,6 +16,7 @@ from ray import serve
 from deployments.classifier import Fetch, classifier_app
 from sentiment.version import digest
 from serve_app.rollout.bounds import keep_replicas
+from serve_app.rollout.serve_status import application_statuses
 from tests.running_platform import replicas_of
 from tests.tiny_model import build_tiny_version
 
@@ -105,6 +106,7 @@ def test_each_gpu_replica_holds_its_own_gpu_and_one_more_than_there_are_waits(fo
     assert _wait_for(lambda: (found := _deployment("classifier-v8")) and found.replica_states == states)
     waits = r'has 1 replicas that have taken more than 5s to be scheduled.*required for each replica: {"GPU": 1}'
     assert _wait_for(lambda: re.search(waits, _deployment("classifier-v8").message))
+    assert application_statuses() == serve.status().applications
     handle = serve.get_deployment_handle("Classifier", "classifier-v8")
     held = [handle.state.remote().result(timeout_s=60)["gpus"] for _ in range(40)]
     assert sorted({tuple(gpus) for gpus in held}) == [("0",), ("1",)]

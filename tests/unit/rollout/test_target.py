@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from ray.exceptions import GetTimeoutError
 from ray.serve.schema import (
@@ -66,7 +64,7 @@ def test_a_version_whose_bounds_were_changed_is_up_as_long_as_a_replica_is(statu
 )
 def test_only_a_version_whose_bounds_may_have_changed_is_up_while_serve_deploys(monkeypatch, outcome, state):
     applications = {"classifier-v7": overview(ApplicationStatus.DEPLOYING, {"RUNNING": 1})}
-    monkeypatch.setattr(target.serve, "status", lambda: SimpleNamespace(applications=applications))
+    monkeypatch.setattr(target, "application_statuses", lambda: applications)
     seen_meanwhile = []
     versions = ServeTarget(memory=lambda: None)
 
@@ -89,7 +87,7 @@ def test_only_a_version_whose_bounds_may_have_changed_is_up_while_serve_deploys(
 
 def test_a_version_whose_bounds_were_changed_once_stays_up_when_the_next_change_is_no_news(monkeypatch):
     applications = {"classifier-v7": overview(ApplicationStatus.DEPLOYING, {"RUNNING": 1})}
-    monkeypatch.setattr(target.serve, "status", lambda: SimpleNamespace(applications=applications))
+    monkeypatch.setattr(target, "application_statuses", lambda: applications)
     versions, news = ServeTarget(memory=lambda: None), iter([True, False])
     monkeypatch.setattr(target, "keep_replicas", lambda *_: next(news))
     versions.keep_replicas(7, 2)
