@@ -83,7 +83,7 @@ def listens(home: Path, part: str, port: int) -> bool:
 def _listens(process: psutil.Process, port: int) -> bool:
     try:
         connections = process.net_connections(kind="tcp")
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return False
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
 

@@ -14,7 +14,7 @@ from sentiment.evaluation.charts import comparison_figure, picture
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 
 _FIGURES: Final = "figures.json"
-_FORMAT: Final = 1
+_FORMAT: Final = 2  # another one where a preset, or how it is measured, is no longer what it was
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Write texts without labels to distil on: tweets of Sentiment140, and sentences of the training reviews.
 
 python -m train_jobs.unlabelled_texts --corpora CORPORA --out texts.jsonl
+
+The same seeds draw the same texts each time. None of the reviews is one that is chosen or tested on.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from train_jobs.data import read_imdb, read_sentiment140
+from sentiment.errors import InvalidInput
+from train_jobs.data import read_sentiment140, read_training_texts
 from train_jobs.job_output import told
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
@@ -28,11 +31,13 @@ def unlabelled_texts(corpora: Path, sentences: int) -> list[str]:
     """Return 18,000 of Sentiment140's 20,000 tweets, the rest left for choosing, and a sample of reviews' sentences.
 
     Raises:
-        InvalidInput: a corpus is missing.
+        InvalidInput: a corpus is missing, or the number of sentences is below 0.
     """
-    tweets = read_sentiment140(corpora)
+    if sentences < 0:
+        raise InvalidInput(f"--sentences is {sentences}; it must be 0 or more", "sentences")
+    tweets, reviews = read_sentiment140(corpora), read_training_texts(corpora).reviews
     Random(_TWEETS_SEED).shuffle(tweets)
-    found = [sentence for review in read_imdb(corpora, "train") for sentence in _SENTENCE_END.split(review.text)]
+    found = [sentence for review in reviews for sentence in _SENTENCE_END.split(review.text)]
     fitting = [sentence for sentence in found if len(sentence.split()) in _WORDS]
     return tweets[_TWEETS_LEFT_OUT:] + Random(_SENTENCES_SEED).sample(fitting, min(sentences, len(fitting)))
 
@@ -48,6 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     with told():
         texts = unlabelled_texts(options.corpora, options.sentences)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
         sys.stdout.write(json.dumps({"texts": len(texts), "file": str(options.out)}) + "\n")
 

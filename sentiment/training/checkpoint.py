@@ -100,8 +100,9 @@ def load_checkpoint(
     require_workers(content.get("workers", terms.workers), terms.workers)  # checkpoints did not always tell
     if content.get("material", terms.material) != terms.material:
         raise Conflict(
-            "the run under this name was begun on other texts: what was learned from, such as the file of "
-            "distill.unlabelled, has changed since. Bring it back, or give the new run another --name"
+            "the run under this name was begun on other texts, or by a code that cuts them into other pieces: what was "
+            "learned from, such as the file of distill.unlabelled, or the preset, has changed since. Bring it back, or "
+            "give the new run another --name"
         )
     saved = load_model(folder / MODEL, like=start)
     start.model.load_state_dict(saved.model.state_dict())

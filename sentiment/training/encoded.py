@@ -97,7 +97,7 @@ def piece_counts(
     folder: Path, digest: str, read: Callable[[], Iterable[Labelled]], tokenizer: Tokenizer, steps: Sequence[str] = ()
 ) -> Counter[str]:
     """Return how often the texts that `read` yields use each piece; arguments, cache and errors as `encoded_texts`."""
-    target = folder / f"counts-{content_key(digest, tokenizer.to_str(), *steps)}"
+    target = folder / f"counts-{content_key(digest, tokenizer.to_str(), str(_FORMAT), steps_key(steps))}"
 
     def make(draft: Path) -> None:
         step, stream, found = open_steps(steps), iter(read()), Counter[str]()

@@ -32,7 +32,7 @@ _STATES: Final = {
 }
 _LONGEST_MESSAGE: Final = 400
 _CHECK_S: Final = 20.0
-#: Serve works its status out anew each time; asked in every round it takes 14 % of a core (docs/benchmarks.md).
+#: Serve works its status out anew each time it is asked (docs/benchmarks.md).
 _FRESH_S: Final = 1.0
 
 

@@ -104,6 +104,8 @@ def test_a_taken_port_names_its_holder_and_the_option() -> None:
 @pytest.mark.parametrize("part", ["mlflow", "ui"])
 @pytest.mark.parametrize("is_own", [True, False])
 def test_a_part_is_ready_when_its_own_server_answers_not_anothers(tmp_path: Path, part: str, is_own: bool) -> None:
+    if part == "ui":
+        pytest.importorskip("gradio", reason="the page needs the ui extra")
     port = free_port()
     settings = Settings(home=tmp_path, mlflow_port=port, ui_port=port)
     [watched] = [each for each in platform_parts(settings, Places(tmp_path), None) if each.name == part]

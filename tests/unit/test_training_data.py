@@ -14,7 +14,14 @@ pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput
 from sentiment.training.batches import Row
-from train_jobs.data import Example, decode_semeval, read_news_words, read_training_texts, read_tweeteval
+from train_jobs.data import (
+    Example,
+    decode_semeval,
+    read_news_words,
+    read_sentiment140,
+    read_training_texts,
+    read_tweeteval,
+)
 from train_jobs.mixture import draw_window
 
 
@@ -70,6 +77,12 @@ def test_training_texts_hold_no_duplicate_and_no_text_of_a_held_out_or_test_set(
 
 def test_lines_end_at_line_feeds_only(corpora: Path) -> None:
     assert read_tweeteval(corpora, "test") == [Example("in test @user", 1), Example("line break", 0)]
+
+
+def test_tweets_of_sentiment140_come_without_labels_and_normalised(tmp_path: Path) -> None:
+    rows = 'target,ids,date,flag,user,text\n0,1,Mon,-,ann,"@bob  so, sad &amp; tired"\n4,2,Tue,-,eve,yes\n'
+    _write(tmp_path / "sentiment140/sentiment140_sample_20k.csv.xz", rows)
+    assert read_sentiment140(tmp_path) == ["@user so, sad & tired", "yes"]
 
 
 def test_a_missing_corpus_is_named(tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ def test_texts_are_tokenised_once_per_content_and_tokenizer(tmp_path: Path) -> N
     assert len(asked) == 3
 
 
-def test_the_pieces_of_texts_are_counted_once_and_after_the_steps(tmp_path: Path) -> None:
+def test_the_pieces_of_texts_are_counted_once_and_after_the_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokenizer, asked = tiny_start().tokenizer, []
 
     def read() -> list[Example]:
@@ -136,6 +138,9 @@ def test_the_pieces_of_texts_are_counted_once_and_after_the_steps(tmp_path: Path
     stemmed = piece_counts(tmp_path, "a", read, tokenizer, ("stem",))
     assert len(asked) == 2
     assert stemmed["love"] == 3
+    monkeypatch.setattr("sentiment.steps._version", lambda name: "another")
+    piece_counts(tmp_path, "a", read, tokenizer, ("stem",))
+    assert len(asked) == 3
 
 
 def test_a_label_of_another_set_is_named_and_nothing_half_written_is_left(tmp_path: Path) -> None:

@@ -93,3 +93,5 @@ def test_a_cut_vocabulary_keeps_what_the_dataset_and_the_further_texts_use_most(
         start, _ = prepare(config, Places.of(settings))
         kept[start.config.vocabulary] = {piece for piece in start.tokenizer.get_vocab() if len(piece) > 1}
     assert kept[173] == {"the", "wonderful", "horrible", *SPECIAL_PIECES} < kept[203]
+    start, _ = prepare(replace(whole, overrides={"vocabulary": 173}, steps=("stem",)), Places.of(settings))
+    assert "wonderful" not in start.tokenizer.get_vocab(), "its stem is counted"

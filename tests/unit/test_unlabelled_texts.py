@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sentiment.errors import InvalidInput
 from train_jobs import unlabelled_texts as job
-from train_jobs.data import Example
+from train_jobs.data import Example, TrainingTexts
 
 SENTENCE = "one two three four {}."
 
@@ -17,7 +18,8 @@ SENTENCE = "one two three four {}."
 def corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     reviews = [Example(f"Too short! {SENTENCE.format(n)} {'long ' * 31}? {SENTENCE.format(-n)}", 0) for n in range(50)]
     monkeypatch.setattr(job, "read_sentiment140", lambda _: [f"tweet {number}" for number in range(2010)])
-    monkeypatch.setattr(job, "read_imdb", lambda _, half: reviews if half == "train" else [])
+    texts = TrainingTexts([], reviews, [], [], [Example(SENTENCE.format("held out"), 0)], [])
+    monkeypatch.setattr(job, "read_training_texts", lambda _: texts)
     return tmp_path
 
 
@@ -34,7 +36,7 @@ def test_no_more_sentences_are_taken_than_asked_for_and_the_same_each_time(corpo
 
 
 def test_the_command_writes_what_distilling_reads(corpora: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = corpora / "texts.jsonl"
+    out = corpora / "new" / "texts.jsonl"
     job.main(["--corpora", str(corpora), "--out", str(out), "--sentences", "5"])
     assert json.loads(capsys.readouterr().out) == {"texts": 15, "file": str(out)}
     assert [list(json.loads(line)) for line in out.read_text().splitlines()] == [["text"]] * 15
@@ -45,3 +47,8 @@ def test_a_missing_corpus_is_named_with_the_remedy(tmp_path: Path, capsys: pytes
         job.main(["--corpora", str(tmp_path), "--out", str(tmp_path / "texts.jsonl")])
     assert "sentiment140_sample_20k.csv.xz is missing; --corpora names" in capsys.readouterr().out
     assert not (tmp_path / "texts.jsonl").exists()
+
+
+def test_a_number_of_sentences_below_0_is_refused_by_name(corpora: Path) -> None:
+    with pytest.raises(InvalidInput, match="--sentences is -1"):
+        job.unlabelled_texts(corpora, -1)
