@@ -133,13 +133,28 @@ def require_trainable(config: TrainConfig, places: Places) -> None:
 def pinned(config: TrainConfig, places: Places) -> TrainConfig:
     """Return the configuration with numbers for what may move while a run lasts: data of `@latest`, a teacher's alias.
 
+    What names something on this disk is named by its whole path: Ray's workers work in a folder of their own.
+
     Raises: what `find_data` does; NotFound or RegistryUnavailable for a teacher.
     """
     data = find_data(config, places)
-    named = replace(config, data=data.train.ref, validation=data.validation.ref if data.validation else None)
-    if config.distill is None:
+    validation = data.validation.ref if data.validation else None
+    backbone = whole_path(config.backbone) if config.backbone else None
+    named = replace(config, data=data.train.ref, validation=validation, backbone=backbone)
+    if (lesson := config.distill) is None:
         return named
-    return replace(named, distill=replace(config.distill, teacher=fixed_reference(config.distill.teacher, places)))
+    unlabelled = whole_path(lesson.unlabelled) if lesson.unlabelled else None
+    return replace(named, distill=replace(lesson, teacher=fixed_teacher(lesson.teacher, places), unlabelled=unlabelled))
+
+
+def whole_path(name: str) -> str:
+    """Return the whole path of a folder or a file; what is none, such as a name of the hub's, stays."""
+    return str(Path(name).absolute()) if Path(name).exists() else name
+
+
+def fixed_teacher(text: str, places: Places) -> str:
+    """Return what `fixed_reference` does, a folder by its whole path. Raises what that does."""
+    return str(Path(text).absolute()) if is_folder(text) else fixed_reference(text, places)
 
 
 def fixed_reference(text: str, places: Places) -> str:

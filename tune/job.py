@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
 _TEACHER: Final = "distill.teacher"
+_UNLABELLED: Final = "distill.unlabelled"
 
 
 @dataclass(frozen=True)
@@ -125,24 +126,34 @@ def _digests(search: Search, places: Places) -> dict[str, str]:
 def fixed(search: Search, places: Places) -> Search:
     """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
 
+    What names something on this disk is named by its whole path, as in `train_jobs.prepare.pinned`.
+
     Raises:
         NotFound: there is no such version.
         RegistryUnavailable: the registry does not answer.
     """
-    from train_jobs.prepare import fixed_reference
+    from train_jobs.prepare import fixed_teacher, whole_path
 
     def data(ref: str) -> str:
         return str(places.store.find(ref).ref)
 
     def teacher(ref: str) -> str:
-        return fixed_reference(ref, places)
+        return fixed_teacher(ref, places)
 
-    resolvers = {"data": data, "validation": data, _TEACHER: teacher}
+    resolvers = {
+        "data": data,
+        "validation": data,
+        "backbone": whole_path,
+        _TEACHER: teacher,
+        _UNLABELLED: whole_path,
+    }
     config = search.config_at({})
     named = {
         "data": config.data,
         "validation": config.validation,
+        "backbone": config.backbone,
         _TEACHER: config.distill.teacher if config.distill else None,
+        _UNLABELLED: config.distill.unlabelled if config.distill else None,
     }
     base = configured(search.base, {name: resolvers[name](ref) for name, ref in named.items() if ref})
     dimensions = tuple(

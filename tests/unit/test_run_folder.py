@@ -127,3 +127,21 @@ def test_a_teacher_s_alias_is_its_number_of_when_the_run_began(tmp_path: Path, m
     (tmp_path / "champion").mkdir()
     assert teacher("champion") == "models:/sentiment/1", "an alias is no folder, whatever lies about"
     registry.close()
+
+
+def test_folders_and_files_are_named_by_their_whole_paths_for_workers_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(home=tmp_path)
+    open_datasets(settings).push("toys", examples(30), source="tests")
+    for name in ("mean/version", "mean/model"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "more.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    lesson = DistillConfig("mean/version", unlabelled="more.jsonl")
+    found = pinned(replace(TINY, backbone="mean/model", distill=lesson), Places.of(settings))
+    assert found.backbone == str(tmp_path / "mean/model")
+    assert found.distill == DistillConfig(str(tmp_path / "mean/version"), unlabelled=str(tmp_path / "more.jsonl"))
+    there = DistillConfig("models:/sentiment/8", unlabelled="s3://texts/more.jsonl")
+    away = replace(TINY, backbone="distilbert/distilbert-base-uncased", distill=there)
+    assert pinned(away, Places.of(settings)) == away

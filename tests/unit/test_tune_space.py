@@ -53,6 +53,19 @@ def test_what_may_move_while_a_search_lasts_is_fixed_for_all_its_trials(tmp_path
     assert fixed(search(), Places.of(settings)).base == {"data": "toys@1", "model": "cnn"}
 
 
+def test_folders_and_files_of_a_search_are_named_by_their_whole_paths(tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path)
+    open_datasets(settings).push("toys", examples(30), source="tests")
+    (tmp_path / "mean").mkdir()
+    (tmp_path / "more.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    base = {"data": "toys@1", "model": "student", "distill": {"teacher": "mean", "unlabelled": "more.jsonl"}}
+    space = parse_space({"space": {"backbone": {"choice": ["mean", "owner/name", None]}}})
+    found = fixed(search(base=base, space=space), Places.of(settings))
+    assert found.base["distill"] == {"teacher": str(tmp_path / "mean"), "unlabelled": str(tmp_path / "more.jsonl")}
+    assert found.space.dimensions[0].values == (str(tmp_path / "mean"), "owner/name", None)
+
+
 def test_a_search_may_vary_between_no_validation_data_and_some(tmp_path):
     settings = Settings(home=tmp_path)
     open_datasets(settings).push("toys", examples(30), source="tests")
