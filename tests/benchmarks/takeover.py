@@ -6,8 +6,10 @@ Both versions are the shipped model, so that the shadow agrees. Requests leave a
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
 version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
 `p99_ratio` above 2, `calm_over_twice` how often the p99 before a takeover was twice that before the last one, `aborted`
-those that went back. The p99 of ten seconds is that of a dozen requests, which one wait makes: `p99_ratio_all` compares the
-requests of all takeovers together. Left out, `--rps` is half of what 64 connections get (`single_rps`); 0 is as fast as they go.
+those that went back. The p99 of ten seconds is that of a dozen requests, which one wait makes: `p99_ratio_all` compares
+the requests of all takeovers together.
+
+Left out, `--rps` is half of what 64 connections get (`single_rps`); 0 is as fast as they go.
 
 The last takeover is begun by the alias `challenger` and goes through the shadow too: `alias_full_s` is its time to all
 traffic, `shadow_ratio` compares the p99 while a quarter of the texts is mirrored with that before.
