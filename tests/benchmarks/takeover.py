@@ -21,7 +21,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ import httpx
 
 from serve_app.processes import own_processes
 from tests.benchmarks.load import Connections, request
+from tests.benchmarks.takeover_summary import p99, summary
 from tests.benchmarks.texts import unique_texts
 from tests.demo_rollout import copy_of_shipped, wait_until_listed
 from tests.running_platform import RunningPlatform, command, running
@@ -48,7 +48,6 @@ _LATE_S = 2.0
 _POLL_S = 0.25
 _CONNECTIONS = 64
 _LONG_MS = 1000
-_MOST_RATIO = 2
 
 
 class Aborted(Exception):
@@ -213,11 +212,6 @@ async def reached(client: httpx.AsyncClient, version: int, state: str) -> float:
         await asyncio.sleep(_POLL_S)
 
 
-def p99(milliseconds: list[float]) -> float:
-    """Return the 99th percentile."""
-    return statistics.quantiles(milliseconds, n=100)[98]
-
-
 def mib(platform: RunningPlatform) -> float:
     """Return the memory of the platform's processes; shared pages count once."""
     return sum(process.memory_full_info().pss for process in own_processes(platform.home)) / 2**20
@@ -239,7 +233,7 @@ async def measure(platform: RunningPlatform, rounds: int, rps: float | None, one
             told = {name: _rounded(value) for name, value in found[-1].items() if not isinstance(value, list)}
             print(json.dumps(told), flush=True)
         by_itself = await by_alias(platform, client, 3 - serves, texts, rps)
-    print(json.dumps(load | _summary(found) | by_itself))
+    print(json.dumps(load | summary(found) | by_itself))
 
 
 def endless_texts() -> Iterator[str]:
@@ -253,30 +247,6 @@ def _rounded(value: Any) -> Any:
 
 def _numbered(round_number: int) -> list[str]:
     return [f"{text} {round_number}" for text in unique_texts(5000, seed=1)]
-
-
-def _summary(found: list[dict[str, Any]]) -> dict[str, float]:
-    """Return all takeovers in one; what is worked out from times is of those that took over."""
-    counts = {name: sum(each[name] for each in found) for name in ("requests", "failed", "over_1_s")}
-    whole = [each for each in found if not each["aborted"]]
-    told = {"takeovers": len(found), "aborted": len(found) - len(whole), **counts}
-    return told | (_of_whole(whole) if whole else {})
-
-
-def _of_whole(found: list[dict[str, Any]]) -> dict[str, float]:
-    calm_ms = [each["p99_before_ms"] for each in found]
-    all_before, all_during = ([ms for each in found for ms in each[name]] for name in ("before_ms", "during_ms"))
-    return {
-        "wrong": sum(each["wrong"] for each in found),
-        "over_twice": sum(each["p99_ratio"] > _MOST_RATIO for each in found),
-        "calm_over_twice": sum(later > _MOST_RATIO * earlier for earlier, later in itertools.pairwise(calm_ms)),
-        "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
-        "p99_ratio_all": round(p99(all_during) / p99(all_before), 2),
-        "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
-        **{name: round(max(each[name] for each in found), 1) for name in found[0] if name.startswith("slowest_")},
-        "full_s_median": round(statistics.median(each["full_s"] for each in found), 1),
-        "both_mib": round(max(each["both_mib"] for each in found), 1),
-    }
 
 
 @contextmanager

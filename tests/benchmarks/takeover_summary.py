@@ -1,0 +1,38 @@
+"""All takeovers of a run in one: counts, ratios and the slowest of each phase (`tests.benchmarks.takeover`)."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from typing import Any, Final
+
+_MOST_RATIO: Final = 2
+
+
+def p99(milliseconds: list[float]) -> float:
+    """Return the 99th percentile."""
+    return statistics.quantiles(milliseconds, n=100)[98]
+
+
+def summary(found: list[dict[str, Any]]) -> dict[str, float]:
+    """Return all takeovers in one; what is worked out from times is of those that took over."""
+    counts = {name: sum(each[name] for each in found) for name in ("requests", "failed", "over_1_s")}
+    whole = [each for each in found if not each["aborted"]]
+    told = {"takeovers": len(found), "aborted": len(found) - len(whole), **counts}
+    return told | (_of_whole(whole) if whole else {})
+
+
+def _of_whole(found: list[dict[str, Any]]) -> dict[str, float]:
+    calm_ms = [each["p99_before_ms"] for each in found]
+    all_before, all_during = ([ms for each in found for ms in each[name]] for name in ("before_ms", "during_ms"))
+    return {
+        "wrong": sum(each["wrong"] for each in found),
+        "over_twice": sum(each["p99_ratio"] > _MOST_RATIO for each in found),
+        "calm_over_twice": sum(later > _MOST_RATIO * earlier for earlier, later in itertools.pairwise(calm_ms)),
+        "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
+        "p99_ratio_all": round(p99(all_during) / p99(all_before), 2),
+        "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
+        **{name: round(max(each[name] for each in found), 1) for name in found[0] if name.startswith("slowest_")},
+        "full_s_median": round(statistics.median(each["full_s"] for each in found), 1),
+        "both_mib": round(max(each["both_mib"] for each in found), 1),
+    }
