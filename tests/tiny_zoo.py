@@ -14,7 +14,7 @@ SMALL = {
     "bert-gru": {"hidden": 8, "positions": 32},
     "minilm": {},
     "distilbert": {},
-    "student": {"layers": 2, "feed_forward": 48},
+    "student": {"layers": 2},
 }
 
 

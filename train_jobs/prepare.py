@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from sentiment.datasets import DatasetStore, DatasetVersion, open_datasets
 from sentiment.errors import InvalidInput
 from sentiment.models.start import Start
+from sentiment.models.vocabulary import CountPieces
 from sentiment.models.zoo import build
 from sentiment.registry import Registry, find_version, is_folder, parse_reference, resolve_model
 from sentiment.settings import Settings, load_settings
@@ -218,9 +219,7 @@ def digest_of(held_out: Iterable[tuple[str, str]]) -> str:
     return content_key(*(f"{label} {text}" for text, label in held_out))
 
 
-def start_of(
-    config: TrainConfig, labels: int, counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None = None
-) -> Start:
+def start_of(config: TrainConfig, labels: int, counts: CountPieces | None = None) -> Start:
     """Build the untrained model of a run; the same seed and the same `counts` of the texts' pieces build the same.
 
     Raises:

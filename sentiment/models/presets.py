@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from types import MappingProxyType
 from typing import Final
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
@@ -32,13 +30,15 @@ from sentiment.models.hub import fetch
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.start import ConfigT, Start, overridden
 from sentiment.models.vectors import read_vectors
-from sentiment.models.vocabulary import is_uncased_wordpiece
+from sentiment.models.vocabulary import CountPieces, is_uncased_wordpiece
 from sentiment.models.wrapped import wrap
 
 _NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 _WINDOW_TOKENS: Final = 256
 _STUDENT_LAYERS: Final = 3
-_STUDENT_FEED_FORWARD: Final = 0.5  # of the backbone's: more layers with less in each come closer to a teacher
+_STUDENT_WIDENING: Final = (
+    2  # neurons a number of a state, half of BERT's: more layers of less come closer to a teacher
+)
 _STUDENT_EMBEDDING: Final = 128
 _STUDENT_VOCABULARY: Final = 14_200
 _DISTILBERT: Final = "distilbert/distilbert-base-uncased"
@@ -58,7 +58,7 @@ class Wanted:
     labels: int
     backbone: str | None
     overrides: Mapping[str, object]
-    counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None
+    counts: CountPieces | None
 
 
 def build(
@@ -67,7 +67,7 @@ def build(
     *,
     backbone: str | None = None,
     overrides: Mapping[str, object] = _NO_CHANGES,
-    counts: Callable[[Tokenizer], Sequence[Counter[str]]] | None = None,
+    counts: CountPieces | None = None,
 ) -> Start:
     """Build an untrained classifier of `labels` labels by a preset's name; the rest is as in `Wanted`.
 
@@ -169,7 +169,7 @@ def _scaled_words(backbone: Backbone, width: int) -> Tensor:
 def _student_shape(backbone: Backbone) -> dict[str, object]:
     shape: dict[str, object] = {
         "layers": min(_STUDENT_LAYERS, backbone.config.layers),
-        "feed_forward": max(1, int(_STUDENT_FEED_FORWARD * backbone.config.feed_forward)),
+        "feed_forward": min(_STUDENT_WIDENING * backbone.config.hidden, backbone.config.feed_forward),
     }
     if is_uncased_wordpiece(backbone.tokenizer):
         shape["vocabulary"] = min(_STUDENT_VOCABULARY, backbone.config.vocabulary)

