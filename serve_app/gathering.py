@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, TypeVar
 
 from sentiment.errors import Overloaded
 
@@ -19,6 +19,13 @@ R = TypeVar("R")
 
 #: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
 BULK_SHARE = 0.25
+
+#: How long a batcher whose texts another one took keeps its turn for them: so many times what its own micro-batches
+#: take, between the time for which it gathers and this.
+_TURNS: Final = 1.5
+_LONGEST_TURN_S: Final = 0.3
+#: What its own micro-batches took is the most of the last ones, each older one counting for less.
+_OLDER: Final = 0.9
 
 #: After a micro-batch of this many calls others are soon to come, and the first of them is worth a wait: this share of
 #: the time that the micro-batch took.
@@ -63,6 +70,7 @@ class _Waiting(Generic[T, R]):
     item: T
     ticket: Ticket[R]
     index: int
+    bulk: bool
 
 
 @dataclass(eq=False)
@@ -71,6 +79,9 @@ class MicroBatcher(Generic[T, R]):
 
     An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
     One that `follows` another sends when that one does, and gathers for it where it is busy; never the other way round.
+    It may take texts out of a micro-batch of that one: `claim` is given the items and returns each, as it is to go on,
+    and whether it is taken. Where all of them were, the one that is followed waits for them as for a micro-batch of its
+    own, so that both versions' work is not done at the same time for fewer texts each, but not much longer than that.
     `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
     Belongs to one event loop.
     """
@@ -81,11 +92,13 @@ class MicroBatcher(Generic[T, R]):
     in_flight: int
     max_queued: int
     follows: MicroBatcher[T, R] | None = None
+    claim: Callable[[list[T]], Sequence[tuple[T, bool]]] | None = None
     _followers: list[MicroBatcher[T, R]] = field(default_factory=list)
     _single: deque[_Waiting[T, R]] = field(default_factory=deque)
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
+    _took_s: float = 0.0
     _crowd_took_s: float = 0.0
     _crowd_ended_s: float = 0.0
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
@@ -124,7 +137,7 @@ class MicroBatcher(Generic[T, R]):
         """Take items whatever waits: `require_room` was asked before, and nothing was awaited since."""
         ticket: Ticket[R] = Ticket([None] * len(items), len(items), asyncio.get_running_loop().create_future())
         lane = self._bulk if bulk else self._single
-        lane.extend(_Waiting(item, ticket, index) for index, item in enumerate(items))
+        lane.extend(_Waiting(item, ticket, index, bulk) for index, item in enumerate(items))
         if items:
             self._pump()
         else:
@@ -132,13 +145,18 @@ class MicroBatcher(Generic[T, R]):
         return ticket
 
     def require_room(self, count: int, *, bulk: bool = False) -> None:
-        """Raise Overloaded where a call of `count` items would be refused now.
+        """Raise Overloaded where a call of `count` items would be refused now."""
+        if not self.has_room(count, bulk=bulk):
+            waiting = len(self._bulk if bulk else self._single)
+            raise Overloaded(f"{waiting} texts are waiting already, the most is {self.max_queued}; try again soon")
 
-        One call larger than a whole lane is let into an empty one: it could never be answered otherwise.
+    def has_room(self, count: int, *, bulk: bool = False) -> bool:
+        """Whether a call of `count` items would be taken now.
+
+        One larger than a whole lane is let into an empty one: it could never be answered otherwise.
         """
         waiting = len(self._bulk if bulk else self._single)
-        if count and waiting and waiting + count > self.max_queued:
-            raise Overloaded(f"{waiting} texts are waiting already, the most is {self.max_queued}; try again soon")
+        return not (count and waiting and waiting + count > self.max_queued)
 
     def _pump(self, *, gathered: bool = False) -> None:
         while self.queued and len(self._running) < self.in_flight:
@@ -171,11 +189,42 @@ class MicroBatcher(Generic[T, R]):
     def _send(self, batch: list[_Waiting[T, R]]) -> None:
         if not batch:
             return
-        task = asyncio.get_running_loop().create_task(self._run(batch))
+        own = batch
+        for follower in self._followers:
+            own = follower._take_from(own)
+        if own:
+            self._start(self._run(own))
+        begun = [task for follower in self._followers for task in follower._send_along()]
+        if begun and not own:
+            self._start(self._keep_turn(begun, _calls(batch)))
+
+    def _take_from(self, batch: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
+        """Queue what this batcher claims of a micro-batch, and return the rest."""
+        if self.claim is None:
+            return batch
+        rest: deque[_Waiting[T, R]] = deque()
+        claimed = self.claim([waiting.item for waiting in batch])
+        for waiting, (item, is_taken) in zip(batch, claimed, strict=True):
+            lane = (self._bulk if waiting.bulk else self._single) if is_taken else rest
+            lane.append(replace(waiting, item=item))
+        return list(rest)
+
+    def _send_along(self) -> list[asyncio.Task[None]]:
+        """Send what waits, as far as it may be; return the micro-batches."""
+        before = set(self._running)
+        self._pump(gathered=True)
+        return [task for task in self._running if task not in before]
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._finished)
-        for follower in self._followers:
-            follower._pump(gathered=True)
+
+    async def _keep_turn(self, begun: list[asyncio.Task[None]], calls: int) -> None:
+        started = time.monotonic()
+        turn_s = min(max(_TURNS * self._took_s, self.gather_s), _LONGEST_TURN_S)
+        _, late = await asyncio.wait(begun, timeout=turn_s)
+        self._note_crowd(started, 0 if late else calls)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -192,9 +241,17 @@ class MicroBatcher(Generic[T, R]):
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
             waiting.ticket.fill(waiting.index, result)
-        calls = len({id(waiting.ticket) for waiting in batch})
+        self._took_s = max(time.monotonic() - started, _OLDER * self._took_s)
+        self._note_crowd(started, _calls(batch))
+
+    def _note_crowd(self, started_s: float, calls: int) -> None:
+        """Note how many callers were answered just now, and how long they had to wait."""
         self._crowd_ended_s = time.monotonic()
-        self._crowd_took_s = self._crowd_ended_s - started if calls >= CROWD else 0.0
+        self._crowd_took_s = self._crowd_ended_s - started_s if calls >= CROWD else 0.0
+
+
+def _calls(batch: list[_Waiting[T, R]]) -> int:
+    return len({id(waiting.ticket) for waiting in batch})
 
 
 def _take_live(lane: deque[_Waiting[T, R]], count: int) -> list[_Waiting[T, R]]:

@@ -44,8 +44,10 @@ class PredictionService:
 
     The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
     these for about `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger
-    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded. `clean_here`
-    is what the Preprocessor does to a text: small micro-batches are cleaned by it without a call.
+    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded. Where chance
+    gives texts to a version, it does so for up to `drawn_together` of a micro-batch: then two versions answer in
+    micro-batches as large as one's, one after the other, instead of in twice as many at the same time. `clean_here` is
+    what the Preprocessor does to a text: small micro-batches are cleaned by it without a call.
     """
 
     parts: Parts
@@ -57,6 +59,7 @@ class PredictionService:
     max_queued: int
     retention_days: float | None = None
     failover_s: float = 0.3
+    drawn_together: int = 16
     draw: Callable[[], float] = random.random
     now_ms: Callable[[], int] = epoch_ms
     clean_here: Callable[[RawText, str], CleanText] | None = None
@@ -66,7 +69,7 @@ class PredictionService:
         limits = self.max_items, self.gather_s, self.in_flight, self.max_queued
         self.batcher: MicroBatcher[Submitted, Prediction] = MicroBatcher(partial(self._answer, Lane.LED), *limits)
         self.trials: MicroBatcher[Submitted, Prediction] = MicroBatcher(
-            partial(self._answer, Lane.TRIED), *limits, follows=self.batcher
+            partial(self._answer, Lane.TRIED), *limits, follows=self.batcher, claim=self._draw
         )
         self._lanes = Lanes()
         self._clean = Cleaning(self.parts.clean, self.clean_here) if self.clean_here else self.parts.clean
@@ -96,12 +99,15 @@ class PredictionService:
             InvalidInput: the split that is in force has not the caller's value.
         """
         arrived, table = time.perf_counter(), self._table()
-        routes = [steer(table, preference, raw.author, self.draw) for raw in texts]
         pinned = preference.version is not None
         drawn = by_chance(table, preference)
-        items = [Submitted(raw, arrived, route, pinned, drawn, bulk) for raw, route in zip(texts, routes, strict=True)]
         trusted = table.trusted
-        on_trial = [route is not trusted for route in routes]
+        routes = [steer(table, preference, raw.author) for raw in texts]
+        items = [
+            Submitted(raw, arrived, arrived, route or trusted, pinned, drawn, bulk, undrawn=route is None)
+            for raw, route in zip(texts, routes, strict=True)
+        ]
+        on_trial = [item.route is not trusted for item in items]
         try:
             self.batcher.require_room(len(items), bulk=bulk)  # refused as a whole, or a part would be kept all the same
         except Overloaded:
@@ -117,7 +123,7 @@ class PredictionService:
 
     def check(self, preference: Preference) -> None:
         """Raise what `predict` would raise at once for texts of this preference."""
-        steer(self._table(), preference, None, self.draw)
+        steer(self._table(), preference, None)
 
     async def probe(self, text: str) -> Prediction:
         """Answer `text` through all parts but the store: nothing is kept, no cache helps."""
@@ -148,6 +154,23 @@ class PredictionService:
             return self.batcher.enqueue([replace(item, refused=True) for item in items], bulk=bulk)
         return self.trials.enqueue(items, bulk=bulk)
 
+    def _draw(self, items: list[Submitted]) -> list[tuple[Submitted, bool]]:
+        """Draw the routes that a micro-batch's texts have not yet; say of each whether a version on trial gets it."""
+        table, now_s = self._table(), time.perf_counter()
+        found, undrawn, route = list[tuple[Submitted, bool]](), 0, table.trusted
+        for item in items:
+            if not item.undrawn:
+                found.append((item, False))
+                continue
+            if undrawn % self.drawn_together == 0:
+                route = table.choose(self.draw())
+            undrawn += 1
+            on_trial = route is not table.trusted
+            refused = on_trial and not self.trials.has_room(1, bulk=item.bulk)
+            given = replace(item, route=route, handed=now_s, undrawn=False, refused=refused)
+            found.append((given, on_trial and not refused))
+        return found
+
     async def _answer(self, lane: Lane, batch: list[Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()
         table = self._table()
@@ -173,7 +196,7 @@ class PredictionService:
             return _question_of(table, item.raw, clean, route or item.route, None)
         if route is None or route is trusted or not gets_texts(table, route):
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
-        if item.refused or (not item.bulk and time.perf_counter() - item.arrived > self.failover_s):
+        if item.refused or (not item.bulk and time.perf_counter() - item.handed > self.failover_s):
             self.judge.events["failovers", *named(route)] += 1
             return _question_of(table, item.raw, clean, trusted, table.stand_in)
         return _question_of(table, item.raw, clean, route, trusted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,8 +37,8 @@ def pinned_route(table: TrafficTable, version: int) -> Route:
     return route
 
 
-def steer(table: TrafficTable, preference: Preference, author: str | None, draw: Callable[[], float]) -> Route:
-    """Return the route that answers a text of `author`.
+def steer(table: TrafficTable, preference: Preference, author: str | None) -> Route | None:
+    """Return the route that answers a text of `author`, None where one is yet to be drawn by weight.
 
     Raises:
         NotFound: the version that the request pins is not loaded.
@@ -52,7 +51,7 @@ def steer(table: TrafficTable, preference: Preference, author: str | None, draw:
     if len(table.routes) == 1:
         return table.routes[0]
     identity = {"none": None, "author": author, "key": preference.key}[table.sticky]
-    return table.choose(draw() if identity is None else _point(table, identity))
+    return None if identity is None else table.choose(_point(table, identity))
 
 
 def by_chance(table: TrafficTable, preference: Preference) -> bool:

@@ -13,16 +13,19 @@ from serve_app.traffic import Route, TrafficTable
 class Submitted:
     """A text, and the route that shall answer it; one that its caller pinned answers or nobody does.
 
-    `by_chance`: neither a pin nor the fixed split chose the route. `refused`: the route's queue had no room. `arrived`
-    is a time of `perf_counter`.
+    `by_chance`: neither a pin nor the fixed split chooses the route. `undrawn`: it is drawn when the text's micro-batch
+    is sent. `refused`: the route's queue had no room. Times of `perf_counter`: `arrived` at the gateway, `handed` over
+    to the route.
     """
 
     raw: RawText
     arrived: float
+    handed: float
     route: Route
     pinned: bool
     by_chance: bool
     bulk: bool
+    undrawn: bool = False
     refused: bool = False
 
 

@@ -6,8 +6,8 @@ Both versions are the shipped model, so that the shadow agrees. Requests leave a
 answered or not. `p99_ratio` compares the seconds in which traffic moves with those before; `wrong` counts answers of a
 version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
 `p99_ratio` above 2, `calm_over_twice` how often the p99 before a takeover was twice that before the last one, `aborted`
-those that went back. The p99 of ten seconds is that of a dozen requests, which one wait makes: `p99_ratio_all` compares
-the requests of all takeovers together.
+those that went back. The p99 of ten seconds is that of a dozen requests, which one wait makes: both sides last half a
+minute, and `p99_ratio_all` compares the requests of all takeovers together.
 
 Left out, `--rps` is half of what 64 connections get (`single_rps`); 0 is as fast as they go.
 
@@ -39,9 +39,10 @@ from tests.demo_rollout import copy_of_shipped, wait_until_listed
 from tests.running_platform import RunningPlatform, command, running
 
 _PLAN = "10,50,100"
-_HOLD_S = 3.0
-_SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1, "rollouts_automatic": 1, "rollouts_hold_s": _HOLD_S}
-_BEFORE_S = 10.0
+_HOLD_S = 10.0
+_ALIAS_HOLD_S = 3.0
+_SETTINGS = {"rollouts_drain_s": 5, "registry_poll_s": 1, "rollouts_automatic": 1, "rollouts_hold_s": _ALIAS_HOLD_S}
+_BEFORE_S = 30.0
 _WARM_S = 5.0
 _FULL_S = 15.0
 _LATE_S = 2.0

@@ -15,6 +15,7 @@ from sentiment.store.memory import MemoryStore
 from serve_app.answer_cache import AnswerCache
 from serve_app.backend import Backend
 from serve_app.http.app import build_http_app
+from serve_app.prediction import Prediction
 from serve_app.prediction_service import PredictionService
 from serve_app.rollout.observations import Observations
 from serve_app.traffic import Route, TrafficTable
@@ -95,8 +96,8 @@ def canary_of(weight: float, *, shadow: float = 0.0, **fields: object) -> Traffi
 
 
 def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> PredictionService:
-    """Return a prediction service over the fakes."""
-    options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100} | overrides
+    """Return a prediction service over the fakes, which draws a version for each text by itself."""
+    options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100, "drawn_together": 1} | overrides
     table = table or TrafficTable(1, (ROUTE,))
     return PredictionService(parts, lambda: table, AnswerCache(100), **options)
 
@@ -138,6 +139,15 @@ def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settin
 
 def seen_by(service: PredictionService) -> Observations:
     return Observations.from_json(service.tallies.report()["counts"])
+
+
+async def in_turn(service: PredictionService, texts: list[RawText]) -> list[Prediction]:
+    """Ask for one text a call, each call a moment after the one before."""
+    calls = []
+    for text in texts:
+        calls.append(asyncio.create_task(service.predict([text])))
+        await asyncio.sleep(0.005)
+    return [answer for call in calls for answer in await call]
 
 
 async def mirrored(service: PredictionService, texts: int) -> Observations:

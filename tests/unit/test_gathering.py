@@ -140,3 +140,60 @@ async def test_a_batcher_that_follows_another_sends_with_it_or_soon_after_and_ne
     await busy
     for task in hanging:
         task.cancel()
+
+
+def led_and_tried(led: Recorder, tried: Recorder, **options: object) -> tuple[MicroBatcher, MicroBatcher]:
+    """Return a batcher, and one that follows it and takes all even numbers."""
+    options = {"max_items": 64, "gather_s": 0.01} | options
+    leads = batcher(led, **options)
+    follows = batcher(tried, **options, follows=leads, claim=lambda items: [(each, each % 2 == 0) for each in items])
+    return leads, follows
+
+
+async def test_texts_that_another_takes_come_back_to_their_callers_in_order():
+    led, tried = Recorder(), Recorder()
+    leads, _ = led_and_tried(led, tried)
+    assert await leads.submit([1, 2, 3, 4, 5]) == [2, 4, 6, 8, 10]
+    assert (led.batches, tried.batches) == ([[1, 3, 5]], [[2, 4]])
+
+
+async def test_a_batcher_keeps_its_turn_for_a_micro_batch_that_another_took():
+    led, tried = Recorder(0.1), Recorder(0.1)
+    leads, follows = led_and_tried(led, tried, gather_s=1.0)
+    await leads.submit([1])
+    taken = asyncio.create_task(leads.submit([2, 4]))
+    await asyncio.sleep(0.01)
+    then = [asyncio.create_task(leads.submit([number])) for number in (3, 5, 7)]
+    await asyncio.sleep(0.05)
+    assert (led.batches, leads.idle, follows.idle) == ([[1]], False, False)
+    await asyncio.gather(taken, *then)
+    assert (led.batches, tried.batches) == ([[1], [3, 5, 7]], [[2, 4]])
+
+
+async def test_a_turn_that_is_kept_in_vain_is_hardly_longer_than_a_micro_batch():
+    led, tried = Recorder(0.05), Recorder(60.0)
+    leads, follows = led_and_tried(led, tried)
+    await leads.submit([1])
+    hanging = [asyncio.create_task(leads.submit([2]))]
+    await asyncio.sleep(0.01)
+    started = asyncio.get_running_loop().time()
+    assert await leads.submit([3]) == [6]
+    assert 0.08 < asyncio.get_running_loop().time() - started < 1.0  # the rest of the turn, then a micro-batch
+    hanging.append(asyncio.create_task(leads.submit([4])))
+    await asyncio.sleep(0.01)
+    assert (leads.idle, follows.queued) == (True, 1), "no turn is kept for what cannot begin"
+    for task in hanging:
+        task.cancel()
+
+
+async def test_bulk_items_that_another_takes_are_bulk_items_there():
+    tried = Recorder(0.05)
+    leads, follows = led_and_tried(Recorder(), tried, max_items=4)
+    busy = asyncio.create_task(leads.submit([2]))
+    await asyncio.sleep(0.01)
+    bulk = asyncio.create_task(leads.submit([100, 102, 104, 106], bulk=True))
+    await asyncio.sleep(0.02)
+    assert not follows.has_room(16, bulk=True)
+    assert follows.has_room(16)
+    assert await bulk == [200, 204, 208, 212]
+    await busy

@@ -124,7 +124,7 @@ def stop_of(service: PredictionService) -> str | None:
 
 LONG = [[RawText("love " * 10_000 + str(number)) for number in range(4)]]
 FEW = [[RawText(f"love {number} {n}") for n in range(4)] for number in range(2)]
-MANY = [[RawText(f"love {number} {n}") for n in range(4)] for number in range(900)]
+MANY = [[RawText(f"love {number} {n}") for n in range(4)] for number in range(1600)]  # enough for two spans
 
 
 @pytest.mark.parametrize("table", [FULL, SWAPPED], ids=["full", "in place"])

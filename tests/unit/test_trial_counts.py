@@ -16,7 +16,7 @@ from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import State
 from serve_app.steering import Preference
 from serve_app.traffic import Route
-from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, mirrored, seen_by, service_of
+from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, in_turn, mirrored, seen_by, service_of
 from tests.unit.rollout.rollouts import rollout_of
 
 
@@ -80,8 +80,8 @@ async def test_a_slow_version_that_makes_the_champion_late_as_well_is_stopped_al
 async def test_what_a_full_queue_of_a_version_on_trial_refuses_is_its_failure(parts):
     service = service_of(parts, canary_of(0.4), draw=lambda: 0.9, in_flight=1, max_queued=4, max_items=4)
     parts.trial_delay_s = 0.2
-    answers = await asyncio.gather(*(service.predict([text]) for text in texts(8)))
-    assert {answer.version for [answer] in answers} == {3, 4}
+    answers = await in_turn(service, texts(8))
+    assert {answer.version for answer in answers} == {3, 4}
     assert arm_of(service).lost >= 1
     assert arm_of(service, 3).errors == 0
 
