@@ -20,11 +20,10 @@ R = TypeVar("R")
 #: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
 BULK_SHARE = 0.25
 
-#: How long a batcher whose texts another one took keeps its turn for them: so many times what its own micro-batches
-#: take, between the time for which it gathers and this.
-_TURNS: Final = 1.5
-_LONGEST_TURN_S: Final = 0.3
-#: What its own micro-batches took is the most of the last ones, each older one counting for less.
+#: How long a batcher whose items another one claimed keeps its turn for them: so many times what its own micro-batches
+#: take.
+_TURN: Final = 1.5
+#: What micro-batches take is the most that one of them took, each older one counting for less.
 _OLDER: Final = 0.9
 
 #: After a micro-batch of this many calls others are soon to come, and the first of them is worth a wait: this share of
@@ -78,10 +77,12 @@ class MicroBatcher(Generic[T, R]):
     """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
 
     An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
-    One that `follows` another sends when that one does, and gathers for it where it is busy; never the other way round.
-    It may take texts out of a micro-batch of that one: `claim` is given the items and returns each, as it is to go on,
-    and whether it is taken. Where all of them were, the one that is followed waits for them as for a micro-batch of its
-    own, so that both versions' work is not done at the same time for fewer texts each, but not much longer than that.
+    One that `follows` another sends when that one does, and gathers for it where it is busy. With `claim` it takes items
+    out of that one's micro-batches: each item is returned as it shall go on, with whether it is claimed. Where a whole
+    micro-batch was, the one that is followed keeps its turn: it waits for it as for one of its own, so that they do not
+    work at the same time on fewer items each. It waits one and a half times what its own take, `gather_s` at least and
+    `longest_turn_s` at most, and not at all for a follower that takes longer than that. Otherwise nobody waits for a
+    follower.
     `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
     Belongs to one event loop.
     """
@@ -93,10 +94,11 @@ class MicroBatcher(Generic[T, R]):
     max_queued: int
     follows: MicroBatcher[T, R] | None = None
     claim: Callable[[list[T]], Sequence[tuple[T, bool]]] | None = None
+    longest_turn_s: float = 0.3
     _followers: list[MicroBatcher[T, R]] = field(default_factory=list)
     _single: deque[_Waiting[T, R]] = field(default_factory=deque)
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
-    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _running: dict[asyncio.Task[None], float] = field(default_factory=dict)
     _timer: asyncio.TimerHandle | None = None
     _took_s: float = 0.0
     _crowd_took_s: float = 0.0
@@ -116,6 +118,11 @@ class MicroBatcher(Generic[T, R]):
     def idle(self) -> bool:
         """Whether nothing waits and no micro-batch is under way."""
         return not self._running and not self.queued
+
+    @property
+    def stalled_s(self) -> float:
+        """How long the oldest micro-batch under way has taken up to now, in seconds."""
+        return time.monotonic() - min(self._running.values()) if self._running else 0.0
 
     async def quiet(self) -> None:
         """Return once the batcher is idle."""
@@ -165,6 +172,8 @@ class MicroBatcher(Generic[T, R]):
                 self._gather(wait_s)
                 return
             self._send(self._take())
+        if self.idle:
+            self._quiet.set()
 
     def _gather(self, wait_s: float) -> None:
         if self._timer is None:
@@ -191,23 +200,34 @@ class MicroBatcher(Generic[T, R]):
             return
         own = batch
         for follower in self._followers:
-            own = follower._take_from(own)
+            own = follower._claim_from(own)
         if own:
             self._start(self._run(own))
         begun = [task for follower in self._followers for task in follower._send_along()]
-        if begun and not own:
-            self._start(self._keep_turn(begun, _calls(batch)))
+        turn_s = min(max(_TURN * self._took_s, self.gather_s), self.longest_turn_s)
+        if begun and not own and all(follower._took_s <= turn_s for follower in self._followers):
+            self._start(self._keep_turn(begun, turn_s, _calls(batch)))
 
-    def _take_from(self, batch: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
-        """Queue what this batcher claims of a micro-batch, and return the rest."""
+    def _claim_from(self, batch: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
+        """Queue what this batcher claims of another's micro-batch, and return the rest."""
         if self.claim is None:
             return batch
-        rest: deque[_Waiting[T, R]] = deque()
-        claimed = self.claim([waiting.item for waiting in batch])
-        for waiting, (item, is_taken) in zip(batch, claimed, strict=True):
-            lane = (self._bulk if waiting.bulk else self._single) if is_taken else rest
-            lane.append(replace(waiting, item=item))
-        return list(rest)
+        try:
+            answers = self.claim([waiting.item for waiting in batch])
+        except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
+            for waiting in batch:
+                waiting.ticket.fill(waiting.index, exc)
+            return []
+        rest = []
+        for waiting, (item, is_claimed) in zip(batch, answers, strict=True):
+            waiting.item = item
+            if not is_claimed:
+                rest.append(waiting)
+            elif waiting.bulk:
+                self._bulk.append(waiting)
+            else:
+                self._single.append(waiting)
+        return rest
 
     def _send_along(self) -> list[asyncio.Task[None]]:
         """Send what waits, as far as it may be; return the micro-batches."""
@@ -217,20 +237,17 @@ class MicroBatcher(Generic[T, R]):
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
+        self._running[task] = time.monotonic()
         task.add_done_callback(self._finished)
 
-    async def _keep_turn(self, begun: list[asyncio.Task[None]], calls: int) -> None:
+    async def _keep_turn(self, begun: list[asyncio.Task[None]], turn_s: float, calls: int) -> None:
         started = time.monotonic()
-        turn_s = min(max(_TURNS * self._took_s, self.gather_s), _LONGEST_TURN_S)
         _, late = await asyncio.wait(begun, timeout=turn_s)
         self._note_crowd(started, 0 if late else calls)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._pump()
-        if self.idle:
-            self._quiet.set()
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
         results: Sequence[R | Exception]

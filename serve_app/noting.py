@@ -71,11 +71,11 @@ class Notes:
             tally.asked(version, some)
 
     def _note_time(self, table: TrafficTable, asked: Sequence[Asked]) -> None:
-        """Note how long the texts that the trusted version was chosen for have taken."""
+        """Note how long the texts that the trusted version was chosen for have taken since."""
         items = [each.item for each in asked]
         trusted = [item for item in items if item.route.version == table.trusted.version and not item.bulk]
         if trusted:
-            self.overload.took(time.perf_counter() - min(item.arrived for item in trusted), time.monotonic())
+            self.overload.took(time.perf_counter() - min(item.handed for item in trusted), time.monotonic())
 
     def _weigh(self, table: TrafficTable, questions: Sequence[Question], said: Sequence[Verdict]) -> None:
         """Note what the trusted version gets through; what a challenger refuses counts where the champion did more."""

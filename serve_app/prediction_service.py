@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,12 +43,12 @@ class Parts(Answering, Protocol):
 class PredictionService:
     """Answers texts by micro-batches. `table` returns the traffic table in force, or None before the first.
 
-    The trusted version has its micro-batches to itself: one on trial that is slow makes only its own texts wait, and
-    these for about `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger
-    with all the traffic is the trusted one; what it fails on the champion answers as long as it is loaded. Where chance
-    gives texts to a version, it does so for up to `drawn_together` of a micro-batch: then two versions answer in
-    micro-batches as large as one's, one after the other, instead of in twice as many at the same time. `clean_here` is
-    what the Preprocessor does to a text: small micro-batches are cleaned by it without a call.
+    Each version has its micro-batches to itself: texts for one on trial that is slow wait for about `failover_s`, twice
+    where the queue is long; then the trusted version answers them. A challenger with all the traffic is the trusted
+    one; what it fails on the champion answers as long as it is loaded. Where weights decide, a version is drawn for up
+    to `drawn_together` texts when a micro-batch of the trusted one is sent: small micro-batches go to one version as
+    they are, and the trusted one keeps its turn for it, as long as it keeps pace (`MicroBatcher`). `clean_here` is what
+    the Preprocessor does to a text: small micro-batches are cleaned by it without a call.
     """
 
     parts: Parts
@@ -67,7 +68,9 @@ class PredictionService:
 
     def __post_init__(self) -> None:
         limits = self.max_items, self.gather_s, self.in_flight, self.max_queued
-        self.batcher: MicroBatcher[Submitted, Prediction] = MicroBatcher(partial(self._answer, Lane.LED), *limits)
+        self.batcher: MicroBatcher[Submitted, Prediction] = MicroBatcher(
+            partial(self._answer, Lane.LED), *limits, longest_turn_s=self.failover_s
+        )
         self.trials: MicroBatcher[Submitted, Prediction] = MicroBatcher(
             partial(self._answer, Lane.TRIED), *limits, follows=self.batcher, claim=self._draw
         )
@@ -102,7 +105,7 @@ class PredictionService:
         pinned = preference.version is not None
         drawn = by_chance(table, preference)
         trusted = table.trusted
-        routes = [steer(table, preference, raw.author) for raw in texts]
+        routes = [self._route(table, preference, raw.author) for raw in texts]
         items = [
             Submitted(raw, arrived, arrived, route or trusted, pinned, drawn, bulk, undrawn=route is None)
             for raw, route in zip(texts, routes, strict=True)
@@ -157,19 +160,28 @@ class PredictionService:
     def _draw(self, items: list[Submitted]) -> list[tuple[Submitted, bool]]:
         """Draw the routes that a micro-batch's texts have not yet; say of each whether a version on trial gets it."""
         table, now_s = self._table(), time.perf_counter()
-        found, undrawn, route = list[tuple[Submitted, bool]](), 0, table.trusted
+        found, drawn, route = list[tuple[Submitted, bool]](), 0, table.trusted
+        given: Counter[bool] = Counter()  # to versions on trial, by lane
         for item in items:
             if not item.undrawn:
                 found.append((item, False))
                 continue
-            if undrawn % self.drawn_together == 0:
+            if drawn % self.drawn_together == 0:
                 route = table.choose(self.draw())
-            undrawn += 1
+            drawn += 1
             on_trial = route is not table.trusted
-            refused = on_trial and not self.trials.has_room(1, bulk=item.bulk)
-            given = replace(item, route=route, handed=now_s, undrawn=False, refused=refused)
-            found.append((given, on_trial and not refused))
+            refused = on_trial and not self.trials.has_room(given[item.bulk] + 1, bulk=item.bulk)
+            given[item.bulk] += on_trial and not refused
+            decided = replace(item, route=route, handed=now_s, undrawn=False, refused=refused)
+            found.append((decided, on_trial and not refused))
         return found
+
+    def _route(self, table: TrafficTable, preference: Preference, author: str | None) -> Route | None:
+        """Return a text's route, None where it shall be drawn once its micro-batch is sent."""
+        route = steer(table, preference, author)
+        if route is None and self.batcher.stalled_s > self.failover_s:  # that may be long from now
+            return table.choose(self.draw())
+        return route
 
     async def _answer(self, lane: Lane, batch: list[Submitted]) -> list[Prediction | Exception]:
         started = time.perf_counter()

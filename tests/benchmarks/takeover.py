@@ -7,7 +7,10 @@ answered or not. `p99_ratio` compares the seconds in which traffic moves with th
 version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
 `p99_ratio` above 2, `calm_over_twice` how often the p99 before a takeover was twice that before the last one, `aborted`
 those that went back. The p99 of ten seconds is that of a dozen requests, which one wait makes: both sides last half a
-minute, and `p99_ratio_all` compares the requests of all takeovers together.
+minute, and `p99_ratio_all` compares the requests of all takeovers together. Where a neighbour takes some of the cores'
+speed, all requests wait longer: `slowed_before` and `slowed_during` are how many times as long the same work takes then
+as at full speed (`tests.benchmarks.pace`), and names with `full_speed` compare only requests that left while the
+machine ran at full speed, `full_speed_share` of all; a takeover with too few of them on one side is left out there.
 
 Left out, `--rps` is half of what 64 connections get (`single_rps`); 0 is as fast as they go.
 
@@ -19,22 +22,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from serve_app.processes import own_processes
-from tests.benchmarks.load import Connections, request
+from tests.benchmarks.callers import Answer, Callers, endless_texts
+from tests.benchmarks.pace import Pace
 from tests.benchmarks.takeover_summary import p99, summary
-from tests.benchmarks.texts import unique_texts
 from tests.demo_rollout import copy_of_shipped, wait_until_listed
 from tests.running_platform import RunningPlatform, command, running
 
@@ -47,79 +48,11 @@ _WARM_S = 5.0
 _FULL_S = 15.0
 _LATE_S = 2.0
 _POLL_S = 0.25
-_CONNECTIONS = 64
-_LONG_MS = 1000
+_ENOUGH = 1000  # requests of a 99th percentile
 
 
 class Aborted(Exception):
     """A rollout that should take over went back; the reason is the message."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """When a request left, how long it took, its status (0: none) and the version that answered."""
-
-    sent_s: float
-    took_ms: float
-    status: int
-    version: int
-
-
-class Callers:
-    """Sends texts of its own until told to stop."""
-
-    def __init__(self, platform: RunningPlatform, texts: Iterator[str], rps: float) -> None:
-        self.answers: list[Answer] = []
-        self._texts, self._rps, self._stopped = texts, rps, False
-        self._address = ("127.0.0.1", platform.port)
-        self._connections = Connections(*self._address)
-
-    def took_ms(self, first_s: float, last_s: float) -> list[float]:
-        """Return how long the answers took to requests that left between two times."""
-        return [answer.took_ms for answer in self.answers if first_s <= answer.sent_s <= last_s]
-
-    @property
-    def failed(self) -> int:
-        """How many requests were not answered with 200."""
-        return sum(answer.status != 200 for answer in self.answers)
-
-    def counts(self) -> dict[str, int]:
-        """Return how many requests left, failed, and took long."""
-        over_1_s = sum(answer.took_ms > _LONG_MS for answer in self.answers)
-        return {"requests": len(self.answers), "failed": self.failed, "over_1_s": over_1_s}
-
-    async def __aenter__(self) -> Callers:
-        work = [self._steadily()] if self._rps else [self._as_fast_as_it_goes() for _ in range(_CONNECTIONS)]
-        self._tasks = [asyncio.create_task(each) for each in work]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._stopped = True
-        await asyncio.gather(*self._tasks)
-        self._connections.close()
-
-    async def _steadily(self) -> None:
-        sent: set[asyncio.Task[None]] = set()
-        due_s = time.monotonic()
-        while not self._stopped:
-            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-            sent.add(asyncio.create_task(self._send()))
-            due_s += 1 / self._rps
-        await asyncio.gather(*sent)
-
-    async def _as_fast_as_it_goes(self) -> None:
-        while not self._stopped:
-            await self._send()
-
-    async def _send(self) -> None:
-        content = request(*self._address, "/v1/predict", {"text": next(self._texts)})
-        sent_s, status, version = time.monotonic(), 0, 0
-        try:
-            status, body = await self._connections.ask(content)
-            version = json.loads(body)["model"]["version"] if status == 200 else 0
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        self.answers.append(Answer(sent_s, (time.monotonic() - sent_s) * 1000, status, version))
 
 
 async def single_rps(platform: RunningPlatform, texts: Iterator[str]) -> float:
@@ -133,10 +66,10 @@ async def single_rps(platform: RunningPlatform, texts: Iterator[str]) -> float:
 
 
 async def take_over(
-    platform: RunningPlatform, client: httpx.AsyncClient, version: int, texts: Iterator[str], rps: float
+    platform: RunningPlatform, client: httpx.AsyncClient, version: int, texts: Iterator[str], rps: float, pace: Pace
 ) -> dict[str, Any]:
     """Roll `version` out under load and return what the callers saw of it; `aborted` is why it went back, or empty."""
-    aborted = ""
+    aborted, began_s = "", time.monotonic()
     async with Callers(platform, texts, rps) as callers:
         await asyncio.sleep(_BEFORE_S)
         started_s = time.monotonic()
@@ -167,6 +100,9 @@ async def take_over(
         "p99_before_ms": p99(before),
         "p99_during_ms": p99(during),
         "p99_ratio": p99(during) / p99(before),
+        "slowed_before": pace.slowed(began_s, started_s),
+        "slowed_during": pace.slowed(moves_s, full_s + 1),
+        **_at_full_speed(pace, callers.between(0.0, started_s), callers.between(moves_s, full_s + 1)),
         "slowest_ms": max(answer.took_ms for answer in callers.answers),
         **{f"slowest_{phase}_ms": max(took_ms) for phase, took_ms in phases.items()},
         "full_s": full_s - started_s,
@@ -175,6 +111,21 @@ async def take_over(
         "before_ms": before,
         "during_ms": during,
     }
+
+
+def _at_full_speed(pace: Pace, before: list[Answer], during: list[Answer]) -> dict[str, float]:
+    """Return the share of the requests that left at the machine's full speed, and their ratio where they are enough."""
+    kept = [
+        [
+            answer.took_ms
+            for answer, full in zip(answers, pace.full(each.sent_s for each in answers), strict=True)
+            if full
+        ]
+        for answers in (before, during)
+    ]
+    share = sum(map(len, kept)) / (len(before) + len(during))
+    ratio = {"p99_ratio_full_speed": p99(kept[1]) / p99(kept[0])} if min(map(len, kept)) >= _ENOUGH else {}
+    return {"full_speed_share": share} | ratio
 
 
 async def by_alias(
@@ -218,7 +169,7 @@ def mib(platform: RunningPlatform) -> float:
     return sum(process.memory_full_info().pss for process in own_processes(platform.home)) / 2**20
 
 
-async def measure(platform: RunningPlatform, rounds: int, rps: float | None, one_mib: float) -> None:
+async def measure(platform: RunningPlatform, rounds: int, rps: float | None, one_mib: float, pace: Pace) -> None:
     """Take over to a second version and back `rounds` times, and print what was seen."""
     texts = endless_texts()
     full = await single_rps(platform, texts)
@@ -229,7 +180,7 @@ async def measure(platform: RunningPlatform, rounds: int, rps: float | None, one
     serves = 1
     async with httpx.AsyncClient(base_url=platform.url, timeout=60) as client:
         for _ in range(2 * rounds):
-            found.append(await take_over(platform, client, 3 - serves, texts, rps))
+            found.append(await take_over(platform, client, 3 - serves, texts, rps, pace))
             serves = serves if found[-1]["aborted"] else 3 - serves
             told = {name: _rounded(value) for name, value in found[-1].items() if not isinstance(value, list)}
             print(json.dumps(told), flush=True)
@@ -237,17 +188,8 @@ async def measure(platform: RunningPlatform, rounds: int, rps: float | None, one
     print(json.dumps(load | summary(found) | by_itself))
 
 
-def endless_texts() -> Iterator[str]:
-    """Yield texts of which no two are equal, so that no cache answers."""
-    return itertools.chain.from_iterable(map(_numbered, itertools.count()))
-
-
 def _rounded(value: Any) -> Any:
     return round(value, 2) if isinstance(value, float) else value
-
-
-def _numbered(round_number: int) -> list[str]:
-    return [f"{text} {round_number}" for text in unique_texts(5000, seed=1)]
 
 
 @contextmanager
@@ -271,8 +213,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="undertone-bench-") as scratch,
         two_versions(Path(scratch)) as (platform, one_mib),
+        Pace() as pace,
     ):
-        asyncio.run(measure(platform, given.rounds, given.rps, one_mib))
+        asyncio.run(measure(platform, given.rounds, given.rps, one_mib, pace))
 
 
 if __name__ == "__main__":

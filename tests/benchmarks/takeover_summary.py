@@ -32,7 +32,19 @@ def _of_whole(found: list[dict[str, Any]]) -> dict[str, float]:
         "p99_ratio_median": round(statistics.median(each["p99_ratio"] for each in found), 2),
         "p99_ratio_all": round(p99(all_during) / p99(all_before), 2),
         "p99_ratio_max": round(max(each["p99_ratio"] for each in found), 2),
+        **_at_full_speed([each["p99_ratio_full_speed"] for each in found if "p99_ratio_full_speed" in each]),
         **{name: round(max(each[name] for each in found), 1) for name in found[0] if name.startswith("slowest_")},
         "full_s_median": round(statistics.median(each["full_s"] for each in found), 1),
         "both_mib": round(max(each["both_mib"] for each in found), 1),
+    }
+
+
+def _at_full_speed(ratios: list[float]) -> dict[str, float]:
+    if not ratios:
+        return {"takeovers_full_speed": 0}
+    return {
+        "takeovers_full_speed": len(ratios),
+        "over_twice_full_speed": sum(ratio > _MOST_RATIO for ratio in ratios),
+        "p99_ratio_full_speed_median": round(statistics.median(ratios), 2),
+        "p99_ratio_full_speed_max": round(max(ratios), 2),
     }

@@ -96,8 +96,8 @@ def canary_of(weight: float, *, shadow: float = 0.0, **fields: object) -> Traffi
 
 
 def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> PredictionService:
-    """Return a prediction service over the fakes, which draws a version for each text by itself."""
-    options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100, "drawn_together": 1} | overrides
+    """Return a prediction service over the fakes."""
+    options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100} | overrides
     table = table or TrafficTable(1, (ROUTE,))
     return PredictionService(parts, lambda: table, AnswerCache(100), **options)
 

@@ -178,7 +178,7 @@ async def test_a_turn_that_is_kept_in_vain_is_hardly_longer_than_a_micro_batch()
     await asyncio.sleep(0.01)
     started = asyncio.get_running_loop().time()
     assert await leads.submit([3]) == [6]
-    assert 0.08 < asyncio.get_running_loop().time() - started < 1.0  # the rest of the turn, then a micro-batch
+    assert 0.08 < asyncio.get_running_loop().time() - started < 0.3  # the rest of a turn of 75 ms, then 50 ms
     hanging.append(asyncio.create_task(leads.submit([4])))
     await asyncio.sleep(0.01)
     assert (leads.idle, follows.queued) == (True, 1), "no turn is kept for what cannot begin"
@@ -197,3 +197,43 @@ async def test_bulk_items_that_another_takes_are_bulk_items_there():
     assert follows.has_room(16)
     assert await bulk == [200, 204, 208, 212]
     await busy
+
+
+async def test_a_turn_is_no_longer_than_the_longest():
+    led, tried = Recorder(0.2), Recorder(60.0)
+    leads, _ = led_and_tried(led, tried, longest_turn_s=0.05)
+    await leads.submit([1])
+    led.delay_s = 0.0
+    hanging = asyncio.create_task(leads.submit([2]))
+    await asyncio.sleep(0.01)
+    started = asyncio.get_running_loop().time()
+    await leads.submit([3])
+    assert 0.03 < asyncio.get_running_loop().time() - started < 0.15
+    hanging.cancel()
+
+
+async def test_an_error_of_the_one_that_takes_reaches_every_caller_of_the_micro_batch():
+    def fails(items: list[int]) -> list[tuple[int, bool]]:
+        raise RuntimeError("gone")
+
+    leads = batcher(Recorder(0.05))
+    busy = asyncio.create_task(leads.submit([1]))
+    await asyncio.sleep(0.01)
+    batcher(Recorder(), follows=leads, claim=fails)
+    waiting = [asyncio.create_task(leads.submit([number])) for number in (2, 3)]
+    await busy
+    answers = [answer for call in waiting for answer in await asyncio.wait_for(call, 1)]
+    assert [type(answer) for answer in answers] == [RuntimeError] * 2
+    await asyncio.wait_for(leads.quiet(), 1)
+
+
+async def test_who_waits_for_quiet_is_told_where_all_was_taken_and_nothing_begins():
+    leads, follows = led_and_tried(Recorder(0.05), Recorder(60.0), gather_s=0.1)
+    hanging = [asyncio.create_task(follows.submit([2]))]
+    await asyncio.gather(*(leads.submit([number]) for number in (1, 3, 5)))  # two of them a crowd
+    hanging.append(asyncio.create_task(leads.submit([4])))
+    await asyncio.sleep(0)
+    assert not leads.idle
+    await asyncio.wait_for(leads.quiet(), 1)
+    for task in hanging:
+        task.cancel()

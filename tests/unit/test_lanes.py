@@ -92,7 +92,8 @@ def parts() -> Parts:
 
 def halves(parts: Parts, **options: object) -> PredictionService:
     """Return a service that gives every second text to a version on trial."""
-    return service_of(parts, canary_of(0.5), draw=alternating(), **({"max_items": 50, "in_flight": 1} | options))
+    fixed = {"draw": alternating(), "drawn_together": 1, "max_items": 50, "in_flight": 1}
+    return service_of(parts, canary_of(0.5), **(fixed | options))
 
 
 def texts(count: int, words: str) -> list[RawText]:

@@ -31,6 +31,7 @@ def test_a_version_that_is_not_loaded_is_refused_and_the_loaded_ones_are_named()
 
 
 def test_weights_decide_where_nothing_else_does():
+    assert steer(table_of(0.01), NO_PREFERENCE, "author") is None
     assert version_of(table_of(0.01)) == 4  # 0.99 lies in the last hundredth
     assert version_of(table_of(0.0)) == 3
 
@@ -64,6 +65,7 @@ def test_another_rollout_begins_with_other_clients():
 
 
 def test_a_client_without_a_name_is_drawn_for():
+    assert steer(table_of(0.01, sticky="author"), Preference(key="5f"), None) is None
     assert version_of(table_of(0.01, sticky="author")) == 4
     assert version_of(table_of(0.01, sticky="key")) == 4
 

@@ -56,8 +56,9 @@ async def test_texts_that_are_late_for_a_version_on_trial_are_its_failures(parts
 async def test_texts_that_are_late_for_both_versions_tell_of_the_machine_and_not_of_the_one_on_trial(parts, limit):
     found = []
     for champion_s in (0.0, 0.3):
-        parts = FakeParts(delay_s=champion_s, trial_delay_s=0.3 if limit == "queue" else 9.0)
-        service = service_of(parts, canary_of(0.4), draw=alternating(), in_flight=1, failover_s=0.1, max_items=4)
+        parts = FakeParts(delay_s=champion_s, trial_delay_s=0.4 if limit == "queue" else 9.0)
+        options = {"draw": alternating(), "drawn_together": 1, "in_flight": 1, "failover_s": 0.1, "max_items": 4}
+        service = service_of(parts, canary_of(0.4), **options)
         asked = 30 if limit == "queue" else 2
         await service.predict([RawText("so it is")])
         await asyncio.gather(*(service.predict([text]) for text in texts(asked)))
@@ -188,3 +189,17 @@ async def test_texts_of_the_fixed_split_tell_nothing_of_a_rollout(parts, side):
     await asyncio.sleep(0.4)  # longer than a mirrored text waits
     assert seen_by(service) == Observations()
     assert set(parts.asked) == {side}
+
+
+async def test_the_turn_that_a_hanging_version_is_given_does_not_excuse_it():
+    parts = FakeParts(delay_s=0.15)
+    service = service_of(parts, canary_of(0.5), draw=lambda: 0.1, in_flight=1, failover_s=0.3)
+    await service.predict(texts(1, "before"))
+    parts.trial_delay_s = 3600.0
+    for number in range(3):
+        service.draw = lambda: 0.9
+        hanging = asyncio.create_task(service.predict(texts(1, f"{number} tried")))
+        await asyncio.sleep(0.01)
+        service.draw = lambda: 0.1
+        await asyncio.gather(hanging, service.predict(texts(1, f"{number} led")))
+    assert arm_of(service).lost == 3

@@ -37,7 +37,7 @@ def parts() -> FakeParts:
 
 
 async def test_texts_are_shared_by_weight_and_kept_under_the_version_that_answered(parts):
-    service = service_of(parts, canary_of(0.5), draw=alternating())
+    service = service_of(parts, canary_of(0.5), draw=alternating(), drawn_together=1)
     texts = [RawText(f"meh {number}", id=f"t-{number}") for number in range(6)]
     answers = await service.predict(texts)
     assert [answer.version for answer in answers] == [3, 4] * 3
@@ -67,7 +67,7 @@ async def test_a_version_without_weight_is_asked_nothing(parts):
 
 
 async def test_a_slow_version_on_trial_makes_no_text_of_the_leading_one_wait(parts):
-    service = service_of(parts, canary_of(0.5), draw=alternating(), in_flight=1, failover_s=5.0)
+    service = service_of(parts, canary_of(0.5), draw=alternating(), drawn_together=1, in_flight=1, failover_s=5.0)
     parts.trial_delay_s = 1.0
     await service.probe("warm")
     slow = asyncio.create_task(service.predict([LOVE, HATE]))
@@ -156,7 +156,7 @@ async def test_pinned_texts_tell_nothing_of_a_rollout(parts):
 
 
 async def test_what_versions_answer_is_counted_by_version_and_label(parts):
-    service = service_of(parts, canary_of(0.5), draw=alternating())
+    service = service_of(parts, canary_of(0.5), draw=alternating(), drawn_together=1)
     await service.predict([LOVE, LOVE, MEH, MEH])
     await service.predict([LOVE, LOVE])
     seen = seen_by(service)
