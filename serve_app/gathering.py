@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from sentiment.errors import Overloaded
@@ -77,12 +77,12 @@ class MicroBatcher(Generic[T, R]):
     """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
 
     An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
-    One that `follows` another sends when that one does, and gathers for it where it is busy. With `claim` it takes items
-    out of that one's micro-batches: each item is returned as it shall go on, with whether it is claimed. Where a whole
-    micro-batch was, the one that is followed keeps its turn: it waits for it as for one of its own, so that they do not
-    work at the same time on fewer items each. It waits one and a half times what its own take, `gather_s` at least and
-    `longest_turn_s` at most, and not at all for a follower that takes longer than that. Otherwise nobody waits for a
-    follower.
+    One that `follows` another sends when that one does, and gathers for it where it is busy. With `claim` it takes
+    items out of that one's micro-batches: each item is returned as it shall go on, with whether it is claimed. Where a
+    whole micro-batch was, the one that is followed keeps its turn: it waits for it as for one of its own, so that they
+    do not work at the same time on fewer items each. It waits one and a half times what its own take, `gather_s` at
+    least and `longest_turn_s` at most, and not at all for a follower that takes longer than that. Otherwise nobody
+    waits for a follower.
     `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
     Belongs to one event loop.
     """
