@@ -1,9 +1,8 @@
-"""What the micro-batches of two lanes share, without the one's ever holding up the other's.
+"""What the micro-batches of two lanes share, with hardly a wait of the one for the other.
 
 Texts of the trusted version and those of versions on trial are answered in lanes of their own, so that a version that
-is slow or hangs makes no other's texts wait. Apart, though, each micro-batch pays its calls for few texts: two
-versions at half the traffic each cost about as much as twice the traffic. What comes to be kept at about the same time
-is written by one call.
+is slow or hangs holds up no other's texts. Each micro-batch pays its calls, though: what comes to be kept at about the
+same time is written by one call.
 """
 
 from __future__ import annotations
