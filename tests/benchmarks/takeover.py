@@ -7,10 +7,12 @@ answered or not. `p99_ratio` compares the seconds in which traffic moves with th
 version that had no weight any more for two seconds, `over_1_s` requests that took longer, `over_twice` takeovers with a
 `p99_ratio` above 2, `calm_over_twice` how often the p99 before a takeover was twice that before the last one, `aborted`
 those that went back. The p99 of ten seconds is that of a dozen requests, which one wait makes: both sides last half a
-minute, and `p99_ratio_all` compares the requests of all takeovers together. Where a neighbour takes some of the cores'
-speed, all requests wait longer: `slowed_before` and `slowed_during` are how many times as long the same work takes then
-as at full speed (`tests.benchmarks.pace`), and names with `full_speed` compare only requests that left while the
-machine ran at full speed, `full_speed_share` of all; a takeover with too few of them on one side is left out there.
+minute, and `p99_ratio_all` compares the requests of all takeovers together.
+
+Where a neighbour takes some of the cores' speed, all requests wait longer: `slowed_before` and `slowed_during` are how
+many times as long the same work takes then as at full speed (`tests.benchmarks.pace`). Names with `full_speed` compare
+only requests that left while the machine ran at full speed, `full_speed_share` of all, names with `slow` only the
+others; a takeover with less than a thousand on one side has no ratio of its own.
 
 Left out, `--rps` is half of what 64 connections get (`single_rps`); 0 is as fast as they go.
 
@@ -27,6 +29,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +39,7 @@ import httpx
 from serve_app.processes import own_processes
 from tests.benchmarks.callers import Answer, Callers, endless_texts
 from tests.benchmarks.pace import Pace
-from tests.benchmarks.takeover_summary import p99, summary
+from tests.benchmarks.takeover_summary import ENOUGH, p99, summary
 from tests.demo_rollout import copy_of_shipped, wait_until_listed
 from tests.running_platform import RunningPlatform, command, running
 
@@ -48,7 +52,6 @@ _WARM_S = 5.0
 _FULL_S = 15.0
 _LATE_S = 2.0
 _POLL_S = 0.25
-_ENOUGH = 1000  # requests of a 99th percentile
 
 
 class Aborted(Exception):
@@ -102,7 +105,7 @@ async def take_over(
         "p99_ratio": p99(during) / p99(before),
         "slowed_before": pace.slowed(began_s, started_s),
         "slowed_during": pace.slowed(moves_s, full_s + 1),
-        **_at_full_speed(pace, callers.between(0.0, started_s), callers.between(moves_s, full_s + 1)),
+        **_by_pace(pace, callers.between(0.0, started_s), callers.between(moves_s, full_s + 1)),
         "slowest_ms": max(answer.took_ms for answer in callers.answers),
         **{f"slowest_{phase}_ms": max(took_ms) for phase, took_ms in phases.items()},
         "full_s": full_s - started_s,
@@ -113,19 +116,17 @@ async def take_over(
     }
 
 
-def _at_full_speed(pace: Pace, before: list[Answer], during: list[Answer]) -> dict[str, float]:
-    """Return the share of the requests that left at the machine's full speed, and their ratio where they are enough."""
-    kept = [
-        [
-            answer.took_ms
-            for answer, full in zip(answers, pace.full(each.sent_s for each in answers), strict=True)
-            if full
-        ]
-        for answers in (before, during)
-    ]
-    share = sum(map(len, kept)) / (len(before) + len(during))
-    ratio = {"p99_ratio_full_speed": p99(kept[1]) / p99(kept[0])} if min(map(len, kept)) >= _ENOUGH else {}
-    return {"full_speed_share": share} | ratio
+def _by_pace(pace: Pace, before: list[Answer], during: list[Answer]) -> dict[str, Any]:
+    """Return the milliseconds apart by whether the machine ran at full speed, and their ratio where they are enough."""
+    times: dict[str, list[float]] = {}
+    for side, answers in (("before", before), ("during", during)):
+        full = list(pace.full(answer.sent_s for answer in answers))
+        times[f"{side}_full_speed_ms"] = [answer.took_ms for answer in compress(answers, full)]
+        times[f"{side}_slow_ms"] = [answer.took_ms for answer in compress(answers, map(not_, full))]
+    calm, moving = times["before_full_speed_ms"], times["during_full_speed_ms"]
+    share = {"full_speed_share": (len(calm) + len(moving)) / (len(before) + len(during))}
+    is_enough = min(len(calm), len(moving)) >= ENOUGH
+    return times | share | ({"p99_ratio_full_speed": p99(moving) / p99(calm)} if is_enough else {})
 
 
 async def by_alias(
