@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     explain_concurrency: int = Field(2, ge=1, description="explanations under way at once in a gateway")
 
     gateway_replicas: int = Field(2, ge=1, description="gateways of the local platform")
+    gateway_fill: int = Field(
+        128,
+        ge=0,
+        description="short requests of a local gateway before the next one gets any; 0 spreads all",
+    )
     preprocessor_replicas: int = Field(1, ge=1, description="preprocessors of the local platform")
     sink_replicas: int = Field(1, ge=1, description="sinks of the local platform")
     classifier_replicas: int = Field(1, ge=1, description="classifiers of a version on the local platform")

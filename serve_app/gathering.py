@@ -10,12 +10,16 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from sentiment.errors import Overloaded
+from serve_app.ticket import Ticket, results_of
 
 T = TypeVar("T")
 R = TypeVar("R")
+#: The turn of one micro-batch: done once the next one may begin.
+Turn = asyncio.Future[None]
 
 #: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
 BULK_SHARE = 0.25
@@ -30,38 +34,6 @@ _OLDER: Final = 0.9
 #: the time that the micro-batch took.
 CROWD = 2
 PATIENCE = 0.25
-
-
-@dataclass(eq=False, slots=True)
-class Ticket(Generic[R]):
-    """Items of one call: their results come in from one or more micro-batches."""
-
-    results: list[R | Exception | None]
-    missing: int
-    done: asyncio.Future[None]
-    given_up: bool = False
-
-    def fill(self, index: int, result: R | Exception) -> None:
-        """Take the result of one item."""
-        self.results[index] = result
-        self.missing -= 1
-        if not self.missing and not self.done.done():
-            self.done.set_result(None)
-
-
-async def results_of(*tickets: Ticket[R]) -> list[list[R | Exception]]:
-    """Return for each ticket a result or an exception per item, in order.
-
-    A cancelled call gives up its places: what has not been sent yet never is.
-    """
-    try:
-        for ticket in tickets:
-            await ticket.done
-    except asyncio.CancelledError:
-        for ticket in tickets:
-            ticket.given_up = True
-        raise
-    return [[result for result in ticket.results if result is not None] for ticket in tickets]
 
 
 @dataclass(eq=False, slots=True)
@@ -84,10 +56,11 @@ class MicroBatcher(Generic[T, R]):
     least and `longest_turn_s` at most, and not at all for a follower that takes longer than that. Otherwise nobody
     waits for a follower.
     `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
-    Belongs to one event loop.
+    Where it returns an awaitable of these, its turn ends and the next micro-batch begins while the rest of the work is
+    done, unless the rest of `in_flight` others is. Belongs to one event loop.
     """
 
-    process: Callable[[list[T]], Awaitable[Sequence[R | Exception]]]
+    process: Callable[[list[T]], Awaitable[Sequence[R | Exception] | Awaitable[Sequence[R | Exception]]]]
     max_items: int
     gather_s: float
     in_flight: int
@@ -98,7 +71,8 @@ class MicroBatcher(Generic[T, R]):
     _followers: list[MicroBatcher[T, R]] = field(default_factory=list)
     _single: deque[_Waiting[T, R]] = field(default_factory=deque)
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
-    _running: dict[asyncio.Task[None], float] = field(default_factory=dict)
+    _turns: dict[Turn, float] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
     _took_s: float = 0.0
     _crowd_took_s: float = 0.0
@@ -117,12 +91,12 @@ class MicroBatcher(Generic[T, R]):
     @property
     def idle(self) -> bool:
         """Whether nothing waits and no micro-batch is under way."""
-        return not self._running and not self.queued
+        return not self._tasks and not self.queued
 
     @property
     def stalled_s(self) -> float:
-        """How long the oldest micro-batch under way has taken up to now, in seconds."""
-        return time.monotonic() - min(self._running.values()) if self._running else 0.0
+        """How long the oldest turn has taken up to now, in seconds."""
+        return time.monotonic() - min(self._turns.values()) if self._turns else 0.0
 
     async def quiet(self) -> None:
         """Return once the batcher is idle."""
@@ -166,7 +140,7 @@ class MicroBatcher(Generic[T, R]):
         return not (count and waiting and waiting + count > self.max_queued)
 
     def _pump(self, *, gathered: bool = False) -> None:
-        while self.queued and len(self._running) < self.in_flight:
+        while self.queued and len(self._turns) < self.in_flight:
             wait_s = 0.0 if gathered or self.queued >= self.max_items else self._wait_s()
             if wait_s:
                 self._gather(wait_s)
@@ -181,7 +155,7 @@ class MicroBatcher(Generic[T, R]):
 
     def _wait_s(self) -> float:
         """Return how long to gather texts before the next micro-batch."""
-        if self._running or (self.follows is not None and not self.follows.idle):
+        if self._turns or (self.follows is not None and not self.follows.idle):
             return self.gather_s
         is_over = time.monotonic() - self._crowd_ended_s > self._crowd_took_s  # who was there does not come back
         return 0.0 if is_over else min(self.gather_s, PATIENCE * self._crowd_took_s)
@@ -202,11 +176,11 @@ class MicroBatcher(Generic[T, R]):
         for follower in self._followers:
             own = follower._claim_from(own)
         if own:
-            self._start(self._run(own))
+            self._start(partial(self._run, own))
         begun = [task for follower in self._followers for task in follower._send_along()]
         turn_s = min(max(_TURN * self._took_s, self.gather_s), self.longest_turn_s)
         if begun and not own and all(follower._took_s <= turn_s for follower in self._followers):
-            self._start(self._keep_turn(begun, turn_s, _calls(batch)))
+            self._start(partial(self._keep_turn, begun, turn_s, _calls(batch)))
 
     def _claim_from(self, batch: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
         """Queue what this batcher claims of another's micro-batch, and return the rest."""
@@ -229,42 +203,57 @@ class MicroBatcher(Generic[T, R]):
                 self._single.append(waiting)
         return rest
 
-    def _send_along(self) -> list[asyncio.Task[None]]:
-        """Send what waits, as far as it may be; return the micro-batches."""
-        before = set(self._running)
+    def _send_along(self) -> list[Turn]:
+        """Send what waits, as far as it may be; return the turns."""
+        before = set(self._turns)
         self._pump(gathered=True)
-        return [task for task in self._running if task not in before]
+        return [turn for turn in self._turns if turn not in before]
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._running[task] = time.monotonic()
-        task.add_done_callback(self._finished)
+    def _start(self, work: Callable[[Turn], Coroutine[Any, Any, None]]) -> None:
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        self._turns[turn] = time.monotonic()
+        task = loop.create_task(work(turn))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._finished(done, turn))
 
-    async def _keep_turn(self, begun: list[asyncio.Task[None]], turn_s: float, calls: int) -> None:
-        started = time.monotonic()
-        _, late = await asyncio.wait(begun, timeout=turn_s)
-        self._note_crowd(started, 0 if late else calls)
+    def _finished(self, task: asyncio.Task[None], turn: Turn) -> None:
+        self._tasks.discard(task)
+        self._end(turn)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+    def _end(self, turn: Turn) -> None:
+        if self._turns.pop(turn, None) is not None:
+            turn.set_result(None)
         self._pump()
 
-    async def _run(self, batch: list[_Waiting[T, R]]) -> None:
-        results: Sequence[R | Exception]
-        started = time.monotonic()
+    async def _keep_turn(self, begun: list[Turn], turn_s: float, calls: int, turn: Turn) -> None:
+        _, late = await asyncio.wait(begun, timeout=turn_s)
+        self._note_crowd(turn, 0 if late else calls)
+
+    async def _run(self, batch: list[_Waiting[T, R]], turn: Turn) -> None:
         try:
-            results = await self.process([waiting.item for waiting in batch])
+            found = await self.process([waiting.item for waiting in batch])
+            if isinstance(found, Awaitable):
+                if len(self._tasks) - len(self._turns) < self.in_flight:
+                    self._note_time(turn, batch)
+                    self._end(turn)
+                found = await found
+            results = found
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
             waiting.ticket.fill(waiting.index, result)
-        self._took_s = max(time.monotonic() - started, _OLDER * self._took_s)
-        self._note_crowd(started, _calls(batch))
+        if turn in self._turns:
+            self._note_time(turn, batch)
 
-    def _note_crowd(self, started_s: float, calls: int) -> None:
-        """Note how many callers were answered just now, and how long they had to wait."""
+    def _note_time(self, turn: Turn, batch: list[_Waiting[T, R]]) -> None:
+        self._took_s = max(time.monotonic() - self._turns[turn], _OLDER * self._took_s)
+        self._note_crowd(turn, _calls(batch))
+
+    def _note_crowd(self, turn: Turn, calls: int) -> None:
+        """Note how many callers are answered now, and how long they had to wait."""
         self._crowd_ended_s = time.monotonic()
-        self._crowd_took_s = self._crowd_ended_s - started_s if calls >= CROWD else 0.0
+        self._crowd_took_s = self._crowd_ended_s - self._turns[turn] if calls >= CROWD else 0.0
 
 
 def _calls(batch: list[_Waiting[T, R]]) -> int:

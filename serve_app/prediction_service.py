@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
@@ -17,7 +17,7 @@ from sentiment.records import CleanText, Explanation, Operation, Outcome, RawTex
 from sentiment.text import NORMALIZERS
 from serve_app.answer_cache import AnswerCache
 from serve_app.cleaning import Cleaning
-from serve_app.gathering import MicroBatcher, Ticket, results_of
+from serve_app.gathering import MicroBatcher
 from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.keeping import Keeper, epoch_ms, with_words
 from serve_app.lanes import Lane, Lanes, Shared
@@ -28,6 +28,7 @@ from serve_app.prediction import Prediction, prediction_of
 from serve_app.steering import NO_PREFERENCE, Preference, by_chance, steer
 from serve_app.submitted import Asked, Submitted, gets_texts
 from serve_app.tally import Tallies
+from serve_app.ticket import Ticket, results_of
 from serve_app.traffic import Route, TrafficTable
 from serve_app.unkept import Answering, Unkept
 
@@ -39,6 +40,18 @@ class Parts(Answering, Protocol):
         """Keep the operations; returns once they are safe."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A micro-batch that was answered: what each text's own version said, what its caller is told; `perf_counter`s."""
+
+    table: TrafficTable
+    asked: list[Asked]
+    said: list[Verdict]
+    told: list[Verdict]
+    started: float
+    cleaned: float
+
+
 @dataclass(eq=False)
 class PredictionService:
     """Answers texts by micro-batches. `table` returns the traffic table in force, or None before the first.
@@ -47,8 +60,9 @@ class PredictionService:
     where the queue is long; then the trusted version answers them. A challenger with all the traffic is the trusted
     one; what it fails on the champion answers as long as it is loaded. Where weights decide, a version is drawn for up
     to `drawn_together` texts when a micro-batch of the trusted one is sent: small micro-batches go to one version as
-    they are, and the trusted one keeps its turn for it, as long as it keeps pace (`MicroBatcher`). `clean_here` is what
-    the Preprocessor does to a text: small micro-batches are cleaned by it without a call.
+    they are, and the trusted one keeps its turn for it, as long as it keeps pace (`MicroBatcher`). `sharing` gateways
+    are filled one after the other (`Overload`). `clean_here` is what the Preprocessor does to a text: small
+    micro-batches are cleaned by it without a call.
     """
 
     parts: Parts
@@ -61,6 +75,7 @@ class PredictionService:
     retention_days: float | None = None
     failover_s: float = 0.3
     drawn_together: int = 16
+    sharing: int = 1
     draw: Callable[[], float] = random.random
     now_ms: Callable[[], int] = epoch_ms
     clean_here: Callable[[RawText, str], CleanText] | None = None
@@ -79,7 +94,7 @@ class PredictionService:
         self.keeper = Keeper(Shared(self.parts.write), self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
-        self.overload = Overload(self.in_flight)
+        self.overload = Overload(self.in_flight, self.sharing)
         self.unkept = Unkept(self.parts, self.judge)
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
         self.notes = Notes(self.tallies, self.overload, self.mirror, self.failover_s)
@@ -183,7 +198,8 @@ class PredictionService:
             return table.choose(self.draw())
         return route
 
-    async def _answer(self, lane: Lane, batch: list[Submitted]) -> list[Prediction | Exception]:
+    async def _answer(self, lane: Lane, batch: list[Submitted]) -> Awaitable[list[Prediction | Exception]]:
+        """Have a micro-batch answered; what is returned keeps it, which takes none of the classifier's time."""
         started = time.perf_counter()
         table = self._table()
         with self._lanes.at_work(lane, started):
@@ -193,12 +209,19 @@ class PredictionService:
             asked = list(map(Asked, batch, cleans, questions))
             said, told = await self.judge.judge([each.question for each in asked])
         wait_s = self._lanes.wait_s(lane, started, time.perf_counter())
-        kept = await self.keeper.keep([submitted.raw for submitted in batch], cleans, told, wait_s)
-        self.notes.note(table, asked, said, told, kept)
-        self._observe(batch[0].arrived, told)
+        return self._keep(_Answered(table, asked, said, told, started, cleaned), wait_s)
+
+    async def _keep(self, done: _Answered, wait_s: float) -> list[Prediction | Exception]:
+        """Keep what was answered and note it; the write may wait for another for `wait_s`."""
+        raws, cleans = [each.item.raw for each in done.asked], [each.clean for each in done.asked]
+        kept = await self.keeper.keep(raws, cleans, done.told, wait_s)
+        self.notes.note(done.table, done.asked, done.said, done.told, kept)
+        self._observe(done.asked[0].item.arrived, done.told)
         return [
-            verdict if isinstance(verdict, Exception) else prediction_of(id_, verdict, item.arrived, started, cleaned)
-            for item, (id_, verdict) in zip(batch, kept, strict=True)
+            verdict
+            if isinstance(verdict, Exception)
+            else prediction_of(id_, verdict, each.item.arrived, done.started, done.cleaned)
+            for each, (id_, verdict) in zip(done.asked, kept, strict=True)
         ]
 
     def _question(self, table: TrafficTable, item: Submitted, clean: CleanText) -> Question:

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 DEADLINE_MS = 1500
 REQUESTS = 12
+FILL = 32
 OFTEN = {f"RAY_SERVE_HAPROXY_HEALTH_CHECK_{which}": "200ms" for which in ("INTER", "FASTINTER", "DOWNINTER")}
 CHECKS = 3  # one more than HAProxy wants of a server that was down
 
@@ -113,7 +114,12 @@ def running_ingress(run: Path) -> Iterator[Ingress]:
     port, statistics, fallback, *servers = free_ports(5)
     folder = haproxy_folder(run)
     settings = Settings(
-        home=run, port=port, haproxy_stats_port=statistics, fallback_port=fallback, deadline_ms=DEADLINE_MS
+        home=run,
+        port=port,
+        haproxy_stats_port=statistics,
+        fallback_port=fallback,
+        deadline_ms=DEADLINE_MS,
+        gateway_fill=FILL,
     )
     own = haproxy_environment(folder, settings, write_wrapper(folder, settings, binary)) | OFTEN
     line = [sys.executable, "-m", "tests.integration.haproxy_server", *map(str, (port, *servers))]
@@ -203,3 +209,30 @@ async def test_a_door_that_closes_answers_what_it_has_and_waits_for_nobody_who_a
                 await closing
             assert b"late" not in first.seen + second.seen
             idle.close()
+
+
+async def at_once(ingress: Ingress, requests: int, size: int, *servers: Server) -> list[int]:
+    """Send requests that nobody answers until all have arrived; return how many each server got."""
+    may_answer = asyncio.Event()
+    for server in servers:
+        server.may_answer = may_answer
+    async with ingress.before(*servers):
+        sent = [asyncio.create_task(post(ingress.port, b"x" * size)) for _ in range(requests)]
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            if sum(len(server.seen) for server in servers) == requests:
+                break
+        may_answer.set()
+        assert {status for status, _ in await asyncio.gather(*sent)} == {b"HTTP/1.1 200 OK"}
+    return [len(server.seen) for server in servers]
+
+
+async def test_short_requests_go_to_the_first_server_until_it_has_many(ingress: Ingress) -> None:
+    first, second = await at_once(ingress, FILL + 16, 20, Server(), Server())
+    assert FILL <= first <= FILL + 4  # its threads count at the same time
+    assert first + second == FILL + 16
+
+
+async def test_requests_with_more_text_are_spread(ingress: Ingress) -> None:
+    first, second = await at_once(ingress, 12, 8 * 1024, Server(), Server())
+    assert abs(first - second) <= 2

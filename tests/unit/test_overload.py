@@ -39,8 +39,8 @@ def told(overload: Overload, calls: Iterable[Work], *, refused: int = 1) -> list
     return found
 
 
-def carried(characters_per_s: int, *, in_flight: int = 1) -> Overload:
-    overload = Overload(in_flight)
+def carried(characters_per_s: int, *, in_flight: int = 1, sharing: int = 1) -> Overload:
+    overload = Overload(in_flight, sharing)
     overload.carried(CHAMPION, work(10 * characters_per_s, 5.0, 20), 1000.0)
     return overload
 
@@ -59,6 +59,12 @@ def test_calls_that_a_gateway_makes_at_once_add_up():
     calls = [work(500, 1.0, 1)] * 50
     assert any(told(carried(1000), calls))
     assert not any(told(carried(1000, in_flight=2), calls))
+
+
+def test_a_gateway_that_had_the_machine_to_itself_before_is_not_held_to_it_once_others_refuse_texts_too():
+    half, slower = ([work(characters, 1.0, 1)] * 20 for characters in (500, 350))
+    assert not any(told(carried(1000, sharing=2), half))
+    assert any(told(carried(1000, sharing=2), slower))
 
 
 def test_refusals_between_two_calls_are_one_failure_and_without_any_there_is_none():
