@@ -85,15 +85,13 @@ class Settings(BaseSettings):
     )
     gather_ms: float = Field(20.0, ge=0, description="longest that a busy gateway gathers texts for a micro-batch")
     max_gather_texts: int = Field(224, ge=1, description="most texts in one micro-batch")
-    micro_batches_in_flight: int = Field(1, ge=1, description="micro-batches that a gateway has under way at once")
+    micro_batches_in_flight: int = Field(1, ge=1, description="micro-batches that a gateway has classified at once")
     cache_texts: int = Field(50_000, ge=0, description="answers that a gateway keeps for texts seen before")
     explain_concurrency: int = Field(2, ge=1, description="explanations under way at once in a gateway")
 
     gateway_replicas: int = Field(2, ge=1, description="gateways of the local platform")
     gateway_fill: int = Field(
-        128,
-        ge=0,
-        description="short requests of a local gateway before the next one gets any; 0 spreads all",
+        128, ge=0, le=1024, description="single texts of a local gateway before the next one gets any; 0 spreads all"
     )
     preprocessor_replicas: int = Field(1, ge=1, description="preprocessors of the local platform")
     sink_replicas: int = Field(1, ge=1, description="sinks of the local platform")

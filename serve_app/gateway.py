@@ -80,7 +80,7 @@ class Gateway:
         self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
         self._watch = TrafficWatch(self._read_table, self._open_route)
         self._metrics = GatewayMetrics()
-        self._service = _service(settings, self._parts, self._watch, sharing=_sharing(settings) if local else 1)
+        self._service = _service(settings, self._parts, self._watch, is_filled=local and settings.gateway_fill > 0)
         self._service.observe = self._metrics.prediction
         secret = secret_of(settings)
         self._backend = _backend(settings, self._store, secret, self._service, self._parts, self._watch)
@@ -132,11 +132,7 @@ class Gateway:
             self._metrics.report(self._service)
 
 
-def _sharing(settings: Settings) -> int:
-    return settings.gateway_replicas if settings.gateway_fill else 1
-
-
-def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch, *, sharing: int) -> PredictionService:
+def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch, *, is_filled: bool) -> PredictionService:
     return PredictionService(
         parts,
         table=lambda: watch.table,
@@ -147,7 +143,7 @@ def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch, *, sha
         max_queued=settings.max_queued_texts,
         retention_days=settings.retention_days,
         failover_s=settings.rollouts_failover_ms / 1000,
-        sharing=sharing,
+        is_filled=is_filled,
         clean_here=cleaner_of(settings),
     )
 

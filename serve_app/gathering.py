@@ -46,7 +46,7 @@ class _Waiting(Generic[T, R]):
 
 @dataclass(eq=False)
 class MicroBatcher(Generic[T, R]):
-    """Calls `process` with lists of at most `max_items`, at most `in_flight` of them at once.
+    """Calls `process` with lists of at most `max_items`; at most `in_flight` micro-batches have a turn at once.
 
     An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
     One that `follows` another sends when that one does, and gathers for it where it is busy. With `claim` it takes
@@ -56,8 +56,8 @@ class MicroBatcher(Generic[T, R]):
     least and `longest_turn_s` at most, and not at all for a follower that takes longer than that. Otherwise nobody
     waits for a follower.
     `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
-    Where it returns an awaitable of these, its turn ends and the next micro-batch begins while the rest of the work is
-    done, unless the rest of `in_flight` others is. Belongs to one event loop.
+    Where it returns an awaitable of these, the turn ends, and the next micro-batch begins while the rest of the work is
+    done. At most `in_flight` do so at once: one more keeps its turn until another is done. Belongs to one event loop.
     """
 
     process: Callable[[list[T]], Awaitable[Sequence[R | Exception] | Awaitable[Sequence[R | Exception]]]]
@@ -73,8 +73,10 @@ class MicroBatcher(Generic[T, R]):
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
     _turns: dict[Turn, float] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _held: deque[Turn] = field(default_factory=deque)
     _timer: asyncio.TimerHandle | None = None
     _took_s: float = 0.0
+    _last_s: float = 0.0
     _crowd_took_s: float = 0.0
     _crowd_ended_s: float = 0.0
     _quiet: asyncio.Event = field(default_factory=asyncio.Event)
@@ -177,9 +179,9 @@ class MicroBatcher(Generic[T, R]):
             own = follower._claim_from(own)
         if own:
             self._start(partial(self._run, own))
-        begun = [task for follower in self._followers for task in follower._send_along()]
+        begun = [turn for follower in self._followers for turn in follower._send_along()]
         turn_s = min(max(_TURN * self._took_s, self.gather_s), self.longest_turn_s)
-        if begun and not own and all(follower._took_s <= turn_s for follower in self._followers):
+        if begun and not own and all(follower._last_s <= turn_s for follower in self._followers):
             self._start(partial(self._keep_turn, begun, turn_s, _calls(batch)))
 
     def _claim_from(self, batch: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
@@ -220,40 +222,50 @@ class MicroBatcher(Generic[T, R]):
     def _finished(self, task: asyncio.Task[None], turn: Turn) -> None:
         self._tasks.discard(task)
         self._end(turn)
+        self._end_held()
 
     def _end(self, turn: Turn) -> None:
         if self._turns.pop(turn, None) is not None:
             turn.set_result(None)
         self._pump()
 
+    def _end_held(self) -> None:
+        """End as many of the turns whose micro-batches wait for the end of others as may be."""
+        while self._held and len(self._tasks) - len(self._turns) < self.in_flight:
+            self._end(self._held.popleft())
+
     async def _keep_turn(self, begun: list[Turn], turn_s: float, calls: int, turn: Turn) -> None:
         _, late = await asyncio.wait(begun, timeout=turn_s)
-        self._note_crowd(turn, 0 if late else calls)
+        self._note_crowd(self._turns[turn], 0 if late else calls)
 
     async def _run(self, batch: list[_Waiting[T, R]], turn: Turn) -> None:
+        started_s, calls = self._turns[turn], _calls(batch)
         try:
             found = await self.process([waiting.item for waiting in batch])
             if isinstance(found, Awaitable):
-                if len(self._tasks) - len(self._turns) < self.in_flight:
-                    self._note_time(turn, batch)
-                    self._end(turn)
+                self._note_time(started_s)
+                self._note_crowd(started_s, calls)
+                self._held.append(turn)
+                self._end_held()
                 found = await found
+            else:
+                self._note_time(started_s)
             results = found
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
             waiting.ticket.fill(waiting.index, result)
-        if turn in self._turns:
-            self._note_time(turn, batch)
+        self._note_crowd(started_s, calls)
 
-    def _note_time(self, turn: Turn, batch: list[_Waiting[T, R]]) -> None:
-        self._took_s = max(time.monotonic() - self._turns[turn], _OLDER * self._took_s)
-        self._note_crowd(turn, _calls(batch))
+    def _note_time(self, started_s: float) -> None:
+        """Note how long a turn took."""
+        self._last_s = time.monotonic() - started_s
+        self._took_s = max(self._last_s, _OLDER * self._took_s)
 
-    def _note_crowd(self, turn: Turn, calls: int) -> None:
-        """Note how many callers are answered now, and how long they had to wait."""
+    def _note_crowd(self, started_s: float, calls: int) -> None:
+        """Note how many callers are answered now, or soon, and how long they had to wait."""
         self._crowd_ended_s = time.monotonic()
-        self._crowd_took_s = self._crowd_ended_s - self._turns[turn] if calls >= CROWD else 0.0
+        self._crowd_took_s = self._crowd_ended_s - started_s if calls >= CROWD else 0.0
 
 
 def _calls(batch: list[_Waiting[T, R]]) -> int:

@@ -48,13 +48,10 @@ _STREAM: Final = f"    http-request set-header x-request-disconnect-disabled ?1 
 _WHOLE_BODY: Final = f"    http-request wait-for-body time {{deadline_ms}}ms unless {{{{ path {STREAM_PATH} }}}}"
 #: A request of 16 KB with its head fits in, and what HAProxy writes beside it.
 _BUFFER_BYTES: Final = 32 * 1024
-_SHORT_BYTES: Final = 4 * 1024
 
-#: Gateways side by side make small micro-batches, whose calls cost as much as those of large ones. So short requests go
-#: to the first gateway that works on few, and beyond that, as all longer ones, to whichever works on the fewest.
-_FILL: Final = (
-    rf"    use-server \1 if {{{{ req.hdr_val(content-length) lt {_SHORT_BYTES} }}}} {{{{ srv_conn(\1) lt {{fill}} }}}}"
-)
+#: Gateways side by side make small micro-batches, whose calls cost as much as those of large ones. So single texts go
+#: to the first gateway that works on few requests. Beyond that, they and all others go to whichever works on the fewest.
+_FILL: Final = r"    use-server \1 if {{ path /v1/predict }} {{ srv_conn(\1) lt {fill} }}"
 _SERVER: Final = "^ *server ([^ ]+) [^ ]+ check.*"
 
 #: Serve opens HAProxy's own metrics on all interfaces, on one port for all platforms of a machine, asked for or not.
@@ -147,7 +144,7 @@ def _corrections(settings: Settings, unavailable: Path, slow_body: Path) -> list
         rf"s|^( *)errorfile (50[234]) .*|\1errorfile \2 {unavailable}|",
         rf"s|^( *)(errorfile 503 .*)|\1\2\n\1errorfile 408 {slow_body}|",
         rf"s/^( *)bind \*?:{settings.haproxy_stats_port}$/\1bind {LOOPBACK}:{settings.haproxy_stats_port}/",
-        *([rf"/ backup$/!s/{_SERVER}/{_FILL.format(fill=fill)}\n&/"] if (fill := settings.gateway_fill) else []),
+        *([rf"/ backup$/!s|{_SERVER}|{_FILL.format(fill=fill)}\n&|"] if (fill := settings.gateway_fill) else []),
         rf"/{frontend}/a\{rules}",
         rf"s/{frontend}/\1bind {host}:{settings.port}/",
     ]

@@ -90,10 +90,10 @@ class Lanes:
     def wait_s(self, lane: Lane, begun_s: float, now_s: float) -> float:
         """Return how long a micro-batch that was answered may wait for a write with the other lane's.
 
-        The trusted version's waits only for one that began with it.
+        The trusted version's waits only for one that began with it, one on trial for one that began no later.
         """
         if lane is Lane.TRIED:
-            return _TRIED_WAITS_S if self._begun[Lane.LED] else 0.0
+            return _TRIED_WAITS_S if any(other_s <= begun_s + _TOGETHER_S for other_s in self._begun[Lane.LED]) else 0.0
         if any(other_s >= begun_s - _TOGETHER_S for other_s in self._begun[Lane.TRIED]):
             return min(_LED_WAITS_S, _LED_SHARE * (now_s - begun_s))
         return 0.0

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final
 
 from sentiment.errors import DeadlineExceeded
@@ -22,12 +23,16 @@ _PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was 
 
 @dataclass(frozen=True)
 class Notes:
-    """Notes micro-batches. A version is late when its texts wait longer than `patience_s`."""
+    """Notes micro-batches. A version is late when its texts wait longer than `patience_s`.
+
+    `is_filled`: the ingress gives single texts to one gateway as long as it suffices (`Overload`).
+    """
 
     tallies: Tallies
     overload: Overload
     mirror: Mirror
     patience_s: float
+    is_filled: bool = False
 
     def note(
         self,
@@ -38,7 +43,7 @@ class Notes:
         kept: Sequence[tuple[str, Verdict]],
     ) -> None:
         """Note what each text's own version `said`, what its caller is `told`, and what was `kept` under which id."""
-        self._weigh(table, [each.question for each in asked], said)
+        self._weigh(table, asked, said)
         if self.tallies.current() is not None:
             self._note_time(table, asked)
             self._count(table, asked, said, told)
@@ -77,10 +82,12 @@ class Notes:
         if trusted:
             self.overload.took(time.perf_counter() - min(item.handed for item in trusted), time.monotonic())
 
-    def _weigh(self, table: TrafficTable, questions: Sequence[Question], said: Sequence[Verdict]) -> None:
+    def _weigh(self, table: TrafficTable, asked: Sequence[Asked], said: Sequence[Verdict]) -> None:
         """Note what the trusted version gets through; what a challenger refuses counts where the champion did more."""
         version, champion, tally = table.trusted.version, table.succeeded, self.tallies.current()
-        work = work_of(version, questions, said)
+        counts = [each.item.bulk or not self.is_filled or champion is not None for each in asked]
+        questions = [each.question for each in compress(asked, counts)]
+        work = work_of(version, questions, list(compress(said, counts)))
         self.overload.keep({route.version for route in table.routes} | set(table.sides or ()))
         if champion is None:
             self.overload.carried(version, work, time.monotonic())

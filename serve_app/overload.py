@@ -4,8 +4,8 @@ Nobody knows what the champion would have done with texts that a gateway refuses
 traffic. What it did before is known: the most that it worked out in ten seconds of the last ten minutes in which it had
 traffic, of texts about as long. A version that works at its limit, which it does while texts are refused, and gets
 through less than that is too slow for this traffic. One that gets through as much is not: the traffic has grown, and
-the champion alone would have refused texts too. Where an ingress fills one gateway before the next, that one may have
-had the machine to itself for the champion's texts, and now shares it with gateways that refuse texts as well.
+the champion alone would have refused texts too. Where the ingress gives single texts to one gateway as long as it
+suffices, what that one carried of them is more than its part, and is not counted: only calls of many texts are refused.
 
 A version on trial is late where its texts wait longer than a gateway's patience. While those for the trusted version
 take that long as well, it is the machine that is late, and no version; for a few calls, since a slow version makes all
@@ -57,12 +57,10 @@ class Work:
 class Overload:
     """What one gateway sees, which has `in_flight` calls under way at once while it refuses texts.
 
-    `sharing` is how many gateways then share what one of them may have had to itself before. Belongs to one event loop;
-    `now_s` are seconds of a steady clock.
+    Belongs to one event loop; `now_s` are seconds of a steady clock.
     """
 
     in_flight: int
-    sharing: int = 1
     _carried: dict[tuple[int, int], Counter[int]] = field(default_factory=dict)
     _pressed: dict[tuple[int, int], Work] = field(default_factory=dict)
     _took: deque[tuple[float, float]] = field(default_factory=deque)
@@ -110,7 +108,7 @@ class Overload:
         if pressed.calls < LEAST_CALLS or not pressed.seconds:
             return False
         most = max(self._carried.get((champion, work.size), Counter()).values(), default=0) / _SPAN_S
-        return self.sharing * self.in_flight * pressed.characters / pressed.seconds < ENOUGH * most
+        return self.in_flight * pressed.characters / pressed.seconds < ENOUGH * most
 
 
 def work_of(version: int, questions: Sequence[Question], said: Sequence[Verdict]) -> Work:

@@ -41,8 +41,11 @@ class Parts(Answering, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
-    """A micro-batch that was answered: what each text's own version said, what its caller is told; `perf_counter`s."""
+class _Unwritten:
+    """A micro-batch that was answered and is not kept yet: what each text's own version said, what its caller is told.
+
+    Times of `perf_counter`: it was `started`, and its texts were `cleaned`.
+    """
 
     table: TrafficTable
     asked: list[Asked]
@@ -60,9 +63,9 @@ class PredictionService:
     where the queue is long; then the trusted version answers them. A challenger with all the traffic is the trusted
     one; what it fails on the champion answers as long as it is loaded. Where weights decide, a version is drawn for up
     to `drawn_together` texts when a micro-batch of the trusted one is sent: small micro-batches go to one version as
-    they are, and the trusted one keeps its turn for it, as long as it keeps pace (`MicroBatcher`). `sharing` gateways
-    are filled one after the other (`Overload`). `clean_here` is what the Preprocessor does to a text: small
-    micro-batches are cleaned by it without a call.
+    they are, and the trusted one keeps its turn for it, as long as it keeps pace (`MicroBatcher`). `is_filled`: the
+    ingress gives single texts to one gateway as long as it suffices. `clean_here` is what the Preprocessor does to a
+    text: small micro-batches are cleaned by it without a call.
     """
 
     parts: Parts
@@ -75,7 +78,7 @@ class PredictionService:
     retention_days: float | None = None
     failover_s: float = 0.3
     drawn_together: int = 16
-    sharing: int = 1
+    is_filled: bool = False
     draw: Callable[[], float] = random.random
     now_ms: Callable[[], int] = epoch_ms
     clean_here: Callable[[RawText, str], CleanText] | None = None
@@ -94,10 +97,10 @@ class PredictionService:
         self.keeper = Keeper(Shared(self.parts.write), self.retention_days, self.now_ms)
         self.judge = Judge(self.parts.classify, self.cache, self.failover_s)
         self.tallies = Tallies(self.table)
-        self.overload = Overload(self.in_flight, self.sharing)
+        self.overload = Overload(self.in_flight)
         self.unkept = Unkept(self.parts, self.judge)
         self.mirror = Mirror(self.judge, self.tallies, self.batcher, self.draw)
-        self.notes = Notes(self.tallies, self.overload, self.mirror, self.failover_s)
+        self.notes = Notes(self.tallies, self.overload, self.mirror, self.failover_s, self.is_filled)
 
     async def predict(
         self,
@@ -209,9 +212,9 @@ class PredictionService:
             asked = list(map(Asked, batch, cleans, questions))
             said, told = await self.judge.judge([each.question for each in asked])
         wait_s = self._lanes.wait_s(lane, started, time.perf_counter())
-        return self._keep(_Answered(table, asked, said, told, started, cleaned), wait_s)
+        return self._keep(_Unwritten(table, asked, said, told, started, cleaned), wait_s)
 
-    async def _keep(self, done: _Answered, wait_s: float) -> list[Prediction | Exception]:
+    async def _keep(self, done: _Unwritten, wait_s: float) -> list[Prediction | Exception]:
         """Keep what was answered and note it; the write may wait for another for `wait_s`."""
         raws, cleans = [each.item.raw for each in done.asked], [each.clean for each in done.asked]
         kept = await self.keeper.keep(raws, cleans, done.told, wait_s)

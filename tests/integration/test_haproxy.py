@@ -211,13 +211,13 @@ async def test_a_door_that_closes_answers_what_it_has_and_waits_for_nobody_who_a
             idle.close()
 
 
-async def at_once(ingress: Ingress, requests: int, size: int, *servers: Server) -> list[int]:
+async def at_once(ingress: Ingress, requests: int, path: str, *servers: Server) -> list[int]:
     """Send requests that nobody answers until all have arrived; return how many each server got."""
     may_answer = asyncio.Event()
     for server in servers:
         server.may_answer = may_answer
     async with ingress.before(*servers):
-        sent = [asyncio.create_task(post(ingress.port, b"x" * size)) for _ in range(requests)]
+        sent = [asyncio.create_task(post(ingress.port, b"x" * 20, path)) for _ in range(requests)]
         for _ in range(1000):
             await asyncio.sleep(0.01)
             if sum(len(server.seen) for server in servers) == requests:
@@ -227,12 +227,13 @@ async def at_once(ingress: Ingress, requests: int, size: int, *servers: Server) 
     return [len(server.seen) for server in servers]
 
 
-async def test_short_requests_go_to_the_first_server_until_it_has_many(ingress: Ingress) -> None:
-    first, second = await at_once(ingress, FILL + 16, 20, Server(), Server())
+async def test_single_texts_go_to_the_first_server_until_it_has_many(ingress: Ingress) -> None:
+    first, second = await at_once(ingress, FILL + 16, "/v1/predict?model=8", Server(), Server())
     assert FILL <= first <= FILL + 4  # its threads count at the same time
     assert first + second == FILL + 16
 
 
-async def test_requests_with_more_text_are_spread(ingress: Ingress) -> None:
-    first, second = await at_once(ingress, 12, 8 * 1024, Server(), Server())
+@pytest.mark.parametrize("path", ["/v1/predict/batch", "/v1/explain"])
+async def test_other_requests_are_spread(ingress: Ingress, path: str) -> None:
+    first, second = await at_once(ingress, 12, path, Server(), Server())
     assert abs(first - second) <= 2

@@ -39,8 +39,8 @@ def told(overload: Overload, calls: Iterable[Work], *, refused: int = 1) -> list
     return found
 
 
-def carried(characters_per_s: int, *, in_flight: int = 1, sharing: int = 1) -> Overload:
-    overload = Overload(in_flight, sharing)
+def carried(characters_per_s: int, *, in_flight: int = 1) -> Overload:
+    overload = Overload(in_flight)
     overload.carried(CHAMPION, work(10 * characters_per_s, 5.0, 20), 1000.0)
     return overload
 
@@ -59,12 +59,6 @@ def test_calls_that_a_gateway_makes_at_once_add_up():
     calls = [work(500, 1.0, 1)] * 50
     assert any(told(carried(1000), calls))
     assert not any(told(carried(1000, in_flight=2), calls))
-
-
-def test_a_gateway_that_had_the_machine_to_itself_before_is_not_held_to_it_once_others_refuse_texts_too():
-    half, slower = ([work(characters, 1.0, 1)] * 20 for characters in (500, 350))
-    assert not any(told(carried(1000, sharing=2), half))
-    assert any(told(carried(1000, sharing=2), slower))
 
 
 def test_refusals_between_two_calls_are_one_failure_and_without_any_there_is_none():
@@ -99,14 +93,21 @@ def test_only_a_challenger_with_all_the_traffic_has_succeeded_the_champion():
     assert TrafficTable(1, FULL.routes[1:]).succeeded is None
 
 
-async def take_over(parts: FakeParts, table: TrafficTable, *, before: Iterable[list[RawText]]) -> PredictionService:
+async def take_over(
+    parts: FakeParts,
+    table: TrafficTable,
+    *,
+    before: Iterable[list[RawText]],
+    bulk: bool = False,
+    is_filled: bool = False,
+) -> PredictionService:
     """Let the champion answer texts without a rollout, then give its traffic to the challenger."""
     tables = [TrafficTable(1, canary_of(0.0).routes[:1])]
-    service = service_of(parts, tables[0], in_flight=1, max_queued=4, max_items=4, failover_s=30.0)
+    service = service_of(parts, tables[0], in_flight=1, max_queued=4, max_items=4, failover_s=30.0, is_filled=is_filled)
     service.table = lambda: tables[-1]
     service.tallies._table = service.table
     for texts in before:
-        await service.predict(texts)
+        await service.predict(texts, bulk=bulk)
     tables.append(table)
     return service
 
@@ -155,3 +156,11 @@ async def test_refused_texts_that_are_pinned_to_a_version_tell_nothing_of_it():
     service = await take_over(FakeParts(trial_delay_s=0.02), FULL, before=MANY)
     assert await press(service, LEAST_CALLS + 6, Preference(version=CHALLENGER)) > 20
     assert seen_by(service).arm(CHALLENGER).lost == 0
+
+
+@pytest.mark.parametrize("bulk", [True, False], ids=["many texts a call", "single texts"])
+async def test_where_one_gateway_is_filled_first_only_calls_of_many_texts_tell_what_it_gets_through(bulk):
+    slow = FakeParts(trial_delay_s=0.02)
+    service = await take_over(slow, FULL, before=MANY, bulk=bulk, is_filled=True)
+    assert await press(service, LEAST_CALLS + 6) > 20
+    assert (stop_of(service) is not None) is bulk

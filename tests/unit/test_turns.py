@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 
 import pytest
 
@@ -13,19 +13,20 @@ from tests.unit.fake_parts import FakeParts, service_of
 
 
 class InTwoSteps:
-    """Answers items at once; what comes after waits until `may_end`."""
+    """Answers items at once; what comes after waits until `may_end`, or for one of `ends` each."""
 
     def __init__(self) -> None:
+        self.ends: Iterator[asyncio.Event] = iter([])
         self.begun: list[list[int]] = []
         self.ended: list[list[int]] = []
         self.may_end = asyncio.Event()
 
     async def __call__(self, items: list[int]) -> Awaitable[list[int | Exception]]:
         self.begun.append(items)
-        return self._rest(items)
+        return self._rest(items, next(self.ends, self.may_end))
 
-    async def _rest(self, items: list[int]) -> list[int | Exception]:
-        await self.may_end.wait()
+    async def _rest(self, items: list[int], may_end: asyncio.Event) -> list[int | Exception]:
+        await may_end.wait()
         self.ended.append(items)
         if -1 in items:
             raise RuntimeError("gone")
@@ -62,6 +63,22 @@ async def test_no_more_than_may_be_under_way_are_at_their_rest(in_flight):
     assert await call == [2 * number for number in range(8)]
 
 
+async def test_a_turn_that_waits_for_the_end_of_another_ends_with_it():
+    process = InTwoSteps()
+    subject = batcher(process, max_items=1)
+    ends = [asyncio.Event() for _ in range(3)]
+    process.ends = iter(ends)
+    call = asyncio.create_task(subject.submit([1, 2, 3]))
+    await moment()
+    assert process.begun == [[1], [2]]
+    ends[0].set()
+    await moment()
+    assert (process.begun, process.ended) == ([[1], [2], [3]], [[1]])
+    for end in ends:
+        end.set()
+    assert await call == [2, 4, 6]
+
+
 async def test_an_error_of_the_rest_reaches_every_caller_of_its_micro_batch_and_no_other():
     process = InTwoSteps()
     subject = batcher(process)
@@ -91,7 +108,7 @@ async def test_a_turn_that_is_kept_for_another_ends_with_the_others_turn():
     tried = InTwoSteps()
     led = InTwoSteps()
     led.may_end.set()
-    leads = batcher(led)
+    leads = batcher(led, gather_s=30.0, longest_turn_s=30.0)
     batcher(tried, follows=leads, claim=lambda items: [(item, item % 2 == 0) for item in items])
     taken = asyncio.create_task(leads.submit([2]))
     await moment()
