@@ -50,7 +50,7 @@ _WHOLE_BODY: Final = f"    http-request wait-for-body time {{deadline_ms}}ms unl
 _BUFFER_BYTES: Final = 32 * 1024
 
 #: Gateways side by side make small micro-batches, whose calls cost as much as those of large ones. So single texts go
-#: to the first gateway that works on few requests. Beyond that, they and all others go to whichever works on the fewest.
+#: to the first gateway that works on few requests; all else goes to whichever works on the fewest.
 _FILL: Final = r"    use-server \1 if {{ path /v1/predict }} {{ srv_conn(\1) lt {fill} }}"
 _SERVER: Final = "^ *server ([^ ]+) [^ ]+ check.*"
 
