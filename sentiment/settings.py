@@ -91,7 +91,10 @@ class Settings(BaseSettings):
 
     gateway_replicas: int = Field(2, ge=1, description="gateways of the local platform")
     gateway_fill: int = Field(
-        128, ge=0, le=1024, description="single texts of a local gateway before the next one gets any; 0 spreads all"
+        128,
+        ge=0,
+        le=1024,
+        description="requests at a local gateway before the next one gets single texts; 0 spreads all",
     )
     preprocessor_replicas: int = Field(1, ge=1, description="preprocessors of the local platform")
     sink_replicas: int = Field(1, ge=1, description="sinks of the local platform")

@@ -53,8 +53,8 @@ class MicroBatcher(Generic[T, R]):
     items out of that one's micro-batches: each item is returned as it shall go on, with whether it is claimed. Where a
     whole micro-batch was, the one that is followed keeps its turn: it waits for it as for one of its own, so that they
     do not work at the same time on fewer items each. It waits one and a half times what its own take, `gather_s` at
-    least and `longest_turn_s` at most, and not at all for a follower that takes longer than that. Otherwise nobody
-    waits for a follower.
+    least and `longest_turn_s` at most, and not at all for a follower whose last one took longer than that. Otherwise
+    nobody waits for a follower.
     `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
     Where it returns an awaitable of these, the turn ends, and the next micro-batch begins while the rest of the work is
     done. At most `in_flight` do so at once: one more keeps its turn until another is done. Belongs to one event loop.
@@ -242,14 +242,12 @@ class MicroBatcher(Generic[T, R]):
         started_s, calls = self._turns[turn], _calls(batch)
         try:
             found = await self.process([waiting.item for waiting in batch])
+            self._note_time(started_s)
             if isinstance(found, Awaitable):
-                self._note_time(started_s)
                 self._note_crowd(started_s, calls)
                 self._held.append(turn)
                 self._end_held()
                 found = await found
-            else:
-                self._note_time(started_s)
             results = found
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)

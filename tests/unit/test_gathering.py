@@ -186,6 +186,21 @@ async def test_a_turn_that_is_kept_in_vain_is_hardly_longer_than_a_micro_batch()
         task.cancel()
 
 
+async def test_one_slow_micro_batch_of_another_is_not_held_against_it_once_it_is_quick_again():
+    led, tried = Recorder(0.05), Recorder(0.2)
+    leads, _ = led_and_tried(led, tried)
+    await leads.submit([1])
+    await leads.submit([2])
+    tried.delay_s = 0.05
+    kept = []
+    for number in (4, 6):
+        taken = asyncio.create_task(leads.submit([number]))
+        await asyncio.sleep(0.01)
+        kept.append(not leads.idle)
+        await taken
+    assert kept == [False, True]
+
+
 async def test_bulk_items_that_another_takes_are_bulk_items_there():
     tried = Recorder(0.05)
     leads, follows = led_and_tried(Recorder(), tried, max_items=4)
