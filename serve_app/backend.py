@@ -28,9 +28,9 @@ from serve_app.feedback import PairedFeedback
 from serve_app.keeping import epoch_ms
 from serve_app.prediction import Prediction
 from serve_app.prediction_service import PredictionService
-from serve_app.rollout.listing import read_listing
-from serve_app.steering import NO_PREFERENCE, Preference
-from serve_app.traffic import TrafficTable
+from serve_app.routing.model_list import read_listing
+from serve_app.routing.router import NO_PREFERENCE, Preference
+from serve_app.routing.traffic_table import TrafficTable
 
 #: The cache knows normalised texts; the store may keep raw ones.
 _NORMALIZE = NORMALIZERS[CURRENT_NORMALIZER]

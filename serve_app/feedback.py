@@ -18,8 +18,8 @@ from sentiment.records import TextRecord
 from sentiment.text import NORMALIZERS
 from serve_app.judging import Judge, Judged, Question, Verdict, named
 from serve_app.mirroring import PATIENCE_S, Live, lull
+from serve_app.routing.traffic_table import Route, TrafficTable
 from serve_app.tally import Tallies
-from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 

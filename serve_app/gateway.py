@@ -24,8 +24,8 @@ from serve_app.http.app import build_http_app
 from serve_app.keeping import epoch_ms
 from serve_app.prediction_service import PredictionService
 from serve_app.remote import RemoteParts
-from serve_app.traffic import KIND, Route, from_body
-from serve_app.traffic_watch import TrafficWatch
+from serve_app.routing.table_watcher import TrafficWatch
+from serve_app.routing.traffic_table import KIND, Route, from_body
 
 logger = logging.getLogger(__name__)
 

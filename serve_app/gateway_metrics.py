@@ -15,7 +15,7 @@ from ray.util.metrics import Counter, Gauge, Histogram
 from sentiment.errors import Unavailable
 from serve_app.judging import Events, named
 from serve_app.prediction_service import PredictionService
-from serve_app.traffic import Route
+from serve_app.routing.traffic_table import Route
 
 _BOUNDS_MS: Final = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]
 #: Ray puts its name before the metrics of the applications that it runs.

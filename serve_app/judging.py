@@ -16,7 +16,7 @@ from typing import Final
 from sentiment.errors import DeadlineExceeded, InvalidInput, Unavailable, UndertoneError
 from sentiment.records import Answers
 from serve_app.answer_cache import AnswerCache, CachedAnswer, Key, text_digest
-from serve_app.traffic import Route
+from serve_app.routing.traffic_table import Route
 
 Classify = Callable[[Route, list[str]], Awaitable[Answers]]
 

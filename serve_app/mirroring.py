@@ -18,8 +18,8 @@ from typing import Final, Protocol
 
 from sentiment.errors import DeadlineExceeded
 from serve_app.judging import Judge, Judged, Question, Verdict, named
+from serve_app.routing.traffic_table import Route, TrafficTable
 from serve_app.tally import Heard, Tallies, Tally
-from serve_app.traffic import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 

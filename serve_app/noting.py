@@ -13,9 +13,9 @@ from sentiment.errors import DeadlineExceeded
 from serve_app.judging import Judged, Question, Verdict
 from serve_app.mirroring import Answered, Mirror
 from serve_app.overload import Overload, work_of
+from serve_app.routing.traffic_table import TrafficTable
 from serve_app.submitted import Asked
 from serve_app.tally import Heard, Tallies
-from serve_app.traffic import TrafficTable
 
 #: What is counted of a version whose texts the trusted one was asked about at once, or nobody.
 _PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was late")

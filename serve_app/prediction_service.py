@@ -25,11 +25,11 @@ from serve_app.mirroring import Mirror
 from serve_app.noting import Notes
 from serve_app.overload import Overload
 from serve_app.prediction import Prediction, prediction_of
-from serve_app.steering import NO_PREFERENCE, Preference, by_chance, steer
+from serve_app.routing.router import NO_PREFERENCE, Preference, by_chance, steer
+from serve_app.routing.traffic_table import Route, TrafficTable
 from serve_app.submitted import Asked, Submitted, gets_texts
 from serve_app.tally import Tallies
 from serve_app.ticket import Ticket, results_of
-from serve_app.traffic import Route, TrafficTable
 from serve_app.unkept import Answering, Unkept
 
 

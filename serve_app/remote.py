@@ -15,7 +15,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from sentiment.errors import Overloaded, Unavailable, UndertoneError
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
-from serve_app.traffic import Route
+from serve_app.routing.traffic_table import Route
 
 logger = logging.getLogger(__name__)
 

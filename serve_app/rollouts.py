@@ -14,9 +14,8 @@ from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 from serve_app.keeping import epoch_ms
 from serve_app.rollout import service
-from serve_app.rollout.ledger import SPLIT_KIND
-from serve_app.rollout.listing import read_listing
 from serve_app.rollout.record import Command, StartRequest
+from serve_app.routing.model_list import SPLIT_KIND, read_listing
 
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sentiment.records import CleanText, RawText
 from serve_app.judging import Question
-from serve_app.traffic import Route, TrafficTable
+from serve_app.routing.traffic_table import Route, TrafficTable
 
 
 @dataclass(frozen=True, slots=True)

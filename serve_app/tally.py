@@ -11,8 +11,8 @@ from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
 from sentiment.labels import NEUTRAL
 from serve_app.judging import Judged, Verdict
-from serve_app.rollout.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
-from serve_app.traffic import TrafficTable
+from serve_app.routing.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
+from serve_app.routing.traffic_table import TrafficTable
 
 #: Late calls in a stage, and their share of those that were made, that one gateway may put down to the machine.
 _EXCUSED: Final = 10

@@ -13,8 +13,8 @@ from sentiment.records import Answers, CleanText, Explanation, RawText
 from serve_app.judging import Judge, Judged, answer_of
 from serve_app.keeping import with_words
 from serve_app.prediction import Prediction, prediction_of
-from serve_app.steering import Preference, pinned_route
-from serve_app.traffic import Route, TrafficTable
+from serve_app.routing.router import Preference, pinned_route
+from serve_app.routing.traffic_table import Route, TrafficTable
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from sentiment.errors import InvalidInput
 from serve_app.http.body import described_query, read_query
-from serve_app.steering import Preference
+from serve_app.routing.router import Preference
 
 SPLIT_HEADER: Final = "X-Undertone-Split"
 _LONGEST_VALUE: Final = 64

@@ -18,7 +18,7 @@ from serve_app.http.body import content_of, item_of
 from serve_app.http.errors import status_and_body
 from serve_app.http.rendering import prediction_out
 from serve_app.prediction_service import PredictionService
-from serve_app.steering import Preference
+from serve_app.routing.router import Preference
 
 #: Lines under way at once: reading stops there until the client has taken answers.
 WINDOW: Final = 256

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from serve_app.rollout.evidence import DECISIVE, above, no_worse, worse
-from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import Rollout
+from serve_app.routing.observations import Arm, Observations
 
 #: Calls that a latency is judged by, of each version in the present stage.
 LEAST_TIMES: Final = 100

@@ -18,12 +18,11 @@ from serve_app.rollout.policy import Publish
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import HISTORY_KIND, KIND, Rollout, StartRequest
 from serve_app.rollout.shares import Share
-from serve_app.traffic import KIND as TRAFFIC
-from serve_app.traffic import Route, Sticky, TrafficTable, from_body, to_body
+from serve_app.routing.model_list import SPLIT_KIND
+from serve_app.routing.traffic_table import KIND as TRAFFIC
+from serve_app.routing.traffic_table import Route, Sticky, TrafficTable, from_body, to_body
 
 LEASE_KIND: Final = "lease"
-#: Kind of the document with the fixed split.
-SPLIT_KIND: Final = "split"
 #: How long a lease holds. Another controller takes over at most this long after the last one died.
 LEASE_MS: Final = 6000
 

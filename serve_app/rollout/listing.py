@@ -10,20 +10,14 @@ from sentiment.registry import RegisteredVersion
 from sentiment.store import TextStore
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Observed
+from serve_app.routing.model_list import MODELS_KIND
 
-KIND: Final = "models"
 _STATES: Final = {
     AppState.LOADING: "loading",
     AppState.RUNNING: "loaded",
     AppState.DOWN: "loaded",  # and Serve is replacing its replicas
     AppState.FAILED: "failed",
 }
-
-
-def read_listing(store: TextStore, model: str) -> list[dict[str, Any]]:
-    """Return the versions of a registered model, oldest first, as the controller last saw them."""
-    document = store.get_document(KIND, model)
-    return list(document.body["models"]) if document else []
 
 
 @dataclass(eq=False)
@@ -38,7 +32,7 @@ class Listing:
         """Write each version, what it does now and with how many replicas, if anything of it is new."""
         listed = [_listed(version, observed, apps.get(version.version)) for version in versions]
         if listed and listed != self._written:
-            self.store.put_document(KIND, self.model, {"models": listed})
+            self.store.put_document(MODELS_KIND, self.model, {"models": listed})
             self._written = listed
 
 

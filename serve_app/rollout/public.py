@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from serve_app.rollout.judgement import measure
-from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import Entry, Rollout, State
 from serve_app.rollout.shares import Share, shares_of
+from serve_app.routing.observations import Arm, Observations
 
 _DIGITS: Final = 4
 #: Parts of the record that only the controller needs, or that are told otherwise.

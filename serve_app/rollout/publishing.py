@@ -16,7 +16,7 @@ from serve_app.rollout.policy import Publish
 from serve_app.rollout.record import Rollout
 from serve_app.rollout.routes import Routes
 from serve_app.rollout.shares import leader_of
-from serve_app.traffic import TrafficTable
+from serve_app.routing.traffic_table import TrafficTable
 
 logger = logging.getLogger(__name__)
 

@@ -45,7 +45,7 @@ from serve_app.rollout.registry_view import RegistryView
 from serve_app.rollout.room import has_room, lacking
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
 from serve_app.rollout.serve_view import ServeView
-from serve_app.traffic import Route, TrafficTable
+from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 

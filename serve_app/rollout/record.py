@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sentiment.identifiers import new_id
 from sentiment.settings import Settings
 from serve_app.rollout.limits import Limits
-from serve_app.rollout.observations import Observations
 from serve_app.rollout.plan import Step, steps_of
-from serve_app.traffic import Sticky
+from serve_app.routing.observations import Observations
+from serve_app.routing.traffic_table import Sticky
 
 KIND: Final = "rollout"
 HISTORY_KIND: Final = "rollout-history"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from serve_app.rollout.ledger import shares_in
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState
-from serve_app.traffic import TrafficTable
+from serve_app.routing.traffic_table import TrafficTable
 
 
 def has_room(apps: Mapping[int, AppView], version: int) -> bool:

@@ -10,7 +10,7 @@ from sentiment.registry import ModelRegistry, RegisteredVersion, fetch_version
 from sentiment.settings import Settings
 from sentiment.version import read_version
 from serve_app.rollout.parts import app_name
-from serve_app.traffic import Route, TrafficTable
+from serve_app.routing.traffic_table import Route, TrafficTable
 
 
 @dataclass(eq=False)

@@ -15,11 +15,11 @@ from sentiment.labels import LABEL_SETS
 from sentiment.records import Document
 from sentiment.settings import Settings
 from sentiment.store import TextStore
-from serve_app.rollout.listing import read_listing
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import HISTORY_KIND, KIND, UNSEEN, Command, Rollout, StartRequest, State
-from serve_app.traffic import KIND as TRAFFIC
-from serve_app.traffic import TrafficTable, from_body
+from serve_app.routing.model_list import read_listing
+from serve_app.routing.traffic_table import KIND as TRAFFIC
+from serve_app.routing.traffic_table import TrafficTable, from_body
 
 _ATTEMPTS: Final = 5
 #: What two requests for a rollout have in common where one repeats the other.

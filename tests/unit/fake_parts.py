@@ -17,8 +17,8 @@ from serve_app.backend import Backend
 from serve_app.http.app import build_http_app
 from serve_app.prediction import Prediction
 from serve_app.prediction_service import PredictionService
-from serve_app.rollout.observations import Observations
-from serve_app.traffic import Route, TrafficTable
+from serve_app.routing.observations import Observations
+from serve_app.routing.traffic_table import Route, TrafficTable
 
 LABELS = ("negative", "neutral", "positive")
 SECRET = b"s" * 32

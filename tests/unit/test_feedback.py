@@ -11,7 +11,7 @@ from sentiment.errors import NotFound, StoreUnavailable
 from sentiment.records import RawText
 from serve_app import feedback
 from serve_app.backend import Backend
-from serve_app.rollout.observations import Observations
+from serve_app.routing.observations import Observations
 from tests.unit.fake_parts import FakeParts, backend_of, canary_of
 
 TEXTS = {"l-1": "love", "m-1": "meh", "m-2": "meh again", "v-1": "love venom"}

@@ -12,7 +12,7 @@ from sentiment.errors import Unavailable
 from sentiment.records import Operation, Outcome, RawText
 from serve_app.lanes import Lane, Lanes, Shared
 from serve_app.prediction_service import PredictionService
-from serve_app.steering import Preference
+from serve_app.routing.router import Preference
 from tests.unit.fake_parts import FakeParts, alternating, canary_of, seen_by, service_of
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from serve_app.rollout.observations import (
+from serve_app.routing.observations import (
     MAX_EXAMPLES,
     Arm,
     Disagreement,

@@ -13,8 +13,8 @@ from serve_app.overload import LEAST_CALLS, Overload, Work
 from serve_app.prediction_service import PredictionService
 from serve_app.rollout.judgement import judge
 from serve_app.rollout.record import State
-from serve_app.steering import Preference
-from serve_app.traffic import TrafficTable
+from serve_app.routing.router import Preference
+from serve_app.routing.traffic_table import TrafficTable
 from tests.unit.fake_parts import FakeParts, canary_of, seen_by, service_of
 from tests.unit.rollout.rollouts import rollout_of
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from sentiment.errors import InvalidInput, NotFound
-from serve_app.steering import NO_PREFERENCE, Preference, steer
-from serve_app.traffic import TrafficTable
+from serve_app.routing.router import NO_PREFERENCE, Preference, steer
+from serve_app.routing.traffic_table import TrafficTable
 from tests.unit.fake_parts import ROUTE, TRIAL
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from sentiment.errors import StoreUnavailable, Unavailable
 from sentiment.records import Document
-from serve_app.traffic import KIND, TrafficTable, from_body, to_body
-from serve_app.traffic_watch import TrafficWatch
+from serve_app.routing.table_watcher import TrafficWatch
+from serve_app.routing.traffic_table import KIND, TrafficTable, from_body, to_body
 from tests.unit.fake_parts import ROUTE
 
 V4 = replace(ROUTE, version=4, app="classifier-v4", weight=0.25)

@@ -12,10 +12,10 @@ from sentiment.errors import Unavailable
 from sentiment.records import Answers, RawText
 from serve_app.prediction_service import PredictionService
 from serve_app.rollout.judgement import Judgement, judge
-from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import State
-from serve_app.steering import Preference
-from serve_app.traffic import Route
+from serve_app.routing.observations import Arm, Observations
+from serve_app.routing.router import Preference
+from serve_app.routing.traffic_table import Route
 from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, in_turn, mirrored, seen_by, service_of
 from tests.unit.rollout.rollouts import rollout_of
 

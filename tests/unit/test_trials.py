@@ -13,9 +13,9 @@ from sentiment.records import RawText
 from sentiment.text import NORMALIZERS
 from serve_app.judging import Question
 from serve_app.mirroring import MAX_TEXTS, Answered
-from serve_app.rollout.observations import Observations
-from serve_app.steering import Preference
-from serve_app.traffic import TrafficTable
+from serve_app.routing.observations import Observations
+from serve_app.routing.router import Preference
+from serve_app.routing.traffic_table import TrafficTable
 from tests.unit.fake_parts import (
     ROUTE,
     TRIAL,

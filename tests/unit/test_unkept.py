@@ -10,8 +10,8 @@ import pytest
 
 from sentiment.errors import Unavailable
 from sentiment.text import NORMALIZERS
-from serve_app.steering import Preference
-from serve_app.traffic import TrafficTable
+from serve_app.routing.router import Preference
+from serve_app.routing.traffic_table import TrafficTable
 from tests.unit.fake_parts import FakeParts, canary_of, client_of, service_of
 
 

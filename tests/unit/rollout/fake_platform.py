@@ -8,9 +8,9 @@ from typing import Any
 
 from sentiment.errors import ModelRejected
 from serve_app.rollout.capacity import Capacity
-from serve_app.rollout.observations import Observations
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState
+from serve_app.routing.observations import Observations
 
 
 @dataclass

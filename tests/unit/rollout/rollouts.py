@@ -6,11 +6,11 @@ from typing import Any
 
 from sentiment.settings import Settings
 from sentiment.store import TextStore
-from serve_app.rollout.listing import KIND as MODELS_KIND
-from serve_app.rollout.observations import Arm, Latencies, Observations, bucket_of
 from serve_app.rollout.record import Entry, Rollout, StartRequest, State
-from serve_app.traffic import KIND as TRAFFIC
-from serve_app.traffic import Route, to_body
+from serve_app.routing.model_list import MODELS_KIND
+from serve_app.routing.observations import Arm, Latencies, Observations, bucket_of
+from serve_app.routing.traffic_table import KIND as TRAFFIC
+from serve_app.routing.traffic_table import Route, to_body
 
 LABELS = ("negative", "neutral", "positive")
 START_MS = 1_000_000

@@ -12,10 +12,10 @@ from sentiment.errors import RegistryUnavailable
 from sentiment.registry import CHALLENGER, CHAMPION
 from serve_app.rollout import reconciler, service
 from serve_app.rollout.ledger import LEASE_KIND
-from serve_app.rollout.listing import read_listing
 from serve_app.rollout.policy import Move, NameChampion, Wait
 from serve_app.rollout.record import State
 from serve_app.rollout.retreat import LATE_MS
+from serve_app.routing.model_list import read_listing
 from tests.unit.rollout.courses import RUNNING, after, moved
 from tests.unit.rollout.rollouts import START_MS, rollout_of
 

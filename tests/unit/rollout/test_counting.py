@@ -6,8 +6,8 @@ import json
 
 from serve_app.rollout import service
 from serve_app.rollout.counting import GONE_AFTER_S
-from serve_app.rollout.observations import Observations
 from serve_app.rollout.record import GONE, KIND
+from serve_app.routing.observations import Observations
 from tests.unit.rollout.rollouts import arm
 
 MODEL = "sentiment"

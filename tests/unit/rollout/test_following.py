@@ -8,10 +8,10 @@ from sentiment.settings import Settings
 from serve_app.rollout import service
 from serve_app.rollout.counting import Counting
 from serve_app.rollout.limits import Limits
-from serve_app.rollout.observations import Observations
 from serve_app.rollout.policy import NameChampion, Wait
 from serve_app.rollout.record import Rollout, State
 from serve_app.rollout.shares import alone
+from serve_app.routing.observations import Observations
 from tests.unit.rollout.courses import LEAVING, RUNNING, after, moved
 from tests.unit.rollout.fake_platform import FakeGateways
 from tests.unit.rollout.rollouts import HOLD_S, rollout_of

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from serve_app.rollout import counting, reconciler, service
-from serve_app.rollout.observations import Observations
+from serve_app.routing.observations import Observations
 from tests.unit.rollout.rollouts import arm
 
 MODEL = "sentiment"

@@ -7,8 +7,8 @@ import pytest
 
 from serve_app.rollout.evidence import DECISIVE
 from serve_app.rollout.judgement import LEAST_TIMES, judge
-from serve_app.rollout.observations import Arm, Observations
 from serve_app.rollout.record import State
+from serve_app.routing.observations import Arm, Observations
 from tests.unit.rollout.rollouts import arm, rollout_of
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from sentiment.errors import ModelRejected
 from serve_app.rollout import service
-from serve_app.rollout.listing import read_listing
 from serve_app.rollouts import Rollouts
+from serve_app.routing.model_list import read_listing
 
 MODEL = "sentiment"
 

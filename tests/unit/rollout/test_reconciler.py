@@ -8,11 +8,11 @@ from sentiment.errors import Conflict
 from sentiment.registry import CHALLENGER
 from serve_app.rollout import service
 from serve_app.rollout.ledger import LEASE_MS
-from serve_app.rollout.listing import read_listing
-from serve_app.rollout.observations import Observations
 from serve_app.rollout.parts import AppView
 from serve_app.rollout.policy import AppState, Start, Wait
 from serve_app.rollout.record import HISTORY_KIND, State
+from serve_app.routing.model_list import read_listing
+from serve_app.routing.observations import Observations
 from tests.unit.rollout.fake_platform import without_repeats
 from tests.unit.rollout.rollouts import arm
 

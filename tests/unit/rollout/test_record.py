@@ -7,13 +7,13 @@ import pytest
 from sentiment.errors import Conflict, StoreUnavailable
 from sentiment.store.memory import MemoryStore
 from serve_app.rollout.ledger import LEASE_KIND, LEASE_MS, Ledger
-from serve_app.rollout.observations import Observations
 from serve_app.rollout.policy import Publish
 from serve_app.rollout.public import to_public
 from serve_app.rollout.record import HISTORY_KIND, KIND, Entry, Rollout, State
 from serve_app.rollout.shares import alone
-from serve_app.traffic import KIND as TRAFFIC
-from serve_app.traffic import Route, from_body
+from serve_app.routing.observations import Observations
+from serve_app.routing.traffic_table import KIND as TRAFFIC
+from serve_app.routing.traffic_table import Route, from_body
 from tests.unit.rollout.rollouts import LABELS, START_MS, arm, rollout_of, serve_version
 
 MODEL = "sentiment"

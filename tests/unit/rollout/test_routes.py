@@ -7,7 +7,7 @@ import pytest
 from sentiment.errors import ModelRejected
 from sentiment.settings import Settings
 from serve_app.rollout.routes import Routes, refuse_other_normalizer
-from serve_app.traffic import KIND, Route, TrafficTable
+from serve_app.routing.traffic_table import KIND, Route, TrafficTable
 from tests.unit.rollout.rollouts import LABELS
 
 MODEL = "sentiment"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentiment.errors import InvalidInput, NotFound
-from serve_app.traffic import Route, TrafficTable
+from serve_app.routing.traffic_table import Route, TrafficTable
 
 _POINT_BYTES: Final = 6
 

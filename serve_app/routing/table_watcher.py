@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sentiment.errors import Unavailable, UndertoneError
 from sentiment.records import Document
-from serve_app.traffic import Route, TrafficTable, from_body
+from serve_app.routing.traffic_table import Route, TrafficTable, from_body
 
 logger = logging.getLogger(__name__)
 
