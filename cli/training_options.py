@@ -15,8 +15,10 @@ from cli.platform import Home, Json
 Data = Annotated[str | None, typer.Option("--data", help="Dataset version to train on, such as tweets@3.")]
 Backbone = Annotated[str | None, typer.Option(help="Folder or Hugging Face name of the encoder to start from.")]
 Validation = Annotated[str | None, typer.Option(help="Dataset version to validate on; else a tenth is held out.")]
-Epochs = Annotated[int | None, typer.Option(help="Times through the data (3).")]
-Rate = Annotated[float | None, typer.Option("--learning-rate", help="Peak of the learning rate (1e-4).")]
+Epochs = Annotated[int | None, typer.Option(help="Times through the data (3; lstm, cnn, bert-gru: 5).")]
+Rate = Annotated[
+    float | None, typer.Option("--learning-rate", help="Peak of the learning rate (1e-4; lstm, cnn, bert-gru: 1e-3).")
+]
 Config = Annotated[str | None, typer.Option(help="YAML file with the configuration, as a run stores and tune writes.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE of the configuration; repeatable.")]
 Name = Annotated[str | None, typer.Option(help="Name of the run; one that was ended is taken up where it was.")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -36,14 +35,6 @@ _MEMORY: Final = "system/process_memory_mib"
 _KEY_DIGITS: Final = 12
 #: Training texts that the accuracy on them is taken of, spread evenly.
 MOST_TRAIN_TEXTS: Final = 4000
-#: Where a preset asks for other values than a training's own: networks that start from little learn at higher rates.
-RECIPES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-    {
-        "lstm": {"learning_rate": 1e-3, "epochs": 5},
-        "cnn": {"learning_rate": 1e-3, "epochs": 5},
-        "bert-gru": {"learning_rate": 1e-3, "epochs": 5},
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +72,7 @@ class TrainAs:
         if not isinstance(own, Mapping):
             raise InvalidInput(f"{name} is {shown(own)}; under a model's name stand fields of its training", name)
         given = {"model": name, "data": splits.train.ref, "validation": splits.validation.ref}
-        return cls(from_mapping({**RECIPES.get(name, {}), **common, **own, **given}), workers, gpus)
+        return cls(from_mapping({**common, **own, **given}), workers, gpus)
 
 
 def train_version(

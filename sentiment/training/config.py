@@ -10,6 +10,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from sentiment.errors import InvalidInput
 from sentiment.steps import steps_problem
+from sentiment.training.recipes import recipe_of
 from sentiment.wording import shown
 
 OPTIMIZERS: Final = ("adamw", "adam", "adagrad", "sgd")
@@ -129,12 +130,12 @@ class TrainConfig:
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
-    """Return the config of a mapping; what is left out has its default.
+    """Return the config of a mapping; what is left out has the default of its preset's recipe, or of the field.
 
     Raises:
         InvalidInput: a field is unknown, of the wrong kind or out of range; the error names it.
     """
-    plain = _typed(TrainConfig, values, "")
+    plain = _typed(TrainConfig, {**recipe_of(values.get("model")), **values}, "")
     if isinstance(distill := plain.get("distill"), Mapping):
         plain["distill"] = DistillConfig(**_typed(DistillConfig, distill, "distill."))
     return TrainConfig(**plain)
