@@ -24,7 +24,7 @@ from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
 from serve_app.http.errors import HttpError, invalid_input
 from serve_app.http.guard import require, scope_of
 from serve_app.http.rollout_schemas import RolloutIn
-from serve_app.rollout.plan import steps_of
+from serve_app.rollout.policy.plan import steps_of
 
 GOOD = {"love", "great", "good", "wonderful", "thanks", "happy"}
 BAD = {"hate", "awful", "bad", "terrible", "broken", "sad"}

@@ -19,8 +19,8 @@ from sentiment.settings import Settings
 from sentiment.store import TextStore, open_store
 from sentiment.version import read_version
 from serve_app.prediction_service import epoch_ms
-from serve_app.rollout import service
-from serve_app.rollout.record import StartRequest
+from serve_app.rollout import commands as service
+from serve_app.rollout.policy.record import StartRequest
 from tests.running_platform import RunningPlatform, command, running, title_of
 from tests.tiny_model import build_tiny_version
 

@@ -24,7 +24,7 @@ from serve_app.http.predict import predict_routes
 from serve_app.http.rollouts import rollout_routes
 from serve_app.http.tei import tei_routes
 from serve_app.http.texts import text_routes
-from serve_app.rollouts import Rollouts
+from serve_app.rollout.api import Rollouts
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")

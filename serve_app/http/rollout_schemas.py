@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from serve_app.http.schemas import PRINTABLE_PATTERN, Cursor, Identifier, Label, ShortText, Topic, WordOut
-from serve_app.rollout.record import StartRequest
+from serve_app.rollout.policy.record import StartRequest
 
 
 def _whole(value: Any) -> Any:

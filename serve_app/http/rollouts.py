@@ -21,8 +21,8 @@ from serve_app.http.rollout_schemas import (
     SplitIn,
     SplitOut,
 )
-from serve_app.rollout.record import Command
-from serve_app.rollouts import Rollouts
+from serve_app.rollout.api import Rollouts
+from serve_app.rollout.policy.record import Command
 
 _COMMANDS: Final = tuple(command.value for command in Command)
 _Command = Annotated[str, Path(json_schema_extra={"enum": list(_COMMANDS)})]

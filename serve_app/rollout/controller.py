@@ -22,12 +22,12 @@ from sentiment.registry import Registry
 from sentiment.settings import load_settings
 from sentiment.store import open_store
 from serve_app.keeping import epoch_ms
-from serve_app.rollout.capacity import Capacity, local_capacity
-from serve_app.rollout.gateways import gateways_of
-from serve_app.rollout.ledger import Ledger
-from serve_app.rollout.policy import Decision, Move, Wait
+from serve_app.rollout.cluster.gateways import gateways_of
+from serve_app.rollout.cluster.placement import Capacity, local_capacity
+from serve_app.rollout.cluster.target import ServeTarget
+from serve_app.rollout.policy.decisions import Decision, Move, Wait
 from serve_app.rollout.reconciler import Reconciler
-from serve_app.rollout.target import ServeTarget
+from serve_app.rollout.rollout_store import Ledger
 
 logger = logging.getLogger(__name__)
 

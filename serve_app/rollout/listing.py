@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sentiment.registry import RegisteredVersion
 from sentiment.store import TextStore
-from serve_app.rollout.parts import AppView
-from serve_app.rollout.policy import AppState, Observed
+from serve_app.rollout.cluster.protocols import AppView
+from serve_app.rollout.policy.decisions import AppState, Observed
 from serve_app.routing.model_list import MODELS_KIND
 
 _STATES: Final = {

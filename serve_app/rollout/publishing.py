@@ -11,11 +11,11 @@ from sentiment.errors import Unavailable
 from sentiment.records import Document
 from sentiment.registry import RegisteredVersion
 from sentiment.settings import Settings
-from serve_app.rollout.ledger import Ledger, shares_in
-from serve_app.rollout.policy import Publish
-from serve_app.rollout.record import Rollout
-from serve_app.rollout.routes import Routes
-from serve_app.rollout.shares import leader_of
+from serve_app.rollout.policy.decisions import Publish
+from serve_app.rollout.policy.record import Rollout
+from serve_app.rollout.policy.shares import leader_of
+from serve_app.rollout.rollout_store import Ledger, shares_in
+from serve_app.rollout.version_routes import Routes
 from serve_app.routing.traffic_table import TrafficTable
 
 logger = logging.getLogger(__name__)

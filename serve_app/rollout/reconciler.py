@@ -15,16 +15,17 @@ from sentiment.errors import ModelRejected, NotFound
 from sentiment.public_words import without_folders
 from sentiment.registry import CHALLENGER, CHAMPION, ModelRegistry
 from sentiment.settings import Settings
-from serve_app.rollout.capacity import Capacity
-from serve_app.rollout.counting import Counting
-from serve_app.rollout.course import checked, next_step
-from serve_app.rollout.failures import Failures
-from serve_app.rollout.floors import Floors
-from serve_app.rollout.judgement import judge
-from serve_app.rollout.ledger import LEASE_MS, Ledger, shares_in
+from serve_app.rollout.cluster.load_failures import Failures
+from serve_app.rollout.cluster.metrics_collector import Counting
+from serve_app.rollout.cluster.placement import Capacity
+from serve_app.rollout.cluster.protocols import AppView, Gateways, Target
+from serve_app.rollout.cluster.registry_view import RegistryView
+from serve_app.rollout.cluster.replica_floors import Floors
+from serve_app.rollout.cluster.room import has_room, lacking
+from serve_app.rollout.cluster.serve_view import ServeView
 from serve_app.rollout.listing import Listing
-from serve_app.rollout.parts import AppView, Gateways, Target
-from serve_app.rollout.policy import (
+from serve_app.rollout.policy.analysis import judge
+from serve_app.rollout.policy.decisions import (
     AppState,
     Begin,
     Check,
@@ -37,14 +38,13 @@ from serve_app.rollout.policy import (
     Start,
     UnnameChallenger,
     Wait,
-    decide,
 )
+from serve_app.rollout.policy.record import Command, Entry, Rollout, State
+from serve_app.rollout.policy.state_machine import checked, next_step
+from serve_app.rollout.policy.steady import decide
 from serve_app.rollout.publishing import Publishing
-from serve_app.rollout.record import Command, Entry, Rollout, State
-from serve_app.rollout.registry_view import RegistryView
-from serve_app.rollout.room import has_room, lacking
-from serve_app.rollout.routes import Routes, refuse_other_normalizer
-from serve_app.rollout.serve_view import ServeView
+from serve_app.rollout.rollout_store import LEASE_MS, Ledger, shares_in
+from serve_app.rollout.version_routes import Routes, refuse_other_normalizer
 from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,7 @@ from ray import serve
 
 from deployments.classifier import Fetch, classifier_app
 from sentiment.version import digest
-from serve_app.rollout.bounds import keep_replicas
-from serve_app.rollout.serve_status import application_statuses
+from serve_app.rollout.cluster.serve_internals import application_statuses, keep_replicas
 from tests.running_platform import replicas_of
 from tests.tiny_model import build_tiny_version
 

@@ -12,7 +12,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from sentiment.settings import Settings
 from serve_app.app import build_app
-from serve_app.rollout.capacity import Capacity
+from serve_app.rollout.cluster.placement import Capacity
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT.parent / "shared" / "kuberay-schemas"

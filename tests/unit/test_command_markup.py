@@ -20,8 +20,8 @@ from cli.version_tables import facts_table, versions_table
 from sentiment.bulk import Tally
 from sentiment.errors import NotFound
 from sentiment.registry import RegisteredVersion
-from serve_app.rollout.public import to_public
-from serve_app.rollout.record import State
+from serve_app.rollout.api_view import to_public
+from serve_app.rollout.policy.record import State
 from tests.unit.rollout.rollouts import START_MS, rollout_of
 from train_jobs.scoring.job import Outcome as Scored
 from train_jobs.scoring.job import Totals

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sentiment.errors import InvalidInput
-from serve_app.rollout.plan import steps_of
+from serve_app.rollout.policy.plan import steps_of
 from tests.unit.fake_parts import FakeParts, client_of
 
 

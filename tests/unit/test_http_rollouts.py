@@ -9,8 +9,8 @@ import pytest
 
 from sentiment.records import PutText
 from sentiment.settings import Settings
-from serve_app.rollout.public import to_public
-from serve_app.rollout.record import HISTORY_KIND, KIND, Entry, Rollout, StartRequest, State
+from serve_app.rollout.api_view import to_public
+from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Entry, Rollout, StartRequest, State
 from tests.contract.stores import text
 from tests.unit.fake_parts import FakeParts, canary_of, client_of
 from tests.unit.rollout.rollouts import LABELS, list_models, rollout_of, serve_version

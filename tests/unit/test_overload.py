@@ -11,8 +11,8 @@ from sentiment.errors import Overloaded
 from sentiment.records import RawText
 from serve_app.overload import LEAST_CALLS, Overload, Work
 from serve_app.prediction_service import PredictionService
-from serve_app.rollout.judgement import judge
-from serve_app.rollout.record import State
+from serve_app.rollout.policy.analysis import judge
+from serve_app.rollout.policy.record import State
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import TrafficTable
 from tests.unit.fake_parts import FakeParts, canary_of, seen_by, service_of

@@ -11,9 +11,9 @@ from gradio_ui.rollout_actions import BUTTONS, offer_of, question_before_abort
 from sentiment.errors import UndertoneError
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import service
-from serve_app.rollout.public import to_public
-from serve_app.rollout.record import KIND, UNSEEN, Command, Rollout, StartRequest, State
+from serve_app.rollout import commands as service
+from serve_app.rollout.api_view import to_public
+from serve_app.rollout.policy.record import KIND, UNSEEN, Command, Rollout, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, START_MS, list_models, rollout_of, serve_version
 
 STAGES = {State.SHADOW: 1, State.CANARY: 3, State.FULL: 5, State.DRAINING: 5, State.ABORTING: 3, State.DONE: 5}

@@ -21,9 +21,9 @@ from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, NotFound, UndertoneError
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import service
-from serve_app.rollout.public import to_public
-from serve_app.rollout.record import HISTORY_KIND, KIND, Command, Rollout, StartRequest, State
+from serve_app.rollout import commands as service
+from serve_app.rollout.api_view import to_public
+from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Command, Rollout, StartRequest, State
 from serve_app.routing.observations import Observations
 from tests.unit.rollout.rollouts import LABELS, START_MS, arm, list_models, rollout_of, serve_version
 

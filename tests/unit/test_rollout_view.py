@@ -5,8 +5,8 @@ import re
 import pytest
 
 from gradio_ui.rollout_view import rollout_card, versions_table
-from serve_app.rollout.public import to_public
-from serve_app.rollout.record import Entry, State
+from serve_app.rollout.api_view import to_public
+from serve_app.rollout.policy.record import Entry, State
 from serve_app.routing.observations import Observations
 from tests.unit.rollout.rollouts import START_MS, arm, rollout_of
 

@@ -11,8 +11,8 @@ import pytest
 from sentiment.errors import Unavailable
 from sentiment.records import Answers, RawText
 from serve_app.prediction_service import PredictionService
-from serve_app.rollout.judgement import Judgement, judge
-from serve_app.rollout.record import State
+from serve_app.rollout.policy.analysis import Judgement, judge
+from serve_app.rollout.policy.record import State
 from serve_app.routing.observations import Arm, Observations
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import Route

@@ -17,7 +17,7 @@ import pytest
 
 from sentiment.registry import champion_of
 from serve_app.prediction_service import epoch_ms
-from serve_app.rollout import service
+from serve_app.rollout import commands as service
 from tests.running_rollouts import MODEL, ONE_LOVES_IN_TEN, PATIENCE_S, TEXTS, Load, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

@@ -15,8 +15,8 @@ import pytest
 from sentiment.registry import champion_of
 from serve_app.prediction_service import epoch_ms
 from serve_app.processes import own_processes
-from serve_app.rollout import service
-from serve_app.rollout.record import Command
+from serve_app.rollout import commands as service
+from serve_app.rollout.policy.record import Command
 from tests.running_rollouts import MODEL, PATIENCE_S, Load, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]

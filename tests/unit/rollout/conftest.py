@@ -11,11 +11,11 @@ from sentiment.registry import CHAMPION, champion_of
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from sentiment.version import read_version
-from serve_app.rollout import service
-from serve_app.rollout.capacity import Capacity
-from serve_app.rollout.ledger import Ledger
+from serve_app.rollout import commands as service
+from serve_app.rollout.cluster.placement import Capacity
+from serve_app.rollout.policy.record import StartRequest
 from serve_app.rollout.reconciler import Reconciler
-from serve_app.rollout.record import StartRequest
+from serve_app.rollout.rollout_store import Ledger
 from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
 from tests.unit.rollout.fake_platform import Clock, FakeGateways, FakeTarget

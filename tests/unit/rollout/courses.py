@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from serve_app.rollout.course import next_step
-from serve_app.rollout.judgement import Judgement
-from serve_app.rollout.policy import (
+from serve_app.rollout.policy.analysis import Judgement
+from serve_app.rollout.policy.decisions import (
     AppState,
     Move,
     Observed,
 )
-from serve_app.rollout.record import Rollout, State
-from serve_app.rollout.shares import shares_of
+from serve_app.rollout.policy.record import Rollout, State
+from serve_app.rollout.policy.shares import shares_of
+from serve_app.rollout.policy.state_machine import next_step
 from tests.unit.rollout.rollouts import START_MS
 
 RUNNING, LOADING, FAILED, LEAVING, DOWN = (

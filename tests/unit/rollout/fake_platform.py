@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sentiment.errors import ModelRejected
-from serve_app.rollout.capacity import Capacity
-from serve_app.rollout.parts import AppView
-from serve_app.rollout.policy import AppState
+from serve_app.rollout.cluster.placement import Capacity
+from serve_app.rollout.cluster.protocols import AppView
+from serve_app.rollout.policy.decisions import AppState
 from serve_app.routing.observations import Observations
 
 

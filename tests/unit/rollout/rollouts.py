@@ -6,7 +6,7 @@ from typing import Any
 
 from sentiment.settings import Settings
 from sentiment.store import TextStore
-from serve_app.rollout.record import Entry, Rollout, StartRequest, State
+from serve_app.rollout.policy.record import Entry, Rollout, StartRequest, State
 from serve_app.routing.model_list import MODELS_KIND
 from serve_app.routing.observations import Arm, Latencies, Observations, bucket_of
 from serve_app.routing.traffic_table import KIND as TRAFFIC

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serve_app.rollout.evidence import DECISIVE, no_worse, worse
+from serve_app.rollout.policy.sequential_test import DECISIVE, no_worse, worse
 
 MARGIN = 0.03
 _CHUNK = 50

@@ -10,11 +10,12 @@ import pytest
 
 from sentiment.errors import RegistryUnavailable
 from sentiment.registry import CHALLENGER, CHAMPION
-from serve_app.rollout import reconciler, service
-from serve_app.rollout.ledger import LEASE_KIND
-from serve_app.rollout.policy import Move, NameChampion, Wait
-from serve_app.rollout.record import State
-from serve_app.rollout.retreat import LATE_MS
+from serve_app.rollout import commands as service
+from serve_app.rollout import reconciler
+from serve_app.rollout.policy.decisions import Move, NameChampion, Wait
+from serve_app.rollout.policy.record import State
+from serve_app.rollout.policy.rollback import LATE_MS
+from serve_app.rollout.rollout_store import LEASE_KIND
 from serve_app.routing.model_list import read_listing
 from tests.unit.rollout.courses import RUNNING, after, moved
 from tests.unit.rollout.rollouts import START_MS, rollout_of

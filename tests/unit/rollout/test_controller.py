@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from serve_app.rollout import controller
-from serve_app.rollout.policy import Wait
+from serve_app.rollout.policy.decisions import Wait
 
 
 class Rounds:

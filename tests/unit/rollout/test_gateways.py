@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.serve.handle import DeploymentBroadcastResponse
 
-from serve_app.rollout.gateways import AllGateways
+from serve_app.rollout.cluster.gateways import AllGateways
 
 
 class Replicas:
@@ -86,7 +86,7 @@ async def test_a_table_reaches_the_gateways_beside_a_frozen_one():
 
 
 async def test_that_a_gateway_is_silent_is_logged_once_and_so_is_that_it_answers_again(caplog):
-    caplog.set_level(logging.INFO, "serve_app.rollout.gateways")
+    caplog.set_level(logging.INFO, "serve_app.rollout.cluster.gateways")
     replicas = Replicas("one", "two")
     gateways = AllGateways(replicas.broadcast, counts_s=0.05)
     for frozen in (set(), {"one"}, {"one"}, {"one"}, set(), set()):

@@ -8,8 +8,8 @@ from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import service
-from serve_app.rollout.record import HISTORY_KIND, KIND, StartRequest, State
+from serve_app.rollout import commands as service
+from serve_app.rollout.policy.record import HISTORY_KIND, KIND, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, list_models, rollout_of, serve_version
 
 MODEL = "sentiment"

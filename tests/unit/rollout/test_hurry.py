@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
-from serve_app.rollout import counting, reconciler, service
+from serve_app.rollout import commands as service
+from serve_app.rollout import reconciler
+from serve_app.rollout.cluster import metrics_collector as counting
 from serve_app.routing.observations import Observations
 from tests.unit.rollout.rollouts import arm
 

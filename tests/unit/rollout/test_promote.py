@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sentiment.errors import Conflict
-from serve_app.rollout import service
-from serve_app.rollout.course import UNWELL_S
-from serve_app.rollout.parts import AppView
-from serve_app.rollout.policy import AppState
-from serve_app.rollout.record import Command
+from serve_app.rollout import commands as service
+from serve_app.rollout.cluster.protocols import AppView
+from serve_app.rollout.policy.decisions import AppState
+from serve_app.rollout.policy.record import Command
+from serve_app.rollout.policy.state_machine import UNWELL_S
 
 MODEL = "sentiment"
 

@@ -8,8 +8,8 @@ import pytest
 
 from sentiment.errors import StoreUnavailable
 from sentiment.registry import CHAMPION
-from serve_app.rollout import service
-from serve_app.rollout.record import HISTORY_KIND
+from serve_app.rollout import commands as service
+from serve_app.rollout.policy.record import HISTORY_KIND
 
 MODEL = "sentiment"
 

@@ -6,11 +6,11 @@ import pytest
 
 from sentiment.errors import Conflict
 from sentiment.registry import CHALLENGER
-from serve_app.rollout import service
-from serve_app.rollout.ledger import LEASE_MS
-from serve_app.rollout.parts import AppView
-from serve_app.rollout.policy import AppState, Start, Wait
-from serve_app.rollout.record import HISTORY_KIND, State
+from serve_app.rollout import commands as service
+from serve_app.rollout.cluster.protocols import AppView
+from serve_app.rollout.policy.decisions import AppState, Start, Wait
+from serve_app.rollout.policy.record import HISTORY_KIND, State
+from serve_app.rollout.rollout_store import LEASE_MS
 from serve_app.routing.model_list import read_listing
 from serve_app.routing.observations import Observations
 from tests.unit.rollout.fake_platform import without_repeats

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from sentiment.errors import RegistryUnavailable, Unavailable
 from sentiment.registry import CHALLENGER
-from serve_app.rollout import reconciler, service
+from serve_app.rollout import commands as service
+from serve_app.rollout import reconciler
 
 MODEL = "sentiment"
 

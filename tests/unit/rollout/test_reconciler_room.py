@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sentiment.registry import CHAMPION
-from serve_app.rollout.capacity import Capacity
-from serve_app.rollout.parts import AppView
-from serve_app.rollout.policy import AppState
-from serve_app.rollouts import Rollouts
+from serve_app.rollout.api import Rollouts
+from serve_app.rollout.cluster.placement import Capacity
+from serve_app.rollout.cluster.protocols import AppView
+from serve_app.rollout.policy.decisions import AppState
 from serve_app.routing.model_list import read_listing
 
 MODEL = "sentiment"

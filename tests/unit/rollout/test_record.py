@@ -6,11 +6,11 @@ import pytest
 
 from sentiment.errors import Conflict, StoreUnavailable
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout.ledger import LEASE_KIND, LEASE_MS, Ledger
-from serve_app.rollout.policy import Publish
-from serve_app.rollout.public import to_public
-from serve_app.rollout.record import HISTORY_KIND, KIND, Entry, Rollout, State
-from serve_app.rollout.shares import alone
+from serve_app.rollout.api_view import to_public
+from serve_app.rollout.policy.decisions import Publish
+from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Entry, Rollout, State
+from serve_app.rollout.policy.shares import alone
+from serve_app.rollout.rollout_store import LEASE_KIND, LEASE_MS, Ledger
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import KIND as TRAFFIC
 from serve_app.routing.traffic_table import Route, from_body

@@ -11,7 +11,7 @@ import pytest
 from sentiment.errors import RegistryUnavailable
 from sentiment.registry import CHAMPION
 from serve_app.rollout import reconciler
-from serve_app.rollout.registry_view import STEADY_MS
+from serve_app.rollout.cluster.registry_view import STEADY_MS
 
 MODEL, POLL_S = "sentiment", 4.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from serve_app.rollout.course import LEAST_COMPARED
-from serve_app.rollout.evidence import ALPHA, DECISIVE, above
+from serve_app.rollout.policy.sequential_test import ALPHA, DECISIVE, above
+from serve_app.rollout.policy.state_machine import LEAST_COMPARED
 from tests.unit.rollout.simulated import MARGIN, Truth, simulate
 
 ROLLOUTS = 1000

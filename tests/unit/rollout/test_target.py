@@ -10,9 +10,9 @@ from ray.serve.schema import (
     DeploymentStatusTrigger,
 )
 
-from serve_app.rollout import target
-from serve_app.rollout.policy import AppState
-from serve_app.rollout.target import ServeTarget, reason_in, view_of
+from serve_app.rollout.cluster import target
+from serve_app.rollout.cluster.target import ServeTarget, reason_in, view_of
+from serve_app.rollout.policy.decisions import AppState
 
 TRACEBACK = """The deployment failed to start 3 times in a row. Error:
 ray::ServeReplica:classifier-v8:Classifier.initialize_and_get_metadata() (pid=7, ip=127.0.0.1)

@@ -1,0 +1,133 @@
+"""Acts on Ray Serve: starts, watches, checks and ends the applications of model versions."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from ray import serve
+from ray.exceptions import GetTimeoutError, RayTaskError
+from ray.serve import RunTarget
+from ray.serve.schema import ApplicationStatus
+
+from deployments.classifier import classifier_app
+from sentiment.errors import UndertoneError
+from serve_app.rollout.cluster.placement import Capacity, Memory, MemoryGauge, lack_of, lack_of_memory
+from serve_app.rollout.cluster.protocols import APP_PREFIX, AppView, app_name
+from serve_app.rollout.cluster.serve_internals import application_statuses, available_resources, keep_replicas
+from serve_app.rollout.policy.decisions import AppState
+
+_DEPLOYMENT: Final = "Classifier"
+_STATES: Final = {
+    ApplicationStatus.RUNNING: AppState.RUNNING,
+    ApplicationStatus.DEPLOY_FAILED: AppState.FAILED,
+    ApplicationStatus.UNHEALTHY: AppState.RUNNING,  # it serves, and Serve is replacing a replica
+    ApplicationStatus.DELETING: AppState.LEAVING,
+}
+_LONGEST_MESSAGE: Final = 400
+_CHECK_S: Final = 20.0
+#: Serve works its status out anew each time it is asked (docs/benchmarks.md).
+_FRESH_S: Final = 1.0
+
+
+class ServeTarget:
+    """The applications of model versions on this Ray cluster. Its methods block: call them off the event loop."""
+
+    def __init__(self, memory: Callable[[], Memory] | None = None) -> None:
+        self._memory = memory or MemoryGauge().read
+        self._seen: dict[int, AppView] = {}
+        self._changed: set[int] = set()
+        self._seen_s: float | None = None
+
+    def apps(self) -> dict[int, AppView]:
+        """Return how the application of each version is, or was up to a second ago unless one was started or ended."""
+        now_s = time.monotonic()
+        if self._seen_s is None or now_s - self._seen_s > _FRESH_S:
+            self._seen, self._seen_s = self._look(), now_s
+        return self._seen
+
+    def _look(self) -> dict[int, AppView]:
+        return {
+            version: view_of(overview, was_up=version in self._changed)
+            for name, overview in application_statuses().items()
+            if name.startswith(APP_PREFIX)
+            for version in (int(name.removeprefix(APP_PREFIX)),)
+        }
+
+    def start(self, model: str, version: int, digest: str, capacity: Capacity) -> None:
+        """Start a version's application, without a route of its own, and return at once."""
+        application = classifier_app(model, version, digest, **capacity.resources())
+        target = RunTarget(target=application, name=app_name(version), route_prefix=None)
+        self._seen_s = None
+        self._changed.discard(version)
+        serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+
+    def retire(self, version: int) -> None:
+        """End a version's application, and return at once; it drains by itself."""
+        self._seen_s = None
+        serve.delete(app_name(version), _blocking=False)
+
+    def keep_replicas(self, version: int, least: int) -> None:
+        """Let a version that runs and scales keep so many replicas at least, from now on."""
+        is_changed = version in self._changed
+        self._changed.add(version)  # first: Serve may say that it deploys before the call returns
+        try:
+            is_changed |= keep_replicas(app_name(version), _DEPLOYMENT, least)
+        except GetTimeoutError:
+            is_changed = True  # it may be carried out yet
+            raise
+        finally:
+            if not is_changed:
+                self._changed.discard(version)
+
+    def no_room(self, version: int, capacity: Capacity) -> str | None:
+        """Return what is missing for a version of this capacity, None if nothing is."""
+        nodes = available_resources()
+        lack = lack_of(version, capacity, nodes)
+        if lack or len(nodes) != 1:  # of other nodes' memory nothing is known here
+            return lack
+        return lack_of_memory(version, capacity, self._memory())
+
+    async def check(self, version: int) -> dict[str, float]:
+        """Let a version answer its known texts; return the numbers.
+
+        Raises:
+            ModelRejected: it answers otherwise than recorded.
+            TimeoutError: it does not answer.
+        """
+        handle = serve.get_deployment_handle(_DEPLOYMENT, app_name(version), _check_exists=False)
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                numbers: dict[str, float] = await handle.check.remote()
+        except RayTaskError as exc:
+            if isinstance(exc.cause, UndertoneError):
+                raise exc.cause from None
+            raise
+        return numbers
+
+
+def view_of(overview: Any, *, was_up: bool = False) -> AppView:
+    """Return how an application is, from what Serve says of it.
+
+    One that `was_up` before its bounds were changed is up as long as a replica is: Serve says of it that it deploys.
+    """
+    state = _STATES.get(overview.status, AppState.LOADING)
+    deployment = overview.deployments.get(_DEPLOYMENT)
+    replicas = deployment.replica_states.get("RUNNING", 0) if deployment else 0
+    if state is AppState.RUNNING and not replicas:
+        state = AppState.DOWN
+    if was_up and replicas and state in (AppState.LOADING, AppState.FAILED):
+        state = AppState.RUNNING
+    message = reason_in(deployment.message if deployment else "") or reason_in(overview.message)
+    return AppView(state, message, replicas)
+
+
+def reason_in(message: str) -> str:
+    """Return what a message of Serve's says in the end: the error of the last line of a traceback, without its type."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Rejected|NotFound|Unavailable)\b.*: ", line)]
+    last = (errors or lines or [""])[-1]
+    return re.sub(r"^[\w.()]+: ", "", last)[:_LONGEST_MESSAGE]
