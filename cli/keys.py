@@ -15,7 +15,8 @@ from rich.table import Table
 from cli.platform import Home, Json
 from sentiment.errors import InvalidInput, NotFound
 from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
-from sentiment.settings import load_settings, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import load_settings
 from sentiment.spans import no_time, span_s
 from sentiment.store import open_store, store_exists
 

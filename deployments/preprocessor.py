@@ -13,7 +13,8 @@ from deployments.logs import log_with_serve
 from sentiment.errors import ModelRejected
 from sentiment.priority import rise
 from sentiment.records import CleanText, RawText
-from sentiment.settings import Settings, load_settings, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest, near_duplicate_key
 from sentiment.wording import listed
 

@@ -5,9 +5,7 @@ The environment wins over the file. Every field is the variable `UNDERTONE_<FIEL
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -227,29 +225,6 @@ def _secrets(settings: Settings) -> set[str]:
     return {name for name, value in settings if isinstance(value, SecretStr)}
 
 
-def secret_of(settings: Settings) -> bytes:
-    """Return the key of all HMACs: the setting, or the file `secret` in home, made at first use (mode 0600).
-
-    Raises:
-        InvalidSettings: the file cannot be made or read; the message names home.
-    """
-    if settings.secret is not None:
-        return settings.secret.get_secret_value().encode()
-    path = settings.home / "secret"
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            _create_once(path, secrets.token_bytes(32))
-        return path.read_bytes()
-    except OSError as exc:
-        raise InvalidSettings(f"{unusable_home(settings.home, exc)}", f"{PREFIX}HOME") from exc
-
-
-def unusable_home(home: Path, exc: OSError) -> str:
-    """Return what to say of a home folder that cannot be made or written."""
-    return f"{home} cannot be the platform's folder ({exc.strerror}): choose another with {spelling_of('home')}"
-
-
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the variables that make another process see the same settings, wherever it runs."""
     values = settings.model_dump(exclude_none=True)
@@ -266,16 +241,6 @@ def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[st
 def job_address() -> str | None:
     """Return the address of the Ray cluster that this process is a job of, as Ray tells its jobs; None outside."""
     return os.environ.get("RAY_ADDRESS") or None
-
-
-def _create_once(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    with contextlib.suppress(FileExistsError):  # another process was first: its secret stands
-        os.link(draft, path)
-    draft.unlink()
 
 
 def _plain(value: Any) -> str:

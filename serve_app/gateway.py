@@ -15,7 +15,8 @@ from deployments.logs import log_with_serve
 from deployments.preprocessor import cleaner_of
 from sentiment.keys import KeyRing
 from sentiment.priority import rise
-from sentiment.settings import Settings, load_settings, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import Settings, load_settings
 from sentiment.store import TextStore, open_store
 from serve_app.answer_cache import AnswerCache
 from serve_app.backend import Backend

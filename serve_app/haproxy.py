@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.identifiers import ID_PATTERN
-from sentiment.settings import Settings, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import Settings
 from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.http.guard import STREAM_PATH
 

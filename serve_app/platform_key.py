@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from sentiment.errors import NotFound, StoreUnavailable
-from sentiment.settings import Settings, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import Settings
 
 _NAME: Final = "undertone-platform"
 

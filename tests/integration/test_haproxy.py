@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sentiment.settings import Settings, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import Settings
 from serve_app.door import close_door
 from serve_app.haproxy import admin_socket, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from sentiment.errors import PlatformError
-from sentiment.settings import Settings, process_environment, secret_of
+from sentiment.secret import secret_of
+from sentiment.settings import Settings, process_environment
 from serve_app import processes
 from serve_app.haproxy import write_wrapper
 from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
