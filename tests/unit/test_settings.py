@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import InvalidSettings
+from sentiment.secret import secret_of
 from sentiment.settings import (
     Settings,
     environment_of,
     load_settings,
     process_environment,
     public_values,
-    secret_of,
 )
 
 
