@@ -19,7 +19,7 @@ from sentiment.settings import Settings
 from sentiment.store import TextStore, open_store
 from sentiment.version import read_version
 from serve_app.prediction_service import epoch_ms
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.policy.record import StartRequest
 from tests.running_platform import RunningPlatform, command, running, title_of
 from tests.tiny_model import build_tiny_version
@@ -97,10 +97,10 @@ class Rollouts:
 
     def start(self, version: int, settings: Settings | None = None, **request: Any) -> None:
         asked = StartRequest(version=version, **{"auto": True, **request})
-        service.start(self.store, settings or self.settings, asked, epoch_ms())
+        commands.start(self.store, settings or self.settings, asked, epoch_ms())
 
     def status(self) -> dict[str, Any]:
-        return service.status(self.store, MODEL, epoch_ms())
+        return commands.status(self.store, MODEL, epoch_ms())
 
     async def reach(self, *states: str) -> dict[str, Any]:
         """Return the rollout once it is in one of `states`."""

@@ -13,7 +13,7 @@ from sentiment.settings import Settings
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 from serve_app.keeping import epoch_ms
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command, StartRequest
 from serve_app.routing.model_list import SPLIT_KIND, read_listing
 
@@ -29,23 +29,23 @@ class Rollouts:
 
     async def start(self, request: StartRequest) -> tuple[dict[str, Any], bool]:
         """Ask for a rollout; return its record, and whether it is new."""
-        return await asyncio.to_thread(service.start, self.store, self.settings, request, epoch_ms())
+        return await asyncio.to_thread(commands.start, self.store, self.settings, request, epoch_ms())
 
     async def command(self, asked: Command, stage: int | None = None) -> dict[str, Any]:
         """Ask something of the rollout under way and return its record; `stage` is the one that it is meant for."""
         model = self.settings.model_name
-        record = await asyncio.to_thread(service.command, self.store, model, asked, epoch_ms(), stage=stage)
+        record = await asyncio.to_thread(commands.command, self.store, model, asked, epoch_ms(), stage=stage)
         return (await self._with_texts([record]))[0]
 
     async def current(self) -> dict[str, Any]:
         """Return the record of the rollout under way, or of the last one. Raises NotFound."""
-        record = await asyncio.to_thread(service.status, self.store, self.settings.model_name, epoch_ms())
+        record = await asyncio.to_thread(commands.status, self.store, self.settings.model_name, epoch_ms())
         return (await self._with_texts([record]))[0]
 
     async def history(self, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Return up to `limit` records, the newest first, and the `after` of the page that follows, if one does."""
         model, now_ms = self.settings.model_name, epoch_ms()
-        records, following = await asyncio.to_thread(service.history, self.store, model, now_ms, limit, after)
+        records, following = await asyncio.to_thread(commands.history, self.store, model, now_ms, limit, after)
         return await self._with_texts(records), following
 
     async def split(self) -> dict[str, int]:

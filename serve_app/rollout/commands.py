@@ -81,26 +81,6 @@ def command(store: TextStore, model: str, asked: Command, now_ms: int, *, stage:
     raise Unavailable("the rollout's record changes too fast to be written; try again")
 
 
-def pause(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
-    """Ask that the rollout stays at its step. See `command`."""
-    return command(store, model, Command.PAUSE, now_ms)
-
-
-def resume(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
-    """Ask that a paused rollout goes on. See `command`."""
-    return command(store, model, Command.RESUME, now_ms)
-
-
-def promote(store: TextStore, model: str, now_ms: int, *, stage: int | None = None) -> dict[str, Any]:
-    """Ask for the next step at once. See `command`."""
-    return command(store, model, Command.PROMOTE, now_ms, stage=stage)
-
-
-def abort(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
-    """Ask that the champion of before gets all the traffic again. See `command`."""
-    return command(store, model, Command.ABORT, now_ms)
-
-
 def status(store: TextStore, model: str, now_ms: int) -> dict[str, Any]:
     """Return the public record of the rollout under way, or of the last one.
 

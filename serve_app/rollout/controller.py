@@ -27,7 +27,7 @@ from serve_app.rollout.cluster.placement import Capacity, local_capacity
 from serve_app.rollout.cluster.target import ServeTarget
 from serve_app.rollout.policy.decisions import Decision, Move, Wait
 from serve_app.rollout.reconciler import Reconciler
-from serve_app.rollout.rollout_store import Ledger
+from serve_app.rollout.rollout_store import RolloutStore
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class RolloutController:
         store = await asyncio.to_thread(open_store, settings)
         self._reconciler = Reconciler(
             settings=settings,
-            ledger=Ledger(store, settings.model_name, holder=new_id()),
+            rollout_store=RolloutStore(store, settings.model_name, holder=new_id()),
             registry=Registry(settings.registry_uri),
             target=ServeTarget(),
             gateways=gateways_of(serve.get_replica_context().app_name),

@@ -14,20 +14,20 @@ from sentiment.settings import Settings
 from serve_app.rollout.policy.decisions import Publish
 from serve_app.rollout.policy.record import Rollout
 from serve_app.rollout.policy.shares import leader_of
-from serve_app.rollout.rollout_store import Ledger, shares_in
-from serve_app.rollout.version_routes import Routes
+from serve_app.rollout.rollout_store import RolloutStore, shares_in
+from serve_app.rollout.version_routes import VersionRoutes
 from serve_app.routing.traffic_table import TrafficTable
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class Publishing:
+class TablePublisher:
     """Publishes the tables of one registered model; `now_ms` is the time of day. Its methods block."""
 
     settings: Settings
-    ledger: Ledger
-    routes: Routes
+    rollout_store: RolloutStore
+    routes: VersionRoutes
     now_ms: Callable[[], int]
 
     def publish(
@@ -43,7 +43,7 @@ class Publishing:
 
         Raises:
             Conflict: another writer was faster.
-            ModelRejected, NotFound: see `Routes.of`.
+            ModelRejected, NotFound: see `VersionRoutes.of`.
             Unavailable: the store, or the registry, is away, and nothing is written.
         """
         shared = [
@@ -51,7 +51,7 @@ class Publishing:
             for share in wanted.shares
         ]
         at_ms = self.now_ms()
-        document = self.ledger.publish(shared, wanted, rollout)
+        document = self.rollout_store.publish(shared, wanted, rollout)
         if rollout is None:
             self._note(leader_of(shares_in(table)), leader_of(wanted.shares), at_ms)
         return document
@@ -61,7 +61,7 @@ class Publishing:
         if led is None or leads is None or led == leads:
             return
         try:
-            self.ledger.note_outright(self.settings, led, leads, at_ms)
+            self.rollout_store.note_outright(self.settings, led, leads, at_ms)
         except Unavailable as exc:
             at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
             logger.error("the takeover by version %d at %s is not in the history: %s", leads, at, exc)

@@ -15,16 +15,16 @@ from sentiment.errors import ModelRejected, NotFound
 from sentiment.public_words import without_folders
 from sentiment.registry import CHALLENGER, CHAMPION, ModelRegistry
 from sentiment.settings import Settings
-from serve_app.rollout.cluster.load_failures import Failures
-from serve_app.rollout.cluster.metrics_collector import Counting
+from serve_app.rollout.cluster.load_failures import LoadFailures
+from serve_app.rollout.cluster.metrics_collector import MetricsCollector
 from serve_app.rollout.cluster.placement import Capacity
 from serve_app.rollout.cluster.protocols import AppView, Gateways, Target
 from serve_app.rollout.cluster.registry_view import RegistryView
-from serve_app.rollout.cluster.replica_floors import Floors
+from serve_app.rollout.cluster.replica_floors import ReplicaFloors
 from serve_app.rollout.cluster.room import has_room, lacking
 from serve_app.rollout.cluster.serve_view import ServeView
 from serve_app.rollout.listing import Listing
-from serve_app.rollout.policy.analysis import judge
+from serve_app.rollout.policy.analysis import analyse
 from serve_app.rollout.policy.decisions import (
     AppState,
     Begin,
@@ -42,9 +42,9 @@ from serve_app.rollout.policy.decisions import (
 from serve_app.rollout.policy.record import Command, Entry, Rollout, State
 from serve_app.rollout.policy.state_machine import checked, next_step
 from serve_app.rollout.policy.steady import decide
-from serve_app.rollout.publishing import Publishing
-from serve_app.rollout.rollout_store import LEASE_MS, Ledger, shares_in
-from serve_app.rollout.version_routes import Routes, refuse_other_normalizer
+from serve_app.rollout.publishing import TablePublisher
+from serve_app.rollout.rollout_store import LEASE_MS, RolloutStore, shares_in
+from serve_app.rollout.version_routes import VersionRoutes, refuse_other_normalizer
 from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Reconciler:
     """Runs rounds. `capacity` may be replaced between them; `now_ms` is the time of day, `now_s` a steady clock."""
 
     settings: Settings
-    ledger: Ledger
+    rollout_store: RolloutStore
     registry: ModelRegistry
     target: Target
     gateways: Gateways
@@ -73,13 +73,13 @@ class Reconciler:
     def __post_init__(self) -> None:
         model, poll_s = self.settings.model_name, self.settings.registry_poll_s
         self._known = RegistryView(self.registry, model, poll_s, self.now_ms, self.now_s)
-        self._routes = Routes(self.settings, self.registry)
-        self._publishing = Publishing(self.settings, self.ledger, self._routes, self.now_ms)
-        self._listing = Listing(self.ledger.store, model)
+        self._routes = VersionRoutes(self.settings, self.registry)
+        self._publisher = TablePublisher(self.settings, self.rollout_store, self._routes, self.now_ms)
+        self._listing = Listing(self.rollout_store.store, model)
         self._changed_s: dict[str, float] = {}
-        self._failures = Failures(self.now_s)
-        self._floors = Floors(self.target)
-        self._counting = Counting(self.gateways, self.now_s)
+        self._failures = LoadFailures(self.now_s)
+        self._floors = ReplicaFloors(self.target)
+        self._metrics = MetricsCollector(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
@@ -91,7 +91,7 @@ class Reconciler:
         """Run one round and return what was decided."""
         if not await self._holds_lease():
             return Wait("another controller acts")
-        self._table, record = await asyncio.to_thread(self.ledger.read)
+        self._table, record = await asyncio.to_thread(self.rollout_store.read)
         rollout = None if record is None or record.ended else record
         hurried = rollout is not None and rollout.asked is Command.ABORT
         self._has_looked = await self._serve.look(0.0 if hurried else SERVE_PATIENCE_S)
@@ -113,17 +113,19 @@ class Reconciler:
 
     async def is_wanted(self) -> bool:
         """Return whether a round has something new to see: the registry says otherwise, or the record was written."""
-        return await self._known.is_new(REGISTRY_PATIENCE_S) or await asyncio.to_thread(self.ledger.is_out_of_date)
+        if await self._known.is_new(REGISTRY_PATIENCE_S):
+            return True
+        return await asyncio.to_thread(self.rollout_store.is_out_of_date)
 
     def close(self) -> None:
         """Let another controller act at once."""
         self._lease_ends_ms = 0
-        self.ledger.give_lease_back()
+        self.rollout_store.give_lease_back()
 
     async def _holds_lease(self) -> bool:
         now_ms = self.now_ms()
         if self._lease_ends_ms - now_ms < LEASE_MS // 2:
-            taken = await asyncio.to_thread(self.ledger.take_lease, now_ms)
+            taken = await asyncio.to_thread(self.rollout_store.take_lease, now_ms)
             self._lease_ends_ms = 0 if taken is None else taken
         return self._lease_ends_ms > now_ms
 
@@ -132,10 +134,10 @@ class Reconciler:
         wanted = rollout.champion if rollout else champion
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
         known = {registered.version for registered in self._known.versions}
-        well = rollout is None or not self._has_looked or _runs(apps, rollout.challenger)
-        behind = self._counting.behind(table.generation) if rollout and rollout.stage and table else None
-        late = behind is not None and self._counting.has_heard
-        split = {value: v for value, v in self.ledger.read_split().items() if v in known or not known}
+        healthy = rollout is None or not self._has_looked or _runs(apps, rollout.challenger)
+        behind = self._metrics.behind(table.generation) if rollout and rollout.stage and table else None
+        late = behind is not None and self._metrics.has_heard
+        split = {value: v for value, v in self.rollout_store.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
             challenger=self._known.bearer(CHALLENGER),
@@ -154,9 +156,9 @@ class Reconciler:
             refused=self._known.refused,
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
-            since_well_s=self._reset("well") if well else self._age_s("well"),
+            challenger_down_s=self._reset("healthy") if healthy else self._age_s("healthy"),
             behind=behind,
-            followers=self._counting.followers(table.generation) if table else 0,
+            followers=self._metrics.followers(table.generation) if table else 0,
             since_followed_s=self._reset("behind") if behind else self._age_s("behind"),
             since_all_followed_s=self._age_s("followed") if late else self._reset("followed"),
         )
@@ -173,20 +175,20 @@ class Reconciler:
         if rollout is None:
             decision = decide(observed, automatic=self.settings.rollouts_automatic)
         else:
-            decision = next_step(rollout, observed, judge(rollout), self.now_ms())
+            decision = next_step(rollout, observed, analyse(rollout), self.now_ms())
         if self._has_looked or _goes_back(decision, rollout):
             return decision
         return Wait("Ray Serve has not said yet how the versions are")
 
     async def _count(self, rollout: Rollout, *, now: bool = False) -> Rollout:
         """Return the record with what gateways counted since, written down; at most each COUNT_EVERY_S."""
-        is_due = now or self._counting.is_asking or self.now_s() >= self._count_due_s
+        is_due = now or self._metrics.is_asking or self.now_s() >= self._count_due_s
         if not rollout.stage or not is_due:
             return rollout
         self._count_due_s = self.now_s() + COUNT_EVERY_S
-        counted = await self._counting.add_to(rollout, last=now)
+        counted = await self._metrics.add_to(rollout, last=now)
         if counted != rollout and not now:
-            await asyncio.to_thread(self.ledger.save, counted, self.now_ms())
+            await asyncio.to_thread(self.rollout_store.save, counted, self.now_ms())
         return counted
 
     async def _act(self, decision: Decision, rollout: Rollout | None, observed: Observed) -> None:
@@ -203,10 +205,10 @@ class Reconciler:
                 await self._known.move(CHALLENGER, None, REGISTRY_PATIENCE_S)
             case Begin(version):
                 champion = observed.serving or version
-                await asyncio.to_thread(self.ledger.begin, self.settings, champion, version, self.now_ms())
+                await asyncio.to_thread(self.rollout_store.begin, self.settings, champion, version, self.now_ms())
             case Wait(reason) if rollout is not None and reason != rollout.waits:
                 waiting = rollout.model_copy(update={"waits": reason})
-                await asyncio.to_thread(self.ledger.save, waiting, self.now_ms())
+                await asyncio.to_thread(self.rollout_store.save, waiting, self.now_ms())
             case Check() | Move() if rollout is not None:
                 move = await self._checked(rollout) if isinstance(decision, Check) else decision
                 await self._go_back(await self._move(move, rollout), observed)
@@ -221,7 +223,7 @@ class Reconciler:
         return self.capacity.of(version).prewarmed(carried)
 
     async def _publish(self, wanted: Publish, rollout: Rollout | None) -> None:
-        publish, versions = self._publishing.publish, self._known.versions
+        publish, versions = self._publisher.publish, self._known.versions
         document = await asyncio.to_thread(publish, wanted, rollout, self._table, versions)
         self._reset("published")
         self._count_due_s = self.now_s()
@@ -231,7 +233,7 @@ class Reconciler:
         """Let the alias `champion` name a version; of a challenger it is written down first: it may happen late."""
         if rollout is not None and version == rollout.challenger:
             naming = rollout.model_copy(update={"naming_ms": self.now_ms()})
-            await asyncio.to_thread(self.ledger.save, naming, self.now_ms())
+            await asyncio.to_thread(self.rollout_store.save, naming, self.now_ms())
         await self._known.move(CHAMPION, version, REGISTRY_PATIENCE_S)
 
     async def _checked(self, rollout: Rollout) -> Move:
@@ -256,9 +258,9 @@ class Reconciler:
         )
         swapped = rollout.swapped if move.swapped is None else move.swapped
         moved = last.decided(entry, paused=move.paused, swapped=swapped)
-        await asyncio.to_thread(self.ledger.save, moved, self.now_ms())
+        await asyncio.to_thread(self.rollout_store.save, moved, self.now_ms())
         if (moved.state, moved.stage) != (rollout.state, rollout.stage):  # a refused promote is no sign of health
-            self._reset("well")
+            self._reset("healthy")
         return moved
 
     async def _go_back(self, rollout: Rollout, observed: Observed) -> None:

@@ -28,7 +28,7 @@ LEASE_MS: Final = 6000
 
 
 @dataclass(eq=False)
-class Ledger:
+class RolloutStore:
     """The documents of one registered model's controller, which is called `holder`. All methods block.
 
     Methods that write raise Conflict where another writer was faster: read again, decide again.

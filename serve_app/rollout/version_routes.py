@@ -14,7 +14,7 @@ from serve_app.routing.traffic_table import Route, TrafficTable
 
 
 @dataclass(eq=False)
-class Routes:
+class VersionRoutes:
     """The routes of one registered model's versions, without weight where they are new. All methods block."""
 
     settings: Settings

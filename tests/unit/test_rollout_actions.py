@@ -11,7 +11,7 @@ from gradio_ui.rollout_actions import BUTTONS, offer_of, question_before_abort
 from sentiment.errors import UndertoneError
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.api_view import to_public
 from serve_app.rollout.policy.record import KIND, UNSEEN, Command, Rollout, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, START_MS, list_models, rollout_of, serve_version
@@ -31,10 +31,10 @@ def taken(rollout: Rollout) -> set[str]:
     """Return what the API takes while its record is this one."""
     settings = Settings()
     requests: dict[str, Any] = {
-        command.value: lambda store, command=command: service.command(store, "sentiment", command, START_MS)
+        command.value: lambda store, command=command: commands.command(store, "sentiment", command, START_MS)
         for command in Command
     }
-    requests["start"] = lambda store: service.start(store, settings, StartRequest(version=3), START_MS)
+    requests["start"] = lambda store: commands.start(store, settings, StartRequest(version=3), START_MS)
     return {name for name, request in requests.items() if _succeeds(request, rollout)}
 
 

@@ -21,7 +21,7 @@ from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, NotFound, UndertoneError
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.api_view import to_public
 from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Command, Rollout, StartRequest, State
 from serve_app.routing.observations import Observations
@@ -52,17 +52,17 @@ class RolloutApi:
 
     def _answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         if (method, path) == ("POST", "/v1/rollouts"):
-            return service.start(self.store, Settings(), StartRequest(**body), START_MS)[0]
+            return commands.start(self.store, Settings(), StartRequest(**body), START_MS)[0]
         if (method, path) == ("GET", "/v1/rollouts"):
             limit, after = int(query["limit"]), query.get("after")
             assert 1 <= limit <= 100
-            rollouts, following = service.history(self.store, MODEL, START_MS, limit, after)
+            rollouts, following = commands.history(self.store, MODEL, START_MS, limit, after)
             return {"rollouts": rollouts, "next": following}
         if (method, path) == ("GET", "/v1/rollouts/current"):
-            return service.status(self.store, MODEL, START_MS)
+            return commands.status(self.store, MODEL, START_MS)
         assert method == "POST"
         asked, stage = Command(path.removeprefix("/v1/rollouts/current/")), int(query["stage"]) if query else None
-        return service.command(self.store, MODEL, asked, START_MS, stage=stage)
+        return commands.command(self.store, MODEL, asked, START_MS, stage=stage)
 
     def put(self, rollout: Rollout) -> None:
         self.store.put_document(KIND, MODEL, rollout.to_body())
@@ -120,7 +120,7 @@ def test_what_is_refused_is_shown_as_one_line(api, arguments, says):
 def test_a_command_is_written_for_the_controller(api, command):
     api.put(rollout_of(State.CANARY, 2))
     assert f"{command} asked for" in run(command)
-    assert service.status(api.store, MODEL, START_MS)["asked"] == command
+    assert commands.status(api.store, MODEL, START_MS)["asked"] == command
 
 
 def test_a_promote_whose_answer_is_lost_takes_one_step_however_often_it_is_sent(api):
@@ -131,7 +131,7 @@ def test_a_promote_whose_answer_is_lost_takes_one_step_however_often_it_is_sent(
         answer = wsgi.handle_request(request)
         if request.method == "GET":
             return answer
-        if service.status(api.store, MODEL, START_MS)["stage"] == 2:
+        if commands.status(api.store, MODEL, START_MS)["stage"] == 2:
             api.put(rollout_of(State.CANARY, 3))  # the controller takes the step
             raise httpx.ReadError("the gateway died")
         return answer
@@ -141,7 +141,7 @@ def test_a_promote_whose_answer_is_lost_takes_one_step_however_often_it_is_sent(
         pytest.raises(Conflict, match="at stage 3 \\(10\\), not at stage 2 any more"),
     ):
         client.command_rollout("promote")
-    assert service.status(api.store, MODEL, START_MS)["asked"] is None
+    assert commands.status(api.store, MODEL, START_MS)["asked"] is None
 
 
 def test_status_shows_shares_counts_and_evidence(api):

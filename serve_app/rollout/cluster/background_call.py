@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 _T = TypeVar("_T")
 
 
-class Pending(Generic[_T]):
+class BackgroundCall(Generic[_T]):
     """One such call at a time, in a thread of its own."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ class _Tries:
 
 
 @dataclass(eq=False)
-class Failures:
+class LoadFailures:
     """`now_s` is a steady clock."""
 
     now_s: Callable[[], float]

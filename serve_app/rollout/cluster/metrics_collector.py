@@ -17,7 +17,7 @@ PATIENCE_S: Final = 0.5
 
 
 @dataclass(eq=False)
-class Counting:
+class MetricsCollector:
     """Asks the gateways; `now_s` is a steady clock."""
 
     gateways: Gateways

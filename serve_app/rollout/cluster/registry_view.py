@@ -11,7 +11,7 @@ from typing import Final
 from sentiment.errors import Conflict, UndertoneError
 from sentiment.public_words import without_folders
 from sentiment.registry import ModelRegistry, RegisteredVersion, require_label_set
-from serve_app.rollout.cluster.background_call import Pending
+from serve_app.rollout.cluster.background_call import BackgroundCall
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class RegistryView:
         self.versions: list[RegisteredVersion] = []
         self.busy: str | None = None
         self.asked_ms: int | None = None
-        self._reading: Pending[list[RegisteredVersion]] = Pending()
-        self._moving: Pending[None] = Pending()
+        self._reading: BackgroundCall[list[RegisteredVersion]] = BackgroundCall()
+        self._moving: BackgroundCall[None] = BackgroundCall()
         self._due_s = self._begun_s = 0.0
         self._begun_ms = 0
         self._moves = self._begun_moves = 0

@@ -35,7 +35,7 @@ def floors_of(rollout: Rollout | None, apps: Mapping[int, AppView], capacity: Ca
 
 
 @dataclass(eq=False)
-class Floors:
+class ReplicaFloors:
     """Makes it so, and tells the target only what changes. A controller that was killed tells it all once more."""
 
     target: Target

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sentiment.public_words import without_folders
-from serve_app.rollout.cluster.background_call import Pending
+from serve_app.rollout.cluster.background_call import BackgroundCall
 from serve_app.rollout.cluster.protocols import AppView, Target
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class ServeView:
     apps: Mapping[int, AppView] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._looking: Pending[Mapping[int, AppView]] = Pending()
+        self._looking: BackgroundCall[Mapping[int, AppView]] = BackgroundCall()
         self._said: dict[int, str] = {}
 
     async def look(self, patience_s: float) -> bool:

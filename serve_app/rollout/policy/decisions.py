@@ -63,7 +63,7 @@ class Observed:
     challenger: int | None = None
     rollout: str | None = None
     stage: int = 0
-    since_well_s: float = 0.0
+    challenger_down_s: float = 0.0
     behind: str | None = None
     followers: int = 0
     since_followed_s: float = math.inf

@@ -10,27 +10,31 @@ from serve_app.rollout.policy.decisions import AppState, Observed
 from serve_app.rollout.policy.record import Rollout
 
 
-def given_up(rollout: Rollout, seen: Observed, age_s: float) -> str | None:
+def follow_failure(rollout: Rollout, observed: Observed, age_s: float) -> str | None:
     """Return why a rollout goes back that gateways have not followed for too long; `age_s` is the present step's."""
     limit_s = rollout.limits.follow_s
-    if seen.behind is None or min(seen.since_all_followed_s, age_s) <= limit_s or not _may_go_back(rollout, seen):
+    if (
+        observed.behind is None
+        or min(observed.since_all_followed_s, age_s) <= limit_s
+        or not _may_go_back(rollout, observed)
+    ):
         return None
-    return f"{seen.behind} for {limit_s:g} s: version {rollout.challenger} does not open there"
+    return f"{observed.behind} for {limit_s:g} s: version {rollout.challenger} does not open there"
 
 
-def held_up(rollout: Rollout, seen: Observed) -> str | None:
+def hold_reason(rollout: Rollout, observed: Observed) -> str | None:
     """Return which gateways a rollout waits for, and for whom these wait where it does not go back by itself."""
-    if seen.behind is None or _may_go_back(rollout, seen):
-        return seen.behind
+    if observed.behind is None or _may_go_back(rollout, observed):
+        return observed.behind
     return (
-        f"{seen.behind}, and version {rollout.champion} is not loaded: it does not go back by itself, since the others "
-        "would have no version; restart those gateways, or abort"
+        f"{observed.behind}, and version {rollout.champion} is not loaded: it does not go back by itself, since the "
+        "others would have no version; restart those gateways, or abort"
     )
 
 
-def _may_go_back(rollout: Rollout, seen: Observed) -> bool:
+def _may_go_back(rollout: Rollout, observed: Observed) -> bool:
     """Whether going back takes no version away from a gateway that has one.
 
     Without the champion, which had to end for the challenger, it does unless no gateway has opened that one.
     """
-    return seen.apps.get(rollout.champion) is AppState.RUNNING or (rollout.swapped and not seen.followers)
+    return observed.apps.get(rollout.champion) is AppState.RUNNING or (rollout.swapped and not observed.followers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from serve_app.rollout.policy.analysis import Judgement
+from serve_app.rollout.policy.analysis import Analysis
 from serve_app.rollout.policy.decisions import (
     AppState,
     Decision,
@@ -29,53 +29,53 @@ from serve_app.rollout.policy.shares import shares_of
 LATE_MS: Final = 90_000
 
 
-def go_back(rollout: Rollout, seen: Observed, judged: Judgement) -> Decision:
+def go_back(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decision:
     """Give the champion the traffic, the alias if it was lost, and end the challenger: nothing of it is left behind."""
-    if rollout.swapped and (room := _make_room(rollout, seen)):
+    if rollout.swapped and (room := _make_room(rollout, observed)):
         return room
-    back = directed(seen, shares_of(rollout), without=rollout.challenger)
+    back = directed(observed, shares_of(rollout), without=rollout.challenger)
     if back is not None:
-        is_there = seen.apps.get(rollout.champion) is AppState.DOWN
-        return (None if is_there else bring_up(seen, rollout.champion)) or back
-    if seen.apps.get(rollout.champion) is None:
+        is_there = observed.apps.get(rollout.champion) is AppState.DOWN
+        return (None if is_there else bring_up(observed, rollout.champion)) or back
+    if observed.apps.get(rollout.champion) is None:
         return Start(rollout.champion)
-    if seen.champion == rollout.challenger and not seen.busy:
+    if observed.champion == rollout.challenger and not observed.busy:
         return NameChampion(rollout.champion)
-    ended = Move(State.ABORTED, rollout.stage, rollout.decisions[-1].reason, judged.numbers)
-    return _dismiss(rollout, seen) or _await_alias(rollout, seen) or ended
+    ended = Move(State.ABORTED, rollout.stage, rollout.decisions[-1].reason, analysis.numbers)
+    return _dismiss(rollout, observed) or _await_alias(rollout, observed) or ended
 
 
-def _make_room(rollout: Rollout, seen: Observed) -> Decision | None:
+def _make_room(rollout: Rollout, observed: Observed) -> Decision | None:
     """End a challenger that took the champion's room, so that the champion can be loaded again."""
-    app = seen.apps.get(rollout.challenger)
-    if app is None or seen.apps.get(rollout.champion) is not None:
+    app = observed.apps.get(rollout.challenger)
+    if app is None or observed.apps.get(rollout.champion) is not None:
         return None
     return Wait("room is being made") if app is AppState.LEAVING else Retire(rollout.challenger)
 
 
-def _dismiss(rollout: Rollout, seen: Observed) -> Decision | None:
+def _dismiss(rollout: Rollout, observed: Observed) -> Decision | None:
     """End the challenger's application, then its alias once the champion runs."""
-    app = seen.apps.get(rollout.challenger)
+    app = observed.apps.get(rollout.challenger)
     if app not in (None, AppState.LEAVING):
-        late = rollout.stage > 0 and app is AppState.RUNNING and seen.since_published_s < rollout.limits.drain_s
+        late = rollout.stage > 0 and app is AppState.RUNNING and observed.since_published_s < rollout.limits.drain_s
         return Wait(f"version {rollout.challenger} answers late requests") if late else Retire(rollout.challenger)
     if app is AppState.LEAVING:
         return Wait(f"version {rollout.challenger} is leaving")
-    if loading := bring_up(seen, rollout.champion):
+    if loading := bring_up(observed, rollout.champion):
         return loading
-    if seen.challenger != rollout.challenger:
+    if observed.challenger != rollout.challenger:
         return None
-    return Wait(seen.busy) if seen.busy else UnnameChallenger()
+    return Wait(observed.busy) if observed.busy else UnnameChallenger()
 
 
-def _await_alias(rollout: Rollout, seen: Observed) -> Wait | None:
+def _await_alias(rollout: Rollout, observed: Observed) -> Wait | None:
     """Wait until the alias surely is not the challenger's: once the rollout has ended, whoever bears it is followed."""
-    if seen.busy:
-        return Wait(seen.busy)
+    if observed.busy:
+        return Wait(observed.busy)
     if rollout.naming_ms is None:
         return None
     sure_ms = max(rollout.since_ms, rollout.naming_ms + LATE_MS)
-    if seen.asked_ms is not None and seen.asked_ms >= sure_ms:
+    if observed.asked_ms is not None and observed.asked_ms >= sure_ms:
         return None
     return Wait(
         f"the registry was asked to let the alias champion name version {rollout.challenger} and may do so late: it is "

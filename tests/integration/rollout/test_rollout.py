@@ -17,7 +17,8 @@ import pytest
 
 from sentiment.registry import champion_of
 from serve_app.prediction_service import epoch_ms
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
+from serve_app.rollout.policy.record import Command
 from tests.running_rollouts import MODEL, ONE_LOVES_IN_TEN, PATIENCE_S, TEXTS, Load, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -219,7 +220,7 @@ async def test_abort_gives_the_champion_everything_within_a_second_or_so(rollout
         while version not in {answered for _, answered in load.answers}:
             assert time.monotonic() < wait_until
             await asyncio.sleep(0.1)
-        service.abort(rollouts.store, MODEL, epoch_ms())
+        commands.command(rollouts.store, MODEL, Command.ABORT, epoch_ms())
         await rollouts.reach("aborting", "aborted")
         await asyncio.sleep(3)
         back.append(time.monotonic())

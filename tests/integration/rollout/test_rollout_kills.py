@@ -15,7 +15,7 @@ import pytest
 from sentiment.registry import champion_of
 from serve_app.prediction_service import epoch_ms
 from serve_app.processes import own_processes
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command
 from tests.running_rollouts import MODEL, PATIENCE_S, Load, Rollouts, wait_for
 
@@ -40,11 +40,11 @@ async def bring_to(rollouts: Rollouts, stage: str) -> None:
     """Wait until the rollout is at `stage`, or past it; one that is over in a moment is held, or asked for."""
     if stage == "checking":
         await rollouts.reach("loading", "checking")
-        service.command(rollouts.store, MODEL, Command.PAUSE, epoch_ms())
+        commands.command(rollouts.store, MODEL, Command.PAUSE, epoch_ms())
         await asyncio.to_thread(wait_for, lambda: rollouts.status()["phase"] == stage, PATIENCE_S)
     elif stage == "aborting":
         await rollouts.reach("canary")
-        service.abort(rollouts.store, MODEL, epoch_ms())
+        commands.command(rollouts.store, MODEL, Command.ABORT, epoch_ms())
         await rollouts.reach(stage)
     else:
         await rollouts.reach(*STAGES[STAGES.index(stage) : -1])
@@ -65,7 +65,7 @@ async def test_a_part_that_is_killed_at_any_stage_takes_nothing_with_it(rollouts
         await asyncio.to_thread(wait_for, lambda: processes_of(part, rollouts, before))
         processes_of(part, rollouts, before)[0].send_signal(signal.SIGKILL)
         if stage == "checking":
-            service.command(rollouts.store, MODEL, Command.RESUME, epoch_ms())
+            commands.command(rollouts.store, MODEL, Command.RESUME, epoch_ms())
         return await rollouts.reach("done", "aborted")
 
     told = await load.during(rollout)

@@ -11,11 +11,11 @@ from sentiment.registry import CHAMPION, champion_of
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from sentiment.version import read_version
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.cluster.placement import Capacity
 from serve_app.rollout.policy.record import StartRequest
 from serve_app.rollout.reconciler import Reconciler
-from serve_app.rollout.rollout_store import Ledger
+from serve_app.rollout.rollout_store import RolloutStore
 from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
 from tests.unit.rollout.fake_platform import Clock, FakeGateways, FakeTarget
@@ -44,7 +44,7 @@ class Platform:
     def new_controller(self, holder: str = "one") -> Reconciler:
         return Reconciler(
             settings=self.settings,
-            ledger=Ledger(self.store, MODEL, holder),
+            rollout_store=RolloutStore(self.store, MODEL, holder),
             registry=self.registry,
             target=self.target,
             gateways=self.gateways,
@@ -70,10 +70,10 @@ class Platform:
 
     def start(self, version: int = 2, **request) -> None:
         asked = StartRequest(version=version, **{"auto": True, **request})
-        service.start(self.store, self.settings, asked, self.clock.now_ms())
+        commands.start(self.store, self.settings, asked, self.clock.now_ms())
 
     def status(self) -> dict:
-        return service.status(self.store, MODEL, self.clock.now_ms())
+        return commands.status(self.store, MODEL, self.clock.now_ms())
 
     def champion(self) -> int:
         return champion_of(self.registry.versions(MODEL)).version

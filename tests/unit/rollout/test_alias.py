@@ -10,10 +10,9 @@ import pytest
 
 from sentiment.errors import RegistryUnavailable
 from sentiment.registry import CHALLENGER, CHAMPION
-from serve_app.rollout import commands as service
-from serve_app.rollout import reconciler
+from serve_app.rollout import commands, reconciler
 from serve_app.rollout.policy.decisions import Move, NameChampion, Wait
-from serve_app.rollout.policy.record import State
+from serve_app.rollout.policy.record import Command, State
 from serve_app.rollout.policy.rollback import LATE_MS
 from serve_app.rollout.rollout_store import LEASE_KIND
 from serve_app.routing.model_list import read_listing
@@ -43,7 +42,7 @@ async def full(platform):
     """A rollout that has all the traffic and whose alias the registry is about to be asked for."""
     platform.start(plan="50,100", auto=False)
     await platform.until("canary")
-    service.promote(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     return platform
 
 
@@ -55,7 +54,7 @@ async def late(full, monkeypatch):
         await full.until("full")
         await full.rounds(5)
         assert late.asked[0] == (MODEL, CHAMPION, 2)
-        service.abort(full.store, MODEL, full.clock.now_ms())
+        commands.command(full.store, MODEL, Command.ABORT, full.clock.now_ms())
         await full.rounds(1)
     assert full.gateways.weights()[-1] == {1: 1.0}
     return late
@@ -153,7 +152,7 @@ async def hanging(full, monkeypatch):
 async def test_an_abort_is_in_the_table_after_one_round_although_the_change_of_the_alias_hangs(full, hanging):
     assert full.store.get_document(LEASE_KIND, MODEL).body["ends_ms"] > full.clock.now_ms()
     assert full.status()["waits"] == "the registry is asked to let the alias champion name version 2"
-    service.abort(full.store, MODEL, full.clock.now_ms())
+    commands.command(full.store, MODEL, Command.ABORT, full.clock.now_ms())
     await one_round(full)
     assert full.gateways.weights()[-1] == {1: 1.0}
     tables = len(full.gateways.tables)

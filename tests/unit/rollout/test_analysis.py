@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from serve_app.rollout.policy.analysis import LEAST_TIMES, judge
+from serve_app.rollout.policy.analysis import LEAST_TIMES, analyse
 from serve_app.rollout.policy.record import State
 from serve_app.rollout.policy.sequential_test import DECISIVE
 from serve_app.routing.observations import Arm, Observations
@@ -13,11 +13,11 @@ from tests.unit.rollout.rollouts import arm, rollout_of
 
 
 def judged(seen: Observations, **settings):
-    return judge(rollout_of(State.SHADOW, 1, seen=seen, settings=settings))
+    return analyse(rollout_of(State.SHADOW, 1, seen=seen, settings=settings))
 
 
 def test_nothing_seen_says_nothing():
-    found = judge(rollout_of(State.SHADOW, 1))
+    found = analyse(rollout_of(State.SHADOW, 1))
     assert (found.stop, found.shown, found.labelled) == (None, False, 0)
     assert "p99_ratio" not in found.numbers
     assert "disagreement" not in found.numbers
@@ -78,9 +78,9 @@ def test_the_limits_are_those_of_the_settings_when_the_rollout_started():
 def test_latency_is_judged_by_the_present_stage_and_errors_by_all():
     slow = Observations({1: arm(200, milliseconds=10), 2: arm(200, milliseconds=200)})
     later = rollout_of(State.CANARY, 2).counted(1, "gateway-1", slow.to_json())
-    assert judge(later).stop is None
+    assert analyse(later).stop is None
     failing = Observations({1: arm(200), 2: arm(200, errors=20, unread=20)})
-    assert "failed on 20" in judge(later.counted(1, "gateway-1", failing.to_json())).stop
+    assert "failed on 20" in analyse(later.counted(1, "gateway-1", failing.to_json())).stop
 
 
 def test_texts_that_the_champion_fails_on_too_hide_nothing():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import ModelRejected
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.api import Rollouts
 from serve_app.routing.model_list import read_listing
 
@@ -24,7 +24,7 @@ def said(platform) -> str:
 
 
 def everything_told(platform) -> str:
-    told = service.history(platform.store, MODEL, platform.clock.now_ms(), 10)
+    told = commands.history(platform.store, MODEL, platform.clock.now_ms(), 10)
     return f"{platform.status()} {told} {read_listing(platform.store, MODEL)}"
 
 

@@ -7,7 +7,7 @@ import pytest
 from sentiment.errors import Conflict, InvalidInput, NotFound, Unavailable
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.policy.record import KIND, Command, Rollout, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, list_models, rollout_of, serve_version
 
@@ -24,7 +24,7 @@ def store():
 
 
 def start(store, version=2, **request):
-    return service.start(store, Settings(), StartRequest(version=version, **request), NOW)[0]
+    return commands.start(store, Settings(), StartRequest(version=version, **request), NOW)[0]
 
 
 def put(store, rollout: Rollout) -> None:
@@ -41,13 +41,13 @@ def test_a_start_writes_the_record_and_returns_what_people_see(store):
     assert (told["champion"], told["challenger"], told["state"]) == (1, 2, "waiting")
     assert (told["plan"], told["hold_s"], told["auto"], told["sticky"]) == ("shadow,5,100", 1.5, True, "author")
     assert told["traffic"] == [{"version": 1, "weight": 1.0, "shadow": 0.0}]
-    assert service.status(store, MODEL, NOW) == told
+    assert commands.status(store, MODEL, NOW) == told
     assert json.loads(json.dumps(told)) == told
 
 
 def test_what_a_start_leaves_out_comes_from_the_settings(store):
     settings = Settings(rollouts_plan="10,100", rollouts_hold_s=7)
-    told, _ = service.start(store, settings, StartRequest(version=2), NOW)
+    told, _ = commands.start(store, settings, StartRequest(version=2), NOW)
     assert (told["plan"], told["hold_s"], told["auto"]) == ("10,100", 7, False)
 
 
@@ -116,15 +116,15 @@ def test_of_two_that_start_at_once_one_is_refused(store, monkeypatch):
 
 
 def test_a_start_that_is_sent_again_returns_the_rollout_that_it_started(store, monkeypatch):
-    first, is_new = service.start(store, Settings(), StartRequest(version=2, plan="10,100"), NOW)
+    first, is_new = commands.start(store, Settings(), StartRequest(version=2, plan="10,100"), NOW)
     assert is_new
     put(store, Rollout.from_body(store.get_document(KIND, MODEL).body).model_copy(update={"state": State.LOADING}))
-    again, is_new = service.start(store, Settings(), StartRequest(version=2, plan=" 10%, 100"), NOW + 1)
+    again, is_new = commands.start(store, Settings(), StartRequest(version=2, plan=" 10%, 100"), NOW + 1)
     assert (again["id"], again["state"], is_new) == (first["id"], "loading", False)
     for other in ({"plan": "20,100"}, {"plan": "10,100", "auto": True}, {"plan": "10,100", "hold_s": 1}):
         with pytest.raises(Conflict, match="is being rolled out"):
             start(store, **other)
-    service.abort(store, MODEL, NOW)
+    commands.command(store, MODEL, Command.ABORT, NOW)
     with pytest.raises(Conflict, match="is being rolled out"):
         start(store, plan="10,100")
 
@@ -148,11 +148,11 @@ def test_an_abort_that_is_sent_again_returns_the_rollout_as_it_is(store, state, 
     put(store, rollout_of(state, 2, **changes))
     before = store.get_document(KIND, MODEL)
     for stage in (None, 2):
-        assert service.command(store, MODEL, Command.ABORT, NOW, stage=stage)["phase"] == state
+        assert commands.command(store, MODEL, Command.ABORT, NOW, stage=stage)["phase"] == state
     with pytest.raises(Conflict, match="not at stage 1 any more"):
-        service.command(store, MODEL, Command.ABORT, NOW, stage=1)
+        commands.command(store, MODEL, Command.ABORT, NOW, stage=1)
     with pytest.raises((Conflict, NotFound)):
-        service.promote(store, MODEL, NOW)
+        commands.command(store, MODEL, Command.PROMOTE, NOW)
     assert store.get_document(KIND, MODEL) == before
 
 
@@ -174,29 +174,29 @@ def test_an_abort_that_is_sent_again_returns_the_rollout_as_it_is(store, state, 
 def test_what_can_be_asked_depends_on_how_far_the_rollout_is(store, state, changes, command, works):
     put(store, rollout_of(state, 1, **changes))
     if works:
-        assert service.command(store, MODEL, command, NOW)["asked"] == command
+        assert commands.command(store, MODEL, command, NOW)["asked"] == command
         assert asked(store) is command
     else:
         with pytest.raises(Conflict):
-            service.command(store, MODEL, command, NOW)
+            commands.command(store, MODEL, command, NOW)
         assert asked(store) is None
 
 
 def test_nothing_takes_the_place_of_an_abort_that_was_asked_for(store):
     put(store, rollout_of(State.CANARY, 2))
-    service.abort(store, MODEL, NOW)
+    commands.command(store, MODEL, Command.ABORT, NOW)
     with pytest.raises(Conflict, match="is being aborted"):
-        service.promote(store, MODEL, NOW)
+        commands.command(store, MODEL, Command.PROMOTE, NOW)
     assert asked(store) is Command.ABORT
 
 
-@pytest.mark.parametrize("command", [service.pause, service.resume, service.promote, service.abort])
+@pytest.mark.parametrize("command", list(Command))
 def test_where_no_rollout_is_under_way_nothing_can_be_asked(store, command):
     with pytest.raises(NotFound, match="no rollout of sentiment is under way; start one"):
-        command(store, MODEL, NOW)
+        commands.command(store, MODEL, command, NOW)
     put(store, rollout_of(State.DONE))
     with pytest.raises(NotFound):
-        command(store, MODEL, NOW)
+        commands.command(store, MODEL, command, NOW)
 
 
 def test_a_request_that_meets_another_writer_is_checked_again_and_not_lost(store, monkeypatch):
@@ -209,20 +209,20 @@ def test_a_request_that_meets_another_writer_is_checked_again_and_not_lost(store
         return real(kind, name, body, expected_generation)
 
     monkeypatch.setattr(store, "put_document", overtaken)
-    assert service.pause(store, MODEL, NOW)["stage"] == 3
+    assert commands.command(store, MODEL, Command.PAUSE, NOW)["stage"] == 3
     assert asked(store) is Command.PAUSE
 
 
 def test_status_says_that_there_never_was_a_rollout(store):
     with pytest.raises(NotFound, match="has had no rollout yet"):
-        service.status(store, MODEL, NOW)
+        commands.status(store, MODEL, NOW)
 
 
 def test_what_was_answered_is_not_undone_by_the_next_request_but_abort_comes_first(store):
     put(store, rollout_of(State.CANARY, 3, asked=Command.PROMOTE))
-    for late in (service.pause, service.resume):
+    for late in (Command.PAUSE, Command.RESUME):
         with pytest.raises(Conflict, match="about to be promoted"):
-            late(store, MODEL, NOW)
+            commands.command(store, MODEL, late, NOW)
     assert asked(store) is Command.PROMOTE
-    service.abort(store, MODEL, NOW)
+    commands.command(store, MODEL, Command.ABORT, NOW)
     assert asked(store) is Command.ABORT

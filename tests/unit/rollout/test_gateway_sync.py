@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sentiment.settings import Settings
-from serve_app.rollout import commands as service
-from serve_app.rollout.cluster.metrics_collector import Counting
+from serve_app.rollout import commands
+from serve_app.rollout.cluster.metrics_collector import MetricsCollector
 from serve_app.rollout.policy.decisions import NameChampion, Wait
 from serve_app.rollout.policy.plan import Limits
-from serve_app.rollout.policy.record import Rollout, State
+from serve_app.rollout.policy.record import Command, Rollout, State
 from serve_app.rollout.policy.shares import alone
 from serve_app.routing.observations import Observations
 from tests.unit.rollout.courses import LEAVING, RUNNING, after, moved
@@ -36,7 +36,7 @@ async def test_a_rollout_that_is_promoted_while_no_gateway_follows_keeps_alias_a
     platform.gateways.deaf_to = 2
     platform.start(plan="1,100", auto=False)
     await platform.until("canary")
-    service.promote(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.rounds(100)
     assert platform.status()["state"] == "full"
     assert platform.champion() == 1
@@ -125,7 +125,7 @@ async def test_the_time_to_open_a_version_begins_anew_with_each_step(platform):
     platform.start(plan="1,50,100", auto=False)
     await platform.until("canary")
     await platform.rounds(100)
-    service.promote(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.rounds(100)
     assert platform.status()["step"] == "50"
     assert (await platform.until("aborted", most=40))["reason"].startswith("1 of 1 gateways")
@@ -177,7 +177,7 @@ async def test_a_gateway_that_does_not_answer_any_more_holds_nothing_up():
             counts = {"rollout": None, "stage": 0, "counts": {}}
             return [{"gateway": name, "generation": number, **counts} for name, number in told.items()]
 
-    counting = Counting(Gateways(), lambda: 0.0)
+    counting = MetricsCollector(Gateways(), lambda: 0.0)
     rollout = rollout_of(State.CANARY, 3)
     assert counting.behind(7) == "no gateway has answered yet"
     await counting.add_to(rollout)

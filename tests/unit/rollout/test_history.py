@@ -8,7 +8,7 @@ from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.policy.record import HISTORY_KIND, KIND, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, list_models, rollout_of, serve_version
 
@@ -34,28 +34,28 @@ def end_rollout(store, number: int, model: str = MODEL) -> str:
 def test_the_history_has_ended_rollouts_and_the_present_one_the_newest_first(store):
     ended = [end_rollout(store, number) for number in range(3)]
     end_rollout(store, 9, "sentiment-reviews")
-    present, _ = service.start(store, Settings(), StartRequest(version=2), NOW)
-    everything, following = service.history(store, MODEL, NOW, 20)
+    present, _ = commands.start(store, Settings(), StartRequest(version=2), NOW)
+    everything, following = commands.history(store, MODEL, NOW, 20)
     assert [told["id"] for told in everything] == [present["id"], *reversed(ended)]
     assert following is None
-    first, following = service.history(store, MODEL, NOW, 1)
+    first, following = commands.history(store, MODEL, NOW, 1)
     assert ([told["id"] for told in first], following) == ([present["id"]], present["id"])
-    assert [told["id"] for told in service.history(store, MODEL, NOW, 2, following)[0]] == [ended[2], ended[1]]
+    assert [told["id"] for told in commands.history(store, MODEL, NOW, 2, following)[0]] == [ended[2], ended[1]]
 
 
 def test_a_rollout_that_has_just_ended_is_in_the_history_once(store):
     store.put_document(KIND, MODEL, rollout_of(State.ABORTED, 3).to_body())
-    present = service.status(store, MODEL, NOW)
+    present = commands.status(store, MODEL, NOW)
     store.put_document(HISTORY_KIND, present["id"], present)
     end_rollout(store, 200 - NOW)
-    first, following = service.history(store, MODEL, NOW, 1)
+    first, following = commands.history(store, MODEL, NOW, 1)
     assert ([told["id"] for told in first], following) == ([present["id"]], present["id"])
-    assert len(service.history(store, MODEL, NOW, 20)[0]) == 2
+    assert len(commands.history(store, MODEL, NOW, 20)[0]) == 2
 
 
 def test_the_history_is_read_page_by_page_also_while_rollouts_are_added(store):
     def page(limit: int, after: str | None = None) -> tuple[list[str], str | None]:
-        told, following = service.history(store, MODEL, NOW, limit, after)
+        told, following = commands.history(store, MODEL, NOW, limit, after)
         return [record["id"] for record in told], following
 
     ids = [end_rollout(store, number) for number in range(5)]
@@ -92,13 +92,13 @@ class CountingStore(MemoryStore):
 def test_a_page_of_the_history_reads_no_more_than_it_shows(store):
     store = CountingStore()
     ids = [end_rollout(store, number) for number in range(50)]
-    told, following = service.history(store, MODEL, NOW, 3, ids[20])
+    told, following = commands.history(store, MODEL, NOW, 3, ids[20])
     assert [record["id"] for record in told] == [ids[19], ids[18], ids[17]]
     assert (following, store.read) == (ids[17], 4)
 
 
 def test_a_page_of_the_history_is_full_whatever_other_models_had(store):
     ours = [end_rollout(store, number, MODEL if number % 7 == 0 else "sentiment-reviews") for number in range(50)][::7]
-    told, following = service.history(store, MODEL, NOW, 5)
+    told, following = commands.history(store, MODEL, NOW, 5)
     assert [record["id"] for record in told] == ours[:2:-1]
-    assert [record["id"] for record in service.history(store, MODEL, NOW, 5, following)[0]] == ours[2::-1]
+    assert [record["id"] for record in commands.history(store, MODEL, NOW, 5, following)[0]] == ours[2::-1]

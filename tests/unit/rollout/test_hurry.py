@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from serve_app.rollout import commands as service
-from serve_app.rollout import reconciler
+from serve_app.rollout import commands, reconciler
 from serve_app.rollout.cluster import metrics_collector as counting
+from serve_app.rollout.policy.record import Command
 from serve_app.routing.observations import Observations
 from tests.unit.rollout.rollouts import arm
 
@@ -34,7 +34,7 @@ async def test_an_abort_is_in_the_table_after_one_round_although_gateways_hang(c
         await asyncio.sleep(30)
 
     monkeypatch.setattr(canary.gateways, "observations", hangs)
-    service.abort(canary.store, MODEL, canary.clock.now_ms())
+    commands.command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
 
@@ -63,7 +63,7 @@ async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_ha
 ):
     answers = registry_hangs()
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 30.0)
-    service.abort(canary.store, MODEL, canary.clock.now_ms())
+    commands.command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
     answers.set()
@@ -85,7 +85,7 @@ def serve_hangs(canary, monkeypatch):
 
 
 async def test_an_abort_is_in_the_table_after_one_round_although_serve_hangs(canary, serve_hangs):
-    service.abort(canary.store, MODEL, canary.clock.now_ms())
+    commands.command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
     serve_hangs.set()
@@ -95,7 +95,7 @@ async def test_an_abort_is_in_the_table_after_one_round_although_serve_hangs(can
 
 async def test_a_verdict_counts_although_serve_hangs_and_nothing_else_is_done(canary, serve_hangs):
     acts = list(canary.target.acts)
-    service.promote(canary.store, MODEL, canary.clock.now_ms())
+    commands.command(canary.store, MODEL, Command.PROMOTE, canary.clock.now_ms())
     await one_round(canary)
     await one_round(canary)
     assert (canary.status()["state"], canary.target.acts) == ("canary", acts)

@@ -8,14 +8,14 @@ import pytest
 
 from sentiment.errors import StoreUnavailable
 from sentiment.registry import CHAMPION
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.policy.record import HISTORY_KIND
 
 MODEL = "sentiment"
 
 
 def history(platform) -> list[dict]:
-    return service.history(platform.store, MODEL, platform.clock.now_ms(), 10)[0]
+    return commands.history(platform.store, MODEL, platform.clock.now_ms(), 10)[0]
 
 
 async def until_published(platform, version: int) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from sentiment.errors import Conflict
 from sentiment.registry import CHALLENGER
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.cluster.protocols import AppView
 from serve_app.rollout.policy.decisions import AppState, Start, Wait
-from serve_app.rollout.policy.record import HISTORY_KIND, State
+from serve_app.rollout.policy.record import HISTORY_KIND, Command, State
 from serve_app.rollout.rollout_store import LEASE_MS
 from serve_app.routing.model_list import read_listing
 from serve_app.routing.observations import Observations
@@ -113,7 +113,7 @@ async def test_counts_of_a_gateway_that_died_are_kept_and_none_is_counted_twice(
     platform.controller = platform.new_controller()
     await platform.rounds(5)
     assert platform.status()["compared"]["compared"] == 187
-    service.promote(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.until("canary")
     platform.gateways.counts = {"gateway-1": Observations(compared=11)}
     await platform.rounds(5)
@@ -124,7 +124,7 @@ async def test_abort_is_one_change_of_the_table(platform):
     platform.start(plan="50,100", auto=False)
     await platform.until("canary")
     await platform.rounds(1)
-    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.rounds(2)
     assert platform.gateways.weights()[-2:] == [{1: 0.5, 2: 0.5}, {1: 1.0}]
     told = await platform.until("aborted")
@@ -136,7 +136,7 @@ async def test_abort_while_the_old_champion_drains_takes_the_alias_back(platform
     platform.start(plan="100")
     await platform.until("draining")
     assert platform.champion() == 2
-    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.until("aborted")
     assert platform.champion() == 1
     assert platform.gateways.weights()[-1] == {1: 1.0}
@@ -145,26 +145,26 @@ async def test_abort_while_the_old_champion_drains_takes_the_alias_back(platform
 async def test_pause_holds_a_rollout_and_resume_lets_it_go_on(platform):
     platform.start(hold_s=3)
     await platform.until("shadow")
-    service.pause(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.PAUSE, platform.clock.now_ms())
     await platform.rounds(20)
     assert (platform.status()["state"], platform.status()["phase"]) == ("paused", "shadow")
-    service.resume(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.RESUME, platform.clock.now_ms())
     await platform.until("canary", most=8)
 
 
 async def test_what_is_asked_while_the_controller_decides_is_not_lost(platform):
     platform.start(plan="50,100", auto=False)
     await platform.until("canary")
-    real = platform.controller.ledger.read
+    real = platform.controller.rollout_store.read
 
     def read():
         found = real()
-        service.abort(platform.store, MODEL, platform.clock.now_ms())
-        platform.controller.ledger.read = real
+        commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
+        platform.controller.rollout_store.read = real
         return found
 
-    service.promote(platform.store, MODEL, platform.clock.now_ms())
-    platform.controller.ledger.read = read
+    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    platform.controller.rollout_store.read = read
     with pytest.raises(Conflict):
         await platform.controller.step()
     assert (await platform.until("aborted"))["reason"] == "asked to abort"
@@ -219,7 +219,7 @@ async def test_commands_and_rounds_at_the_same_time_lose_nothing(platform):
     for stage in range(2, 6):
         await asyncio.gather(
             platform.controller.step(),
-            asyncio.to_thread(service.promote, platform.store, MODEL, platform.clock.now_ms()),
+            asyncio.to_thread(commands.command, platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms()),
             return_exceptions=True,
         )
         await platform.rounds(3)

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from sentiment.errors import RegistryUnavailable, Unavailable
 from sentiment.registry import CHALLENGER
-from serve_app.rollout import commands as service
-from serve_app.rollout import reconciler
+from serve_app.rollout import commands, reconciler
+from serve_app.rollout.policy.record import Command
 
 MODEL = "sentiment"
 
@@ -28,7 +28,7 @@ async def test_a_registry_that_hangs_does_not_keep_a_rollout_from_going_back(pla
     await platform.until("canary")
     answers = registry_hangs()
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.01)
-    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.rounds(4, seconds=0.1)
     assert platform.gateways.weights()[-1].get(2, 0.0) == 0.0
     answers.set()

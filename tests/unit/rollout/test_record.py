@@ -10,7 +10,7 @@ from serve_app.rollout.api_view import to_public
 from serve_app.rollout.policy.decisions import Publish
 from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Entry, Rollout, State
 from serve_app.rollout.policy.shares import alone
-from serve_app.rollout.rollout_store import LEASE_KIND, LEASE_MS, Ledger
+from serve_app.rollout.rollout_store import LEASE_KIND, LEASE_MS, RolloutStore
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import KIND as TRAFFIC
 from serve_app.routing.traffic_table import Route, from_body
@@ -58,7 +58,7 @@ def test_the_moments_are_those_at_which_the_challengers_share_changed():
 
 def test_a_lease_is_one_controllers_until_it_ends_or_is_given_back():
     store = MemoryStore()
-    one, two = Ledger(store, MODEL, "one"), Ledger(store, MODEL, "two")
+    one, two = RolloutStore(store, MODEL, "one"), RolloutStore(store, MODEL, "two")
     assert one.take_lease(0) == LEASE_MS
     assert two.take_lease(LEASE_MS - 1) is None
     assert one.take_lease(LEASE_MS - 1) == 2 * LEASE_MS - 1
@@ -71,7 +71,7 @@ def test_a_lease_is_one_controllers_until_it_ends_or_is_given_back():
 
 def test_of_two_that_take_a_lease_at_the_same_moment_one_gets_it(monkeypatch):
     store = MemoryStore()
-    one, two = Ledger(store, MODEL, "one"), Ledger(store, MODEL, "two")
+    one, two = RolloutStore(store, MODEL, "one"), RolloutStore(store, MODEL, "two")
     real = store.put_document
 
     def overtaken(*arguments):
@@ -87,10 +87,10 @@ def test_of_two_that_take_a_lease_at_the_same_moment_one_gets_it(monkeypatch):
 def test_what_was_read_is_what_is_written_over_or_nothing_is():
     store = MemoryStore()
     serve_version(store)
-    slow, quick = Ledger(store, MODEL, "slow"), Ledger(store, MODEL, "quick")
+    slow, quick = RolloutStore(store, MODEL, "slow"), RolloutStore(store, MODEL, "quick")
     route = Route(MODEL, 1, "classifier-v1", "digest", LABELS, "1", 1.0)
-    for ledger in (slow, quick):
-        ledger.read()
+    for rollout_store in (slow, quick):
+        rollout_store.read()
     quick.publish([route], Publish(alone(1), split={"a": 1}), None)
     quick.save(rollout_of(State.SHADOW, 1), START_MS)
     with pytest.raises(Conflict):
@@ -103,25 +103,25 @@ def test_what_was_read_is_what_is_written_over_or_nothing_is():
 
 def test_a_ledger_notices_that_somebody_else_has_written_the_record():
     store = MemoryStore()
-    ledger = Ledger(store, MODEL, "one")
-    ledger.read()
-    assert not ledger.is_out_of_date()
+    rollout_store = RolloutStore(store, MODEL, "one")
+    rollout_store.read()
+    assert not rollout_store.is_out_of_date()
     store.put_document(KIND, MODEL, rollout_of().to_body())
-    assert ledger.is_out_of_date()
-    ledger.read()
-    ledger.save(rollout_of(State.LOADING), START_MS)
-    assert not ledger.is_out_of_date()
+    assert rollout_store.is_out_of_date()
+    rollout_store.read()
+    rollout_store.save(rollout_of(State.LOADING), START_MS)
+    assert not rollout_store.is_out_of_date()
 
 
 def test_a_table_of_a_rollout_says_which_and_keeps_clients_on_a_side():
     store, record = MemoryStore(), rollout_of(State.CANARY, 2, request={"sticky": "author"})
     route = Route(MODEL, 1, "classifier-v1", "digest", LABELS, "1", 1.0)
-    ledger = Ledger(store, MODEL, "one")
-    ledger.publish([route], Publish(alone(1), record.id, 2), record)
+    rollout_store = RolloutStore(store, MODEL, "one")
+    rollout_store.publish([route], Publish(alone(1), record.id, 2), record)
     document = store.get_document(TRAFFIC, MODEL)
     table = from_body(document.generation, document.body)
     assert (table.rollout, table.stage, table.sticky, table.sides) == (record.id, 2, "author", (1, 2))
-    ledger.publish([route], Publish(alone(1)), record)
+    rollout_store.publish([route], Publish(alone(1)), record)
     document = store.get_document(TRAFFIC, MODEL)
     table = from_body(document.generation, document.body)
     assert (table.rollout, table.stage, table.sticky, table.sides) == (None, 0, "none", None)
@@ -137,5 +137,5 @@ def test_a_rollout_that_ends_is_in_the_history_before_its_record_says_so():
             return store.put_document(kind, name, body, expected_generation)
 
     with pytest.raises(StoreUnavailable):
-        Ledger(Dying(), MODEL, "one").save(ended, START_MS)
+        RolloutStore(Dying(), MODEL, "one").save(ended, START_MS)
     assert store.get_document(HISTORY_KIND, ended.id).body["state"] == "done"

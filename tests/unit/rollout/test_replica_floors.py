@@ -11,13 +11,13 @@ from ray.serve._private.version import DeploymentVersion
 from ray.serve.generated.serve_pb2 import DeploymentArgs, DeploymentRoute
 
 from deployments.classifier import classifier_app
-from serve_app.rollout import commands as service
+from serve_app.rollout import commands
 from serve_app.rollout.cluster.placement import Capacity
 from serve_app.rollout.cluster.protocols import AppView
 from serve_app.rollout.cluster.replica_floors import floors_of
 from serve_app.rollout.cluster.serve_internals import with_least
 from serve_app.rollout.policy.decisions import AppState
-from serve_app.rollout.policy.record import State
+from serve_app.rollout.policy.record import Command, State
 from tests.unit.rollout.conftest import MODEL
 from tests.unit.rollout.rollouts import rollout_of
 
@@ -63,7 +63,7 @@ async def test_floors_stand_from_the_load_to_the_end_and_then_sink(platform):
     platform.target.views[1] = replace(platform.target.views[1], replicas=3)  # one is being replaced
     await platform.rounds(5)
     assert platform.target.floors[-2:] == [(1, 4), (2, 4)]
-    service.abort(platform.store, MODEL, platform.clock.now_ms())
+    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.until("aborted")
     await platform.rounds(2)
     assert platform.target.floors[-1] == (1, 1)

@@ -13,7 +13,7 @@ from serve_app.rollout.policy.decisions import (
 )
 from serve_app.rollout.policy.record import Command, State
 from serve_app.rollout.policy.shares import Share, alone, shares_of
-from serve_app.rollout.policy.state_machine import UNWELL_ALONE_S, checked
+from serve_app.rollout.policy.state_machine import CHALLENGER_DOWN_ALONE_S, checked
 from tests.unit.rollout.courses import BOTH, DOWN, FAILED, LEAVING, LOADING, RUNNING, after, moved
 from tests.unit.rollout.rollouts import HOLD_S, rollout_of
 
@@ -113,9 +113,9 @@ def test_the_champion_is_kept_while_the_challenger_is_down_and_gets_its_traffic_
     assert isinstance(waits, Wait)
     assert "while version 2 is down" in waits.reason
     for state in (State.FULL, State.DRAINING):
-        late = after(rollout_of(state, 5), 1e3, apps=down, since_well_s=UNWELL_ALONE_S + 1)
+        late = after(rollout_of(state, 5), 1e3, apps=down, challenger_down_s=CHALLENGER_DOWN_ALONE_S + 1)
         assert moved(late) == (State.ABORTING, 5)
-    still = after(rollout_of(State.CANARY, 4), 1, apps=down, since_well_s=UNWELL_ALONE_S + 1)
+    still = after(rollout_of(State.CANARY, 4), 1, apps=down, challenger_down_s=CHALLENGER_DOWN_ALONE_S + 1)
     assert not isinstance(still, Move)
 
 

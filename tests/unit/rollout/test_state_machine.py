@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from serve_app.rollout.policy.analysis import Judgement
+from serve_app.rollout.policy.analysis import Analysis
 from serve_app.rollout.policy.decisions import (
     Check,
     NameChampion,
@@ -16,7 +16,7 @@ from serve_app.rollout.policy.decisions import (
 )
 from serve_app.rollout.policy.record import Command, State
 from serve_app.rollout.policy.shares import Share, alone, shares_of
-from serve_app.rollout.policy.state_machine import UNWELL_S, checked
+from serve_app.rollout.policy.state_machine import CHALLENGER_DOWN_S, checked
 from tests.unit.rollout.courses import DOWN, FAILED, LEAVING, LOADING, RUNNING, after, moved
 from tests.unit.rollout.rollouts import HOLD_S, rollout_of
 
@@ -64,7 +64,7 @@ def test_a_step_of_an_automatic_rollout_is_held_and_then_left():
 
 def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
     shadow = rollout_of(State.SHADOW, 1, request={"auto": True})
-    unseen = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 500, "compared": 499})
+    unseen = Analysis(None, shown=False, labelled=0, numbers={"champion_requests": 500, "compared": 499})
     assert isinstance(after(shadow, HOLD_S + 1, unseen), Wait)
     nobody = replace(unseen, numbers={"champion_requests": 500, "compared": 0})
     assert isinstance(after(shadow, 1e6, nobody), Wait)
@@ -77,7 +77,7 @@ def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
 
 def test_the_shadow_of_a_platform_with_few_texts_ends_with_the_time_for_evidence():
     shadow = rollout_of(State.SHADOW, 1, request={"auto": True}, settings={"rollouts_evidence_s": 600})
-    few = Judgement(None, shown=False, labelled=0, numbers={"champion_requests": 900, "compared": 225})
+    few = Analysis(None, shown=False, labelled=0, numbers={"champion_requests": 900, "compared": 225})
     waits = after(shadow, HOLD_S + 599, few)
     assert waits == Wait("225 texts were compared; 500 are waited for")
     assert moved(after(shadow, HOLD_S + 601, few)) == (State.CANARY, 2)
@@ -91,7 +91,7 @@ def test_a_step_of_a_rollout_by_hand_waits_for_promote():
 
 def test_where_labels_flow_the_last_step_waits_for_them_to_show_that_it_is_no_worse():
     before = rollout_of(State.CANARY, 4, request={"auto": True})
-    undecided = Judgement(None, shown=False, labelled=300, numbers={})
+    undecided = Analysis(None, shown=False, labelled=300, numbers={})
     assert isinstance(after(before, HOLD_S + 1, undecided), Wait)
     assert moved(after(before, HOLD_S + 1, replace(undecided, shown=True))) == (State.FULL, 5)
     assert moved(after(rollout_of(State.CANARY, 3, request={"auto": True}), HOLD_S + 1, undecided)) == (State.CANARY, 4)
@@ -100,7 +100,7 @@ def test_where_labels_flow_the_last_step_waits_for_them_to_show_that_it_is_no_wo
 @pytest.mark.parametrize(("labelled", "seconds"), [(10_000, HOLD_S + 1), (300, HOLD_S + 3601)])
 def test_labels_that_do_not_decide_in_time_leave_it_to_a_person(labelled, seconds):
     before = rollout_of(State.CANARY, 4, request={"auto": True})
-    move = after(before, seconds, Judgement(None, shown=False, labelled=labelled, numbers={}))
+    move = after(before, seconds, Analysis(None, shown=False, labelled=labelled, numbers={}))
     assert moved(move) == (State.CANARY, 4)
     assert move.paused
     assert "a person decides" in move.reason
@@ -139,7 +139,7 @@ def test_abort_goes_back_from_every_state(rollout):
     ("state", "stage"), [(State.SHADOW, 1), (State.CANARY, 3), (State.FULL, 5), (State.DRAINING, 5)]
 )
 def test_a_verdict_against_the_challenger_goes_back_at_every_step_whether_paused_or_not(state, stage, paused):
-    verdict = Judgement("it is worse", shown=False, labelled=90, numbers={"labelled": 90})
+    verdict = Analysis("it is worse", shown=False, labelled=90, numbers={"labelled": 90})
     move = after(rollout_of(state, stage, paused=paused), 1, verdict)
     assert (moved(move), move.reason, move.numbers) == ((State.ABORTING, stage), "it is worse", {"labelled": 90})
 
@@ -172,11 +172,11 @@ def test_a_version_that_does_not_answer_its_check_ends_the_rollout_after_its_tim
 
 def test_a_challenger_without_a_working_replica_may_come_back_for_a_while():
     canary = rollout_of(State.CANARY, 3)
-    assert isinstance(after(canary, 1, apps={1: RUNNING, 2: DOWN}, since_well_s=UNWELL_S - 1), Wait)
+    assert isinstance(after(canary, 1, apps={1: RUNNING, 2: DOWN}, challenger_down_s=CHALLENGER_DOWN_S - 1), Wait)
     automatic = rollout_of(State.CANARY, 4, request={"auto": True})
     assert after(automatic, HOLD_S + 1, apps={1: RUNNING, 2: DOWN}) == Wait("version 2 is coming back")
     assert after(rollout_of(State.FULL, 5), 1, apps={1: RUNNING, 2: DOWN}) == Wait("version 2 is coming back")
-    gone = after(canary, 1, apps={1: RUNNING, 2: DOWN}, since_well_s=UNWELL_S + 1)
+    gone = after(canary, 1, apps={1: RUNNING, 2: DOWN}, challenger_down_s=CHALLENGER_DOWN_S + 1)
     assert moved(gone) == (State.ABORTING, 3)
     assert "no working replica" in gone.reason
 

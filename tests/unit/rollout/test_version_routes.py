@@ -6,7 +6,7 @@ import pytest
 
 from sentiment.errors import ModelRejected
 from sentiment.settings import Settings
-from serve_app.rollout.version_routes import Routes, refuse_other_normalizer
+from serve_app.rollout.version_routes import VersionRoutes, refuse_other_normalizer
 from serve_app.routing.traffic_table import KIND, Route, TrafficTable
 from tests.unit.rollout.rollouts import LABELS
 
@@ -48,6 +48,6 @@ def test_versions_of_one_normaliser_go_together():
 
 def test_a_version_in_the_table_needs_neither_the_registry_nor_its_files():
     table = TrafficTable(1, (ROUTE,))
-    routes = Routes(Settings(), registry=None)
+    routes = VersionRoutes(Settings(), registry=None)
     assert routes.of(1, table, []) == ROUTE
     assert routes.digest(1, table, []) == "digest-1"
