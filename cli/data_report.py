@@ -23,6 +23,7 @@ console = Console(soft_wrap=True)
 
 _PROGRESS_ROWS: Final = 256
 _SHOWN_LEAKS: Final = 5
+_SHOWN_NAMES: Final = 12
 _SHOWN_CHARACTERS: Final = 100
 
 Counted = Callable[..., Iterator[Example]]
@@ -55,9 +56,11 @@ def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bo
     left_out = tally.rows - tally.empty - sum(version.rows for version in versions)
     if as_json:
         pushed = [_brief(version) for version in versions]
-        _print_json({"versions": pushed, "read": tally.rows, "empty": tally.empty, "left_out": left_out})
+        counts = {"read": tally.rows, "empty": tally.empty, "left_out": left_out}
+        _print_json({"versions": pushed, **counts, "not_read": tally.not_read})
         return
     console.print(_table(versions))
+    _say_not_read(tally.not_read)
     if tally.empty:
         _say(f"{tally.empty:,} empty texts were left out: {', '.join(tally.empty_at)}{' …' * (tally.empty > 5)}")
     if left_out:
@@ -65,6 +68,16 @@ def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bo
     for version in versions:
         if missing := [label for label in version.labels if label not in version.balance]:
             _say(f"{version.ref} has no example that is {', '.join(missing)}.")
+
+
+def _say_not_read(names: Sequence[str]) -> None:
+    """Tell what lay beside the data, and how its texts can be pushed."""
+    if not names:
+        return
+    more = len(names) - _SHOWN_NAMES
+    others = f" and {more:,} more" if more > 0 else ""
+    hint = " (texts without a label can be pushed by themselves, with --unlabelled)" if "texts)" in str(names) else ""
+    _say(f"Left out beside the data: {', '.join(names[:_SHOWN_NAMES])}{others}{hint}.")
 
 
 def show_list(versions: Sequence[DatasetVersion], damaged: Sequence[str], place: str, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sentiment.datasets.s3 import connect, explained, parse_s3
 from sentiment.errors import DatasetsUnavailable, InvalidInput
-from sentiment.tables import ENDINGS
+from sentiment.tables import ENDINGS, is_hidden
 
 _WANTED: Final = (*ENDINGS, ".txt")
 
@@ -41,9 +41,13 @@ def _keys(client: Any, bucket: str, key: str) -> Iterator[str]:
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
         for entry in page.get("Contents", ()):
             name: str = entry["Key"]
-            belongs = name == key or not key or name.startswith(key + "/")
+            belongs = name == key or (_is_below(key, name) and not is_hidden(_below(key, name)))
             if belongs and name.lower().endswith(_WANTED) and ".." not in PurePosixPath(name).parts:
                 yield name
+
+
+def _is_below(key: str, name: str) -> bool:
+    return not key or name.startswith(key + "/")
 
 
 def _below(key: str, name: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from sentiment.datasets.example import Example
 from sentiment.datasets.labelling import Labelling, plain_cell
+from sentiment.datasets.source_folder import TextFile, look_through
 from sentiment.errors import InvalidInput
-from sentiment.tables import ENDINGS, Table, open_table
+from sentiment.tables import Table, open_table
 from sentiment.tables.encoding import explained, open_text
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
@@ -23,13 +24,15 @@ _SHOWN_EMPTY: Final = 5
 class Tally:
     """How far reading has come. `total` counts the rows of the file, or of the folder, that is being read.
 
-    Empty texts are left out: `empty` counts them, `empty_at` names the first few.
+    Empty texts are left out: `empty` counts them, `empty_at` names the first few. `not_read` names what lies in the
+    folder beside the data.
     """
 
     rows: int = 0
     total: int = 0
     empty: int = 0
     empty_at: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,17 @@ def read_examples(
     """Yield the examples of a file, of a folder, or of either at an s3:// address; `options` are those of `Format`.
 
     Files are CSV, TSV, JSONL or Parquet, by their ending. A folder holds such files, or a subfolder of .txt files for
-    each label (as aclImdb/train does). Texts are normalised; those that are empty then are left out, and `tally` tells
-    how many. An empty label is None.
+    each label (as aclImdb/train does); `tally` names what else lies there. Texts are normalised; those that are empty
+    then are left out, and `tally` tells how many. An empty label is None.
 
     Raises:
-        InvalidInput: nothing there, unknown format, missing column, other encoding, broken row, label without a
-            meaning. It names the file, the row and the remedy.
+        InvalidInput: nothing there, not to be read, unknown format, missing column, other encoding, broken row, label
+            without a meaning. It names the file, the row and the remedy.
         DatasetsUnavailable: the S3 server is away or refuses us.
     """
     form, tally = Format(**options), tally or Tally()
     labelling = Labelling(form.labels)
-    with _at_hand(str(path_or_uri), endpoint) as path:
+    with _at_hand(str(path_or_uri), endpoint) as path, _readable(path):
         normalize = NORMALIZERS[CURRENT_NORMALIZER]
         for where, text, label, source, language in _rows(path, form, labelling, tally):
             tally.rows += 1
@@ -90,14 +93,25 @@ def _at_hand(path_or_uri: str, endpoint: str | None) -> Iterator[Path]:
         yield fetch(path_or_uri, endpoint, Path(folder))
 
 
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn a file that the system does not let us read into InvalidInput that names it."""
+    try:
+        yield
+    except OSError as exc:
+        raise InvalidInput(f"{exc.filename or path} cannot be read ({exc.strerror or exc}).", "source") from exc
+
+
 def _rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
     if not path.is_dir():
         yield from _table_rows(path, form, labelling, tally)
-    elif tables := sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS and file.is_file()):
-        for table in tables:
-            yield from _table_rows(table, form, labelling, tally)
-    else:
-        yield from _folder_rows(path, form, labelling, tally)
+        return
+    contents = look_through(path, labelling, labelled=form.label_column is not None)
+    tally.not_read.extend(contents.left_out)
+    for table in contents.tables:
+        yield from _table_rows(table, form, labelling, tally)
+    tally.total += len(contents.texts)
+    yield from _text_rows(path, contents.texts, form, labelling)
 
 
 def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
@@ -135,27 +149,9 @@ def _require(table: Table, form: Format) -> None:
             )
 
 
-def _folder_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
-    folders = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if labelling.chooses:
-        folders = [folder for folder in folders if labelling.knows(folder.name)]
-    elif strange := [folder.name for folder in folders if not labelling.knows(folder.name)]:
-        raise InvalidInput(
-            f"In {path} the folder {strange[0]!r} has not the name of a label. Give the folder that holds neg and pos, "
-            "or name those to read and their meaning: --labels neg=negative,pos=positive.",
-            "source",
-        )
-    files = [(folder, file) for folder in folders for file in sorted(folder.glob("*.txt"))]
-    if not files:
-        endings = ", ".join(ENDINGS)
-        raise InvalidInput(
-            f"In {path} there is nothing to read: neither files that end in {endings}, nor folders named by label "
-            "with .txt files in them.",
-            "source",
-        )
-    tally.total += len(files)
-    for folder, file in files:
-        where = f"{folder.name}/{file.name}"
+def _text_rows(path: Path, texts: Sequence[TextFile], form: Format, labelling: Labelling) -> Iterator[_Cells]:
+    for label, file in texts:
+        where = str(file.relative_to(path))
         with explained(file, form.encoding, "--encoding"), open_text(file, form.encoding) as opened:
             text = opened.read()
-        yield where, text, labelling.read(folder.name, where) if form.label_column else None, "", ""
+        yield where, text, labelling.read(label, where) if form.label_column else None, "", ""

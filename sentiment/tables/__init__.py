@@ -6,7 +6,8 @@ the remedy. The format is told by the file's ending.
 
 from __future__ import annotations
 
-from sentiment.tables.files import ENDINGS, ending_of, open_table, write_table
+from sentiment.tables.files import ENDINGS, ending_of, is_table, open_table, write_table
+from sentiment.tables.hidden import is_hidden
 from sentiment.tables.json_lines import json_line
 from sentiment.tables.table import INTEGER, JSON, NUMBER, STRING, Kind, Row, Table
 
@@ -20,6 +21,8 @@ __all__ = [
     "Row",
     "Table",
     "ending_of",
+    "is_hidden",
+    "is_table",
     "json_line",
     "open_table",
     "write_table",

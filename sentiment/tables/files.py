@@ -36,6 +36,11 @@ def ending_of(path: Path) -> str:
     return ending
 
 
+def is_table(name: str) -> bool:
+    """Return whether a file of this name, in a folder that is read, is a table."""
+    return Path(name).suffix.lower() in ENDINGS
+
+
 def open_table(
     path: Path,
     encoding: str = "utf-8",

@@ -166,22 +166,6 @@ def test_a_broken_row_is_named(tmp_path: Path, name: str, text: str) -> None:
         next(rows)
 
 
-def test_folders_named_by_label_are_read_as_acl_imdb_has_them(tmp_path: Path) -> None:
-    for name, text in (("neg/0_1.txt", "so bad"), ("pos/0_9.txt", "so<br />good"), ("urls_neg.txt", "no text")):
-        file_of(tmp_path, text, name)
-    tally = Tally()
-    assert list(read_examples(tmp_path, tally=tally)) == [BAD, GOOD]
-    assert tally.total == 2
-
-
-def test_a_folder_that_is_no_label_is_named_and_can_be_passed_over(tmp_path: Path) -> None:
-    for name in ("neg/0_1.txt", "pos/0_9.txt", "unsup/0_0.txt"):
-        file_of(tmp_path, "a film", name)
-    with pytest.raises(InvalidInput, match=r"'unsup' has not the name of a label.*--labels neg=negative,pos=positive"):
-        read(tmp_path)
-    assert [each.label for each in read(tmp_path, labels="neg=negative,pos=positive")] == ["negative", "positive"]
-
-
 def test_a_folder_of_tables_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
     file_of(tmp_path, "text,label\nso bad,negative\n", "b.csv")
     file_of(tmp_path, "text,label\nso good,positive\n", "a.csv")
@@ -196,23 +180,3 @@ def test_what_cannot_be_a_source_is_named(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(InvalidInput, match="the ending tells the format"):
         read(file_of(tmp_path, "a", "t.xlsx"))
-
-
-def test_endings_of_files_in_a_bucket_may_be_in_capitals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = b"text,label\nso good,positive\nso bad,negative\n"
-
-    class Bucket:
-        def get_paginator(self, _: str) -> Bucket:
-            return self
-
-        def paginate(self, **_: Any) -> list[dict[str, Any]]:
-            return [{"Contents": [{"Key": "raw/TWEETS.CSV"}, {"Key": "raw/notes.md"}]}]
-
-        def get_object(self, **_: Any) -> dict[str, Any]:
-            return {"Body": self}
-
-        def iter_chunks(self, _: int) -> list[bytes]:
-            return [content]
-
-    monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: Bucket())
-    assert list(read_examples("s3://bucket/raw")) == [GOOD, BAD]

@@ -161,3 +161,11 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     out.write("done/part-00000-000000.json", b'{"name": ')
     with pytest.raises(InvalidInput, match="part-00000-000000"):
         done_shards(out, ONE)
+
+
+def test_litter_beside_the_tables_is_no_input(tmp_path: Path) -> None:
+    names = ("._a.csv", "__MACOSX/a.csv", "~$a.csv", "_temporary/a.csv", ".ipynb_checkpoints/a.csv", "Thumbs.db")
+    for name in (*names, "a.csv", "sub/b.csv"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text("text\nso good\n")
+    assert [file.name for file in Place(str(tmp_path / "in")).inputs()] == ["a.csv", "sub/b.csv"]

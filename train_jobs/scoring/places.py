@@ -13,14 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable, no_room
-from sentiment.tables import ENDINGS
+from sentiment.tables import ENDINGS, is_hidden, is_table
 from train_jobs.storage import s3_at
 
 if TYPE_CHECKING:
     from pyarrow import fs
 
 _S3: Final = "s3://"
-_HIDDEN: Final = (".", "_")
 _REMEDY: Final = {
     True: "is its server up, does the bucket exist, do the keys fit?",
     False: "is its disk there, is all of its path a folder, and may this user do it?",
@@ -62,7 +61,7 @@ class Place:
             InvalidInput: nothing is there.
         """
         with self._explained("read"):
-            found = [info for info in self._listed("", recursive=True) if info.is_file and _is_table(info.base_name)]
+            found = [info for info in self._listed("", recursive=True) if info.is_file and is_table(info.base_name)]
             files = [InputFile(self._relative(info.path), info.size, info.mtime_ns or 0) for info in found]
         if not files:
             if not self.is_remote and not Path(self.uri).exists():
@@ -160,10 +159,7 @@ class Place:
         if info.type == fs.FileType.File:
             return [info]
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
-        return [entry for entry in found if not self._is_hidden(entry.path)]
-
-    def _is_hidden(self, path: str) -> bool:
-        return any(part.startswith(_HIDDEN) for part in PurePosixPath(self._relative(path)).parts)
+        return [entry for entry in found if not is_hidden(self._relative(entry.path))]
 
     def _relative(self, path: str) -> str:
         """Return a listed path from this place on; empty if the place is that file itself."""
@@ -233,10 +229,6 @@ def _drafts_full() -> str:
         f"The disk of {tempfile.gettempdir()}, where files are made ready, is full: make room there, or set TMPDIR to "
         "a folder with more; what is done is kept, the same command continues."
     )
-
-
-def _is_table(name: str) -> bool:
-    return Path(name).suffix.lower() in ENDINGS
 
 
 def _join(root: str, name: str) -> str:
