@@ -9,13 +9,20 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from sentiment.errors import InvalidSettings
 from sentiment.logins import without_login
+from sentiment.secret_files import file_variable, from_files, lacking
 from sentiment.wording import in_words
 
 PREFIX = "UNDERTONE_"
@@ -161,8 +168,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes all four by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Order the sources: arguments, environment, files of secrets, `undertone.toml`."""
+        files = InitSettingsSource(settings_cls, from_files(SECRETS, os.environ))
+        return init_settings, env_settings, files, TomlConfigSettingsSource(settings_cls)
 
     @property
     def journal_path(self) -> Path:
@@ -190,15 +198,22 @@ class Settings(BaseSettings):
         return self.tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
 
 
+#: The fields that nobody but their owner may read: they are in no public place, and in none of Ray's.
+SECRETS: Final = tuple(name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation))
+#: Names the secrets that a process on another machine has to have in its own environment.
+REQUIRED: Final = f"{PREFIX}REQUIRED"
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings; `overrides` win over everything.
 
     Raises:
-        InvalidSettings: naming the variable and what it may be, or an unknown UNDERTONE_ variable.
+        InvalidSettings: naming the variable and what it may be, an unknown UNDERTONE_ variable, a file of a secret that
+            cannot be read, or a secret that this machine lacks.
     """
     _refuse_unknown(os.environ)
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except tomllib.TOMLDecodeError as exc:
         raise InvalidSettings(f"{FILE} is not TOML: {exc}. Mend that line, or move the file away.", FILE) from exc
     except ValidationError as exc:
@@ -207,6 +222,8 @@ def load_settings(**overrides: Any) -> Settings:
         name = spelling_of(variable.removeprefix(PREFIX).lower())
         said = in_words(problem, rules=_RULES, tells_given=not problem["type"].startswith(_TEXT_PROBLEMS))
         raise InvalidSettings(f"{name}: {said}. {_meaning(variable)}", variable) from None
+    _refuse_lacking(settings, os.environ.get(REQUIRED, "").split())
+    return settings
 
 
 def spelling_of(name: str) -> str:
@@ -217,34 +234,13 @@ def spelling_of(name: str) -> str:
 
 def public_values(settings: Settings) -> dict[str, str]:
     """Return the settings that may be shown, as text: without secrets, and an address without its password."""
-    values = settings.model_dump(exclude_none=True, exclude=_secrets(settings))
+    values = settings.model_dump(exclude_none=True, exclude=set(SECRETS))
     return {name: without_login(value) if isinstance(value, str) else str(value) for name, value in values.items()}
-
-
-def _secrets(settings: Settings) -> set[str]:
-    return {name for name, value in settings if isinstance(value, SecretStr)}
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the variables that make another process see the same settings, wherever it runs."""
-    values = settings.model_dump(exclude_none=True)
-    return {PREFIX + name.upper(): _plain(value) for name, value in values.items()}
-
-
-def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a child process: this one's, with these settings in place instead, and `extra`."""
-    own = {PREFIX + name.upper() for name in Settings.model_fields}
-    inherited = {name: value for name, value in os.environ.items() if name not in own}
-    return {**inherited, **environment_of(settings), **extra}
 
 
 def job_address() -> str | None:
     """Return the address of the Ray cluster that this process is a job of, as Ray tells its jobs; None outside."""
     return os.environ.get("RAY_ADDRESS") or None
-
-
-def _plain(value: Any) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _meaning(variable: str) -> str:
@@ -255,11 +251,18 @@ def _meaning(variable: str) -> str:
 #: What begins so is found of a text, which may be a secret, or hold a password.
 _TEXT_PROBLEMS = ("string", "url", "value")
 #: Variables with the same prefix that are not settings of the platform.
-_OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_URL")
+_OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_URL", REQUIRED)
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | set(_OTHER_VARIABLES)
+    known |= {file_variable(name) for name in SECRETS}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise InvalidSettings(f"{unknown[0]} is not a setting. {_meaning(unknown[0])}", unknown[0])
+
+
+def _refuse_lacking(settings: Settings, required: list[str]) -> None:
+    for name in SECRETS:
+        if PREFIX + name.upper() in required and getattr(settings, name) is None:
+            raise lacking(name)

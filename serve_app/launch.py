@@ -11,8 +11,9 @@ from typing import Final
 
 import psutil
 
+from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
-from sentiment.settings import Settings, process_environment, public_values, spelling_of
+from sentiment.settings import Settings, public_values, spelling_of
 from serve_app.platform_state import Places, PlatformState, read_state
 from serve_app.probe import Address, answers
 from serve_app.processes import end, is_alive, marker_of, own_processes

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from sentiment.environment import process_environment
 from sentiment.priority import start_niceness
-from sentiment.settings import Settings, process_environment
+from sentiment.settings import Settings
 from serve_app.haproxy import LOOPBACK, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.platform_state import Places
 from serve_app.probe import Address, answers

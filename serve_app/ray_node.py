@@ -20,7 +20,8 @@ import ray
 from ray import serve
 from ray.serve.schema import LoggingConfig
 
-from sentiment.settings import Settings, environment_of, load_settings
+from sentiment.environment import cluster_environment
+from sentiment.settings import Settings, load_settings
 from serve_app.app import AppArgs, build_app
 from serve_app.door import close_door
 from serve_app.haproxy import LOOPBACK, admin_socket, installed_haproxy
@@ -57,7 +58,7 @@ def main() -> int:
 def start_ray(settings: Settings) -> None:
     """Start a Ray of this machine alone, all of its ports on loopback, or join the cluster at `settings.address`."""
     if settings.address:
-        runtime_env = {"env_vars": environment_of(settings)}  # the replicas shall see the settings of this command
+        runtime_env = {"env_vars": cluster_environment(settings)}  # the replicas shall see the settings of this command
         ray.init(address=settings.address, log_to_driver=False, runtime_env=runtime_env)
         return
     ray.init(

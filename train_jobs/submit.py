@@ -8,18 +8,14 @@ import shlex
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
-from sentiment.errors import InvalidSettings, Unavailable
-from sentiment.logins import has_login, without_login
+from sentiment.environment import cluster_environment, refuse_secrets
+from sentiment.errors import Unavailable
 from sentiment.priority import JOB_NICENESS
-from sentiment.settings import Settings, environment_of
+from sentiment.settings import Settings
+from train_jobs.working_folder import sent_folder
 
 _LOG = logging.getLogger(__name__)
-_TOLD: Final = ("UNDERTONE_TRACKING_URI", "UNDERTONE_DATASETS", "UNDERTONE_S3_ENDPOINT")
-#: Which variables of the cluster's own environment hold the login of each server.
-_LOGINS: Final = {
-    "UNDERTONE_TRACKING_URI": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
-    "UNDERTONE_S3_ENDPOINT": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-}
+_TOLD: Final = ("tracking_uri", "datasets", "s3_endpoint")
 
 
 def submit(
@@ -33,15 +29,16 @@ def submit(
     It gives way to what serves there. Who reads no further closes the log.
 
     Raises:
-        InvalidSettings: what it would be told holds a login.
+        InvalidInput: what it would be told or sent holds a login or a secret, which everybody would read in Ray.
         Unavailable: the cluster does not answer, or its log breaks off: the job goes on then.
     """
     from ray.exceptions import RayError  # a wrong token is one
     from ray.job_submission import JobSubmissionClient
 
     logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
-    told = _told(settings)
-    runtime_env: dict[str, Any] = {"env_vars": told, **({"working_dir": working_dir} if working_dir else {})}
+    refuse_secrets(arguments, settings)
+    runtime_env: dict[str, Any] = {"env_vars": cluster_environment(settings, _TOLD)}
+    runtime_env |= sent_folder(working_dir, settings) if working_dir else {}
     entrypoint = shlex.join(["nice", "-n", str(JOB_NICENESS), "python", "-m", module, *arguments])
     try:
         client = JobSubmissionClient(address)
@@ -54,19 +51,6 @@ def submit(
         ) from exc
     _LOG.info("submitted as %s", job)
     yield from lines_of(client, job, address)
-
-
-def _told(settings: Settings) -> dict[str, str]:
-    """Return the variables for a job's environment, which all see who may look at the cluster's dashboard."""
-    told = {name: value for name, value in environment_of(settings).items() if name in _TOLD}
-    for name, value in told.items():
-        if name in _LOGINS and has_login(value):
-            raise InvalidSettings(
-                f"{name} holds a login, which all who may look at the cluster's dashboard would read in the job. Say "
-                f"{name}={without_login(value)} here, and start the cluster with {_LOGINS[name]} in its environment.",
-                name,
-            )
-    return told
 
 
 def lines_of(client: Any, job: str, address: str) -> Generator[str, None, None]:

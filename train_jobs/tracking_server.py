@@ -14,9 +14,10 @@ from typing import IO, Final
 
 import httpx
 
+from sentiment.environment import process_environment
 from sentiment.errors import PlatformError, RegistryUnavailable
 from sentiment.logins import without_login
-from sentiment.settings import Settings, process_environment
+from sentiment.settings import Settings
 from train_jobs import server_keeper
 from train_jobs.server_keeper import SERVER, USERS, locked
 

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from sentiment.environment import environment_of, process_environment
 from sentiment.errors import InvalidSettings
 from sentiment.secret import secret_of
 from sentiment.settings import (
     Settings,
-    environment_of,
     load_settings,
-    process_environment,
     public_values,
 )
 

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ray", reason="training needs the train extra")
 import ray.job_submission
 
-from sentiment.errors import InvalidSettings
+from sentiment.errors import InvalidInput, InvalidSettings
 from sentiment.settings import Settings
 from train_jobs.submit import submit
 
@@ -65,5 +65,35 @@ def test_a_login_is_not_sent_with_a_job_and_its_place_is_named(
     assert f"{variable} holds a login" in str(caught.value)
     assert f"{variable}=http://mlflow:5000" in str(caught.value)
     assert remedy in str(caught.value)
+    assert "sesame" not in str(caught.value)
+    assert dashboard.sent == []
+
+
+def test_a_command_with_a_secret_is_not_sent(dashboard: Dashboard, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="holds a login or a secret") as caught:
+        list(submit("train_jobs.score", ["s3://jane:sesame@bucket"], HEAD, Settings(home=tmp_path)))
+    assert "sesame" not in str(caught.value)
+    assert dashboard.sent == []
+
+
+def test_what_home_keeps_to_itself_stays_behind_when_the_folder_around_it_is_sent(
+    dashboard: Dashboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERTONE_SECRET_FILE", str(tmp_path / "hmac-key"))
+    list(submit("train_jobs.train", [], HEAD, Settings.model_construct(home=tmp_path / "home"), str(tmp_path)))
+    [job] = dashboard.sent
+    assert job["runtime_env"]["working_dir"] == str(tmp_path)
+    assert {"/home/secret", "/home/ray_token", "/home/undertone.db", "/hmac-key"} <= set(job["runtime_env"]["excludes"])
+    list(
+        submit("train_jobs.train", [], HEAD, Settings.model_construct(home=Path("/elsewhere")), str(tmp_path / "code"))
+    )
+    assert "excludes" not in dashboard.sent[1]["runtime_env"]
+
+
+@pytest.mark.parametrize("name", ["mongo_uri", "MONGO_URI", "UNDERTONE_MONGO_URI"])
+def test_a_folder_whose_settings_hold_a_secret_is_not_sent(dashboard: Dashboard, tmp_path: Path, name: str) -> None:
+    (tmp_path / "undertone.toml").write_text(f'{name} = "mongodb://jane:sesame@mongo"\n')
+    with pytest.raises(InvalidSettings, match="UNDERTONE_MONGO_URI in its environment") as caught:
+        list(submit("train_jobs.train", [], HEAD, Settings(home=tmp_path / "home"), str(tmp_path)))
     assert "sesame" not in str(caught.value)
     assert dashboard.sent == []

@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
 from sentiment.secret import secret_of
-from sentiment.settings import Settings, process_environment
+from sentiment.settings import Settings
 from serve_app import processes
 from serve_app.haproxy import write_wrapper
 from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
