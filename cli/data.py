@@ -29,7 +29,8 @@ TextColumn = Annotated[str, typer.Option("--text-column", "-c", help="Column of 
 LabelColumn = Annotated[str, typer.Option("--label-column", "-l", help="Column of the labels.")]
 Unlabelled = Annotated[bool, typer.Option("--unlabelled", help="The texts have no labels.")]
 Labels = Annotated[
-    str | None, typer.Option(help="What numbers mean: negative,neutral,positive (0, 1, 2), or 0=negative,4=positive.")
+    str | None,
+    typer.Option(help="What values mean: negative,neutral,positive (0, 1, 2), 0=negative,4=positive, or a YAML file."),
 ]
 SourceColumn = Annotated[str | None, typer.Option(help="Column that tells where a text is from.")]
 LanguageColumn = Annotated[str | None, typer.Option(help="Column that tells a text's language.")]

@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from sentiment.datasets.label_set import smallest_set
+from sentiment.datasets.label_spec import ALIASES, EXAMPLES, LabelSpec, is_number, parse_labels, value_key
 from sentiment.errors import InvalidInput
-from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE, THREE_CLASSES
+from sentiment.labels import THREE_CLASSES
 
-#: Names that leave no doubt; those of aclImdb's folders among them. Letter case does not count.
-ALIASES: Final[Mapping[str, str]] = {
-    "negative": NEGATIVE,
-    "neg": NEGATIVE,
-    "neutral": NEUTRAL,
-    "neu": NEUTRAL,
-    "positive": POSITIVE,
-    "pos": POSITIVE,
-}
-_NUMBER = re.compile(r"[+-]?\d+")
-_EXAMPLES: Final = "--labels negative,neutral,positive for 0, 1, 2, or --labels 0=negative,2=neutral,4=positive"
+#: What programs write for a label that is missing; a name in `--labels` comes first.
+_MISSING: Final = frozenset({"", "nan", "null", "none", "n/a", "na", "<na>"})
 
 
 class Labelling:
     """Reads the labels of one source and remembers what it has seen, since a source may not mix two ways of writing.
 
-    `spec` is None (labels are names), names in the order of the numbers from 0 (`negative,neutral,positive`), or
-    pairs (`0=negative,2=neutral,4=positive`; then nothing else is known). `label_set` is the one that the names
-    in `spec` make up.
+    `spec` is what `--labels` was given (`sentiment.datasets.label_spec`): with pairs nothing else is known, with None
+    the labels are names. `label_set` is the one that the labels in `spec` make up.
     """
 
     def __init__(self, spec: str | None = None) -> None:
-        self._pairs: dict[str, str] | None = None
-        self._names: tuple[str, ...] = ()
+        self._spec = LabelSpec() if spec is None else parse_labels(spec)
         self._first: tuple[str, str, str] | None = None
-        if spec is not None:
-            self._read_spec(spec)
-        self.label_set = smallest_set(self._pairs.values() if self._pairs else self._names)
+        self.label_set = smallest_set(self._spec.labels)
 
     def knows(self, raw: str) -> bool:
         """Tell whether `raw`, a folder's name, stands for a label."""
-        return raw in self._pairs if self._pairs else raw.casefold() in ALIASES
+        return value_key(raw) in (self._spec.pairs or ALIASES)
 
     @property
     def chooses(self) -> bool:
         """Whether pairs were given, so that what is not among them is not wanted."""
-        return self._pairs is not None
+        return bool(self._spec.pairs)
 
     def read(self, raw: Any, where: str) -> str | None:
         """Return the label that `raw` stands for; None if it is empty. `where` names the row in errors.
@@ -54,46 +40,35 @@ class Labelling:
         Raises:
             InvalidInput: it stands for none, it is a number without a meaning, or names and numbers are mixed.
         """
-        if (value := plain_cell(raw)) == "":
+        key, value = value_key(raw), plain_cell(raw)
+        if key in self._spec.pairs:
+            return self._spec.pairs[key]
+        if key in _MISSING:
             return None
-        if self._pairs is not None:
-            return self._paired(value, where)
-        kind = "number" if _NUMBER.fullmatch(value) else "name"
+        if self._spec.pairs:
+            raise self._unpaired(value, where)
+        kind = "number" if is_number(key) else "name"
         self._check_mixture(kind, value, where)
-        return self._numbered(value, where) if kind == "number" else _named(value, where)
+        return self._numbered(key, value, where) if kind == "number" else _named(key, value, where)
 
-    def _read_spec(self, spec: str) -> None:
-        entries = [entry.strip() for entry in spec.split(",")]
-        if all("=" in entry for entry in entries):
-            pairs = [entry.rsplit("=", 1) for entry in entries]
-            self._pairs = {key.strip(): _meaning(name, spec) for key, name in pairs}
-        else:
-            self._names = tuple(_meaning(entry, spec) for entry in entries)
-        if len(set(self._pairs or self._names)) != len(entries):
-            raise InvalidInput(f"--labels {spec}: something stands there twice. Write {_EXAMPLES}.", "labels")
+    def _unpaired(self, value: str, where: str) -> InvalidInput:
+        return InvalidInput(
+            f"{where} has the label {value!r}; --labels gives a meaning to {', '.join(self._spec.pairs)} only. Add "
+            f"{_as_given(value)}=…, with {', '.join(THREE_CLASSES)} to choose from.",
+            "labels",
+        )
 
-    def _paired(self, value: str, where: str) -> str:
-        pairs = self._pairs or {}
-        if value not in pairs:
-            known = ", ".join(pairs)
+    def _numbered(self, key: str, value: str, where: str) -> str:
+        names = self._spec.names
+        if not names:
+            raise InvalidInput(f"{where} has the label {value}: say what the numbers mean, as {EXAMPLES}.", "labels")
+        if not key.isdecimal() or int(key) >= len(names):
             raise InvalidInput(
-                f"{where} has the label {value!r}; --labels gives a meaning to {known} only. Add {value}=…, with "
-                f"{', '.join(THREE_CLASSES)} to choose from.",
+                f"{where} has the label {value}; --labels {','.join(names)} gives a meaning to 0 to {len(names) - 1} "
+                "only. Give each number its own, as --labels 0=negative,2=neutral,4=positive.",
                 "labels",
             )
-        return pairs[value]
-
-    def _numbered(self, value: str, where: str) -> str:
-        number = int(value)
-        if not self._names:
-            raise InvalidInput(f"{where} has the label {value}: say what the numbers mean, as {_EXAMPLES}.", "labels")
-        if not 0 <= number < len(self._names):
-            raise InvalidInput(
-                f"{where} has the label {value}; --labels {','.join(self._names)} gives a meaning to 0 to "
-                f"{len(self._names) - 1} only. Give each number its own, as --labels 0=negative,2=neutral,4=positive.",
-                "labels",
-            )
-        return self._names[number]
+        return names[int(key)]
 
     def _check_mixture(self, kind: str, value: str, where: str) -> None:
         if self._first is None:
@@ -102,7 +77,7 @@ class Labelling:
             _, before, there = self._first
             raise InvalidInput(
                 f"The labels are mixed: {there} has {before!r}, {where} has {value!r}. Give every one a meaning, as "
-                f"--labels {before}=…,{value}=…, or write them alike.",
+                f"--labels {_as_given(before)}=…,{_as_given(value)}=…, or write them alike.",
                 "labels",
             )
 
@@ -116,17 +91,19 @@ def plain_cell(raw: Any) -> str:
     return str(raw).strip()
 
 
-def _named(value: str, where: str) -> str:
-    if label := ALIASES.get(value.casefold()):
+def _named(key: str, value: str, where: str) -> str:
+    if label := ALIASES.get(key):
         return label
     raise InvalidInput(
         f"{where} has the label {value!r}, which is none of {', '.join(THREE_CLASSES)}: say what it means, as "
-        f"--labels {value}=positive,…",
+        f"--labels {_as_given(value)}=positive,…, or in a YAML file.",
         "labels",
     )
 
 
-def _meaning(name: str, spec: str) -> str:
-    if label := ALIASES.get(name.strip().casefold()):
-        return label
-    raise InvalidInput(f"--labels {spec}: {name!r} is none of {', '.join(THREE_CLASSES)}. Write {_EXAMPLES}.", "labels")
+def _as_given(value: str) -> str:
+    """Return a value as it is to be written in `--labels`: quoted, for the shell too, where that is needed."""
+    if "," in value or '"' in value:
+        quoted = value.replace('"', '""')
+        return f"'\"{quoted}\"'"
+    return f'"{value}"' if " " in value else value
