@@ -37,8 +37,12 @@ def tune(
     space: Annotated[str, typer.Option(help="YAML file of the search space, or one that ships: dropout, finetune.")],
     data: Data = None,
     model: Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert, hub or student.")] = None,
-    search: Annotated[str, typer.Option(help="grid, random, asha or optuna.")] = "random",
-    trials: Annotated[int | None, typer.Option(min=1, help="How many trials (10); a grid has all its points.")] = None,
+    search: Annotated[
+        str | None, typer.Option(help="grid, random, asha or optuna (grid if all are choices, else random).")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many trials at most (10; a grid: all its points).")
+    ] = None,
     concurrent: Annotated[int, typer.Option(min=1, help="Trials at a time.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Data-parallel workers of a trial.")] = 1,
     gpus_per_worker: Annotated[float, typer.Option(min=0, help="GPUs of each worker.")] = 0,

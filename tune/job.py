@@ -17,8 +17,8 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.job_output import OUTCOME, begins, told
 from train_jobs.storage import require_run_name, require_storage
-from tune.plan import METHODS, Search, check, corners
-from tune.space import configured, read_space
+from tune.plan import METHODS, Search, check, corners, default_method
+from tune.space import Dimension, configured, read_space
 from tune.watch import Listener
 
 if TYPE_CHECKING:
@@ -32,10 +32,13 @@ _UNLABELLED: Final = "distill.unlabelled"
 
 @dataclass(frozen=True)
 class Request:
-    """A search as it is asked for; `fields` are those of the trainings' configuration, which win over all else."""
+    """A search as it is asked for; `fields` are those of the trainings' configuration, which win over all else.
+
+    Without a `method` the space tells it: a grid where it has choices only.
+    """
 
     space: str
-    method: str
+    method: str | None
     fields: Mapping[str, Any]
     config: str | None = None
     name: str | None = None
@@ -55,15 +58,16 @@ def search_of(request: Request) -> Search:
     """
     from train_jobs.job import read_config
 
-    if request.method not in METHODS:
+    if request.method not in (*METHODS, None):
         raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {request.method!r}.", "search")
     space = read_space(request.space)
+    method = request.method or default_method(space, request.trials)
     base = configured(configured(read_config(request.config), space.shared), request.fields)
     search = Search(
-        name=request.name or f"{request.method}-{uuid.uuid4().hex[:8]}",
+        name=request.name or f"{method}-{uuid.uuid4().hex[:8]}",
         base=base,
         space=space,
-        method=request.method,
+        method=method,
         trials=request.trials,
         concurrent=request.concurrent,
         workers=request.workers,
@@ -129,6 +133,7 @@ def fixed(search: Search, places: Places) -> Search:
     What names something on this disk is named by its whole path, as in `train_jobs.prepare.pinned`.
 
     Raises:
+        InvalidInput: two values of the space are the same.
         NotFound: there is no such version.
         RegistryUnavailable: the registry does not answer.
     """
@@ -157,12 +162,23 @@ def fixed(search: Search, places: Places) -> Search:
     }
     base = configured(search.base, {name: resolvers[name](ref) for name, ref in named.items() if ref})
     dimensions = tuple(
-        replace(each, values=tuple(ref and resolvers[each.field](ref) for ref in each.values))
-        if each.field in resolvers
-        else each
-        for each in search.space.dimensions
+        _resolved(each, resolvers[each.field]) if each.field in resolvers else each for each in search.space.dimensions
     )
     return replace(search, base=base, space=replace(search.space, dimensions=dimensions))
+
+
+def _resolved(dimension: Dimension, resolver: Callable[[str], str]) -> Dimension:
+    """Return a dimension with what its references stand for. Raises InvalidInput: two of them stand for the same."""
+    known: dict[str | None, Any] = {}
+    for ref in dimension.values:
+        other = known.setdefault(ref and resolver(ref), ref)
+        if other != ref:
+            raise InvalidInput(
+                f"{dimension.field}: {other} and {ref} are the same, which would be trained on twice; take one of them "
+                "out of the space.",
+                dimension.field,
+            )
+    return replace(dimension, values=tuple(known))
 
 
 def _require_places(search: Search, settings: Settings, out: Path) -> None:
@@ -227,12 +243,12 @@ def _place_of(search: Search, settings: Settings) -> Path:
 def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tune.search", description=description.partition("\n")[0])
     parser.add_argument("--space", required=True, help="YAML file, a space's name, or itself as JSON")
-    parser.add_argument("--search", default="random", choices=METHODS, help="how it is searched (default: random)")
+    parser.add_argument("--search", help=f"{', '.join(METHODS)} (default: grid if all are choices, else random)")
     parser.add_argument("--data", help="dataset version to train on")
     parser.add_argument("--model", help="preset of the model")
     parser.add_argument("--config", help="YAML file with what all trials share, or JSON")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
-    parser.add_argument("--trials", type=int, help="how many trials (default: 10; a grid has all its points)")
+    parser.add_argument("--trials", type=int, help="how many trials at most (default: 10; a grid: all its points)")
     parser.add_argument("--concurrent", type=int, default=1, help="trials at a time (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="data-parallel workers of a trial (default: 1)")
     parser.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (default: 0)")

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from sentiment.errors import InvalidInput
 from sentiment.training.config import TrainConfig, from_mapping
+from sentiment.wording import shown
+from tune.points import grid_points, random_points
 from tune.space import Point, Space, configured
 
 Method = Literal["grid", "random", "asha", "optuna"]
 
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 _TRIALS: Final = 10
+_MOST_TRIALS: Final = 10_000
+_LARGEST_SEED: Final = 2**32 - 1  # of NumPy's generators, which Ray Tune and Optuna draw from
 
 
 @dataclass(frozen=True)
 class Search:
     """A search: the configuration that all trials share, what varies, how it is searched, and with what.
 
-    `grid` goes through every point; `random` draws `trials` of them; `asha` draws them, too, and gives a trial up whose
-    score is not in the upper third when it is judged, after 1, 3, 9 … validations (Li et al. 2020, "A system for
-    massively parallel hyperparameter tuning"); `optuna` lets a model of the scores so far choose (TPE). A trial is a
-    training of `workers`; `concurrent` of them run at a time. A search of the same name is taken up where it was.
+    `grid` goes through every point, or `trials` of them that are drawn; `random` draws `trials` points; `asha` draws
+    them, too, and gives a trial up whose score is not in the upper third when it is judged, after 1, 3, 9 … validations
+    (Li et al. 2020, "A system for massively parallel hyperparameter tuning"); `optuna` lets a model of the scores so
+    far choose (TPE). No point is tried twice. A trial is a training of `workers`; `concurrent` of them run at a time.
+    A search of the same name is taken up where it was.
     """
 
     name: str
@@ -39,10 +46,22 @@ class Search:
 
     @property
     def draws(self) -> int:
-        """How many trials there will be."""
-        if self.method == "grid":
-            return len(self.space.grid())
-        return self.trials or _TRIALS
+        """How many trials there will be: a space that has an end has no more than its points."""
+        size = self.space.size
+        wanted = self.trials or (size if self.method == "grid" and size else _TRIALS)
+        return wanted if size is None else min(wanted, size)
+
+    @property
+    def points(self) -> list[Point]:
+        """What its trials try, in their order; empty for `optuna`, which chooses while it runs.
+
+        Raises:
+            InvalidInput: the space has not as many points, or a grid no end of them.
+        """
+        if self.method == "optuna":
+            return []
+        draw = grid_points if self.method == "grid" else random_points
+        return draw(self.space, self.draws, self.seed)
 
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for a search to be taken up."""
@@ -72,24 +91,61 @@ class Trial:
     reason: str | None = None
 
 
+def default_method(space: Space, trials: int | None) -> Method:
+    """Return how a space is searched unless it is said: a grid where it has choices only and `trials` hold them all."""
+    is_grid = space.has_choices_only and (trials is None or (space.size or 0) <= trials)
+    return "grid" if is_grid else "random"
+
+
 def check(search: Search) -> None:
-    """Refuse a search that could not run.
+    """Refuse a search that could not run, or would run a trial twice.
 
     Raises:
         InvalidInput: naming the field of the space or the option that is wrong.
     """
     if search.method not in METHODS:
         raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {search.method!r}.", "search")
-    if search.method == "grid" and search.trials is not None and search.trials < search.draws:
+    for option, value, most in _bounded(search):
+        if value is not None and not (1 if option != "seed" else 0) <= value <= most:
+            least = 0 if option == "seed" else 1
+            raise InvalidInput(f"--{option} is {value}; it must be from {least} to {most}.", option)
+    if not (math.isfinite(search.gpus_per_worker) and search.gpus_per_worker >= 0):
+        raise InvalidInput(f"--gpus-per-worker is {search.gpus_per_worker}; it must be 0 or more.", "gpus_per_worker")
+    if search.draws > _MOST_TRIALS:
         raise InvalidInput(
-            f"The grid has {search.draws} points, --trials allows {search.trials}; leave --trials out, or search at "
-            "random.",
+            f"The grid has {search.draws} points, and a search has {_MOST_TRIALS} trials at most: with --trials 100, "
+            "a hundred of them are drawn.",
             "trials",
         )
     if not search.base.get("data"):
         raise InvalidInput("Say what is trained on: --data tweets@3.", "data")
-    for point in corners(search.space):
-        search.config_at(point)
+    _require_distinct(search, corners(search.space))
+    _require_distinct(search, search.points)
+
+
+def _bounded(search: Search) -> list[tuple[str, int | None, int]]:
+    """Return the whole numbers among the options, each with the most that it may be."""
+    counts = {"trials": search.trials, "concurrent": search.concurrent, "workers": search.workers}
+    return [*((name, value, _MOST_TRIALS) for name, value in counts.items()), ("seed", search.seed, _LARGEST_SEED)]
+
+
+def _require_distinct(search: Search, points: Iterable[Point]) -> None:
+    """Refuse points that are no configuration, or two that are the same one: 0.001 and "1e-3", two names of data."""
+    known: dict[str, Point] = {}
+    for point in points:
+        config = json.dumps(search.config_at(point).to_mapping(), sort_keys=True)
+        other = known.setdefault(config, point)
+        field = next((name for name in point if _differ(point[name], other[name])), None)
+        if field is not None:
+            raise InvalidInput(
+                f"{field}: {shown(other[field])} and {shown(point[field])} are the same training, which would run "
+                "twice; take one of them out of the space.",
+                field,
+            )
+
+
+def _differ(value: Any, other: Any) -> bool:
+    return type(value) is not type(other) or bool(value != other)
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:

@@ -157,7 +157,7 @@ def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTri
         )
     return ray.tune.Tuner(
         trainable,
-        param_space={dimension.field: _domain(dimension, search.method) for dimension in search.space.dimensions},
+        param_space={dimension.field: _domain(dimension) for dimension in search.space.dimensions},
         tune_config=_tune_config(search),
         run_config=ray.tune.RunConfig(
             name=search.name,
@@ -178,12 +178,12 @@ def _tune_config(search: Search) -> Any:
     chooser = (
         OptunaSearch(seed=search.seed)
         if search.method == "optuna"
-        else BasicVariantGenerator(max_concurrent=search.concurrent, random_state=search.seed)
+        else BasicVariantGenerator(search.points, search.concurrent, random_state=search.seed)
     )
     return ray.tune.TuneConfig(
         metric=_SCORE,
         mode="max",
-        num_samples=1 if search.method == "grid" else search.draws,
+        num_samples=search.draws,
         max_concurrent_trials=search.concurrent if search.method == "optuna" else None,
         scheduler=halving if search.method == "asha" else None,
         search_alg=chooser,
@@ -192,9 +192,7 @@ def _tune_config(search: Search) -> Any:
     )
 
 
-def _domain(dimension: Dimension, method: str) -> Any:
-    if method == "grid":
-        return ray.tune.grid_search(list(dimension.grid()))
+def _domain(dimension: Dimension) -> Any:
     if dimension.kind == "choice":
         return ray.tune.choice(list(dimension.values))
     if dimension.kind == "int":

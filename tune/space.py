@@ -11,7 +11,6 @@ space:                                         # what varies
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -57,20 +56,16 @@ class Dimension:
         """Return it as a space's YAML says it."""
         return {self.kind: list(self.values)}
 
-    def grid(self) -> tuple[Any, ...]:
-        """Return all values, for a grid.
-
-        Raises:
-            InvalidInput: there are infinitely many.
-        """
+    @property
+    def count(self) -> int | None:
+        """How many values it has; None: no end of them."""
         if self.kind == "choice":
-            return self.values
-        if self.kind == "int":
-            return tuple(range(self.low, self.high + 1))
-        raise InvalidInput(
-            f"{self.field}: a grid cannot go through {self.kind}; write {{choice: […]}} for it, or search at random.",
-            self.field,
-        )
+            return len(self.values)
+        return int(self.high - self.low + 1) if self.kind == "int" else None
+
+    def value(self, number: int) -> Any:
+        """Return the value of that number, from 0; of a dimension that has a `count`."""
+        return self.values[number] if self.kind == "choice" else self.low + number
 
 
 @dataclass(frozen=True)
@@ -80,15 +75,39 @@ class Space:
     dimensions: tuple[Dimension, ...]
     shared: Mapping[str, Any]
 
-    def grid(self) -> list[Point]:
-        """Return every point, the last dimension moving fastest.
+    @property
+    def size(self) -> int | None:
+        """How many points it has; None: no end of them."""
+        counts = [dimension.count for dimension in self.dimensions]
+        return None if None in counts else math.prod(count for count in counts if count)
+
+    @property
+    def has_choices_only(self) -> bool:
+        """Whether every field varies between values that the space names."""
+        return all(dimension.kind == "choice" for dimension in self.dimensions)
+
+    def require_size(self) -> int:
+        """Return how many points it has.
 
         Raises:
-            InvalidInput: a dimension has no end of values.
+            InvalidInput: a dimension has no end of values, naming it.
         """
-        names = [dimension.field for dimension in self.dimensions]
-        combined = itertools.product(*(dimension.grid() for dimension in self.dimensions))
-        return [dict(zip(names, values, strict=True)) for values in combined]
+        for each in self.dimensions:
+            if each.count is None:
+                raise InvalidInput(
+                    f"{each.field}: a grid cannot go through {each.kind}; write {{choice: […]}} for it, or search at "
+                    "random.",
+                    each.field,
+                )
+        return self.size or 0
+
+    def point(self, number: int) -> Point:
+        """Return the point of that number, from 0 up to `size`, the last dimension moving fastest."""
+        values: list[Any] = []
+        for dimension in reversed(self.dimensions):
+            number, place = divmod(number, dimension.count or 1)
+            values.append(dimension.value(place))
+        return dict(zip((dimension.field for dimension in self.dimensions), reversed(values), strict=True))
 
 
 def shipped_spaces() -> tuple[str, ...]:
@@ -186,11 +205,17 @@ def _dimension(field: str, spec: Any) -> Dimension:
 
 
 def _choice(field: str, values: list[Any]) -> tuple[Any, ...]:
-    if any(isinstance(value, list | dict) for value in values):
-        raise InvalidInput(f"{field}: a choice is between plain values, not lists or mappings.", field)
+    for value in values:
+        if not (value is None or isinstance(value, str | int | float)) or not math.isfinite(_as_number(value)):
+            plain = "plain values (texts, numbers, true, false and null)"
+            raise InvalidInput(f"{field}: a choice is between {plain}, not {shown(value)}.", field)
     if len(set(values)) < len(values):
         raise InvalidInput(f"{field}: a value stands twice in the choice {values}.", field)
     return tuple(values)
+
+
+def _as_number(value: Any) -> float:
+    return value if isinstance(value, float) else 0.0
 
 
 def _ends(field: str, kind: Kind, values: list[Any]) -> tuple[Any, Any]:

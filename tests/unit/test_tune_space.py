@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput
-from sentiment.settings import Settings
 from sentiment.tracking import ended
 from sentiment.training.config import from_mapping
-from tests.tiny_training import examples
-from train_jobs import prepare
-from train_jobs.prepare import Places
 from train_jobs.scoring.places import Place
-from tune.job import Request, fixed, search_of
+from tune.job import Request, search_of
 from tune.plan import Search, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, require_writable, write_best
 from tune.space import configured, parse_space, read_space, shipped_spaces
@@ -36,50 +31,6 @@ def test_a_space_that_is_no_text_is_named(tmp_path):
     (tmp_path / "space.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match=r"space\.yaml cannot be read as YAML in UTF-8"):
         read_space(str(tmp_path / "space.yaml"))
-
-
-def test_what_may_move_while_a_search_lasts_is_fixed_for_all_its_trials(tmp_path, monkeypatch):
-    settings = Settings(home=tmp_path)
-    for count in (30, 60):
-        open_datasets(settings).push("toys", examples(count), source="tests")
-    monkeypatch.setattr(prepare, "Registry", lambda uri: None)
-    monkeypatch.setattr(prepare, "find_version", lambda registry, ref: SimpleNamespace(version=7))
-    base = {"data": "toys@latest", "validation": "toys@1", "model": "student", "distill": {"teacher": "champion"}}
-    space = parse_space({"space": {"distill.teacher": {"choice": ["champion", "8"]}, "epochs": {"int": [1, 3]}}})
-    found = fixed(search(base=base, space=space), Places.of(settings))
-    assert (found.base["data"], found.base["validation"]) == ("toys@2", "toys@1")
-    assert found.base["distill"] == {"teacher": "models:/sentiment/7"}
-    assert [each.values for each in found.space.dimensions] == [("models:/sentiment/7", "8"), (1, 3)]
-    assert fixed(search(), Places.of(settings)).base == {"data": "toys@1", "model": "cnn"}
-
-
-def test_folders_and_files_of_a_search_are_named_by_their_whole_paths(tmp_path, monkeypatch):
-    settings = Settings(home=tmp_path)
-    open_datasets(settings).push("toys", examples(30), source="tests")
-    (tmp_path / "mean").mkdir()
-    (tmp_path / "more.jsonl").touch()
-    monkeypatch.chdir(tmp_path)
-    base = {"data": "toys@1", "model": "student", "distill": {"teacher": "mean", "unlabelled": "more.jsonl"}}
-    space = parse_space({"space": {"backbone": {"choice": ["mean", "owner/name", None]}}})
-    found = fixed(search(base=base, space=space), Places.of(settings))
-    assert found.base["distill"] == {"teacher": str(tmp_path / "mean"), "unlabelled": str(tmp_path / "more.jsonl")}
-    assert found.space.dimensions[0].values == (str(tmp_path / "mean"), "owner/name", None)
-
-
-def test_a_search_may_vary_between_no_validation_data_and_some(tmp_path):
-    settings = Settings(home=tmp_path)
-    open_datasets(settings).push("toys", examples(30), source="tests")
-    space = parse_space(yaml.safe_load("space: {validation: {choice: [null, toys@latest]}}"))
-    (dimension,) = fixed(search(space=space), Places.of(settings)).space.dimensions
-    assert dimension.values == (None, "toys@1")
-
-
-def test_a_grid_has_every_point_once() -> None:
-    points = parse_space(SPACE).grid()
-    assert len(points) == 6
-    assert points[0] == {"learning_rate": 0.1, "epochs": 1}
-    assert points[-1] == {"learning_rate": 0.01, "epochs": 3}
-    assert len({tuple(point.values()) for point in points}) == 6
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers() -> None:
@@ -101,6 +52,10 @@ def test_numbers_that_yaml_reads_as_text_are_numbers() -> None:
         ({"learning_rate": {"choice": []}}, "list"),
         ({"learning_rate": {"choice": [0.1, 0.1]}}, "twice"),
         ({"learning_rate": {"choice": [[1], [2]]}}, "plain values"),
+        ({"learning_rate": {"choice": [0.1, {"low": 0.1}]}}, "plain values"),
+        ({"learning_rate": {"choice": [0.1, float("nan")]}}, "plain values"),
+        ({"learning_rate": {"choice": [0.1, float("inf")]}}, "plain values"),
+        ({"learning_rate": {"choice": [0.1, date(2026, 1, 31)]}}, "plain values"),
         ({"learning_rate": {"choice": [1], "int": [1, 2]}}, "write"),
     ],
 )
@@ -135,7 +90,7 @@ def test_every_shipped_space_makes_configurations_that_train_takes(name: str) ->
 
 def test_the_dropout_sweep_tries_the_three_rates_for_five_epochs() -> None:
     asked = search_of(Request("dropout", "grid", {"data": "reviews@1", "model": "cnn"}))
-    configs = [asked.config_at(point) for point in asked.space.grid()]
+    configs = [asked.config_at(point) for point in asked.points]
     assert [config.overrides["dropout"] for config in configs] == [0.5, 0.2, 0.1]
     assert {(config.epochs, config.model, config.data) for config in configs} == {(5, "cnn", "reviews@1")}
 
@@ -151,7 +106,16 @@ def test_a_space_that_is_not_there_or_not_yaml_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"trials": 5}, "trials"),
+        ({"trials": 0}, "trials"),
+        ({"trials": -3, "method": "random"}, "trials"),
+        ({"trials": 10_001, "method": "random"}, "trials"),
+        ({"space": parse_space({"space": {"seed": {"int": [1, 10**12]}}})}, "trials"),
+        ({"concurrent": 0}, "concurrent"),
+        ({"workers": 0}, "workers"),
+        ({"gpus_per_worker": -1.0}, "gpus_per_worker"),
+        ({"gpus_per_worker": float("nan")}, "gpus_per_worker"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**32}, "seed"),
         ({"base": {"model": "cnn"}}, "data"),
         ({"method": "spiral"}, "search"),
         ({"space": parse_space({"space": {"learning_rat": {"choice": [1]}}})}, "learning_rat"),
@@ -172,7 +136,7 @@ def test_options_win_over_the_space_and_the_space_over_the_file(tmp_path: Path) 
     asked = search_of(
         Request(str(tmp_path / "space.yaml"), "grid", {"data": "toys@1", "model": "cnn"}, str(tmp_path / "base.yaml"))
     )
-    config = asked.config_at(asked.space.grid()[0])
+    config = asked.config_at(asked.points[0])
     assert (config.epochs, config.batch_rows, config.model, config.overrides["dropout"]) == (4, 7, "cnn", 0.2)
 
 

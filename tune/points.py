@@ -1,0 +1,66 @@
+"""Which points of a space a search tries: all of a grid, or some drawn by a seed, none of them twice."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput
+from tune.space import Dimension, Point, Space
+
+_SAMPLED: Final = 100_000  # up to so many points are drawn from a list of them
+_ATTEMPTS: Final = 100  # draws for each point that is wanted
+
+
+def grid_points(space: Space, count: int, seed: int) -> list[Point]:
+    """Return every point of a space that has an end, in its order; `count` of them, drawn by `seed`, if it has more.
+
+    Raises:
+        InvalidInput: a dimension has no end of values.
+    """
+    size = space.require_size()
+    numbers = sorted(_drawn(size, count, Random(seed))) if count < size else range(size)
+    return [space.point(number) for number in numbers]
+
+
+def random_points(space: Space, count: int, seed: int) -> list[Point]:
+    """Return `count` points drawn by `seed`, all of them different; fewer if the space has no more.
+
+    Raises:
+        InvalidInput: a range is so narrow that it has not as many numbers.
+    """
+    random = Random(seed)
+    if space.size is not None:
+        return [space.point(number) for number in _drawn(space.size, min(count, space.size), random)]
+    points: dict[tuple[Any, ...], Point] = {}
+    for _ in range(_ATTEMPTS * count):
+        point = {dimension.field: _value(dimension, random) for dimension in space.dimensions}
+        points.setdefault(tuple(point.values()), point)
+        if len(points) == count:
+            return list(points.values())
+    raise InvalidInput(
+        f"The space has {len(points)} different points or little more, and --trials asks for {count}: ask for fewer "
+        "trials, or widen its ranges.",
+        "trials",
+    )
+
+
+def _drawn(size: int, count: int, random: Random) -> list[int]:
+    if size <= _SAMPLED:
+        return random.sample(range(size), count)
+    numbers: dict[int, None] = {}  # in the order drawn
+    while len(numbers) < count:
+        numbers[random.randrange(size)] = None
+    return list(numbers)
+
+
+def _value(dimension: Dimension, random: Random) -> Any:
+    if dimension.kind == "choice":
+        return random.choice(dimension.values)
+    if dimension.kind == "int":
+        return random.randint(dimension.low, dimension.high)
+    if dimension.kind == "uniform":
+        return random.uniform(dimension.low, dimension.high)
+    logarithm = random.uniform(math.log(dimension.low), math.log(dimension.high))
+    return min(max(math.exp(logarithm), dimension.low), dimension.high)  # rounding may lead out of the range
