@@ -7,6 +7,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,10 +67,18 @@ class Classifier:
         # Sharing the cores with others: the tokenizer's pool would otherwise take as many threads as there are cores.
         # Not by Ray's `runtime_env`, for which a worker starts Python twice.
         os.putenv("RAYON_NUM_THREADS", str(threads))
-        folder = (fetch or _fetch_from_registry)(load_settings(), name, version, digest)
+        settings = load_settings()
+        folder = (fetch or _fetch_from_registry)(settings, name, version, digest)
         held = _of_digest(read_version(folder), digest)
         self._number = version
-        self._predictor = Predictor.load(held, engine=engine, threads=threads, batch_tokens=batch_tokens, device=device)
+        self._predictor = Predictor.load(
+            held,
+            engine=engine,
+            threads=threads,
+            batch_tokens=batch_tokens,
+            device=device,
+            identify_languages=settings.identify_languages,
+        )
         self._predictor.warm_up()
         rise()
         self._meters = _Meters(name, version)
@@ -84,7 +93,7 @@ class Classifier:
         Raises:
             InvalidInput: the text has no words, or the model fails on it.
         """
-        return await asyncio.to_thread(explain, text, self._classify)
+        return await asyncio.to_thread(explain, text, partial(self._classify, gated=False))
 
     async def state(self) -> dict[str, Any]:
         """Return what this replica runs, and the ids of the GPUs that Ray gave it."""
@@ -116,8 +125,8 @@ class Classifier:
         """
         await asyncio.to_thread(self._predictor.check_self, most=1)
 
-    def _classify(self, texts: list[str]) -> Answers:
-        answers = dataclasses.replace(self._predictor.predict(texts), version=self._number)
+    def _classify(self, texts: list[str], *, gated: bool = True) -> Answers:
+        answers = dataclasses.replace(self._predictor.predict(texts, gated=gated), version=self._number)
         self._meters.count(answers)
         return answers
 
@@ -172,8 +181,18 @@ class _Meters:
         self._padded = Counter(
             "undertone_padded_tokens_total", "word pieces computed, padding included", tag_keys=_TAGS
         )
+        self._unsupported = Counter(
+            "undertone_unsupported_texts_total", "texts that the model cannot read", tag_keys=_TAGS
+        )
         self._errors = Counter("undertone_model_errors_total", "texts that the model failed on", tag_keys=_TAGS)
-        for metric in (self._inference, self._texts, self._tokens, self._padded, self._errors):
+        for metric in (
+            self._inference,
+            self._texts,
+            self._tokens,
+            self._padded,
+            self._unsupported,
+            self._errors,
+        ):
             metric.set_default_tags({"model": name, "version": str(version)})
 
     def count(self, answers: Answers) -> None:
@@ -183,6 +202,7 @@ class _Meters:
             (self._texts, len(answers.probabilities)),
             (self._tokens, answers.tokens),
             (self._padded, answers.padded_tokens),
+            (self._unsupported, answers.supported.count(False)),
             (self._errors, len(answers.errors)),
         )
         for counter, amount in counted:

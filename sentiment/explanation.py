@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sentiment.errors import InvalidInput
-from sentiment.labels import sentiment_of
+from sentiment.labels import prior_of, sentiment_of
 from sentiment.records import Answers, Explanation
 
 MAX_WORDS: Final = 64
@@ -18,7 +18,8 @@ def explain(text: str, classify: Classify) -> Explanation:
     """Explain the answer to `text` by occlusion, words split at white space, in one call of `classify`.
 
     Label, probabilities and sentiment are those of the whole text. Of one with more than 64 words the first 64 are
-    explained, as a text of their own, and `truncated` is true.
+    explained, as a text of their own, and `truncated` is true. Of a text that the version cannot read no word moves
+    anything. `classify` says what the model says, of such texts too.
 
     Raises:
         InvalidInput: the text has no words, or the model fails on it.
@@ -29,6 +30,8 @@ def explain(text: str, classify: Classify) -> Explanation:
     shown = words[:MAX_WORDS]
     answers = classify([text, " ".join(shown), *_variants(shown)])
     whole, excerpt, *without = [_known(answers, index) for index in range(len(shown) + 2)]
+    if not answers.supported[0]:
+        whole, without = prior_of(answers.labels), [excerpt] * len(shown)
     base = sentiment_of(excerpt, answers.labels)
     return Explanation(
         words=shown,
@@ -39,6 +42,8 @@ def explain(text: str, classify: Classify) -> Explanation:
         truncated=len(words) > MAX_WORDS or answers.truncated[0],
         model=answers.model,
         version=answers.version,
+        language=answers.languages[0],
+        supported=answers.supported[0],
     )
 
 

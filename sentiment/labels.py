@@ -15,6 +15,12 @@ TWO_CLASSES: Final = (NEGATIVE, POSITIVE)
 #: One registered model per label set: the registered name tells which labels its versions answer with.
 LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"sentiment": THREE_CLASSES, "sentiment-reviews": TWO_CLASSES}
 
+#: What is said of a text that a model cannot read: nearly even, neutral first, of sentiment 0 so that no trend moves.
+_PRIOR: Final = {NEGATIVE: 0.3, NEUTRAL: 0.4, POSITIVE: 0.3}
+
+#: The verdict of a text that the model cannot read.
+UNSUPPORTED: Final = "Unsupported"
+
 _VERDICTS: Final = (
     (0.9, "Extremely Positive"),
     (0.6, "Positive"),
@@ -33,7 +39,19 @@ def sentiment_of(probabilities: Sequence[float], labels: Sequence[str]) -> float
     return by_label[POSITIVE] - by_label[NEGATIVE]
 
 
-def verdict_of(sentiment: float) -> str:
-    """Say a sentiment in words, on the six levels of the probability of a positive text, (1 + sentiment) / 2."""
+def prior_of(labels: Sequence[str]) -> tuple[float, ...]:
+    """Return the probabilities of a text that a model cannot read, one a label: all alike where none is neutral."""
+    if NEUTRAL not in labels:
+        return (1 / len(labels),) * len(labels)
+    return tuple(_PRIOR[label] for label in labels)
+
+
+def verdict_of(sentiment: float, *, is_supported: bool = True) -> str:
+    """Say a sentiment in words, on the six levels of the probability of a positive text, (1 + sentiment) / 2.
+
+    Of a text that the model cannot read it says that.
+    """
+    if not is_supported:
+        return UNSUPPORTED
     positive = (1.0 + sentiment) / 2.0
     return next((words for bound, words in _VERDICTS if positive > bound), "Extremely Negative")

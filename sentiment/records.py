@@ -165,7 +165,9 @@ class Document:
 class Answers:
     """What a classifier says about a list of texts, one entry a text and in the same order.
 
-    `probabilities[i]` has one entry a label, or is None where text i failed; `errors[i]` then says why.
+    `probabilities[i]` has one entry a label, or is None where text i failed; `errors[i]` then says why. `languages[i]`
+    is a code of ISO 639, None where the language cannot be told. Where `supported[i]` is false the version cannot read
+    the text, and `probabilities[i]` are the prior (`sentiment.labels.prior_of`) unless they were asked for as they are.
     `tokens` and `padded_tokens` count the useful and the executed word pieces of the call, `inference_ms` its time.
     """
 
@@ -178,11 +180,16 @@ class Answers:
     tokens: int
     padded_tokens: int
     inference_ms: float
+    languages: list[str | None]
+    supported: list[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Which words moved an answer: `weights[i]` is how much sentiment falls when word i is left out, in [−2, 2]."""
+    """Which words moved an answer: `weights[i]` is how much sentiment falls when word i is left out, in [−2, 2].
+
+    All are 0 where the version cannot read the text.
+    """
 
     words: list[str]
     weights: list[float]
@@ -192,3 +199,5 @@ class Explanation:
     truncated: bool
     model: str
     version: int
+    language: str | None = None
+    supported: bool = True

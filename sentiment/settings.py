@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     classifier_gpus: float = Field(0, ge=0, description="GPUs of one classifier replica; 0 runs int8 on CPUs")
     batch_tokens: int = Field(256, ge=16, description="word pieces in one forward pass on a CPU")
 
+    identify_languages: bool = Field(True, description="tell the language of texts; off: only unknown pieces count")
+
     rollouts_automatic: bool = Field(False, description="a version with the alias `challenger` starts a rollout itself")
     rollouts_plan: str = Field(
         "shadow,1,10,50,100",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from sentiment.version import TOKENIZER, Version
 
 _PROBE: Final = "a"
 _PAD: Final = "[PAD]"
+_UNKNOWN: Final = ("[UNK]", "<unk>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,13 @@ class TextPieces:
     """A text's windows, each a list of piece ids with [CLS] and [SEP], and how many of them are the text's own.
 
     `body_tokens[i]` is the weight of window i. `truncated` says that some windows of a long text were left out.
+    `unknown_share` of the pieces of its words are unknown; of a text without words, of all its pieces.
     """
 
     windows: list[list[int]]
     body_tokens: list[int]
     truncated: bool
+    unknown_share: float = 0.0
 
 
 class Tokenisation:
@@ -49,22 +53,33 @@ class Tokenisation:
         self._max_windows = max_windows
         self._capacity = window_tokens - len(self._before) - len(self._after)
         self.pad_id: int = tokenizer.token_to_id(_PAD) or 0
+        self._unknown_id = _unknown_id(tokenizer)
 
     def split(self, texts: Sequence[str]) -> list[TextPieces]:
         """Return the pieces of each text. Never raises on a str; lone surrogates are read as question marks."""
-        encodings = self._tokenizer.encode_batch_fast([self._steps(_encodable(text)) for text in texts])
-        return [self._windows(encoding.ids) for encoding in encodings]
+        read = [self._steps(_encodable(text)) for text in texts]
+        encodings = self._tokenizer.encode_batch_fast(read)
+        return [self._windows(text, encoding.ids) for text, encoding in zip(read, encodings, strict=True)]
 
-    def _windows(self, ids: list[int]) -> TextPieces:
+    def _windows(self, text: str, ids: list[int]) -> TextPieces:
         count = len(ids) - len(self._before) - len(self._after)
+        unknown = self._unknown_share(text) if self._unknown_id in ids else 0.0
         if count <= self._capacity:
-            return TextPieces([ids], [max(count, 1)], truncated=False)
+            return TextPieces([ids], [max(count, 1)], truncated=False, unknown_share=unknown)
         body = ids[len(self._before) : len(self._before) + count]
         starts = window_starts(count, self._capacity, self._overlap_tokens)
         kept = evenly_spread(starts, self._max_windows)
         parts = [body[start : start + self._capacity] for start in kept]
         windows = [[*self._before, *part, *self._after] for part in parts]
-        return TextPieces(windows, [len(part) for part in parts], truncated=len(kept) < len(starts))
+        return TextPieces(windows, [len(part) for part in parts], len(kept) < len(starts), unknown)
+
+    def _unknown_share(self, text: str) -> float:
+        """Return the share of unknown pieces among those of words: an emoji that is unknown hides no word."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        spans = zip(encoding.ids, encoding.offsets, strict=True)
+        pieces = [(is_word(text[begin:end]), piece == self._unknown_id) for piece, (begin, end) in spans]
+        counted = [unknown for word, unknown in pieces if word] or [unknown for _, unknown in pieces]
+        return sum(counted) / max(len(counted), 1)
 
 
 def load_tokenisation(version: Version) -> Tokenisation:
@@ -92,6 +107,17 @@ def evenly_spread(starts: Sequence[int], most: int) -> list[int]:
         return list(starts)
     gaps = max(most - 1, 1)
     return [starts[round(place * (len(starts) - 1) / gaps)] for place in range(most)]
+
+
+def is_word(piece: str) -> bool:
+    """Return whether there is a letter, a digit or a mark of a letter in it."""
+    return any(unicodedata.category(character)[0] in "LMN" for character in piece)
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int | None:
+    """Return the id of what the tokenizer does not know, None where it spells everything."""
+    names = (getattr(tokenizer.model, "unk_token", None), *_UNKNOWN)
+    return next((id_ for name in names if name and (id_ := tokenizer.token_to_id(name)) is not None), None)
 
 
 def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from sentiment.errors import ModelRejected
 from sentiment.labels import LABEL_SETS
+from sentiment.language import languages_problem
 from sentiment.steps import steps_problem
 from sentiment.text import NORMALIZERS
 from sentiment.wording import in_words, listed
@@ -68,6 +69,7 @@ class Manifest(_Data):
     """What a version holds and how to run it; stored as `manifest.json`.
 
     `files` lists every file but the manifest. `steps` are done to a normalised text before it is tokenised.
+    `languages` are those that the version reads, by their codes of ISO 639; none named, it is asked about any.
     `window_tokens` counts [CLS] and [SEP]. `temperature` divides an engine's logits. `dataset` and `metrics` are free.
     """
 
@@ -78,6 +80,7 @@ class Manifest(_Data):
     files: dict[str, FileFact]
     normalizer: str
     steps: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     window_tokens: int = Field(ge=8, le=8192)
     window_overlap_tokens: int = Field(ge=0)
     max_windows: int = Field(ge=1, le=256)
@@ -154,6 +157,8 @@ def _problems(manifest: Manifest) -> Iterator[str]:
     if manifest.normalizer not in NORMALIZERS:
         yield f"normalizer {manifest.normalizer!r} is unknown here; this code has {listed(sorted(NORMALIZERS))}"
     if problem := steps_problem(manifest.steps):
+        yield problem
+    if problem := languages_problem(manifest.languages):
         yield problem
     yield from _file_problems(manifest)
     if manifest.window_overlap_tokens > manifest.window_tokens // 2:

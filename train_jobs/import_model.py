@@ -210,7 +210,7 @@ def _write(start: Start, name: str, source: str, held_out: HeldOut | None, folde
 def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
     """Return figures of the engine that serves on CPUs on the texts that it was calibrated on."""
     predictor = Predictor.load(folder)
-    answers = predictor.predict([text for text, _ in rows])
+    answers = predictor.predict([text for text, _ in rows], gated=False)
     probabilities = np.array(answers.probabilities, dtype=np.float64)
     ids, found = np.array([label for _, label in rows]), probabilities.argmax(axis=1)
     classes = len(predictor.labels)

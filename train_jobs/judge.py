@@ -134,7 +134,7 @@ def from_predictor(predictor: Predictor) -> Classify:
         )
 
     def classify(texts: Sequence[str]) -> NDArray[np.float64]:
-        parts = [predictor.predict(chunk).probabilities for chunk in chunks(texts)]
+        parts = [predictor.predict(chunk, gated=False).probabilities for chunk in chunks(texts)]
         return np.array([row for part in parts for row in part], dtype=np.float64)
 
     return classify

@@ -101,7 +101,9 @@ class ShardScorer:
         if model.version is not None:  # this may be another machine than the one that resolved it
             folder = fetch_version(settings, model.name, model.version, model.digest)
         device = "cuda" if fleet.gpus else "cpu"
-        self._predictor = Predictor.load(folder, threads=fleet.threads, device=device)
+        self._predictor = Predictor.load(
+            folder, threads=fleet.threads, device=device, identify_languages=settings.identify_languages
+        )
         self._scoring = Scoring(job.text_column, settings.max_text_characters, model.version)
         self._job = job
 

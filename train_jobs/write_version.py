@@ -242,7 +242,9 @@ def write_card_file(folder: Path, card: str) -> None:
 def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> NDArray[np.float64]:
     predictor = Predictor.load(folder, engine=engine)
     chunks = (texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS))
-    return np.array([row for chunk in chunks for row in predictor.predict(chunk).probabilities], dtype=np.float64)
+    return np.array(
+        [row for chunk in chunks for row in predictor.predict(chunk, gated=False).probabilities], dtype=np.float64
+    )
 
 
 def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment.errors import ModelRejected
+from sentiment.labels import prior_of
+from sentiment.language import Identify, open_identifier
 from sentiment.predictor.batches import Logits, Padded, Window, cut, forward_each
 from sentiment.predictor.engines import Engine, EngineChoice, choose_engine, open_engine
+from sentiment.predictor.language_gate import LanguageGate
 from sentiment.records import Answers
 from sentiment.tokenisation import TextPieces, load_tokenisation
 from sentiment.version import EngineName, SelfCheck, Version, read_version
@@ -33,7 +36,13 @@ class Predictor:
     """Classifies lists of texts. Threads may share one; at most `threads` forward passes run at once."""
 
     def __init__(
-        self, version: Version, engine: Engine, name: EngineName, threads: int, batch_tokens: int | None
+        self,
+        version: Version,
+        engine: Engine,
+        name: EngineName,
+        threads: int,
+        batch_tokens: int | None,
+        identify: Identify | None = None,
     ) -> None:
         self.version = version
         self.engine: EngineName = name
@@ -41,6 +50,8 @@ class Predictor:
         self.batch_tokens = batch_tokens or engine.batch_tokens
         self._engine = engine
         self._tokenisation = load_tokenisation(version)
+        self._gate = LanguageGate(version.manifest.languages, identify)
+        self._prior = prior_of(self.labels)
         self._temperature = version.manifest.temperature[name]
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="forward")
@@ -54,32 +65,40 @@ class Predictor:
         threads: int = 2,
         batch_tokens: int | None = None,
         device: str = "cpu",
+        identify_languages: bool = True,
     ) -> Self:
         """Load a version (a folder is verified first) and check that it answers as its manifest says.
 
         `threads` forward passes run side by side, one thread each. `batch_tokens` bounds the padded tokens of a pass;
-        None takes what is fastest on the engine.
+        None takes what is fastest on the engine. With `identify_languages` each text's language is told where it can
+        be, and a text that is certainly in none of the version's is not supported.
 
         Raises:
             ModelRejected: the files are not the manifest's, the engine is not held, or the answers are not as recorded.
         """
         checked = version if isinstance(version, Version) else read_version(Path(version))
         name = choose_engine(checked, engine, device)
-        predictor = cls(checked, open_engine(checked, name, device), name, threads, batch_tokens)
+        identify = open_identifier() if identify_languages else None
+        predictor = cls(checked, open_engine(checked, name, device), name, threads, batch_tokens, identify)
         predictor.check_self()
         return predictor
 
-    def predict(self, texts: Sequence[str]) -> Answers:
+    def predict(self, texts: Sequence[str], *, gated: bool = True) -> Answers:
         """Classify normalised texts, equal ones once. A text that the model fails on gets an error, the others answers.
 
-        The answers bear version 0: a folder does not know its number in the registry.
+        A text that the version cannot read gets the prior; not `gated`, it gets what the model says, as a measurement
+        of the model wants it. The answers bear version 0: a folder does not know its number in the registry.
         """
         started = time.perf_counter()
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         pieces = self._tokenisation.split(list(places))
+        readings = [self._gate.read(text, pieces[place].unknown_share) for text, place in places.items()]
         batches = cut(_windows(pieces), self.batch_tokens, self._engine.pass_tokens)
         merged = _merge(batches, self._run(batches), len(places), len(self.labels))
-        probabilities = [tuple(row) for row in _softmax(merged.logits / self._temperature).tolist()]
+        probabilities = [
+            tuple(row) if reading.is_supported or not gated else self._prior
+            for row, reading in zip(_softmax(merged.logits / self._temperature).tolist(), readings, strict=True)
+        ]
         order = [places[text] for text in texts]
         return Answers(
             model=self.version.manifest.name,
@@ -91,6 +110,8 @@ class Predictor:
             tokens=sum(len(window.ids) for batch in batches for window in batch),
             padded_tokens=sum(len(batch) * len(batch[0].ids) for batch in batches),
             inference_ms=(time.perf_counter() - started) * 1000,
+            languages=[readings[place].language for place in order],
+            supported=[readings[place].is_supported for place in order],
         )
 
     def check_self(self, most: int | None = None) -> float:
@@ -103,7 +124,7 @@ class Predictor:
         """
         worst = 0.0
         for check in self.version.manifest.self_check[:most]:
-            found = self.predict([check.text]).probabilities[0]
+            found = self.predict([check.text], gated=False).probabilities[0]
             recorded, allowed = self._recorded(check)
             off = _distance(found, recorded)
             worst = max(worst, off)

@@ -112,7 +112,7 @@ def _ask_export(predictor: Predictor, read: Read, labels: Sequence[str]) -> NDAr
     _require_labels(len(predictor.labels), labels)
     texts = [example.text for example in read()]
     chunks = (texts[start : start + _CHUNK_TEXTS] for start in range(0, len(texts), _CHUNK_TEXTS))
-    rows = [row for chunk in chunks for row in predictor.predict(chunk).probabilities]
+    rows = [row for chunk in chunks for row in predictor.predict(chunk, gated=False).probabilities]
     logits: NDArray[np.float32] = np.log(np.maximum(np.array(rows), _TINY)).astype(np.float32)
     return logits
 

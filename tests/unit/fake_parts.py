@@ -9,6 +9,7 @@ import httpx
 
 from deployments.preprocessor import clean
 from sentiment.errors import Unavailable
+from sentiment.labels import prior_of
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
@@ -57,7 +58,13 @@ class FakeParts:
         probabilities = [_on_trial(text) if on_trial else _answer(text) for text in texts]
         errors = {index: "it fails" for index, answer in enumerate(probabilities) if answer is None}
         truncated = [len(text) > 1000 for text in texts]
-        return Answers(route.model, route.version, LABELS, probabilities, truncated, errors, 10, 12, 1.5)
+        read = ["fremd" not in text for text in texts]
+        probabilities = [
+            answer if known else prior_of(LABELS) for answer, known in zip(probabilities, read, strict=True)
+        ]
+        languages = ["en" if known else "de" for known in read]
+        figures = (10, 12, 1.5)
+        return Answers(route.model, route.version, LABELS, probabilities, truncated, errors, *figures, languages, read)
 
     async def explain(self, route: Route, text: str) -> Explanation:
         on_trial = route.version == TRIAL.version

@@ -29,6 +29,8 @@ class CountingClassifier:
             tokens=0,
             padded_tokens=0,
             inference_ms=0.0,
+            languages=["en" if "fremd" not in text else "de" for text in texts],
+            supported=["fremd" not in text for text in texts],
         )
 
     @staticmethod
@@ -76,3 +78,16 @@ def test_a_text_without_words_is_refused(text: str) -> None:
 def test_a_text_that_the_model_fails_on_whole_or_in_part_is_the_callers_error(text: str) -> None:
     with pytest.raises(InvalidInput, match="the model cannot read this text: no"):
         explain(text, CountingClassifier())
+
+
+def test_no_word_moves_the_answer_to_a_text_that_is_not_supported() -> None:
+    found = explain("good fremd good", CountingClassifier())
+    assert found.weights == [0.0, 0.0, 0.0]
+    assert (found.label, found.sentiment, found.supported, found.language) == ("neutral", 0.0, False, "de")
+    assert found.probabilities == {"negative": 0.3, "neutral": 0.4, "positive": 0.3}
+
+
+def test_words_of_a_supported_text_weigh_what_the_model_says_even_where_what_is_left_is_not_supported() -> None:
+    found = explain("good day", CountingClassifier())
+    assert found.weights == pytest.approx([0.1, 0.0])
+    assert (found.supported, found.language) == (True, "en")
