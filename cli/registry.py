@@ -8,11 +8,10 @@ from pathlib import Path
 
 from cli.extras import require_registry
 from sentiment.errors import InvalidSettings, RegistryUnavailable
-from sentiment.registry import Registry
+from sentiment.registry import Registry, Server, not_own, server_at
 from sentiment.settings import Settings
 from serve_app import launch
 from serve_app.platform_state import PlatformState
-from serve_app.probe import Address, answers
 
 
 @contextmanager
@@ -53,7 +52,10 @@ def _server_of(state: PlatformState, home: Path) -> str:
             "UNDERTONE_TRACKING_URI",
         )
     is_own = "tracking_uri" not in state.settings
-    if is_own and not answers(Address.of(uri), "/health"):
+    found = server_at(uri, home / "mlflow") if is_own else Server.OWN
+    if found is Server.ANOTHERS:
+        raise RegistryUnavailable(f"The MLflow server of the platform in {home} is down. {not_own(uri)}")
+    if found is Server.SILENT:
         raise RegistryUnavailable(
             f"The MLflow server of the platform in {home} does not answer at {uri}; the platform is {state.phase}: "
             "see undertone status, and try again once that says healthy."

@@ -34,7 +34,7 @@ def main() -> int:
 
 def _register(settings: Settings, folder: Path) -> int:
     try:
-        champion = sync_shipped(Registry(settings.registry_uri), folder)
+        champion = sync_shipped(Registry.of(settings), folder)
         fetch_version(settings, champion.name, champion.version, champion.digest)
     except UndertoneError as exc:
         logger.error("%s", exc)

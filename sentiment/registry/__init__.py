@@ -9,6 +9,7 @@ from __future__ import annotations
 from sentiment.registry.fetch import fetch_version
 from sentiment.registry.lineage import Lineage, gate_tags
 from sentiment.registry.mlflow_registry import Registry
+from sentiment.registry.own_server import Server, not_own, server_at
 from sentiment.registry.records import (
     ALIASES,
     CHALLENGER,
@@ -41,15 +42,18 @@ __all__ = [
     "RegisteredVersion",
     "Registry",
     "ResolvedModel",
+    "Server",
     "champion_of",
     "fetch_version",
     "find_version",
     "gate_tags",
     "is_folder",
+    "not_own",
     "parse_query",
     "parse_reference",
     "require_label_set",
     "resolve_model",
     "search_versions",
+    "server_at",
     "sync_shipped",
 ]

@@ -34,7 +34,7 @@ def fetch_version(
         except ModelRejected as exc:
             logger.warning("the kept copy of %s version %d is damaged and is fetched again: %s", name, version, exc)
             shutil.rmtree(folder)
-    source = registry or Registry(settings.registry_uri)
+    source = registry or Registry.of(settings)
     return _keep(folder, digest, lambda draft: source.download(name, version, draft))
 
 

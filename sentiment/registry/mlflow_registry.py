@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
 from sentiment.logins import without_login
+from sentiment.registry.own_server import Server, not_own, server_at
 from sentiment.registry.records import Origin, RegisteredVersion, require_label_set
 from sentiment.registry.runs import RunVersion, download_run
 from sentiment.tracking import experiment_id, open_client
@@ -18,6 +19,8 @@ from sentiment.version import Version, read_version
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from sentiment.settings import Settings
+
 _EXPERIMENT: Final = "undertone-models"
 _PAGE: Final = 200
 #: Tags that are fields of their own in RegisteredVersion.
@@ -25,11 +28,19 @@ _FIELDS: Final = frozenset({"digest", "origin", "labels", "metrics"})
 
 
 class Registry:
-    """The registry in an MLflow server at `uri`. Opening it touches nothing; MLflow is imported by the first call."""
+    """The registry in an MLflow server at `uri`. Opening it touches nothing; MLflow is imported by the first call.
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    With `own`, home's folder of MLflow, the server has to be home's own: one that was not named is not trusted.
+    """
+
+    def __init__(self, uri: str, own: Path | None = None) -> None:
+        self._uri, self._own = uri, own
         self._opened: MlflowClient | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the registry that the settings name, or home's own."""
+        return cls(settings.registry_uri, None if settings.tracking_uri else settings.home / "mlflow")
 
     def versions(self, name: str) -> list[RegisteredVersion]:
         """Return the versions registered under `name`, oldest first; none if the name is unknown.
@@ -136,6 +147,8 @@ class Registry:
     @property
     def _client(self) -> MlflowClient:
         if self._opened is None:
+            if self._own and server_at(self._uri, self._own) is Server.ANOTHERS:
+                raise RegistryUnavailable(not_own(self._uri))
             self._opened = open_client(self._uri)
         return self._opened
 

@@ -89,7 +89,7 @@ def resolve_model(settings: Settings, text: str, registry: ModelRegistry | None 
     if is_folder(text):
         version = read_version(Path(text))
         return ResolvedModel(version.folder, version.manifest.name, version.digest)
-    source = registry or Registry(settings.registry_uri)
+    source = registry or Registry.of(settings)
     found = find_version(source, parse_reference(text, settings.model_name))
     folder = fetch_version(settings, found.name, found.version, found.digest, source)
     return ResolvedModel(folder, found.name, found.digest, found.version)

@@ -54,7 +54,7 @@ class RolloutController:
         self._reconciler = Reconciler(
             settings=settings,
             rollout_store=RolloutStore(store, settings.model_name, holder=new_id()),
-            registry=Registry(settings.registry_uri),
+            registry=Registry.of(settings),
             target=ServeTarget(),
             gateways=gateways_of(serve.get_replica_context().app_name),
             capacity=local_capacity(settings),

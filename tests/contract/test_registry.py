@@ -15,7 +15,16 @@ import psutil
 import pytest
 
 from sentiment.errors import Conflict, ModelRejected, NotFound, RegistryUnavailable
-from sentiment.registry import Lineage, ModelRegistry, Registry, champion_of, fetch_version, sync_shipped
+from sentiment.registry import (
+    Lineage,
+    ModelRegistry,
+    Registry,
+    Server,
+    champion_of,
+    fetch_version,
+    server_at,
+    sync_shipped,
+)
 from sentiment.settings import Settings
 from sentiment.tracking import Tracker
 from sentiment.version import Version, read_version
@@ -246,3 +255,10 @@ def test_a_damaged_shipped_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRejected):
         sync_shipped(registry, shipped)
     registry.close()
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_mlflow_hands_out_the_mark_of_the_home_whose_artifacts_it_keeps(mlflow_uri: str, tmp_path: Path) -> None:
+    assert server_at(mlflow_uri, tmp_path) is Server.OWN
+    assert server_at(mlflow_uri, tmp_path / "another-home") is Server.ANOTHERS

@@ -23,20 +23,24 @@ from serve_app.supervisor import Report
 from tests.free_ports import free_port
 
 
-class Healthy(BaseHTTPRequestHandler):
-    """Answers as MLflow does."""
+class Artifacts(BaseHTTPRequestHandler):
+    """Answers as the MLflow server of a home does, of whose artifacts it hands out files."""
+
+    home = Path("/nowhere")
 
     def do_GET(self) -> None:
+        file = self.home / "mlflow" / "artifacts" / self.path.rpartition("/")[2]
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"OK")
+        self.wfile.write(file.read_bytes() if file.is_file() else b"OK")
 
     def log_message(self, *_: Any) -> None: ...
 
 
 @pytest.fixture
-def mlflow() -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", 0), Healthy)
+def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(Artifacts, "home", tmp_path)
+    server = HTTPServer(("127.0.0.1", 0), Artifacts)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_port
@@ -56,6 +60,14 @@ def test_a_command_talks_to_the_server_of_the_platform_that_runs_in_home(tmp_pat
     assert with_registry(Settings(home=tmp_path)).tracking_uri == f"http://127.0.0.1:{mlflow}"
     set_otherwise = Settings(home=tmp_path, tracking_uri="http://mlflow:5000")
     assert with_registry(set_otherwise) is set_otherwise
+
+
+def test_a_server_of_another_home_at_the_platforms_port_is_not_taken_for_its_own(tmp_path: Path, mlflow: int) -> None:
+    home = tmp_path / "mine"
+    started(Settings(home=home, port=free_port(), mlflow_port=mlflow))
+    with pytest.raises(RegistryUnavailable, match=r"is down.*is not this home's") as caught:
+        with_registry(Settings(home=home))
+    assert f"UNDERTONE_TRACKING_URI=http://127.0.0.1:{mlflow}" in str(caught.value)
 
 
 def test_a_platform_without_a_supervisor_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
