@@ -35,10 +35,10 @@ def server_at(uri: str, folder: Path) -> Server:
     mark = _mark(folder)
     try:
         answer = httpx.get(f"{uri.rstrip('/')}/{_ROUTE}/{_MARK}", timeout=_PROBE_S, trust_env=False)
-    except httpx.RemoteProtocolError:  # it speaks, but no HTTP
-        return Server.ANOTHERS
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except (httpx.ConnectError, httpx.TimeoutException, httpx.UnsupportedProtocol, httpx.InvalidURL):
         return Server.SILENT
+    except httpx.HTTPError:  # it speaks, but no HTTP
+        return Server.ANOTHERS
     return Server.OWN if answer.is_success and answer.text == mark else Server.ANOTHERS
 
 
