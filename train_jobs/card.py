@@ -54,7 +54,7 @@ licence covers this model as far as the project's own work goes; the terms of th
 ## Limits
 
 - English only. A text of mostly unknown pieces (most letters outside Latin), or certainly in another language, is
-  marked as unsupported and gets no more than the prior; a few words of another one in Latin letters get a random answer.
+  marked as unsupported and gets no more than the prior; a few words of one in Latin letters are answered at random.
 - Sarcasm, mixed feelings and reported speech ("he said it was awful") are often misread.
 - Neutral means what annotators of tweets called neutral. Bad news in plain words may be called negative.
 - Probabilities are calibrated on tweets; on other kinds of text they are less honest than the table says.
