@@ -16,7 +16,7 @@ from ray import serve
 from deployments.preprocessor import Preprocessor
 from deployments.sink import Sink
 from sentiment.settings import load_settings
-from serve_app.gateway import Gateway
+from serve_app.gateway.deployment import Gateway
 from serve_app.rollout.controller import RolloutController
 
 

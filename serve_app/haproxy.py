@@ -14,8 +14,8 @@ from typing import Final
 from sentiment.identifiers import ID_PATTERN
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
-from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
-from serve_app.http.guard import STREAM_PATH
+from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
+from serve_app.gateway.http.guard import STREAM_PATH
 
 LOOPBACK: Final = "127.0.0.1"
 

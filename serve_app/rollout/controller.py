@@ -21,7 +21,7 @@ from sentiment.priority import rise
 from sentiment.registry import Registry
 from sentiment.settings import load_settings
 from sentiment.store import open_store
-from serve_app.keeping import epoch_ms
+from serve_app.gateway.prediction.persistence import epoch_ms
 from serve_app.rollout.cluster.gateways import gateways_of
 from serve_app.rollout.cluster.placement import Capacity, local_capacity
 from serve_app.rollout.cluster.target import ServeTarget

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from sentiment.settings import Settings
-from serve_app.http.app import build_http_app
+from serve_app.gateway.http.app import build_http_app
 from tests.unit.fake_parts import LABELS, ROUTE, TRIAL, FakeParts, NoKeys, backend_of
 from tests.unit.rollout.rollouts import list_models, serve_version
 

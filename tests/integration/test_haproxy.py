@@ -18,9 +18,9 @@ import pytest
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
 from serve_app.door import close_door
+from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
+from serve_app.gateway.http.guard import STREAM_PATH
 from serve_app.haproxy import admin_socket, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
-from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
-from serve_app.http.guard import STREAM_PATH
 from tests.free_ports import free_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]

@@ -20,7 +20,7 @@ ALLOWED = {
 }
 #: An outside library, and the only places that may import it.
 HOMES = {
-    "fastapi": ("serve_app/http/",),
+    "fastapi": ("serve_app/gateway/http/",),
     "fasttext": ("sentiment/language/identifier.py",),
     "gradio": ("gradio_ui/",),
     "mlflow": ("sentiment/registry/", "sentiment/tracking.py"),

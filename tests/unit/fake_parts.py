@@ -13,11 +13,11 @@ from sentiment.labels import prior_of
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
-from serve_app.answer_cache import AnswerCache
-from serve_app.backend import Backend
-from serve_app.http.app import build_http_app
-from serve_app.prediction import Prediction
-from serve_app.prediction_service import PredictionService
+from serve_app.gateway.backend import Backend
+from serve_app.gateway.http.app import build_http_app
+from serve_app.gateway.inference.answer_cache import AnswerCache
+from serve_app.gateway.prediction.answer import Prediction
+from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import Route, TrafficTable
 

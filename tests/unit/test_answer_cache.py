@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from serve_app.answer_cache import AnswerCache, CachedAnswer, text_digest
+from serve_app.gateway.inference.answer_cache import AnswerCache, CachedAnswer, text_digest
 
 ANSWER = CachedAnswer((0.1, 0.2, 0.7), False)
 

@@ -9,7 +9,7 @@ from sentiment.errors import ModelRejected
 from sentiment.records import CleanText, RawText
 from sentiment.settings import Settings
 from sentiment.text import CURRENT_NORMALIZER
-from serve_app.cleaning import Cleaning
+from serve_app.gateway.prediction.preprocessing import Cleaning
 from tests.unit.fake_parts import SECRET, FakeParts, clean, service_of
 
 

@@ -8,7 +8,7 @@ import pytest
 from sentiment.store import TextStore
 from sentiment.store.memory import MemoryStore
 from sentiment.store.sqlite import SqliteStore
-from serve_app.counted import KIND, CountedTexts
+from serve_app.gateway.canary.counted_texts import KIND, CountedTexts
 
 IDS = [f"text-{number}" for number in range(100)]
 

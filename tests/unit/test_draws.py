@@ -10,7 +10,7 @@ import pytest
 
 from sentiment.errors import NoModel
 from sentiment.records import RawText
-from serve_app.prediction_service import PredictionService
+from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.router import Preference
 from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, seen_by, service_of
 

@@ -9,8 +9,8 @@ import pytest
 
 from sentiment.errors import NotFound, StoreUnavailable
 from sentiment.records import RawText
-from serve_app import feedback
-from serve_app.backend import Backend
+from serve_app.gateway.backend import Backend
+from serve_app.gateway.canary import paired_feedback as feedback
 from serve_app.routing.observations import Observations
 from tests.unit.fake_parts import FakeParts, backend_of, canary_of
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from serve_app import gateway_metrics
-from serve_app.judging import Question
+from serve_app.gateway import metrics as gateway_metrics
+from serve_app.gateway.inference.failover import Question
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts, service_of
 
 

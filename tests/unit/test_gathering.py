@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sentiment.errors import Overloaded
-from serve_app.gathering import MicroBatcher, results_of
+from serve_app.gateway.batching.micro_batcher import MicroBatcher, results_of
 
 
 class Recorder:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sentiment.errors import InvalidInput, ModelRejected, Unavailable, UndertoneError
-from serve_app.http.errors import error_response, status_and_body
+from serve_app.gateway.http.errors import error_response, status_and_body
 
 FOLDER = "/home/ann/.undertone/models/sentiment/8-ab12cd34ef56"
 

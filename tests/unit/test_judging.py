@@ -6,8 +6,8 @@ import time
 import pytest
 
 from sentiment.errors import DeadlineExceeded, InvalidInput, Unavailable
-from serve_app.answer_cache import AnswerCache
-from serve_app.judging import Judge, Judged, Question
+from serve_app.gateway.inference.answer_cache import AnswerCache
+from serve_app.gateway.inference.failover import Judge, Judged, Question
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts
 
 

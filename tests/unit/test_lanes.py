@@ -10,8 +10,8 @@ import pytest
 
 from sentiment.errors import Unavailable
 from sentiment.records import Operation, Outcome, RawText
-from serve_app.lanes import Lane, Lanes, Shared
-from serve_app.prediction_service import PredictionService
+from serve_app.gateway.batching.write_coalescing import Lane, Lanes, Shared
+from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.router import Preference
 from tests.unit.fake_parts import FakeParts, alternating, canary_of, seen_by, service_of
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import pytest
 
-from serve_app.answer_cache import CachedAnswer
-from serve_app.judging import Events, Judged, Question
-from serve_app.mirroring import Answered, Mirror
-from serve_app.tally import Tallies
+from serve_app.gateway.canary.shadow import Answered, Mirror
+from serve_app.gateway.canary.stage_metrics import Tallies
+from serve_app.gateway.inference.answer_cache import CachedAnswer
+from serve_app.gateway.inference.failover import Events, Judged, Question
 from tests.unit.fake_parts import ROUTE, TRIAL, canary_of
 
 CALL_S = 0.05

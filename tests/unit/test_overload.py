@@ -9,9 +9,9 @@ import pytest
 
 from sentiment.errors import Overloaded
 from sentiment.records import RawText
-from serve_app.overload import LEAST_CALLS, Overload, Work
-from serve_app.prediction_service import PredictionService
-from serve_app.rollout.policy.analysis import judge
+from serve_app.gateway.canary.throughput_baseline import LEAST_CALLS, Overload, Work
+from serve_app.gateway.prediction.service import PredictionService
+from serve_app.rollout.policy.analysis import analyse
 from serve_app.rollout.policy.record import State
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import TrafficTable
@@ -126,7 +126,7 @@ async def press(service: PredictionService, rounds: int, preference: Preference 
 
 def stop_of(service: PredictionService) -> str | None:
     record = rollout_of(State.FULL, 1).model_copy(update={"champion": CHAMPION, "challenger": CHALLENGER})
-    return judge(record.counted(1, "gateway-1", service.tallies.report()["counts"])).stop
+    return analyse(record.counted(1, "gateway-1", service.tallies.report()["counts"])).stop
 
 
 LONG = [[RawText("love " * 10_000 + str(number)) for number in range(4)]]

@@ -16,8 +16,8 @@ from sentiment.errors import PlatformError
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
 from serve_app import processes
+from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.haproxy import write_wrapper
-from serve_app.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.parts import platform_parts
 from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
 from serve_app.ports import needed_ports, refuse_taken_ports

@@ -11,8 +11,8 @@ import pytest
 from sentiment.errors import InvalidInput, NotFound, Overloaded
 from sentiment.records import RawText
 from sentiment.text import NORMALIZERS
-from serve_app.judging import Question
-from serve_app.mirroring import MAX_TEXTS, Answered
+from serve_app.gateway.canary.shadow import MAX_TEXTS, Answered
+from serve_app.gateway.inference.failover import Question
 from serve_app.routing.observations import Observations
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import TrafficTable

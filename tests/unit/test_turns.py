@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterator
 import pytest
 
 from sentiment.records import Operation, Outcome, RawText
-from serve_app.gathering import MicroBatcher
+from serve_app.gateway.batching.micro_batcher import MicroBatcher
 from tests.unit.fake_parts import FakeParts, service_of
 
 

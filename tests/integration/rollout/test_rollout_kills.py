@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from sentiment.registry import champion_of
-from serve_app.prediction_service import epoch_ms
+from serve_app.gateway.prediction.service import epoch_ms
 from serve_app.processes import own_processes
 from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command

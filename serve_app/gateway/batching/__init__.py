@@ -1,0 +1,1 @@
+"""Gathers: items of concurrent callers into micro-batches, and the writes of two versions into one."""

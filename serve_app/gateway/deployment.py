@@ -1,0 +1,180 @@
+"""The Gateway deployment: the HTTP ingress. Gathers texts into micro-batches and sends them through the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, Final
+
+from ray import serve
+from ray.serve.config import BackpressureConfig
+from ray.serve.handle import DeploymentHandle
+
+from deployments.logs import log_with_serve
+from deployments.preprocessor import cleaner_of
+from sentiment.keys import KeyRing
+from sentiment.priority import rise
+from sentiment.secret import secret_of
+from sentiment.settings import Settings, load_settings
+from sentiment.store import TextStore, open_store
+from serve_app.gateway.backend import Backend
+from serve_app.gateway.http.app import build_http_app
+from serve_app.gateway.inference.answer_cache import AnswerCache
+from serve_app.gateway.metrics import GatewayMetrics, node_metrics
+from serve_app.gateway.prediction.persistence import epoch_ms
+from serve_app.gateway.prediction.service import PredictionService
+from serve_app.gateway.remote import RemoteParts
+from serve_app.routing.table_watcher import TrafficWatch
+from serve_app.routing.traffic_table import KIND, Route, from_body
+
+logger = logging.getLogger(__name__)
+
+#: Requests that one gateway works on at once, and that may wait beyond; HAProxy counts both per replica.
+MAX_ONGOING_REQUESTS: Final = 1024
+MAX_QUEUED_REQUESTS: Final = 1024
+_METRICS_EVERY_S: Final = 1.0
+_FORGET_S: Final = 3.0
+_OPENING_TEXT: Final = "a first text"
+
+
+class _StoredKeys:
+    """The API keys of the store, looked up off the event loop."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    async def scopes_of(self, token: str) -> frozenset[str] | None:
+        if self._ring.is_fresh():  # answers from memory: a thread would cost more
+            return self._ring.scopes_of(token, epoch_ms())
+        return await asyncio.to_thread(self._ring.scopes_of, token, epoch_ms())
+
+
+@serve.deployment(
+    name="Gateway",
+    max_ongoing_requests=MAX_ONGOING_REQUESTS,
+    max_queued_requests=MAX_QUEUED_REQUESTS,
+    backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+    graceful_shutdown_timeout_s=20,
+    health_check_period_s=5,
+    logging_config={"enable_access_log": False},  # a line a call costs more than the call
+    ray_actor_options={"num_cpus": 0},
+)
+@serve.ingress()
+class Gateway:
+    """Answers HTTP. Takes requests only once a traffic table is in force and its versions have answered.
+
+    `local` says that the platform's own supervisor bound the ingress: only then does listening on loopback, as the
+    settings say, mean that no key is asked for.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, preprocessor: DeploymentHandle, sink: DeploymentHandle, controller: DeploymentHandle, *, local: bool
+    ) -> None:
+        # The controller's handle is not used: binding it makes the controller a part of this application.
+        del controller
+        log_with_serve()
+        settings = load_settings()
+        self._settings = settings
+        self._needs_key = not (local and settings.on_loopback)
+        self._store = await asyncio.to_thread(open_store, settings)
+        self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
+        self._watch = TrafficWatch(self._read_table, self._open_route)
+        self._metrics = GatewayMetrics()
+        self._service = _service(settings, self._parts, self._watch, is_filled=local and settings.gateway_fill > 0)
+        self._service.observe = self._metrics.prediction
+        secret = secret_of(settings)
+        self._backend = _backend(settings, self._store, secret, self._service, self._parts, self._watch)
+        self._keys = _StoredKeys(KeyRing(self._store, secret, time.monotonic))
+        await self._watch.first()
+        self._tasks = [asyncio.create_task(self._watch.follow()), asyncio.create_task(self._report())]
+        rise()
+
+    def __serve_build_asgi_app__(self) -> Any:
+        return build_http_app(
+            self._backend,
+            self._keys,
+            self._settings,
+            self._metrics.request,
+            needs_key=self._needs_key,
+            adds_request_id=False,
+        )
+
+    async def update_traffic(self, generation: int, body: dict[str, Any]) -> None:
+        """Put a traffic table in force that the controller pushes."""
+        await self._watch.adopt(from_body(generation, body))
+
+    async def observations(self) -> dict[str, Any]:
+        """Return what this gateway counted in the stage of the rollout that is under way, and which table it has."""
+        return self._service.tallies.report() | {"generation": self._watch.generation}
+
+    async def forget(self, digest: bytes | None) -> None:
+        """Drop a text's answers from the cache, or all of them, and what waits for the shadow."""
+        self._service.mirror.forget()
+        if digest is None:
+            self._service.cache.clear()
+        else:
+            self._service.cache.forget(digest)
+
+    def check_health(self) -> None:
+        """Fail when the traffic table is no longer followed."""
+        if any(task.done() for task in self._tasks):
+            raise RuntimeError("a task of the gateway has ended")
+
+    def _read_table(self) -> Any:
+        return self._store.get_document(KIND, self._settings.model_name)
+
+    async def _open_route(self, route: Route) -> None:
+        await self._parts.classify(route, [_OPENING_TEXT])
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_METRICS_EVERY_S)
+            self._metrics.report(self._service)
+
+
+def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch, *, is_filled: bool) -> PredictionService:
+    return PredictionService(
+        parts,
+        table=lambda: watch.table,
+        cache=AnswerCache(settings.cache_texts),
+        max_items=settings.max_gather_texts,
+        gather_s=settings.gather_ms / 1000,
+        in_flight=settings.micro_batches_in_flight,
+        max_queued=settings.max_queued_texts,
+        retention_days=settings.retention_days,
+        failover_s=settings.rollouts_failover_ms / 1000,
+        is_filled=is_filled,
+        clean_here=cleaner_of(settings),
+    )
+
+
+def _backend(
+    settings: Settings,
+    store: TextStore,
+    secret: bytes,
+    service: PredictionService,
+    parts: RemoteParts,
+    watch: TrafficWatch,
+) -> Backend:
+    app_name = serve.get_replica_context().app_name
+
+    async def forget(digest: bytes | None) -> None:
+        gateways = serve.get_deployment_handle("Gateway", app_name, _check_exists=False)
+        try:
+            await gateways.broadcast("forget", digest).results_async(timeout_s=_FORGET_S, return_exceptions=True)
+        except Exception as exc:  # noqa: BLE001 - a gateway that is gone has no cache any more
+            logger.warning("not all gateways confirmed to have forgotten a text: %s", type(exc).__name__)
+
+    return Backend(
+        service=service,
+        store=store,
+        secret=secret,
+        model_name=settings.model_name,
+        table=lambda: watch.table,
+        forget=forget,
+        sink_state=parts.sink_state,
+        metrics=node_metrics,
+        explain_concurrency=settings.explain_concurrency,
+        store_is_needed=settings.durability == "store",
+    )

@@ -1,0 +1,89 @@
+"""Builds the HTTP application around a backend."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import cast
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from sentiment.settings import Settings
+from serve_app.gateway.backend import Backend
+from serve_app.gateway.http.direct import serve_directly
+from serve_app.gateway.http.errors import HttpError, error_response, worded
+from serve_app.gateway.http.feedback import feedback_routes
+from serve_app.gateway.http.guard import Guard, KeyRing, Limits, Observe
+from serve_app.gateway.http.operations import operation_routes
+from serve_app.gateway.http.predict import predict_routes
+from serve_app.gateway.http.rollouts import rollout_routes
+from serve_app.gateway.http.tei import tei_routes
+from serve_app.gateway.http.texts import text_routes
+from serve_app.rollout.api import Rollouts
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+def build_http_app(
+    backend: Backend,
+    keys: KeyRing,
+    settings: Settings,
+    observe: Observe,
+    *,
+    needs_key: bool,
+    adds_request_id: bool = True,
+) -> FastAPI:
+    """Return the application: all routes behind the guard. `observe(route, status, ms)` is told of every answer."""
+    # The page at /docs brings its own scripts: it works without the internet, and tells nobody who reads it.
+    app = FastAPIOffline(
+        redoc_url=None, title="Undertone", version=version("undertone"), summary="How people feel, live."
+    )
+    limits = {"max_items": settings.max_batch_items, "max_characters": settings.max_text_characters}
+    predict = predict_routes(backend, **limits)
+    app.include_router(predict)
+    serve_directly(app, predict, "/v1/predict", "/v1/predict/batch")
+    app.include_router(tei_routes(backend, **limits))
+    app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
+    app.include_router(feedback_routes(backend))
+    app.include_router(rollout_routes(Rollouts(backend.store, settings)))
+    app.include_router(operation_routes(backend))
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(
+        Guard,
+        keys=keys,
+        needs_key=needs_key,
+        limits=Limits(settings.max_body_bytes, settings.deadline_ms),
+        observe=observe,
+        adds_request_id=adds_request_id,
+    )
+    return app
+
+
+async def _refused(request: Request, exc: Exception) -> Response:
+    refusal = cast("HTTPException", exc)
+    message = f"{request.method} {request.url.path} is not known here; /docs lists what is"
+    error = HttpError(refusal.status_code, _CODES.get(refusal.status_code, "refused"), message)
+    response = error_response(error, request.scope["request_id"])
+    if refusal.status_code == 405:
+        response.headers["Allow"] = ", ".join(_methods(request))
+    return response
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods that some route of the path takes; the router names those of the first one only."""
+    asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    return [
+        method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
+async def _invalid(request: Request, exc: Exception) -> Response:
+    found = cast("RequestValidationError", exc).errors()
+    return error_response(worded(found), request.scope["request_id"])

@@ -1,0 +1,119 @@
+"""Reads and checks what clients send, and writes JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sentiment.errors import InvalidInput
+from sentiment.records import RawText
+from serve_app.gateway.http.errors import LONGEST_NAME, invalid_input
+from serve_app.gateway.http.schemas import TextIn
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read(request: Request, schema: type[M]) -> M:
+    """Return the JSON body as `schema`. Raises InvalidInput."""
+    body = await request.body()
+    try:
+        parsed = _parsed(body, schema)
+    except ValidationError as exc:
+        raise invalid_input(exc, schema) from None
+    _refuse_repeated_names(body)
+    return parsed
+
+
+def content_of(body: bytes) -> Any:
+    """Return JSON as Python values.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON, or nested too deeply.
+        InvalidInput: an object has a name twice, of which one value would be lost.
+    """
+    return json.loads(body, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeated = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)[:LONGEST_NAME]
+    raise InvalidInput(f"{repeated}: stands twice in one object; give each name one value", repeated)
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    with contextlib.suppress(ValueError, RecursionError):  # what the schema took may be more than this parser takes
+        content_of(body)
+
+
+def _parsed(body: bytes, schema: type[M]) -> M:
+    try:
+        return schema.model_validate_json(body)
+    except ValidationError as exc:
+        if "hex escape" not in exc.errors(include_url=False)[0]["msg"]:
+            raise
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            raise exc from None
+    # One text with half of a surrogate pair: the other parser takes the whole body for broken, this one leaves it to
+    # the checks of each text.
+    return schema.model_validate(content)
+
+
+def read_query(request: Request, schema: type[M]) -> M:
+    """Return the query string as `schema`. Raises InvalidInput, also for a parameter that is given twice."""
+    pairs = request.query_params.multi_items()
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise InvalidInput("each query parameter may be given once only", "query")
+    try:
+        return schema.model_validate(values)
+    except ValidationError as exc:
+        raise invalid_input(exc, schema) from None
+
+
+def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInput:
+    """Return one item of a batch (a string or an object), or what is wrong with it, named by `field`."""
+    if not isinstance(item, str | dict):
+        return InvalidInput(f"{field}: must be a string, or an object with a text", field)
+    try:
+        parsed = TextIn.model_validate({"text": item} if isinstance(item, str) else item, strict=None)
+        return within_limit(parsed.raw(), max_characters, f"{field}.text")
+    except ValidationError as exc:
+        return invalid_input(exc, TextIn, field)
+    except InvalidInput as exc:
+        return exc
+
+
+def within_limit(raw: RawText, max_characters: int, field: str = "text") -> RawText:
+    """Return `raw` unless its text is too long. Raises InvalidInput."""
+    if len(raw.text) > max_characters:
+        raise InvalidInput(f"{field} has {len(raw.text)} characters, at most {max_characters} are read", field)
+    return raw
+
+
+def json_response(body: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
+    """Return `body` as JSON."""
+    return Response(to_json(body), status, media_type="application/json")
+
+
+def described(schema: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a route whose body is `schema`."""
+    content = {"application/json": {"schema": schema.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def described_query(schema: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a route whose query parameters are the fields of `schema`."""
+    properties = schema.model_json_schema()["properties"]
+    return {"parameters": [{"name": name, "in": "query", "schema": rule} for name, rule in properties.items()]}

@@ -1,0 +1,200 @@
+"""The middleware around all routes: request ids, keys, body limits, deadlines, and one place that answers errors."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sentiment.errors import DeadlineExceeded, InvalidInput
+from sentiment.identifiers import ID_PATTERN, ID_RULE, new_id
+from sentiment.keys import key_id
+from serve_app.gateway.http.errors import HttpError, error_response
+
+_REQUEST_ID = re.compile(ID_PATTERN)
+_LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_ADMIN_PATHS: Final = ("/v1/rollouts", "/v1/split")
+_OPEN_PATHS: Final = frozenset({"/healthz"})
+#: Requests without an end of their own: no limit on the whole body and no deadline for the whole answer.
+STREAM_PATH: Final = "/v1/predict/stream"
+
+Observe = Callable[[str, int, float], None]
+
+
+class KeyRing(Protocol):
+    """Knows the API keys."""
+
+    async def scopes_of(self, token: str) -> frozenset[str] | None:
+        """Return what a key may do, or None for one that is unknown, expired or revoked."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may take."""
+
+    max_body_bytes: int
+    deadline_ms: float
+
+
+@dataclass(eq=False)
+class Guard:
+    """Wraps the application. `needs_key` is false on loopback, where all scopes are open to local programs.
+
+    Ray Serve puts X-Request-Id on requests and answers by itself; elsewhere `adds_request_id` does.
+
+    Even there a web page of another site gets nothing: its Origin, or a Host that is not this machine, is refused.
+    """
+
+    app: ASGIApp
+    keys: KeyRing
+    needs_key: bool
+    limits: Limits
+    observe: Observe
+    adds_request_id: bool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection as ASGI asks for."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self.limits.max_body_bytes, adds_id=self.adds_request_id)
+        try:
+            exchange.check_request_id()
+            await self._admit(scope, exchange.headers)
+            async with asyncio.timeout(self._deadline_s(scope, exchange.headers)):
+                await self.app(scope, exchange.receive, exchange.send)
+        except TimeoutError:
+            await exchange.fail(DeadlineExceeded("the request took longer than its deadline; send less or allow more"))
+        except ClientDisconnect:
+            pass  # nobody is there to be answered: the status stays 499
+        except Exception as exc:  # noqa: BLE001 - the one place that answers errors
+            await exchange.fail(exc)
+        finally:
+            self.observe(_route_of(scope), exchange.status, exchange.elapsed_ms)
+
+    async def _admit(self, scope: Scope, headers: Headers) -> None:
+        if scope["path"] in _OPEN_PATHS:
+            return
+        if self.needs_key:
+            token = headers.get("authorization", "").partition(" ")[2].strip()
+            scope["scopes"] = await self._scopes(headers, scope_of(scope["method"], scope["path"]))
+            scope["key_id"] = key_id(token)
+        elif stranger := _stranger(headers):
+            raise HttpError(403, "forbidden", "without a key only programs of this machine are answered", stranger)
+
+    async def _scopes(self, headers: Headers, needed: str) -> frozenset[str]:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        scopes = await self.keys.scopes_of(token.strip()) if scheme.lower() == "bearer" and token else None
+        if scopes is None:
+            remedy = (
+                f"send a valid key as 'Authorization: Bearer KEY'; 'undertone keys add NAME --scope {needed}' makes one"
+            )
+            raise HttpError(401, "unauthorized", remedy, "Authorization")
+        return scopes
+
+    def _deadline_s(self, scope: Scope, headers: Headers) -> float | None:
+        if scope["path"] == STREAM_PATH:
+            return None
+        asked = headers.get("x-deadline-ms")
+        return min(self.limits.deadline_ms, _milliseconds(asked) if asked else self.limits.deadline_ms) / 1000
+
+
+class _Exchange:
+    """One request and its answer: counts the body, adds the request's id, remembers the status."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int, *, adds_id: bool) -> None:
+        self.headers = Headers(scope=scope)
+        self.status = 499
+        self._adds_id = adds_id
+        self._asked_id = self.headers.get("x-request-id")
+        self.request_id = self._asked_id or new_id()
+        scope["request_id"] = self.request_id
+        self._scope, self._receive, self._send = scope, receive, send
+        self._limit = None if scope["path"] == STREAM_PATH else max_body_bytes
+        self._received_bytes = 0
+        self._started = time.perf_counter()
+        self._answering = False
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+    def check_request_id(self) -> None:
+        if self._asked_id and not _REQUEST_ID.match(self._asked_id):
+            self.request_id = new_id()
+            raise InvalidInput(f"X-Request-Id may have {ID_RULE}", "X-Request-Id")
+
+    async def receive(self) -> Message:
+        if self._limit is not None and not self._received_bytes:
+            self._check(int(self.headers.get("content-length") or 0))
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        self._check(self._received_bytes)
+        return message
+
+    def _check(self, size: int) -> None:
+        if self._limit is not None and size > self._limit:
+            message = f"the body may have {self._limit} bytes at most; send fewer texts a request, or stream them"
+            raise HttpError(413, "too_large", message, "body")
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._answering = True
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            if self._adds_id:
+                headers["X-Request-Id"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+        await self._send(message)
+
+    async def fail(self, error: Exception) -> None:
+        if self._answering:  # too late for a status: the connection's end is the sign
+            raise error
+        await error_response(error, self.request_id)(self._scope, self._receive, self.send)
+
+
+def scope_of(method: str, path: str) -> str:
+    """Return the scope that a request needs, for those who have no key yet; what is let in `require` decides."""
+    if method in ("GET", "HEAD"):
+        return "read"
+    return "admin" if method == "DELETE" or path.startswith(_ADMIN_PATHS) else "predict"
+
+
+def require(scope: Mapping[str, object], needed: str) -> None:
+    """Check that the request's key has the scope `needed`; on loopback without keys everything is allowed.
+
+    Raises:
+        HttpError: 403, naming the scope.
+    """
+    scopes = scope.get("scopes")
+    if isinstance(scopes, frozenset) and needed not in scopes:
+        remedy = f"this key lacks the scope {needed!r}; 'undertone keys add NAME --scope {needed}' makes one with it"
+        raise HttpError(403, "forbidden", remedy, "Authorization")
+
+
+def _stranger(headers: Headers) -> str | None:
+    """Return the header that names another machine than this one."""
+    origin = headers.get("origin")
+    names = {"Host": headers.get("host", "localhost"), "Origin": origin.partition("://")[2] if origin else "localhost"}
+    return next((header for header, name in names.items() if re.sub(r":\d+$", "", name) not in _LOOPBACK_NAMES), None)
+
+
+def _milliseconds(value: str) -> float:
+    try:
+        milliseconds = float(value)
+    except ValueError:
+        milliseconds = -1.0
+    if not 0 < milliseconds < float("inf"):
+        raise InvalidInput("X-Deadline-Ms must be a positive number of milliseconds", "X-Deadline-Ms")
+    return milliseconds
+
+
+def _route_of(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "other")

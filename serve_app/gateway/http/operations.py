@@ -1,0 +1,46 @@
+"""Routes for those who run the service: liveness, readiness, metrics, the model versions."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from serve_app.gateway.backend import Backend
+from serve_app.gateway.http.body import json_response
+from serve_app.gateway.http.guard import require
+from serve_app.gateway.http.responses import ERRORS
+from serve_app.gateway.http.schemas import ModelsOut, ReadyOut
+
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def operation_routes(backend: Backend) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter(tags=["operations"], responses=ERRORS)
+
+    @router.get("/healthz", response_class=PlainTextResponse)
+    async def healthz() -> Response:
+        """Say that the gateway is alive."""
+        return PlainTextResponse("alive\n")
+
+    @router.get("/readyz", response_model=ReadyOut, responses={503: {"model": ReadyOut}})
+    async def readyz(request: Request) -> Response:
+        """Make a real prediction, which is not kept, and say for each part how it is."""
+        require(request.scope, "read")
+        ready, parts = await backend.readiness()
+        return json_response({"ready": ready, "parts": parts}, 200 if ready else 503)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics(request: Request) -> Response:
+        """Return the metrics of all replicas of this node, for Prometheus."""
+        require(request.scope, "read")
+        return Response(await backend.metrics(), media_type=_PROMETHEUS)
+
+    @router.get("/v1/models", response_model=ModelsOut)
+    async def models(request: Request) -> Response:
+        """List the registered model versions, oldest first, and what each does here."""
+        require(request.scope, "read")
+        return json_response({"models": await backend.models()})
+
+    return router

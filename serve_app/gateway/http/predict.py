@@ -1,0 +1,104 @@
+"""Routes that answer with sentiment: one text, a batch, a stream, an explanation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sentiment.errors import InvalidInput
+from sentiment.records import RawText
+from serve_app.gateway.backend import Backend
+from serve_app.gateway.http.arrival import Arrivals
+from serve_app.gateway.http.body import described, item_of, json_response, read, within_limit
+from serve_app.gateway.http.errors import status_and_body
+from serve_app.gateway.http.guard import STREAM_PATH, require
+from serve_app.gateway.http.preference import preference_of, steered
+from serve_app.gateway.http.rendering import explanation_out, prediction_out
+from serve_app.gateway.http.responses import ERRORS
+from serve_app.gateway.http.schemas import (
+    BatchIn,
+    BatchOut,
+    ExplainIn,
+    ExplanationOut,
+    PredictionOut,
+    TextIn,
+)
+from serve_app.gateway.http.streaming import NdjsonResponse
+from serve_app.gateway.prediction.answer import Prediction
+
+
+def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter(tags=["predict"])
+    arrivals = Arrivals(backend.secret)
+
+    @router.post("/v1/predict", response_model=PredictionOut, responses=ERRORS, openapi_extra=_TEXT)
+    async def predict(request: Request) -> Response:
+        """Say how one text feels, and keep it."""
+        require(request.scope, "predict")
+        preference = preference_of(request)
+        [raw] = arrivals.named(request, [within_limit((await read(request, TextIn)).raw(), max_characters)])
+        return json_response(prediction_out(await backend.predict(raw, preference)))
+
+    @router.post("/v1/predict/batch", response_model=BatchOut, responses=ERRORS, openapi_extra=_BATCH)
+    async def predict_batch(request: Request) -> Response:
+        """Say how up to 1,000 texts feel, in order; a bad one gets an error in its place."""
+        require(request.scope, "predict")
+        preference = preference_of(request)
+        field, items = _items_of(await read(request, BatchIn), max_items)
+        checked = [item_of(item, f"{field}.{index}", max_characters) for index, item in enumerate(items)]
+        raws = arrivals.named(request, [raw for raw in checked if isinstance(raw, RawText)])
+        answers = iter(await backend.service.predict(raws, bulk=True, preference=preference))
+        results = [
+            _result(raw, raw if isinstance(raw, InvalidInput) else next(answers), f"{field}.{index}")
+            for index, raw in enumerate(checked)
+        ]
+        return json_response({"results": results})
+
+    @router.post(STREAM_PATH, status_code=200, responses=ERRORS, openapi_extra=_NDJSON, response_class=NdjsonResponse)
+    async def predict_stream(request: Request) -> Response:
+        """Answer a text a line (JSON objects as in `/v1/predict`), in order, for as long as lines come.
+
+        Read while you write: answers come while lines are still being sent.
+        """
+        require(request.scope, "predict")
+        preference = preference_of(request)
+        backend.service.check(preference)
+        return NdjsonResponse(backend.service, max_characters, preference, arrivals)
+
+    @router.post("/v1/explain", response_model=ExplanationOut, responses=ERRORS, openapi_extra=_EXPLAIN)
+    async def explain(request: Request) -> Response:
+        """Say which words moved the answer, by leaving out one word at a time (64 words at most)."""
+        require(request.scope, "predict")
+        preference = preference_of(request)
+        raw = within_limit(RawText((await read(request, ExplainIn)).text), max_characters)
+        return json_response(explanation_out(await backend.explain(raw.text, preference)))
+
+    return router
+
+
+_NDJSON = steered(
+    {"requestBody": {"required": False, "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+)
+_TEXT, _BATCH, _EXPLAIN = (steered(described(schema)) for schema in (TextIn, BatchIn, ExplainIn))
+
+
+def _items_of(batch: BatchIn, max_items: int) -> tuple[str, list[Any]]:
+    given = [(name, items) for name, items in (("texts", batch.texts), ("items", batch.items)) if items is not None]
+    if len(given) != 1:
+        raise InvalidInput("give either texts or items", "texts")
+    field, items = given[0]
+    if not 1 <= len(items) <= max_items:
+        raise InvalidInput(f"{field} has {len(items)} entries, 1 to {max_items} are answered at once", field)
+    return field, items
+
+
+def _result(raw: RawText | InvalidInput, answer: Prediction | Exception, place: str) -> dict[str, Any]:
+    if isinstance(raw, InvalidInput):  # it names its place already
+        return {"error": status_and_body(raw)[1], "id": None}
+    if isinstance(answer, Exception):
+        return {"error": status_and_body(answer, place)[1], "id": raw.id}
+    return prediction_out(answer)

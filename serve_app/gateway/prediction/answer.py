@@ -1,0 +1,59 @@
+"""An answer, before it is written as JSON."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sentiment.labels import sentiment_of
+from serve_app.gateway.inference.failover import Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where a request's time went, in milliseconds."""
+
+    queue: float
+    preprocess: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An answer that has been kept, unless it was only a probe."""
+
+    id: str
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    truncated: bool
+    model: str
+    version: int
+    timing: Timing
+
+    @property
+    def score(self) -> float:
+        """Probability of the label."""
+        return max(self.probabilities)
+
+    @property
+    def label(self) -> str:
+        """The likeliest label."""
+        return self.labels[self.probabilities.index(self.score)]
+
+    @property
+    def sentiment(self) -> float:
+        """P(positive) − P(negative), in [−1, 1]."""
+        return sentiment_of(self.probabilities, self.labels)
+
+
+def prediction_of(id_: str, judged: Judged, arrived: float, started: float, cleaned: float) -> Prediction:
+    """Return an answer as it is told now; the times, in seconds of `perf_counter`, are those of its way here."""
+    timing = Timing(
+        queue=(started - arrived) * 1000,
+        preprocess=(cleaned - started) * 1000,
+        inference=judged.inference_ms,
+        total=(time.perf_counter() - arrived) * 1000,
+    )
+    route, answer = judged.route, judged.answer
+    return Prediction(id_, route.labels, answer.probabilities, answer.truncated, route.model, route.version, timing)

@@ -1,0 +1,85 @@
+"""Answers of which nothing is kept: the probe of the whole path, and explanations. They fail over as predictions do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from sentiment.errors import UndertoneError
+from sentiment.records import Answers, CleanText, Explanation, RawText
+from serve_app.gateway.inference.failover import Judge, Judged, answer_of
+from serve_app.gateway.prediction.answer import Prediction, prediction_of
+from serve_app.gateway.prediction.persistence import with_words
+from serve_app.routing.router import Preference, pinned_route
+from serve_app.routing.traffic_table import Route, TrafficTable
+
+T = TypeVar("T")
+
+
+class Answering(Protocol):
+    """The parts that work an answer out; each call carries a micro-batch."""
+
+    async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
+        """Return the texts normalised, masked and hashed, in order."""
+
+    async def classify(self, route: Route, texts: list[str]) -> Answers:
+        """Return what the route's version says about the texts."""
+
+    async def explain(self, route: Route, text: str) -> Explanation:
+        """Return which words moved the answer of the route's version."""
+
+
+@dataclass(frozen=True)
+class Unkept:
+    """Asks the trusted version, and where that one cannot answer or is late, the champion that stands in for it."""
+
+    parts: Answering
+    judge: Judge
+
+    async def probe(self, table: TrafficTable, text: str) -> Prediction:
+        """Answer `text` through all parts but the store; no cache helps."""
+
+        async def ask(route: Route, limit_s: float | None) -> Prediction:
+            started = time.perf_counter()
+            [clean] = await self.parts.clean([RawText(text)], route.normalizer)
+            cleaned = time.perf_counter()
+            answers = await self._classify(route, clean.text, limit_s)
+            judged = Judged(route, answer_of(answers, 0), answers.inference_ms)
+            return prediction_of("probe", judged, started, started, cleaned)
+
+        return await self._by_trusted(table, text, ask)
+
+    async def explain(self, table: TrafficTable, text: str, preference: Preference) -> Explanation:
+        """Return which words of `text` moved its answer, by the version that is pinned or else by the trusted one.
+
+        Raises:
+            NotFound: the version that the caller pins is not loaded.
+        """
+
+        async def ask(route: Route, limit_s: float | None) -> Explanation:
+            [clean] = await self.parts.clean([RawText(text)], route.normalizer)
+            words = with_words(clean).text
+            if limit_s is not None:  # one pass shows in time whether it answers; an explanation takes many
+                await self._classify(route, words, limit_s)
+            return await self.parts.explain(route, words)
+
+        if preference.version is not None:
+            return await ask(pinned_route(table, preference.version), None)
+        return await self._by_trusted(table, text, ask)
+
+    async def _classify(self, route: Route, text: str, limit_s: float | None) -> Answers:
+        async with asyncio.timeout(limit_s):
+            return await self.parts.classify(route, [text])
+
+    async def _by_trusted(
+        self, table: TrafficTable, text: str, ask: Callable[[Route, float | None], Awaitable[T]]
+    ) -> T:
+        try:
+            return await ask(table.trusted, self.judge.limit_s(table.stand_in, len(text)))
+        except (UndertoneError, TimeoutError):
+            if table.stand_in is None:
+                raise
+        return await ask(table.stand_in, None)

@@ -1,0 +1,97 @@
+"""What becomes of answered texts: records for the store, and what the store says to their ids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sentiment.errors import Conflict, InvalidInput, Unavailable
+from sentiment.identifiers import new_id
+from sentiment.labels import sentiment_of
+from sentiment.records import CleanText, Operation, Outcome, PutText, RawText, TextRecord
+from serve_app.gateway.inference.failover import Judged, Verdict
+
+_MS_PER_DAY: Final = 86_400_000
+
+
+def epoch_ms() -> int:
+    """Return the time now, in milliseconds of the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def with_words(clean: CleanText) -> CleanText:
+    """Return the text. Raises InvalidInput where nothing of it is left."""
+    if not clean.text:
+        raise InvalidInput("text: has no words once it is normalised", "text")
+    return clean
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Writes texts by `write`, for `retention_days` if that is not None."""
+
+    write: Callable[[list[Operation], float], Awaitable[list[Outcome]]]
+    retention_days: float | None
+    now_ms: Callable[[], int]
+
+    async def keep(
+        self, raws: Sequence[RawText], cleans: Sequence[CleanText], verdicts: Sequence[Verdict], wait_s: float
+    ) -> list[tuple[str, Verdict]]:
+        """Store what was answered and return each text's id and answer; a conflict takes the place of the answer.
+
+        The write may wait for another for `wait_s`.
+        """
+        puts = [
+            None if isinstance(verdict, Exception) else self.put(raw, clean, verdict)
+            for raw, clean, verdict in zip(raws, cleans, verdicts, strict=True)
+        ]
+        operations: list[Operation] = [put for put in puts if put is not None]
+        outcomes = iter(await self.write(operations, wait_s) if operations else [])
+        return [
+            ("", verdict) if put is None else (put.record.id, _unless_refused(next(outcomes), put.record.id, verdict))
+            for put, verdict in zip(puts, verdicts, strict=True)
+        ]
+
+    def put(self, raw: RawText, clean: CleanText, judged: Judged | None) -> PutText:
+        """Return the operation that keeps a text, with its answer if there is one."""
+        now = self.now_ms()
+        expires = None if self.retention_days is None else now + int(self.retention_days * _MS_PER_DAY)
+        record = TextRecord(
+            id=raw.id or raw.spare_id or new_id(now),
+            text=clean.stored_text,
+            text_key=clean.text_key,
+            near_key=clean.near_key,
+            created_at_ms=now if raw.created_at_ms is None else raw.created_at_ms,
+            received_at_ms=now,
+            source=raw.source,
+            author_key=clean.author_key,
+            topics=clean.topics,
+            expires_at_ms=expires,
+            **({} if judged is None else _label_fields(judged, now)),
+        )
+        return PutText(record, claimed=raw.id is not None)
+
+
+def _label_fields(judged: Judged, now_ms: int) -> dict[str, Any]:
+    labels, probabilities = judged.route.labels, judged.answer.probabilities
+    return {
+        "label": judged.label,
+        "score": judged.confidence,
+        "sentiment": sentiment_of(probabilities, labels),
+        "probabilities": dict(zip(labels, probabilities, strict=True)),
+        "truncated": judged.answer.truncated,
+        "model": judged.route.model,
+        "model_version": judged.route.version,
+        "labelled_at_ms": now_ms,
+        "labelled_by": "model",
+    }
+
+
+def _unless_refused(outcome: Outcome, id_: str, verdict: Verdict) -> Verdict:
+    if outcome is Outcome.CONFLICT:
+        return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
+    if outcome is not Outcome.DONE:
+        return Unavailable("the text could not be stored; try again")
+    return verdict
