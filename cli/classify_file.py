@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.connection import ApiKey, Url, connect
+from cli.terminal import print_table
 from sentiment.bulk import BATCH_ROWS, Tally
 from sentiment.client import UndertoneClient
 from sentiment.errors import UndertoneError
@@ -101,7 +102,7 @@ def _print_summary(job: FileJob, outcome: Outcome, console: Console) -> None:
     for label in THREE_CLASSES:
         count = tally.labels[label]
         table.add_row(label, f"{count:,}", f"{count / max(tally.classified, 1):.1%}")
-    console.print(table)
+    print_table(console, table)
     for line in _remarks(job, outcome):
         console.print(line, markup=False, highlight=False)
 

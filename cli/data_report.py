@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from cli.terminal import print_table
 from sentiment.datasets import DatasetVersion, Example, Tally
 from sentiment.datasets.difference import Difference
 from sentiment.datasets.leaks import Leak, LeakKind
@@ -59,7 +60,7 @@ def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bo
         counts = {"read": tally.rows, "empty": tally.empty, "left_out": left_out}
         _print_json({"versions": pushed, **counts, "not_read": tally.not_read})
         return
-    console.print(_table(versions))
+    print_table(console, _table(versions))
     _say_not_read(tally.not_read)
     if tally.empty:
         _say(f"{tally.empty:,} empty texts were left out: {', '.join(tally.empty_at)}{' …' * (tally.empty > 5)}")
@@ -86,7 +87,7 @@ def show_list(versions: Sequence[DatasetVersion], damaged: Sequence[str], place:
         _print_json({"versions": [_brief(version) for version in versions], "damaged": list(damaged)})
         return
     if versions:
-        console.print(_table(versions))
+        print_table(console, _table(versions))
     else:
         _say(f"No dataset version is in {place}. Make one: undertone data push FILE --name NAME")
     for problem in damaged:
@@ -114,7 +115,7 @@ def show_version(version: DatasetVersion, shards: Sequence[str], checked_rows: i
     }
     for fact, value in facts.items():
         table.add_row(fact, Text(value, overflow="fold"))
-    console.print(table)
+    print_table(console, table)
     _say(shards[0])
     if checked_rows is not None:
         _say(f"All {checked_rows:,} rows were read; every file has its digest.")

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.platform import Home, Json
+from cli.terminal import print_table
 from sentiment.errors import InvalidInput, NotFound
 from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
 from sentiment.secret import secret_of
@@ -64,7 +65,10 @@ def show(home: Home = None, as_json: Json = False) -> None:
     for key in keys:
         table.add_row(escape(key.name), key.scope, _day(key.created_at_ms), _day(key.expires_at_ms))
     remedy = "Make one: undertone keys add NAME --scope predict"
-    console.print(table if keys else escape(f"There are no keys in {settings.home}. {remedy}"))
+    if keys:
+        print_table(console, table)
+    else:
+        console.print(escape(f"There are no keys in {settings.home}. {remedy}"))
 
 
 @app.command("revoke")

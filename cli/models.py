@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from cli.connection import ApiKey, Url, connect
 from cli.extras import require_registering, require_train
 from cli.platform import Home, Json
 from cli.registry import open_registry, with_registry
+from cli.terminal import print_table
 from cli.version_tables import Does, facts_table, problems, versions_table
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.labels import LABEL_SETS
@@ -69,17 +71,21 @@ def show_all(
         parse_query(search)
     with open_registry(settings) as registry:
         versions = registry.versions(settings.model_name)
-    found = search_versions(versions, search) if search else versions
+        others = [each for other in LABEL_SETS if other != settings.model_name for each in registry.versions(other)]
+    found = search_versions(versions, search, others) if search else versions
+    others = search_versions(others, search, versions) if search else others
     does = _does(settings, url, api_key) if found else {}
     if as_json:
         _print_json([asdict(version) | _now(does.get((version.name, version.version))) for version in found])
     elif found:
-        console.print(versions_table(found, does))
+        print_table(console, versions_table(found, does))
         for line in problems(found, does):
             console.print(line, style="red", markup=False, highlight=False)
     else:
         what = "meets the search" if versions else "is registered"
         console.print(f"No version of {settings.model_name} {what}.")
+    for line in () if as_json else _under_other_names(others, search):
+        errors.print(line, markup=False, highlight=False)
 
 
 @app.command("show")
@@ -92,7 +98,7 @@ def show_one(version: Version, name: Name = None, home: Home = None, as_json: Js
     wanted = parse_reference(version, settings.model_name)
     with open_registry(settings) as registry:
         found = find_version(registry, wanted)
-    _print_json(asdict(found)) if as_json else console.print(facts_table(found))
+    _print_json(asdict(found)) if as_json else print_table(console, facts_table(found))
 
 
 @app.command("register")
@@ -211,6 +217,13 @@ def alias(
                 f"Roll it out with: undertone rollout start {changed['version']} "
                 "(a platform with UNDERTONE_ROLLOUTS_AUTOMATIC=1 does so itself)"
             )
+
+
+def _under_other_names(versions: Sequence[RegisteredVersion], search: str | None) -> Iterator[str]:
+    """Return how many of `versions` there are under each name, and how to list them."""
+    for name, count in Counter(version.name for version in versions).items():
+        where = "The search finds under another name" if search else "Registered under another name"
+        yield f"{where}: {count} of {name} (see --name {name})."
 
 
 def _does(settings: Settings, url: str | None, api_key: str | None) -> Does:

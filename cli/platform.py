@@ -12,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Table
 from rich.text import Text
 
+from cli.terminal import print_table
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app import launch
 from serve_app.platform_state import Places, PlatformState
@@ -153,7 +154,7 @@ def _show_addresses(state: PlatformState, settings: Settings) -> None:
         table.add_row(what, Text(url), Text(notes.get(what, ""), "dim"))
     for url in elsewhere(state.settings.get("host", ""), Address.of(state.addresses["API"]).port):
         table.add_row("API from elsewhere", Text(url))
-    console.print(table)
+    print_table(console, table)
 
 
 def _show_example(example: dict[str, Any], key: str) -> None:
@@ -192,7 +193,7 @@ def _show_parts(state: PlatformState) -> None:
         table.add_column(column)
     for name, part in state.parts.items():
         table.add_row(_WORDS[name], part.phase, str(part.pid or ""), str(part.restarts))
-    console.print(table)
+    print_table(console, table)
 
 
 def _as_json(seen: launch.Look) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from cli.connection import ApiKey, Url, connect
 from cli.platform import Json
+from cli.terminal import print_table
 from sentiment.client import UndertoneClient
 from sentiment.spans import seconds_of
 
@@ -127,7 +128,10 @@ def history(
             Text(told["reason"]),
         )
         table.add_row(*row)
-    console.print(table if rollouts else "There has been no rollout yet. Start one: undertone rollout start VERSION")
+    if rollouts:
+        print_table(console, table)
+    else:
+        console.print("There has been no rollout yet. Start one: undertone rollout start VERSION")
 
 
 def _command(name: str, url: str | None, api_key: str | None, as_json: bool) -> None:
@@ -180,7 +184,7 @@ def _step(rollout: Mapping[str, Any]) -> str:
 
 
 def _show(rollout: Mapping[str, Any], as_json: bool) -> None:
-    _print_json(rollout) if as_json else console.print(_card(rollout))
+    _print_json(rollout) if as_json else print_table(console, _card(rollout))
 
 
 def _print_json(value: Any) -> None:

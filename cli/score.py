@@ -18,6 +18,7 @@ from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
+from cli.terminal import print_table
 from cli.training_options import Address, WorkingDir
 from sentiment.settings import Settings, load_settings
 
@@ -73,7 +74,7 @@ def score(
         outcome = _outcome(found)
     else:
         outcome = _here(with_registry(load_settings(home=home)), source, model, out, columns, fleet, overwrite, console)
-    _print_json(outcome) if as_json else _print_summary(outcome, console)
+    _print_json(outcome) if as_json else _print_summary(outcome, Console(stderr=True, soft_wrap=True))
 
 
 def _here(
@@ -137,7 +138,7 @@ def _print_summary(outcome: Outcome, console: Console) -> None:
     )
     for label, count in totals.labels.most_common():
         table.add_row(label, f"{count:,}", f"{count / max(scored, 1):.1%}")
-    console.print(table)
+    print_table(console, table)
     console.print(f"{scored:,} rows scored in {totals.shards:,} shards, mean sentiment {totals.mean_sentiment:+.3f}.")
     if outcome.was_finished:
         console.print("Finished earlier; nothing was left to do (--overwrite begins anew).")

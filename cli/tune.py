@@ -18,6 +18,7 @@ from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
+from cli.terminal import print_table
 from cli.training_options import Address, Data, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
 
@@ -80,7 +81,7 @@ def tune(
         found = _remotely(asked, out, address, load_settings(home=home), working_dir)
     else:
         found = _here(asked, out, with_registry(load_settings(home=home)), as_json)
-    sys.stdout.write(json.dumps(found) + "\n") if as_json else Console().print(_table(found))
+    sys.stdout.write(json.dumps(found) + "\n") if as_json else print_table(Console(), _table(found))
 
 
 def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from sentiment.models.finetuned import import_classifier
 from sentiment.models.hub import download, fetch
 from sentiment.models.start import Start, count_parameters
 from sentiment.predictor import Predictor
-from sentiment.registry import Lineage, ModelRegistry, RegisteredVersion, Registry
+from sentiment.registry import VALIDATION, Lineage, ModelRegistry, RegisteredVersion, Registry
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
@@ -220,7 +220,7 @@ def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
         "macro_f1": macro_f1(ids, found, classes),
         "ece": expected_calibration_error(probabilities, ids),
     }
-    return {figure: round(float(value), 5) for figure, value in figures.items()}
+    return {f"{VALIDATION}{figure}": round(float(value), 5) for figure, value in figures.items()}
 
 
 def _card(start: Start, name: str, source: str, held_out: HeldOut | None, facts: Facts, given: Sequence[str]) -> str:
@@ -243,8 +243,9 @@ def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
     engine = "full-precision" if warning else "int8"
     told = (
         f"Its probabilities are calibrated on {len(held_out.rows):,} texts of {held_out.version.ref} (normaliser "
-        f"{CURRENT_NORMALIZER}). On the same texts the {engine} engine has macro-recall {figures['macro_recall']:.4f}, "
-        f"accuracy {figures['accuracy']:.4f}, ECE {figures['ece']:.4f}."
+        f"{CURRENT_NORMALIZER}). On the same texts the {engine} engine has macro-recall "
+        f"{figures['validation_macro_recall']:.4f}, accuracy {figures['validation_accuracy']:.4f}, "
+        f"ECE {figures['validation_ece']:.4f}."
     )
     return f"{told} {warning}" if warning else told
 

@@ -28,13 +28,14 @@ from sentiment.registry.reference import (
     parse_reference,
     resolve_model,
 )
-from sentiment.registry.search import parse_query, search_versions
+from sentiment.registry.search import VALIDATION, parse_query, search_versions
 from sentiment.registry.shipped import sync_shipped
 
 __all__ = [
     "ALIASES",
     "CHALLENGER",
     "CHAMPION",
+    "VALIDATION",
     "Lineage",
     "ModelRef",
     "ModelRegistry",

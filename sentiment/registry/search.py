@@ -28,6 +28,8 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
 )
 _TEXT_OPERATORS: Final = ("=", "!=")
 _TEXT_FIELDS: Final = ("origin", "digest", "alias")
+#: What the names of metrics on held-out texts begin with.
+VALIDATION: Final = "validation_"
 _HOW: Final = "write conditions such as metrics.validation_macro_recall > 0.7 and origin = 'trained'"
 
 
@@ -48,7 +50,7 @@ class Condition:
         """Return whether `version` meets it; one that lacks the metric or tag does not."""
         compare = _COMPARE[self.operator]
         if self.metric or self.field == "version":
-            number = version.metrics.get(self.metric) if self.metric else version.version
+            number = metric_of(version, self.metric) if self.metric else version.version
             return number is not None and compare(number, float(self.value))
         if self.field == "alias":
             return (self.value in version.aliases) == (self.operator == "=")
@@ -56,20 +58,37 @@ class Condition:
         return found is not None and compare(found, self.value)
 
 
-def search_versions(versions: Sequence[RegisteredVersion], query: str) -> list[RegisteredVersion]:
-    """Return the versions that meet every condition of `query`.
+def search_versions(
+    versions: Sequence[RegisteredVersion], query: str, others: Sequence[RegisteredVersion] = ()
+) -> list[RegisteredVersion]:
+    """Return the versions that meet every condition of `query`; `others` are not searched, their metrics are known.
 
     Raises:
         InvalidInput: the query cannot be read, or asks for a metric that no version has; says which there are.
     """
-    conditions = parse_query(query)
-    known = {metric for version in versions for metric in version.metrics}
+    conditions, known = parse_query(query), [*versions, *others]
     for condition in conditions:
-        if known and condition.metric and condition.metric not in known:
-            raise InvalidInput(
-                f"No version has a metric {condition.metric!r}; there are {', '.join(sorted(known))}.", "search"
-            )
+        if condition.metric and all(metric_of(version, condition.metric) is None for version in known):
+            _refuse_unknown(condition.metric, known)
     return [version for version in versions if _all_hold(conditions, version)]
+
+
+def metric_of(version: RegisteredVersion, name: str) -> float | None:
+    """Return a metric of a version, None if it has none of that name.
+
+    What was imported before its metrics were named as those of trainings are has `macro_recall` where these have
+    `validation_macro_recall`: either name finds both.
+    """
+    plain = name.removeprefix(VALIDATION)
+    spellings = (name, plain, f"{VALIDATION}{plain}")
+    return next((version.metrics[each] for each in spellings if each in version.metrics), None)
+
+
+def _refuse_unknown(metric: str, versions: Iterable[RegisteredVersion]) -> None:
+    """Raise InvalidInput that lists the metrics there are; nothing where no version has any."""
+    known = sorted({name for version in versions for name in version.metrics})
+    if known:
+        raise InvalidInput(f"No version has a metric {metric!r}; there are {', '.join(known)}.", "search")
 
 
 def parse_query(query: str) -> list[Condition]:

@@ -127,8 +127,21 @@ def test_each_label_set_has_a_model_of_its_own(run: Run, registry: FakeRegistry,
     run("register", str(build_tiny_version(tmp_path / "two", name="sentiment-reviews")))
     assert registry.versions("sentiment") == []
     assert json.loads(run("alias", "champion", "sentiment-reviews/1", "--json"))["name"] == "sentiment-reviews"
-    assert "No version of sentiment is registered" in run("list")
+    listed = run("list")
+    assert "No version of sentiment is registered" in listed
+    assert "Registered under another name: 1 of sentiment-reviews (see --name sentiment-reviews)." in listed
     assert len(json.loads(run("list", "--name", "sentiment-reviews", "--json"))) == 1
+
+
+def test_a_search_tells_of_versions_that_it_finds_under_another_name(run: Run, tmp_path: Path) -> None:
+    for marker, name in (("one", "sentiment-reviews"), ("two", "sentiment-reviews"), ("three", "sentiment")):
+        run("register", str(build_tiny_version(tmp_path / marker, version_marker=marker, name=name)))
+    found = run("list", "--search", "metrics.tweeteval_test_macro_recall > 0.4")
+    assert "The search finds under another name: 2 of sentiment-reviews (see --name sentiment-reviews)." in found
+    assert "another name: 1 of sentiment (see" in run("list", "--name", "sentiment-reviews")
+    nothing = run("list", "--search", "metrics.tweeteval_test_macro_recall > 0.99")
+    assert "No version of sentiment meets the search." in nothing
+    assert "another name" not in nothing
 
 
 def test_the_challenger_is_taken_away_and_the_champion_never(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,20 @@ def test_lineage_is_read_from_a_manifest_and_told_as_tags() -> None:
     lineage = Lineage.of({"ref": "tweets@3", "digest": "ab", "git_commit": "c0ffee", "rows": 7, "teacher": None})
     assert lineage.tags() == {"dataset": "tweets@3", "dataset_digest": "ab", "git_commit": "c0ffee"}
     assert gate_tags({"fairness": "passed"}) == {"gate.fairness": "passed"}
+
+
+def test_imported_and_trained_versions_are_found_by_the_same_names_of_metrics() -> None:
+    old_import = replace(version(1, 0.71, origin="imported"), metrics={"macro_recall": 0.71})
+    new_import = replace(old_import, version=2, metrics={"validation_macro_recall": 0.72})
+    trained = replace(old_import, version=3, origin="trained", metrics={"validation_macro_recall": 0.73, "epoch": 2})
+    for name in ("validation_macro_recall", "macro_recall"):
+        found = search_versions([old_import, new_import, trained], f"metrics.{name} > 0.7")
+        assert [each.version for each in found] == [1, 2, 3]
+    assert [each.version for each in search_versions([old_import, trained], "metrics.epoch = 2")] == [3]
+
+
+def test_a_metric_that_only_versions_of_another_name_have_is_no_error() -> None:
+    with_loss = replace(version(1, 0.5), metrics={"validation_loss": 0.4})
+    assert search_versions([version(2, 0.6)], "metrics.validation_loss < 1", [with_loss]) == []
+    with pytest.raises(InvalidInput, match="'f1'; there are macro_recall, validation_loss"):
+        search_versions([version(2, 0.6)], "metrics.f1 < 1", [with_loss])
