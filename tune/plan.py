@@ -63,6 +63,11 @@ class Search:
         draw = grid_points if self.method == "grid" else random_points
         return draw(self.space, self.draws, self.seed)
 
+    @property
+    def trains_in_process(self) -> bool:
+        """Whether a trial trains in its own process, which then does the next one; more workers are Ray Train's."""
+        return self.workers == 1 and not self.gpus_per_worker
+
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for a search to be taken up."""
         space = {dimension.field: [dimension.kind, *dimension.values] for dimension in self.space.dimensions}

@@ -24,13 +24,19 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
+from sentiment.training.config import TrainConfig
 from sentiment.wording import shown
+from train_jobs.capacity import Need
 from train_jobs.failures import own_error, reason_in
+from train_jobs.prepare import Places
 from train_jobs.scoring.places import Place, place_at
 from train_jobs.storage import storage_of
-from tune.plan import Search, Trial, check
+from train_jobs.train import run_training
+from tune.plan import Search, Trial, check, corners
 from tune.space import Dimension
-from tune.watch import TRAINING, Listener, TrialWatch, figures_of, listening
+from tune.trial_checkpoints import TrialCheckpoints
+from tune.trial_training import train_in_process
+from tune.watch import GAVE_UP, TRAINING, VALIDATIONS, Listener, TrialWatch, figures_of, listening
 
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
@@ -43,32 +49,61 @@ _REDUCTION: Final = 3
 class ToTune(TuneReportCallback):
     """Tells Ray Tune of each validation of a training, and of nothing else that the training reports."""
 
+    _validations = 0
+
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:
         """Pass the first worker's figures on if they have a score; runs in the training's controller."""
         if _SCORE in metrics[0]:
-            super().after_report(run_context, metrics, checkpoint)
+            self._validations += 1
+            super().after_report(run_context, [{**metrics[0], VALIDATIONS: self._validations}], checkpoint)
 
 
 def run_trial(point: dict[str, Any], search: Search, settings: Settings, registry: str | None) -> None:
     """Train at one point of the space: the function that Ray Tune runs for each trial."""
-    from train_jobs.train import run_training
+    config, name = search.config_at(point), f"{search.name}-{ray.tune.get_context().get_trial_id()}"
+    try:
+        figures = _trained(config, name, search, settings, registry)
+    except Exception:
+        # What fails is final here: only a trial whose process is lost is tried again by Ray Tune.
+        ray.tune.report({_SCORE: math.nan, GAVE_UP: True})
+        raise
+    # Its best once more: searchers that choose by the scores so far learn from a trial's last report.
+    ray.tune.report({**figures, TRAINING: name})
 
-    result = run_training(
-        search.config_at(point),
+
+def _trained(
+    config: TrainConfig, name: str, search: Search, settings: Settings, registry: str | None
+) -> Mapping[str, float]:
+    if search.trains_in_process:
+        place = place_at(f"{trainings_of(search, settings)}/{name}", settings.s3_endpoint)
+        return train_in_process(
+            config,
+            name,
+            Places.of(settings, registry),
+            TrialCheckpoints(place, config.keep_checkpoints),
+            need_of(search, config).cpus,
+            lambda figures, number: ray.tune.report({**figures, VALIDATIONS: number}),
+        )
+    return run_training(
+        config,
         storage_path=str(trainings_of(search, settings)),
         workers=search.workers,
         gpus_per_worker=search.gpus_per_worker,
         at_once=search.concurrent,
-        name=f"{search.name}-{ray.tune.get_context().get_trial_id()}",
+        name=name,
         settings=settings,
         registry=registry,
         callbacks=[ToTune()],
-    )
-    # Its best once more: searchers that choose by the scores so far learn from a trial's last report.
-    ray.tune.report({**result.metrics, TRAINING: result.name})
+    ).metrics
 
 
-#: What Ray Tune runs for each trial; reports figures with a `score`, and last its best ones with its training's name.
+def need_of(search: Search, config: TrainConfig) -> Need:
+    """Return what a trial's training asks Ray for. Raises InvalidInput, naming the field."""
+    return Need.of(config, search.workers, search.gpus_per_worker, search.concurrent)
+
+
+#: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and last
+#: its best ones with its training's name as TRAINING.
 RunTrial = Callable[[dict[str, Any], Search, Settings, str | None], None]
 
 
@@ -143,7 +178,7 @@ def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTri
     path, filesystem = storage_of(storage_root(search, settings), settings)
     trainable = ray.tune.with_resources(
         ray.tune.with_parameters(run, search=search, settings=settings, registry=registry),
-        {"cpu": 0, "memory": _TRIAL_BYTES},  # CPUs are left to the workers of its training, which run beside it
+        lambda point: _resources(search, point),
     )
     where = f"{path}/{search.name}"
     if ray.tune.Tuner.can_restore(where, storage_filesystem=filesystem):
@@ -164,9 +199,22 @@ def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTri
             storage_path=path,
             storage_filesystem=filesystem,
             verbose=0,
-            callbacks=[TrialWatch(search.name)],
+            callbacks=[TrialWatch(search.name, _most_deaths(search))],
         ),
     )
+
+
+def _resources(search: Search, point: Mapping[str, Any]) -> Any:
+    """Return what a trial's own process asks for: CPUs are left to the workers of a training that run beside it."""
+    if not search.trains_in_process:
+        return ray.tune.PlacementGroupFactory([{"memory": _TRIAL_BYTES}])
+    return ray.tune.PlacementGroupFactory([{"CPU": need_of(search, search.config_at(dict(point))).cpus}])
+
+
+def _most_deaths(search: Search) -> int:
+    """Return how often Ray Tune starts a trial anew whose process was lost; Ray Train sees to its own workers."""
+    configs = [search.config_at(point) for point in corners(search.space)]
+    return max(config.most_failures for config in configs) if search.trains_in_process else 0
 
 
 def _tune_config(search: Search) -> Any:
@@ -174,7 +222,7 @@ def _tune_config(search: Search) -> Any:
     from ray.tune.search.basic_variant import BasicVariantGenerator
     from ray.tune.search.optuna import OptunaSearch
 
-    halving = ASHAScheduler(max_t=_LONGEST, grace_period=_GRACE, reduction_factor=_REDUCTION)
+    halving = ASHAScheduler(time_attr=VALIDATIONS, max_t=_LONGEST, grace_period=_GRACE, reduction_factor=_REDUCTION)
     chooser = (
         OptunaSearch(seed=search.seed)
         if search.method == "optuna"
@@ -187,6 +235,7 @@ def _tune_config(search: Search) -> Any:
         max_concurrent_trials=search.concurrent if search.method == "optuna" else None,
         scheduler=halving if search.method == "asha" else None,
         search_alg=chooser,
+        reuse_actors=search.trains_in_process,  # what a trial has loaded serves the next one, too
         trial_name_creator=lambda trial: str(trial.trial_id),
         trial_dirname_creator=lambda trial: str(trial.trial_id),
     )

@@ -12,6 +12,10 @@ from ray.tune import Callback
 _LOG = logging.getLogger(__name__)
 #: The field of a trial's last report that names its training.
 TRAINING: Final = "training"
+#: The field of a report that tells the number of the validation, from 1.
+VALIDATIONS: Final = "validations"
+#: The field of a report that says that the trial fails, and that no second try would mend it.
+GAVE_UP: Final = "gave_up"
 _PREFIXES: Final = ("train_", "validation_")
 _PLAIN: Final = frozenset({"score", "step", "epoch", "seconds"})
 _LISTENERS: Final[dict[str, tuple[Listener, ...]]] = {}
@@ -36,18 +40,23 @@ class TrialWatch(Callback):
     Ray stores a search's callbacks with it, to restore them in another process: who listens is found by its name.
     """
 
-    def __init__(self, search: str) -> None:
+    _most_deaths = 0  # of searches that were begun when this was not kept
+
+    def __init__(self, search: str, most_deaths: int = 0) -> None:
         super().__init__()
-        self._search = search
+        self._search, self._most_deaths = search, most_deaths
 
     def on_trial_start(self, *, trial: Any, **_: Any) -> None:
-        """Pass a beginning on."""
+        """Pass a beginning on; the trial is started anew so many times if its process is lost."""
+        trial.max_failures = self._most_deaths
         self._tell("started", trial.trial_id, dict(trial.config))
 
     def on_trial_result(self, *, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Pass a validation on; the last report, which repeats the best one, is none."""
-        if TRAINING not in result:
-            self._tell("validated", trial.trial_id, figures_of(result), int(result["training_iteration"]))
+        if GAVE_UP in result:
+            trial.max_failures = 0
+        elif VALIDATIONS in result:
+            self._tell("validated", trial.trial_id, figures_of(result), int(result[VALIDATIONS]))
 
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Pass an end on."""

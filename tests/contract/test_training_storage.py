@@ -13,7 +13,9 @@ pytest.importorskip("pyarrow", reason="training needs the train extra")
 from sentiment.errors import NotFound, Unavailable
 from sentiment.settings import Settings
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_moto, start_rclone
+from train_jobs.scoring.places import place_at
 from train_jobs.storage import require_storage
+from tune.trial_checkpoints import TrialCheckpoints
 
 
 @contextmanager
@@ -45,3 +47,25 @@ def test_a_server_that_checkpoints_could_not_be_written_to_is_told_before_anythi
     told = pytest.raises(Unavailable, match=r"s3://river/runs cannot be written.*docs/training\.md")
     with running(start_rclone, tmp_path) as (_, settings), told:
         require_storage(f"s3://{BUCKET}/runs", settings)
+
+
+def test_a_trial_s_checkpoints_go_to_the_server_and_come_back_whole(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        (folder / "model").mkdir()
+        (folder / "model" / "weights").write_bytes(b"\0" * 100_000)
+        (folder / "state").write_bytes(b"state")
+
+    with running(start_moto, tmp_path) as (server, settings):
+        client_of(server.endpoint).create_bucket(Bucket=BUCKET)
+        place = place_at(f"s3://{BUCKET}/tune/s-trainings/s-1", settings.s3_endpoint)
+        checkpoints = TrialCheckpoints(place, 1)
+        for step, score in ((1, 0.5), (2, 0.7), (3, 0.6), (4, 0.4)):
+            checkpoints.keep({"step": step, "score": score}, step, write)
+        again = TrialCheckpoints(place, 1)
+        assert (again.best.figures["step"], again.latest.figures["step"]) == (2, 4)
+        with again.folder_of(again.latest) as folder:
+            assert (folder / "model" / "weights").read_bytes() == b"\0" * 100_000
+            assert (folder / "state").read_bytes() == b"state"
+        kept = client_of(server.endpoint).list_objects_v2(Bucket=BUCKET)["Contents"]
+        folders = {entry["Key"].split("/")[3] for entry in kept if "checkpoint_" in entry["Key"]}
+        assert folders == {"checkpoint_00000002", "checkpoint_00000004"}

@@ -99,7 +99,7 @@ def rising(point: dict[str, Any], search: Search, settings: Settings, registry: 
     """Stand for a training whose score rises with its learning rate."""
     scores = [point["learning_rate"] * validation for validation in (1, 2, 3, 4)]
     for epoch, score in enumerate(scores, 1):
-        ray.tune.report({"score": score, "epoch": epoch, "validation_accuracy": score})
+        ray.tune.report({"score": score, "epoch": epoch, "validation_accuracy": score, "validations": epoch})
     ray.tune.report({"score": scores[-1], "training": search.name})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,14 +11,10 @@ import pytest
 tune = pytest.importorskip("ray.tune", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
-from sentiment.errors import InvalidInput  # noqa: E402
-from sentiment.settings import Settings  # noqa: E402
-from train_jobs import train  # noqa: E402
 from train_jobs.capacity import Need  # noqa: E402
 from train_jobs.train import cpus_of  # noqa: E402
-from tune import search as search_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
-from tune.search import _trial, run_trial  # noqa: E402
+from tune.search import _resources, _trial, need_of  # noqa: E402
 from tune.space import parse_space  # noqa: E402
 
 
@@ -29,25 +25,21 @@ def search(concurrent: int = 1, workers: int = 1) -> Search:
 
 @pytest.mark.parametrize(("concurrent", "workers", "cpus"), [(1, 1, 8), (2, 1, 4), (2, 2, 2), (9, 1, 1)])
 def test_a_trial_takes_its_part_of_the_processors_so_that_others_run_beside_it(
-    concurrent: int, workers: int, cpus: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    concurrent: int, workers: int, cpus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Need] = []
-
-    def full(need: Need) -> None:
-        asked.append(need)
-        raise InvalidInput("no room", "threads")
-
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(train, "require_trainable", lambda *_: None)
-    monkeypatch.setattr(train, "pinned", lambda config, _: config)
-    monkeypatch.setattr(train, "require_capacity", full)
-    monkeypatch.setattr(search_module, "ToTune", lambda: None)
-    monkeypatch.setattr(tune, "get_context", lambda: SimpleNamespace(get_trial_id=lambda: "t1"))
     sought = search(concurrent, workers)
-    with pytest.raises(InvalidInput, match="no room"):
-        run_trial({"epochs": 1}, sought, Settings(home=tmp_path), None)
-    assert asked == [Need(workers, cpus)]
-    assert concurrent * workers * cpus <= cpus_of(concurrent * workers, sought.config_at({}))
+    config = sought.config_at({})
+    assert need_of(sought, config) == Need(workers, cpus)
+    assert concurrent * workers * cpus <= cpus_of(concurrent * workers, config)
+
+
+@pytest.mark.parametrize(("workers", "resources"), [(1, {"CPU": 3}), (2, {"memory": 64 * 2**20})])
+def test_a_trial_s_process_asks_for_its_cpus_where_it_trains_itself_and_leaves_them_to_ray_train_else(
+    workers: int, resources: dict[str, float]
+) -> None:
+    sought = replace(search(workers=workers), base={"data": "toys@1", "model": "cnn", "threads": 3})
+    assert _resources(sought, {"epochs": 1}).bundles == [resources]
 
 
 def test_a_trial_that_ray_stopped_tells_why_in_one_line() -> None:

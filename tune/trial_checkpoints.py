@@ -1,0 +1,98 @@
+"""Checkpoints of a training that runs in its trial's own process: in a folder or under `s3://`, whole or not listed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from sentiment.errors import Unavailable
+from train_jobs.scoring.places import Place, draft_folder
+
+_LIST: Final = "checkpoints.json"
+_SCORE: Final = "score"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint: its folder and files, the figures it was made with, and how many validations there were by then."""
+
+    name: str
+    files: Sequence[str]
+    figures: Mapping[str, float]
+    validations: int
+
+
+class TrialCheckpoints:
+    """Keeps the `most` best checkpoints of a training, and the latest, in `place`.
+
+    A list names those that are whole. It is written once all files of a checkpoint are there, and before any is
+    removed, so that a training that is killed at any moment goes on from one that is whole. All methods raise
+    Unavailable when the place cannot be read or written.
+    """
+
+    def __init__(self, place: Place, most: int) -> None:
+        self._place, self._most = place, most
+        self._listed = self._read()
+
+    @property
+    def latest(self) -> Kept | None:
+        """The last checkpoint, None if there is none."""
+        return self._listed[-1] if self._listed else None
+
+    @property
+    def best(self) -> Kept | None:
+        """The checkpoint of the best score, None if none has one."""
+        return next(iter(_by_score(self._listed)), None)
+
+    def keep(self, figures: Mapping[str, float], validations: int, write: Callable[[Path], None]) -> None:
+        """Store what `write` puts into a folder, and drop those that are neither among the best nor the latest."""
+        name = f"checkpoint_{int(figures['step']):08d}"
+        with draft_folder() as folder:
+            write(folder)
+            files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+            for file in files:
+                self._place.put(f"{name}/{file}", folder / file)
+        listed = [*(each for each in self._listed if each.name != name), Kept(name, files, dict(figures), validations)]
+        best = _by_score(listed)[: self._most]
+        kept = [each for each in listed if each in best or each is listed[-1]]
+        self._place.write(_LIST, json.dumps([asdict(each) for each in kept], indent=2).encode())
+        self._listed = kept
+        for each in listed:
+            if each not in kept:
+                self._place.remove(each.name)
+
+    @contextmanager
+    def folder_of(self, kept: Kept) -> Iterator[Path]:
+        """Give a checkpoint's folder on this machine: the folder itself, or a copy for as long as it is needed."""
+        if not self._place.is_remote:
+            yield Path(self._place.uri) / kept.name
+            return
+        with draft_folder() as folder:
+            for file in kept.files:
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(self._content(f"{kept.name}/{file}"))
+            yield folder
+
+    def _content(self, name: str) -> bytes:
+        content = self._place.read(name)
+        if content is None:
+            raise Unavailable(f"{self._place.uri}/{name} of a checkpoint is gone: bring it back, or search anew")
+        return content
+
+    def _read(self) -> list[Kept]:
+        content = self._place.read(_LIST)
+        try:
+            return [Kept(**each) for each in json.loads(content)] if content else []
+        except (ValueError, TypeError) as exc:
+            raise Unavailable(
+                f"{self._place.uri}/{_LIST} is no list of checkpoints ({exc}): bring it back, or remove that folder"
+            ) from exc
+
+
+def _by_score(listed: Sequence[Kept]) -> list[Kept]:
+    """Return those that have a score, the best first, of equal ones the earlier."""
+    return sorted((each for each in listed if _SCORE in each.figures), key=lambda each: -each.figures[_SCORE])
