@@ -16,11 +16,11 @@ from rich.text import Text
 from cli.cluster import refuse_unseen, remotely
 from cli.extras import require_train
 from cli.platform import Home, Json
-from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
 from cli.terminal import print_table
 from cli.training_options import Address, WorkingDir
 from sentiment.settings import Settings, load_settings
+from train_jobs.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
     from train_jobs.score import Fleet

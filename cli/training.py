@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
@@ -13,10 +14,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.cluster import places_of, refuse_unseen
-from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, load_settings
+from train_jobs.progress import speed_in_words, validation_in_words
+from train_jobs.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
     from cli.training_options import TrainingOptions
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
-_SHOWN = ("validation_macro_recall", "validation_macro_f1", "validation_accuracy", "validation_loss", "validation_ece")
+#: How the lines begin that Ray itself puts before a job's log: they tell no user anything, and the second is the job.
+_OF_RAY = re.compile(r"\S+ \S+ INFO job_manager\.py:|Running entrypoint for job ")
 
 
 def run(job: str, given: Mapping[str, Any], options: TrainingOptions) -> None:
@@ -80,18 +83,15 @@ class Bar:
     def take(self, report: Mapping[str, float]) -> None:
         """Move to where a report is; tell of a validation on a line of its own."""
         if "score" in report:
-            told = "  ".join(f"{name.removeprefix('validation_')} {report[name]:.4f}" for name in _SHOWN)
-            self._progress.console.print(f"step {report['step']:.0f}  {told}", highlight=False)
+            self._progress.console.print(f"step {report['step']:.0f}  {validation_in_words(report)}", highlight=False)
         if "total_steps" not in report:
             return
-        loss = f"loss {report['loss']:.3f}  " if "loss" in report else ""
-        figures = f"{loss}{report['texts_per_s']:,.0f} texts/s  left {_duration(report['eta_s'])}"
         self._progress.update(
             self._task,
             description=self.epoch(report["epoch"]),
             completed=report["step"],
             total=report["total_steps"],
-            figures=figures,
+            figures=speed_in_words(report),
         )
 
     def epoch(self, whole: float) -> str:
@@ -151,7 +151,7 @@ def follow(
             outcome = json.loads(line.removeprefix(OUTCOME))
         elif line.startswith(FAILURE):
             raise UndertoneError(line.removeprefix(FAILURE))
-        else:
+        elif not _OF_RAY.match(line):
             say(line)
     if outcome is None:
         raise UndertoneError("the job ended without an outcome; its log above says why")
@@ -159,9 +159,8 @@ def follow(
 
 
 def _show(outcome: Mapping[str, Any]) -> None:
-    best = "  ".join(f"{name.removeprefix('validation_')} {outcome['metrics'][name]:.4f}" for name in _SHOWN)
     console.print(f"Run [bold]{escape(outcome['name'])}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
-    console.print(f"Best on validation: {best}", highlight=False)
+    console.print(f"Best on validation: {validation_in_words(outcome['metrics'])}", highlight=False)
     console.print(f"Version: {outcome['version']}", markup=False, highlight=False)
     if outcome.get("warning"):
         errors.print(f"Warning: {outcome['warning']}", markup=False, highlight=False)
@@ -169,8 +168,3 @@ def _show(outcome: Mapping[str, Any]) -> None:
         console.print(f"Registered as [bold]{escape(outcome['registered'])}[/]", highlight=False)
     else:
         console.print(f"Register it with: undertone models register {outcome['run_id']}", highlight=False)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -16,11 +16,11 @@ from rich.table import Table
 from cli.cluster import places_of, refuse_unseen, remotely
 from cli.extras import require_train
 from cli.platform import Home, Json
-from cli.ray_log import ray_log_aside
 from cli.registry import with_registry
 from cli.terminal import print_table
 from cli.training_options import Address, Data, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
     from tune.plan import Search

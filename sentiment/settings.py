@@ -27,6 +27,8 @@ from sentiment.wording import in_words
 
 PREFIX = "UNDERTONE_"
 FILE = "undertone.toml"
+#: Set for a job whose log a command of ours follows; it is no setting.
+FOLLOWED = "UNDERTONE_FOLLOWED"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: The settings that `undertone up` takes as options too.
 OPTIONS = ("home", "host", "port", "ui_port", "mlflow_port", "dashboard_port", "address")
@@ -245,6 +247,11 @@ def job_address() -> str | None:
     return os.environ.get("RAY_ADDRESS") or None
 
 
+def is_followed() -> bool:
+    """Say whether a command of ours reads this job's log, as it tells the job by this variable."""
+    return bool(os.environ.get(FOLLOWED))
+
+
 def _meaning(variable: str) -> str:
     field = Settings.model_fields.get(variable.removeprefix(PREFIX).lower())
     return f"It is: {field.description}." if field else "See docs/settings.md for the names."
@@ -253,7 +260,7 @@ def _meaning(variable: str) -> str:
 #: What begins so is found of a text, which may be a secret, or hold a password.
 _TEXT_PROBLEMS = ("string", "url", "value")
 #: Variables with the same prefix that are not settings of the platform.
-_OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_URL", REQUIRED)
+_OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_URL", FOLLOWED, REQUIRED)
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

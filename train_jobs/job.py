@@ -18,7 +18,8 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.wording import shown
-from train_jobs.job_output import OUTCOME, PROGRESS, begins, told
+from train_jobs.job_output import OUTCOME, begins, told
+from train_jobs.progress import progress_listener
 from train_jobs.watch import Report
 
 if TYPE_CHECKING:
@@ -236,13 +237,8 @@ def run_from_command_line(job: str, description: str, arguments: Sequence[str]) 
         name = asked.name or new_name(asked.config)
         address = options.address or job_address()
         say = partial(_LOG.info, "%s", begins("Run", name))
-        outcome = run_job(replace(asked, name=name), settings, address, _write_progress, say)
+        outcome = run_job(replace(asked, name=name), settings, address, progress_listener(_LOG.info), say)
     sys.stdout.write(f"{OUTCOME}{json.dumps(asdict(outcome))}\n")
-
-
-def _write_progress(report: Report) -> None:
-    sys.stdout.write(f"{PROGRESS}{json.dumps(report)}\n")
-    sys.stdout.flush()
 
 
 def _number(value: Any) -> Any:

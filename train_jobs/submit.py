@@ -11,7 +11,7 @@ from typing import Any, Final
 from sentiment.environment import cluster_environment, refuse_secrets
 from sentiment.errors import Unavailable
 from sentiment.priority import JOB_NICENESS
-from sentiment.settings import Settings
+from sentiment.settings import FOLLOWED, Settings
 from train_jobs.working_folder import sent_folder
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ def submit(
     refuse_secrets(arguments, settings)
     runtime_env: dict[str, Any] = {"env_vars": cluster_environment(settings, _TOLD)}
     runtime_env |= sent_folder(working_dir, settings) if working_dir else {}
-    entrypoint = shlex.join(["nice", "-n", str(JOB_NICENESS), "python", "-m", module, *arguments])
+    followed = f"{FOLLOWED}=1"  # of the driver alone: a variable of the runtime environment would be all workers' too
+    entrypoint = shlex.join(["env", followed, "nice", "-n", str(JOB_NICENESS), "python", "-m", module, *arguments])
     try:
         client = JobSubmissionClient(address)
         job = client.submit_job(entrypoint=entrypoint, runtime_env=runtime_env)

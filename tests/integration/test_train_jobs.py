@@ -28,7 +28,7 @@ from sentiment.errors import InvalidInput, ModelRejected  # noqa: E402
 from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.registry import Registry  # noqa: E402
-from sentiment.settings import Settings, load_settings  # noqa: E402
+from sentiment.settings import FOLLOWED, Settings, load_settings  # noqa: E402
 from sentiment.training.config import DistillConfig, TrainConfig  # noqa: E402
 from sentiment.version import read_version  # noqa: E402
 from tests.free_ports import free_port  # noqa: E402
@@ -143,6 +143,7 @@ class Command:
         self.words = [sys.executable, "-m", f"train_jobs.{job}", *asked]
         self.log = settings.home / f"{name}.log"
         told = {"UNDERTONE_HOME": str(settings.home), "UNDERTONE_TRACKING_URI": uri, "PYTHONPATH": str(_ROOT)}
+        told |= {FOLLOWED: "1"}
         self.environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | told
 
     def killed_at(self, step: int) -> int:

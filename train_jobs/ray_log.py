@@ -1,4 +1,4 @@
-"""Keeps the log lines of Ray's own code, which goes past Python, off a command's standard error."""
+"""Keeps what Ray's own code and other libraries write off a command's and a job's standard error: it goes to a file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TextIO
 
 from sentiment.settings import Settings
-from serve_app.platform_state import Places
 
 _STDERR: Final = 2
 _LOG: Final = "ray.log"
+_LOGS: Final = "logs"
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def ray_log_aside(settings: Settings) -> Iterator[None]:
     wrote is in the file even if this process dies. Where nothing was written there is no file.
     """
     known = sys.stderr
-    with _log_in(Places(settings.home)) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
+    with _log_in(settings.home) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
         known.flush()
         os.dup2(log.fileno(), _STDERR)
         sys.stderr = kept if _is_the_terminal_s(known) else known
@@ -39,21 +39,35 @@ def ray_log_aside(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _log_in(places: Places) -> Iterator[IO[bytes]]:
+def libraries_aside(settings: Settings) -> Iterator[TextIO]:
+    """Send all of standard error to the log as `ray_log_aside` does, what Python code writes too; yield the real one.
+
+    Bars, banners and warnings of libraries end in the log so, whatever each of them is told.
+    """
+    with ray_log_aside(settings), os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as log:
+        real, sys.stderr = sys.stderr, log
+        try:
+            yield real
+        finally:
+            sys.stderr = real
+
+
+@contextmanager
+def _log_in(home: Path) -> Iterator[IO[bytes]]:
     """Open the log to append to it, and remove it again if it is empty at the end."""
     try:
-        with _opened(places) as log:
+        with _opened(home) as log:
             yield log
     finally:
-        _remove_if_empty(places.logs / _LOG)
+        _remove_if_empty(home / _LOGS / _LOG)
 
 
-def _opened(places: Places) -> IO[bytes]:
+def _opened(home: Path) -> IO[bytes]:
     """Open the log; no log is worth an error: where home cannot be written, its lines are lost."""
     try:
-        places.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        places.logs.mkdir(exist_ok=True, mode=0o700)
-        log = (places.logs / _LOG).open("ab")
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (home / _LOGS).mkdir(exist_ok=True, mode=0o700)
+        log = (home / _LOGS / _LOG).open("ab")
         fcntl.flock(log, fcntl.LOCK_SH)  # of the open file: processes that inherit it hold the lock too
         return log
     except OSError:
