@@ -14,9 +14,9 @@ from cli.evaluate import errors, show
 from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
-from cli.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.ray_log import ray_log_aside
+from train_jobs.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 
 
 def register(app: typer.Typer) -> None:

@@ -15,8 +15,8 @@ from cli.cluster import refuse_local, refuse_unseen, remotely
 from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
-from cli.training_options import Address, WorkingDir
 from sentiment.settings import Settings, load_settings
+from train_jobs.training_options import Address, WorkingDir
 
 errors = Console(stderr=True, soft_wrap=True)
 

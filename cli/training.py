@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.cluster import places_of, refuse_unseen
@@ -21,8 +20,8 @@ from train_jobs.progress import speed_in_words, validation_in_words
 from train_jobs.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
-    from cli.training_options import TrainingOptions
     from sentiment.training.config import TrainConfig
+    from train_jobs.training_options import TrainingOptions
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -31,19 +30,18 @@ errors = Console(stderr=True, soft_wrap=True)
 _OF_RAY = re.compile(r"\S+ \S+ INFO job_manager\.py:|Running entrypoint for job ")
 
 
-def run(job: str, given: Mapping[str, Any], options: TrainingOptions) -> None:
+def run(job: str, options: TrainingOptions) -> None:
     """Do the job `train` or `distill`, show its progress, and what it made.
 
-    `given` and the `options` are fields of the configuration; what is None was not given.
+    Raises:
+        UndertoneError: what is asked for is wrong, or the training failed.
     """
     from sentiment.training.config import from_mapping
-    from train_jobs.job import assignment, inner, nested, read_config
+    from train_jobs.job import values_of
 
-    values = {**read_config(options.config), **dict(assignment(text) for text in options.changes or [])}
-    named = {**given, **options.fields}
-    values = nested({**values, **{name: value for name, value in named.items() if value is not None}})
-    if job == "distill" and not inner(values, "distill").get("teacher"):
-        raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
+    if options.working_dir and not options.address:
+        raise InvalidInput("--working-dir sends code to a cluster: name it with --address http://HOST:8265.", "address")
+    values = values_of(job, options)
     config, settings = from_mapping(values), load_settings(home=options.home)
     with Bar(config.epochs, options.as_json) as bar:
         if options.address:
@@ -159,12 +157,9 @@ def follow(
 
 
 def _show(outcome: Mapping[str, Any]) -> None:
-    console.print(f"Run [bold]{escape(outcome['name'])}[/] (MLflow {outcome['run_id']}), {outcome['steps']} steps")
-    console.print(f"Best on validation: {validation_in_words(outcome['metrics'])}", highlight=False)
-    console.print(f"Version: {outcome['version']}", markup=False, highlight=False)
+    from train_jobs.job import outcome_in_words
+
+    for line in outcome_in_words(outcome):
+        console.print(line, markup=False, highlight=False)
     if outcome.get("warning"):
         errors.print(f"Warning: {outcome['warning']}", markup=False, highlight=False)
-    if outcome["registered"]:
-        console.print(f"Registered as [bold]{escape(outcome['registered'])}[/]", highlight=False)
-    else:
-        console.print(f"Register it with: undertone models register {outcome['run_id']}", highlight=False)

@@ -18,9 +18,9 @@ from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
 from cli.terminal import print_table
-from cli.training_options import Address, Data, WorkingDir
 from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.ray_log import ray_log_aside
+from train_jobs.training_options import Address, Data, WorkingDir
 
 if TYPE_CHECKING:
     from tune.plan import Search

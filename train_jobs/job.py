@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
@@ -10,22 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from sentiment.errors import InvalidInput
-from sentiment.settings import Settings, job_address, load_settings
+from sentiment.settings import Settings, is_followed, job_address, load_settings
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.wording import shown
 from train_jobs.job_output import OUTCOME, begins, told
-from train_jobs.progress import progress_listener
+from train_jobs.progress import progress_listener, validation_in_words
 from train_jobs.watch import Report
 
 if TYPE_CHECKING:
     from train_jobs.capacity import Need
+    from train_jobs.training_options import TrainingOptions
 
 _LOG = logging.getLogger(__name__)
+_DISTILL: Final = "distill"
 
 
 @dataclass(frozen=True)
@@ -57,34 +58,26 @@ class Outcome:
     warning: str | None = None
 
 
-def parser_of(job: str, description: str) -> argparse.ArgumentParser:
-    """Return the parser of a job's command line."""
-    parser = argparse.ArgumentParser(prog=f"python -m train_jobs.{job}", description=description.partition("\n")[0])
-    parser.add_argument("--config", help="YAML file with the configuration, or the mapping itself as JSON")
-    for name, text in (("data", "dataset version to train on"), ("model", "preset of the model")):
-        parser.add_argument(f"--{name}", help=text)
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
-    parser.add_argument("--name", help="name of the run; one that there is is taken up")
-    parser.add_argument("--storage", help="folder or s3:// address for checkpoints (default: runs in home)")
-    parser.add_argument("--workers", type=int, default=1, help="data-parallel workers (default: 1)")
-    parser.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (default: 0)")
-    parser.add_argument("--register", action="store_true", help="register the version that is made")
-    parser.add_argument("--address", help="Ray cluster to run on; inside a Ray job its own, else one is started")
-    if job == "distill":
-        parser.add_argument("--teacher", help="folder of the teacher, or models:/NAME/NUMBER")
-        parser.add_argument("--unlabelled", help="JSONL file of further texts, without labels")
-    return parser
+def values_of(job: str, options: TrainingOptions) -> dict[str, Any]:
+    """Return the configuration that options ask for: a file's fields, then --set, then options of their own.
+
+    Raises:
+        InvalidInput: the file or a field is wrong, or a distillation names no teacher; the error names it.
+    """
+    values = {**read_config(options.config), **dict(assignment(text) for text in options.changes or [])}
+    values = nested({**values, **{name: value for name, value in options.fields.items() if value is not None}})
+    if job == _DISTILL:
+        values.setdefault("model", "student")
+        if not inner(values, _DISTILL).get("teacher"):
+            raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
+    return values
 
 
-def job_of(options: argparse.Namespace) -> Job:
-    """Read a job from parsed options. Raises InvalidInput, naming the field."""
-    values = {**read_config(options.config), **dict(assignment(text) for text in options.set)}
-    values |= {name: given for name in ("data", "model") if (given := getattr(options, name)) is not None}
-    lesson = {name: given for name in ("teacher", "unlabelled") if (given := getattr(options, name, None))}
-    if lesson:
-        values["distill"] = {**inner(values, "distill"), **lesson}
-    job = Job(from_mapping(nested(values)), options.name, options.storage, register=options.register)
-    return replace(job, workers=options.workers, gpus_per_worker=options.gpus_per_worker)
+def job_of(job: str, options: TrainingOptions) -> Job:
+    """Return the job that options ask for. Raises InvalidInput, naming the field."""
+    config = from_mapping(values_of(job, options))
+    sized = (options.workers, options.gpus_per_worker, options.register_it)
+    return Job(config, options.name, options.storage, *sized)
 
 
 def read_config(given: str | None) -> dict[str, Any]:
@@ -228,17 +221,61 @@ def _checked_needs(job: Job, name: str, settings: Settings, address: str | None)
 
 
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
-    """Do the job of a command line; progress and outcome go to standard output, a line each."""
+    """Do the job of a command line: `undertone train` and `distill` take the same one.
+
+    Its log goes to standard error, what it made to standard output.
+    """
+    from train_jobs.training_options import DistillOptions, TrainOptions, read_options
+
+    kind = DistillOptions if job == _DISTILL else TrainOptions
+    options = read_options(kind, f"python -m train_jobs.{job}", description, arguments)
+    with told(options.home):
+        outcome = asdict(_done(job, options))
+    if options.as_json or is_followed():
+        sys.stdout.write(f"{'' if options.as_json else OUTCOME}{json.dumps(outcome)}\n")
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in outcome_in_words(outcome)))
+        if outcome["warning"]:
+            sys.stderr.write(f"Warning: {outcome['warning']}\n")
+
+
+def _done(job: str, options: TrainingOptions) -> Outcome:
     from train_jobs.train import new_name
 
-    options = parser_of(job, description).parse_args(arguments)
-    with told():
-        settings, asked = load_settings(), job_of(options)
-        name = asked.name or new_name(asked.config)
-        address = options.address or job_address()
-        say = partial(_LOG.info, "%s", begins("Run", name))
-        outcome = run_job(replace(asked, name=name), settings, address, progress_listener(_LOG.info), say)
-    sys.stdout.write(f"{OUTCOME}{json.dumps(asdict(outcome))}\n")
+    _require_joinable(job, options)
+    asked = job_of(job, options)
+    name = asked.name or new_name(asked.config)
+    say = partial(_LOG.info, "%s", begins("Run", name))
+    listener, address = progress_listener(_LOG.info), options.address or job_address()
+    return run_job(replace(asked, name=name), load_settings(home=options.home), address, listener, say)
+
+
+def _require_joinable(job: str, options: TrainingOptions) -> None:
+    """Refuse what needs a command that submits: this process is itself the job, on a node of the cluster."""
+    if options.working_dir:
+        raise InvalidInput(
+            f"--working-dir {options.working_dir} is sent along by `undertone {job} --address http://HOST:8265`; "
+            f"`python -m train_jobs.{job}` runs the code that it is of: leave it out",
+            "working_dir",
+        )
+    if options.address and options.address.startswith(("http://", "https://")):
+        raise InvalidInput(
+            f"--address {options.address} is a dashboard, which takes jobs from `undertone {job}`; "
+            f"`python -m train_jobs.{job}` joins a cluster from one of its nodes: --address HOST:6379",
+            "address",
+        )
+
+
+def outcome_in_words(outcome: Mapping[str, Any]) -> list[str]:
+    """Return what a training made, a line each."""
+    lines = [
+        f"Run {outcome['name']} (MLflow {outcome['run_id']}), {outcome['steps']} steps",
+        f"Best on validation: {validation_in_words(outcome['metrics'])}",
+        f"Version: {outcome['version']}",
+    ]
+    if outcome["registered"]:
+        return [*lines, f"Registered as {outcome['registered']}"]
+    return [*lines, f"Register it with: undertone models register {outcome['run_id']}"]
 
 
 def _number(value: Any) -> Any:

@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from sentiment.errors import UndertoneError, no_room
@@ -38,13 +39,13 @@ def run_as_job(work: Callable[[], dict[str, Any]]) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Log what the block's own code says; what libraries write goes to `logs/ray.log` in home.
+def told(home: Path | None = None) -> Iterator[None]:
+    """Log what the block's own code says; what libraries write goes to `logs/ray.log` in home (the settings').
 
     A reason to fail that a user can mend is told in one line, and the exit status is 1.
     """
     try:
-        with libraries_aside(load_settings()) as real, _logging_to(real):
+        with libraries_aside(load_settings(home=home)) as real, _logging_to(real):
             yield
     except (UndertoneError, OSError) as exc:
         reason = no_room(exc) if isinstance(exc, OSError) else exc

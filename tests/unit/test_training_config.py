@@ -12,7 +12,8 @@ yaml = pytest.importorskip("yaml", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput  # noqa: E402
 from sentiment.training.config import DistillConfig, TrainConfig, from_mapping  # noqa: E402
-from train_jobs.job import assignment, job_of, nested, parser_of, read_config  # noqa: E402
+from train_jobs.job import assignment, job_of, nested, read_config  # noqa: E402
+from train_jobs.training_options import DistillOptions, read_options  # noqa: E402
 
 
 def test_a_configuration_survives_yaml_and_pickle() -> None:
@@ -95,7 +96,7 @@ def test_a_command_line_changes_fields_of_the_configuration(tmp_path) -> None:
     (tmp_path / "best.yaml").write_text("model: cnn\nlearning_rate: 0.001\noverrides: {dropout: 0.5}\n")
     line = ["--config", str(tmp_path / "best.yaml"), "--data", "tweets@3", "--set", "learning_rate=3e-4"]
     line += ["--set", "overrides.dropout=0.1", "--teacher", "models:/sentiment/7", "--workers", "2"]
-    job = job_of(parser_of("distill", "Distil.").parse_args(line))
+    job = job_of("distill", read_options(DistillOptions, "distill", "Distil.", line))
     assert (job.config.model, job.config.data, job.config.learning_rate) == ("cnn", "tweets@3", 3e-4)
     assert dict(job.config.overrides) == {"dropout": 0.1}
     assert job.config.distill == DistillConfig("models:/sentiment/7")

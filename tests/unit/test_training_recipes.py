@@ -16,9 +16,10 @@ from sentiment.training.fit import Fit  # noqa: E402
 from sentiment.training.recipes import RECIPES, recipe_of  # noqa: E402
 from tests.tiny_training import examples  # noqa: E402
 from train_jobs.comparison_plan import CompareConfig, plan_of  # noqa: E402
-from train_jobs.job import job_of, parser_of  # noqa: E402
+from train_jobs.job import job_of  # noqa: E402
 from train_jobs.latest_checkpoint import LatestCheckpoint  # noqa: E402
 from train_jobs.prepare import Places, prepare  # noqa: E402
+from train_jobs.training_options import TrainOptions  # noqa: E402
 
 ENOUGH_RECALL = 0.9  # chance is a third; at a rate of 1e-4 it stays there on these texts
 TEXTS = 150
@@ -30,7 +31,7 @@ def test_train_and_compare_take_the_same_rate_and_epochs_for_every_preset(tmp_pa
     names = tuple(name for name in PRESETS if name != "hub")
     compared = plan_of(settings, CompareConfig("toys@1", names)).jobs
     for name in names:
-        trained = job_of(parser_of("train", "").parse_args(["--data", "toys@1", "--model", name])).config
+        trained = job_of("train", TrainOptions(data="toys@1", model=name)).config
         job = compared[name].config
         assert (trained.learning_rate, trained.epochs) == (job.learning_rate, job.epochs), name
 
