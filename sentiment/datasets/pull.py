@@ -13,7 +13,7 @@ from sentiment.datasets.example import Example
 from sentiment.datasets.manifest import SCHEMA, DatasetVersion, encode
 from sentiment.datasets.shards import is_sound
 from sentiment.errors import Conflict, InvalidInput
-from sentiment.tables import ENDINGS, STRING, write_table
+from sentiment.tables import STRING, WRITTEN_ENDINGS, write_table
 
 MANIFEST: Final = "manifest.json"
 _FILE: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]*")  # neither the version in v1.2 nor the number in big.reviews@3
@@ -31,7 +31,7 @@ def write_folder(version: DatasetVersion, shards: Iterable[bytes], folder: Path)
     if _FILE.fullmatch(folder.suffix):
         raise InvalidInput(
             f"{folder} ends in {folder.suffix}, which no file of a version can: name a file that ends in one of "
-            f"{', '.join(ENDINGS)}, or a folder without an ending.",
+            f"{', '.join(WRITTEN_ENDINGS)}, or a folder without an ending.",
             "out",
         )
     if folder.exists():

@@ -19,7 +19,7 @@ from sentiment.datasets.pull import write_file, write_folder
 from sentiment.datasets.reference import check_name, is_name, parse_reference
 from sentiment.datasets.shards import decode_shard, sound
 from sentiment.errors import Conflict, DatasetDamaged, DatasetsUnavailable, NotFound
-from sentiment.tables import ENDINGS
+from sentiment.tables import WRITTEN_ENDINGS
 
 _MANIFEST = re.compile(r"[^/]+/versions/(\d{8})\.json")
 _MOST_TRIES: Final = 100
@@ -164,7 +164,7 @@ class DatasetStore:
             InvalidInput: it cannot be written there.
         """
         version = self.find(ref)
-        if out.suffix.lower() in ENDINGS:
+        if out.suffix.lower() in WRITTEN_ENDINGS:
             return write_file(self.read(version), out)
         return write_folder(version, self._sound_shards(version), out)
 

@@ -1,118 +1,241 @@
-"""CSV: comma, semicolon or tab, told by the header; quoted line breaks, ragged rows and NULs are borne."""
+"""CSV and TSV: read row by row, a bad row by itself.
+
+A quote that is left open, or closed in the middle of a cell, spoils the row of the line that it opened in and no other:
+reading goes on with the next line.
+"""
 
 from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
 from sentiment.errors import InvalidInput
+from sentiment.tables.dialect import Dialect, find_dialect, is_enclosed, split_line
 from sentiment.tables.encoding import open_text
+from sentiment.tables.formulas import escaped, is_result, unescaped
 from sentiment.tables.table import LONGEST_CELL_CHARACTERS, STRING, Kind, Row, Table, cell_of, distinct
+from sentiment.tables.text_format import TextFormat
 
-_LONGEST_HEADER_CHARACTERS: Final = 2**20
+_NEVER_IN_TEXTS: Final = "\uffff"  # a code point that stands for no character
+_MARK: Final = "\ufeff"
+_LEFT_OPEN: Final = (
+    "a quote is left open there, or stands undoubled within a quoted cell; quoting 'none' reads quotes as characters"
+)
+_BARE_RETURN: Final = "it holds a carriage return that ends no line"
+_TOO_LONG: Final = f"it is longer than {LONGEST_CELL_CHARACTERS:,} characters"
 
 
-def open_csv(path: Path, encoding: str, columns: Sequence[str] | None = None) -> Table:
-    """Look a CSV file through: its header, the number of its rows, and that all of it is in `encoding`.
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The cells of one row, or what is wrong with it, and the lines that it stands in."""
 
-    With `columns` it has no header, and the first line is a row.
+    first_line: int
+    last_line: int
+    cells: list[str]
+    problem: str | None = None
+
+    @property
+    def where(self) -> str:
+        """Its line, or its lines."""
+        first, last = self.first_line, self.last_line
+        return f"line {first}" if first == last else f"lines {first} to {last}"
+
+
+def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
+    """Look a CSV file through: how it is written, its header, the number of its rows, and that all of it is decodable.
+
+    With `form.columns` it has no header, and the first line is a row.
+
+    Raises:
+        InvalidInput: there is no line in it, or its header cannot be read.
+        UnicodeError, LookupError: it is not in the encoding, or there is no such encoding.
     """
     csv.field_size_limit(LONGEST_CELL_CHARACTERS)
-    with open_text(path, encoding) as file:
-        delimiter = _delimiter_of(file.readline(_LONGEST_HEADER_CHARACTERS), columns)
-    names = distinct(list(columns)) if columns else _csv_header(path, encoding, delimiter)
+
+    def opened(newline: str) -> IO[str]:
+        return open_text(path, form.encoding, newline)
+
+    dialect = find_dialect(opened, form, is_tsv=is_tsv)
+    names = list(form.columns or _header(path, opened, dialect))
+    is_ours = form.columns is None and is_result(names)
+    if is_ours and form.quoting == "auto":  # written by write_csv, which puts line breaks in quotes in a .tsv, too
+        dialect = replace(dialect, encloses=True, spans=True)
+        names = _header(path, opened, dialect)
+    columns = distinct([unescaped(name) for name in names] if is_ours else names)
 
     def read() -> Iterator[Row]:
-        return _csv_rows(path, encoding, delimiter, names, has_header=not columns)
+        with opened(dialect.newline) as file:
+            yield from _rows(_records(file, dialect), columns, has_header=form.columns is None, is_ours=is_ours)
 
-    return Table(path, dict.fromkeys(names, STRING), sum(1 for _ in read()), read)
-
-
-def _csv_header(path: Path, encoding: str, delimiter: str) -> list[str]:
-    with open_text(path, encoding) as file:
-        try:
-            header = next(csv.reader(file, delimiter=delimiter), [])
-        except csv.Error as exc:
-            raise InvalidInput(f"{path.name}: the first line cannot be read: {exc}.", "file") from exc
-    return distinct([name.strip() for name in header])
+    return Table(path, dict.fromkeys(columns, STRING), sum(1 for _ in read()), read, dialect.description)
 
 
-def _csv_rows(path: Path, encoding: str, delimiter: str, columns: list[str], *, has_header: bool) -> Iterator[Row]:
-    with open_text(path, encoding) as file:
-        quotes = _QuoteCount(file)
-        lines = csv.reader(quotes, delimiter=delimiter)
-        if has_header:
-            next(lines)
-        number, line = 0, lines.line_num
-        while (cells := _next_cells(lines)) is not None:
-            where = _lines(line + 1, lines.line_num)
-            is_open = quotes.are_open()
-            if cells:
-                number += 1
-                yield _csv_row(number, csv.Error("it ends with the file") if is_open else cells, columns, where)
-            line = lines.line_num
+def _header(path: Path, opened: Any, dialect: Dialect) -> list[str]:
+    with opened(dialect.newline) as file:
+        header = next(_records(file, dialect), None)
+    if header is None:
+        raise InvalidInput(f"{path.name} holds no line but blank ones.", "file")
+    if header.problem:
+        raise InvalidInput(f"{path.name}: the header cannot be read ({header.where}): {header.problem}.", "file")
+    return [name.strip() for name in header.cells]
 
 
-class _QuoteCount:
-    """The lines of a file, counting quotes. A row that took the file's last lines and an odd number of them is open."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-        self._quotes, self._ended = 0, False
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self._file.readline(4 * LONGEST_CELL_CHARACTERS):
-            self._quotes += line.count('"')
-            yield line
-        self._ended = True
-
-    def are_open(self) -> bool:
-        """Return whether the row that was just read never closed its quote."""
-        odd, self._quotes = self._quotes % 2 == 1, 0
-        return odd and self._ended
+def _rows(records: Iterator[_Record], columns: list[str], *, has_header: bool, is_ours: bool) -> Iterator[Row]:
+    if has_header:
+        next(records, None)
+    for number, record in enumerate(records, 1):
+        yield _row(number, record, columns, is_ours)
 
 
-def _next_cells(lines: Iterator[list[str]]) -> list[str] | csv.Error | None:
-    try:
-        return next(lines, None)
-    except csv.Error as exc:
-        return exc
-
-
-def _csv_row(number: int, cells: list[str] | csv.Error, columns: list[str], where: str) -> Row:
-    if isinstance(cells, csv.Error):
-        return Row(number, {}, f"cannot be read ({where}: {cells}), perhaps because a quote is left open")
+def _row(number: int, record: _Record, columns: list[str], is_ours: bool) -> Row:
+    cells = [unescaped(cell) for cell in record.cells] if is_ours else record.cells
     values: dict[str, Any] = dict(zip(columns, cells, strict=False))
+    if record.problem:
+        return Row(number, values, f"cannot be read ({record.where}): {record.problem}")
     if len(cells) == len(columns):
         return Row(number, values)
     values |= {f"cell {place}": cell for place, cell in enumerate(cells[len(columns) :], len(columns) + 1)}
-    return Row(number, values, f"has {_cells(len(cells))}, the header has {len(columns)} ({where})")
+    return Row(number, values, f"has {_cells(len(cells))}, the header has {len(columns)} ({record.where})")
 
 
 def _cells(count: int) -> str:
     return "1 cell" if count == 1 else f"{count} cells"
 
 
-def _lines(first: int, last: int) -> str:
-    return f"line {first}" if first == last else f"lines {first} to {last}"
+class _Lines:
+    """The lines of a file with their numbers; those of the record that is being read can be taken back."""
+
+    def __init__(self, file: IO[str], skipped: int) -> None:
+        self._file = file
+        self._record: list[str] = []
+        self._returned: deque[str] = deque()
+        self.number = 0
+        for _ in range(skipped):
+            self._next()
+        self.begin()
+        self.is_cut = False
+
+    def begin(self) -> None:
+        """Begin a new record."""
+        self._record = []
+
+    def take_back(self) -> str:
+        """Take back all lines of the record but the first, and return that one."""
+        first, *others = self._record
+        self._returned.extendleft(reversed(others))
+        self.number -= len(others)
+        self._record = []
+        return first
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._next()
+        if not line:
+            raise StopIteration
+        self._record.append(line)
+        return line
+
+    def _next(self) -> str:
+        line = self._returned.popleft() if self._returned else self._file.readline(LONGEST_CELL_CHARACTERS)
+        if line:
+            self.number += 1
+            line = line.removeprefix(_MARK) if self.number == 1 else line
+        self.is_cut = _is_cut(line)
+        if self.is_cut:
+            self._skip_rest()
+        return line
+
+    def _skip_rest(self) -> None:
+        while _is_cut(self._file.readline(LONGEST_CELL_CHARACTERS)):
+            pass
 
 
-def _delimiter_of(line: str, columns: Sequence[str] | None) -> str:
-    if columns is None:
-        return max(",;\t", key=line.count)
-    return min(",;\t", key=lambda each: abs(len(next(csv.reader([line], delimiter=each), [])) - len(columns)))
+def _is_cut(line: str) -> bool:
+    """Return whether a line is longer than what was read of it."""
+    return len(line) >= LONGEST_CELL_CHARACTERS and not line.endswith(("\n", "\r"))
+
+
+def _records(file: IO[str], dialect: Dialect) -> Iterator[_Record]:
+    """Yield the rows of a file, its header first; blank lines are none."""
+    lines = _Lines(file, dialect.skipped)
+    return _spanning_records(lines, dialect.delimiter) if dialect.spans else _line_records(lines, dialect)
+
+
+def _line_records(lines: _Lines, dialect: Dialect) -> Iterator[_Record]:
+    """Yield a row a line."""
+    for line in lines:
+        lines.begin()
+        if not line.strip("\r\n"):
+            continue
+        cells = split_line(line, dialect.delimiter)
+        if dialect.encloses:
+            cells = [cell[1:-1].replace('""', '"') if is_enclosed(cell) else cell for cell in cells]
+        problem = _TOO_LONG if lines.is_cut else _BARE_RETURN if "\r" in line.rstrip("\r\n") else None
+        yield _Record(lines.number, lines.number, cells, problem)
+
+
+def _spanning_records(lines: _Lines, delimiter: str) -> Iterator[_Record]:
+    """Yield rows whose quoted cells may hold delimiters and line breaks."""
+    reader = _reader(lines, delimiter)
+    while True:
+        lines.begin()
+        first = lines.number + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            line = lines.take_back()
+            yield _Record(first, first, split_line(line, delimiter), _problem(exc, line))
+            reader = _reader(lines, delimiter)
+            continue
+        if cells:
+            yield _Record(first, lines.number, cells, _TOO_LONG if lines.is_cut else None)
+
+
+def _reader(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=delimiter or _NEVER_IN_TEXTS, strict=True)
+
+
+def _problem(exc: csv.Error, line: str) -> str:
+    if _is_cut(line):
+        return _TOO_LONG
+    return _BARE_RETURN if "new-line character" in str(exc) else _LEFT_OPEN
 
 
 def write_csv(
     file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]], delimiter: str = ","
 ) -> None:
-    """Write a header and the rows in UTF-8; lone surrogates become question marks."""
-    writer = csv.writer(codecs.getwriter("utf-8")(file, "replace"), lineterminator="\n", delimiter=delimiter)
-    writer.writerow(columns)
-    writer.writerows([cell_of(row.get(name)) for name in columns] for row in rows)
+    """Write a header and the rows in UTF-8; lone surrogates become question marks.
+
+    Where the columns are those of a result, texts that a spreadsheet would take for formulas are escaped.
+    """
+    writer = csv.writer(_LineFeeds(codecs.getwriter("utf-8")(file, "replace")), delimiter=delimiter)
+    escape = escaped if is_result(list(columns)) else _as_is
+    writer.writerow([escape(name) for name in columns])
+    writer.writerows([escape(cell_of(row.get(name))) for name in columns] for row in rows)
+
+
+class _LineFeeds:
+    """Ends rows in a line feed; the writer does not know, so that it puts carriage returns in quotes, too."""
+
+    def __init__(self, file: codecs.StreamWriter) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        """Write a row that ends in \\r\\n."""
+        self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _as_is(cell: Any) -> Any:
+    return cell
 
 
 def write_tsv(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:

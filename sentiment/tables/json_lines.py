@@ -1,59 +1,103 @@
-"""JSONL: an object a line. A column's kind is the narrowest that holds all its values."""
+"""JSON Lines: an object a line. Numbers keep every digit that was written."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
+from sentiment.errors import InvalidInput
 from sentiment.tables.encoding import open_text
-from sentiment.tables.table import (
-    BOOLEAN,
-    INTEGER,
-    JSON,
-    LONGEST_CELL_CHARACTERS,
-    NUMBER,
-    STRING,
-    Kind,
-    Row,
-    Table,
-    as_text,
-)
+from sentiment.tables.kinds import ColumnKinds
+from sentiment.tables.table import LONGEST_CELL_CHARACTERS, Kind, Row, Table, json_text, plain
+
+_SURE_CHARACTERS: Final = 16  # fifteen digits and a point: a float holds each such number
+_MARK: Final = "\ufeff"
 
 
 def open_jsonl(path: Path, encoding: str) -> Table:
-    """Look a JSONL file through: the columns of all its rows in order of appearance, with the kinds of their values."""
-    kinds: dict[str, Kind] = {}
-    count = 0
+    """Look a JSONL file through: the columns of all its rows in order of appearance, with the kinds of their values.
+
+    Raises:
+        InvalidInput: it is one JSON document, and no object a line.
+    """
+    _require_lines(path, encoding)
+    kinds, count = ColumnKinds(), 0
     for count, row in enumerate(_jsonl_rows(path, encoding), 1):  # noqa: B007
         if row.problem is None:
-            kinds |= {name: _wider(kinds.get(name), _kind_of(value)) for name, value in row.values.items()}
-    columns = {name: kind or STRING for name, kind in kinds.items()}
-    return Table(path, columns, count, lambda: _jsonl_rows(path, encoding))
+            kinds.add(row.values)
+    return Table(path, kinds.columns, count, lambda: _jsonl_rows(path, encoding))
+
+
+def _require_lines(path: Path, encoding: str) -> None:
+    with open_text(path, encoding) as file:
+        first = next((line for line in _lines(file) if line.strip()), "").strip()
+    if first.startswith("["):
+        raise InvalidInput(
+            f"{path.name} is a JSON array; it must have an object a line: jq -c '.[]' {path.name} > lines.jsonl.",
+            "file",
+        )
+    if first == "{":
+        raise InvalidInput(
+            f"{path.name} has objects over several lines; it must have an object a line: "
+            f"jq -c . {path.name} > lines.jsonl.",
+            "file",
+        )
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """Yield the lines, cut where they are longer than what is read; the rest of such a line is passed over."""
+    begun = False
+    while line := file.readline(LONGEST_CELL_CHARACTERS):
+        was_cut, begun = begun, len(line) >= LONGEST_CELL_CHARACTERS and not line.endswith("\n")
+        if not was_cut:
+            yield line.removeprefix(_MARK)
 
 
 def _jsonl_rows(path: Path, encoding: str) -> Iterator[Row]:
     with open_text(path, encoding) as file:
-        number = 0
-        while line := file.readline(LONGEST_CELL_CHARACTERS):
-            whole = line.endswith("\n") or len(line) < LONGEST_CELL_CHARACTERS
-            while not (line.endswith("\n") or len(line) < LONGEST_CELL_CHARACTERS):
-                line = file.readline(LONGEST_CELL_CHARACTERS)
-            if line.strip():
-                number += 1
-                yield _jsonl_row(number, line) if whole else Row(number, {}, "the line is too long to be read")
+        lines = (line for line in _lines(file) if line.strip())
+        yield from (_jsonl_row(number, line) for number, line in enumerate(lines, 1))
 
 
 def _jsonl_row(number: int, line: str) -> Row:
+    if len(line) >= LONGEST_CELL_CHARACTERS:
+        return Row(number, {}, "the line is too long to be read")
     try:
-        values = json.loads(line)
+        values = json.loads(line, parse_float=_exact_number, object_pairs_hook=_once_each)
+    except _RepeatedKey as exc:
+        return Row(number, {"line": line.rstrip("\r\n")}, f"names {exc} more than once")
+    except ArithmeticError:
+        return Row(number, {"line": line.rstrip("\r\n")}, "holds a number with an exponent beyond all bounds")
     except (ValueError, RecursionError) as exc:
         return Row(number, {"line": line.rstrip("\r\n")}, f"is not JSON: {exc}")
     if not isinstance(values, dict):
         return Row(number, {"line": line.rstrip("\r\n")}, "is not a JSON object")
     return Row(number, values)
+
+
+class _RepeatedKey(Exception):
+    """An object has a key twice, so that one of the values would be lost."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedKey(repr(next(name for name in names if names.count(name) > 1)))
+    return values
+
+
+def _exact_number(written: str) -> float | Decimal:
+    """Return a number with a point or an exponent: a float where that is the same number, else a Decimal."""
+    number = float(written)
+    if len(written) <= _SURE_CHARACTERS and "e" not in written.lower():
+        return number
+    exact = Decimal(written)
+    return number if math.isfinite(number) and Decimal(repr(number)) == exact else exact
 
 
 def write_jsonl(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -63,27 +107,22 @@ def write_jsonl(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Map
 
 
 def json_line(values: Mapping[str, Any]) -> bytes:
-    """Return a line of JSON in UTF-8; what JSON does not know becomes text, NaN becomes null."""
-    plain = {name: _json_value(value) for name, value in values.items()}
+    """Return a line of JSON in UTF-8; what JSON does not know becomes text, NaN and infinity become null."""
+    line = json_text({name: _json_value(plain(value)) for name, value in values.items()})
     try:
-        return json.dumps(plain, ensure_ascii=False, default=as_text).encode() + b"\n"
+        return line.encode() + b"\n"
     except UnicodeEncodeError:  # a lone surrogate
-        return json.dumps(plain, default=as_text).encode() + b"\n"
+        return _ascii(line).encode() + b"\n"
+
+
+def _ascii(line: str) -> str:
+    """Escape what is beyond ASCII; in JSON it stands in strings only."""
+    return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in line)
 
 
 def _json_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _json_value(plain(each)) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(plain(each)) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _kind_of(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
-        return JSON
-    return {bool: BOOLEAN, int: INTEGER, float: NUMBER, str: STRING}.get(type(value), JSON)
-
-
-def _wider(one: str | None, other: str | None) -> str | None:
-    if one is None or other is None or one == other:
-        return one or other
-    return NUMBER if {one, other} == {INTEGER, NUMBER} else JSON

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput
+from sentiment.tables.arrow_cells import ArrowCell
 
 STRING, INTEGER, NUMBER, BOOLEAN, JSON = "string", "integer", "number", "boolean", "json"
-#: Longest cell or JSON line that is read; beyond it a quote was left open, or this is no table.
+#: Longest cell or line that is read; beyond it a quote was left open, or this is no table.
 LONGEST_CELL_CHARACTERS: Final = 16 * 2**20
 
 Kind = Any  #: one of the names above, or the pyarrow type of a Parquet column
@@ -28,12 +31,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A file that has been looked through once: its columns with their kinds, and how many rows it has."""
+    """A file that has been looked through once: its columns with their kinds, and how many rows it has.
+
+    `description` says in words how it was read, where there was something to choose.
+    """
 
     path: Path
     columns: dict[str, Kind]
     row_count: int
     _read: Callable[[], Iterator[Row]]
+    description: str = ""
 
     def __iter__(self) -> Iterator[Row]:
         return self._read()
@@ -47,18 +54,51 @@ class Table:
 
 def cell_of(value: Any) -> str | int | float | None:
     """Return a value as a cell: nested ones and truth values as JSON, times in ISO 8601, bytes in hex."""
+    value = plain(value)
     if isinstance(value, (dict, list, bool)):
-        return json.dumps(value, ensure_ascii=False, default=as_text)
+        return json_text(value)
     return value if value is None or isinstance(value, (str, int, float)) else as_text(value)
+
+
+def plain(value: Any) -> Any:
+    """Return the Python value of a cell of a Parquet file; other values as they are."""
+    return value.plain() if isinstance(value, ArrowCell) else value
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON, every digit of its numbers included; what JSON does not know becomes text."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_unless_exact)
+    except _ExactNumber:  # the encoder knows floats only
+        return _exact_json(value)
+
+
+class _ExactNumber(Exception):
+    """A number was met that no float is equal to."""
+
+
+def _unless_exact(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        raise _ExactNumber
+    value = plain(value)
+    return value if isinstance(value, (dict, list, str, int, float, type(None))) else as_text(value)
+
+
+def _exact_json(value: Any) -> str:
+    value = plain(value)
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(str(name), ensure_ascii=False)}: {_exact_json(each)}" for name, each in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_exact_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=_unless_exact)
 
 
 def as_text(value: Any) -> str:
     """Return a value that neither JSON nor CSV knows as text."""
     if isinstance(value, bytes):
         return value.hex()
-    if hasattr(value, "cast"):  # a pyarrow scalar
-        return str(value.cast("string"))
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+    return value.isoformat() if isinstance(value, (dt.date, dt.time)) else str(value)
 
 
 def distinct(names: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ HOMES = {
     "gradio": ("gradio_ui/",),
     "mlflow": ("sentiment/registry/", "sentiment/tracking.py"),
     "pymongo": ("sentiment/store/mongo.py",),
+    "openpyxl": ("sentiment/tables/excel_files.py",),
     "boto3": ("sentiment/datasets/",),
     "simplemma": ("sentiment/steps.py",),
     "snowballstemmer": ("sentiment/steps.py",),

@@ -173,4 +173,4 @@ def test_what_cannot_be_a_source_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="there is nothing to read"):
         read(tmp_path)
     with pytest.raises(InvalidInput, match="the ending tells the format"):
-        read(file_of(tmp_path, "a", "t.xlsx"))
+        read(file_of(tmp_path, "a", "t.xls"))

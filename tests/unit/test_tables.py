@@ -13,7 +13,7 @@ from pyarrow import parquet as pq
 
 from sentiment.errors import InvalidInput
 from sentiment.tables import open_table, write_table
-from sentiment.tables.table import INTEGER, JSON, LONGEST_CELL_CHARACTERS, NUMBER, STRING
+from sentiment.tables.table import INTEGER, JSON, NUMBER, STRING
 
 
 def made(path: Path, content: str | bytes) -> Path:
@@ -59,20 +59,6 @@ def test_a_ragged_row_is_a_problem_that_keeps_its_cells(tmp_path: Path) -> None:
     assert rows[2].problem is None
 
 
-def test_a_quote_left_open_spoils_one_row_and_names_its_lines(tmp_path: Path) -> None:
-    lines = 'text\nfine\n"open ' + "x" * 99 + "\n"
-    content = lines + ("y" * 99 + "\n") * (LONGEST_CELL_CHARACTERS // 100 + 10)
-    problems = problems_of(made(tmp_path / "in.csv", content))
-    assert "lines 3 to" in problems[2]
-    assert "a quote is left open" in problems[2]
-
-
-def test_a_quote_left_open_to_the_end_of_the_file_is_no_text(tmp_path: Path) -> None:
-    problems = problems_of(made(tmp_path / "in.csv", 'text\nfine\n"never closed\nswallowed\nswallowed too\n'))
-    assert problems == {2: "cannot be read (lines 3 to 5: it ends with the file), perhaps because a quote is left open"}
-    assert problems_of(made(tmp_path / "end.csv", 'text\n"two\nlines"\n5" pipe')) == {}
-
-
 def test_repeated_and_empty_column_names_lose_no_column(tmp_path: Path) -> None:
     path = made(tmp_path / "in.csv", "a,a,,a_2\n1,2,3,4\n")
     assert values_of(path) == [{"a": "1", "a_3": "2", "column_3": "3", "a_2": "4"}]
@@ -94,23 +80,47 @@ def test_a_bad_byte_far_into_a_file_is_found_at_its_place(tmp_path: Path) -> Non
         open_table(path)
 
 
-def test_utf_16_is_recognised_by_its_mark(tmp_path: Path) -> None:
-    path = made(tmp_path / "in.csv", "text\nfine\n".encode("utf-16"))
-    with pytest.raises(InvalidInput, match="--encoding utf-16"):
-        open_table(path)
-    assert values_of(path, "utf-16") == [{"text": "fine"}]
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str) -> None:
+    for name, content in {"in.csv": "text\nfiné\n", "in.tsv": "text\nfiné\n", "in.jsonl": '{"text": "finé"}\n'}.items():
+        path = made(tmp_path / name, content.encode(encoding))
+        assert values_of(path) == values_of(path, encoding) == [{"text": "finé"}]
+
+
+def test_a_byte_order_mark_that_the_named_encoding_leaves_in_the_text_is_no_part_of_it(tmp_path: Path) -> None:
+    path = made(tmp_path / "in.csv", "\ufefftext\nfine\n".encode("utf-16-le"))
+    assert values_of(path, "utf-16-le") == [{"text": "fine"}]
+
+
+def test_utf_16_without_a_mark_is_named_and_not_read_as_nuls(tmp_path: Path) -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        path = made(tmp_path / "in.csv", "id,text\n1,fine\n".encode(encoding))
+        with pytest.raises(InvalidInput, match=f"--encoding {encoding}"):
+            open_table(path)
+        assert values_of(path, encoding) == [{"id": "1", "text": "fine"}]
+
+
+def test_a_mark_of_utf_8_is_not_read_as_letters_of_another_encoding(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="byte order mark of UTF-8 and is no cp1252"):
+        open_table(made(tmp_path / "in.csv", "\ufefftext\n"), "cp1252")
 
 
 def test_an_unknown_encoding_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="'klingon' is not an encoding"):
         open_table(made(tmp_path / "in.csv", "text\n"), "klingon")
+    for name in ("rot13", "hex", "utf\0-8"):
+        with pytest.raises(InvalidInput, match="is not an encoding"):
+            open_table(tmp_path / "in.csv", name)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("in.csv", "", "is empty"),
-        ("in.xlsx", "x", "must be one of .csv"),
+        ("in.csv", "\n \n\n", "holds no line but blank ones"),
+        ("in.xls", "x", "must be one of .csv"),
+        ("in.txt", "x", "name it .csv"),
+        ("in.json", "[]", "an object a line"),
         ("in.parquet", "no parquet", "cannot be read as Parquet"),
     ],
 )

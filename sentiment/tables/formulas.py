@@ -1,0 +1,35 @@
+"""Texts that a spreadsheet would take for formulas are escaped in results, and read back as they were.
+
+A text that begins with =, +, -, @, a tab or a line break gets an apostrophe in front; so does one that begins with
+apostrophes and then one of these, so that reading, which takes one away, is exact. Numbers are left alone. Only a table
+that has the columns of a result is written and read so: a tweet that begins with '@ in any other file stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+#: Columns that only results have; each may bear a prefix.
+RESULT_COLUMNS: Final = ("p_negative", "p_neutral", "p_positive", "model_version")
+#: The list of OWASP's page on CSV injection, with the full-width forms.
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_ESCAPED: Final = re.compile(r"'+[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER: Final = re.compile(r"[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?%?")
+
+
+def is_result(columns: Sequence[str]) -> bool:
+    """Return whether a table has the columns of a result."""
+    return all(any(column.endswith(name) for column in columns) for name in RESULT_COLUMNS)
+
+
+def escaped(cell: Any) -> Any:
+    """Return a cell as a result holds it: a text that would be a formula with one more apostrophe."""
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def unescaped(cell: str) -> str:
+    """Return a cell of a result as it was before it was escaped."""
+    return cell[1:] if _ESCAPED.match(cell) else cell

@@ -1,0 +1,69 @@
+"""Results in CSV open as texts in a spreadsheet, and are read back as they were."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentiment.tables import NUMBER, STRING, open_table, write_table
+from sentiment.tables.formulas import RESULT_COLUMNS, escaped, unescaped
+
+TEXTS = ["=1+1", "+1 for this", "-", "@bob hi", "'=1", "''@x", "'quoted'", "\t=1", "\r=1", "\n=1", "＝1+1", "plain"]
+NUMBERS = ["-5", "+3.2", "-1e5", "-0.91", "+1", "-1,234.5", "-5%"]
+
+
+def result_of(path: Path, texts: list[str]) -> Path:
+    columns = {"text": STRING, **dict.fromkeys(RESULT_COLUMNS, NUMBER)}
+    write_table(path, columns, ({"text": text, **dict.fromkeys(RESULT_COLUMNS, -0.5)} for text in texts))
+    return path
+
+
+def cells_of(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row[0] for row in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")][1:]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv"])
+def test_no_text_of_a_result_opens_as_a_formula_and_each_is_read_back_as_it_was(tmp_path: Path, name: str) -> None:
+    path = result_of(tmp_path / name, TEXTS)
+    assert not [cell for cell in cells_of(path) if cell[0] in "=+-@\t\r\n＝"]
+    assert [row.values["text"] for row in open_table(path)] == TEXTS
+
+
+def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
+    path = result_of(tmp_path / "out.csv", NUMBERS)
+    assert cells_of(path) == NUMBERS
+    assert path.read_text().splitlines()[1] == "-5,-0.5,-0.5,-0.5,-0.5"
+
+
+def test_the_names_of_columns_are_escaped_too(tmp_path: Path) -> None:
+    columns = {"=cmd": STRING, **dict.fromkeys(RESULT_COLUMNS, NUMBER)}
+    write_table(tmp_path / "out.csv", columns, [{"=cmd": "a"}])
+    assert (tmp_path / "out.csv").read_text().startswith("'=cmd,")
+    assert next(iter(open_table(tmp_path / "out.csv"))).values["=cmd"] == "a"
+
+
+def test_files_that_are_no_results_keep_their_apostrophes(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n1,'@bob said\n2,'=1\n")
+    assert [row.values["text"] for row in open_table(tmp_path / "in.csv")] == ["'@bob said", "'=1"]
+
+
+def test_columns_with_a_prefix_make_a_result_too(tmp_path: Path) -> None:
+    columns = {"text": STRING, **{f"predicted_{name}": NUMBER for name in RESULT_COLUMNS}}
+    write_table(tmp_path / "out.csv", columns, [{"text": "=1"}])
+    assert cells_of(tmp_path / "out.csv") == ["'=1"]
+    assert next(iter(open_table(tmp_path / "out.csv"))).values["text"] == "=1"
+
+
+def test_line_breaks_in_a_result_with_tabs_are_read_back(tmp_path: Path) -> None:
+    texts = ["two\nlines", 'a "quote\nleft', "tab\there"]
+    assert [row.values["text"] for row in open_table(result_of(tmp_path / "out.tsv", texts))] == texts
+
+
+@given(st.text(st.sampled_from("'=+-@1e.,% a\t\n")))
+def test_escaping_is_undone_exactly(text: str) -> None:
+    assert unescaped(escaped(text)) == text
