@@ -102,8 +102,8 @@ def need_of(search: Search, config: TrainConfig) -> Need:
     return Need.of(config, search.workers, search.gpus_per_worker, search.concurrent)
 
 
-#: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and last
-#: its best ones with its training's name as TRAINING.
+#: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and
+#: last its best ones with its training's name as TRAINING.
 RunTrial = Callable[[dict[str, Any], Search, Settings, str | None], None]
 
 
