@@ -3,7 +3,7 @@
 #   make up        install what serving needs, start everything, print the addresses and one live example
 #   make down      end everything that `make up` started
 #   make test      all tests (make test-fast: those that start nothing)
-#   make lint      ruff, mypy
+#   make lint      ruff, mypy and the other hooks of .pre-commit-config.yaml
 #   make bench     load a platform of its own and print a table and one line of JSON
 #   make demo-rollout   watch a new version take over, and a degraded one that does not
 #   make train-env add what training needs (torch, transformers)
@@ -35,9 +35,7 @@ soak: dev-env
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 lint: dev-env
-	$(BIN)/python -m ruff check .
-	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pre_commit run --all-files
 
 bench: dev-env
 	$(BIN)/python -m tests.benchmarks.platform $(ARGS)
