@@ -17,6 +17,7 @@ from rich.text import Text
 
 from cli.terminal import print_table
 from sentiment.datasets import DatasetVersion, Example, Tally
+from sentiment.datasets.balance import missing_classes
 from sentiment.datasets.difference import Difference
 from sentiment.datasets.leaks import Leak, LeakKind
 
@@ -55,10 +56,11 @@ def reading(tally: Tally, title: str) -> Iterator[Counted]:
 def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bool) -> None:
     """Tell what was pushed, and what was left out."""
     left_out = tally.rows - tally.empty - sum(version.rows for version in versions)
+    warnings = list(_missing_classes(versions))
     if as_json:
         pushed = [_brief(version) for version in versions]
         counts = {"read": tally.rows, "empty": tally.empty, "left_out": left_out}
-        _print_json({"versions": pushed, **counts, "not_read": tally.not_read})
+        _print_json({"versions": pushed, **counts, "not_read": tally.not_read, "warnings": warnings})
         return
     print_table(console, _table(versions))
     _say_not_read(tally.not_read)
@@ -66,9 +68,19 @@ def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bo
         _say(f"{tally.empty:,} empty texts were left out: {', '.join(tally.empty_at)}{' …' * (tally.empty > 5)}")
     if left_out:
         _say(f"{left_out:,} texts were left out: they stand there twice (--unique) or in another version (--without).")
-    for version in versions:
+    for warning in warnings:
+        _say(warning, style="yellow")
+
+
+def _missing_classes(versions: Sequence[DatasetVersion]) -> Iterator[str]:
+    """Return what to tell of classes that a version lacks; of a split, those of the part that is trained on first."""
+    train, *others = versions
+    balances = {version.ref: version.balance for version in others}
+    if others:
+        yield from missing_classes(train.labels, train.balance, balances, train.ref)
+    for version in others or versions:
         if missing := [label for label in version.labels if label not in version.balance]:
-            _say(f"{version.ref} has no example that is {', '.join(missing)}.")
+            yield f"{version.ref} has no example that is {', '.join(missing)}."
 
 
 def _say_not_read(names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from sentiment.models.presets import PRESETS
 from sentiment.registry import is_folder
 from sentiment.settings import Settings
 from sentiment.training.config import from_mapping
+from train_jobs.class_balance import warn_of_unlearnt_in
 from train_jobs.prepare import Places, fixed_reference
 from train_jobs.splits import Splits, make_splits
 from train_jobs.trained_versions import TrainAs
@@ -88,6 +89,8 @@ def plan_of(settings: Settings, config: CompareConfig) -> Plan:
     store = open_datasets(settings)
     config = _numbered(store, config)
     splits = make_splits(store, config.data, config.validation, config.test)
+    if config.models:
+        warn_of_unlearnt_in(splits)
     return Plan(config, splits, _jobs(config, splits))
 
 

@@ -207,6 +207,7 @@ def run_job(
 def _checked_needs(job: Job, name: str, settings: Settings, address: str | None) -> list[Need]:
     """Check what can be checked before anything is started, and return what Ray is asked for."""
     from train_jobs.capacity import Need, own_gpus, require_own_gpus
+    from train_jobs.class_balance import warn_of_unlearnt
     from train_jobs.prepare import Places, require_trainable
     from train_jobs.storage import require_run_name, require_storage
 
@@ -217,6 +218,7 @@ def _checked_needs(job: Job, name: str, settings: Settings, address: str | None)
     require_own_gpus(address, own_gpus(needs))
     if job.storage:
         require_storage(job.storage, settings)
+    warn_of_unlearnt([job.config], Places.of(settings))
     return needs
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sentiment.datasets import DatasetStore, DatasetVersion, open_datasets
@@ -205,13 +206,20 @@ def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]
     data = find_data(config, places)
     rows = [(example.text, example.label) for example in places.store.read(data.validation or data.train)]
     if data.validation is None:
-        corpora = corpora_of(config, data.train, places.store, places.s3_endpoint)
-        read = training_texts(config, corpora).read
-        known = [(UNLABELLED if example.label is None else 1, group_of(example.text)) for example in read()]
-        labels, groups = (np.array(part) for part in zip(*known, strict=True))
-        _, numbers = split(labels, config.validation_share, config.seed, config.most_rows, groups)
-        rows = [rows[number] for number in numbers]
+        rows = [rows[number] for number in split_labels(config, places, data)[2]]
     return [(text, label) for text, label in rows if label is not None]
+
+
+def split_labels(
+    config: TrainConfig, places: Places, data: Data
+) -> tuple[Sequence[str | None], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the labels of all texts that a run learns from, and the places of those trained on and held out."""
+    corpora = corpora_of(config, data.train, places.store, places.s3_endpoint)
+    read = training_texts(config, corpora).read
+    labels, groups = zip(*((example.label, group_of(example.text)) for example in read()), strict=True)
+    ids = np.array([UNLABELLED if label is None else 1 for label in labels], dtype=np.int16)
+    share = 0.0 if data.validation else config.validation_share
+    return labels, *split(ids, share, config.seed, config.most_rows, np.array(groups))
 
 
 def digest_of(held_out: Iterable[tuple[str, str]]) -> str:

@@ -95,6 +95,7 @@ def run_search(
         UndertoneError: data, model, store or server say no, or no trial came to a score.
     """
     from sentiment.tracking import Tracker, ended
+    from train_jobs.class_balance import warn_of_unlearnt
     from train_jobs.prepare import Places, require_trainable
     from train_jobs.tracking_server import tracking_server
     from train_jobs.train import cpus_of, ray_running
@@ -102,8 +103,10 @@ def run_search(
     from tune.search import claim, kept_at, search_for
 
     _require_places(search, settings, out)
-    for point in corners(search.space):
-        require_trainable(search.config_at(point), Places.of(settings))
+    configs = [search.config_at(point) for point in corners(search.space)]
+    for config in configs:
+        require_trainable(config, Places.of(settings))
+    warn_of_unlearnt(configs, Places.of(settings))
     at_once = search.concurrent * search.workers
     with tracking_server(settings) as uri:
         places = Places.of(settings, uri)

@@ -16,6 +16,7 @@ pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
 from sentiment.errors import NotFound, Unavailable
+from sentiment.labels import THREE_CLASSES
 from sentiment.settings import Settings, load_settings
 from tests.tiny_training import examples
 from train_jobs import tracking_server
@@ -104,3 +105,21 @@ def test_a_job_names_its_search_at_once_and_says_that_it_begins_when_it_does(
             tune_job.run_from_command_line("", options)
             assert caplog.messages == ["search mine", begins]
             assert capsys.readouterr().out == f'{OUTCOME}{{"search": "mine"}}\n'
+
+
+def test_a_search_warns_of_a_class_that_its_trials_cannot_learn(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_datasets(settings)
+    store.push(
+        "two", (each for each in store.read("toys") if each.label != "neutral"), source="t", labels=THREE_CLASSES
+    )
+    monkeypatch.setattr(
+        tracking_server, "tracking_server", lambda _: pytest.fail("the warning comes before the server")
+    )
+    fields = {"data": "two@1", "validation": "toys@1", "model": "cnn", "window_tokens": 16}
+    asked = tune_job.search_of(tune_job.Request(SPACE, "grid", fields, name="mine"))
+    with pytest.raises(pytest.fail.Exception):
+        tune_job.run_search(asked, settings, None, settings.home / "best.yaml")
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("No text of two@1 that is trained on is neutral; all of them are elsewhere (10 in toys")
