@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from cli.platform import Home, Json
 from cli.terminal import print_table
+from sentiment.clock import epoch_ms
 from sentiment.errors import InvalidInput, NotFound
 from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
 from sentiment.secret import secret_of
@@ -42,7 +42,7 @@ def add(
     Example: undertone keys add shop --scope predict --expires 90d
     """
     settings = load_settings(home=home)
-    now_ms = int(time.time() * 1000)
+    now_ms = epoch_ms()
     expires_at_ms = None if expires is None else expiry_ms(expires, now_ms)
     token = create_key(open_store(settings), secret_of(settings), name, scope, expires_at_ms, now_ms)
     if as_json:

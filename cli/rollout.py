@@ -20,6 +20,7 @@ from cli.connection import ApiKey, Url, connect
 from cli.platform import Json
 from cli.terminal import print_table
 from sentiment.client import UndertoneClient
+from sentiment.clock import epoch_ms
 from sentiment.spans import seconds_of
 
 app = typer.Typer(help="Give a new model version the traffic, step by step, or take it back.", no_args_is_help=True)
@@ -165,7 +166,7 @@ def _log(client: UndertoneClient) -> None:
         known = rollout["decisions"]
         stands = _standing(rollout)
         if _COUNTS.sub("", stands) != stood:
-            _say(int(time.time() * 1000), stands)
+            _say(epoch_ms(), stands)
         stood = _COUNTS.sub("", stands)
 
 

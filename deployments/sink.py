@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Any, Final
 
 from ray import serve
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from deployments.logs import log_with_serve
+from sentiment.clock import epoch_ms
 from sentiment.journal import JournalOptions
 from sentiment.periodic import Periodic
 from sentiment.priority import rise
@@ -107,7 +107,7 @@ class Sink:
         self._writes.check()
 
     def _expire(self) -> None:
-        deleted = self._writes.expire(time.time_ns() // 1_000_000)
+        deleted = self._writes.expire(epoch_ms())
         if deleted:
             logger.info("%d texts were deleted, their time being over", deleted)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from typing import Final
+
+from sentiment.clock import epoch_ms
 
 #: What a client may choose as an id: safe in a URL's path (`.` and `..` would mean folders), a log line and a file.
 ID_PATTERN: Final = r"^[A-Za-z0-9_:~@+=-][A-Za-z0-9._:~@+=-]{0,127}$"
@@ -14,7 +15,7 @@ ID_RULE: Final = "1 to 128 letters, digits or . _ : ~ @ + = -, the first no dot"
 
 def new_id(now_ms: int | None = None) -> str:
     """Return a UUID of version 7 (RFC 9562): its order is the order of time."""
-    return repeatable_id(time.time_ns() // 1_000_000 if now_ms is None else now_ms, os.urandom(10))
+    return repeatable_id(epoch_ms() if now_ms is None else now_ms, os.urandom(10))
 
 
 def repeatable_id(at_ms: int, digest: bytes) -> str:

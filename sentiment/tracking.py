@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from sentiment.clock import epoch_ms
 from sentiment.errors import RegistryUnavailable
 from sentiment.logins import told_of, without_login
 
@@ -102,7 +102,7 @@ class _MlflowRun:
         """Add a point to each curve."""
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = epoch_ms()
         points: Sequence[Metric] = [Metric(name, float(value), now, step) for name, value in metrics.items()]
         with translated(self._uri):
             for start in range(0, len(points), _MOST_METRICS):

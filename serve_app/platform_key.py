@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from sentiment.clock import epoch_ms
 from sentiment.errors import NotFound, StoreUnavailable
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
@@ -34,7 +34,7 @@ def platform_key(settings: Settings) -> Iterator[str | None]:
     with contextlib.suppress(NotFound):  # an earlier run that was killed
         revoke_key(store, _NAME)
     try:
-        yield create_key(store, secret_of(settings), _NAME, "admin", None, int(time.time() * 1000))
+        yield create_key(store, secret_of(settings), _NAME, "admin", None, epoch_ms())
     finally:
         with contextlib.suppress(NotFound, StoreUnavailable):  # gone already, or to be revoked by the next start
             revoke_key(store, _NAME)

@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx
 
+from sentiment.clock import epoch_ms
 from sentiment.registry import CHAMPION, Registry
 from sentiment.settings import Settings
 from sentiment.store import TextStore, open_store
 from sentiment.version import read_version
-from serve_app.gateway.prediction.service import epoch_ms
 from serve_app.rollout import commands
 from serve_app.rollout.policy.record import StartRequest
 from tests.running_platform import RunningPlatform, command, running, title_of

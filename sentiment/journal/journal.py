@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sentiment.clock import epoch_ms
 from sentiment.errors import JournalFull
 from sentiment.group_commit import GroupCommit, Waiting
 from sentiment.journal.folder import OwnedFolder, Position
@@ -28,11 +29,6 @@ logger = logging.getLogger(__name__)
 RESERVE_BYTES: Final = 64 * 2**20
 SEGMENT_BYTES: Final = 16 * 2**20
 MAX_CHUNK_BYTES: Final = 8 * 2**20
-
-
-def now_ms() -> int:
-    """Return the time as epoch milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class JournalOptions:
 
     segment_bytes: int = SEGMENT_BYTES
     reserve_bytes: int = RESERVE_BYTES
-    clock_ms: Callable[[], int] = now_ms
+    clock_ms: Callable[[], int] = epoch_ms
     on_commit_ms: Callable[[float], object] = float
 
 

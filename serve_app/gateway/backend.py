@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sentiment.clock import epoch_ms
 from sentiment.errors import Conflict, NotFound, Overloaded, Unavailable, UndertoneError
 from sentiment.records import (
     AddFeedback,
@@ -26,7 +27,6 @@ from serve_app.gateway.canary.counted_texts import CountedTexts
 from serve_app.gateway.canary.paired_feedback import PairedFeedback
 from serve_app.gateway.inference.answer_cache import text_digest
 from serve_app.gateway.prediction.answer import Prediction
-from serve_app.gateway.prediction.persistence import epoch_ms
 from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.model_list import read_listing
 from serve_app.routing.router import NO_PREFERENCE, Preference

@@ -13,6 +13,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import log_with_serve
 from deployments.preprocessor import cleaner_of
+from sentiment.clock import epoch_ms
 from sentiment.keys import KeyRing
 from sentiment.priority import rise
 from sentiment.secret import secret_of
@@ -22,7 +23,6 @@ from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.app import build_http_app
 from serve_app.gateway.inference.answer_cache import AnswerCache
 from serve_app.gateway.metrics import GatewayMetrics, node_metrics
-from serve_app.gateway.prediction.persistence import epoch_ms
 from serve_app.gateway.prediction.service import PredictionService
 from serve_app.gateway.remote import RemoteParts
 from serve_app.routing.table_watcher import TrafficWatch

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sentiment.clock import epoch_ms
 from sentiment.errors import Conflict, NotFound
 from sentiment.labels import LABEL_SETS
 from sentiment.settings import Settings
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
-from serve_app.gateway.prediction.persistence import epoch_ms
 from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command, StartRequest
 from serve_app.routing.model_list import SPLIT_KIND, read_listing

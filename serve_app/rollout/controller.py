@@ -15,13 +15,13 @@ from typing import Any, Final
 from ray import serve
 
 from deployments.logs import log_with_serve
+from sentiment.clock import epoch_ms
 from sentiment.errors import Conflict, Unavailable, UndertoneError
 from sentiment.identifiers import new_id
 from sentiment.priority import rise
 from sentiment.registry import Registry
 from sentiment.settings import load_settings
 from sentiment.store import open_store
-from serve_app.gateway.prediction.persistence import epoch_ms
 from serve_app.rollout.cluster.gateways import gateways_of
 from serve_app.rollout.cluster.placement import Capacity, local_capacity
 from serve_app.rollout.cluster.target import ServeTarget

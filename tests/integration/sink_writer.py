@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 import uuid
 from pathlib import Path
 
+from sentiment.clock import epoch_ms
 from sentiment.journal import JournalOptions, open_free
 from sentiment.records import DeleteText, Outcome
 from sentiment.store.sqlite import SqliteStore
@@ -34,7 +34,7 @@ def main(home: Path) -> None:
 def write_forever(sink: WriteBehind, acknowledged: int, number: int) -> None:
     claimed = number == 0
     while True:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = epoch_ms()
         ids = [str(uuid.uuid4()) for _ in range(BATCH)]
         assert sink.write([put(id_, f"text {id_}", claimed=claimed, received_at_ms=now_ms) for id_ in ids]) == [
             Outcome.DONE

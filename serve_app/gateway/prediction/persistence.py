@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,11 +13,6 @@ from sentiment.records import CleanText, Operation, Outcome, PutText, RawText, T
 from serve_app.gateway.inference.failover import Judged, Verdict
 
 _MS_PER_DAY: Final = 86_400_000
-
-
-def epoch_ms() -> int:
-    """Return the time now, in milliseconds of the Unix epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def with_words(clean: CleanText) -> CleanText:

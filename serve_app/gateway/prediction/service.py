@@ -12,6 +12,7 @@ from itertools import compress
 from operator import not_
 from typing import Protocol
 
+from sentiment.clock import epoch_ms
 from sentiment.errors import NoModel, Overloaded
 from sentiment.records import CleanText, Explanation, Operation, Outcome, RawText
 from sentiment.text import NORMALIZERS
@@ -27,7 +28,7 @@ from serve_app.gateway.inference.failover import Judge, Judged, Question, Verdic
 from serve_app.gateway.inference.request import Asked, Submitted, gets_texts
 from serve_app.gateway.prediction.answer import Prediction, prediction_of
 from serve_app.gateway.prediction.dry_run import Answering, Unkept
-from serve_app.gateway.prediction.persistence import Keeper, epoch_ms, with_words
+from serve_app.gateway.prediction.persistence import Keeper, with_words
 from serve_app.gateway.prediction.preprocessing import Cleaning
 from serve_app.routing.router import NO_PREFERENCE, Preference, by_chance, steer
 from serve_app.routing.traffic_table import Route, TrafficTable

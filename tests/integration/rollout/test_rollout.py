@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from sentiment.clock import epoch_ms
 from sentiment.registry import champion_of
-from serve_app.gateway.prediction.service import epoch_ms
 from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command
 from tests.running_rollouts import MODEL, ONE_LOVES_IN_TEN, PATIENCE_S, TEXTS, Load, Rollouts, wait_for

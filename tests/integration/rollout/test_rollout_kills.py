@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from sentiment.clock import epoch_ms
 from sentiment.registry import champion_of
-from serve_app.gateway.prediction.service import epoch_ms
 from serve_app.processes import own_processes
 from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command
