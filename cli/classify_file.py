@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.connection import ApiKey, Url, connect
+from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.bulk import BATCH_ROWS, Tally
 from sentiment.client import UndertoneClient
 from sentiment.errors import UndertoneError
 from sentiment.file_job import FileJob, Outcome, run_job
 from sentiment.labels import THREE_CLASSES
+from sentiment.tables import AUTO
 
 _ATTEMPTS = 10  # about two minutes of patience with a platform that restarts
 
@@ -28,10 +30,12 @@ def register(app: typer.Typer) -> None:
 
 
 def classify_file(
-    source: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet, told by the ending.")],
+    source: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL, Parquet or Excel, told by the ending.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to: the ending tells the format.")],
     text_column: Annotated[str, typer.Option("--text-column", "-c", help="Column that holds the texts.")] = "text",
     encoding: Annotated[str, typer.Option(help="Encoding of a CSV or JSONL file, such as cp1252.")] = "utf-8",
+    delimiter: Delimiter = AUTO,
+    quoting: QuotingOption = AUTO,
     batch_rows: Annotated[int, typer.Option(min=1, max=1000, help="Rows of one request.")] = BATCH_ROWS,
     overwrite: Annotated[bool, typer.Option(help="Begin anew and replace what is there.")] = False,
     url: Url = None,
@@ -44,13 +48,17 @@ def classify_file(
     them). Killed at any moment, the same command continues; OUT.state.json tells it what was done, and stays. The texts
     are kept by the platform like any others, once, however often this runs.
 
+    Texts that a spreadsheet would take for formulas get an apostrophe in front in a CSV file.
+
     Examples:
 
       undertone classify-file in.csv --text-column text --out out.parquet
 
+      undertone classify-file export.csv --delimiter semicolon --quoting none --out out.csv
+
       undertone classify-file tweets.jsonl -c body -o tweets.csv
     """
-    job = FileJob(source, out, text_column, encoding, batch_rows)
+    job = FileJob(source, out, text_column, encoding, batch_rows, delimiter, quoting)
     console = Console(stderr=True)
     with connect(url, api_key, _ATTEMPTS) as client:
         try:
@@ -111,7 +119,10 @@ def _remarks(job: FileJob, outcome: Outcome) -> list[str]:
     """Return what a person should know beside the table, a sentence each."""
     tally = outcome.tally
     versions = ", ".join(map(str, sorted(tally.versions))) or "none"
-    remarks = [f"{_rows(tally.classified)} classified, mean sentiment {tally.mean_sentiment:+.3f}, version {versions}."]
+    mean = f"{tally.mean_sentiment:+.3f}"
+    remarks = [f"{_rows(tally.classified)} classified, mean sentiment {mean}, version {versions}."]
+    if outcome.description:
+        remarks.insert(0, f"{job.source.name}: {outcome.description}.")
     if outcome.was_finished:
         remarks.insert(0, "Finished earlier; nothing was left to do (--overwrite begins anew).")
     if outcome.resumed_rows:

@@ -9,11 +9,13 @@ import typer
 
 from cli import data_report as report
 from cli.platform import Home, Json
+from cli.table_options import Delimiter, QuotingOption
 from sentiment.datasets import DatasetStore, Tally, open_datasets, read_examples
 from sentiment.datasets.labelling import Labelling
 from sentiment.datasets.leaks import DEFAULT_THRESHOLD, find_leaks, leak_keys, unique, without, write_leaks
 from sentiment.datasets.split import parse_split, push_split
 from sentiment.settings import load_settings
+from sentiment.tables import AUTO
 
 app = typer.Typer(help="Keep, look at and compare versions of datasets.", no_args_is_help=True)
 
@@ -23,7 +25,7 @@ Store = Annotated[
 Ref = Annotated[str, typer.Argument(help="A version: tweets@3, tweets@latest, or tweets for the latest.")]
 
 
-Source = Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet file, a folder, or an s3:// address.")]
+Source = Annotated[str, typer.Argument(help="CSV, TSV, JSONL, Parquet or Excel file, a folder, or s3://…")]
 Name = Annotated[str, typer.Option("--name", "-n", help="Name of the dataset.")]
 TextColumn = Annotated[str, typer.Option("--text-column", "-c", help="Column of the texts.")]
 LabelColumn = Annotated[str, typer.Option("--label-column", "-l", help="Column of the labels.")]
@@ -63,6 +65,8 @@ def push(
     language_column: LanguageColumn = None,
     columns: Columns = None,
     encoding: Encoding = "utf-8",
+    delimiter: Delimiter = AUTO,
+    quoting: QuotingOption = AUTO,
     split: Split = None,
     seed: Seed = 42,
     distinct: Distinct = False,
@@ -97,6 +101,8 @@ def push(
         "columns": [column.strip() for column in columns.split(",")] if columns else None,
         "labels": labels,
         "encoding": encoding,
+        "delimiter": delimiter,
+        "quoting": quoting,
     }
     examples = read_examples(source, endpoint=settings.s3_endpoint, tally=tally, **options)
     if leave_out:

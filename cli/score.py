@@ -17,8 +17,10 @@ from cli.cluster import refuse_unseen, remotely
 from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
+from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.settings import Settings, load_settings
+from sentiment.tables import AUTO
 from train_jobs.ray_log import ray_log_aside
 from train_jobs.training_options import Address, WorkingDir
 
@@ -33,11 +35,13 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    source: Annotated[str, typer.Argument(help="A table or a folder of tables (CSV, JSONL, Parquet), or s3://…")],
+    source: Annotated[str, typer.Argument(help="A table or a folder of tables (CSV, JSONL, Parquet …), or s3://…")],
     model: Annotated[str, typer.Option("--model", "-m", help="models:/sentiment/8, 8, champion, or a folder.")],
     out: Annotated[str, typer.Option("--out", "-o", help="Folder for the scores, on disk or s3://…")],
     text_column: Annotated[str, typer.Option("--text-column", "-c", help="Column that holds the texts.")] = "text",
     encoding: Annotated[str, typer.Option(help="Encoding of CSV and JSONL files, such as cp1252.")] = "utf-8",
+    delimiter: Delimiter = AUTO,
+    quoting: QuotingOption = AUTO,
     format: Annotated[str, typer.Option(help="Format of the scores: parquet, jsonl or csv.")] = "parquet",  # noqa: A002
     shard_rows: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows of a shard.")] = 2000,
     least: Annotated[int, typer.Option(min=1, help="Least number of actors.")] = 1,
@@ -66,7 +70,7 @@ def score(
     from train_jobs.score import Fleet
 
     fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
-    columns = (text_column, encoding, format, shard_rows)
+    columns = (text_column, encoding, format, shard_rows, delimiter, quoting)
     if address:
         refuse_unseen([("SOURCE", source), ("--model", model)], address, working_dir, [("--out", out)])
         arguments = _arguments(source, model, out, columns, fleet, overwrite)
@@ -82,7 +86,7 @@ def _here(
     source: str,
     model: str,
     out: str,
-    columns: tuple[str, str, str, int],
+    columns: tuple[str, str, str, int, str, str],
     fleet: Fleet,
     overwrite: bool,
     console: Console,
@@ -106,10 +110,11 @@ def _here(
 
 
 def _arguments(
-    source: str, model: str, out: str, columns: tuple[str, str, str, int], fleet: Fleet, overwrite: bool
+    source: str, model: str, out: str, columns: tuple[str, str, str, int, str, str], fleet: Fleet, overwrite: bool
 ) -> list[str]:
     """Return the command line of the job for a cluster."""
-    options = dict(zip(("--text-column", "--encoding", "--format", "--shard-rows"), columns, strict=True))
+    names = ("--text-column", "--encoding", "--format", "--shard-rows", "--delimiter", "--quoting")
+    options = dict(zip(names, columns, strict=True))
     options |= {f"--{name}": value for name, value in asdict(fleet).items()}
     words = [word for option, value in options.items() for word in (option, str(value))]
     return [source, "--model", model, "--out", out, *words, *(["--overwrite"] if overwrite else [])]

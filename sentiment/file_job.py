@@ -19,20 +19,37 @@ from typing import IO, Any, Final
 from sentiment.bulk import ADDED_COLUMNS, BATCH_ROWS, Tally, Verdict, added_names, classify_rows, row_ids
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput
-from sentiment.tables import INTEGER, JSON, STRING, Row, Table, ending_of, open_table, write_table
+from sentiment.tables import (
+    AUTO,
+    INTEGER,
+    JSON,
+    STRING,
+    Kind,
+    Row,
+    Table,
+    delimiter_of,
+    ending_of,
+    open_table,
+    rehearse_table,
+    write_table,
+)
 
 _REJECTED_COLUMNS: Final = {"row": INTEGER, "reason": STRING, "values": JSON}
+#: What a state says of options that were not given; states of earlier versions lack them.
+_UNTOLD: Final = {"delimiter": None, "quoting": AUTO}
 
 
 @dataclass(frozen=True)
 class FileJob:
-    """What is to be classified, and where to."""
+    """What is to be classified, and where to. `delimiter` and `quoting` are as `open_table` has them."""
 
     source: Path
     target: Path
     text_column: str = "text"
     encoding: str = "utf-8"
     batch_rows: int = BATCH_ROWS
+    delimiter: str | None = None
+    quoting: str = AUTO
 
     @property
     def rejected(self) -> Path:
@@ -55,12 +72,16 @@ class FileJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did. `columns` maps the added columns to the names they got in the target."""
+    """What a run did. `columns` maps the added columns to the names they got in the target.
+
+    `description` says how the source was read, where there was something to choose.
+    """
 
     tally: Tally
     columns: dict[str, str]
     resumed_rows: int = 0
     was_finished: bool = False
+    description: str = ""
 
 
 def run_job(
@@ -72,25 +93,29 @@ def run_job(
     """Classify what is not classified yet and write the target; `progress` gets the tally and the number of all rows.
 
     Raises:
-        InvalidInput: the source cannot be read, has no such column, or the target holds something else.
+        InvalidInput: the source cannot be read, has no such column, holds what the target's format cannot, or has
+            changed meanwhile; or the target holds something else.
         Unavailable, Overloaded, DeadlineExceeded: the platform is away; running the job again continues it.
     """
     ending_of(job.target)
-    table = open_table(job.source, job.encoding)
+    table = open_table(job.source, job.encoding, delimiter=job.delimiter, quoting=job.quoting)
     table.require(job.text_column)
     identity = _identity(job)
     names = added_names(table.columns)
     if _is_finished(job, identity, overwrite):
-        return Outcome(_tally_of(_load(job.state)), names, was_finished=True)
+        return Outcome(_tally_of(_load(job.state)), names, 0, True, table.description)
     with _locked(job.answers) as answers:
         tally = _repaired(answers)
         resumed = tally.rows
+        if not resumed:
+            rehearse_table(job.target, _columns(table, names), (row.values for row in table if row.problem is None))
         _save(job.state, {**identity, "finished": False})
         _classify_rest(job, client, table, answers, tally, progress)
+        _require_unchanged(job, identity)
         _write_results(job, table, names)
         _save(job.state, {**identity, "finished": True, "tally": _plain(tally)})
         job.answers.unlink()
-    return Outcome(tally, names, resumed)
+    return Outcome(tally, names, resumed, False, table.description)
 
 
 def _classify_rest(
@@ -103,7 +128,7 @@ def _classify_rest(
 ) -> None:
     progress(tally, table.row_count)
     rows = itertools.islice(table, tally.rows, None)
-    id_of = row_ids(*map(str, _identity(job).values()))
+    id_of = row_ids(*_origin(_identity(job)))
     for verdicts in classify_rows(client, rows, job.text_column, id_of, job.batch_rows):
         answers.write(json.dumps([[v.number, v.values, v.reason] for v in verdicts]).encode() + b"\n")
         answers.flush()
@@ -117,8 +142,11 @@ def _write_results(job: FileJob, table: Table, names: dict[str, str]) -> None:
     lines = ({"row": row.number, "reason": v.reason, "values": row.values} for row, v in rejected)
     if (first := next(lines, None)) is not None:
         write_table(job.rejected, _REJECTED_COLUMNS, itertools.chain([first], lines))
-    columns = table.columns | {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
-    write_table(job.target, columns, _accepted(job, table, names))
+    write_table(job.target, _columns(table, names), _accepted(job, table, names))
+
+
+def _columns(table: Table, names: dict[str, str]) -> dict[str, Kind]:
+    return table.columns | {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
 
 
 def _accepted(job: FileJob, table: Table, names: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -136,13 +164,31 @@ def _answered(job: FileJob, table: Table) -> Iterator[tuple[Row, Verdict]]:
 def _identity(job: FileJob) -> dict[str, Any]:
     with job.source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"source_sha256": digest, "text_column": job.text_column, "encoding": job.encoding}
+    reading = {"delimiter": delimiter_of(job.delimiter), "quoting": job.quoting}
+    return {"source_sha256": digest, "text_column": job.text_column, "encoding": job.encoding, **reading}
+
+
+def _origin(identity: dict[str, Any]) -> list[str]:
+    """Return what a row's id is made of; options that say nothing are left out, as they did not exist at first."""
+    return [str(value) for name, value in identity.items() if (name, value) not in _UNTOLD.items()]
+
+
+def _require_unchanged(job: FileJob, identity: dict[str, Any]) -> None:
+    """Raise InvalidInput where the source is another file by now: its rows would get the answers of others."""
+    if _identity(job) != identity:
+        raise InvalidInput(
+            f"{job.source} has changed since this run began: put it back as it was and run the same command, or begin "
+            "anew with --overwrite.",
+            "file",
+        )
 
 
 def _is_finished(job: FileJob, identity: dict[str, Any], overwrite: bool) -> bool:
     """Return whether the target is there already; clear away what an earlier run left if it is to be overwritten."""
     if job.source.resolve() == job.target.resolve():
         raise InvalidInput(f"{job.target} is the input itself; give another --out.", "out")
+    if job.target.is_dir():
+        raise InvalidInput(f"{job.target} is a folder; give another --out.", "out")
     if overwrite:
         job.state.unlink(missing_ok=True)
         job.answers.unlink(missing_ok=True)
@@ -150,9 +196,11 @@ def _is_finished(job: FileJob, identity: dict[str, Any], overwrite: bool) -> boo
     state = _load(job.state)
     if not state and job.target.exists():
         raise InvalidInput(f"{job.target} exists and is no result of this command; --overwrite replaces it.", "out")
-    if state and {name: state.get(name) for name in identity} != identity:
+    if state and {name: state.get(name, _UNTOLD.get(name)) for name in identity} != identity:
         raise InvalidInput(
-            f"{job.target} is the result of another file, column or encoding; --overwrite replaces it.", "out"
+            f"{job.target} is the result of another file, column, encoding, delimiter or quoting; --overwrite replaces "
+            "it.",
+            "out",
         )
     return bool(state.get("finished")) and job.target.exists()
 

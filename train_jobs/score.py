@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable
@@ -23,7 +24,7 @@ from sentiment.predictor import Predictor
 from sentiment.priority import give_way
 from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
-from sentiment.tables import open_table
+from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
 from train_jobs.cluster import ray_at
 from train_jobs.failures import full_disk_told, own_error, reason_in
 from train_jobs.job_output import OUTCOME, told
@@ -122,7 +123,8 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     with told():
         fleet = Fleet(options.least, options.most, options.threads, options.gpus)
-        columns = (options.text_column, options.encoding, options.format, options.shard_rows)
+        reading = (options.delimiter, options.quoting)
+        columns = (options.text_column, options.encoding, options.format, options.shard_rows, *reading)
         with model_at_hand(load_settings(), options.model) as (model, settings):
             job = job_of(settings, model, options.source, options.out, *columns)
             outcome = score(job, model, settings, fleet, _log, options.overwrite)
@@ -154,7 +156,7 @@ def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
     for file in () if job.source.is_remote else inputs:
         try:
             with job.source.local(file.name) as path:
-                open_table(path, job.encoding).require(job.text_column)
+                _opened(path, job, is_only=not file.name).require(job.text_column)
         except InvalidInput as exc:
             wrong[file.name] = exc
     if not wrong:
@@ -165,6 +167,13 @@ def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
     named = ", ".join(name for name, _ in others[:_MOST_NAMED])
     more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
     raise InvalidInput(f"{first} Nor can these be scored: {named}{more}.", first.field) from first
+
+
+def _opened(path: Path, job: ScoreJob, *, is_only: bool) -> Table:
+    """Open a file of the input; delimiter and quoting do not concern those of several that have none."""
+    if not is_only and not has_text_format(path):
+        return open_table(path, job.encoding)
+    return open_table(path, job.encoding, delimiter=job.delimiter, quoting=job.quoting)
 
 
 def ray_started(settings: Settings) -> AbstractContextManager[None]:
@@ -185,6 +194,8 @@ def job_of(
     encoding: str = "utf-8",
     format: str = "parquet",  # noqa: A002 - it is called so on the command line
     shard_rows: int = 2000,
+    delimiter: str = AUTO,
+    quoting: str = AUTO,
 ) -> ScoreJob:
     """Return the job that a command line asks for.
 
@@ -198,7 +209,7 @@ def job_of(
     one, other = place_at(source, settings.s3_endpoint), place_at(out, settings.s3_endpoint)
     if f"{other.uri}/".startswith(f"{one.uri}/"):
         raise InvalidInput(f"{other.uri} lies in the input {one.uri}: a second run would score it; give another --out.")
-    return ScoreJob(one, other, model.digest, text_column, encoding, f".{format}", shard_rows)
+    return ScoreJob(one, other, model.digest, text_column, encoding, f".{format}", shard_rows, delimiter, quoting)
 
 
 def _run(
@@ -238,7 +249,8 @@ def _cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], I
     def cut(file: dict[str, Any]) -> Iterator[dict[str, Shard]]:
         with full_disk_told(), job.source.local(file["name"]) as path:
             source = file["name"] or job.source.uri
-            for shard in cut_file(path, source, file["number"], job.shard_rows, job.text_column, job.encoding):
+            reading = (job.text_column, job.encoding, job.delimiter, job.quoting)
+            for shard in cut_file(path, source, file["number"], job.shard_rows, *reading):
                 if shard.name not in done:
                     yield {"shard": shard}
 
@@ -270,6 +282,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, help="folder for the scores, on disk or s3://")
     parser.add_argument("--text-column", default="text", help="column that holds the texts (default: text)")
     parser.add_argument("--encoding", default="utf-8", help="encoding of CSV and JSONL files (default: utf-8)")
+    parser.add_argument("--delimiter", default=AUTO, help="what parts the cells of CSV and TSV files (default: auto)")
+    parser.add_argument("--quoting", default=AUTO, choices=QUOTINGS, help="what quotes mean in them (default: auto)")
     parser.add_argument("--format", default="parquet", choices=FORMATS, help="of the output (default: parquet)")
     parser.add_argument("--shard-rows", type=int, default=2000, help="most rows of a shard (default: 2000)")
     parser.add_argument("--least", type=int, default=1, help="least number of actors (default: 1)")

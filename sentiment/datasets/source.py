@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from sentiment.datasets.example import Example
 from sentiment.datasets.labelling import Labelling, plain_cell
 from sentiment.datasets.source_folder import TextFile, look_through
 from sentiment.errors import InvalidInput
-from sentiment.tables import Table, open_table
+from sentiment.tables import AUTO, Table, has_text_format, open_table
 from sentiment.tables.encoding import explained, open_text
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
@@ -37,7 +37,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Format:
-    """How to read a source: names of columns, labels as in `Labelling`, encoding.
+    """How to read a source: names of columns, labels as in `Labelling`; the rest as in `open_table`.
 
     `label_column` None: the texts have no labels. `columns`: the names that a CSV file's header does not give.
     """
@@ -49,6 +49,12 @@ class Format:
     labels: str | None = None
     columns: Sequence[str] | None = None
     encoding: str = "utf-8"
+    delimiter: str | None = None
+    quoting: str = AUTO
+
+    def fitting(self, path: Path) -> Format:
+        """Return the format for one file of several: without delimiter and quoting where a file has none."""
+        return self if has_text_format(path) else replace(self, delimiter=None, quoting=AUTO)
 
 
 def read_examples(
@@ -109,13 +115,13 @@ def _rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Itera
     contents = look_through(path, labelling, labelled=form.label_column is not None)
     tally.not_read.extend(contents.left_out)
     for table in contents.tables:
-        yield from _table_rows(table, form, labelling, tally)
+        yield from _table_rows(table, form.fitting(table), labelling, tally)
     tally.total += len(contents.texts)
     yield from _text_rows(path, contents.texts, form, labelling)
 
 
 def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
-    table = open_table(path, form.encoding, form.columns)
+    table = open_table(path, form.encoding, form.columns, delimiter=form.delimiter, quoting=form.quoting)
     tally.total += table.row_count
     _require(table, form)
     for row in table:
@@ -140,7 +146,7 @@ def _require(table: Table, form: Format) -> None:
         if column and column not in table.columns:
             there = ", ".join(map(repr, table.columns)) or "none"
             otherwise = " If the texts have no labels, say --unlabelled." if role == "label" else ""
-            if form.columns is None and table.path.suffix.lower() in (".csv", ".tsv"):
+            if form.columns is None and has_text_format(table.path):
                 otherwise += " If the file has no header, name its columns: --columns a,b,c."
             raise InvalidInput(
                 f"{table.path.name} has no column {column!r} for the {role}. Its columns are: {there}. Choose one "

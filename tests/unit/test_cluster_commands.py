@@ -97,6 +97,7 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
     outcome = Outcome("s3://bucket/scored", totals, 2, changed=("a.csv",))
     cluster.outcome = outcome.plain()
     words = ["s3://bucket/texts", "--model", "champion", "--out", "s3://bucket/scored", "--gpus", "1", "--overwrite"]
+    words += ["--delimiter", ";", "--quoting", "none"]
     result = run("score", *words, "--address", AWAY, "--home", str(tmp_path), "--json")
     assert json.loads(result.stdout) == cluster.outcome
     assert Outcome.read(json.loads(result.stdout)) == outcome
@@ -105,6 +106,7 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
     options = score_job._parser().parse_args(arguments)
     assert (options.source, options.model, options.out) == ("s3://bucket/texts", "champion", "s3://bucket/scored")
     assert (options.gpus, options.most, options.overwrite, options.shard_rows) == (1.0, 2, True, 2000)
+    assert (options.delimiter, options.quoting) == (";", "none")
     assert "positive" in run("score", *words, "--address", AWAY, "--home", str(tmp_path)).stderr
 
 

@@ -125,6 +125,6 @@ def test_the_file_that_was_written_is_named_as_it_is(name):
     assert said.splitlines()[0].strip() == name
     job, outcome = (
         SimpleNamespace(target=Path(name), rejected=None),
-        SimpleNamespace(tally=Tally(), was_finished=False, resumed_rows=0, columns={}),
+        SimpleNamespace(tally=Tally(), was_finished=False, resumed_rows=0, columns={}, description=""),
     )
     assert shown(lambda console: summarise_file(job, outcome, console)).splitlines()[0].strip() == name

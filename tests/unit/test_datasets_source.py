@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pyarrow import parquet as pq
 
 from sentiment.datasets import Example, Tally, read_examples
 from sentiment.errors import InvalidInput
+from tests.tiny_workbook import workbook
 
 GOOD, BAD = Example("so good", "positive"), Example("so bad", "negative")
 
@@ -174,3 +176,18 @@ def test_what_cannot_be_a_source_is_named(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(InvalidInput, match="the ending tells the format"):
         read(file_of(tmp_path, "a", "t.xls"))
+
+
+def test_delimiter_and_quoting_are_told_for_the_tables_of_a_folder_that_have_them(tmp_path: Path) -> None:
+    file_of(tmp_path, 'label;text,raw\npositive;"so" good\n', "a.csv")
+    file_of(tmp_path, '{"text,raw": "so bad", "label": "negative"}\n', "b.jsonl")
+    told = {"text_column": "text,raw", "delimiter": "semicolon", "quoting": "none"}
+    assert [each.text for each in read(tmp_path, **told)] == ['"so" good', "so bad"]
+    with pytest.raises(InvalidInput, match="has no delimiter to choose"):
+        read(tmp_path / "b.jsonl", **told)
+
+
+def test_packed_tables_and_workbooks_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\nso good,positive\n"))
+    (tmp_path / "b.xlsx").write_bytes(workbook([["text", "label"], ["so bad", "negative"]]))
+    assert read(tmp_path) == [GOOD, BAD]

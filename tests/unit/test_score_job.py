@@ -169,3 +169,18 @@ def test_litter_beside_the_tables_is_no_input(tmp_path: Path) -> None:
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text("text\nso good\n")
     assert [file.name for file in Place(str(tmp_path / "in")).inputs()] == ["a.csv", "sub/b.csv"]
+
+
+def test_another_delimiter_or_quoting_is_another_job_and_one_from_before_they_existed_is_continued(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    job = job_in(tmp_path)
+    table(tmp_path / "in" / "a.csv", rows(1, 2))
+    run_all(job, predictor)
+    for options, name in (({"delimiter": "semicolon"}, "--delimiter"), ({"quoting": "none"}, "--quoting")):
+        with pytest.raises(InvalidInput, match=f"differs in {name}"):
+            open_job(job_in(tmp_path, **options), job.source.inputs(), overwrite=False)
+    path = tmp_path / "out" / "job.json"
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps({name: known[name] for name in known if name not in ("delimiter", "quoting")}))
+    assert list(open_job(job, job.source.inputs(), overwrite=False).done) == ["part-00000-000000"]

@@ -104,3 +104,11 @@ def test_a_shard_cut_off_before_its_record_is_not_done_and_is_written_over(
     write_shard(shard, verdicts, Place(place), ".csv")
     assert list(done_shards(Place(place), ONE)) == [shard.name]
     assert len(list((tmp_path / "out/scored").iterdir())) == 1
+
+
+def test_delimiter_and_quoting_reach_the_files_that_have_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,x;text\n1;"so" good\n')
+    (shard,) = cut_file(tmp_path / "a.csv", "a.csv", 0, 10, "text", "utf-8", ";", "none")
+    assert shard.rows[0].values["text"] == '"so" good'
+    (shard,) = cut_file(table(tmp_path / "b.jsonl"), "b.jsonl", 0, 10, "text", "utf-8", ";", "none")
+    assert len(shard.rows) == 7

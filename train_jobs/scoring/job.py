@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal, NoReturn, Self
 
 from sentiment.errors import InvalidInput
+from sentiment.tables import AUTO, delimiter_of
 from train_jobs.scoring.places import InputFile, Place
 from train_jobs.scoring.shards import DONE, REJECTED, SCORED, ShardResult, file_number_of, read_result
 
@@ -19,6 +20,8 @@ MANIFEST: Final = "manifest.json"
 _JOB: Final = "job.json"
 _INPUTS: Final = "inputs"
 
+#: What an identity of an earlier version of this code does not say.
+_UNTOLD: Final = {"delimiter": None, "quoting": AUTO}
 #: What a user calls each part of a job's identity.
 _CALLED: Final = {
     "source": "the input",
@@ -28,6 +31,8 @@ _CALLED: Final = {
     "encoding": "--encoding",
     "ending": "--format",
     "shard_rows": "--shard-rows",
+    "delimiter": "--delimiter",
+    "quoting": "--quoting",
 }
 
 
@@ -42,6 +47,8 @@ class ScoreJob:
     encoding: str = "utf-8"
     ending: str = ".parquet"
     shard_rows: int = 2000
+    delimiter: str = AUTO
+    quoting: str = AUTO
 
     def identity(self, inputs: Sequence[InputFile]) -> dict[str, Any]:
         """Return what must be equal for a run to continue another's: the outputs would be the same."""
@@ -53,6 +60,8 @@ class ScoreJob:
             "encoding": self.encoding,
             "ending": self.ending,
             "shard_rows": self.shard_rows,
+            "delimiter": delimiter_of(self.delimiter),
+            "quoting": self.quoting,
         }
 
 
@@ -255,9 +264,13 @@ def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Return which parts are not the same in two identities; files are compared without their numbers."""
 
     def plain(name: str, identity: dict[str, Any]) -> Any:
-        return [replace(file, number=0) for file in _files_of(identity)] if name == _INPUTS else identity.get(name)
+        return [replace(file, number=0) for file in _files_of(identity)] if name == _INPUTS else _value(name, identity)
 
     return [name for name in wanted if plain(name, found) != plain(name, wanted)]
+
+
+def _value(name: str, identity: dict[str, Any]) -> Any:
+    return identity.get(name, _UNTOLD.get(name))
 
 
 def _files_of(identity: dict[str, Any]) -> list[InputFile]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
 from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
-from sentiment.tables import INTEGER, JSON, STRING, Kind, Row, open_table, write_table
+from sentiment.tables import AUTO, INTEGER, JSON, STRING, Kind, Row, has_text_format, open_table, write_table
 from sentiment.text import NORMALIZERS
 from train_jobs.scoring.places import Place, draft_folder
 
@@ -63,14 +63,24 @@ def file_number_of(name: str) -> int | None:
 
 
 def cut_file(
-    path: Path, source: str, file_number: int, shard_rows: int, text_column: str, encoding: str
+    path: Path,
+    source: str,
+    file_number: int,
+    shard_rows: int,
+    text_column: str,
+    encoding: str,
+    delimiter: str | None = None,
+    quoting: str = AUTO,
 ) -> Iterator[Shard]:
-    """Yield the shards of a table, in constant memory.
+    """Yield the shards of a table, in constant memory. `delimiter` and `quoting` are for CSV and TSV, others have none.
 
     Raises:
         InvalidInput: it cannot be read, or has no such column.
     """
-    table = open_table(path, encoding)
+    if has_text_format(path):
+        table = open_table(path, encoding, delimiter=delimiter, quoting=quoting)
+    else:
+        table = open_table(path, encoding)
     table.require(text_column)
     rows = iter(table)
     for number in itertools.count():
