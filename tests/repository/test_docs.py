@@ -70,6 +70,17 @@ def test_commands_in_the_pages_exist(page):
     assert used <= known
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_files_that_the_pages_name_exist(page):
+    named = set(
+        re.findall(
+            r"`((?:sentiment|deployments|serve_app|train_jobs|tune|cli|gradio_ui|tests)/[\w/.-]*(?:\.py|/))`",
+            page.read_text(),
+        )
+    )
+    assert not [path for path in sorted(named) if not (ROOT / path).exists()]
+
+
 def test_the_decisions_are_numbered_without_a_gap():
     numbers = sorted(int(path.name[:4]) for path in (DOCS / "decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
