@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from sentiment.errors import InvalidSettings
 from sentiment.logins import without_login
+from sentiment.origins import parse_origins
 from sentiment.secret_files import file_variable, from_files, lacking
 from sentiment.wording import in_words
 
@@ -86,6 +87,9 @@ class Settings(BaseSettings):
     max_batch_items: int = Field(1000, ge=1, description="most texts in one batch request")
     max_queued_texts: int = Field(
         4096, ge=1, description="texts that may wait in a lane of a gateway; beyond it answers 429"
+    )
+    cors_origins: str | None = Field(
+        None, description="origins of web pages that may call the API, with commas between; `*` lets any page do so"
     )
     deadline_ms: float = Field(
         15_000, gt=0, le=45_000, description="time limit of a request, unless X-Deadline-Ms asks for less"
@@ -156,6 +160,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: str | None) -> str | None:
         return str(Path(value).expanduser().absolute()) if value and "://" not in value else value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _as_browsers_write(cls, value: str | None) -> str | None:
+        return ",".join(parse_origins(value)) if value else None
+
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -190,6 +199,11 @@ class Settings(BaseSettings):
     def datasets_uri(self) -> str:
         """Folder or `s3://` address of the dataset versions."""
         return self.datasets or str(self.home / "datasets")
+
+    @property
+    def permitted_origins(self) -> tuple[str, ...]:
+        """Origins of the web pages that may call the API."""
+        return tuple(self.cors_origins.split(",")) if self.cors_origins else ()
 
     @property
     def on_loopback(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.identifiers import ID_PATTERN
+from sentiment.origins import ANY_ORIGIN, EXPOSED_HEADERS
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
 from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
@@ -42,11 +43,25 @@ _REQUEST_ID: Final = f"    http-request del-header x-request-id unless {{ req.fh
 _ARRIVAL: Final = f"    http-request set-header {ARRIVAL_HEADER} {{stamp}}.%[date(0,ms)].%[uuid]"
 
 #: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
-_STREAM: Final = f"    http-request set-header x-request-disconnect-disabled ?1 if {{ path {STREAM_PATH} }}"
+_STREAM: Final = (
+    f"    http-request set-header x-request-disconnect-disabled ?1 if {{ path {STREAM_PATH} {STREAM_PATH}/ }}"
+)
+
+#: A browser shows a page what HAProxy or Serve answers by themselves (408, 429, 503) only with these headers. Gateways
+#: set the same ones.
+_PAGE: Final = "http-request set-var(txn.page) req.hdr(origin) if {{ req.hdr(origin),lower -m str {origins} }}"
+_ANY_PAGE: Final = "http-request set-var(txn.page) str(*) if { req.hdr(origin) -m found }"
+_PAGE_MAY_READ: Final = (
+    "http-after-response set-header Access-Control-Allow-Origin %[var(txn.page)] if { var(txn.page) -m found }",
+    f'http-after-response set-header Access-Control-Expose-Headers "{EXPOSED_HEADERS}" if {{ var(txn.page) -m found }}',
+)
+_VARIES: Final = "http-after-response set-header Vary Origin unless { res.hdr(vary) -m found }"
 
 #: HAProxy sends a request to a second gateway only when it held the whole of it before the first one was asked: clients
 #: send the head and the body apart, and a gateway that dies in between would take the request with it.
-_WHOLE_BODY: Final = f"    http-request wait-for-body time {{deadline_ms}}ms unless {{{{ path {STREAM_PATH} }}}}"
+_WHOLE_BODY: Final = (
+    f"    http-request wait-for-body time {{deadline_ms}}ms unless {{{{ path {STREAM_PATH} {STREAM_PATH}/ }}}}"
+)
 #: A request of 16 KB with its head fits in, and what HAProxy writes beside it.
 _BUFFER_BYTES: Final = 32 * 1024
 
@@ -134,12 +149,22 @@ def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict
     }
 
 
+def _page_rules(settings: Settings) -> tuple[str, ...]:
+    origins = settings.permitted_origins
+    if not origins:
+        return ()
+    if ANY_ORIGIN in origins:
+        return (_ANY_PAGE, *_PAGE_MAY_READ)
+    return (_PAGE.format(origins=" ".join(origins)), *_PAGE_MAY_READ, _VARIES)
+
+
 def _corrections(settings: Settings, unavailable: Path, slow_body: Path) -> list[str]:
     host = f"ipv6@{settings.host}" if ":" in settings.host else settings.host
     frontend = rf"^( *)bind {LOOPBACK}:{settings.port}$"
     whole_body = _WHOLE_BODY.format(deadline_ms=round(settings.deadline_ms))
     arrival = _ARRIVAL.format(stamp=stamp_of(secret_of(settings)))
-    rules = rf"{_DENY}\n{_REQUEST_ID}\n{arrival}\n{_STREAM}\n{whole_body}"
+    pages = "".join(rf"    {rule}\n" for rule in _page_rules(settings))
+    rules = rf"{pages}{_DENY}\n{_REQUEST_ID}\n{arrival}\n{_STREAM}\n{whole_body}"
     return [
         _NO_METRICS,
         rf"s|^( *)errorfile (50[234]) .*|\1errorfile \2 {unavailable}|",

@@ -139,6 +139,14 @@ class Backend:
         """Return the registered versions, oldest first, with the shares of traffic that this gateway gives them."""
         return await asyncio.to_thread(read_listing, self.store, self.model_name)
 
+    async def model_answers(self) -> bool:
+        """Whether the model answers a real text, which is not kept; one that has too much to do does."""
+        try:
+            await self.service.probe(_PROBE_TEXT)
+        except UndertoneError as exc:
+            return isinstance(exc, Overloaded)
+        return True
+
     async def readiness(self) -> tuple[bool, dict[str, str]]:
         """Make a real prediction that is not kept, ask the sink, and say for each part how it is."""
         path, sink = await asyncio.gather(self._probe(), self._sink())

@@ -108,7 +108,7 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
 
 
 @contextmanager
-def running_ingress(run: Path) -> Iterator[Ingress]:
+def running_ingress(run: Path, **more: object) -> Iterator[Ingress]:
     binary = installed_haproxy()
     if binary is None:
         pytest.skip("there is no HAProxy for this machine")
@@ -121,6 +121,7 @@ def running_ingress(run: Path) -> Iterator[Ingress]:
         fallback_port=fallback,
         deadline_ms=DEADLINE_MS,
         gateway_fill=FILL,
+        **more,
     )
     own = haproxy_environment(folder, settings, write_wrapper(folder, settings, binary)) | OFTEN
     line = [sys.executable, "-m", "tests.integration.haproxy_server", *map(str, (port, *servers))]
@@ -238,3 +239,37 @@ async def test_single_texts_go_to_the_first_server_until_it_has_many(ingress: In
 async def test_other_requests_are_spread(ingress: Ingress, path: str) -> None:
     first, second = await at_once(ingress, 12, path, Server(), Server())
     assert abs(first - second) <= 2
+
+
+async def head_of(port: int, origin: str) -> dict[bytes, bytes]:
+    """Return the headers of the answer to a page of `origin`, its status as `status`."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    line = b"POST /v1/predict HTTP/1.1\r\nHost: test\r\nOrigin: %s\r\nContent-Length: 1\r\n\r\nx" % origin.encode()
+    writer.write(line)
+    status, *lines = (await reader.readuntil(b"\r\n\r\n")).strip().split(b"\r\n")
+    writer.close()
+    return {b"status": status.split()[1]} | {
+        name.lower(): value for name, _, value in (row.partition(b": ") for row in lines)
+    }
+
+
+@pytest.mark.parametrize(
+    ("origins", "page", "allowed", "varies"),
+    [
+        ("https://app.example,http://[::1]:3000", "https://app.example", b"https://app.example", b"Origin"),
+        ("https://app.example,http://[::1]:3000", "http://[::1]:3000", b"http://[::1]:3000", b"Origin"),
+        ("https://app.example", "https://evil.example", None, b"Origin"),
+        ("*", "https://evil.example", b"*", None),
+    ],
+)
+async def test_a_page_can_read_what_haproxy_says_by_itself(
+    tmp_path: Path, origins: str, page: str, allowed: bytes | None, varies: bytes | None
+) -> None:
+    with running_ingress(tmp_path, cors_origins=origins) as ingress:
+        head = await head_of(ingress.port, page)
+        assert head[b"status"] == b"503", "no gateway is there"
+        assert (head.get(b"access-control-allow-origin"), head.get(b"vary")) == (allowed, varies)
+        assert (b"access-control-expose-headers" in head) is bool(allowed)
+        async with ingress.before(Server(), Server()):
+            served = await head_of(ingress.port, page)
+        assert (served[b"status"], served.get(b"access-control-allow-origin")) == (b"200", allowed)

@@ -159,7 +159,12 @@ async def test_what_is_wrong_with_a_text_of_a_batch_or_a_stream_names_its_place(
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("POST", "/healthz", "GET"), ("GET", "/predict", "POST"), ("PUT", "/v1/texts/a", "DELETE, GET")],
+    [
+        ("POST", "/healthz", "GET, HEAD, OPTIONS"),
+        ("GET", "/predict", "OPTIONS, POST"),
+        ("PUT", "/v1/texts/a", "DELETE, GET, HEAD, OPTIONS"),
+        ("POST", "/static-offline-docs/swagger-ui.css", "GET, HEAD, OPTIONS"),
+    ],
 )
 async def test_a_method_that_a_path_does_not_take_is_answered_with_those_that_it_does(client, method, path, allowed):
     answer = await client.request(method, path)

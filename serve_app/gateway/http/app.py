@@ -11,15 +11,16 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 
 from sentiment.settings import Settings
 from serve_app.gateway.backend import Backend
+from serve_app.gateway.http.cors import CrossOrigin
 from serve_app.gateway.http.direct import serve_directly
 from serve_app.gateway.http.errors import HttpError, error_response, worded
 from serve_app.gateway.http.feedback import feedback_routes
 from serve_app.gateway.http.guard import Guard, KeyRing, Limits, Observe
 from serve_app.gateway.http.operations import operation_routes
+from serve_app.gateway.http.paths import methods_of
 from serve_app.gateway.http.predict import predict_routes
 from serve_app.gateway.http.rollouts import rollout_routes
 from serve_app.gateway.http.tei import tei_routes
@@ -27,7 +28,6 @@ from serve_app.gateway.http.texts import text_routes
 from serve_app.rollout.api import Rollouts
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def build_http_app(
@@ -42,7 +42,11 @@ def build_http_app(
     """Return the application: all routes behind the guard. `observe(route, status, ms)` is told of every answer."""
     # The page at /docs brings its own scripts: it works without the internet, and tells nobody who reads it.
     app = FastAPIOffline(
-        redoc_url=None, title="Undertone", version=version("undertone"), summary="How people feel, live."
+        redoc_url=None,
+        title="Undertone",
+        version=version("undertone"),
+        summary="How people feel, live.",
+        redirect_slashes=False,  # the guard takes the slash away
     )
     limits = {"max_items": settings.max_batch_items, "max_characters": settings.max_text_characters}
     predict = predict_routes(backend, **limits)
@@ -62,26 +66,22 @@ def build_http_app(
         limits=Limits(settings.max_body_bytes, settings.deadline_ms),
         observe=observe,
         adds_request_id=adds_request_id,
+        cross_origin=CrossOrigin(settings.permitted_origins),
+        methods_of=lambda scope: methods_of(app.routes, scope),
     )
     return app
 
 
 async def _refused(request: Request, exc: Exception) -> Response:
     refusal = cast("HTTPException", exc)
-    message = f"{request.method} {request.url.path} is not known here; /docs lists what is"
-    error = HttpError(refusal.status_code, _CODES.get(refusal.status_code, "refused"), message)
+    asked = f"{request.scope['sent_method']} {request.url.path} is not known here"
+    allowed = ", ".join(methods_of(request.app.routes, request.scope)) if refusal.status_code == 405 else ""
+    remedy = f"the path takes {allowed}" if allowed else "/docs lists what is"
+    error = HttpError(refusal.status_code, _CODES.get(refusal.status_code, "refused"), f"{asked}; {remedy}")
     response = error_response(error, request.scope["request_id"])
-    if refusal.status_code == 405:
-        response.headers["Allow"] = ", ".join(_methods(request))
+    if allowed:
+        response.headers["Allow"] = allowed
     return response
-
-
-def _methods(request: Request) -> list[str]:
-    """Return the methods that some route of the path takes; the router names those of the first one only."""
-    asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
-    return [
-        method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    ]
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 from collections import Counter
@@ -15,15 +16,15 @@ from starlette.responses import Response
 
 from sentiment.errors import InvalidInput
 from sentiment.records import RawText
-from serve_app.gateway.http.errors import LONGEST_NAME, invalid_input
+from serve_app.gateway.http.errors import LONGEST_NAME, HttpError, invalid_input
 from serve_app.gateway.http.schemas import TextIn
 
 M = TypeVar("M", bound=BaseModel)
 
 
 async def read(request: Request, schema: type[M]) -> M:
-    """Return the JSON body as `schema`. Raises InvalidInput."""
-    body = await request.body()
+    """Return the JSON body as `schema`. Raises InvalidInput; HttpError: 415, it is not in UTF-8."""
+    body = in_utf8(await request.body())
     try:
         parsed = _parsed(body, schema)
     except ValidationError as exc:
@@ -32,8 +33,17 @@ async def read(request: Request, schema: type[M]) -> M:
     return parsed
 
 
+def in_utf8(body: bytes, field: str = "body") -> bytes:
+    """Return JSON without a byte order mark. Raises HttpError: 415, it is in UTF-16 or UTF-32."""
+    marked = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]
+    if marked:  # JSON begins with two characters of ASCII, none of them a zero
+        message = f"{field}: is in UTF-16 or UTF-32; send JSON in UTF-8"
+        raise HttpError(415, "unsupported_media_type", message, field)
+    return body.removeprefix(codecs.BOM_UTF8)
+
+
 def content_of(body: bytes) -> Any:
-    """Return JSON as Python values.
+    """Return JSON in UTF-8 as Python values.
 
     Raises:
         ValueError, RecursionError: it is no JSON, or nested too deeply.

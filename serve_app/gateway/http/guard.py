@@ -16,16 +16,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sentiment.errors import DeadlineExceeded, InvalidInput
 from sentiment.identifiers import ID_PATTERN, ID_RULE, new_id
 from sentiment.keys import key_id
+from serve_app.gateway.http.cors import CrossOrigin
+from serve_app.gateway.http.decoding import DecodedBody, decoder_of
 from serve_app.gateway.http.errors import HttpError, error_response
+from serve_app.gateway.http.paths import as_meant, is_head
 
 _REQUEST_ID = re.compile(ID_PATTERN)
+_PORT = re.compile(r":\d+$")
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ADMIN_PATHS: Final = ("/v1/rollouts", "/v1/split")
-_OPEN_PATHS: Final = frozenset({"/healthz"})
+_OPEN_PATHS: Final = frozenset({"/health", "/healthz"})
 #: Requests without an end of their own: no limit on the whole body and no deadline for the whole answer.
 STREAM_PATH: Final = "/v1/predict/stream"
 
 Observe = Callable[[str, int, float], None]
+#: Returns the methods that a request's path takes, none for a path that is not known.
+MethodsOf = Callable[[Scope], list[str]]
 
 
 class KeyRing(Protocol):
@@ -49,7 +55,8 @@ class Guard:
 
     Ray Serve puts X-Request-Id on requests and answers by itself; elsewhere `adds_request_id` does.
 
-    Even there a web page of another site gets nothing: its Origin, or a Host that is not this machine, is refused.
+    Even there a web page of another site gets nothing, unless `cross_origin` permits it: its Origin, or a Host that is
+    not this machine, is refused.
     """
 
     app: ASGIApp
@@ -58,18 +65,20 @@ class Guard:
     limits: Limits
     observe: Observe
     adds_request_id: bool
+    cross_origin: CrossOrigin
+    methods_of: MethodsOf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection as ASGI asks for."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.limits.max_body_bytes, adds_id=self.adds_request_id)
+        scope = as_meant(scope)
+        exchange = _Exchange(scope, receive, send, self)
         try:
             exchange.check_request_id()
-            await self._admit(scope, exchange.headers)
-            async with asyncio.timeout(self._deadline_s(scope, exchange.headers)):
-                await self.app(scope, exchange.receive, exchange.send)
+            answer = self._say_methods if scope["method"] == "OPTIONS" else self._answer
+            await answer(scope, exchange)
         except TimeoutError:
             await exchange.fail(DeadlineExceeded("the request took longer than its deadline; send less or allow more"))
         except ClientDisconnect:
@@ -79,6 +88,19 @@ class Guard:
         finally:
             self.observe(_route_of(scope), exchange.status, exchange.elapsed_ms)
 
+    async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
+        await self._admit(scope, exchange.headers)
+        exchange.inflate()
+        async with asyncio.timeout(self._deadline_s(scope, exchange.headers)):
+            await self.app(scope, exchange.receive, exchange.send)
+
+    async def _say_methods(self, scope: Scope, exchange: _Exchange) -> None:
+        """Answer OPTIONS, without a key too: a browser asks before it sends one."""
+        methods = self.methods_of(scope)
+        if not methods:
+            raise HttpError(404, "not_found", f"{scope['path']} is not known here; /docs lists what is")
+        await self.cross_origin.options(exchange.headers, methods)(scope, exchange.receive, exchange.send)
+
     async def _admit(self, scope: Scope, headers: Headers) -> None:
         if scope["path"] in _OPEN_PATHS:
             return
@@ -86,8 +108,18 @@ class Guard:
             token = headers.get("authorization", "").partition(" ")[2].strip()
             scope["scopes"] = await self._scopes(headers, scope_of(scope["method"], scope["path"]))
             scope["key_id"] = key_id(token)
-        elif stranger := _stranger(headers):
-            raise HttpError(403, "forbidden", "without a key only programs of this machine are answered", stranger)
+        elif stranger := self._stranger(headers):
+            message = (
+                "without a key only programs of this machine are answered, and pages that UNDERTONE_CORS_ORIGINS names"
+            )
+            raise HttpError(403, "forbidden", message, stranger)
+
+    def _stranger(self, headers: Headers) -> str | None:
+        """Return the header that names another machine than this one."""
+        origin = headers.get("origin")
+        page = origin.partition("://")[2] if origin and not self.cross_origin.permits(origin) else "localhost"
+        names = {"Host": headers.get("host", "localhost"), "Origin": page}
+        return next((header for header, name in names.items() if _PORT.sub("", name) not in _LOOPBACK_NAMES), None)
 
     async def _scopes(self, headers: Headers, needed: str) -> frozenset[str]:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -109,15 +141,16 @@ class Guard:
 class _Exchange:
     """One request and its answer: counts the body, adds the request's id, remembers the status."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int, *, adds_id: bool) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, guard: Guard) -> None:
         self.headers = Headers(scope=scope)
         self.status = 499
-        self._adds_id = adds_id
+        self._guard = guard
         self._asked_id = self.headers.get("x-request-id")
         self.request_id = self._asked_id or new_id()
         scope["request_id"] = self.request_id
         self._scope, self._receive, self._send = scope, receive, send
-        self._limit = None if scope["path"] == STREAM_PATH else max_body_bytes
+        self.receive: Receive = self._counted
+        self._limit = None if scope["path"] == STREAM_PATH else guard.limits.max_body_bytes
         self._received_bytes = 0
         self._started = time.perf_counter()
         self._answering = False
@@ -131,7 +164,15 @@ class _Exchange:
             self.request_id = new_id()
             raise InvalidInput(f"X-Request-Id may have {ID_RULE}", "X-Request-Id")
 
-    async def receive(self) -> Message:
+    def inflate(self) -> None:
+        """Have the body inflated as it is read. Raises HttpError: 415, a stream's encoding is not read."""
+        encodings = self.headers.getlist("content-encoding")
+        if encodings:
+            if self._limit is None:  # its answer begins before its body is read
+                decoder_of(encodings, is_stream=True)
+            self.receive = DecodedBody(self._counted, encodings, self._limit)
+
+    async def _counted(self) -> Message:
         if self._limit is not None and not self._received_bytes:
             self._check(int(self.headers.get("content-length") or 0))
         message = await self._receive()
@@ -149,9 +190,12 @@ class _Exchange:
             self._answering = True
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            if self._adds_id:
+            if self._guard.adds_request_id:
                 headers["X-Request-Id"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
+            self._guard.cross_origin.mark(headers, self.headers.get("origin"))
+        elif is_head(self._scope):
+            message = {**message, "body": b""}
         await self._send(message)
 
     async def fail(self, error: Exception) -> None:
@@ -177,13 +221,6 @@ def require(scope: Mapping[str, object], needed: str) -> None:
     if isinstance(scopes, frozenset) and needed not in scopes:
         remedy = f"this key lacks the scope {needed!r}; 'undertone keys add NAME --scope {needed}' makes one with it"
         raise HttpError(403, "forbidden", remedy, "Authorization")
-
-
-def _stranger(headers: Headers) -> str | None:
-    """Return the header that names another machine than this one."""
-    origin = headers.get("origin")
-    names = {"Host": headers.get("host", "localhost"), "Origin": origin.partition("://")[2] if origin else "localhost"}
-    return next((header for header, name in names.items() if re.sub(r":\d+$", "", name) not in _LOOPBACK_NAMES), None)
 
 
 def _milliseconds(value: str) -> float:

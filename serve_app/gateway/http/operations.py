@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -9,8 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.body import json_response
 from serve_app.gateway.http.guard import require
+from serve_app.gateway.http.health import ModelHealth
 from serve_app.gateway.http.responses import ERRORS
-from serve_app.gateway.http.schemas import ModelsOut, ReadyOut
+from serve_app.gateway.http.schemas import ModelsOut, ReadyOut, TeiErrorOut
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -18,11 +21,23 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 def operation_routes(backend: Backend) -> APIRouter:
     """Build the routes."""
     router = APIRouter(tags=["operations"], responses=ERRORS)
+    health = ModelHealth(backend.model_answers, time.monotonic)
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> Response:
         """Say that the gateway is alive."""
         return PlainTextResponse("alive\n")
+
+    @router.get(
+        "/health",
+        response_class=Response,
+        responses={200: {"description": "the model answers"}, 503: {"model": TeiErrorOut}},
+    )
+    async def model_health() -> Response:
+        """Say as Text Embeddings Inference does whether the model answers, asked at most once a second; no body."""
+        if await health.is_well():
+            return Response()
+        return json_response({"error": "unhealthy", "error_type": "Unhealthy"}, 503)
 
     @router.get("/readyz", response_model=ReadyOut, responses={503: {"model": ReadyOut}})
     async def readyz(request: Request) -> Response:

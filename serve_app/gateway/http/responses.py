@@ -9,12 +9,13 @@ from pydantic import BaseModel
 from serve_app.gateway.http.schemas import ErrorOut, TeiErrorOut
 
 _MEANINGS: Final = {
-    400: "not a request that HTTP allows",
+    400: "not a request that HTTP allows, or a compressed body that cannot be inflated",
     401: "no valid key",
     403: "the key lacks the scope, or the caller is not of this machine",
     404: "no such thing",
     409: "the id names another text, or a rollout cannot do that now",
     413: "too large",
+    415: "an encoding that is not read",
     422: "a field is wrong; the error names it",
     429: "more work than capacity; Retry-After says when",
     503: "a part is down; Retry-After says when",

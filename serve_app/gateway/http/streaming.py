@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from sentiment.errors import InvalidInput, Overloaded, UndertoneError
 from sentiment.records import RawText
 from serve_app.gateway.http.arrival import Arrivals
-from serve_app.gateway.http.body import content_of, item_of
-from serve_app.gateway.http.errors import status_and_body
+from serve_app.gateway.http.body import content_of, in_utf8, item_of
+from serve_app.gateway.http.errors import HttpError, status_and_body
 from serve_app.gateway.http.rendering import prediction_out
 from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.router import Preference
@@ -66,6 +66,8 @@ class NdjsonResponse(Response):
             async for line in _lines(request.stream(), self._longest_bytes):
                 await pending.put(asyncio.create_task(self._answer(line, number, name)))
                 number += 1
+        except HttpError as exc:  # the body cannot be inflated: the last answer says so
+            await pending.put(asyncio.create_task(_refusal(exc)))
         finally:
             await pending.put(None)
 
@@ -93,6 +95,10 @@ class NdjsonResponse(Response):
                 return exc
 
 
+async def _refusal(error: HttpError) -> bytes:
+    return to_json({"error": status_and_body(error)[1], "id": None}) + b"\n"
+
+
 async def _write(pending: asyncio.Queue[Pending], send: Send) -> None:
     """Send answers in order, as many at once as are ready."""
     task = await pending.get()
@@ -116,7 +122,9 @@ def _cancel_all(pending: asyncio.Queue[Pending]) -> None:
 
 def _parsed(line: bytes, field: str, max_characters: int) -> RawText | InvalidInput:
     try:
-        return item_of(content_of(line), field, max_characters)
+        return item_of(content_of(in_utf8(line, field)), field, max_characters)
+    except HttpError as exc:
+        return InvalidInput(str(exc), field)
     except InvalidInput as exc:
         return InvalidInput(f"{field}.{exc}", f"{field}.{exc.field}")
     except (ValueError, RecursionError):

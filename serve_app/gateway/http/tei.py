@@ -1,4 +1,4 @@
-"""`POST /predict` in the shape of Text Embeddings Inference, so that its clients work unchanged."""
+"""`POST /predict`, and `POST /`, in the shape of Text Embeddings Inference, so that its clients work unchanged."""
 
 from __future__ import annotations
 
@@ -22,20 +22,28 @@ from serve_app.gateway.http.schemas import TeiIn, TeiScore
 from serve_app.gateway.prediction.answer import Prediction
 
 #: TEI's `error_type` by status.
-_ERROR_TYPES = {413: "Validation", 422: "Tokenizer", 429: "Overloaded", 503: "Unhealthy", 504: "Backend"}
+_ERROR_TYPES = {
+    400: "Validation",
+    413: "Validation",
+    415: "Validation",
+    422: "Tokenizer",
+    429: "Overloaded",
+    503: "Unhealthy",
+    504: "Backend",
+}
+
+
+_Scores = list[TeiScore] | list[list[TeiScore]]
+_INPUTS = described(TeiIn)
 
 
 def tei_routes(backend: Backend, *, max_items: int, max_characters: int) -> APIRouter:
-    """Build the route."""
+    """Build the routes: TEI answers classifiers under `/` as well."""
     router = APIRouter(tags=["predict"])
     arrivals = Arrivals(backend.secret)
 
-    @router.post(
-        "/predict",
-        response_model=list[TeiScore] | list[list[TeiScore]],
-        responses=TEI_ERRORS,
-        openapi_extra=described(TeiIn),
-    )
+    @router.post("/", response_model=_Scores, responses=TEI_ERRORS, openapi_extra=_INPUTS)
+    @router.post("/predict", response_model=_Scores, responses=TEI_ERRORS, openapi_extra=_INPUTS)
     async def predict(request: Request) -> Response:
         """Give the labels of one text, or of each of several (`[["one"], ["two"]]`), best first."""
         require(request.scope, "predict")

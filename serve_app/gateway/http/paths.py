@@ -1,0 +1,43 @@
+"""What a path is and takes: one with a slash at its end is the one without, and GET brings HEAD and OPTIONS along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import Scope
+
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
+
+def as_meant(scope: Scope) -> Scope:
+    """Return a request as the routes know it: `/v1/predict/` is `/v1/predict`, and HEAD is GET (see `is_head`)."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    method = scope["method"]
+    meant = {**scope, "sent_method": method, "method": "GET" if method == "HEAD" else method}
+    if raw.endswith(b"/"):  # a slash that is escaped is a part of a name
+        meant |= {"path": scope["path"].rstrip("/") or "/", "raw_path": raw.rstrip(b"/") or b"/"}
+    return meant
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether only the head of an answer was asked for."""
+    return bool(scope["sent_method"] == "HEAD")
+
+
+def methods_of(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
+    """Return the methods that a request's path takes, in order of the alphabet; none where there is no such path."""
+    whole = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount shortens it
+    methods = {method for method in _METHODS if _takes(routes, {**whole, "method": method})}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods | {"OPTIONS"}) if methods else []
+
+
+def _takes(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+    """Whether a route answers the request; of a folder's files, which match whatever is asked, GET alone is."""
+    return any(
+        route.matches(scope)[0] is Match.FULL and (scope["method"] == "GET" or not isinstance(route, Mount))
+        for route in routes
+    )
