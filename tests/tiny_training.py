@@ -16,7 +16,7 @@ from sentiment.models.vocabulary import build_tokenizer
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import EncodedTexts, encoded_texts
 from sentiment.training.objective import Lesson, Material
-from sentiment.training.plan import Plan, split
+from sentiment.training.plan import BatchPlan, split
 from sentiment.training.validation import HeldOut
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS
 
@@ -78,4 +78,4 @@ def material(config: TrainConfig, lesson: Lesson | None = None, workers: int = 1
     """Return what a run of `config` learns from."""
     texts = encode()
     train, held_out = split(texts.labels, config.validation_share, config.seed)
-    return Material(Plan(texts, train, config, workers), HeldOut(texts, held_out, config.window_tokens), lesson)
+    return Material(BatchPlan(texts, train, config, workers), HeldOut(texts, held_out, config.window_tokens), lesson)

@@ -20,7 +20,7 @@ import numpy as np
 
 from sentiment.datasets import Example, open_datasets
 from sentiment.errors import InvalidInput, ModelRejected
-from sentiment.evaluation.baseline import Split, measure_baseline
+from sentiment.evaluation.baseline import BaselineSplit, measure_baseline
 from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 from sentiment.settings import Settings, job_address, load_settings
@@ -237,8 +237,8 @@ def _baseline(material: Material, steps: Sequence[str]) -> Measured:
     return Measured(model, found.test_predictions)
 
 
-def _split(rows: Sequence[Example], do: Step) -> Split:
-    return Split([do(row.text) for row in rows], [row.label or "" for row in rows])
+def _split(rows: Sequence[Example], do: Step) -> BaselineSplit:
+    return BaselineSplit([do(row.text) for row in rows], [row.label or "" for row in rows])
 
 
 def _beside(splits: Splits, material: Material, measured: Sequence[Measured], missing: Mapping[str, str]) -> Comparison:

@@ -30,7 +30,7 @@ from sentiment.training.config import TrainConfig
 from sentiment.training.fit import Fit
 from sentiment.training.loss import class_weights, sentiment_loss
 from sentiment.training.objective import Material
-from sentiment.training.plan import Plan
+from sentiment.training.plan import BatchPlan
 from sentiment.training.validation import HeldOut, held_out_logits
 from train_jobs.card import CardFacts, write_card
 from train_jobs.data import Example, TrainingTexts, read_news_words, read_training_texts
@@ -120,7 +120,7 @@ def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | 
     def loss(logits: Tensor, _: Tensor | None, batch: Batch) -> Tensor:
         return sentiment_loss(logits, batch.labels, batch.two_class, weights, stage.neutral_weight)
 
-    plan, keeper = Plan(drawn, np.arange(len(drawn)), config), LatestCheckpoint(folder)
+    plan, keeper = BatchPlan(drawn, np.arange(len(drawn)), config), LatestCheckpoint(folder)
     run = Fit(start, Material(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
     if keeper.latest:
         run.resume(keeper.latest)

@@ -21,9 +21,9 @@ from sentiment.errors import InvalidInput
 from sentiment.evaluation.checklist import Classify
 from sentiment.evaluation.evaluation import (
     Against,
-    Answers,
     Evaluation,
-    Material,
+    EvaluationTexts,
+    ModelAnswers,
     Subject,
     answer,
     behave,
@@ -90,7 +90,7 @@ def run_evaluation(settings: Settings, config: EvaluateConfig, on_step: OnStep =
     loaded = _load(settings, config.model, config)
     version, rows = read_labelled(settings, config.data)
     _require_same_normalizer(loaded, version)
-    data = Material(version.ref, version.digest, version.labels, len(rows), version.rows - len(rows))
+    data = EvaluationTexts(version.ref, version.digest, version.labels, len(rows), version.rows - len(rows))
     other = _load(settings, config.against, config) if config.against else None
     for each in (loaded, other):  # both, before minutes are spent on one
         if each:
@@ -225,7 +225,7 @@ def _add_parts(
     loaded: _Loaded,
     other: _Loaded | None,
     rows: Sequence[Example],
-    answers: Answers,
+    answers: ModelAnswers,
     config: EvaluateConfig,
     on_step: OnStep,
 ) -> Evaluation:
@@ -247,7 +247,9 @@ def _add_parts(
     return found
 
 
-def _against(other: _Loaded, rows: Sequence[Example], answers: Answers, labels: tuple[str, ...], seed: int) -> Against:
+def _against(
+    other: _Loaded, rows: Sequence[Example], answers: ModelAnswers, labels: tuple[str, ...], seed: int
+) -> Against:
     theirs = answer(other.classify, other.predictor.labels, rows, labels)
     return set_against(answers, theirs, other.subject, labels, seed=seed)
 

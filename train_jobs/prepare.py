@@ -31,7 +31,7 @@ from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of, piece_counts
 from sentiment.training.objective import Lesson, Material, dtype_of
-from sentiment.training.plan import Plan, split
+from sentiment.training.plan import BatchPlan, split
 from sentiment.training.teacher import learn_from
 from sentiment.training.validation import HeldOut
 from train_jobs.job_output import told
@@ -198,7 +198,7 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
     if not len(judged.numbers) or not len(train):
         raise InvalidInput(f"{data.train.ref} has too few labelled texts to train and to validate on", "data")
     lesson = _lesson(config, places, learnt, data.labels, device)
-    return start, Material(Plan(texts, train, config, workers), judged, lesson)
+    return start, Material(BatchPlan(texts, train, config, workers), judged, lesson)
 
 
 def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]:

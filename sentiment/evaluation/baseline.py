@@ -32,7 +32,7 @@ _MOST_STEPS: Final = 1000
 _SEED: Final = 0
 
 
-class Split(NamedTuple):
+class BaselineSplit(NamedTuple):
     """Normalised texts and their labels."""
 
     texts: Sequence[str]
@@ -60,7 +60,7 @@ class BaselineFigures:
     peak_memory_bytes: int
 
 
-def measure_baseline(train: Split, validation: Split, test: Split) -> BaselineFigures:
+def measure_baseline(train: BaselineSplit, validation: BaselineSplit, test: BaselineSplit) -> BaselineFigures:
     """Fit every candidate on `train`, take the one with the best macro-recall on `validation`, and measure it.
 
     Raises:
@@ -89,7 +89,7 @@ class _Candidate:
 
 def work(request: Mapping[str, Any]) -> dict[str, Any]:
     """Fit, choose and measure; called in the child."""
-    train, validation, test = (Split(**request[name]) for name in ("train", "validation", "test"))
+    train, validation, test = (BaselineSplit(**request[name]) for name in ("train", "validation", "test"))
     began = time.perf_counter()
     tried = [candidate for features in _feature_names(train.texts) for candidate in _fit(features, train, validation)]
     search_s = time.perf_counter() - began
@@ -131,7 +131,7 @@ def _feature_names(texts: Sequence[str]) -> tuple[str, ...]:
     return (_WORDS, _CHARACTERS) if short else (_WORDS,)
 
 
-def _fit(name: str, train: Split, validation: Split) -> list[_Candidate]:
+def _fit(name: str, train: BaselineSplit, validation: BaselineSplit) -> list[_Candidate]:
     """Return every model that is tried on one kind of features, fitted and judged on validation."""
     began = time.perf_counter()
     features = _features(name, len(train.texts))

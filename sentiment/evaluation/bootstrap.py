@@ -26,7 +26,7 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """One measure of two versions on the same texts: `first` − `second`, its interval, and a two-sided p-value."""
 
     measure: str
@@ -58,7 +58,7 @@ def macro_recall_interval(confusion: NDArray[np.int64], seed: int = 0) -> Interv
 
 def compare(
     labels: ArrayLike, first: ArrayLike, second: ArrayLike, classes: int, *, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[Difference, ...]:
+) -> tuple[PairedDifference, ...]:
     """Compare two versions' predictions on the same texts by macro-recall and by accuracy.
 
     Texts are drawn in pairs, with replacement (Koehn 2004, "Statistical Significance Tests for Machine Translation
@@ -87,7 +87,7 @@ def macro_recalls(
 
 def _difference(
     name: str, measure: Any, data: tuple[NDArray[np.integer[Any]], ...], resamples: int, seed: int
-) -> Difference:
+) -> PairedDifference:
     labels, first, second = data
     ours, theirs = float(measure(labels, first)), float(measure(labels, second))
 
@@ -108,7 +108,7 @@ def _difference(
         rng=np.random.default_rng(seed),
     )
     interval = Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
-    return Difference(name, ours, theirs, ours - theirs, interval, _p_value(found.bootstrap_distribution))
+    return PairedDifference(name, ours, theirs, ours - theirs, interval, _p_value(found.bootstrap_distribution))
 
 
 def _p_value(differences: NDArray[np.float64]) -> float:

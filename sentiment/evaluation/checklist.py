@@ -60,7 +60,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """How one test went. `failure_rate` is in [0, 1]; `groups` has the mean sentiment of each group of people."""
 
     capability: str
@@ -76,7 +76,7 @@ class Outcome:
 
 def run_tests(
     tests: Sequence[BehaviourTest], classify: Classify, labels: Sequence[str], normalize: Callable[[str], str]
-) -> tuple[Outcome, ...]:
+) -> tuple[CheckOutcome, ...]:
     """Run behaviour tests on a model that answers with `labels`; equal texts are classified once."""
     normal = {text: normalize(text) for test in tests for case in test.cases for text in case.texts}
     asked = list(dict.fromkeys(normal.values()))
@@ -96,9 +96,9 @@ class _Said:
         return cls(labels[int(probabilities.argmax())], float(positive - negative))
 
 
-def _judge(test: BehaviourTest, said: Mapping[str, _Said]) -> Outcome:
+def _judge(test: BehaviourTest, said: Mapping[str, _Said]) -> CheckOutcome:
     failed = [case for case in test.cases if not _passes(test.kind, case, said)]
-    return Outcome(
+    return CheckOutcome(
         capability=test.capability,
         name=test.name,
         kind=test.kind,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from sentiment.evaluation.bootstrap import Difference, Interval
+from sentiment.evaluation.bootstrap import Interval, PairedDifference
 from sentiment.evaluation.summary import percent, table
 
 _MIB: Final = 1 << 20
@@ -54,13 +54,13 @@ class ComparedModel:
     training_peak_bytes: int | None = None
     serving_peak_bytes: int | None = None
     file_bytes: int | None = None
-    against_linear: Difference | None = None
+    against_linear: PairedDifference | None = None
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> ComparedModel:
         """Return what `dataclasses.asdict` made a mapping of, also after a passage through JSON."""
         found = values["against_linear"]
-        difference = Difference(**{**found, "interval": Interval(*found["interval"])}) if found else None
+        difference = PairedDifference(**{**found, "interval": Interval(*found["interval"])}) if found else None
         return cls(**{**values, "against_linear": difference})
 
 

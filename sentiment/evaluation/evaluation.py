@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment.errors import InvalidInput, ModelRejected
-from sentiment.evaluation.bootstrap import Difference, compare
-from sentiment.evaluation.checklist import Classify, Outcome, run_tests
+from sentiment.evaluation.bootstrap import PairedDifference, compare
+from sentiment.evaluation.checklist import CheckOutcome, Classify, run_tests
 from sentiment.evaluation.figures import Figures, measure
 from sentiment.evaluation.performance import Performance
-from sentiment.evaluation.slices import EmptySlice, Row, Slice, cut_slices, empty_slices
+from sentiment.evaluation.slices import EmptySlice, Slice, SliceRow, cut_slices, empty_slices
 from sentiment.evaluation.templates import make_tests
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.metrics import Reliability, reliability
@@ -28,7 +28,7 @@ _SAMPLE: Final = 500
 _SHOWN_CHARACTERS: Final = 400
 
 
-class Labelled(Row, Protocol):
+class LabelledTexts(SliceRow, Protocol):
     """A row with its label; a dataset's labelled example is one."""
 
     @property
@@ -50,7 +50,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Material:
+class EvaluationTexts:
     """The data: `texts` labelled rows are evaluated; `unlabelled` rows were left out."""
 
     ref: str
@@ -76,7 +76,7 @@ class Against:
 
     subject: Subject
     figures: Figures
-    differences: tuple[Difference, ...]
+    differences: tuple[PairedDifference, ...]
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class Evaluation:
     """All that was found; parts that were not asked for are empty. `called_neutral` is for data without neutral."""
 
     subject: Subject
-    data: Material
+    data: EvaluationTexts
     figures: Figures
     reliability: Reliability
     mistakes: tuple[Mistake, ...]
     called_neutral: float | None = None
     slices: tuple[Slice, ...] = ()
     empty_slices: tuple[EmptySlice, ...] = ()
-    behaviour: tuple[Outcome, ...] = ()
+    behaviour: tuple[CheckOutcome, ...] = ()
     performance: Performance | None = None
     against: Against | None = None
 
@@ -102,7 +102,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Answers:
+class ModelAnswers:
     """What a version says of a data set: probabilities [texts, labels of the data], label ids [texts]."""
 
     ids: NDArray[np.int64]
@@ -130,7 +130,9 @@ def classifier_of(predictor: Predictor) -> Classify:
     return classify
 
 
-def answer(classify: Classify, model_labels: Sequence[str], rows: Sequence[Labelled], labels: Sequence[str]) -> Answers:
+def answer(
+    classify: Classify, model_labels: Sequence[str], rows: Sequence[LabelledTexts], labels: Sequence[str]
+) -> ModelAnswers:
     """Classify labelled rows; where the data know no neutral, negative and positive share what neutral got.
 
     Raises:
@@ -143,10 +145,10 @@ def answer(classify: Classify, model_labels: Sequence[str], rows: Sequence[Label
     ids = np.array([places[row.label or ""] for row in rows], dtype=np.int64)
     found = classify([row.text for row in rows])
     if tuple(model_labels) == tuple(labels):
-        return Answers(ids, found, None)
+        return ModelAnswers(ids, found, None)
     kept = found[:, [list(model_labels).index(label) for label in labels]]
     neutral = float((found.argmax(axis=1) == list(model_labels).index("neutral")).mean())
-    return Answers(ids, kept / kept.sum(axis=1, keepdims=True), neutral)
+    return ModelAnswers(ids, kept / kept.sum(axis=1, keepdims=True), neutral)
 
 
 def require_labels(model_labels: Sequence[str], labels: Sequence[str]) -> None:
@@ -162,9 +164,9 @@ def require_labels(model_labels: Sequence[str], labels: Sequence[str]) -> None:
 
 def evaluate(
     subject: Subject,
-    data: Material,
-    rows: Sequence[Labelled],
-    answers: Answers,
+    data: EvaluationTexts,
+    rows: Sequence[LabelledTexts],
+    answers: ModelAnswers,
     *,
     slices: bool,
 ) -> Evaluation:
@@ -184,8 +186,8 @@ def evaluate(
 
 
 def behave(
-    classify: Classify, labels: Sequence[str], normalizer: str, rows: Sequence[Row], *, cases: int, seed: int
-) -> tuple[Outcome, ...]:
+    classify: Classify, labels: Sequence[str], normalizer: str, rows: Sequence[SliceRow], *, cases: int, seed: int
+) -> tuple[CheckOutcome, ...]:
     """Run the behaviour tests on a version that answers with `labels`, typos in the data's own texts among them."""
     sample = [row.text for row in rows[:: max(len(rows) // _SAMPLE, 1)]]
     return run_tests(
@@ -193,7 +195,9 @@ def behave(
     )
 
 
-def set_against(answers: Answers, other: Answers, subject: Subject, labels: Sequence[str], *, seed: int = 0) -> Against:
+def set_against(
+    answers: ModelAnswers, other: ModelAnswers, subject: Subject, labels: Sequence[str], *, seed: int = 0
+) -> Against:
     """Compare two versions' answers to the same rows; `subject` is the other one."""
     first, second = (each.probabilities.argmax(axis=1) for each in (answers, other))
     return Against(
@@ -204,7 +208,7 @@ def set_against(answers: Answers, other: Answers, subject: Subject, labels: Sequ
 
 
 def _mistakes(
-    rows: Sequence[Labelled], ids: NDArray[np.int64], probabilities: NDArray[np.float64], labels: Sequence[str]
+    rows: Sequence[LabelledTexts], ids: NDArray[np.int64], probabilities: NDArray[np.float64], labels: Sequence[str]
 ) -> tuple[Mistake, ...]:
     predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predictions != ids)
@@ -212,7 +216,7 @@ def _mistakes(
     return tuple(_mistake(rows[place], labels[predictions[place]], confidence[place]) for place in surest.tolist())
 
 
-def _mistake(row: Labelled, said: str, confidence: float) -> Mistake:
+def _mistake(row: LabelledTexts, said: str, confidence: float) -> Mistake:
     return Mistake(row.text[:_SHOWN_CHARACTERS], row.label or "", said, float(confidence))
 
 

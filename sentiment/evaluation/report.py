@@ -11,8 +11,8 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from sentiment.evaluation import charts
-from sentiment.evaluation.bootstrap import Difference, Interval
-from sentiment.evaluation.checklist import Failure, Outcome
+from sentiment.evaluation.bootstrap import Interval, PairedDifference
+from sentiment.evaluation.checklist import CheckOutcome, Failure
 from sentiment.evaluation.evaluation import Against, Evaluation
 from sentiment.evaluation.performance import Performance
 from sentiment.evaluation.slices import DIMENSIONS
@@ -126,11 +126,11 @@ def _against(other: Against) -> str:
     return f"<h2>Against another version</h2>{_table(note, heads, rows, left=(0, 6))}"
 
 
-def _measure_name(difference: Difference) -> str:
+def _measure_name(difference: PairedDifference) -> str:
     return difference.measure.replace("_", "-")
 
 
-def _verdict(each: Difference) -> str:
+def _verdict(each: PairedDifference) -> str:
     if each.p_value > _SURE:
         return "may be chance"
     return '<span class="good">better</span>' if each.difference > 0 else '<span class="bad">worse</span>'
@@ -170,7 +170,7 @@ def _slices(found: Evaluation) -> str:
     return f"<h2>Slices</h2>{_figure(shown, '') if shown else ''}{table}{note}"
 
 
-def _behaviour(outcomes: Sequence[Outcome]) -> str:
+def _behaviour(outcomes: Sequence[CheckOutcome]) -> str:
     rows = [
         (
             escape(each.capability),
@@ -188,7 +188,7 @@ def _behaviour(outcomes: Sequence[Outcome]) -> str:
     return f"<h2>Behaviour</h2>{table}{_groups(outcomes)}<h3>What failed</h3>{''.join(_failures(outcomes))}"
 
 
-def _groups(outcomes: Sequence[Outcome]) -> str:
+def _groups(outcomes: Sequence[CheckOutcome]) -> str:
     rows = [
         (
             escape(each.name),
@@ -202,7 +202,7 @@ def _groups(outcomes: Sequence[Outcome]) -> str:
     return _table(note, ("people", "mean sentiment", "largest gap"), rows, left=(0, 1)) if rows else ""
 
 
-def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _failures(outcomes: Sequence[CheckOutcome]) -> Iterator[str]:
     for capability, members in groupby(outcomes, key=lambda each: each.capability):
         failed = [each for each in members if each.examples]
         for each in failed:

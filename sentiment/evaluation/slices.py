@@ -27,7 +27,7 @@ _MOST_NAMES: Final = 12
 _OTHERS: Final = "all others"
 
 
-class Row(Protocol):
+class SliceRow(Protocol):
     """What slices are cut by; a dataset's example is one."""
 
     @property
@@ -75,7 +75,7 @@ def has_emoji(text: str) -> bool:
 
 
 def cut_slices(
-    rows: Sequence[Row], ids: NDArray[np.int64], predictions: NDArray[np.int64], classes: int
+    rows: Sequence[SliceRow], ids: NDArray[np.int64], predictions: NDArray[np.int64], classes: int
 ) -> tuple[Slice, ...]:
     """Return the figures of every part of `rows`; label ids and predictions are [texts].
 
@@ -90,7 +90,7 @@ def cut_slices(
     return tuple(found)
 
 
-def empty_slices(rows: Iterable[Row]) -> tuple[EmptySlice, ...]:
+def empty_slices(rows: Iterable[SliceRow]) -> tuple[EmptySlice, ...]:
     """Return the parts by length, negation and emoji that no row is in."""
     seen = {(dimension, _DIMENSIONS[dimension](row)) for row in rows for dimension in _NAMES}
     parts = [(dimension, name) for dimension, names in _NAMES.items() for name in names]
@@ -111,12 +111,12 @@ def _measure(dimension: str, name: str, ids: NDArray[np.int64], predictions: NDA
     )
 
 
-def _length(row: Row) -> str:
+def _length(row: SliceRow) -> str:
     words = len(row.text.split())
     return next((name for most, name in _LENGTHS if words <= most), _LONGEST)
 
 
-_DIMENSIONS: Final[dict[str, Callable[[Row], str]]] = {
+_DIMENSIONS: Final[dict[str, Callable[[SliceRow], str]]] = {
     "length": _length,
     "negation": lambda row: _NEGATED if has_negation(row.text) else _WITHOUT,
     "emoji": lambda row: _PICTURED if has_emoji(row.text) else _WITHOUT,

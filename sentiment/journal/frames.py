@@ -31,7 +31,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FramePiece:
     """The bytes from `start` to `end` of a segment: a frame, or damage (no `header`), or the torn end of a write."""
 
     start: int
@@ -47,7 +47,7 @@ def encode_frame(payload: bytes, operations: int, at_ms: int) -> bytes:
     return fields + _CHECK.pack(zlib.crc32(fields)) + payload
 
 
-def read_pieces(path: Path, start: int, end: int | None = None) -> Iterator[Piece]:
+def read_pieces(path: Path, start: int, end: int | None = None) -> Iterator[FramePiece]:
     """Read a segment from offset `start`, where a frame begins, up to `end` (the file's end); skip over damage."""
     with path.open("rb") as file:
         limit = os.fstat(file.fileno()).st_size if end is None else end
@@ -73,23 +73,23 @@ def _header_at(file: BinaryIO, offset: int) -> Header | None:
     return _parse_header(file.read(HEADER_BYTES))
 
 
-def _frame_at(file: BinaryIO, offset: int, limit: int) -> Piece | None:
+def _frame_at(file: BinaryIO, offset: int, limit: int) -> FramePiece | None:
     header = _header_at(file, offset)
     if header is None or offset + HEADER_BYTES + header.payload_bytes > limit:
         return None
     payload = file.read(header.payload_bytes)
     if zlib.crc32(payload) != header.payload_crc:
         return None
-    return Piece(offset, offset + HEADER_BYTES + len(payload), header, payload)
+    return FramePiece(offset, offset + HEADER_BYTES + len(payload), header, payload)
 
 
-def _damage_at(file: BinaryIO, offset: int, limit: int) -> Piece:
+def _damage_at(file: BinaryIO, offset: int, limit: int) -> FramePiece:
     file.seek(offset)
     rest = file.read(limit - offset)
     following = _next_frame(rest)
     if following is None:
-        return Piece(offset, limit, None, rest, torn=_is_torn(rest))
-    return Piece(offset, offset + following, None, rest[:following])
+        return FramePiece(offset, limit, None, rest, torn=_is_torn(rest))
+    return FramePiece(offset, offset + following, None, rest[:following])
 
 
 def _next_frame(data: bytes) -> int | None:

@@ -19,7 +19,7 @@ from sentiment.clock import epoch_ms
 from sentiment.errors import JournalFull
 from sentiment.group_commit import GroupCommit, Waiting
 from sentiment.journal.folder import OwnedFolder, Position
-from sentiment.journal.frames import Header, Piece, encode_frame, read_headers, read_pieces
+from sentiment.journal.frames import FramePiece, Header, encode_frame, read_headers, read_pieces
 from sentiment.journal.operations import decode_operations, encode_operations
 from sentiment.journal.segment import SegmentWriter
 from sentiment.records import Operation
@@ -226,7 +226,7 @@ class Journal:
             self._segment = None
             self.end = Position(self.end.segment + 1, 0)
 
-    def _pieces(self, start: Position, end: Position) -> Iterator[tuple[int, Piece]]:
+    def _pieces(self, start: Position, end: Position) -> Iterator[tuple[int, FramePiece]]:
         for number, first, limit in self._spans(start, end):
             try:
                 for piece in read_pieces(self._folder.segment_path(number), first, limit):
@@ -247,7 +247,7 @@ class Journal:
         for number, first, limit in self._spans(self._released, self.end):
             yield from read_headers(self._folder.segment_path(number), first, limit)
 
-    def _operations_of(self, number: int, piece: Piece) -> list[Operation]:
+    def _operations_of(self, number: int, piece: FramePiece) -> list[Operation]:
         if piece.header is not None:
             try:
                 return decode_operations(piece.content)

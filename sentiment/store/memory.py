@@ -15,7 +15,7 @@ from sentiment.errors import Conflict, StoreUnavailable
 from sentiment.records import Document, Operation, Outcome, Page, TextQuery, TextRecord
 from sentiment.store.base import TextStore
 from sentiment.store.cursor import page_of, position_of
-from sentiment.store.state import NOTHING, TOMBSTONE_MS, State, fold, id_of
+from sentiment.store.state import NOTHING, TOMBSTONE_MS, StoreState, fold, id_of
 from sentiment.store.words import words_of, words_to_find
 
 
@@ -24,7 +24,7 @@ class MemoryStore(TextStore):
 
     def __init__(self) -> None:
         self.available = True
-        self._states: dict[str, State] = {}
+        self._states: dict[str, StoreState] = {}
         self._documents: dict[tuple[str, str], tuple[int, str]] = {}
         self._lock = threading.Lock()
 
@@ -62,7 +62,7 @@ class MemoryStore(TextStore):
         with self._database():
             expired = [text_id for text_id, state in self._states.items() if _is_expired(state.record, now_ms)]
             for text_id in expired:
-                self._states[text_id] = State(None, self._states[text_id].deleted_at_ms)
+                self._states[text_id] = StoreState(None, self._states[text_id].deleted_at_ms)
             self._states = {text_id: state for text_id, state in self._states.items() if _is_kept(state, now_ms)}
             return len(expired)
 
@@ -148,5 +148,5 @@ def _is_expired(record: TextRecord | None, now_ms: int) -> bool:
     return record is not None and record.expires_at_ms is not None and record.expires_at_ms <= now_ms
 
 
-def _is_kept(state: State, now_ms: int) -> bool:
+def _is_kept(state: StoreState, now_ms: int) -> bool:
     return state.record is not None or (state.deleted_at_ms or 0) > now_ms - TOMBSTONE_MS

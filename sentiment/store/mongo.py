@@ -29,7 +29,7 @@ from sentiment.errors import Conflict, InvalidInput, InvalidSettings, StoreUnava
 from sentiment.records import Document, Feedback, Operation, Outcome, Page, TextQuery, TextRecord
 from sentiment.store.base import TIMEOUT_S, TextStore
 from sentiment.store.cursor import page_of, position_of
-from sentiment.store.state import NOTHING, TOMBSTONE_MS, State, fold, id_of
+from sentiment.store.state import NOTHING, TOMBSTONE_MS, StoreState, fold, id_of
 from sentiment.store.words import words_of, words_to_find
 
 _FIELDS: Final = tuple(field.name for field in fields(TextRecord))
@@ -56,7 +56,7 @@ _Fields = dict[str, Any]
 class _Found:
     """What was there when an operation was decided; `rev` is None if nothing was."""
 
-    state: State = NOTHING
+    state: StoreState = NOTHING
     rev: str | None = None
 
 
@@ -204,11 +204,11 @@ class MongoStore(TextStore):
     def _load(self, ids: Iterable[str]) -> dict[str, _Found]:
         before = dict.fromkeys(ids, _Found())
         for values in self._texts.find({"_id": {"$in": list(before)}}, {"words": 0}):
-            state = State(_record(values) if values["live"] else None, values["deleted_at_ms"])
+            state = StoreState(_record(values) if values["live"] else None, values["deleted_at_ms"])
             before[values["_id"]] = _Found(state, values["rev"])
         return before
 
-    def _save(self, before: Mapping[str, _Found], after: Mapping[str, State]) -> set[str]:
+    def _save(self, before: Mapping[str, _Found], after: Mapping[str, StoreState]) -> set[str]:
         rev = uuid.uuid4().hex
         changed = [text_id for text_id, state in after.items() if state is not before[text_id].state]
         replaced = {text_id for text_id in changed if before[text_id].rev is not None}
@@ -266,15 +266,15 @@ def _where(query: TextQuery) -> _Fields:
     return {"live": True} | {name: condition for name, condition in conditions.items() if condition is not None}
 
 
-def _write(text_id: str, found_rev: str | None, state: State, rev: str) -> InsertOne[_Fields] | ReplaceOne[_Fields]:
+def _write(text_id: str, old_rev: str | None, state: StoreState, rev: str) -> InsertOne[_Fields] | ReplaceOne[_Fields]:
     values = {"id": text_id, "live": state.record is not None, "deleted_at_ms": state.deleted_at_ms, "rev": rev}
     values |= _tombstone(state) if state.record is None else _text(state.record)
-    if found_rev is None:
+    if old_rev is None:
         return InsertOne({"_id": text_id} | values)
-    return ReplaceOne({"_id": text_id, "rev": found_rev}, values)
+    return ReplaceOne({"_id": text_id, "rev": old_rev}, values)
 
 
-def _tombstone(state: State) -> _Fields:
+def _tombstone(state: StoreState) -> _Fields:
     return {"expires_at": DatetimeMS((state.deleted_at_ms or 0) + TOMBSTONE_MS)}
 
 

@@ -16,7 +16,7 @@ from sentiment.records import Document, Feedback, Operation, Outcome, Page, Text
 from sentiment.store.base import TIMEOUT_S, TextStore
 from sentiment.store.cursor import page_of, position_of
 from sentiment.store.sqlite_connections import Connections
-from sentiment.store.state import NOTHING, TOMBSTONE_MS, State, fold, id_of
+from sentiment.store.state import NOTHING, TOMBSTONE_MS, StoreState, fold, id_of
 from sentiment.store.words import words_of, words_to_find
 
 _FIELDS: Final = tuple(field.name for field in fields(TextRecord))
@@ -154,14 +154,14 @@ class SqliteStore(TextStore):
         self._words_to_forget = False
 
 
-def _load(connection: sqlite3.Connection, ids: set[str]) -> dict[str, State]:
+def _load(connection: sqlite3.Connection, ids: set[str]) -> dict[str, StoreState]:
     wanted = [_json(list(ids))]
     records = {row[0]: _record(row) for row in connection.execute(f"{_SELECT} WHERE {_IDS}", wanted)}
     tombstones = dict(connection.execute(_SELECT_TOMBSTONES, wanted).fetchall())
-    return {text_id: State(records.get(text_id), tombstones.get(text_id)) for text_id in ids}
+    return {text_id: StoreState(records.get(text_id), tombstones.get(text_id)) for text_id in ids}
 
 
-def _save(connection: sqlite3.Connection, before: dict[str, State], after: dict[str, State]) -> bool:
+def _save(connection: sqlite3.Connection, before: dict[str, StoreState], after: dict[str, StoreState]) -> bool:
     """Write what changed; return whether a text was deleted."""
     changed = [text_id for text_id, state in after.items() if state is not before.get(text_id, NOTHING)]
     gone = [text_id for text_id in changed if before[text_id].record and not after[text_id].record]

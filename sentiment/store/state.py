@@ -39,14 +39,14 @@ _SENTIMENT_OF_LABEL: Final = {NEGATIVE: -1.0, NEUTRAL: 0.0, POSITIVE: 1.0}
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StoreState:
     """What a store knows of one id: its text, and when a text of that id was last deleted."""
 
     record: TextRecord | None = None
     deleted_at_ms: int | None = None
 
 
-NOTHING: Final = State()
+NOTHING: Final = StoreState()
 
 
 def id_of(operation: Operation) -> str:
@@ -54,7 +54,7 @@ def id_of(operation: Operation) -> str:
     return operation.record.id if isinstance(operation, PutText) else operation.id
 
 
-def fold(states: dict[str, State], operations: Sequence[Operation]) -> list[Outcome]:
+def fold(states: dict[str, StoreState], operations: Sequence[Operation]) -> list[Outcome]:
     """Carry out operations in order on `states` (changed in place; a missing id is NOTHING); return their outcomes.
 
     A state that did not change stays the same object.
@@ -70,7 +70,7 @@ def fold(states: dict[str, State], operations: Sequence[Operation]) -> list[Outc
     return outcomes
 
 
-def step(state: State, operation: Operation) -> tuple[State, Outcome]:
+def step(state: StoreState, operation: Operation) -> tuple[StoreState, Outcome]:
     """Return what one operation makes of a state, and its outcome.
 
     Raises:
@@ -83,7 +83,7 @@ def step(state: State, operation: Operation) -> tuple[State, Outcome]:
     return _delete(state, operation)
 
 
-def _put(state: State, record: TextRecord) -> tuple[State, Outcome]:
+def _put(state: StoreState, record: TextRecord) -> tuple[StoreState, Outcome]:
     if state.deleted_at_ms is not None and record.received_at_ms <= state.deleted_at_ms:
         return state, Outcome.DONE
     if record.label is not None and record.labelled_at_ms is None:
@@ -96,7 +96,7 @@ def _put(state: State, record: TextRecord) -> tuple[State, Outcome]:
     return _changed(state, replace(_relabel(state.record, record), received_at_ms=received_at_ms)), Outcome.DONE
 
 
-def _say_label(state: State, operation: SetLabel | AddFeedback) -> tuple[State, Outcome]:
+def _say_label(state: StoreState, operation: SetLabel | AddFeedback) -> tuple[StoreState, Outcome]:
     if operation.label not in _SENTIMENT_OF_LABEL:
         raise InvalidInput(f"{operation.label!r} is no label; use one of {', '.join(_SENTIMENT_OF_LABEL)}.", "label")
     if state.record is None:
@@ -135,17 +135,17 @@ def _time_and_label(word: Feedback) -> tuple[int, str, str]:
     return word.at_ms, word.label, word.source  # one order, whatever came first
 
 
-def _delete(state: State, operation: DeleteText) -> tuple[State, Outcome]:
+def _delete(state: StoreState, operation: DeleteText) -> tuple[StoreState, Outcome]:
     if state.deleted_at_ms is not None and state.deleted_at_ms >= operation.at_ms:
         return state, Outcome.DONE
     if state.record is None:
-        return State(None, operation.at_ms), Outcome.NOT_FOUND
+        return StoreState(None, operation.at_ms), Outcome.NOT_FOUND
     if state.record.received_at_ms > operation.at_ms:
-        return State(state.record, operation.at_ms), Outcome.CONFLICT
-    return State(None, operation.at_ms), Outcome.DONE
+        return StoreState(state.record, operation.at_ms), Outcome.CONFLICT
+    return StoreState(None, operation.at_ms), Outcome.DONE
 
 
-def _changed(state: State, record: TextRecord) -> State:
+def _changed(state: StoreState, record: TextRecord) -> StoreState:
     return state if record == state.record else replace(state, record=record)
 
 

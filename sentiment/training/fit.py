@@ -23,7 +23,7 @@ from sentiment.training.config import TrainConfig
 from sentiment.training.learner import Learner
 from sentiment.training.objective import Material, dtype_of, row_loss
 from sentiment.training.optimizers import make_optimizer, set_rate
-from sentiment.training.plan import Piece, Step
+from sentiment.training.plan import PlanPiece, TrainingStep
 from sentiment.training.schedules import learning_rate_factor
 from sentiment.training.stopping import Stopper, score_of
 from sentiment.training.team import ALONE, Team
@@ -105,7 +105,7 @@ class Fit:
             if progress.finished:
                 return
 
-    def _step(self, shared: nn.Module, step: Step) -> None:
+    def _step(self, shared: nn.Module, step: TrainingStep) -> None:
         progress, config = self.progress, self.config
         rate = learning_rate_factor(min(self._done(), 1.0), config.warm_up, config.last_rate, config.schedule)
         set_rate(self._optimizer, config.learning_rate * rate)
@@ -136,7 +136,7 @@ class Fit:
         self.progress.seconds += now - self._mark
         self._texts, self._busy_s, self._mark = self._texts + texts, self._busy_s + now - self._mark, now
 
-    def _learn(self, shared: nn.Module, piece: Piece, weight: float) -> None:
+    def _learn(self, shared: nn.Module, piece: PlanPiece, weight: float) -> None:
         """Add the gradient of one batch, each of its rows with `weight`."""
         batch = self._batch(piece)
         torch.manual_seed(hash((self.config.seed, self.progress.epoch, piece.number)) & 0x7FFF_FFFF)
@@ -152,7 +152,7 @@ class Fit:
             self._sums[:3] += told
             self._sums[3] += len(known)
 
-    def _batch(self, piece: Piece) -> Batch:
+    def _batch(self, piece: PlanPiece) -> Batch:
         batch, lesson = self.material.plan.batch(self.progress.epoch, piece), self.material.lesson
         if lesson:
             states = None if lesson.states is None else torch.from_numpy(lesson.states[piece.rows])

@@ -17,7 +17,7 @@ from sentiment.training.batches import Batch
 from sentiment.training.config import DistillConfig, TrainConfig
 from sentiment.training.encoded import UNLABELLED
 from sentiment.training.loss import RowLoss, class_weights, label_loss, soft_loss, state_loss
-from sentiment.training.plan import Plan
+from sentiment.training.plan import BatchPlan
 from sentiment.training.validation import HeldOut
 
 _DTYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -38,7 +38,7 @@ class Material:
     `loss` stands in for that of labels and lessons where the texts ask for one of their own.
     """
 
-    plan: Plan
+    plan: BatchPlan
     held_out: HeldOut
     lesson: Lesson | None = None
     loss: RowLoss | None = None

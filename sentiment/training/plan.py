@@ -19,7 +19,7 @@ _HELD_OUT_BATCH_TOKENS: Final = 8192
 _HELD_OUT_BATCH_ROWS: Final = 256
 
 
-class Piece(NamedTuple):
+class PlanPiece(NamedTuple):
     """A batch of an epoch: its number in the epoch, and the numbers of its texts."""
 
     number: int
@@ -27,13 +27,13 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """What one step of the optimiser takes: the batches of all workers, and how many texts they have together."""
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[PlanPiece]
     texts: int
 
-    def share(self, rank: int, size: int) -> list[tuple[Piece, float]]:
+    def share(self, rank: int, size: int) -> list[tuple[PlanPiece, float]]:
         """Return a worker's batches with their weights, as many for each worker.
 
         A worker for whom none is left works on the first batch with weight 0: all must take part in averaging.
@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """The steps of a run over the texts `numbers` (places in `texts`), for `workers` workers."""
 
     texts: EncodedTexts
@@ -62,17 +62,17 @@ class Plan:
         """Steps of the whole run, if it is not stopped early."""
         return min(sum(self.steps_by_epoch), self.config.most_steps or sum(self.steps_by_epoch))
 
-    def epoch(self, number: int, done: int = 0) -> list[Step]:
+    def epoch(self, number: int, done: int = 0) -> list[TrainingStep]:
         """Return the steps of an epoch that are left when `done` of its batches are; the same seed draws the same."""
         lengths = np.minimum(self.texts.lengths[self.numbers], self.config.window_tokens).tolist()
         random = Random(f"{self.config.seed}-{number}")
         cuts = cut_batches(lengths, self.config.batch_tokens, self.config.batch_rows, random)
-        pieces = [Piece(place, self.numbers[cut].tolist()) for place, cut in enumerate(cuts)]
+        pieces = [PlanPiece(place, self.numbers[cut].tolist()) for place, cut in enumerate(cuts)]
         group = self.workers * self.config.accumulation
         groups = [pieces[start : start + group] for start in range(done, len(pieces), group)]
-        return [Step(part, sum(len(piece.rows) for piece in part)) for part in groups]
+        return [TrainingStep(part, sum(len(piece.rows) for piece in part)) for part in groups]
 
-    def batch(self, epoch: int, piece: Piece) -> Batch:
+    def batch(self, epoch: int, piece: PlanPiece) -> Batch:
         """Return the tensors of a batch."""
         draw = self.config.windows == "draw"
         random = Random(f"{self.config.seed}-{epoch}-{piece.number}") if draw else None

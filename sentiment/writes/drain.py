@@ -19,7 +19,7 @@ MAX_OPERATIONS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DrainStep:
     """What one step did: how many operations were read, and whether texts were deleted by them."""
 
     operations: int
@@ -38,7 +38,7 @@ class Drain:
         self.late_conflicts = 0
         self.refused = 0
 
-    def step(self) -> Step:
+    def step(self) -> DrainStep:
         """Bring up to about MAX_OPERATIONS into the store.
 
         Raises:
@@ -55,7 +55,7 @@ class Drain:
         if chunk.end != self.position:
             self._journal.release(chunk.end, len(chunk.operations))
             self.position = chunk.end
-        return Step(len(chunk.operations), bool(deleted))
+        return DrainStep(len(chunk.operations), bool(deleted))
 
     def run(self) -> None:
         """Step until the journal is drained; raises what `step` raises."""

@@ -35,7 +35,7 @@ from serve_app.rollout.policy.decisions import (
     Observed,
     Publish,
     Retire,
-    Start,
+    StartApplication,
     UnnameChallenger,
     Wait,
 )
@@ -193,7 +193,7 @@ class Reconciler:
 
     async def _act(self, decision: Decision, rollout: Rollout | None, observed: Observed) -> None:
         match decision:
-            case Start(version):
+            case StartApplication(version):
                 await asyncio.to_thread(self._start, version)
             case Retire(version):
                 await asyncio.to_thread(self.target.retire, version)

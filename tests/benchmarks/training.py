@@ -35,7 +35,7 @@ from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.encoded import EncodedTexts, encoded_texts
 from sentiment.training.fit import Fit, Watcher
 from sentiment.training.objective import Material
-from sentiment.training.plan import Plan
+from sentiment.training.plan import BatchPlan
 from sentiment.training.validation import HeldOut
 from train_jobs.data import read_semeval
 from train_jobs.prepare import start_of
@@ -83,7 +83,7 @@ def bucketed(
 ) -> float:
     """Return texts a second of the loop."""
     held_out = HeldOut(texts, np.arange(_TEXTS_JUDGED), config.window_tokens)
-    material = Material(Plan(texts, np.arange(len(texts)), config), held_out)
+    material = Material(BatchPlan(texts, np.arange(len(texts)), config), held_out)
     start = start_of(config, len(THREE_CLASSES))
     for part in start.model.modules():
         if isinstance(part, Dropout):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sentiment.errors import InvalidInput
-from sentiment.evaluation.bootstrap import Difference, Interval
+from sentiment.evaluation.bootstrap import Interval, PairedDifference
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
 from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
 
@@ -17,7 +17,7 @@ _LINEAR = ComparedModel("linear", 0.82, 0.82, 0.83, 1.0, 9000.0, linear=True, de
 
 
 def _against(difference, p_value=0.001):
-    return Difference("macro_recall", 0.8, 0.8 - difference, difference, Interval(-0.1, 0.1), p_value)
+    return PairedDifference("macro_recall", 0.8, 0.8 - difference, difference, Interval(-0.1, 0.1), p_value)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.training.batches import collate, row_of  # noqa: E402
-from sentiment.training.plan import Plan  # noqa: E402
+from sentiment.training.plan import BatchPlan  # noqa: E402
 from tests.tiny_training import examples, tiny_start  # noqa: E402
 from train_jobs.data import Example, TrainingTexts  # noqa: E402
 from train_jobs.default_model import BROAD, NARROW, Stage, fit  # noqa: E402
@@ -67,7 +67,7 @@ def test_batches_say_whose_corpus_knows_no_neutral(texts: TrainingTexts) -> None
         True,
         True,
     ]
-    plan = Plan(drawn, np.arange(len(drawn)), STAGE.training)
+    plan = BatchPlan(drawn, np.arange(len(drawn)), STAGE.training)
     batches = [plan.batch(0, piece) for step in plan.epoch(0) for piece in step.pieces]
     assert sum(int(batch.two_class.sum()) for batch in batches) == 15
 

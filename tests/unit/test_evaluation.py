@@ -23,7 +23,7 @@ from sentiment.evaluation.slices import cut_slices
 from sentiment.evaluation.summary import summarise
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.metrics import confusion
-from sentiment.settings import load_settings
+from sentiment.settings import FOLLOWED, load_settings
 from tests.tiny_model import build_tiny_version
 from train_jobs import evaluate
 from train_jobs.evaluate import EvaluateConfig, main, run_evaluation, write_report
@@ -264,6 +264,7 @@ def test_the_job_s_last_line_is_its_outcome(settings, folder, monkeypatch, capsy
 
 def test_a_job_that_fails_says_why_on_a_line_of_its_own(settings, folder, monkeypatch, capsys):
     monkeypatch.setenv("UNDERTONE_HOME", str(settings.home))
+    monkeypatch.setenv(FOLLOWED, "1")
     with pytest.raises(SystemExit, match="1"):
         main([str(folder), "--data", "nothing@1", "--no-track"])
     assert capsys.readouterr().out.startswith("::failure There is no dataset nothing")

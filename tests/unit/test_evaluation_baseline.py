@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from sentiment.evaluation.baseline import Split, measure_baseline
+from sentiment.evaluation.baseline import BaselineSplit, measure_baseline
 
 _KIND = ["a good film", "what a lovely day", "great fun", "i like it", "the best meal", "so nice"]
 _HARSH = ["a bad film", "what an awful day", "no fun", "i hate it", "the worst meal", "so sad"]
-_TRAIN = Split(_KIND + _HARSH, ["positive"] * 6 + ["negative"] * 6)
-_HELD_OUT = Split(["a lovely film", "an awful film"], ["positive", "negative"])
+_TRAIN = BaselineSplit(_KIND + _HARSH, ["positive"] * 6 + ["negative"] * 6)
+_HELD_OUT = BaselineSplit(["a lovely film", "an awful film"], ["positive", "negative"])
 
 
 @pytest.fixture(scope="module")
 def found():
-    test = Split(["great day", "awful day", "hate"], ["positive", "negative", "positive"])
+    test = BaselineSplit(["great day", "awful day", "hate"], ["positive", "negative", "positive"])
     return measure_baseline(_TRAIN, _HELD_OUT, test)
 
 

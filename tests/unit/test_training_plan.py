@@ -19,16 +19,16 @@ from sentiment.labels import THREE_CLASSES
 from sentiment.training.batches import row_of
 from sentiment.training.config import SCHEDULES
 from sentiment.training.encoded import encoded_texts, made_once, piece_counts
-from sentiment.training.plan import Piece, Plan, Step, split
+from sentiment.training.plan import BatchPlan, PlanPiece, TrainingStep, split
 from sentiment.training.schedules import learning_rate_factor
 from sentiment.training.stopping import Stopper
 from sentiment.training.validation import judge_logits
 from tests.tiny_training import TINY, encode, examples, tiny_start
 
 
-def plan(workers: int = 1, **changes: object) -> Plan:
+def plan(workers: int = 1, **changes: object) -> BatchPlan:
     texts = encode()
-    return Plan(texts, np.arange(len(texts)), replace(TINY, **changes), workers)
+    return BatchPlan(texts, np.arange(len(texts)), replace(TINY, **changes), workers)
 
 
 def test_an_epoch_takes_every_text_once_and_the_next_one_in_another_order() -> None:
@@ -45,8 +45,8 @@ def test_the_rest_of_an_epoch_is_its_end() -> None:
 
 
 def test_workers_share_the_batches_of_a_step_and_each_has_as_many() -> None:
-    pieces = [Piece(number, [number]) for number in range(5)]
-    shares = [Step(pieces, 5).share(rank, 2) for rank in range(2)]
+    pieces = [PlanPiece(number, [number]) for number in range(5)]
+    shares = [TrainingStep(pieces, 5).share(rank, 2) for rank in range(2)]
     assert [len(share) for share in shares] == [3, 3]
     counted = [piece.number for share in shares for piece, weight in share if weight]
     assert sorted(counted) == [0, 1, 2, 3, 4]

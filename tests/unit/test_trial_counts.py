@@ -11,7 +11,7 @@ import pytest
 from sentiment.errors import Unavailable
 from sentiment.records import Answers, RawText
 from serve_app.gateway.prediction.service import PredictionService
-from serve_app.rollout.policy.analysis import Analysis, analyse
+from serve_app.rollout.policy.analysis import RolloutAnalysis, analyse
 from serve_app.rollout.policy.record import State
 from serve_app.routing.observations import Arm, Observations
 from serve_app.routing.router import Preference
@@ -29,7 +29,7 @@ def arm_of(service: PredictionService, version: int = TRIAL.version) -> Arm:
     return seen_by(service).arm(version)
 
 
-def judged(service: PredictionService) -> Analysis:
+def judged(service: PredictionService) -> RolloutAnalysis:
     record = rollout_of(State.CANARY, 1).model_copy(update={"champion": 3, "challenger": 4})
     return analyse(record.counted(1, "gateway-1", service.tallies.report()["counts"]))
 

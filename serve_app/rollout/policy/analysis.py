@@ -25,7 +25,7 @@ Numbers = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class RolloutAnalysis:
     """`stop` is why the rollout must go back, None if it need not. `shown` says that labels show it to be no worse."""
 
     stop: str | None
@@ -34,13 +34,13 @@ class Analysis:
     numbers: Numbers
 
 
-def analyse(rollout: Rollout) -> Analysis:
+def analyse(rollout: Rollout) -> RolloutAnalysis:
     """Return what the observations of a rollout say, against its limits."""
     seen = rollout.observations
     numbers = measure(rollout, seen)
     found = (check(rollout, seen, numbers) for check in _CHECKS)
     stop = next((reason for reason in found if reason is not None), None)
-    return Analysis(stop, numbers["evidence_no_worse"] >= DECISIVE, seen.labelled, numbers)
+    return RolloutAnalysis(stop, numbers["evidence_no_worse"] >= DECISIVE, seen.labelled, numbers)
 
 
 def measure(rollout: Rollout, seen: Observations) -> Numbers:

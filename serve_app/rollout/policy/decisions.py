@@ -89,7 +89,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartApplication:
     """Start the application of a version."""
 
     version: int
@@ -158,14 +158,14 @@ class Wait:
     settled: bool = False
 
 
-Decision = Start | Publish | Retire | Check | NameChampion | UnnameChallenger | Move | Begin | Wait
+Decision = StartApplication | Publish | Retire | Check | NameChampion | UnnameChallenger | Move | Begin | Wait
 
 
 def bring_up(observed: Observed, wanted: int) -> Decision | None:
     """Return what is left to do or to wait for until a version runs, None if it does."""
     state = observed.apps.get(wanted)
     if state is None:
-        return Start(wanted)
+        return StartApplication(wanted)
     if state is AppState.FAILED:
         again = observed.since_failed_s >= RETRY_AFTER_S
         return Retire(wanted) if again else Wait(f"version {wanted} does not load; it is tried again soon")

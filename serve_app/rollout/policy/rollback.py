@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from serve_app.rollout.policy.analysis import Analysis
+from serve_app.rollout.policy.analysis import RolloutAnalysis
 from serve_app.rollout.policy.decisions import (
     AppState,
     Decision,
@@ -16,7 +16,7 @@ from serve_app.rollout.policy.decisions import (
     NameChampion,
     Observed,
     Retire,
-    Start,
+    StartApplication,
     UnnameChallenger,
     Wait,
     bring_up,
@@ -29,7 +29,7 @@ from serve_app.rollout.policy.shares import shares_of
 LATE_MS: Final = 90_000
 
 
-def go_back(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decision:
+def go_back(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis) -> Decision:
     """Give the champion the traffic, the alias if it was lost, and end the challenger: nothing of it is left behind."""
     if rollout.swapped and (room := _make_room(rollout, observed)):
         return room
@@ -38,7 +38,7 @@ def go_back(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decisio
         is_there = observed.apps.get(rollout.champion) is AppState.DOWN
         return (None if is_there else bring_up(observed, rollout.champion)) or back
     if observed.apps.get(rollout.champion) is None:
-        return Start(rollout.champion)
+        return StartApplication(rollout.champion)
     if observed.champion == rollout.challenger and not observed.busy:
         return NameChampion(rollout.champion)
     ended = Move(State.ABORTED, rollout.stage, rollout.decisions[-1].reason, analysis.numbers)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from serve_app.rollout.policy.analysis import Analysis
+from serve_app.rollout.policy.analysis import RolloutAnalysis
 from serve_app.rollout.policy.decisions import (
     AppState,
     Check,
@@ -20,7 +20,7 @@ from serve_app.rollout.policy.decisions import (
     NameChampion,
     Observed,
     Retire,
-    Start,
+    StartApplication,
     UnnameChallenger,
     Wait,
     directed,
@@ -40,7 +40,7 @@ LEAST_COMPARED: Final = 500
 _FINISHING: Final = frozenset({State.FULL, State.DRAINING})
 
 
-def next_step(rollout: Rollout, observed: Observed, analysis: Analysis, now_ms: int) -> Decision:
+def next_step(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis, now_ms: int) -> Decision:
     """Return the one next step of a rollout that is under way."""
     if rollout.state is State.ABORTING:
         return go_back(rollout, observed, analysis)
@@ -53,7 +53,7 @@ def next_step(rollout: Rollout, observed: Observed, analysis: Analysis, now_ms: 
     )
 
 
-def _on_command(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decision | None:
+def _on_command(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis) -> Decision | None:
     match rollout.asked:
         case Command.ABORT:
             return _back(rollout, "asked to abort", analysis)
@@ -66,7 +66,7 @@ def _on_command(rollout: Rollout, observed: Observed, analysis: Analysis) -> Dec
     return None
 
 
-def _promote(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decision:
+def _promote(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis) -> Decision:
     if rollout.state not in (State.SHADOW, State.CANARY):
         return Move(rollout.state, rollout.stage, "asked to promote: there is no step to take", paused=rollout.paused)
     if _works(rollout, observed):
@@ -75,7 +75,7 @@ def _promote(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decisi
     return Move(rollout.state, rollout.stage, reason, analysis.numbers, paused=rollout.paused)
 
 
-def _on_alias_change(rollout: Rollout, observed: Observed, analysis: Analysis) -> Decision | None:
+def _on_alias_change(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis) -> Decision | None:
     """Follow a champion's alias that was moved by hand."""
     expected = rollout.challenger if rollout.state in UNSEEN | _FINISHING else rollout.champion
     is_early = observed.champion == rollout.champion and rollout.state is not State.DRAINING
@@ -87,7 +87,7 @@ def _on_alias_change(rollout: Rollout, observed: Observed, analysis: Analysis) -
     return _back(rollout, f"the alias champion was moved to version {observed.champion} by hand", analysis)
 
 
-def _on_failed_check(rollout: Rollout, observed: Observed, analysis: Analysis, now_ms: int) -> Decision | None:
+def _on_failed_check(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis, now_ms: int) -> Decision | None:
     """Go back where the challenger does not load, does not work, or is analysis to be worse."""
     version, late = rollout.challenger, _age_s(rollout, now_ms) > rollout.limits.load_s
     if rollout.state is State.WAITING:
@@ -121,11 +121,11 @@ def _is_alone(rollout: Rollout) -> bool:
 def _enforce(rollout: Rollout, observed: Observed) -> Decision | None:
     """Make so what the state asks for: both versions run, and the table says who gets what."""
     if not rollout.swapped and observed.apps.get(rollout.champion) is None and not _leaves(rollout, observed):
-        return Start(rollout.champion)
+        return StartApplication(rollout.champion)
     if rollout.state in UNSEEN:
         return None
     if observed.apps.get(rollout.challenger) is None:
-        return Start(rollout.challenger)
+        return StartApplication(rollout.challenger)
     if _leaves(rollout, observed):
         return None
     return directed(observed, shares_of(rollout), rollout.id, rollout.stage)
@@ -136,7 +136,7 @@ def _leaves(rollout: Rollout, observed: Observed) -> bool:
     return rollout.state is State.DRAINING and observed.rollout is None and observed.serving == rollout.challenger
 
 
-def _advance(rollout: Rollout, observed: Observed, analysis: Analysis, now_ms: int) -> Decision:
+def _advance(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis, now_ms: int) -> Decision:
     match rollout.state:
         case State.WAITING:
             return _find_room(rollout, observed, now_ms)
@@ -170,7 +170,7 @@ def _load(rollout: Rollout, observed: Observed) -> Decision:
         return Wait("room is being made") if champion is AppState.LEAVING else Retire(rollout.champion)
     app = observed.apps.get(rollout.challenger)
     if app is None:
-        return Start(rollout.challenger)
+        return StartApplication(rollout.challenger)
     if app is AppState.RUNNING:
         return Move(State.CHECKING, 0, f"version {rollout.challenger} is loaded and warm", paused=rollout.paused)
     return Wait(f"version {rollout.challenger} is {app.value}")
@@ -183,7 +183,7 @@ def checked(rollout: Rollout, numbers: dict[str, float]) -> Move:
     return Move(_state_of(rollout, stage), stage, reason, numbers, paused=rollout.paused)
 
 
-def _hold(rollout: Rollout, observed: Observed, analysis: Analysis, now_ms: int) -> Decision:
+def _hold(rollout: Rollout, observed: Observed, analysis: RolloutAnalysis, now_ms: int) -> Decision:
     """Stay at the step for its time, then go on, or wait for a person."""
     if rollout.paused:
         return Wait("paused")
@@ -199,7 +199,7 @@ def _hold(rollout: Rollout, observed: Observed, analysis: Analysis, now_ms: int)
     return _go_on(rollout, analysis, held_s)
 
 
-def _go_on(rollout: Rollout, analysis: Analysis, held_s: float) -> Decision:
+def _go_on(rollout: Rollout, analysis: RolloutAnalysis, held_s: float) -> Decision:
     """Take the next step of an automatic rollout, unless too little was observed of the version."""
     late = held_s >= rollout.hold_s + rollout.limits.evidence_s
     if rollout.step and rollout.step.is_shadow and _unseen(analysis, 1 if late else LEAST_COMPARED):
@@ -210,13 +210,13 @@ def _go_on(rollout: Rollout, analysis: Analysis, held_s: float) -> Decision:
     return _forward(rollout, f"step {rollout.step} was held for {rollout.hold_s:g} s and {why}", analysis)
 
 
-def _unseen(analysis: Analysis, least: int) -> bool:
+def _unseen(analysis: RolloutAnalysis, least: int) -> bool:
     """Whether texts came and fewer than `least` of them were compared: a shadow that nobody looked at says nothing."""
     came, compared = analysis.numbers.get("champion_requests", 0), analysis.numbers.get("compared", 0)
     return came >= LEAST_COMPARED and compared < least
 
 
-def _await_labels(rollout: Rollout, analysis: Analysis, held_s: float) -> Decision:
+def _await_labels(rollout: Rollout, analysis: RolloutAnalysis, held_s: float) -> Decision:
     limits = rollout.limits
     if analysis.labelled < limits.max_labels and held_s < rollout.hold_s + limits.evidence_s:
         return Wait(f"{analysis.labelled} labelled texts do not show yet whether it is worse by {limits.margin:g}")
@@ -263,12 +263,12 @@ def _kept(rollout: Rollout, observed: Observed, now_ms: int) -> str | None:
     return None if _works(rollout, observed) else f"{kept} while version {rollout.challenger} is down"
 
 
-def _forward(rollout: Rollout, reason: str, analysis: Analysis) -> Move:
+def _forward(rollout: Rollout, reason: str, analysis: RolloutAnalysis) -> Move:
     stage = rollout.stage + 1
     return Move(_state_of(rollout, stage), stage, reason, analysis.numbers)
 
 
-def _back(rollout: Rollout, reason: str, analysis: Analysis | None = None) -> Move:
+def _back(rollout: Rollout, reason: str, analysis: RolloutAnalysis | None = None) -> Move:
     return Move(State.ABORTING, rollout.stage, reason, analysis.numbers if analysis else {})
 
 

@@ -10,7 +10,7 @@ from serve_app.rollout.policy.decisions import (
     Decision,
     Observed,
     Retire,
-    Start,
+    StartApplication,
     Wait,
     bring_up,
     directed,
@@ -48,7 +48,7 @@ def _load_split(observed: Observed) -> Decision | None:
     """Start what the fixed split lacks; one that failed is ended first when its time has come."""
     missing = sorted(set(observed.split.values()) - set(observed.apps) - set(observed.lacking))
     if missing:
-        return Start(missing[0])
+        return StartApplication(missing[0])
     due = (v for v, failing in sorted(observed.failing.items()) if failing.since_s >= failing.again_after_s)
     return next((Retire(version) for version in due), None)
 

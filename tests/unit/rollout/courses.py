@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from serve_app.rollout.policy.analysis import Analysis
+from serve_app.rollout.policy.analysis import RolloutAnalysis
 from serve_app.rollout.policy.decisions import (
     AppState,
     Move,
@@ -22,7 +22,7 @@ RUNNING, LOADING, FAILED, LEAVING, DOWN = (
     AppState.LEAVING,
     AppState.DOWN,
 )
-FINE = Analysis(None, shown=False, labelled=0, numbers={"compared": 5})
+FINE = RolloutAnalysis(None, shown=False, labelled=0, numbers={"compared": 5})
 BOTH = {1: RUNNING, 2: RUNNING}
 
 
@@ -41,7 +41,7 @@ def seen_of(rollout: Rollout, /, apps=None, **changes) -> Observed:
     return replace(observed, **changes)
 
 
-def after(rollout: Rollout, seconds: float, judged: Analysis = FINE, /, **seen):
+def after(rollout: Rollout, seconds: float, judged: RolloutAnalysis = FINE, /, **seen):
     return next_step(rollout, seen_of(rollout, **seen), judged, START_MS + int(seconds * 1000))
 
 

@@ -8,7 +8,7 @@ from sentiment.errors import Conflict
 from sentiment.registry import CHALLENGER
 from serve_app.rollout import commands
 from serve_app.rollout.cluster.protocols import AppView
-from serve_app.rollout.policy.decisions import AppState, Start, Wait
+from serve_app.rollout.policy.decisions import AppState, StartApplication, Wait
 from serve_app.rollout.policy.record import HISTORY_KIND, Command, State
 from serve_app.rollout.rollout_store import LEASE_MS
 from serve_app.routing.model_list import read_listing
@@ -190,7 +190,7 @@ async def test_a_controller_whose_lease_ends_while_it_reads_does_not_act(platfor
         return real()
 
     platform.target.apps, acts = slow, list(platform.target.acts)
-    assert await platform.controller.step() == Start(1)
+    assert await platform.controller.step() == StartApplication(1)
     assert platform.target.acts == acts
 
 

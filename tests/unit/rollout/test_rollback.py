@@ -7,7 +7,7 @@ from serve_app.rollout.policy.decisions import (
     NameChampion,
     Publish,
     Retire,
-    Start,
+    StartApplication,
     UnnameChallenger,
     Wait,
 )
@@ -43,7 +43,7 @@ def test_aborting_while_the_champion_of_before_leaves_brings_it_up_again_first()
     aborting = rollout_of(State.ABORTING, 5)
     challengers = {"shares": alone(2), "rollout": None, "champion": 2}
     assert isinstance(after(aborting, 1, apps={1: LEAVING, 2: RUNNING}, **challengers), Wait)
-    assert after(aborting, 1, apps={2: RUNNING}, **challengers) == Start(1)
+    assert after(aborting, 1, apps={2: RUNNING}, **challengers) == StartApplication(1)
     assert isinstance(after(aborting, 1, apps={1: LOADING, 2: RUNNING}, **challengers), Wait)
     assert after(aborting, 1, **challengers) == Publish(alone(1))
 
@@ -70,22 +70,22 @@ def test_in_place_the_champion_ends_before_the_challenger_loads_and_comes_back_i
     swapping = rollout_of(State.LOADING, request={"in_place": True}, swapped=True)
     assert after(swapping, 1, apps={1: RUNNING}) == Retire(1)
     assert isinstance(after(swapping, 1, apps={1: LEAVING}), Wait)
-    assert after(swapping, 1, apps={}) == Start(2)
+    assert after(swapping, 1, apps={}) == StartApplication(2)
     assert moved(after(swapping, 1, apps={2: RUNNING})) == (State.CHECKING, 0)
     assert moved(checked(swapping, {})) == (State.FULL, 5)
     assert shares_of(rollout_of(State.FULL, 5, swapped=True)) == alone(2)
     aborting = rollout_of(State.ABORTING, 0, swapped=True)
     assert after(aborting, 1, apps={2: FAILED}) == Retire(2)
-    assert after(aborting, 1, apps={}) == Start(1)
+    assert after(aborting, 1, apps={}) == StartApplication(1)
     assert moved(after(aborting, 1, apps={1: RUNNING})) == (State.ABORTED, 0)
 
 
 def test_going_back_the_champion_is_loaded_before_anything_that_needs_the_registry():
     aborting = rollout_of(State.ABORTING, 0, swapped=True)
-    assert after(aborting, 1, apps={}, challenger=2) == Start(1)
+    assert after(aborting, 1, apps={}, challenger=2) == StartApplication(1)
     assert isinstance(after(aborting, 1, apps={1: LOADING}, challenger=2), Wait)
     assert after(aborting, 1, apps={1: RUNNING}, challenger=2) == UnnameChallenger()
-    assert after(rollout_of(State.ABORTING, 5), 1, apps={}, champion=2) == Start(1)
+    assert after(rollout_of(State.ABORTING, 5), 1, apps={}, champion=2) == StartApplication(1)
 
 
 def test_a_swapped_rollout_that_goes_back_makes_room_for_the_champion_first():
@@ -93,7 +93,7 @@ def test_a_swapped_rollout_that_goes_back_makes_room_for_the_champion_first():
     full = {"shares": alone(2), "champion": 2}
     assert after(aborting, 1, apps={2: RUNNING}, **full) == Retire(2)
     assert isinstance(after(aborting, 1, apps={2: LEAVING}, **full), Wait)
-    assert after(aborting, 1, apps={}, **full) == Start(1)
+    assert after(aborting, 1, apps={}, **full) == StartApplication(1)
     assert after(aborting, 1, apps={1: RUNNING}, **full) == Publish(alone(1))
 
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from serve_app.rollout.policy.analysis import Analysis
+from serve_app.rollout.policy.analysis import RolloutAnalysis
 from serve_app.rollout.policy.decisions import (
     Check,
     NameChampion,
     Publish,
     Retire,
-    Start,
+    StartApplication,
     UnnameChallenger,
     Wait,
 )
@@ -24,7 +24,7 @@ from tests.unit.rollout.rollouts import HOLD_S, rollout_of
 def test_loading_starts_the_challenger_and_moves_on_once_it_runs():
     assert moved(after(rollout_of(State.WAITING), 1, apps={1: RUNNING})) == (State.LOADING, 0)
     loading = rollout_of(State.LOADING)
-    assert after(loading, 1, apps={1: RUNNING}) == Start(2)
+    assert after(loading, 1, apps={1: RUNNING}) == StartApplication(2)
     assert isinstance(after(loading, 1, apps={1: RUNNING, 2: LOADING}), Wait)
     assert moved(after(loading, 1)) == (State.CHECKING, 0)
     assert after(rollout_of(State.CHECKING), 1) == Check(2)
@@ -64,7 +64,7 @@ def test_a_step_of_an_automatic_rollout_is_held_and_then_left():
 
 def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
     shadow = rollout_of(State.SHADOW, 1, request={"auto": True})
-    unseen = Analysis(None, shown=False, labelled=0, numbers={"champion_requests": 500, "compared": 499})
+    unseen = RolloutAnalysis(None, shown=False, labelled=0, numbers={"champion_requests": 500, "compared": 499})
     assert isinstance(after(shadow, HOLD_S + 1, unseen), Wait)
     nobody = replace(unseen, numbers={"champion_requests": 500, "compared": 0})
     assert isinstance(after(shadow, 1e6, nobody), Wait)
@@ -77,7 +77,7 @@ def test_an_automatic_rollout_does_not_leave_a_shadow_that_nobody_looked_at():
 
 def test_the_shadow_of_a_platform_with_few_texts_ends_with_the_time_for_evidence():
     shadow = rollout_of(State.SHADOW, 1, request={"auto": True}, settings={"rollouts_evidence_s": 600})
-    few = Analysis(None, shown=False, labelled=0, numbers={"champion_requests": 900, "compared": 225})
+    few = RolloutAnalysis(None, shown=False, labelled=0, numbers={"champion_requests": 900, "compared": 225})
     waits = after(shadow, HOLD_S + 599, few)
     assert waits == Wait("225 texts were compared; 500 are waited for")
     assert moved(after(shadow, HOLD_S + 601, few)) == (State.CANARY, 2)
@@ -91,7 +91,7 @@ def test_a_step_of_a_rollout_by_hand_waits_for_promote():
 
 def test_where_labels_flow_the_last_step_waits_for_them_to_show_that_it_is_no_worse():
     before = rollout_of(State.CANARY, 4, request={"auto": True})
-    undecided = Analysis(None, shown=False, labelled=300, numbers={})
+    undecided = RolloutAnalysis(None, shown=False, labelled=300, numbers={})
     assert isinstance(after(before, HOLD_S + 1, undecided), Wait)
     assert moved(after(before, HOLD_S + 1, replace(undecided, shown=True))) == (State.FULL, 5)
     assert moved(after(rollout_of(State.CANARY, 3, request={"auto": True}), HOLD_S + 1, undecided)) == (State.CANARY, 4)
@@ -100,7 +100,7 @@ def test_where_labels_flow_the_last_step_waits_for_them_to_show_that_it_is_no_wo
 @pytest.mark.parametrize(("labelled", "seconds"), [(10_000, HOLD_S + 1), (300, HOLD_S + 3601)])
 def test_labels_that_do_not_decide_in_time_leave_it_to_a_person(labelled, seconds):
     before = rollout_of(State.CANARY, 4, request={"auto": True})
-    move = after(before, seconds, Analysis(None, shown=False, labelled=labelled, numbers={}))
+    move = after(before, seconds, RolloutAnalysis(None, shown=False, labelled=labelled, numbers={}))
     assert moved(move) == (State.CANARY, 4)
     assert move.paused
     assert "a person decides" in move.reason
@@ -139,7 +139,7 @@ def test_abort_goes_back_from_every_state(rollout):
     ("state", "stage"), [(State.SHADOW, 1), (State.CANARY, 3), (State.FULL, 5), (State.DRAINING, 5)]
 )
 def test_a_verdict_against_the_challenger_goes_back_at_every_step_whether_paused_or_not(state, stage, paused):
-    verdict = Analysis("it is worse", shown=False, labelled=90, numbers={"labelled": 90})
+    verdict = RolloutAnalysis("it is worse", shown=False, labelled=90, numbers={"labelled": 90})
     move = after(rollout_of(state, stage, paused=paused), 1, verdict)
     assert (moved(move), move.reason, move.numbers) == ((State.ABORTING, stage), "it is worse", {"labelled": 90})
 
@@ -183,8 +183,8 @@ def test_a_challenger_without_a_working_replica_may_come_back_for_a_while():
 
 def test_after_the_whole_platform_was_started_again_both_versions_are():
     canary = rollout_of(State.CANARY, 3)
-    assert after(canary, 1, apps={}) == Start(1)
-    assert after(canary, 1, apps={1: LOADING}) == Start(2)
+    assert after(canary, 1, apps={}) == StartApplication(1)
+    assert after(canary, 1, apps={1: LOADING}) == StartApplication(2)
 
 
 def test_full_moves_the_alias_and_drains_the_champion_of_before():

@@ -10,7 +10,7 @@ from serve_app.rollout.policy.decisions import (
     Observed,
     Publish,
     Retire,
-    Start,
+    StartApplication,
     Wait,
 )
 from serve_app.rollout.policy.shares import Share, alone
@@ -26,12 +26,12 @@ def seen(champion=None, serving=None, apps=None, published=0.0, failed=0.0, **mo
 @pytest.mark.parametrize(
     ("observed", "decision"),
     [
-        (seen(champion=1), Start(1)),
+        (seen(champion=1), StartApplication(1)),
         (seen(champion=1, apps={1: RUNNING}), Publish(alone(1))),
-        (seen(champion=2, serving=1, apps={1: RUNNING}), Start(2)),
+        (seen(champion=2, serving=1, apps={1: RUNNING}), StartApplication(2)),
         (seen(champion=2, serving=1, apps={1: RUNNING, 2: RUNNING}), Publish(alone(2))),
         (seen(champion=2, serving=2, apps={1: RUNNING, 2: RUNNING}, published=RETIRE_AFTER_S), Retire(1)),
-        (seen(champion=None, serving=3), Start(3)),
+        (seen(champion=None, serving=3), StartApplication(3)),
         (seen(champion=2, serving=1, apps={1: RUNNING, 2: FAILED}, failed=RETRY_AFTER_S), Retire(2)),
     ],
 )
@@ -67,7 +67,7 @@ def test_following_the_policy_from_nothing_ends_with_the_champion_serving_alone(
         decision = decide(seen(champion=2, serving=serving, apps=apps, published=published))
         published += 10
         match decision:
-            case Start(version):
+            case StartApplication(version):
                 apps[version] = RUNNING
             case Publish((share,)):
                 serving, published = share.version, 0.0
@@ -98,7 +98,9 @@ def test_a_rollout_waits_for_the_champion_to_serve():
 
 def test_the_versions_of_a_fixed_split_are_loaded_and_stand_in_the_table_without_a_share():
     asked = {"split": {"a": 1, "b": 2, "c": 3}}
-    assert decide(seen(champion=1, serving=1, apps={1: RUNNING}, table_split=asked["split"], **asked)) == Start(2)
+    assert decide(
+        seen(champion=1, serving=1, apps={1: RUNNING}, table_split=asked["split"], **asked)
+    ) == StartApplication(2)
     apps = {1: RUNNING, 2: RUNNING, 3: FAILED}
     wanted = Publish((Share(1, 1.0), Share(2, 0.0)), split=asked["split"])
     assert decide(seen(champion=1, serving=1, apps=apps, **asked)) == wanted
