@@ -7,13 +7,14 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperCommand
 
 from cli.connection import ApiKey, Url, connect
 from sentiment.answers import Result
@@ -23,11 +24,49 @@ from sentiment.errors import InvalidInput
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _BAR_CELLS = 30
 _ATTEMPTS = 2  # a person waits
+_MARK = "\0"  # no argument of a program can hold it
+_REMEDY = "A text that begins so stands behind --, as in: undertone predict -- --great"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command()(predict)
+    app.command(cls=_TextsFirst)(predict)
+
+
+def is_text(argument: str) -> bool:
+    """Whether an argument that begins with a dash is a text all the same: options begin with letters and hold no blank.
+
+    A value that stands behind the `=` of an option may hold blanks.
+    """
+    name = argument.partition("=")[0] if argument.startswith("--") else argument
+    first = name.lstrip("-")[:1]
+    begins_with_a_letter = first.isascii() and first.isalpha()
+    return not begins_with_a_letter or any(map(str.isspace, name))
+
+
+class _TextsFirst(TyperCommand):
+    """Takes texts like `-1 out of 10` for texts, and says how a text is given that looks like an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; texts that begin with a dash are marked meanwhile, or they would be read as options."""
+        end = args.index("--") if "--" in args else len(args)
+        marked = [
+            _MARK + each if each.startswith("-") and each != "-" and is_text(each) else each for each in args[:end]
+        ]
+        try:
+            rest: list[str] = super().parse_args(ctx, marked + args[end:])
+        except Exception as exc:
+            if type(exc).__name__ == "NoSuchOption":  # Typer keeps the class to itself
+                exc.message += f". {_REMEDY}"  # type: ignore[attr-defined]
+            raise
+        ctx.params = {name: _unmarked(value) for name, value in ctx.params.items()}
+        return rest
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_unmarked, value))
+    return value.removeprefix(_MARK) if isinstance(value, str) else value
 
 
 def predict(
@@ -41,9 +80,13 @@ def predict(
     Every line of standard input (UTF-8) gets an answer in its place, a blank one an error; with --json it has the
     line's number as "line". The exit status is 1 if a text, blank lines aside, could not be classified.
 
+    A text may begin with a dash if it has a blank in it or no letter follows the dash; any may behind `--`.
+
     Examples:
 
       undertone predict "I love this product!"
+
+      undertone predict "-1 out of 10"
 
       undertone predict "Great food." "Awful service."
 

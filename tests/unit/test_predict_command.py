@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import cli.classify_file
 import cli.predict
 from cli.main import app
 from sentiment.client import UndertoneClient
@@ -76,3 +78,75 @@ def test_predict_shows_markup_as_it_is_and_fails_when_a_text_is_refused(command:
     assert result.exit_code == 1
     assert "[red]text[/red]" in result.output
     assert "at least 1 character" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "texts"),
+    [
+        (["-1 out of 10"], ["-1 out of 10"]),
+        (["--", "-1 out of 10"], ["-1 out of 10"]),
+        (["good", "-1 out of 10", "--json", "bad"], ["good", "-1 out of 10", "bad"]),
+        (["-5"], ["-5"]),
+        (["-.5 stars", "-:(", "---", "-_-", "-€5", "-öde"], ["-.5 stars", "-:(", "---", "-_-", "-€5", "-öde"]),
+        (["-hate it"], ["-hate it"]),
+        (["-h is help"], ["-h is help"]),
+        (["--great, really"], ["--great, really"]),
+        (["--json is a format"], ["--json is a format"]),
+        (["--", "--great", "--json", "-h"], ["--great", "--json", "-h"]),
+        (["-a\tb", "-a\u00a0b"], ["-a\tb", "-a\u00a0b"]),
+        (["-1 out of 10", "--", "-2 out of 10"], ["-1 out of 10", "-2 out of 10"]),
+        (["--url=http://a b", "good"], ["good"]),
+    ],
+)
+def test_a_text_may_begin_with_a_dash(
+    command: typer.Typer, api: FakeApi, arguments: list[str], texts: list[str]
+) -> None:
+    result = CliRunner().invoke(command, ["predict", *arguments])
+    assert result.exit_code == 0, result.output
+    assert list(api.texts.values()) == texts
+
+
+@pytest.mark.parametrize("key", ["-1", "-a key", "--odd key"])
+def test_the_value_of_an_option_may_begin_with_a_dash(api: FakeApi, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    keys = []
+
+    def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
+        keys.append(api_key)
+        return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
+
+    monkeypatch.setattr(cli.predict, "connect", connect)
+    assert CliRunner().invoke(app, ["predict", "good", "--api-key", key]).exit_code == 0
+    assert keys == [key]
+
+
+def test_lines_of_standard_input_and_texts_with_a_dash_keep_their_order(command: typer.Typer, api: FakeApi) -> None:
+    result = CliRunner().invoke(command, ["predict", "-1 first", "-", "-2 last"], input="-h\n--json\n")
+    assert result.exit_code == 0
+    assert list(api.texts.values()) == ["-1 first", "-h", "--json", "-2 last"]
+
+
+@pytest.mark.parametrize("option", ["--urll", "--great", "-hate", "-x", "--urll=a b"])
+def test_an_option_that_is_not_known_is_told_and_not_classified(
+    command: typer.Typer, api: FakeApi, option: str
+) -> None:
+    result = CliRunner().invoke(command, ["predict", "good", option])
+    assert (result.exit_code, api.texts) == (2, {})
+    said = " ".join(result.output.replace("│", " ").split())
+    assert "No such option: -" in said
+    assert "A text that begins so stands behind --, as in: undertone predict -- --great" in said
+
+
+@pytest.mark.parametrize("arguments", [["-o", "-out.csv", "--", "-in.csv"], ["--out=-out.csv", "--", "-in.csv"]])
+def test_a_file_whose_name_begins_with_a_dash_stands_behind_two(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
+) -> None:
+    def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
+        return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
+
+    monkeypatch.setattr(cli.classify_file, "connect", connect)
+    monkeypatch.chdir(tmp_path)
+    Path("-in.csv").write_text("text\n-1 out of 10\n")
+    result = CliRunner().invoke(app, ["classify-file", *arguments])
+    assert result.exit_code == 0, result.output
+    assert list(api.texts.values()) == ["-1 out of 10"]
+    assert len(Path("-out.csv").read_text().splitlines()) == 2
