@@ -19,6 +19,7 @@ from cli.terminal import print_table
 from sentiment.datasets import DatasetVersion, Example, Tally
 from sentiment.datasets.balance import missing_classes
 from sentiment.datasets.difference import Difference
+from sentiment.datasets.leak_advice import advice
 from sentiment.datasets.leaks import Leak, LeakKind
 
 console = Console(soft_wrap=True)
@@ -177,7 +178,8 @@ def show_leaks(
     texts = len({leak.text for leak in found})
     if as_json:
         kinds = {kind.name.lower(): counts[kind] if near or kind is not LeakKind.NEAR else None for kind in LeakKind}
-        _print_json({"first": train.ref, "second": test.ref, "rows": len(found), "texts": texts, **kinds})
+        facts = {"first": train.ref, "second": test.ref, "rows": len(found), "texts": texts, **kinds}
+        _print_json(facts | {"advice": advice(train, test, found, near=near)})
         return
     if out:
         _say(f"All {len(found):,} pairs are in {out}.")
@@ -199,7 +201,8 @@ def show_leaks(
     for leak in [leak for leak in found if leak.kind is LeakKind.NEAR][:_SHOWN_LEAKS]:
         _say(f"{leak.overlap:.2f}  row {leak.row}: {_short(leak.text)}")
         _say(f"      row {leak.first_row}: {_short(leak.first_text)}")
-    _say(f"Push {train.name} again with --without {test.ref}: that leaves out all but the nearly same.")
+    for line in advice(train, test, found, near=near):
+        _say(line)
 
 
 def _table(versions: Iterable[DatasetVersion]) -> Table:

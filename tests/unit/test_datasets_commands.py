@@ -90,7 +90,10 @@ def test_leaks_are_counted_by_kind_and_can_be_left_out(source: Path, tmp_path: P
     found = json_of("leaks", "train", "test", "--out", tmp_path / "leaks.csv")
     assert (found["rows"], found["exact"], found["same_words"], found["near"]) == (1, 0, 1, 0)
     assert (tmp_path / "leaks.csv").read_text().splitlines()[1] == "same words,1,2,1.0,so bad!,so bad,negative,negative"
-    assert "1 of the 2 rows of test@1" in run("leaks", "train", "test").stdout
+    shown = run("leaks", "train", "test").stdout
+    assert "1 of the 2 rows of test@1" in shown
+    assert "Push train again with --without test@1 (its source was" in shown
+    assert found["advice"][0].startswith("Push train again with --without test@1")
     assert json_of("push", "test.csv", "--name", "only", "--without", "train", "--unlabelled")["left_out"] == 1
     assert "No text of only@1 stands in train@1" in run("leaks", "train", "only").stdout
 
