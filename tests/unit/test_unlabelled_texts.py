@@ -38,14 +38,14 @@ def test_no_more_sentences_are_taken_than_asked_for_and_the_same_each_time(corpo
 def test_the_command_writes_what_distilling_reads(corpora: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = corpora / "new" / "texts.jsonl"
     job.main(["--corpora", str(corpora), "--out", str(out), "--sentences", "5"])
-    assert json.loads(capsys.readouterr().out) == {"texts": 15, "file": str(out)}
+    assert json.loads(capsys.readouterr().err) == {"texts": 15, "file": str(out)}
     assert [list(json.loads(line)) for line in out.read_text().splitlines()] == [["text"]] * 15
 
 
 def test_a_missing_corpus_is_named_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         job.main(["--corpora", str(tmp_path), "--out", str(tmp_path / "texts.jsonl")])
-    assert "sentiment140_sample_20k.csv.xz is missing; --corpora names" in capsys.readouterr().out
+    assert "sentiment140_sample_20k.csv.xz is missing; --corpora names" in capsys.readouterr().err
     assert not (tmp_path / "texts.jsonl").exists()
 
 
