@@ -74,7 +74,7 @@ def compare_and_keep(
     Raises: what `run_comparison` does; InvalidInput if Ray has no room for a training, naming the field, before any
         begins; RegistryUnavailable if the MLflow server that is set does not answer.
     """
-    from train_jobs.capacity import own_cpus, own_gpus, require_capacity
+    from train_jobs.capacity import need_on_cluster, own_cpus, own_gpus, require_capacity
     from train_jobs.train import ray_running
 
     plan = plan_of(settings, config)
@@ -85,8 +85,8 @@ def compare_and_keep(
         known = settings.model_copy(update={"tracking_uri": uri})
         plan = plan.fixed(Places.of(settings, uri))
         with ray if config.models else nullcontext():
-            for need in needs:
-                require_capacity(need)
+            for job in plan.jobs.values():
+                require_capacity(need_on_cluster(job.config, job.workers, job.gpus_per_worker))
             found = _run(known, plan, folder, on_step)
         write_comparison(found, folder)
         run_id = track_comparison(uri, found, folder, asdict(plan.config), plan.splits)

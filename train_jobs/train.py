@@ -27,7 +27,7 @@ from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
-from train_jobs.capacity import Need, own_cpus, require_capacity, require_own_gpus
+from train_jobs.capacity import Need, need_on_cluster, own_cpus, require_capacity, require_own_gpus
 from train_jobs.checkpoint_list import keep_list
 from train_jobs.cluster import ray_at
 from train_jobs.drafts import draft_of
@@ -84,7 +84,7 @@ def run_training(
     path, filesystem = storage_of(storage_path or str(runs_in(settings)), settings)
     require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
     config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
-    need = Need.of(config, workers, gpus_per_worker, at_once)
+    need = need_on_cluster(config, workers, gpus_per_worker, at_once)
     require_capacity(need)
     is_local = filesystem is None and "://" not in path
     keepers = [keep_list(Path(path) / name)] if is_local else []

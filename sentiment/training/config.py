@@ -43,6 +43,7 @@ _BOUNDS: Final = (
 _NUMBERS: Final = {int: "a whole number", float: "a number"}
 _LEAST_WINDOW: Final = 8
 _LARGEST_SEED: Final = 2**63 - 1
+_MOST_THREADS: Final = 1024  # more than any machine's that one worker could use
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,8 @@ def _check(config: TrainConfig) -> None:
         _require(name, value, value is None or value > 0, "above 0, or left out")
     _require("window_tokens", config.window_tokens, config.window_tokens >= _LEAST_WINDOW, f"{_LEAST_WINDOW} or more")
     _require("seed", config.seed, config.seed <= _LARGEST_SEED, f"at most {_LARGEST_SEED}")
+    threads = config.threads or 1
+    _require("threads", config.threads, threads <= _MOST_THREADS, f"at most {_MOST_THREADS}")
     if problem := steps_problem(config.steps):
         raise InvalidInput(f"steps: {problem}", "steps")
     if config.distill:

@@ -177,8 +177,9 @@ def test_ray_is_made_as_large_as_the_model_that_asks_for_most_and_a_small_one_is
     monkeypatch.setattr(train_module, "ray_running", ray_running)
     monkeypatch.setattr(compare, "tracking_server", lambda _: nullcontext("http://mlflow"))
     monkeypatch.setattr(capacity.ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    monkeypatch.setattr(capacity.ray_state.state, "get_cluster_config", lambda: None)
     config = CompareConfig("chat@1", ("cnn", "lstm"), training={"lstm": {"threads": 4}})
-    with pytest.raises(InvalidInput, match=r"1 workers with 4 CPUs each.*give --set threads=2 or less"):
+    with pytest.raises(InvalidInput, match=r"1 worker with 4 CPUs, .*give --set threads=2 or less"):
         compare_and_keep(settings, config, tmp_path / "out")
     assert opened == [(None, 4, None)]
     assert trained == []

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,31 @@ pytest.importorskip("ray", reason="training needs the train extra")
 from sentiment.errors import InvalidInput
 from tests.tiny_training import TINY
 from train_jobs import capacity
-from train_jobs.capacity import Need, own_cpus, own_gpus, require_capacity, require_own_gpus, shortage
+from train_jobs.capacity import (
+    Need,
+    in_words,
+    need_on_cluster,
+    own_cpus,
+    own_gpus,
+    require_capacity,
+    require_own_gpus,
+    shortage,
+)
 from train_jobs.train import cpus_of, ray_running
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand for a Ray whose autoscaler has told nothing and whose nodes are idle."""
+    monkeypatch.setattr(capacity.ray_state.state, "get_cluster_config", lambda: None)
+    monkeypatch.setattr(capacity, "free_resources", lambda: [node["Resources"] for node in capacity.alive_nodes()])
+
+
+def groups(*known: tuple[Mapping[str, float], int]) -> Any:
+    """Return what an autoscaler tells: what a node of each group has, and how many there may be."""
+    return SimpleNamespace(
+        node_group_configs=[SimpleNamespace(resources=dict(each), max_count=most) for each, most in known]
+    )
 
 
 def nodes(*resources: Mapping[str, float], **labels: str) -> list[dict[str, Any]]:
@@ -50,11 +74,11 @@ def test_what_ray_has_no_room_for_is_refused_with_the_field_and_the_remedy(monke
     monkeypatch.setattr(capacity.ray, "nodes", lambda: [*nodes({"CPU": 2.0}), gone])
     require_capacity(Need(2, 1))
     with pytest.raises(
-        InvalidInput, match=r"1 workers with 4 CPUs each.*\(its nodes: 2 CPUs, 0 GPUs\).*threads"
+        InvalidInput, match=r"asks for 1 worker with 4 CPUs, .*\(its nodes: 1 with 2 CPUs, 0 GPUs\).*threads=2"
     ) as caught:
         require_capacity(Need(1, 4))
     assert caught.value.field == "threads"
-    with pytest.raises(InvalidInput, match=r"4 workers with 1 CPUs and 1 GPUs each.*lower --gpus-per-worker"):
+    with pytest.raises(InvalidInput, match=r"4 workers with 1 CPU and 1 GPU each.*lower --gpus-per-worker"):
         require_capacity(Need(4, 1, 1))
 
 
@@ -65,7 +89,7 @@ def test_what_ray_has_no_room_for_is_refused_with_the_field_and_the_remedy(monke
         (
             Need(1, 1, 1),
             [{"CPU": 8.0}, {"GPU": 1.0}],
-            "no node has a CPU and 1 GPUs: lower --gpus-per-worker",
+            "no node has a CPU and 1 GPU: lower --gpus-per-worker",
             "threads",
         ),
         (Need(1, 64), [{"CPU": 2.0}, {"CPU": 4.0}], "give --set threads=4 or less", "lower"),
@@ -123,9 +147,7 @@ def test_gpus_that_this_machine_has_not_are_refused_before_ray_pretends_to_have_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(capacity.torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(
-        InvalidInput, match=r"asks for 1 GPUs in all, and PyTorch finds none.*--gpus-per-worker"
-    ) as told:
+    with pytest.raises(InvalidInput, match=r"asks for 1 GPU in all, and PyTorch finds none.*--gpus-per-worker") as told:
         require_own_gpus(None, 1)
     assert told.value.field == "gpus_per_worker"
     with pytest.raises(InvalidInput), ray_running(None, 2, 1):
@@ -134,6 +156,94 @@ def test_gpus_that_this_machine_has_not_are_refused_before_ray_pretends_to_have_
     require_own_gpus("http://head:8265", 8)
     monkeypatch.setattr(capacity.torch.cuda, "device_count", lambda: 2)
     require_own_gpus(None, 2)
+
+
+@pytest.mark.parametrize(
+    ("workers", "at_once", "held", "cpus"),
+    [
+        (2, 1, [{"CPU": 4.0}, {"CPU": 4.0}], 4),
+        (3, 1, [{"CPU": 4.0}, {"CPU": 4.0}], 2),
+        (2, 2, [{"CPU": 4.0}, {"CPU": 4.0}], 2),
+        (1, 1, [{"CPU": 2.0}, {"CPU": 16.0}], 16),
+        (4, 1, [{"CPU": 2.0}, {"CPU": 7.0}], 2),
+        (9, 1, [{"CPU": 4.0}], 1),
+        (1, 1, [{"CPU": 0.5}], 1),
+        (1, 1, [{"GPU": 1.0}], 1),
+    ],
+)
+def test_workers_ask_for_what_nodes_have_and_not_for_what_the_driver_s_machine_has(
+    workers: int, at_once: int, held: list[dict[str, float]], cpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(capacity.ray, "nodes", lambda: nodes(*held))
+    assert need_on_cluster(TINY, workers, 0, at_once).cpus == cpus
+    assert need_on_cluster(replace(TINY, threads=7), workers, 0, at_once).cpus == 7
+    assert need_on_cluster(TINY, workers, 1, at_once).cpus == 1
+
+
+def test_a_training_takes_what_is_free_now_unless_that_is_not_enough_or_others_of_it_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(capacity.ray, "nodes", lambda: nodes({"CPU": 8.0}, {"CPU": 8.0}))
+    monkeypatch.setattr(capacity, "free_resources", lambda: [{"CPU": 3.0}, {}])
+    assert need_on_cluster(TINY, 1, 0).cpus == 3
+    assert need_on_cluster(TINY, 4, 0).cpus == 4, "it waits for all of it"
+    assert need_on_cluster(TINY, 1, 0, at_once=2).cpus == 8
+
+
+def test_a_cluster_without_nodes_yet_is_counted_by_the_nodes_that_it_may_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity.ray, "nodes", list)
+    monkeypatch.setattr(capacity.ray_state.state, "get_cluster_config", lambda: groups(({"CPU": 4}, 2)))
+    assert need_on_cluster(TINY, 1, 0).cpus == 4
+
+
+@pytest.mark.parametrize(
+    ("need", "told"),
+    [
+        (Need(2, 8), None),
+        (Need(1, 32), r"1 worker with 32 CPUs.*once it has grown: 2 with 8 CPUs, 0 GPUs.*threads=8"),
+        (Need(4, 8), r"lower --workers, or give --set threads=4 or less"),
+        (Need(1, 1, 1), r"no node has a CPU and 1 GPU"),
+    ],
+)
+def test_a_cluster_that_may_grow_is_waited_for_only_where_it_can_grow_enough(
+    need: Need, told: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    label = {"ray.io/node-group": "workers"}
+    monkeypatch.setattr(capacity.ray, "nodes", lambda: [*nodes({"CPU": 0.0}), *nodes({"CPU": 8.0}, **label)])
+    monkeypatch.setattr(
+        capacity.ray_state.state, "get_cluster_config", lambda: groups(({"CPU": 8}, 2), ({"GPU": 9}, 0))
+    )
+    if told is None:
+        require_capacity(need)
+        assert "it begins once the cluster has grown" in caplog.text
+        return
+    with pytest.raises(InvalidInput, match=told):
+        require_capacity(need)
+
+
+def test_a_group_without_a_bound_has_room_for_any_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity.ray, "nodes", list)
+    monkeypatch.setattr(capacity.ray_state.state, "get_cluster_config", lambda: groups(({"CPU": 2}, -1)))
+    require_capacity(Need(50, 2))
+    with pytest.raises(InvalidInput, match="threads=2"):
+        require_capacity(Need(1, 3))
+
+
+def test_many_nodes_are_told_by_their_kinds() -> None:
+    held = [{"CPU": 4.0}] * 100 + [{"CPU": 64.0, "GPU": 1.0}]
+    assert in_words(held) == "1 with 64 CPUs, 1 GPU; 100 with 4 CPUs, 0 GPUs"
+
+
+@pytest.mark.parametrize(("gpus", "told"), [(float("nan"), "is nan"), (float("inf"), "is inf"), (1.5, "whole number")])
+def test_gpus_that_ray_does_not_count_so_are_refused(gpus: float, told: str) -> None:
+    with pytest.raises(InvalidInput, match=f"gpus_per_worker .*{told}"):
+        Need.of(TINY, 1, gpus)
+
+
+def test_more_threads_than_any_machine_has_are_refused_at_once() -> None:
+    with pytest.raises(InvalidInput, match="threads is 1000000000; it must be at most 1024"):
+        replace(TINY, threads=1_000_000_000)
 
 
 def test_a_training_without_workers_is_refused() -> None:
