@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -20,7 +20,6 @@ from train_jobs.progress import speed_in_words, validation_in_words
 from train_jobs.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
-    from sentiment.training.config import TrainConfig
     from train_jobs.training_options import TrainingOptions
 
 console = Console(soft_wrap=True)
@@ -47,7 +46,7 @@ def run(job: str, options: TrainingOptions) -> None:
         if options.address:
             outcome = _remotely(job, values, options, options.address, settings, bar)
         else:
-            outcome = _here(config, options, with_registry(settings), bar)
+            outcome = _here(job, options, with_registry(settings), bar)
     if options.as_json:
         console.print_json(json.dumps(outcome), indent=None)
     else:
@@ -101,17 +100,22 @@ class Bar:
         self._progress.console.print(line, markup=False, highlight=False)
 
 
-def _here(config: TrainConfig, options: TrainingOptions, settings: Settings, bar: Bar) -> dict[str, Any]:
+def _here(job: str, options: TrainingOptions, settings: Settings, bar: Bar) -> dict[str, Any]:
     """Train in this process, which drives Ray."""
     from sentiment.settings import job_address
-    from train_jobs.job import Job, run_job
+    from train_jobs.job import job_of, run_job
     from train_jobs.job_output import begins
     from train_jobs.train import new_name
 
-    name = options.name or new_name(config)
-    job = Job(config, name, options.storage, options.workers, options.gpus_per_worker, register=options.register_it)
+    asked = job_of(job, options)
+    name = asked.name or new_name(asked.config)
+
+    def begin() -> None:
+        """Say by which name the run is taken up."""
+        bar.say(begins("Run", name))
+
     with ray_log_aside(settings):
-        return asdict(run_job(job, settings, job_address(), bar.take, lambda: bar.say(begins("Run", name))))
+        return asdict(run_job(replace(asked, name=name), settings, job_address(), bar.take, begin, bar.say))
 
 
 def _remotely(
@@ -122,7 +126,7 @@ def _remotely(
 
     refuse_unseen(places_of(values), address, options.working_dir, [("--storage", options.storage)])
     arguments = ["--config", json.dumps(values), "--workers", str(options.workers)]
-    arguments += ["--gpus-per-worker", str(options.gpus_per_worker)]
+    arguments += ["--gpus-per-worker", str(options.gpus_per_worker), "--wait", str(options.wait)]
     for option, value in (("--name", options.name), ("--storage", options.storage)):
         arguments += [option, value] if value else []
     arguments += ["--register"] if options.register_it else []

@@ -200,6 +200,14 @@ def in_words(nodes: Iterable[Resources]) -> str:
     )
 
 
+def free_in_words() -> str:
+    """Return what is free on the nodes at the moment: `3 CPUs, 0 GPUs`, by node where there are several."""
+    free = free_resources()
+    total = {name: sum(node.get(name, 0) for node in free) for name in ("CPU", "GPU")}
+    by_node = f" (its nodes: {in_words(free)})" if len(free) > 1 else ""
+    return f"{_counted(total['CPU'], 'CPU')}, {_counted(total['GPU'], 'GPU')}{by_node}"
+
+
 def _require_gpus(gpus: float) -> None:
     if not gpus >= 0 or math.isinf(gpus):
         raise InvalidInput(f"gpus_per_worker is {gpus:g}; it must be 0 or more", "gpus_per_worker")

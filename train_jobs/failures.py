@@ -11,6 +11,8 @@ from sentiment.errors import Unavailable, UndertoneError, no_room
 
 _RAY_DATA_ADDS: Final = "\nFailed to apply UDF"  # and more, to the message of every error
 _MEMORY: Final = re.compile(r"out of memory|low on memory|OutOfMemory|Cannot allocate memory|SIGKILL", re.IGNORECASE)
+_NODE_DEATH: Final = re.compile(r"node (has |was |is )?(died|dead|terminated|failed|preempted)", re.IGNORECASE)
+_PROCESS_DEATH: Final = re.compile(r"worker process has died|unexpectedly exits|connection error code 2", re.IGNORECASE)
 _STORAGE: Final = re.compile(r"AWS Error|OSError|FileNotFoundError|ConnectionError|storage", re.IGNORECASE)
 _NO_NEWS: Final = re.compile(r"\s|\[Rank |Traceback |During handling|The above exception|$")
 _LONGEST_LINE: Final = 300
@@ -61,6 +63,21 @@ def lost_too_often(report: str, name: str) -> Unavailable:
     else:
         remedy = f"Once the cause is gone, {goes_on(name)}"
     return Unavailable(f"the training's workers were lost too often; the last time: {reason_in(report)}. {remedy}")
+
+
+def death_of(exc: BaseException) -> str | None:
+    """Return in a few words why the process of an actor is gone; None if it lives, and raised the error itself."""
+    from ray.exceptions import RayActorError, RayTaskError
+
+    cause = getattr(exc, "health_check_failure", exc)  # so Ray Train wraps what it hears of a worker
+    if not isinstance(cause, RayActorError) or isinstance(cause, RayTaskError):
+        return None
+    told = str(cause)
+    if _MEMORY.search(told):
+        return "memory ran out"
+    if _NODE_DEATH.search(told):
+        return "its node died"
+    return "its process was killed" if _PROCESS_DEATH.search(told) else reason_in(told)
 
 
 def reason_in(report: str) -> str:

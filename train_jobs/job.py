@@ -1,24 +1,20 @@
-"""A training job from its command line to the registry: options, MLflow run, training, version, registration."""
+"""A training job from its options to the registry: configuration, MLflow run, training, version, registration."""
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from sentiment.errors import InvalidInput
-from sentiment.settings import Settings, is_followed, job_address, load_settings
+from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.wording import shown
-from train_jobs.job_output import OUTCOME, begins, told
-from train_jobs.progress import progress_listener, validation_in_words
+from train_jobs.progress import validation_in_words
 from train_jobs.watch import Report
 
 if TYPE_CHECKING:
@@ -27,11 +23,15 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _DISTILL: Final = "distill"
+_MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training as it is asked for. `name` of a run that there is takes that one up; empty draws a new one."""
+    """A training as it is asked for. `name` of a run that there is takes that one up; empty draws a new one.
+
+    Workers wait for room on a cluster for `wait_s` at most.
+    """
 
     config: TrainConfig
     name: str | None = None
@@ -39,6 +39,7 @@ class Job:
     workers: int = 1
     gpus_per_worker: float = 0
     register: bool = False
+    wait_s: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def values_of(job: str, options: TrainingOptions) -> dict[str, Any]:
 def job_of(job: str, options: TrainingOptions) -> Job:
     """Return the job that options ask for. Raises InvalidInput, naming the field."""
     config = from_mapping(values_of(job, options))
-    sized = (options.workers, options.gpus_per_worker, options.register_it)
+    sized = (options.workers, options.gpus_per_worker, options.register_it, options.wait * _MINUTE_S)
     return Job(config, options.name, options.storage, *sized)
 
 
@@ -144,10 +145,12 @@ def run_job(
     address: str | None,
     on_report: Callable[[Report], None],
     on_begin: Callable[[], None] = lambda: None,
+    on_event: Callable[[str], None] = _LOG.info,
 ) -> Outcome:
     """Do a job: train, track it, make a version of the best model, and register it if that is asked for.
 
     `on_begin` is called once all that was asked for is checked; from then on a run that is cut off can be taken up.
+    `on_event` is told in a sentence of what befalls the workers.
 
     Raises:
         UndertoneError: data, model, store or server say no; nothing is registered then.
@@ -196,6 +199,8 @@ def run_job(
                     registry=uri,
                     run_id=run.run_id,
                     on_begin=begin,
+                    on_event=on_event,
+                    wait_s=job.wait_s,
                 )
             version = run.make_version(result)
             registered = run.register(version) if job.register else None
@@ -220,52 +225,6 @@ def _checked_needs(job: Job, name: str, settings: Settings, address: str | None)
         require_storage(job.storage, settings)
     warn_of_unlearnt([job.config], Places.of(settings))
     return needs
-
-
-def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
-    """Do the job of a command line: `undertone train` and `distill` take the same one.
-
-    Its log goes to standard error, what it made to standard output.
-    """
-    from train_jobs.training_options import DistillOptions, TrainOptions, read_options
-
-    kind = DistillOptions if job == _DISTILL else TrainOptions
-    options = read_options(kind, f"python -m train_jobs.{job}", description, arguments)
-    with told(options.home):
-        outcome = asdict(_done(job, options))
-    if options.as_json or is_followed():
-        sys.stdout.write(f"{'' if options.as_json else OUTCOME}{json.dumps(outcome)}\n")
-    else:
-        sys.stdout.write("".join(f"{line}\n" for line in outcome_in_words(outcome)))
-        if outcome["warning"]:
-            sys.stderr.write(f"Warning: {outcome['warning']}\n")
-
-
-def _done(job: str, options: TrainingOptions) -> Outcome:
-    from train_jobs.train import new_name
-
-    _require_joinable(job, options)
-    asked = job_of(job, options)
-    name = asked.name or new_name(asked.config)
-    say = partial(_LOG.info, "%s", begins("Run", name))
-    listener, address = progress_listener(_LOG.info), options.address or job_address()
-    return run_job(replace(asked, name=name), load_settings(home=options.home), address, listener, say)
-
-
-def _require_joinable(job: str, options: TrainingOptions) -> None:
-    """Refuse what needs a command that submits: this process is itself the job, on a node of the cluster."""
-    if options.working_dir:
-        raise InvalidInput(
-            f"--working-dir {options.working_dir} is sent along by `undertone {job} --address http://HOST:8265`; "
-            f"`python -m train_jobs.{job}` runs the code that it is of: leave it out",
-            "working_dir",
-        )
-    if options.address and options.address.startswith(("http://", "https://")):
-        raise InvalidInput(
-            f"--address {options.address} is a dashboard, which takes jobs from `undertone {job}`; "
-            f"`python -m train_jobs.{job}` joins a cluster from one of its nodes: --address HOST:6379",
-            "address",
-        )
 
 
 def outcome_in_words(outcome: Mapping[str, Any]) -> list[str]:

@@ -5,12 +5,15 @@ python -m train_jobs.train --data tweets@3 --model minilm --set epochs=3 --worke
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,9 +36,14 @@ from train_jobs.cluster import ray_at
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
+from train_jobs.recovery import RecoveryLog, WorkerEvent
 from train_jobs.storage import runs_in, storage_of
-from train_jobs.watch import RayWatcher, Report, listening, open_mailbox
+from train_jobs.watch import Letter, RayWatcher, Report, listening, open_mailbox
+from train_jobs.worker_events import WorkerEvents, free_while_waiting
 
+#: How long workers wait for room on a cluster unless it is said.
+WAIT_S: Final = 3600.0
+_LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[1]
 _REFUSED: Final = "refused"
 
@@ -66,18 +74,21 @@ def run_training(
     run_id: str | None = None,
     callbacks: Sequence[Any] = (),
     on_begin: Callable[[], None] = lambda: None,
+    on_event: Callable[[str], None] = _LOG.info,
+    wait_s: float = WAIT_S,
 ) -> TrainResult:
     """Train by Ray Train and return the best model; Ray must run (see `ray_running`).
 
     A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
     where it was. `at_once` says how many such trainings share this machine. `on_report` is called in this process, from
     a thread, with the figures of the moment. `registry` is the MLflow server that a teacher comes from. `callbacks` are
-    Ray Train's. `on_begin` is called once nothing is left that could refuse the run here.
+    Ray Train's. `on_begin` is called once nothing is left that could refuse the run here. `on_event` is told in a
+    sentence of workers that are lost, wait for room (`wait_s` at most) or go on.
 
     Raises:
         InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
             or the training came apart; or Ray has no room for the workers.
-        Unavailable: workers were lost more often than `most_failures`; the message says why.
+        Unavailable: workers were lost more often than `most_failures`, or no room came free; the message says why.
     """
     settings = settings or load_settings()
     name, places = name or new_name(config), Places.of(settings, registry)
@@ -101,10 +112,12 @@ def run_training(
             storage_filesystem=filesystem,
             failure_config=FailureConfig(max_failures=config.most_failures),
             checkpoint_config=CheckpointConfig(config.keep_checkpoints, "score", "max"),
-            callbacks=[*keepers, *callbacks],
+            callbacks=[WorkerEvents(mailbox, need, wait_s), *keepers, *callbacks],
         ),
     )
-    with listening(mailbox, on_report or (lambda _: None)):
+    recovery = RecoveryLog(on_event, need.in_words(), time.monotonic)
+    passed = partial(_pass_on, recovery, on_report or (lambda _: None))
+    with listening(mailbox, passed, partial(recovery.tick, partial(free_while_waiting, need))):
         found = _fit(trainer, name)
     told: dict[str, Any] = found.return_value
     if _REFUSED in told:
@@ -113,6 +126,14 @@ def run_training(
     folder = settings.home / "runs" / name / "best"
     _copy_model(best, folder, name)
     return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
+
+
+def _pass_on(recovery: RecoveryLog, on_report: Callable[[Report], None], letter: Letter) -> None:
+    if isinstance(letter, WorkerEvent):
+        recovery.take(letter)
+    else:
+        recovery.reached(letter["step"])
+        on_report(letter)
 
 
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,10 +180,12 @@ def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
 
 def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
     start, material = prepare(config, job["places"], team.size, team.device)
-    fit = Fit(start, material, config, RayWatcher(team.rank, job["mailbox"]), team)
+    watcher = RayWatcher(team.rank, job["mailbox"])
+    fit = Fit(start, material, config, watcher, team)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:
             fit.resume(Path(folder))
+    watcher.begin(fit.progress.step)
     return fit
 
 
@@ -198,7 +221,7 @@ def _fit(trainer: TorchTrainer, name: str) -> Any:
     try:
         return trainer.fit()
     except ray.train.TrainingFailedError as exc:
-        failures = [*getattr(exc, "worker_failures", {}).values()]
+        failures = [*getattr(exc, "worker_failures", {}).values(), getattr(exc, "controller_failure", None)]
         causes = [cause for failure in failures for cause in (failure, getattr(failure, "cause", None))]
         for cause in causes:
             if isinstance(cause, UndertoneError):
@@ -228,7 +251,7 @@ def _copy_model(checkpoint: Any, folder: Path, name: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Run the job of the command line; write what it made to standard output."""
-    from train_jobs.job import run_from_command_line
+    from train_jobs.command_line import run_from_command_line
 
     run_from_command_line("train", __doc__ or "", arguments)
 

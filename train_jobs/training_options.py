@@ -35,6 +35,7 @@ Name = Annotated[str | None, typer.Option(help="Name of the run; one that was en
 Storage = Annotated[str | None, typer.Option(help="Folder or s3:// address for checkpoints (runs in home).")]
 Workers = Annotated[int, typer.Option(min=1, help="Data-parallel workers.")]
 Gpus = Annotated[float, typer.Option("--gpus-per-worker", min=0, help="GPUs of each worker.")]
+Wait = Annotated[float, typer.Option(min=0, help="Minutes to wait for room on a cluster, at the start and later.")]
 Register = Annotated[bool, typer.Option("--register", help="Register the version that is made.")]
 Address = Annotated[str | None, typer.Option(help=_ADDRESS)]
 WorkingDir = Annotated[str | None, typer.Option(help="Folder of code for the cluster, if not what is installed there.")]
@@ -61,6 +62,7 @@ class TrainingOptions:
     storage: Storage = None
     workers: Workers = 1
     gpus_per_worker: Gpus = 0
+    wait: Wait = 60
     register_it: Register = False
     address: Address = None
     working_dir: WorkingDir = None

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ import ray
 import ray.train
 import torch
 
+from train_jobs.recovery import WorkerEvent
+
 _LOG = logging.getLogger(__name__)
 _POLL_S: Final = 0.5
 _MIB: Final = 2**20
@@ -23,19 +26,23 @@ _MIB: Final = 2**20
 Report = dict[str, float]
 
 
+#: What a mailbox holds: a report of the first worker, or what befell the workers.
+Letter = Report | WorkerEvent
+
+
 class Mailbox:
-    """Holds the reports of the first worker until the driver takes them."""
+    """Holds reports and events until the driver takes them."""
 
     def __init__(self) -> None:
-        self._reports: list[Report] = []
+        self._letters: list[Letter] = []
 
-    def post(self, report: Report) -> None:
-        """Add a report."""
-        self._reports.append(report)
+    def post(self, letter: Letter) -> None:
+        """Add a report or an event."""
+        self._letters.append(letter)
 
-    def take(self) -> list[Report]:
-        """Return the reports since the last call."""
-        taken, self._reports = self._reports, []
+    def take(self) -> list[Letter]:
+        """Return what came since the last call."""
+        taken, self._letters = self._letters, []
         return taken
 
 
@@ -51,6 +58,11 @@ class RayWatcher:
         self._rank, self._mailbox = rank, mailbox
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call measures nothing
+
+    def begin(self, step: int) -> None:
+        """Post, once, that the run begins at a step or goes on from it."""
+        if self._rank == 0:
+            self._mailbox.post.remote(WorkerEvent("ready", step))
 
     def report(self, figures: Mapping[str, float]) -> None:
         """Post figures of the first worker, with what its process and its machine use."""
@@ -83,18 +95,24 @@ class RayWatcher:
 
 
 @contextmanager
-def listening(mailbox: Any, on_report: Callable[[Report], None]) -> Iterator[None]:
-    """Call `on_report` in this process for each report that is posted while the block runs, from a thread."""
+def listening(
+    mailbox: Any, on_letter: Callable[[Letter], None], on_tick: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Call `on_letter` in this process for all that is posted while the block runs, and `on_tick` now and then.
+
+    Both are called from a thread.
+    """
     ended = threading.Event()
 
     def listen() -> None:
-        """Pass reports on until the block has ended, and then those that came last."""
+        """Pass letters on until the block has ended, and then those that came last."""
         while True:
             is_last = ended.is_set()
-            for report in _taken(mailbox):
-                _call(on_report, report)
+            for letter in _taken(mailbox):
+                _call(partial(on_letter, letter))
             if is_last:
                 return
+            _call(on_tick)
             ended.wait(_POLL_S)
 
     thread = threading.Thread(target=listen, name="reports", daemon=True)
@@ -107,17 +125,17 @@ def listening(mailbox: Any, on_report: Callable[[Report], None]) -> Iterator[Non
         thread.join()
 
 
-def _taken(mailbox: Any) -> list[Report]:
+def _taken(mailbox: Any) -> list[Letter]:
     try:
-        reports: list[Report] = ray.get(mailbox.take.remote())
+        letters: list[Letter] = ray.get(mailbox.take.remote())
     except ray.exceptions.RayError as exc:  # it was on a node that is gone; Ray starts it anew on another
         _LOG.warning("reports of the training are lost: %s", exc)
         return []
-    return reports
+    return letters
 
 
-def _call(on_report: Callable[[Report], None], report: Report) -> None:
+def _call(listener: Callable[[], None]) -> None:
     try:
-        on_report(report)
+        listener()
     except Exception:  # noqa: BLE001 - a listener's fault must not end hours of training
         _LOG.exception("a report was not taken")

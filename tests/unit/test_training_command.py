@@ -106,7 +106,7 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
 
     def run_job(job: Job, *told: Any) -> Outcome:
         asked.append(job)
-        told[-1]()
+        told[-2]()
         metrics = {f"validation_{name}": value for name, value in figures.items()}
         return Outcome(str(job.name), "7" * 32, metrics, 3, "version", "digest")
 

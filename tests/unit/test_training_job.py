@@ -27,7 +27,8 @@ from train_jobs import average, tracked, tracking_server, write_version
 from train_jobs import job as job_module
 from train_jobs import train as train_module
 from train_jobs.average import AverageConfig, run_averaging
-from train_jobs.job import Job, Outcome, run_from_command_line, run_job
+from train_jobs.command_line import run_from_command_line
+from train_jobs.job import Job, Outcome, run_job
 from train_jobs.latest_checkpoint import LatestCheckpoint
 from train_jobs.prepare import Places, prepare
 from train_jobs.train import TrainResult

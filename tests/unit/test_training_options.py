@@ -70,7 +70,7 @@ def every_option(command: str, folder: Path) -> list[str]:
     (folder / "base.yaml").write_text("patience: 3\n")
     given = {"--data": "toys@1", "--model": "cnn", "--validation": "others@2", "--backbone": "words", "--epochs": "7"}
     given |= {"--learning-rate": "0.5", "--config": str(folder / "base.yaml"), "--set": "seed=7", "--name": "mine"}
-    given |= {"--storage": "kept", "--workers": "2", "--gpus-per-worker": "1", "--home": str(folder)}
+    given |= {"--storage": "kept", "--workers": "2", "--gpus-per-worker": "1", "--wait": "5", "--home": str(folder)}
     given |= {"--teacher": "models:/sentiment/7", "--unlabelled": "more.jsonl", "--mixed": "5", "--temperature": "3"}
     given |= {"--hard-weight": "0.5", "--hidden-weight": "0.25"}
     known = options_of(command)
@@ -99,7 +99,7 @@ def test_every_option_of_a_command_means_the_same_to_its_module(
     assert outcome == json.loads(result.stdout)
     config = asked[0][0].config
     assert (config.patience, config.seed, config.epochs, config.learning_rate) == (3, 7, 7, 0.5)
-    assert asked[0][0].workers == 2
+    assert (asked[0][0].workers, asked[0][0].wait_s) == (2, 300.0)
     assert asked[0][1] == tmp_path
     lesson = DistillConfig("models:/sentiment/7", 3.0, 0.5, 0.25, "more.jsonl", 5)
     assert config.distill == (lesson if command == "distill" else None)
