@@ -38,7 +38,7 @@ def test_no_more_sentences_are_taken_than_asked_for_and_the_same_each_time(corpo
 def test_the_command_writes_what_distilling_reads(corpora: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = corpora / "new" / "texts.jsonl"
     job.main(["--corpora", str(corpora), "--out", str(out), "--sentences", "5"])
-    assert json.loads(capsys.readouterr().err) == {"texts": 15, "file": str(out)}
+    assert json.loads(capsys.readouterr().out) == {"texts": 15, "file": str(out)}
     assert [list(json.loads(line)) for line in out.read_text().splitlines()] == [["text"]] * 15
 
 
