@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tune.plan import Search
 
 Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE that all trials share; repeatable.")]
+_INTERRUPTED = 130  # a shell's status of a program that Ctrl+C ended
 _errors = Console(stderr=True, soft_wrap=True)
 
 
@@ -73,24 +74,35 @@ def tune(
       undertone train --config best.yaml
     """
     require_train()
+    from tune.interruption import SearchInterrupted
     from tune.job import Request, fields_of, search_of
+    from tune.told import interrupted_lines
 
     sized = (trials, concurrent, workers, gpus_per_worker, seed, storage)
     asked = search_of(Request(space, search, fields_of(changes or [], data, model), config, name, *sized))
-    if address:
-        found = _remotely(asked, out, address, load_settings(home=home), working_dir)
-    else:
-        found = _here(asked, out, with_registry(load_settings(home=home)), as_json)
-    sys.stdout.write(json.dumps(found) + "\n") if as_json else print_table(Console(), _table(found))
+    status = 0
+    try:
+        if address:
+            found = _remotely(asked, out, address, load_settings(home=home), working_dir)
+        else:
+            found = _here(asked, out, with_registry(load_settings(home=home)), as_json)
+    except SearchInterrupted as interrupted:
+        found, status = dict(interrupted.found or {}), interrupted.status
+        for line in interrupted_lines(asked.name, interrupted.found):
+            _say(line)
+    if found:
+        sys.stdout.write(json.dumps(found) + "\n") if as_json else print_table(Console(), _table(found))
+    if status:
+        sys.exit(status)
 
 
 def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
     from train_jobs.job_output import begins
     from tune.job import run_search
-    from tune.told import TrialLines
+    from tune.told import TrialLines, WaitingLines
 
-    listener = None if as_json else TrialLines(asked.draws, _say)
+    listener = WaitingLines(_say) if as_json else TrialLines(asked.draws, _say)
     with ray_log_aside(settings):
         return run_search(asked, settings, job_address(), out, listener, lambda: _say(begins("Search", asked.name)))
 
@@ -101,7 +113,11 @@ def _remotely(asked: Search, out: Path, address: str, settings: Settings, workin
 
     refuse_unseen(_places(asked), address, working_dir, [("--storage", asked.storage)])
     require_writable(out)
-    found = remotely("tune.search", _arguments(asked), address, settings, working_dir)
+    try:
+        found = remotely("tune.search", _arguments(asked), address, settings, working_dir)
+    except KeyboardInterrupt:
+        _say(f"No longer followed; the search {asked.name} goes on in the cluster at {address}.")
+        sys.exit(_INTERRUPTED)
     write_best(found, out)
     return {**found, "config": str(out)}
 
@@ -140,8 +156,9 @@ def _table(found: Mapping[str, Any]) -> Table:
     """Return the trials as a table: what each tried, its score and how it ended."""
     from tune.told import short
 
-    fields = list(found["best"]["point"])
-    title, caption = f"{found['search']} ({found['method']})", f"The best is in {found['config']}"
+    fields = list(found["trials"][0]["point"]) if found["trials"] else []
+    title = f"{found['search']} ({found['method']})"
+    caption = f"The best is in {found['config']}" if found["best"] else "No trial has a score."
     table = Table(
         title=title, title_justify="left", caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0)
     )

@@ -51,3 +51,34 @@ def ray_at(address: str | None, **own: Any) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def note_room(training: str) -> None:
+    """Remember in the cluster which placement group this worker of a training is in, for `give_room_back`."""
+    import ray
+    from ray.experimental.internal_kv import _internal_kv_put
+
+    if group := ray.util.get_current_placement_group():
+        _internal_kv_put(_room_of(training), group.id.binary())
+
+
+def give_room_back(training: str) -> bool:
+    """Remove the placement group that a training's workers noted, and say whether there was one.
+
+    Ray Train does so itself, unless its controller is ended with the trial that it is a part of: the process that Ray
+    leaves behind for that finds no address where two Rays run on a machine, nor an API where Ray has no dashboard.
+    """
+    import ray
+    from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get
+    from ray.util.placement_group import PlacementGroup, remove_placement_group
+
+    found = _internal_kv_get(_room_of(training))
+    if found is None:
+        return False
+    remove_placement_group(PlacementGroup(ray.PlacementGroupID(found)))
+    _internal_kv_del(_room_of(training))
+    return True
+
+
+def _room_of(training: str) -> bytes:
+    return f"undertone:room:{training}".encode()

@@ -51,11 +51,12 @@ def told(home: Path | None = None) -> Iterator[None]:
         reason = no_room(exc) if isinstance(exc, OSError) else exc
         if reason is None:
             raise
-        _tell(" ".join(str(reason).splitlines()))
+        tell_failure(" ".join(str(reason).splitlines()))
         sys.exit(1)
 
 
-def _tell(reason: str) -> None:
+def tell_failure(reason: str) -> None:
+    """Tell in one line why a job failed: to the command that follows it, or to who reads its standard error."""
     if is_followed():
         sys.stdout.write(f"{FAILURE}{reason}\n")
     else:

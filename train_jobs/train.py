@@ -32,7 +32,7 @@ from sentiment.training.fit import Fit
 from sentiment.training.team import Team
 from train_jobs.capacity import Need, need_on_cluster, own_cpus, require_capacity, require_own_gpus
 from train_jobs.checkpoint_list import keep_list
-from train_jobs.cluster import ray_at
+from train_jobs.cluster import note_room, ray_at
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
@@ -73,6 +73,7 @@ def run_training(
     registry: str | None = None,
     run_id: str | None = None,
     callbacks: Sequence[Any] = (),
+    is_trial: bool = False,
     on_begin: Callable[[], None] = lambda: None,
     on_event: Callable[[str], None] = _LOG.info,
     wait_s: float = WAIT_S,
@@ -82,8 +83,9 @@ def run_training(
     A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
     where it was. `at_once` says how many such trainings share this machine. `on_report` is called in this process, from
     a thread, with the figures of the moment. `registry` is the MLflow server that a teacher comes from. `callbacks` are
-    Ray Train's. `on_begin` is called once nothing is left that could refuse the run here. `on_event` is told in a
-    sentence of workers that are lost, wait for room (`wait_s` at most) or go on.
+    Ray Train's. Who started a training that `is_trial` may end it at any time, and calls `give_room_back` with its
+    name. `on_begin` is called once nothing is left that could refuse the run here. `on_event` is told in a sentence of
+    workers that are lost, wait for room (`wait_s` at most) or go on.
 
     Raises:
         InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
@@ -103,7 +105,12 @@ def run_training(
     mailbox = open_mailbox()
     trainer = TorchTrainer(
         work,
-        train_loop_config={"config": config.to_mapping(), "places": places, "mailbox": mailbox},
+        train_loop_config={
+            "config": config.to_mapping(),
+            "places": places,
+            "mailbox": mailbox,
+            "room": name if is_trial else None,
+        },
         scaling_config=_scaling(need),
         torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo"),
         run_config=RunConfig(
@@ -139,6 +146,8 @@ def _pass_on(recovery: RecoveryLog, on_report: Callable[[Report], None], letter:
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
     """Train on one worker: the function that Ray Train runs on all of them."""
     give_way()
+    if job["room"]:
+        note_room(job["room"])
     with full_disk_told():
         return _train(job)
 

@@ -7,27 +7,25 @@ import json
 import logging
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
-from train_jobs.job_output import OUTCOME, begins, told
+from train_jobs.job_output import OUTCOME, begins, tell_failure, told
 from train_jobs.storage import require_run_name, require_storage
+from tune.interruption import Interruption, SearchInterrupted, interruptible
+from tune.kept import claim, kept_at
 from tune.plan import METHODS, Search, check, corners, default_method
-from tune.space import Dimension, configured, read_space
+from tune.space import configured, read_space
 from tune.watch import Listener
-
-if TYPE_CHECKING:
-    from train_jobs.prepare import Places
 
 _LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
-_TEACHER: Final = "distill.teacher"
-_UNLABELLED: Final = "distill.unlabelled"
 
 
 @dataclass(frozen=True)
@@ -93,95 +91,80 @@ def run_search(
 
     Raises:
         UndertoneError: data, model, store or server say no, or no trial came to a score.
+        SearchInterrupted: a signal ended it; with what was found by then, which is kept as well.
     """
+    with interruptible() as interruption:
+        try:
+            return _searched(search, settings, address, out, listener, on_begin, interruption)
+        except SearchInterrupted:
+            raise
+        except KeyboardInterrupt as exc:
+            raise SearchInterrupted(interruption.status) from exc
+
+
+def _searched(
+    search: Search,
+    settings: Settings,
+    address: str | None,
+    out: Path,
+    listener: Listener | None,
+    on_begin: Callable[[], None],
+    interruption: Interruption,
+) -> dict[str, Any]:
     from sentiment.tracking import Tracker, ended
     from train_jobs.class_balance import warn_of_unlearnt
     from train_jobs.prepare import Places, require_trainable
     from train_jobs.tracking_server import tracking_server
-    from train_jobs.train import cpus_of, ray_running
+    from tune.references import digests, fixed
     from tune.results import MlflowTrials, plain, write_best
-    from tune.search import claim, kept_at, search_for
+    from tune.search import search_for
 
     _require_places(search, settings, out)
     configs = [search.config_at(point) for point in corners(search.space)]
     for config in configs:
         require_trainable(config, Places.of(settings))
     warn_of_unlearnt(configs, Places.of(settings))
-    at_once = search.concurrent * search.workers
     with tracking_server(settings) as uri:
         places = Places.of(settings, uri)
         search = fixed(search, places)
         claim(search, settings)
-        tracked = MlflowTrials(Tracker(uri), search, _digests(search, places), kept_at(search, settings))
+        tracked = MlflowTrials(Tracker(uri), search, digests(search, places), kept_at(search, settings))
         listeners = [tracked, listener] if listener else [tracked]
         with ended(tracked.parent):
-            with ray_running(address, cpus_of(at_once, search.config_at({})), search.gpus_per_worker * at_once or None):
+            with _ray_with_room(search, address):
+                interruption.listen()
                 on_begin()
                 trials = search_for(search, settings, uri, listeners)
+                interruption.listen()
             found = plain(search, trials, out, tracked.parent.run_id)
-            write_best(found, out)
-            tracked.tell(trials, out)
+            if found["best"]:
+                write_best(found, out)
+                tracked.tell(trials, out)
+            if found["interrupted"]:
+                tracked.cut_off()
+                raise SearchInterrupted(interruption.status, found)
     return found
 
 
-def _digests(search: Search, places: Places) -> dict[str, str]:
-    """Return the digest of each dataset version that a trial may train on."""
-    varied = [value for each in search.space.dimensions if each.field == "data" for value in each.values]
-    return {ref: places.store.find(ref).digest for ref in (search.base["data"], *varied)}
-
-
-def fixed(search: Search, places: Places) -> Search:
-    """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
-
-    What names something on this disk is named by its whole path, as in `train_jobs.prepare.pinned`.
+@contextmanager
+def _ray_with_room(search: Search, address: str | None) -> Iterator[None]:
+    """Have Ray at hand while the block runs, with nodes that a trial fits on, whichever point it tries.
 
     Raises:
-        InvalidInput: two values of the space are the same.
-        NotFound: there is no such version.
-        RegistryUnavailable: the registry does not answer.
+        InvalidInput: there are none, or this machine has not as many GPUs.
+        Unavailable: there is no cluster at that address.
     """
-    from train_jobs.prepare import fixed_teacher, whole_path
+    from train_jobs import train
+    from train_jobs.capacity import require_capacity
+    from tune.trial import need_of, settled
 
-    def data(ref: str) -> str:
-        return str(places.store.find(ref).ref)
-
-    def teacher(ref: str) -> str:
-        return fixed_teacher(ref, places)
-
-    resolvers = {
-        "data": data,
-        "validation": data,
-        "backbone": whole_path,
-        _TEACHER: teacher,
-        _UNLABELLED: whole_path,
-    }
-    config = search.config_at({})
-    named = {
-        "data": config.data,
-        "validation": config.validation,
-        "backbone": config.backbone,
-        _TEACHER: config.distill.teacher if config.distill else None,
-        _UNLABELLED: config.distill.unlabelled if config.distill else None,
-    }
-    base = configured(search.base, {name: resolvers[name](ref) for name, ref in named.items() if ref})
-    dimensions = tuple(
-        _resolved(each, resolvers[each.field]) if each.field in resolvers else each for each in search.space.dimensions
-    )
-    return replace(search, base=base, space=replace(search.space, dimensions=dimensions))
-
-
-def _resolved(dimension: Dimension, resolver: Callable[[str], str]) -> Dimension:
-    """Return a dimension with what its references stand for. Raises InvalidInput: two of them stand for the same."""
-    known: dict[str | None, Any] = {}
-    for ref in dimension.values:
-        other = known.setdefault(ref and resolver(ref), ref)
-        if other != ref:
-            raise InvalidInput(
-                f"{dimension.field}: {other} and {ref} are the same, which would be trained on twice; take one of them "
-                "out of the space.",
-                dimension.field,
-            )
-    return replace(dimension, values=tuple(known))
+    configs, at_once = [search.config_at(point) for point in corners(search.space)], search.concurrent * search.workers
+    cpus = max(train.cpus_of(at_once, config) for config in configs)
+    with train.ray_running(address, cpus, search.gpus_per_worker * at_once or None):
+        asked = settled(search)
+        for config in configs:
+            require_capacity(need_of(asked, config))
+        yield
 
 
 def _require_places(search: Search, settings: Settings, out: Path) -> None:
@@ -195,7 +178,7 @@ def _require_places(search: Search, settings: Settings, out: Path) -> None:
 
 def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
     """Do the search of a command line; log and outcome go to standard output and error as those of other jobs do."""
-    from tune.told import TrialLines
+    from tune.told import TrialLines, interrupted_lines
 
     options = _parser(description).parse_args(arguments)
     with told():
@@ -204,7 +187,14 @@ def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
         out = options.out or _place_of(search, settings)
         lines = TrialLines(search.draws, _LOG.info)
         say = partial(_LOG.info, "%s", begins("Search", search.name))
-        found = run_search(search, settings, options.address or job_address(), out, lines, say)
+        try:
+            found = run_search(search, settings, options.address or job_address(), out, lines, say)
+        except SearchInterrupted as interrupted:
+            found, status = None, interrupted.status
+            reason = interrupted_lines(search.name, interrupted.found)
+    if found is None:
+        tell_failure(" ".join(reason))
+        sys.exit(status)
     sys.stdout.write(f"{OUTCOME}{json.dumps(found)}\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -15,6 +15,8 @@ from tune.points import grid_points, random_points
 from tune.space import Point, Space, configured
 
 Method = Literal["grid", "random", "asha", "optuna"]
+
+State = Literal["finished", "stopped", "failed", "unfinished"]
 
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 _TRIALS: Final = 10
@@ -83,12 +85,13 @@ class Search:
 class Trial:
     """What became of a trial: its point, its best score (the monitored figure, a loss negated), the figures with it.
 
-    `state` is "finished", "stopped" (given up early) or "failed", then with the reason.
+    `state` is "finished", "stopped" (given up early), "failed", then with the reason, or "unfinished" where the search
+    was ended before it.
     """
 
     name: str
     point: Point
-    state: Literal["finished", "stopped", "failed"]
+    state: State
     score: float | None
     validations: int
     seconds: float
@@ -156,6 +159,11 @@ def _differ(value: Any, other: Any) -> bool:
 def ranked(trials: list[Trial]) -> list[Trial]:
     """Return the trials, the best score first, those without one last."""
     return sorted(trials, key=lambda trial: (trial.score is None, -(trial.score or 0.0), trial.name))
+
+
+def is_cut_off(search: Search, trials: Sequence[Trial]) -> bool:
+    """Say whether a search ended before all of its trials had."""
+    return len(trials) < search.draws or any(trial.state == "unfinished" for trial in trials)
 
 
 def best_of(trials: list[Trial]) -> Trial:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from sentiment.errors import InvalidInput, no_room
+from sentiment.errors import InvalidInput, RegistryUnavailable, no_room
 from sentiment.tracking import Run, Tracker
 from train_jobs.drafts import draft_beside, write_whole
 from train_jobs.scoring.places import Place
-from tune.plan import Search, Trial, best_of, ranked
+from tune.plan import Search, Trial, best_of, is_cut_off, ranked
+from tune.space import Point
 
 _PARENT: Final = "mlflow.parentRunId"
 _EXPERIMENT: Final = "undertone-tuning"
@@ -31,6 +32,7 @@ class MlflowTrials:
     def __init__(self, tracker: Tracker, search: Search, digests: Mapping[str, str], place: Place) -> None:
         self._tracker, self._search, self._digests, self._place = tracker, search, digests, place
         self._known = self._kept()
+        self._ended = set[str]()
         self._runs: dict[str, Run] = {}
         params = {"method": search.method, "trials": search.draws, **search.base}
         self.parent = self._begun(search.name, params, {"search": search.name, **self._data({})})
@@ -67,7 +69,17 @@ class MlflowTrials:
 
     def ended(self, trial: str, failed: bool) -> None:
         """End the trial's run."""
+        self._ended.add(trial)
         self._runs[trial].finish("FAILED" if failed else "FINISHED")
+
+    def waiting(self, text: str) -> None:
+        """Do nothing: that trials wait is no figure."""
+
+    def cut_off(self) -> None:
+        """End the runs of the trials that have not ended; a server that is away does not matter."""
+        for trial in self._runs.keys() - self._ended:
+            with suppress(RegistryUnavailable):
+                self._runs[trial].finish("KILLED")
 
     def tell(self, trials: list[Trial], out: Path) -> None:
         """Tell the search's run what came of it."""
@@ -106,23 +118,34 @@ def write_best(found: Mapping[str, Any], out: Path) -> None:
 
 
 def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
-    """Return what a search found, the best trial first, for JSON.
+    """Return what a search found, the best trial first, for JSON; what was `interrupted` may have no best yet.
 
     Raises:
-        InvalidInput: no trial came to a score.
+        InvalidInput: no trial came to a score, and there will be no others.
     """
-    best = best_of(trials)
-    config = search.config_at(dict(best.point))
+    interrupted = is_cut_off(search, trials)
+    is_scored = any(trial.score is not None for trial in trials)
+    best = best_of(trials) if is_scored or not interrupted else None
+    config = search.config_at(dict(best.point) if best else {})
     return {
         "search": search.name,
         "method": search.method,
         "monitor": config.monitor,
-        "best": asdict(best),
-        "configuration": config.to_mapping(),
-        "config": str(out),
+        "best": asdict(best) if best else None,
+        "configuration": config.to_mapping() if best else None,
+        "config": str(out) if best else None,
         "run_id": run_id,
         "trials": [asdict(trial) for trial in ranked(trials)],
+        "interrupted": interrupted,
+        "not_begun": _not_begun(search, trials) if interrupted else [],
     }
+
+
+def _not_begun(search: Search, trials: list[Trial]) -> list[Point | None]:
+    """Return the points of the trials that were not begun, None where they were not chosen yet."""
+    begun = [dict(trial.point) for trial in trials]
+    left: list[Point | None] = [point for point in search.points if point not in begun]
+    return left or [None] * (search.draws - len(trials))
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from ray.tune import Callback
@@ -18,7 +20,8 @@ VALIDATIONS: Final = "validations"
 GAVE_UP: Final = "gave_up"
 _PREFIXES: Final = ("train_", "validation_")
 _PLAIN: Final = frozenset({"score", "step", "epoch", "seconds"})
-_LISTENERS: Final[dict[str, tuple[Listener, ...]]] = {}
+_ENDED: Final = ("TERMINATED", "ERROR")
+_WATCHED: Final[dict[str, Watched]] = {}
 
 
 class Listener(Protocol):
@@ -32,6 +35,30 @@ class Listener(Protocol):
 
     def ended(self, trial: str, failed: bool) -> None:
         """A trial has ended, or was given up."""
+
+    def waiting(self, text: str) -> None:
+        """Trials have waited for room for a while: a line that says what they ask for and what is free."""
+
+
+@dataclass
+class Watched:
+    """A search as this process sees it: who listens, which trials have not ended, and who looks at each step.
+
+    `on_step` is called with Ray Tune's trials, some times a second.
+    """
+
+    listeners: Sequence[Listener]
+    on_step: Callable[[Sequence[Any], float], None] = lambda *_: None
+    on_end: Callable[[str], None] = lambda _: None
+    unended: frozenset[str] = field(default_factory=frozenset)
+
+    def tell(self, what: str, *facts: Any) -> None:
+        """Tell the listeners; a fault of one is logged."""
+        for listener in self.listeners:
+            try:
+                getattr(listener, what)(*facts)
+            except Exception:  # noqa: BLE001 - a search of hours outlives its log
+                _LOG.warning("what a trial said was not taken", exc_info=True)
 
 
 class TrialWatch(Callback):
@@ -60,28 +87,36 @@ class TrialWatch(Callback):
 
     def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         """Pass an end on."""
-        self._tell("ended", trial.trial_id, False)
+        self._ended(trial.trial_id, False)
 
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Pass a failure on."""
-        self._tell("ended", trial.trial_id, True)
+        self._ended(trial.trial_id, True)
+
+    def on_step_end(self, *, trials: Sequence[Any], **_: Any) -> None:
+        """Remember which trials have not ended, and let whoever watches look at them."""
+        if watched := _WATCHED.get(self._search):
+            watched.unended = frozenset(trial.trial_id for trial in trials if trial.status not in _ENDED)
+            watched.on_step(trials, time.monotonic())
+
+    def _ended(self, trial: str, failed: bool) -> None:
+        if watched := _WATCHED.get(self._search):
+            watched.on_end(trial)
+        self._tell("ended", trial, failed)
 
     def _tell(self, what: str, *facts: Any) -> None:
-        for listener in _LISTENERS.get(self._search, ()):
-            try:
-                getattr(listener, what)(*facts)
-            except Exception:  # noqa: BLE001 - a search of hours outlives its log
-                _LOG.warning("what a trial said was not taken", exc_info=True)
+        if watched := _WATCHED.get(self._search):
+            watched.tell(what, *facts)
 
 
 @contextmanager
-def listening(search: str, listeners: Sequence[Listener]) -> Iterator[None]:
-    """Let `listeners` hear of the trials of the search of that name while the block runs."""
-    _LISTENERS[search] = tuple(listeners)
+def watching(search: str, watched: Watched) -> Iterator[Watched]:
+    """Let who is in `watched` hear of the trials of the search of that name while the block runs."""
+    _WATCHED[search] = watched
     try:
-        yield
+        yield watched
     finally:
-        del _LISTENERS[search]
+        del _WATCHED[search]
 
 
 def figures_of(report: Mapping[str, Any]) -> dict[str, float]:

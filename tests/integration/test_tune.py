@@ -54,6 +54,9 @@ class Heard:
     def ended(self, trial: str, failed: bool) -> None:
         self.ends.append(failed)
 
+    def waiting(self, text: str) -> None:
+        raise AssertionError(text)
+
 
 def search(settings: Settings, name: str, space: Mapping[str, Any], **options: Any) -> Search:
     base = {

@@ -19,11 +19,11 @@ from sentiment.errors import NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
 from sentiment.settings import Settings, load_settings
 from tests.tiny_training import examples
-from train_jobs import tracking_server
+from train_jobs import capacity, tracking_server
 from train_jobs import train as train_module
 from train_jobs.job_output import OUTCOME
 from tune import job as tune_job
-from tune import results, search
+from tune import results, search, trial
 from tune.plan import Search
 
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.001, 0.01]}}})
@@ -38,7 +38,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     run = SimpleNamespace(run_id="7" * 32, finish=lambda status="FINISHED": None)
     monkeypatch.setattr(tracking_server, "tracking_server", server)
     monkeypatch.setattr(results, "MlflowTrials", lambda *_: SimpleNamespace(parent=run, tell=lambda *_: None))
-    monkeypatch.setattr(results, "plain", lambda *_: {"configuration": {}})
+    monkeypatch.setattr(results, "plain", lambda *_: {"best": {}, "interrupted": False})
+    monkeypatch.setattr(capacity, "require_capacity", lambda _: None)
+    monkeypatch.setattr(trial, "settled", lambda asked: asked)
     monkeypatch.setattr(results, "write_best", lambda *_: None)
     found = load_settings(home=tmp_path)
     open_datasets(found).push("toys", examples(30), source="tests")

@@ -14,8 +14,8 @@ from sentiment.settings import Settings
 from tests.tiny_training import examples
 from train_jobs import prepare
 from train_jobs.prepare import Places
-from tune.job import fixed
 from tune.plan import Search
+from tune.references import fixed
 from tune.space import parse_space
 
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}

@@ -13,9 +13,11 @@ pytest.importorskip("torch", reason="searching needs the train extra")
 
 from train_jobs.capacity import Need  # noqa: E402
 from train_jobs.train import cpus_of  # noqa: E402
+from tune import trial as trial_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
-from tune.search import _resources, _trial, need_of  # noqa: E402
+from tune.search import _resources, _trial  # noqa: E402
 from tune.space import parse_space  # noqa: E402
+from tune.trial import need_of, settled  # noqa: E402
 
 
 def search(concurrent: int = 1, workers: int = 1) -> Search:
@@ -40,6 +42,29 @@ def test_a_trial_s_process_asks_for_its_cpus_where_it_trains_itself_and_leaves_t
 ) -> None:
     sought = replace(search(workers=workers), base={"data": "toys@1", "model": "cnn", "threads": 3})
     assert _resources(sought, {"epochs": 1}).bundles == [resources]
+
+
+@pytest.mark.parametrize(("concurrent", "gpus", "threads"), [(1, 0, 2), (3, 0, 2), (1, 1, None)])
+def test_the_cpus_of_all_trials_are_settled_by_what_the_cluster_has_when_the_search_begins(
+    concurrent: int, gpus: float, threads: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        trial_module, "need_on_cluster", lambda *given: Need(given[1], 2 if given[3] == concurrent else 9)
+    )
+    asked = settled(replace(search(concurrent), gpus_per_worker=gpus))
+    assert asked.base.get("threads") == threads
+    assert need_of(asked, asked.config_at({"epochs": 1})) == Need(1, threads or 1, gpus)
+
+
+def test_threads_that_are_given_or_searched_for_are_those_that_a_trial_asks_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = replace(search(), base={"data": "toys@1", "model": "cnn", "threads": 3})
+    assert settled(given) is given
+    monkeypatch.setattr(trial_module, "need_on_cluster", lambda *_: Need(1, 2))
+    asked = settled(replace(search(), space=parse_space({"space": {"threads": {"choice": [None, 1, 4]}}})))
+    needs = [need_of(asked, asked.config_at({"threads": threads})) for threads in (None, 1, 4)]
+    assert needs == [Need(1, 2), Need(1, 1), Need(1, 4)]
 
 
 def test_a_trial_that_ray_stopped_tells_why_in_one_line() -> None:

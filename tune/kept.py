@@ -1,0 +1,57 @@
+"""Where a search keeps what it needs to be taken up, and the record of what it is, which must be the same then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sentiment.errors import InvalidInput
+from sentiment.settings import Settings
+from sentiment.wording import shown
+from train_jobs.scoring.places import Place, place_at
+from tune.plan import Search
+
+
+def storage_root(search: Search, settings: Settings) -> str:
+    """Return the folder or `s3://` address under which a search keeps what it needs to be taken up."""
+    return search.storage or str(settings.home / "tune")
+
+
+def trainings_of(search: Search, settings: Settings) -> str:
+    """Return where the trials keep their checkpoints."""
+    return f"{storage_root(search, settings)}/{search.name}-trainings"
+
+
+def kept_at(search: Search, settings: Settings) -> Place:
+    """Return the place of a search's own records."""
+    return place_at(storage_root(search, settings), settings.s3_endpoint)
+
+
+def claim(search: Search, settings: Settings) -> None:
+    """Write down what a search of this name is.
+
+    Raises:
+        InvalidInput: a search of that name was another one.
+        Unavailable: its storage cannot be read or written.
+    """
+    place, name = kept_at(search, settings), f"{search.name}.json"
+    wanted = json.loads(json.dumps(search.identity()))
+    found = place.read(name)
+    if found is None:
+        place.write(name, json.dumps(wanted, indent=2).encode() + b"\n")
+        return
+    known = json.loads(found)
+    differing = "; ".join(_differences(known, wanted))
+    if differing:
+        raise InvalidInput(
+            f"A search named {search.name!r} was another one: {differing}. Give this one another --name.", "name"
+        )
+
+
+def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs between two searches, the fields that their trials share by their own names."""
+    before, now = ({**plain, **plain["base"], "base": None} for plain in (known, wanted))
+    for part in sorted(before.keys() | now.keys()):
+        if before.get(part) != now.get(part):
+            yield f"{part} was {shown(before.get(part))}, now {shown(now.get(part))}"

@@ -1,0 +1,74 @@
+"""References in a search to data, teachers and files: fixed once, so that all its trials learn from the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput
+from train_jobs.prepare import Places, fixed_teacher, whole_path
+from tune.plan import Search
+from tune.space import Dimension, configured
+
+_TEACHER: Final = "distill.teacher"
+_UNLABELLED: Final = "distill.unlabelled"
+
+
+def digests(search: Search, places: Places) -> dict[str, str]:
+    """Return the digest of each dataset version that a trial may train on."""
+    varied = [value for each in search.space.dimensions if each.field == "data" for value in each.values]
+    return {ref: places.store.find(ref).digest for ref in (search.base["data"], *varied)}
+
+
+def fixed(search: Search, places: Places) -> Search:
+    """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
+
+    What names something on this disk is named by its whole path, as in `train_jobs.prepare.pinned`.
+
+    Raises:
+        InvalidInput: two values of the space are the same.
+        NotFound: there is no such version.
+        RegistryUnavailable: the registry does not answer.
+    """
+
+    def data(ref: str) -> str:
+        return str(places.store.find(ref).ref)
+
+    def teacher(ref: str) -> str:
+        return fixed_teacher(ref, places)
+
+    resolvers = {
+        "data": data,
+        "validation": data,
+        "backbone": whole_path,
+        _TEACHER: teacher,
+        _UNLABELLED: whole_path,
+    }
+    config = search.config_at({})
+    named = {
+        "data": config.data,
+        "validation": config.validation,
+        "backbone": config.backbone,
+        _TEACHER: config.distill.teacher if config.distill else None,
+        _UNLABELLED: config.distill.unlabelled if config.distill else None,
+    }
+    base = configured(search.base, {name: resolvers[name](ref) for name, ref in named.items() if ref})
+    dimensions = tuple(
+        _resolved(each, resolvers[each.field]) if each.field in resolvers else each for each in search.space.dimensions
+    )
+    return replace(search, base=base, space=replace(search.space, dimensions=dimensions))
+
+
+def _resolved(dimension: Dimension, resolver: Callable[[str], str]) -> Dimension:
+    """Return a dimension with what its references stand for. Raises InvalidInput: two of them stand for the same."""
+    known: dict[str | None, Any] = {}
+    for ref in dimension.values:
+        other = known.setdefault(ref and resolver(ref), ref)
+        if other != ref:
+            raise InvalidInput(
+                f"{dimension.field}: {other} and {ref} are the same, which would be trained on twice; take one of them "
+                "out of the space.",
+                dimension.field,
+            )
+    return replace(dimension, values=tuple(known))
