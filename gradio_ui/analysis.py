@@ -14,23 +14,40 @@ from typing import Any, Final
 from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, classify_rows, row_ids
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput
-from sentiment.tables import STRING, Kind, Row, open_table, write_table
+from sentiment.tables import (
+    AUTO,
+    BOOLEAN,
+    INTEGER,
+    NUMBER,
+    STRING,
+    Kind,
+    Row,
+    Table,
+    distinct,
+    open_table,
+    rehearse_table,
+    write_table,
+)
 
 LARGEST_FILE_MB: Final = 50
+_LARGEST_UNPACKED_MB: Final = 200
 MOST_TEXTS: Final = 20_000
+_CSV, _PARQUET = "sentiment.csv", "sentiment.parquet"
 _BATCH_ROWS: Final = 50  # small, so that the page moves
 _LIKELY_COLUMNS: Final = ("text", "tweet", "content", "review", "comment", "message", "body", "sentence")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Texts to analyse: `rows` can be iterated any number of times; `origin` tells these texts from all others."""
+    """Texts to analyse: `rows` can be iterated any number of times; `origin` tells these texts from all others,
+    those of the same file that was read in another way among them.
+    """
 
     columns: dict[str, Kind]
     text_column: str
     row_count: int
     rows: Iterable[Row]
-    origin: str
+    origin: tuple[str, ...]
 
 
 @dataclass
@@ -55,18 +72,23 @@ def lines_source(pasted: str) -> Source:
     if not lines:
         raise InvalidInput("Upload a file or paste some lines first.")
     rows = [Row(number, {"text": line}) for number, line in enumerate(lines, 1)]
-    return Source(
-        {"text": STRING}, "text", len(rows), rows, hashlib.sha256(pasted.encode("utf-8", "replace")).hexdigest()
-    )
+    digest = hashlib.sha256(pasted.encode("utf-8", "replace")).hexdigest()
+    return Source({"text": STRING}, "text", len(rows), rows, (digest,))
 
 
-def file_source(path: Path, text_column: str) -> Source:
+def uploaded_table(path: Path, delimiter: str = AUTO, quoting: str = AUTO) -> Table:
+    """Open an uploaded file as a table; a packed one may hold so much more than the page takes."""
+    most_bytes = _LARGEST_UNPACKED_MB * 2**20
+    return open_table(path, delimiter=delimiter, quoting=quoting, encoding_option=None, most_bytes=most_bytes)
+
+
+def file_source(path: Path, text_column: str, delimiter: str = AUTO, quoting: str = AUTO) -> Source:
     """Return a file's column as a source."""
-    table = open_table(path, encoding_option=None)
+    table = uploaded_table(path, delimiter, quoting)
     table.require(text_column)
     with path.open("rb") as file:
-        origin = hashlib.file_digest(file, "sha256").hexdigest()
-    return Source(table.columns, text_column, table.row_count, table, origin)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Source(table.columns, text_column, table.row_count, table, (digest, text_column, delimiter, quoting))
 
 
 def likely_column(columns: Iterable[str]) -> str | None:
@@ -88,9 +110,10 @@ def analyse(
             f"{wanted:,} texts are more than a page should hold ({MOST_TEXTS:,}). Give a smaller number, or use "
             "`undertone classify-file` for the whole file."
         )
+    rehearse_table(Path(_PARQUET), _result_columns(source), (_written(row, source) for row in _drawn(source, wanted)))
     analysis, begun = Analysis(source, wanted), clock()
     kept, taken = itertools.tee(_drawn(source, wanted))
-    for verdicts in classify_rows(client, taken, source.text_column, row_ids("page", source.origin), _BATCH_ROWS):
+    for verdicts in classify_rows(client, taken, source.text_column, row_ids("page", *source.origin), _BATCH_ROWS):
         analysis.results.extend(zip(itertools.islice(kept, len(verdicts)), verdicts, strict=True))
         for verdict in verdicts:
             analysis.tally.add(verdict)
@@ -100,19 +123,35 @@ def analyse(
 
 def write_downloads(analysis: Analysis, folder: Path) -> tuple[Path, Path]:
     """Write every analysed row, with `problem` where it has no label, as CSV and as Parquet."""
-    names = added_names(analysis.source.columns)
-    columns = (
-        analysis.source.columns | {names[name]: kind for name, kind in ADDED_COLUMNS.items()} | {"problem": STRING}
-    )
-    paths = folder / "sentiment.csv", folder / "sentiment.parquet"
+    columns = _result_columns(analysis.source)
+    paths = folder / _CSV, folder / _PARQUET
     for path in paths:
-        write_table(path, columns, (_result_row(row, verdict, names) for row, verdict in analysis.results))
+        write_table(path, columns, (_result_row(row, verdict, analysis.source) for row, verdict in analysis.results))
     return paths
 
 
-def _result_row(row: Row, verdict: Verdict, names: dict[str, str]) -> dict[str, Any]:
+def _result_columns(source: Source) -> dict[str, Kind]:
+    names = added_names(source.columns)
+    added = {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
+    return source.columns | added | {_problem_name(source): STRING}
+
+
+def _problem_name(source: Source) -> str:
+    return distinct([*source.columns, "problem"])[-1]
+
+
+def _result_row(row: Row, verdict: Verdict, source: Source) -> dict[str, Any]:
+    names = added_names(source.columns)
     added = {names[name]: value for name, value in (verdict.values or {}).items()}
-    return row.values | added | {"problem": verdict.reason}
+    return _written(row, source) | added | {_problem_name(source): verdict.reason}
+
+
+def _written(row: Row, source: Source) -> dict[str, Any]:
+    """Return a row's values as the downloads hold them: what is left of a bad one may not be of its column's kind."""
+    if row.problem is None:
+        return row.values
+    numeric = [name for name, kind in source.columns.items() if kind in (INTEGER, NUMBER, BOOLEAN)]
+    return {name: value for name, value in row.values.items() if not (name in numeric and isinstance(value, str))}
 
 
 def _drawn(source: Source, wanted: int) -> Iterator[Row]:

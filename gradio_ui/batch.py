@@ -19,19 +19,24 @@ from gradio_ui.analysis import (
     file_source,
     likely_column,
     lines_source,
+    uploaded_table,
     write_downloads,
 )
 from gradio_ui.charts import donut, progress, tiles
 from gradio_ui.messages import note, platform_state, problem, sendable
+from gradio_ui.preview import DELIMITER_CHOICES, QUOTING_CHOICES, preview
 from gradio_ui.results import results_table
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
-from sentiment.tables import ENDINGS, open_table
+from sentiment.tables import AUTO, ENDINGS, has_text_format
 
 logger = logging.getLogger(__name__)
 
 _SHOWN_REASONS: Final = 5
 _START: Final = note("Upload a file or paste some lines, then start the analysis.")
+_FILE_LABEL: Final = f"File: CSV, TSV, JSONL, Parquet or Excel, up to {LARGEST_FILE_MB} MB"
+#: Files that cannot be read and are taken all the same, to say what to do with them.
+_EXPLAINED_ENDINGS: Final = (".zip", ".gz", ".xls", ".xlsm", ".ods", ".json", ".txt")
 _FAILED: Final = problem("The page itself failed at this; its log has the cause.")
 
 
@@ -40,12 +45,16 @@ def build_batch(client: UndertoneClient, header: gr.HTML) -> None:
     before = gr.State(0)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            file = gr.File(
-                label=f"File: CSV, JSONL or Parquet, up to {LARGEST_FILE_MB} MB", file_types=list(ENDINGS), height=150
-            )
+            file = gr.File(label=_FILE_LABEL, file_types=[*ENDINGS, *_EXPLAINED_ENDINGS], height=150)
             column = gr.Dropdown([], label="Column with the texts", visible=False, elem_id="column")
+            with gr.Row(visible=False) as reading:
+                delimiter = gr.Dropdown(
+                    DELIMITER_CHOICES, value=AUTO, label="Delimiter", elem_id="delimiter", min_width=140
+                )
+                quoting = gr.Dropdown(QUOTING_CHOICES, value=AUTO, label="Quotes", elem_id="quoting", min_width=140)
         with gr.Column(min_width=300):
             pasted = gr.Textbox(label="Or paste lines, one text each", lines=5, max_lines=12, elem_id="lines")
+    first_rows = gr.HTML("", elem_id="preview")
     with gr.Row(equal_height=True):
         number = gr.Textbox(
             label="Number of texts to be analysed",
@@ -66,10 +75,13 @@ def build_batch(client: UndertoneClient, header: gr.HTML) -> None:
                 as_csv = gr.DownloadButton("Download CSV", elem_id="csv", visible=False, min_width=140)
                 as_parquet = gr.DownloadButton("Download Parquet", elem_id="parquet", visible=False, min_width=140)
     outputs = [state, counts, ring, table, as_csv, as_parquet, before]
-    file.change(columns_of, file, [column, state], show_progress="hidden", api_visibility="private")
+    look = [column, reading, first_rows, state]
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    file.change(look_at_upload, file, [*look, delimiter, quoting], **quiet)
+    gr.on([delimiter.input, quoting.input], look_again, [file, column, delimiter, quoting], look, **quiet)
     run = start.click(
         _runner(client),
-        [file, column, pasted, number, before],
+        [file, column, delimiter, quoting, pasted, number, before],
         outputs,
         show_progress="hidden",
         concurrency_limit=4,
@@ -79,27 +91,39 @@ def build_batch(client: UndertoneClient, header: gr.HTML) -> None:
     stop.click(lambda: note("Stopped."), None, state, cancels=[run], queue=False, api_visibility="private")
 
 
-def columns_of(path: str | None) -> tuple[dict[str, Any], str]:
-    """Return the updates after an upload: the columns to choose from, and how many rows there are or what is wrong."""
+def look_at_upload(path: str | None) -> tuple[Any, ...]:
+    """Return the updates after an upload: those of `look_again`, with delimiter and quotes as the file tells them."""
+    return *look_again(path, None, AUTO, AUTO), AUTO, AUTO
+
+
+def look_again(path: str | None, column: str | None, delimiter: str, quoting: str) -> tuple[Any, ...]:
+    """Return what a file looks like when it is read so: the columns to choose from, whether delimiter and quotes can be
+    chosen, the first rows, and how many there are or what is wrong.
+    """
+    nothing = gr.update(choices=[], value=None, visible=False)
     if path is None:
-        return gr.update(choices=[], value=None, visible=False), _START
+        return nothing, gr.update(visible=False), "", _START
+    has_choice = gr.update(visible=has_text_format(Path(path)))
     try:
-        table = open_table(Path(path), encoding_option=None)
+        table = uploaded_table(Path(path), delimiter, quoting)
+        first_rows = preview(table)
     except UndertoneError as exc:
-        return gr.update(choices=[], value=None, visible=False), problem(exc)
+        return nothing, has_choice, "", problem(exc)
     names = [name for name in table.columns if sendable(name) == name]  # Gradio cannot send the others
-    chosen = likely_column(names)
+    chosen = column if column in names else likely_column(names)
     said = note(f"{table.path.name}: {table.row_count:,} rows.")
-    return gr.update(choices=names, value=chosen, visible=True), said
+    return gr.update(choices=names, value=chosen, visible=True), has_choice, first_rows, said
 
 
 def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
     """Return the handler of the button, which yields what the page shows."""
 
-    def run(path: str | None, column: str | None, pasted: str, number: str, before: int) -> Iterator[list[Any]]:
+    def run(
+        path: str | None, column: str | None, delimiter: str, quoting: str, pasted: str, number: str, before: int
+    ) -> Iterator[list[Any]]:
         """Analyse what was given; whatever goes wrong is said on the page."""
         try:
-            source = _source(path, column, pasted)
+            source = _source(path, column, delimiter, quoting, pasted)
             yield from _views(client, source, parsed_number(number), before)
         except UndertoneError as exc:
             yield [problem(exc), *[gr.skip()] * 6]
@@ -124,8 +148,10 @@ def parsed_number(typed: str) -> int | None:
     return int(plain)
 
 
-def _source(path: str | None, column: str | None, pasted: str) -> Source:
-    return lines_source(pasted or "") if path is None else file_source(Path(path), column or "")
+def _source(path: str | None, column: str | None, delimiter: str, quoting: str, pasted: str) -> Source:
+    if path is None:
+        return lines_source(pasted or "")
+    return file_source(Path(path), column or "", delimiter, quoting)
 
 
 def _views(client: UndertoneClient, source: Source, number: int | None, before: int) -> Iterator[list[Any]]:

@@ -18,11 +18,12 @@ from sentiment.tables.files import (
 )
 from sentiment.tables.hidden import is_hidden
 from sentiment.tables.json_lines import json_line
-from sentiment.tables.table import INTEGER, JSON, NUMBER, STRING, Kind, Row, Table
+from sentiment.tables.table import BOOLEAN, INTEGER, JSON, NUMBER, STRING, Kind, Row, Table, distinct
 from sentiment.tables.text_format import AUTO, DELIMITERS, QUOTINGS, Quoting, delimiter_of
 
 __all__ = [
     "AUTO",
+    "BOOLEAN",
     "DELIMITERS",
     "ENDINGS",
     "INTEGER",
@@ -36,6 +37,7 @@ __all__ = [
     "Row",
     "Table",
     "delimiter_of",
+    "distinct",
     "ending_of",
     "has_text_format",
     "is_hidden",
