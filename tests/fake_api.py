@@ -23,7 +23,7 @@ from sentiment.keys import GRANTS, Scope
 from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
 from serve_app.gateway.http.errors import HttpError, invalid_input
 from serve_app.gateway.http.guard import require, scope_of
-from serve_app.gateway.http.rollout_schemas import RolloutIn
+from serve_app.gateway.http.schemas.rollouts import RolloutIn
 from serve_app.rollout.policy.plan import steps_of
 
 GOOD = {"love", "great", "good", "wonderful", "thanks", "happy"}

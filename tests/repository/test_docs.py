@@ -38,7 +38,7 @@ def test_every_setting_stands_in_its_page_with_default_and_meaning():
 
 def test_every_route_stands_in_the_page_of_the_api_and_the_page_names_no_other():
     declared = set()
-    for path in (ROOT / "serve_app" / "gateway" / "http").glob("*.py"):
+    for path in (ROOT / "serve_app" / "gateway" / "http").rglob("*.py"):
         text = path.read_text().replace("STREAM_PATH", '"/v1/predict/stream"')
         found = re.findall(r'@router\.(get|post|put|patch|delete)\(\s*"([^"]+)"', text)
         declared |= {f"{method.upper()} {route.replace('text_id', 'id')}" for method, route in found}

@@ -8,7 +8,7 @@ import pytest
 
 from sentiment.settings import Settings
 from serve_app.gateway.http.app import build_http_app
-from serve_app.gateway.http.health import FRESH_S, ModelHealth
+from serve_app.gateway.http.routes.health import FRESH_S, ModelHealth
 from tests.unit.fake_parts import FakeParts, NoKeys, backend_of, client_of
 
 READ = ("/healthz", "/health", "/readyz", "/metrics", "/v1/models", "/v1/texts", "/v1/texts/t1", "/v1/split", "/docs")
@@ -172,6 +172,6 @@ async def test_health_asks_the_model_once_a_second_however_many_ask():
 
 
 async def test_a_model_that_does_not_answer_in_time_is_not_well(monkeypatch):
-    monkeypatch.setattr("serve_app.gateway.http.health.PATIENCE_S", 0.01)
+    monkeypatch.setattr("serve_app.gateway.http.routes.health.PATIENCE_S", 0.01)
     health = ModelHealth(asyncio.Event().wait, lambda: 0.0)
     assert not await health.is_well()

@@ -8,7 +8,7 @@ import pytest
 
 from gradio_ui.rollout_form import FIELDS, FOLDED, STICKY, Typed, in_words
 from sentiment.errors import InvalidInput
-from serve_app.gateway.http.rollout_schemas import RolloutIn
+from serve_app.gateway.http.schemas.rollouts import RolloutIn
 
 EMPTY: dict[str, Any] = {"plan": "", "auto": False, "hold_s": "", "sticky": "none", "in_place": False}
 

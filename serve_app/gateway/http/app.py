@@ -7,24 +7,26 @@ from typing import cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, APIRouter
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from sentiment.settings import Settings
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.cors import CrossOrigin
-from serve_app.gateway.http.direct import serve_directly
 from serve_app.gateway.http.errors import HttpError, error_response, worded
-from serve_app.gateway.http.feedback import feedback_routes
-from serve_app.gateway.http.guard import Guard, KeyRing, Limits, Observe
-from serve_app.gateway.http.operations import operation_routes
+from serve_app.gateway.http.guard import Guard, KeyLookup, Observe, RequestLimits
 from serve_app.gateway.http.paths import methods_of
-from serve_app.gateway.http.predict import predict_routes
-from serve_app.gateway.http.rollouts import rollout_routes
-from serve_app.gateway.http.tei import tei_routes
-from serve_app.gateway.http.texts import text_routes
+from serve_app.gateway.http.routes.feedback import feedback_routes
+from serve_app.gateway.http.routes.operations import operation_routes
+from serve_app.gateway.http.routes.predict import predict_routes
+from serve_app.gateway.http.routes.rollouts import rollout_routes
+from serve_app.gateway.http.routes.tei import tei_routes
+from serve_app.gateway.http.routes.texts import text_routes
 from serve_app.rollout.api import Rollouts
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -32,7 +34,7 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 def build_http_app(
     backend: Backend,
-    keys: KeyRing,
+    keys: KeyLookup,
     settings: Settings,
     observe: Observe,
     *,
@@ -63,7 +65,7 @@ def build_http_app(
         Guard,
         keys=keys,
         needs_key=needs_key,
-        limits=Limits(settings.max_body_bytes, settings.deadline_ms),
+        limits=RequestLimits(settings.max_body_bytes, settings.deadline_ms),
         observe=observe,
         adds_request_id=adds_request_id,
         cross_origin=CrossOrigin(settings.permitted_origins),
@@ -87,3 +89,25 @@ async def _refused(request: Request, exc: Exception) -> Response:
 async def _invalid(request: Request, exc: Exception) -> Response:
     found = cast("RequestValidationError", exc).errors()
     return error_response(worded(found), request.scope["request_id"])
+
+
+class DirectRoute(Route):
+    """A plain route that says its name in the scope, as FastAPI's do."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as any route does."""
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}
+
+
+def serve_directly(app: FastAPI, router: APIRouter, *paths: str) -> None:
+    """Serve the router's routes of these paths first and directly.
+
+    They must take the bare request and return a response; FastAPI's own stay behind them for the OpenAPI document.
+    """
+    for route in router.routes:
+        if isinstance(route, APIRoute) and route.path in paths:
+            direct = DirectRoute(
+                route.path, route.endpoint, methods=sorted(route.methods or ()), include_in_schema=False
+            )
+            app.router.routes.insert(0, direct)

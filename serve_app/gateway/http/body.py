@@ -17,7 +17,7 @@ from starlette.responses import Response
 from sentiment.errors import InvalidInput
 from sentiment.records import RawText
 from serve_app.gateway.http.errors import LONGEST_NAME, HttpError, invalid_input
-from serve_app.gateway.http.schemas import TextIn
+from serve_app.gateway.http.schemas.texts import TextIn
 
 M = TypeVar("M", bound=BaseModel)
 

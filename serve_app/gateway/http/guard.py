@@ -34,7 +34,7 @@ Observe = Callable[[str, int, float], None]
 MethodsOf = Callable[[Scope], list[str]]
 
 
-class KeyRing(Protocol):
+class KeyLookup(Protocol):
     """Knows the API keys."""
 
     async def scopes_of(self, token: str) -> frozenset[str] | None:
@@ -42,7 +42,7 @@ class KeyRing(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """What one request may take."""
 
     max_body_bytes: int
@@ -60,9 +60,9 @@ class Guard:
     """
 
     app: ASGIApp
-    keys: KeyRing
+    keys: KeyLookup
     needs_key: bool
-    limits: Limits
+    limits: RequestLimits
     observe: Observe
     adds_request_id: bool
     cross_origin: CrossOrigin

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from sentiment.errors import NotFound
 from serve_app.gateway.http.body import described, described_query, json_response, read, read_query
+from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
-from serve_app.gateway.http.responses import ERRORS
-from serve_app.gateway.http.rollout_schemas import (
+from serve_app.gateway.http.schemas.rollouts import (
     CommandQuery,
     RolloutIn,
     RolloutOut,

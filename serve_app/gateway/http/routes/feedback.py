@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.body import described, json_response, read
+from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
 from serve_app.gateway.http.rendering import iso
-from serve_app.gateway.http.responses import ERRORS
-from serve_app.gateway.http.rollout_schemas import FeedbackIn, FeedbackOut
+from serve_app.gateway.http.schemas.rollouts import FeedbackIn, FeedbackOut
 
 
 def feedback_routes(backend: Backend) -> APIRouter:

@@ -10,10 +10,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.body import json_response
+from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
-from serve_app.gateway.http.health import ModelHealth
-from serve_app.gateway.http.responses import ERRORS
-from serve_app.gateway.http.schemas import ModelsOut, ReadyOut, TeiErrorOut
+from serve_app.gateway.http.routes.health import ModelHealth
+from serve_app.gateway.http.schemas.texts import ModelsOut, ReadyOut, TeiErrorOut
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -13,12 +13,12 @@ from sentiment.records import RawText
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.arrival import Arrivals
 from serve_app.gateway.http.body import described, item_of, json_response, read, within_limit
-from serve_app.gateway.http.errors import status_and_body
+from serve_app.gateway.http.errors import ERRORS, status_and_body
 from serve_app.gateway.http.guard import STREAM_PATH, require
-from serve_app.gateway.http.preference import preference_of, steered
 from serve_app.gateway.http.rendering import explanation_out, prediction_out
-from serve_app.gateway.http.responses import ERRORS
-from serve_app.gateway.http.schemas import (
+from serve_app.gateway.http.routes.preference import preference_of, steered
+from serve_app.gateway.http.routes.streaming import NdjsonResponse
+from serve_app.gateway.http.schemas.texts import (
     BatchIn,
     BatchOut,
     ExplainIn,
@@ -26,7 +26,6 @@ from serve_app.gateway.http.schemas import (
     PredictionOut,
     TextIn,
 )
-from serve_app.gateway.http.streaming import NdjsonResponse
 from serve_app.gateway.prediction.answer import Prediction
 
 

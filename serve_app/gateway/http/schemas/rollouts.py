@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from serve_app.gateway.http.schemas import PRINTABLE_PATTERN, Cursor, Identifier, Label, ShortText, Topic, WordOut
+from serve_app.gateway.http.schemas.texts import PRINTABLE_PATTERN, Cursor, Identifier, Label, ShortText, Topic, WordOut
 from serve_app.rollout.policy.record import StartRequest
 
 

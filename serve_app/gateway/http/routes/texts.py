@@ -17,10 +17,10 @@ from sentiment.records import TextQuery
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.arrival import Arrivals
 from serve_app.gateway.http.body import described, described_query, json_response, read, read_query, within_limit
+from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
 from serve_app.gateway.http.rendering import iso, text_out
-from serve_app.gateway.http.responses import ERRORS
-from serve_app.gateway.http.schemas import (
+from serve_app.gateway.http.schemas.texts import (
     Cursor,
     Label,
     LabelIn,

@@ -14,11 +14,10 @@ from sentiment.records import RawText
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.arrival import Arrivals
 from serve_app.gateway.http.body import described, json_response, read, within_limit
-from serve_app.gateway.http.errors import HttpError, status_and_body
+from serve_app.gateway.http.errors import TEI_ERRORS, HttpError, status_and_body
 from serve_app.gateway.http.guard import require
-from serve_app.gateway.http.preference import preference_of
-from serve_app.gateway.http.responses import TEI_ERRORS
-from serve_app.gateway.http.schemas import TeiIn, TeiScore
+from serve_app.gateway.http.routes.preference import preference_of
+from serve_app.gateway.http.schemas.texts import TeiIn, TeiScore
 from serve_app.gateway.prediction.answer import Prediction
 
 #: TEI's `error_type` by status.
