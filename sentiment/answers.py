@@ -24,7 +24,10 @@ class Model(TypedDict):
 
 
 class Answer(TypedDict):
-    """What the API says about a text. `sentiment` is in [−1, 1], `timing_ms` in milliseconds."""
+    """What the API says about a text. `sentiment` is in [−1, 1], `timing_ms` in milliseconds.
+
+    `language` is a code of ISO 639, None where it cannot be told. A text that is not `supported` the model cannot read.
+    """
 
     id: str
     label: str
@@ -34,6 +37,8 @@ class Answer(TypedDict):
     probabilities: dict[str, float]
     model: Model
     truncated: bool
+    language: str | None
+    supported: bool
     timing_ms: dict[str, float]
 
 
@@ -57,6 +62,8 @@ class Result(TypedDict, total=False):
     probabilities: dict[str, float]
     model: Model
     truncated: bool
+    language: str | None
+    supported: bool
     timing_ms: dict[str, float]
 
 
@@ -70,4 +77,6 @@ class ExplainedAnswer(TypedDict):
     verdict: str
     probabilities: dict[str, float]
     truncated: bool
+    language: str | None
+    supported: bool
     model: Model

@@ -53,7 +53,8 @@ class Feedback:
 class TextRecord:
     """One text as the store keeps it. The label's fields are None until a model or a client has labelled it.
 
-    `feedback` has the last word of each source, the earliest first.
+    `feedback` has the last word of each source, the earliest first. `language` is a code of ISO 639, None where nobody
+    told it; `supported` is false where the label is the prior's, since the model could not read the text.
     """
 
     id: str
@@ -75,6 +76,8 @@ class TextRecord:
     labelled_at_ms: int | None = None
     labelled_by: str | None = None  # "model" or "client"
     expires_at_ms: int | None = None
+    language: str | None = None
+    supported: bool = True
     feedback: tuple[Feedback, ...] = ()
 
 

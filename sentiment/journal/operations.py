@@ -34,6 +34,8 @@ RECORD_FIELDS: Final = (
     "labelled_at_ms",
     "labelled_by",
     "expires_at_ms",
+    "language",
+    "supported",
 )
 _PUT, _LABEL, _DELETE, _FEEDBACK = 0, 1, 2, 3
 _OTHERS: Final[Mapping[int, Callable[..., Operation]]] = {

@@ -290,8 +290,8 @@ def _text(record: TextRecord) -> _Fields:
 
 
 def _record(values: Mapping[str, Any]) -> TextRecord:
-    known = {name: values[name] for name in _FIELDS if name != "feedback"}
-    feedback = tuple(Feedback(**word) for word in values.get("feedback", ()))  # texts of earlier releases have none
+    known = {name: values[name] for name in _FIELDS if name in values}  # texts of earlier releases lack the newer ones
+    feedback = tuple(Feedback(**word) for word in values.get("feedback", ()))
     return TextRecord(**known | {"topics": tuple(known["topics"]), "feedback": feedback})
 
 

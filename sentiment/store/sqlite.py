@@ -233,6 +233,7 @@ def _record(row: Sequence[Any]) -> TextRecord:
     if values[_PROBABILITIES] is not None:
         values[_PROBABILITIES] = json.loads(values[_PROBABILITIES])
     values[_TRUNCATED] = bool(values[_TRUNCATED])
+    values[_SUPPORTED] = bool(values[_SUPPORTED])
     values[_FEEDBACK] = tuple(Feedback(*word) for word in json.loads(values[_FEEDBACK]))
     return TextRecord(*values)
 
@@ -250,4 +251,5 @@ def _json(value: list[Any] | dict[str, Any]) -> str:
 _TOPICS: Final = _FIELDS.index("topics")
 _PROBABILITIES: Final = _FIELDS.index("probabilities")
 _TRUNCATED: Final = _FIELDS.index("truncated")
+_SUPPORTED: Final = _FIELDS.index("supported")
 _FEEDBACK: Final = _FIELDS.index("feedback")

@@ -14,7 +14,7 @@ from typing import Final
 
 from sentiment.errors import InvalidInput, StoreUnavailable
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 4
 
 # `words.py` finds the words of a text; they come here joined by spaces, so every other character belongs to a word.
 _SCHEMA: Final = """
@@ -23,7 +23,7 @@ CREATE TABLE texts (
     near_key TEXT NOT NULL, created_at_ms INTEGER NOT NULL, received_at_ms INTEGER NOT NULL, source TEXT,
     author_key TEXT, topics TEXT NOT NULL, label TEXT, score REAL, sentiment REAL, probabilities TEXT,
     truncated INTEGER NOT NULL, model TEXT, model_version INTEGER, labelled_at_ms INTEGER, labelled_by TEXT,
-    expires_at_ms INTEGER, feedback TEXT NOT NULL DEFAULT '[]'
+    expires_at_ms INTEGER, language TEXT, supported INTEGER NOT NULL DEFAULT 1, feedback TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX texts_by_time ON texts (created_at_ms, id, label);
 CREATE INDEX texts_by_expiry ON texts (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
@@ -39,7 +39,11 @@ CREATE TABLE documents (
 """
 
 #: What brings a file of an earlier schema version to the next one.
-_STEPS: Final = {1: "ALTER TABLE texts ADD COLUMN feedback TEXT NOT NULL DEFAULT '[]'"}
+_STEPS: Final = {
+    1: "ALTER TABLE texts ADD COLUMN feedback TEXT NOT NULL DEFAULT '[]'",
+    2: "ALTER TABLE texts ADD COLUMN language TEXT",
+    3: "ALTER TABLE texts ADD COLUMN supported INTEGER NOT NULL DEFAULT 1",
+}
 
 _BUSY: Final = "The text store is locked by another process; try again later."
 _FULL: Final = "The disk of the text store is full; make room and try again."

@@ -43,6 +43,8 @@ def labelled(id: str, words: str = "so good", **values: Any) -> TextRecord:  # n
             "positive": 0.7310585786300049,
         },
         "truncated": True,
+        "language": "de",
+        "supported": False,
         "model": "sentiment",
         "model_version": 7,
         "labelled_at_ms": NOW_MS,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pymongo
 import pytest
 
 from sentiment.errors import InvalidInput, StoreUnavailable
@@ -88,10 +89,26 @@ def test_the_later_label_wins_in_any_order(store: TextStore) -> None:
         assert store.get("a") == late
 
 
+@pytest.mark.parametrize("kind", ["mongo"])
+def test_a_document_of_before_languages_were_told_is_read_as_supported(store: TextStore, address: str) -> None:
+    store.apply([PutText(labelled("a"))])
+    database, uri = address.removeprefix("mongo:").split("@", 1)
+    with pymongo.MongoClient(uri) as client:
+        client[database]["texts"].update_one({"id": "a"}, {"$unset": {"language": "", "supported": "", "feedback": ""}})
+    assert store.get("a") == labelled("a", language=None, supported=True)
+
+
 def test_a_put_without_label_erases_none(store: TextStore) -> None:
     store.apply([PutText(labelled("a"))])
     assert store.apply([PutText(text("a"))]) == [DONE]
     assert store.get("a") == labelled("a")
+
+
+def test_a_later_answer_tells_the_language_anew(store: TextStore) -> None:
+    store.apply([PutText(labelled("a"))])
+    assert (store.get("a").language, store.get("a").supported) == ("de", False)
+    store.apply([PutText(labelled("a", language="nl", supported=True, labelled_at_ms=NOW_MS + 1))])
+    assert (store.get("a").language, store.get("a").supported) == ("nl", True)
 
 
 def test_a_label_may_come_after_the_text(store: TextStore) -> None:
@@ -114,6 +131,7 @@ def test_a_client_labels_a_text(store: TextStore) -> None:
         NOW_MS + 1,
     )
     assert (found.score, found.probabilities, found.model, found.model_version) == (None, None, None, None)
+    assert (found.language, found.supported) == ("de", True), "a person has read it, in whatever language it is"
     assert store.count(TextQuery()) == {"negative": 1}
 
 

@@ -18,7 +18,7 @@ from sentiment.records import AddFeedback, DeleteText, Feedback, PutText, TextQu
 from sentiment.store.mongo import MongoStore
 from sentiment.store.sqlite import SqliteStore
 from tests.contract.nx_server import NxServer
-from tests.contract.stores import NOW_MS, text
+from tests.contract.stores import NOW_MS, labelled, text
 
 pytestmark = pytest.mark.integration
 
@@ -140,13 +140,29 @@ def test_a_file_of_the_first_version_learns_to_keep_feedback(path: Path) -> None
     with closing(SqliteStore(path)) as store:
         store.apply([PutText(text("a"))])
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("ALTER TABLE texts DROP COLUMN feedback")
+        for column in ("feedback", "language", "supported"):
+            connection.execute(f"ALTER TABLE texts DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()
     with closing(SqliteStore(path)) as store:
         assert store.get("a") == text("a")
         store.apply([AddFeedback("a", "neutral", "team", NOW_MS)])
         assert store.get("a").feedback == (Feedback("team", "neutral", NOW_MS),)
+
+
+def test_a_file_of_before_languages_were_told_learns_to_keep_them(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.apply([PutText(labelled("a"))])
+    with closing(sqlite3.connect(path)) as connection:
+        for column in ("language", "supported"):
+            connection.execute(f"ALTER TABLE texts DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        before = store.get("a")
+        assert (before.label, before.language, before.supported) == ("positive", None, True)
+        store.apply([PutText(labelled("b"))])
+        assert (store.get("b").language, store.get("b").supported) == ("de", False)
 
 
 def test_a_question_that_takes_too_long_is_given_up(path: Path) -> None:

@@ -74,7 +74,8 @@ class FakeParts:
         words = text.split()
         weights = [0.5 if word == "love" else 0.0 for word in words]
         probabilities = dict(zip(LABELS, _word_list(text), strict=True))
-        return Explanation(words, weights, "positive", 0.7, probabilities, False, route.model, route.version)
+        said = ("en", True) if "fremd" not in text else ("de", False)
+        return Explanation(words, weights, "positive", 0.7, probabilities, False, route.model, route.version, *said)
 
     async def write(self, operations: list[Operation]) -> list[Outcome]:
         return self.store.apply(operations)

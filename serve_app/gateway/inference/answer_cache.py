@@ -12,10 +12,15 @@ Key = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """What a version said about a text: a probability per label, and whether windows of the text were cut."""
+    """What a version said about a text: a probability per label, and whether windows of the text were cut.
+
+    `language` is None where it cannot be told; the version cannot read a text that is not `supported`.
+    """
 
     probabilities: tuple[float, ...]
     truncated: bool
+    language: str | None = None
+    supported: bool = True
 
 
 def text_digest(text: str) -> bytes:

@@ -203,7 +203,7 @@ def answer_of(answers: Answers, index: int) -> CachedAnswer:
     probabilities = answers.probabilities[index]
     if probabilities is None:
         raise InvalidInput(f"the model cannot read this text: {answers.errors.get(index, 'no answer')}", "text")
-    return CachedAnswer(probabilities, answers.truncated[index])
+    return CachedAnswer(probabilities, answers.truncated[index], answers.languages[index], answers.supported[index])
 
 
 def _wordless(text: str) -> InvalidInput | None:

@@ -30,6 +30,8 @@ class Prediction:
     model: str
     version: int
     timing: Timing
+    language: str | None = None
+    supported: bool = True
 
     @property
     def score(self) -> float:
@@ -56,4 +58,14 @@ def prediction_of(id_: str, judged: Judged, arrived: float, started: float, clea
         total=(time.perf_counter() - arrived) * 1000,
     )
     route, answer = judged.route, judged.answer
-    return Prediction(id_, route.labels, answer.probabilities, answer.truncated, route.model, route.version, timing)
+    return Prediction(
+        id_,
+        route.labels,
+        answer.probabilities,
+        answer.truncated,
+        route.model,
+        route.version,
+        timing,
+        answer.language,
+        answer.supported,
+    )

@@ -76,6 +76,8 @@ def _label_fields(judged: Judged, now_ms: int) -> dict[str, Any]:
         "sentiment": sentiment_of(probabilities, labels),
         "probabilities": dict(zip(labels, probabilities, strict=True)),
         "truncated": judged.answer.truncated,
+        "language": judged.answer.language,
+        "supported": judged.answer.supported,
         "model": judged.route.model,
         "model_version": judged.route.version,
         "labelled_at_ms": now_ms,

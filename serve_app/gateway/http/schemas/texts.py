@@ -31,6 +31,8 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256, patte
 Topic = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE_PATTERN)]
 Cursor = Annotated[str, StringConstraints(pattern=CURSOR_PATTERN)]
 Label = Literal["negative", "neutral", "positive"]
+Language = Annotated[str | None, Field(description="code of ISO 639; null where it cannot be told", examples=["en"])]
+Supported = Annotated[bool, Field(description="false where the model cannot read the text and answers by its prior")]
 
 
 def _iso_only(value: Any) -> Any:
@@ -125,9 +127,7 @@ class TeiIn(BaseModel):
 
     inputs: Annotated[str | list[str] | list[list[str]], WrapValidator(_one_of_three), WithJsonSchema(_TEI_INPUTS)]
     raw_scores: bool = Field(False, description="natural logarithms of the probabilities instead of these")
-    truncate: bool = Field(
-        False, description="cut texts that are longer than the model reads, instead of refusing them"
-    )
+    truncate: bool = Field(False, description="cut texts that are too long for the model, instead of refusing them")
 
 
 class Model(BaseModel):
@@ -147,7 +147,7 @@ class TimingMs(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """An answer. `sentiment` is P(positive) − P(negative); `verdict` says (1 + sentiment)/2 on six levels."""
+    """An answer. `sentiment` is P(positive) − P(negative); `verdict` says (1 + sentiment)/2, or `Unsupported`."""
 
     id: str
     label: Label
@@ -157,6 +157,8 @@ class PredictionOut(BaseModel):
     probabilities: dict[str, float]
     model: Model
     truncated: bool
+    language: Language
+    supported: Supported
     timing_ms: TimingMs
 
 
@@ -189,7 +191,7 @@ class BatchOut(BaseModel):
 
 
 class ExplanationOut(BaseModel):
-    """`weights[i]` is how much the sentiment falls when `words[i]` is left out."""
+    """`weights[i]` is how much the sentiment falls when `words[i]` is left out; 0 where the text is not `supported`."""
 
     words: list[str]
     weights: list[float]
@@ -198,6 +200,8 @@ class ExplanationOut(BaseModel):
     verdict: str
     probabilities: dict[str, float]
     truncated: bool
+    language: Language
+    supported: Supported
     model: Model
 
 
@@ -225,6 +229,8 @@ class TextOut(BaseModel):
     verdict: str | None
     probabilities: dict[str, float] | None
     truncated: bool
+    language: Language
+    supported: Supported
     model: Model | None
     labelled_at: datetime | None
     labelled_by: Literal["model", "client"] | None
