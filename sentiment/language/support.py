@@ -40,15 +40,23 @@ _LEAST_LETTERS_WITHOUT_NAMES: Final = 8
 _LEAST_OTHERS_IF_CAPITALISED: Final = 0.95
 _LEAST_WORDS: Final = 3
 #: A text of more characters is identified by so many at its beginning, middle and end.
-_LONG_CHARACTERS: Final = 600
-_SLICE_CHARACTERS: Final = 200
+_LONG_CHARACTERS: Final = 160
+_SLICE_CHARACTERS: Final = 50
 
 #: Words of a language that are no words of others (so not `was` or `will`): where there are some, the rest is borrowed.
 _TELLING_ENGLISH: Final = """
 the and with you your you're you've this that that's these those what what's whatever from they they're them
 their have haven't it's who when why how been just about would could should she because very really i'm i've
 i'll we're don't can't didn't doesn't isn't won't my great good best movie tonight today tomorrow omg lol lmao
-lmaoo
+lmaoo love hate better older couple agree people thing things something nothing everything everyone someone
+anyone always never wanted need think thinking know knew looking watching waiting going getting feel feeling
+thanks thank please yeah women girls boys friends family year years week night morning birthday world house
+school working money first next new old little much many other only before again than then there here where
+which while into out off up too said says could've i'd he's she's who's where's how's there's let's us our were
+does did doing done being having makes made making take taking give gave guess wish hope hoping believe
+seriously actually probably maybe anything anyway already enough every each both between through during until
+since though although fml xoxo ily omfg lmfao smh tbh idk monday tuesday wednesday thursday friday saturday
+sunday gonna wanna gotta dont cant didnt doesnt isnt thats whats youre havent
 """
 _TELLING: Final[Mapping[str, frozenset[str]]] = {"en": frozenset(_TELLING_ENGLISH.split())}
 
