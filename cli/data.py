@@ -40,7 +40,7 @@ Columns = Annotated[str | None, typer.Option(help="Names of the columns of a CSV
 Encoding = Annotated[str, typer.Option(help="Encoding of CSV, JSONL and .txt files, such as latin-1.")]
 Split = Annotated[str | None, typer.Option(help="Make NAME-train, -validation and -test: 0.8,0.1,0.1.")]
 Seed = Annotated[int, typer.Option(help="Seed of --split.")]
-Distinct = Annotated[bool, typer.Option("--unique", help="Of texts with the same words keep the first.")]
+Distinct = Annotated[bool, typer.Option("--unique", help="Of texts with the same words and emoji keep the first.")]
 LeaveOut = Annotated[
     list[str] | None, typer.Option("--without", help="Leave out texts that stand in this version; repeatable.")
 ]

@@ -20,6 +20,7 @@ from cli.connection import ApiKey, Url, connect
 from sentiment.answers import Result
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput
+from sentiment.text import has_visible_text
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _BAR_CELLS = 30
@@ -111,7 +112,7 @@ class _Given:
     @property
     def is_blank(self) -> bool:
         """Whether it is an empty line of standard input; an empty argument is an error of its own."""
-        return self.line is not None and not self.text.strip()
+        return self.line is not None and not has_visible_text(self.text)
 
 
 def _given(texts: Iterable[str]) -> Iterator[_Given]:

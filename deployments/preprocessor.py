@@ -15,30 +15,31 @@ from sentiment.priority import rise
 from sentiment.records import CleanText, RawText
 from sentiment.secret import secret_of
 from sentiment.settings import Settings, load_settings
-from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest, near_duplicate_key
+from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, hashtags, keyed_digest, near_duplicate_key
 from sentiment.wording import listed
 
 MAX_TOPICS: Final = 20
-_HASHTAG = re.compile(r"(?<![\w&])#(\w{2,64})")
 _CONTROL = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def clean(raw: RawText, normalizer: str, secret: bytes, *, keep_raw: bool = False) -> CleanText:
-    """Return `raw` normalised by the named version, with its keys and topics (the given ones and hashtags).
+    """Return `raw` normalised by the named version; what is stored, keys and topics are of the current one.
+
+    Topics are the given ones and hashtags. A text that the current one finds empty is empty for all.
 
     Raises:
         ModelRejected: this code has no normaliser of that version.
     """
     if normalizer not in NORMALIZERS:
         raise ModelRejected(f"normaliser {normalizer!r} is unknown here; this code has {listed(sorted(NORMALIZERS))}")
-    text = NORMALIZERS[normalizer](raw.text)
+    masked = NORMALIZERS[CURRENT_NORMALIZER](raw.text)
     return CleanText(
-        text=text,
-        stored_text=_CONTROL.sub("\ufffd", raw.text) if keep_raw else text,
+        text=masked if normalizer == CURRENT_NORMALIZER or not masked else NORMALIZERS[normalizer](raw.text),
+        stored_text=_CONTROL.sub("\ufffd", raw.text) if keep_raw else masked,
         text_key=keyed_digest(secret, raw.text),
-        near_key=near_duplicate_key(text),
+        near_key=near_duplicate_key(masked),
         author_key=keyed_digest(secret, raw.author) if raw.author else None,
-        topics=_topics(raw.topics, text),
+        topics=_topics(raw.topics, masked),
     )
 
 
@@ -49,7 +50,7 @@ def cleaner_of(settings: Settings) -> Callable[[RawText, str], CleanText]:
 
 
 def _topics(given: tuple[str, ...], text: str) -> tuple[str, ...]:
-    found = (topic.casefold() for topic in (*given, *_HASHTAG.findall(text)))
+    found = (topic.casefold() for topic in (*given, *hashtags(text)))
     return tuple(dict.fromkeys(found))[:MAX_TOPICS]
 
 

@@ -28,6 +28,7 @@ from sentiment.tables import (
     rehearse_table,
     write_table,
 )
+from sentiment.text import has_visible_text
 
 LARGEST_FILE_MB: Final = 50
 _LARGEST_UNPACKED_MB: Final = 200
@@ -68,7 +69,7 @@ class Analysis:
 
 def lines_source(pasted: str) -> Source:
     """Return pasted texts, one a line, as a source; empty lines are skipped."""
-    lines = [line.strip() for line in pasted.splitlines() if line.strip()]
+    lines = [line.strip() for line in pasted.splitlines() if has_visible_text(line)]
     if not lines:
         raise InvalidInput("Upload a file or paste some lines first.")
     rows = [Row(number, {"text": line}) for number, line in enumerate(lines, 1)]

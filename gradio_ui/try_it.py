@@ -13,6 +13,7 @@ from gradio_ui.messages import note, platform_state, problem
 from sentiment.answers import Answer
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.text import has_visible_text
 
 EXAMPLES: Final = (
     "I love this product!",
@@ -63,7 +64,7 @@ def build_try_it(client: UndertoneClient, header: gr.HTML) -> None:
         return explanation(client, typed)
 
     def renew(typed: str) -> Any:
-        return platform_state(client) if typed.strip() else gr.skip()
+        return platform_state(client) if has_visible_text(typed) else gr.skip()
 
     for start in (classify.click, text.submit, examples.load_input_event.then):
         answered = start(answer, text, card, show_progress="minimal", api_visibility="private")
@@ -74,7 +75,7 @@ def build_try_it(client: UndertoneClient, header: gr.HTML) -> None:
 
 def answer_card(client: UndertoneClient, text: str) -> str:
     """Return the answer for a text as HTML, or what is wrong."""
-    if not text.strip():
+    if not has_visible_text(text):
         return problem("Write a text first.")
     try:
         return _card(client.predict(text))
@@ -84,7 +85,7 @@ def answer_card(client: UndertoneClient, text: str) -> str:
 
 def explanation(client: UndertoneClient, text: str) -> Any:
     """Return the update that shows which words moved the answer, or hides the part if there is none."""
-    if not text.strip():
+    if not has_visible_text(text):
         return _NO_WORDS
     try:
         explained = client.explain(text)

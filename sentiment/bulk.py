@@ -20,6 +20,7 @@ from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
 from sentiment.tables import INTEGER, NUMBER, STRING, Kind, Row
+from sentiment.text import has_visible_text
 from sentiment.wording import shown
 
 #: Rows of one request: with three in flight, 50 texts a second are still inside the gateway's deadline of 15 s.
@@ -171,7 +172,7 @@ def reason_against(row: Row, text_column: str) -> str | None:
         return f"{text_column!r} is empty" if text_column in row.values else f"has no {text_column!r}"
     if not isinstance(text, str):
         return f"{text_column!r} holds {shown(text)}, not text"
-    return None if text.strip() else f"{text_column!r} is empty"
+    return None if has_visible_text(text) else f"{text_column!r} is empty"
 
 
 def _answer(client: UndertoneClient, items: dict[int, Item], sleep: Callable[[float], None]) -> dict[int, Verdict]:

@@ -18,10 +18,11 @@ from typing import Final, NamedTuple
 
 from sentiment.errors import InvalidInput
 from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE, THREE_CLASSES
-from sentiment.text import near_duplicate_key, normalize_v1
+from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WORD = re.compile(r"(?<=[-_/])[a-zA-Z]{2,}(?=[-_])")
+_NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
 _IDS: Final = {label: index for index, label in enumerate(THREE_CLASSES)}
 _TWEETEVAL_LABELS: Final = {"0": NEGATIVE, "1": NEUTRAL, "2": POSITIVE}
 _SST2_LABELS: Final = {"0": NEGATIVE, "1": POSITIVE}
@@ -78,7 +79,7 @@ def read_semeval(corpora: Path) -> list[Example]:
     if not files:
         raise InvalidInput(f"No *.tsv.xz in {corpora}/semeval2017_task4a/downloaded; --corpora names the folder above.")
     rows = (line.split("\t") for file in files for line in _lines(file))
-    return [Example(normalize_v1(decode_semeval(row[2])), _IDS[row[1]]) for row in rows]
+    return [Example(_NORMALIZE(decode_semeval(row[2])), _IDS[row[1]]) for row in rows]
 
 
 def read_tweeteval(corpora: Path, split: str) -> list[Example]:
@@ -108,7 +109,7 @@ def read_sentiment140(corpora: Path) -> list[str]:
     """Read a sample of 20,000 tweets of Sentiment140, without the labels that their smileys gave them."""
     path = corpora / "sentiment140" / "sentiment140_sample_20k.csv.xz"
     with lzma.open(_existing(path), "rt", encoding="utf-8", newline="") as file:
-        return [normalize_v1(row["text"]) for row in csv.DictReader(file)]
+        return [_NORMALIZE(row["text"]) for row in csv.DictReader(file)]
 
 
 def read_sentiment140_manual(corpora: Path) -> list[Example]:
@@ -146,7 +147,7 @@ def _tar_texts(tar: tarfile.TarFile, name: re.Pattern[str]) -> Iterator[tuple[st
 
 def _examples(texts: Sequence[str], labels: Sequence[str], *, two_class: bool = False) -> list[Example]:
     pairs = zip(texts, labels, strict=True)
-    return [Example(normalize_v1(text), _IDS[label], two_class) for text, label in pairs]
+    return [Example(_NORMALIZE(text), _IDS[label], two_class) for text, label in pairs]
 
 
 def _unique(examples: Iterable[Example], unwanted: set[str]) -> list[Example]:

@@ -39,6 +39,7 @@ from sentiment.predictor import Predictor
 from sentiment.predictor.engines import EngineChoice
 from sentiment.registry import is_folder, resolve_model
 from sentiment.settings import Settings, load_settings
+from sentiment.text import NORMALIZERS
 from sentiment.version import ENGINE_FILES
 from train_jobs.job_output import run_as_job
 from train_jobs.tracked_results import track_evaluation
@@ -82,14 +83,13 @@ def run_evaluation(settings: Settings, config: EvaluateConfig, on_step: OnStep =
     """Evaluate as `config` says.
 
     Raises:
-        InvalidInput: the version and the data have other labels or other normalisers, or no row has a label.
+        InvalidInput: the version and the data have other labels, or no row has a label.
         NotFound: there is no such version, or no such data.
         ModelRejected: the version cannot be served, or fails on a text.
     """
     on_step(f"loading {config.model}")
     loaded = _load(settings, config.model, config)
     version, rows = read_labelled(settings, config.data)
-    _require_same_normalizer(loaded, version)
     data = EvaluationTexts(version.ref, version.digest, version.labels, len(rows), version.rows - len(rows))
     other = _load(settings, config.against, config) if config.against else None
     for each in (loaded, other):  # both, before minutes are spent on one
@@ -207,17 +207,13 @@ def _load(settings: Settings, ref: str, config: EvaluateConfig) -> _Loaded:
         temperature=manifest.temperature[engine],
         trained_on=manifest.dataset,
     )
-    return _Loaded(subject, predictor, classifier_of(predictor))
+    return _Loaded(subject, predictor, _reading_by(manifest.normalizer, classifier_of(predictor)))
 
 
-def _require_same_normalizer(loaded: _Loaded, data: DatasetVersion) -> None:
-    wanted = loaded.predictor.version.manifest.normalizer
-    if data.normalizer != wanted:
-        raise InvalidInput(
-            f"{data.ref} is normalised with version {data.normalizer!r}, {loaded.subject.ref} was trained with "
-            f"{wanted!r}: push the data again with that normaliser.",
-            "data",
-        )
+def _reading_by(normalizer: str, classify: Classify) -> Classify:
+    """Return `classify` for texts of any normaliser: a version reads them as its own leaves them."""
+    normalize = NORMALIZERS[normalizer]
+    return lambda texts: classify([normalize(text) for text in texts])
 
 
 def _add_parts(

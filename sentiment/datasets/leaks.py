@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sentiment.datasets.example import Example
 from sentiment.errors import InvalidInput
 from sentiment.tables import INTEGER, NUMBER, STRING, write_table
-from sentiment.text import near_duplicate_key
+from sentiment.text import distinct_key, near_duplicate_key
 
 if TYPE_CHECKING:
     from sentiment.datasets.shingles import NearIndex
@@ -99,10 +99,10 @@ def without(examples: Iterable[Example], keys: set[str]) -> Iterator[Example]:
 
 
 def unique(examples: Iterable[Example]) -> Iterator[Example]:
-    """Yield the examples, of those with the same words the first only."""
+    """Yield the examples, of those with the same words and emoji the first only: other emoji say something else."""
     seen: set[str] = set()
     for example in examples:
-        key = near_duplicate_key(example.text)
+        key = distinct_key(example.text)
         if key not in seen:
             seen.add(key)
             yield example

@@ -129,7 +129,12 @@ class Backend:
             record = None  # the journal keeps the deletion; what the text was is not known, so all answers go
         received_ms = record.received_at_ms if record else 0  # by another node's clock, which may be ahead
         await self._apply(DeleteText(id_, max(epoch_ms(), received_ms)), id_)
-        await self.forget(text_digest(_NORMALIZE(record.text)) if record else None)
+        await self.forget(text_digest(_NORMALIZE(record.text)) if record and self._reads_as_kept() else None)
+
+    def _reads_as_kept(self) -> bool:
+        """Whether all versions that are loaded read a text as the current normaliser leaves it, as it is kept."""
+        table = self.table()
+        return table is not None and all(route.normalizer == CURRENT_NORMALIZER for route in table.routes)
 
     def author_key(self, author: str) -> str:
         """Return the key under which texts of `author` are kept."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.predictor import Predictor
-from sentiment.text import NORMALIZERS
+from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
 SHIPPED = Path(__file__).parents[2] / "sentiment" / "shipped" / "sentiment"
 LAST = 0x2FFFF
@@ -33,7 +33,7 @@ def predictor() -> Predictor:
 
 
 def test_two_hundred_scripts_get_a_right_answer_each(predictor):
-    texts = {script: NORMALIZERS["1"](text) for script, text in samples().items()}
+    texts = {script: NORMALIZERS[CURRENT_NORMALIZER](text) for script, text in samples().items()}
     assert len(texts) >= 200
     answers = predictor.predict(list(texts.values()))
     assert not answers.errors

@@ -9,7 +9,7 @@ import pytest
 import sentiment
 from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE, THREE_CLASSES
 from sentiment.predictor import Predictor
-from sentiment.text import normalize_v1
+from sentiment.text import NORMALIZERS
 
 _SHIPPED = Path(sentiment.__file__).parent / "shipped" / "sentiment"
 _LARGEST_SHIPPED_BYTES = 16 * 2**20
@@ -93,13 +93,17 @@ def predictor() -> Predictor:
     return Predictor.load(_SHIPPED)
 
 
+def _normalized(predictor: Predictor, text: str) -> str:
+    return NORMALIZERS[predictor.version.manifest.normalizer](text)
+
+
 def _labels(predictor: Predictor, texts: list[str]) -> list[str]:
-    rows = predictor.predict([normalize_v1(text) for text in texts]).probabilities
+    rows = predictor.predict([_normalized(predictor, text) for text in texts]).probabilities
     return [THREE_CLASSES[row.index(max(row))] for row in rows if row]
 
 
 def _sentiment(predictor: Predictor, text: str) -> float:
-    (row,) = predictor.predict([normalize_v1(text)]).probabilities
+    (row,) = predictor.predict([_normalized(predictor, text)]).probabilities
     assert row is not None
     return row[2] - row[0]
 

@@ -10,6 +10,7 @@ import pytest
 
 from sentiment.datasets import DatasetStore, Example
 from sentiment.errors import Conflict, DatasetDamaged, InvalidInput, NotFound
+from sentiment.text import CURRENT_NORMALIZER
 from tests.contract.dataset_places import FolderPlace, Place, S3Place
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_moto
 
@@ -63,7 +64,11 @@ def test_what_was_pushed_is_read_again_in_its_order(place: Place, store: Dataset
     assert list(place.open().read(found)) == examples("a chair")
     assert (found.rows, found.labels, found.source) == (4, ("negative", "neutral", "positive"), "made up")
     assert found.balance == {"negative": 1, "neutral": 2, "positive": 1}
-    assert (found.parent, found.normalizer, found.created_at.utcoffset() is not None) == (None, "1", True)
+    assert (found.parent, found.normalizer, found.created_at.utcoffset() is not None) == (
+        None,
+        CURRENT_NORMALIZER,
+        True,
+    )
 
 
 def test_texts_are_masked_before_they_are_stored(store: DatasetStore) -> None:

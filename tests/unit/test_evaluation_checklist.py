@@ -13,7 +13,7 @@ from sentiment.evaluation.checklist import BehaviourTest, Case, run_tests
 from sentiment.evaluation.phrases import add_typo, fill
 from sentiment.evaluation.templates import make_tests
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
-from sentiment.text import normalize_v1
+from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
 _ANSWERS = {
     "fine": (0.1, 0.2, 0.7),
@@ -29,7 +29,10 @@ def _classify(texts: Sequence[str]):
 
 def _run(kind, *cases, groups=()):
     (outcome,) = run_tests(
-        [BehaviourTest("capability", "name", kind, cases, groups)], _classify, THREE_CLASSES, normalize_v1
+        [BehaviourTest("capability", "name", kind, cases, groups)],
+        _classify,
+        THREE_CLASSES,
+        NORMALIZERS[CURRENT_NORMALIZER],
     )
     return outcome
 
@@ -72,7 +75,7 @@ def test_equal_texts_are_classified_once_and_normalised():
         return np.full((len(texts), 3), 1 / 3)
 
     cases = (Case(("ask @me", "see https://example.org")), Case(("ask @you", "see  http")))
-    run_tests([BehaviourTest("c", "n", "INV", cases)], classify, THREE_CLASSES, normalize_v1)
+    run_tests([BehaviourTest("c", "n", "INV", cases)], classify, THREE_CLASSES, NORMALIZERS[CURRENT_NORMALIZER])
     assert asked == ["ask @user", "see http"]
 
 

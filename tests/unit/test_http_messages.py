@@ -25,7 +25,7 @@ async def client():
         ({}, "text: is missing"),
         ({"text": ""}, "text: must not be empty"),
         ({"text": 3}, "text: must be a string, not 3"),
-        ({"text": "\x00"}, "text: has no words once it is normalised"),
+        ({"text": "\x00"}, "text: is empty: nothing of it is visible once it is normalised"),
         ({"text": None}, "text: must be a string, not null"),
         ({"text": ["a" * 100]}, f'text: must be a string, not ["{"a" * 62}…'),
         (

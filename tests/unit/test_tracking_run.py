@@ -98,8 +98,8 @@ def test_data_without_labels_of_other_labels_or_of_another_normaliser_are_not_tr
     told = r"two@1 has the labels negative, positive; toys@1 has negative, neutral, positive: validate on"
     with pytest.raises(InvalidInput, match=told):
         find_data(replace(TINY, validation="two"), places)
-    monkeypatch.setattr("train_jobs.prepare.CURRENT_NORMALIZER", "2")
-    with pytest.raises(InvalidInput, match="normalised with version '1'"):
+    monkeypatch.setattr("train_jobs.prepare.CURRENT_NORMALIZER", "3")
+    with pytest.raises(InvalidInput, match="normalised with version '2'"):
         find_data(TINY, places)
 
 

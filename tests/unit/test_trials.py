@@ -265,19 +265,19 @@ async def test_what_waits_for_a_shadow_that_has_ended_does_not_hold_up_the_next_
 
 
 async def test_each_version_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
-    monkeypatch.setitem(NORMALIZERS, "2", lambda text: NORMALIZERS["1"](text).upper())
-    both = (ROUTE, replace(TRIAL, normalizer="2", weight=0.0))
+    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text).upper())
+    both = (ROUTE, replace(TRIAL, normalizer="3", weight=0.0))
     service = service_of(parts, TrafficTable(1, both, split={"b": 4}))
     await service.predict([RawText("love  @me", id="n-1")], preference=Preference(split="b"))
     await service.predict([RawText("hate  @me")])
     await service.predict([RawText("so  so")], preference=Preference(version=4))
     assert parts.classified == [["LOVE @USER"], ["hate @user"], ["SO SO"]]
-    assert parts.store.get("n-1").text == "love @user"  # kept as the leading version's leaves it
+    assert parts.store.get("n-1").text == "love @user"  # kept as the current normaliser leaves it
 
 
 async def test_a_version_that_stands_in_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
-    monkeypatch.setitem(NORMALIZERS, "2", lambda text: NORMALIZERS["1"](text) + " venom")
-    service = service_of(parts, TrafficTable(1, (ROUTE, replace(TRIAL, normalizer="2", weight=0.0)), split={"b": 4}))
+    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text) + " venom")
+    service = service_of(parts, TrafficTable(1, (ROUTE, replace(TRIAL, normalizer="3", weight=0.0)), split={"b": 4}))
     [answer] = await service.predict([RawText("love  it")], preference=Preference(split="b"))
     assert answer.version == 3
     assert parts.classified == [["love it venom"], ["love it"]]

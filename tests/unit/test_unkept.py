@@ -110,8 +110,8 @@ async def test_the_platform_is_ready_as_long_as_one_of_both_versions_answers(par
 
 
 async def test_each_version_reads_what_its_own_normaliser_leaves(parts, monkeypatch):
-    monkeypatch.setitem(NORMALIZERS, "2", lambda text: NORMALIZERS["1"](text) + " venom")
+    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text) + " venom")
     champion, challenger = canary_of(1.0).routes
-    table = replace(canary_of(1.0), routes=(champion, replace(challenger, normalizer="2")))
+    table = replace(canary_of(1.0), routes=(champion, replace(challenger, normalizer="3")))
     assert (await service_of(parts, table).probe("love")).version == 3
     assert parts.classified == [["love venom"], ["love"]]

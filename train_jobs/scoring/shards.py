@@ -14,7 +14,7 @@ from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_ag
 from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
 from sentiment.tables import AUTO, INTEGER, JSON, STRING, Kind, Row, has_text_format, open_table, write_table
-from sentiment.text import NORMALIZERS
+from sentiment.text import NO_WORDS, NORMALIZERS
 from train_jobs.scoring.places import Place, draft_folder
 
 SCORED: Final = "scored"
@@ -103,8 +103,10 @@ def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> l
     """Return a verdict for every row, in order. What the model fails on is a verdict with a reason."""
     normalize = NORMALIZERS[predictor.version.manifest.normalizer]
     reasons = {row.number: _reason(row, scoring) for row in rows}
+    texts = {row.number: normalize(row.values[scoring.text_column]) for row in rows if not reasons[row.number]}
+    reasons.update({number: f"{scoring.text_column!r} {NO_WORDS}" for number, text in texts.items() if not text})
     sound = [row for row in rows if reasons[row.number] is None]
-    answers = predictor.predict([normalize(row.values[scoring.text_column]) for row in sound])
+    answers = predictor.predict([texts[row.number] for row in sound])
     scored = {
         row.number: _verdict(row, probabilities, answers.errors.get(place), predictor.labels, scoring)
         for place, (row, probabilities) in enumerate(zip(sound, answers.probabilities, strict=True))

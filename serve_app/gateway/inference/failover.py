@@ -15,6 +15,7 @@ from typing import Final
 
 from sentiment.errors import DeadlineExceeded, InvalidInput, Unavailable, UndertoneError
 from sentiment.records import Answers
+from sentiment.text import NO_WORDS
 from serve_app.gateway.inference.answer_cache import AnswerCache, CachedAnswer, Key, text_digest
 from serve_app.routing.traffic_table import Route
 
@@ -207,7 +208,7 @@ def answer_of(answers: Answers, index: int) -> CachedAnswer:
 
 
 def _wordless(text: str) -> InvalidInput | None:
-    return None if text else InvalidInput("text: has no words once it is normalised", "text")
+    return None if text else InvalidInput(f"text: {NO_WORDS}", "text")
 
 
 def _may_fail_over(question: Question, verdict: Verdict) -> bool:

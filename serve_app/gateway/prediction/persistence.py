@@ -10,6 +10,7 @@ from sentiment.errors import Conflict, InvalidInput, Unavailable
 from sentiment.identifiers import new_id
 from sentiment.labels import sentiment_of
 from sentiment.records import CleanText, Operation, Outcome, PutText, RawText, TextRecord
+from sentiment.text import NO_WORDS
 from serve_app.gateway.inference.failover import Judged, Verdict
 
 _MS_PER_DAY: Final = 86_400_000
@@ -18,7 +19,7 @@ _MS_PER_DAY: Final = 86_400_000
 def with_words(clean: CleanText) -> CleanText:
     """Return the text. Raises InvalidInput where nothing of it is left."""
     if not clean.text:
-        raise InvalidInput("text: has no words once it is normalised", "text")
+        raise InvalidInput(f"text: {NO_WORDS}", "text")
     return clean
 
 

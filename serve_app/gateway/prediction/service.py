@@ -259,7 +259,7 @@ class PredictionService:
 
 def _question_of(table: TrafficTable, raw: RawText, clean: CleanText, route: Route, fallback: Route | None) -> Question:
     """Ask each version about the text as its own normaliser leaves it; all were cleaned with the table's."""
-    if all(each.normalizer == table.normalizer for each in (route, fallback or route)):
+    if not clean.text or all(each.normalizer == table.normalizer for each in (route, fallback or route)):
         return Question(clean.text, route, fallback)
     fallback_text = NORMALIZERS[fallback.normalizer](raw.text) if fallback else None
     return Question(NORMALIZERS[route.normalizer](raw.text), route, fallback, fallback_text)

@@ -85,6 +85,8 @@ def _filled(text: str) -> str:
 
 
 def _scores(answer: Prediction | Exception, wanted: TeiIn) -> list[dict[str, Any]]:
+    if isinstance(answer, InvalidInput):
+        raise InvalidInput(f"inputs: {str(answer).removeprefix('text: ')}", "inputs") from answer
     if isinstance(answer, Exception):
         raise answer
     if answer.truncated and not wanted.truncate:
