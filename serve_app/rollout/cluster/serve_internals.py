@@ -1,8 +1,8 @@
 """The one home of Ray's private names: what Serve's public interface lacks, or does with far more work.
 
 **Statuses.** `serve.status()` first makes objects of all that Serve's controller knows, and so pickles each
-deployment's router anew: four fifths of what a rollout's controller did (docs/benchmarks.md). What is asked here is
-only put in order.
+deployment's router anew: four fifths of what a rollout's controller did
+(docs/experiments/2026-11-23-takeovers.md). What is asked here is only put in order.
 
 **Bounds of autoscaling.** Serve compares what it is told with what it runs: where nothing but the bounds differ, the
 version of the code included, no replica is started anew (`DeploymentVersion`). Only `serve.run` cannot say that the

@@ -29,7 +29,7 @@ _STATES: Final = {
 }
 _LONGEST_MESSAGE: Final = 400
 _CHECK_S: Final = 20.0
-#: Serve works its status out anew each time it is asked (docs/benchmarks.md).
+#: Serve works its status out anew each time it is asked (docs/experiments/2026-11-23-takeovers.md).
 _FRESH_S: Final = 1.0
 
 
