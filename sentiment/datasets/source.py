@@ -121,7 +121,14 @@ def _rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Itera
 
 
 def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
-    table = open_table(path, form.encoding, form.columns, delimiter=form.delimiter, quoting=form.quoting)
+    table = open_table(
+        path,
+        form.encoding,
+        form.columns,
+        delimiter=form.delimiter,
+        quoting=form.quoting,
+        needed=[column for column in _roles(form).values() if column],
+    )
     tally.total += table.row_count
     _require(table, form)
     for row in table:
@@ -144,13 +151,12 @@ def _roles(form: Format) -> dict[str, str | None]:
 def _require(table: Table, form: Format) -> None:
     for role, column in _roles(form).items():
         if column and column not in table.columns:
-            there = ", ".join(map(repr, table.columns)) or "none"
             otherwise = " If the texts have no labels, say --unlabelled." if role == "label" else ""
             if form.columns is None and has_text_format(table.path):
                 otherwise += " If the file has no header, name its columns: --columns a,b,c."
             raise InvalidInput(
-                f"{table.path.name} has no column {column!r} for the {role}. Its columns are: {there}. Choose one "
-                f"with --{role}-column.{otherwise}",
+                f"{table.path.name} has no column {column!r} for the {role}. Its columns are: {table.column_names}. "
+                f"Choose one with --{role}-column.{otherwise}",
                 f"{role}_column",
             )
 

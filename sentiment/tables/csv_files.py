@@ -26,6 +26,7 @@ _MARK: Final = "\ufeff"
 _LEFT_OPEN: Final = (
     "a quote is left open there, or stands undoubled within a quoted cell; quoting 'none' reads quotes as characters"
 )
+_MAY_SPAN: Final = "; if quotes enclose line breaks or delimiters in this file, read it with quoting 'all'"
 _BARE_RETURN: Final = "it holds a carriage return that ends no line"
 _TOO_LONG: Final = f"it is longer than {LONGEST_CELL_CHARACTERS:,} characters"
 
@@ -70,7 +71,8 @@ def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
 
     def read() -> Iterator[Row]:
         with opened(dialect.newline) as file:
-            yield from _rows(_records(file, dialect), columns, has_header=form.columns is None, is_ours=is_ours)
+            facts = {"has_header": form.columns is None, "is_ours": is_ours, "spans": dialect.spans}
+            yield from _rows(_records(file, dialect), columns, **facts)
 
     return Table(path, dict.fromkeys(columns, STRING), sum(1 for _ in read()), read, dialect.description)
 
@@ -85,14 +87,16 @@ def _header(path: Path, opened: Any, dialect: Dialect) -> list[str]:
     return [name.strip() for name in header.cells]
 
 
-def _rows(records: Iterator[_Record], columns: list[str], *, has_header: bool, is_ours: bool) -> Iterator[Row]:
+def _rows(
+    records: Iterator[_Record], columns: list[str], *, has_header: bool, is_ours: bool, spans: bool
+) -> Iterator[Row]:
     if has_header:
         next(records, None)
     for number, record in enumerate(records, 1):
-        yield _row(number, record, columns, is_ours)
+        yield _row(number, record, columns, is_ours=is_ours, spans=spans)
 
 
-def _row(number: int, record: _Record, columns: list[str], is_ours: bool) -> Row:
+def _row(number: int, record: _Record, columns: list[str], *, is_ours: bool, spans: bool) -> Row:
     cells = [unescaped(cell) for cell in record.cells] if is_ours else record.cells
     values: dict[str, Any] = dict(zip(columns, cells, strict=False))
     if record.problem:
@@ -100,7 +104,8 @@ def _row(number: int, record: _Record, columns: list[str], is_ours: bool) -> Row
     if len(cells) == len(columns):
         return Row(number, values)
     values |= {f"cell {place}": cell for place, cell in enumerate(cells[len(columns) :], len(columns) + 1)}
-    return Row(number, values, f"has {_cells(len(cells))}, the header has {len(columns)} ({record.where})")
+    hint = _MAY_SPAN if any('"' in cell for cell in cells) and not spans else ""
+    return Row(number, values, f"has {_cells(len(cells))}, the header has {len(columns)} ({record.where}){hint}")
 
 
 def _cells(count: int) -> str:

@@ -58,9 +58,10 @@ def find_dialect(opened: Callable[[str], IO[str]], form: TextFormat, *, is_tsv: 
     delimiter = form.delimiter
     if delimiter is None:
         delimiter = "\t" if is_tsv else separator or _likely_delimiter(rest, form.columns)
-    spans = form.quoting == "all" or (form.quoting == "auto" and not is_tsv)
+    by_lines = delimiter == "\t"  # whose quotes are apt to be what people wrote, in a .csv, too
+    spans = form.quoting == "all" or (form.quoting == "auto" and not by_lines)
     found = Dialect(delimiter, spans, spans, skipped, newline)
-    if form.quoting == "auto" and is_tsv:
+    if form.quoting == "auto" and by_lines:
         with opened(newline) as file:
             return Dialect(delimiter, _all_enclosed(file, found), False, skipped, newline)
     return found

@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,10 +36,10 @@ class _Sheet:
         return f"sheet {self.name!r}" + (f", the first of {self.others + 1} with cells" if self.others else "")
 
 
-def open_xlsx(path: Path, most_bytes: int | None = None) -> Table:
+def open_xlsx(path: Path, most_bytes: int | None = None, needed: Collection[str] | None = None) -> Table:
     """Look a workbook through: the first sheet with cells, its header, and the kinds of its columns.
 
-    `most_bytes` is how large it may be unpacked.
+    `most_bytes` is how large it may be unpacked. A formula without a result spoils its row in the columns `needed`.
 
     Raises:
         InvalidInput: openpyxl is not installed, the workbook is damaged, too large, or has no cells.
@@ -52,9 +52,9 @@ def open_xlsx(path: Path, most_bytes: int | None = None) -> Table:
         columns = distinct(["" if name is None else str(name).strip() for name in _trimmed(header)])
         kinds, count = ColumnKinds(), 0
         kinds.add(dict.fromkeys(columns))
-        for count, row in enumerate(_rows(path, sheet, columns), 1):  # noqa: B007
+        for count, row in enumerate(_rows(path, sheet, columns, needed), 1):  # noqa: B007
             kinds.add({name: row.values[name] for name in columns})
-    return Table(path, kinds.columns, count, lambda: _rows(path, sheet, columns), sheet.description)
+    return Table(path, kinds.columns, count, lambda: _rows(path, sheet, columns, needed), sheet.description)
 
 
 def _require_openpyxl(path: Path) -> None:
@@ -117,9 +117,9 @@ def _workbook(path: Path, *, formulas: bool) -> Iterator[Any]:
         book.close()
 
 
-def _rows(path: Path, sheet: _Sheet, columns: Sequence[str]) -> Iterator[Row]:
+def _rows(path: Path, sheet: _Sheet, columns: Sequence[str], needed: Collection[str] | None) -> Iterator[Row]:
     filled = itertools.islice(_filled(path, sheet), 1, None)
-    yield from (_row(number, list(cells), columns) for number, cells in enumerate(filled, 1))
+    yield from (_row(number, cells, columns, needed) for number, cells in enumerate(filled, 1))
 
 
 def _filled(path: Path, sheet: _Sheet) -> Iterator[Sequence[Any]]:
@@ -145,13 +145,14 @@ def _with_formulas(path: Path, sheet: _Sheet, values: Iterator[Sequence[Any]]) -
             ]
 
 
-def _row(number: int, cells: Sequence[Any], columns: Sequence[str]) -> Row:
-    cells = [*map(_value, _trimmed(cells)), *[None] * (len(columns) - len(_trimmed(cells)))]
+def _row(number: int, cells: Sequence[Any], columns: Sequence[str], needed: Collection[str] | None) -> Row:
+    filled = _trimmed(cells)
+    cells = [*map(_value, filled), *[None] * (len(columns) - len(filled))]
     values = dict(zip(columns, cells, strict=False))
     if len(cells) > len(columns):
         values |= {f"cell {place}": cell for place, cell in enumerate(cells[len(columns) :], len(columns) + 1)}
         return Row(number, values, f"has {len(cells)} cells, the header has {len(columns)}")
-    unsaved = [name for name, cell in values.items() if isinstance(cell, _Formula)]
+    unsaved = [name for name in needed or values if isinstance(values.get(name), _Formula)]
     if unsaved:
         return Row(number, values, f"has a formula without a saved result in {unsaved[0]!r}: save it in a spreadsheet")
     return Row(number, values)

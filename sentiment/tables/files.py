@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final
@@ -69,12 +69,14 @@ def open_table(
     quoting: str = AUTO,
     encoding_option: str | None = "--encoding",
     most_bytes: int | None = None,
+    needed: Collection[str] | None = None,
 ) -> Table:
     """Look a file through and return it as a table that can be iterated any number of times.
 
     `columns` names the columns of a CSV file that has no header; its first line is then a row. `delimiter` is a
     character, the name of one, or "auto"; `quoting` "auto", "none" or "all" (see `TextFormat`). `encoding_option` is
     what the caller offers for naming another encoding, None if nothing. `most_bytes` bounds what a packed file holds.
+    `needed` are the columns that the caller looks at, all if None: a bad cell of another spoils no row.
 
     Raises:
         InvalidInput: no such file, empty, unknown ending, not in `encoding`, something else inside than its ending
@@ -84,9 +86,9 @@ def open_table(
     ending = _require_table(path)
     _require_fitting(path, form)
     if ending == ".parquet":
-        return open_parquet(path)
+        return open_parquet(path, needed)
     if ending == ".xlsx":
-        return open_xlsx(path, most_bytes)
+        return open_xlsx(path, most_bytes, needed)
     with explained(path, encoding, encoding_option):
         _require_unpacked(path, most_bytes)
         require_encoding(path, encoding, encoding_option)
@@ -105,10 +107,14 @@ def open_table(
 def _require_table(path: Path) -> str:
     """Return the ending by which a file is read. Raises InvalidInput for what is no table."""
     ending = _read_ending(path)
-    if ending is not None and not path.is_file():
+    try:
+        is_file = path.is_file()
+        if is_file:
+            _require_filled(path, ending)
+    except OSError as exc:
+        raise InvalidInput(f"{path} cannot be read ({exc.strerror}).", "file") from exc
+    if ending is not None and not is_file:
         raise InvalidInput(f"There is no file {path}.", "file")
-    if path.is_file():
-        _require_filled(path, ending)
     if ending is None:
         advice = ending_advice(path)
         raise InvalidInput(
@@ -120,12 +126,9 @@ def _require_table(path: Path) -> str:
 
 
 def _require_filled(path: Path, ending: str | None) -> None:
-    try:
-        if path.stat().st_size == 0:
-            raise InvalidInput(f"{path.name} is empty.", "file")
-        require_content(path, ending)
-    except OSError as exc:
-        raise InvalidInput(f"{path} cannot be read ({exc.strerror}).", "file") from exc
+    if path.stat().st_size == 0:
+        raise InvalidInput(f"{path.name} is empty.", "file")
+    require_content(path, ending)
 
 
 def _require_fitting(path: Path, form: TextFormat) -> None:

@@ -7,7 +7,7 @@ cell that holds what its type forbids, as bytes that are no UTF-8, spoils its ro
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -27,8 +27,10 @@ class _BadCell:
     problem: str
 
 
-def open_parquet(path: Path) -> Table:
+def open_parquet(path: Path, needed: Collection[str] | None = None) -> Table:
     """Read a Parquet file's schema, and all of its pages, so that a damaged one is known before the work begins.
+
+    Rows have the columns `needed` only, all if None.
 
     Raises:
         InvalidInput: it is no Parquet inside, or damaged.
@@ -47,20 +49,22 @@ def open_parquet(path: Path) -> Table:
     except (ArrowException, OSError, UnicodeDecodeError) as exc:
         where = f"is damaged after row {count}" if count else "cannot be read as Parquet"
         raise InvalidInput(f"{path.name} {where}: {exc}.", "file") from exc
-    return Table(path, columns, count, lambda: _parquet_rows(path, list(columns)))
+    return Table(path, columns, count, lambda: _parquet_rows(path, list(columns), needed))
 
 
-def _parquet_rows(path: Path, columns: list[str]) -> Iterator[Row]:
+def _parquet_rows(path: Path, columns: list[str], needed: Collection[str] | None) -> Iterator[Row]:
     from pyarrow import ArrowException
     from pyarrow import parquet as pq
 
     number = 0
+    places = [place for place, name in enumerate(columns) if needed is None or name in needed]
+    names = [columns[place] for place in places]
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_BATCH_ROWS):
-                for cells in zip(*map(_cells, batch.columns), strict=True):
+                for cells in zip(*(_cells(batch.columns[place]) for place in places), strict=True):
                     number += 1
-                    yield _row(number, columns, cells)
+                    yield _row(number, names, cells)
     except (ArrowException, OSError) as exc:
         raise InvalidInput(f"{path.name} is damaged after row {number}: {exc}.", "file") from exc
 

@@ -10,6 +10,9 @@ from typing import Final
 from sentiment.errors import InvalidInput
 
 PARQUET, GZIP, EXCEL, ZIP = "Parquet", "gzip", "an Excel workbook", "a zip archive"
+WEB_PAGE: Final = "a web page or XML"
+_LOOKED_AT_BYTES: Final = 64
+_WEB_PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<?xml")
 _ZIP_STARTS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _WORKBOOK: Final = "xl/workbook"
 _SHOWN_NAMES: Final = 3
@@ -26,6 +29,10 @@ _STRANGERS: Final[Mapping[bytes, tuple[str, str]]] = {
     b"\xfd7zXZ\0": ("xz", "unpack it (unxz)"),
     b"\x28\xb5\x2f\xfd": ("Zstandard", "unpack it (unzstd)"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it and give the table in it"),
+    b"{\\rtf": ("a document", "export its table as CSV"),
+    b"\x89PNG": ("a picture", "give a table"),
+    b"\xff\xd8\xff": ("a picture", "give a table"),
+    b"GIF8": ("a picture", "give a table"),
     b"Rar!\x1a": ("a rar archive", "unpack it and give the table in it"),
 }
 #: What a file with an ending that tells no table may be.
@@ -47,15 +54,15 @@ def content_of(path: Path) -> str:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(_LOOKED_AT_BYTES)
     if start.startswith(_ZIP_STARTS):
         return EXCEL if any(name.startswith(_WORKBOOK) for name in _names(path)) else ZIP
-    if start.startswith(b"PAR1") and any(
-        byte < 9 or 13 < byte < 32 for byte in start
-    ):  # and no header like "PAR1,text"
+    if start.startswith(b"PAR1") and _is_binary(start[:16]):  # and no header such as "PAR1,text"
         return PARQUET
     if start.startswith(b"\x1f\x8b"):
         return GZIP
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGE_STARTS):
+        return WEB_PAGE
     return next((what for mark, (what, _) in _STRANGERS.items() if start.startswith(mark)), "")
 
 
@@ -75,6 +82,10 @@ def require_content(path: Path, ending: str | None) -> None:
         raise InvalidInput(f"{path.name} {what} by its first bytes: is it text, or cut off? {_rename(path)}.", "file")
 
 
+def _is_binary(start: bytes) -> bool:
+    return any(byte < 9 or 13 < byte < 32 for byte in start)
+
+
 def ending_advice(path: Path) -> str:
     """Return what to do with a file whose ending tells no table; empty if there is nothing special to say."""
     return _BY_ENDING.get(path.suffix.lower(), "")
@@ -88,16 +99,23 @@ def _wanted(ending: str | None) -> str:
 
 def _advice(path: Path, content: str) -> str:
     stem = path.name.removesuffix(path.suffix) or path.name
-    if content == PARQUET:
-        return f"name it {stem}.parquet"
-    if content == EXCEL:
-        return f"name it {stem}.xlsx, or save it as CSV in UTF-8"
     if content == GZIP:
-        packed = f"{path.name}.gz" if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson") else f"{stem}.csv.gz"
-        return f"unpack it (gunzip), or name it by what is in it, as {packed}"
+        return _gzip_advice(path, stem)
     if content == ZIP:
         return f"unpack it and give the table in it{_listed(path)}" if _names(path) else "it is cut off; fetch it anew"
-    return next(advice for what, advice in _STRANGERS.values() if what == content)
+    by_content = {
+        PARQUET: f"name it {stem}.parquet",
+        EXCEL: f"name it {stem}.xlsx, or save it as CSV in UTF-8",
+        WEB_PAGE: "open it to see what came in the place of a table, and save the table as CSV",
+    }
+    return by_content.get(content) or next(advice for what, advice in _STRANGERS.values() if what == content)
+
+
+def _gzip_advice(path: Path, stem: str) -> str:
+    if path.name.lower().endswith((".tar.gz", ".tgz")):
+        return "unpack it (tar xzf) and give the table in it"
+    is_text = path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson")
+    return f"unpack it (gunzip), or name it by what is in it, as {path.name if is_text else f'{stem}.csv'}.gz"
 
 
 def _rename(path: Path) -> str:

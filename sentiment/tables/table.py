@@ -16,6 +16,8 @@ from sentiment.tables.arrow_cells import ArrowCell
 STRING, INTEGER, NUMBER, BOOLEAN, JSON = "string", "integer", "number", "boolean", "json"
 #: Longest cell or line that is read; beyond it a quote was left open, or this is no table.
 LONGEST_CELL_CHARACTERS: Final = 16 * 2**20
+_SHOWN_COLUMNS: Final = 20
+_SHOWN_CHARACTERS: Final = 60
 
 Kind = Any  #: one of the names above, or the pyarrow type of a Parquet column
 
@@ -48,8 +50,20 @@ class Table:
     def require(self, column: str) -> None:
         """Raise InvalidInput, naming the columns there are, unless `column` is one of them."""
         if column not in self.columns:
-            there = ", ".join(map(repr, self.columns)) or "none"
-            raise InvalidInput(f"{self.path.name} has no column {column!r}. Its columns are: {there}.", "text_column")
+            raise InvalidInput(
+                f"{self.path.name} has no column {column!r}. Its columns are: {self.column_names}.", "text_column"
+            )
+
+    @property
+    def column_names(self) -> str:
+        """The names of the columns as a message shows them: the first ones, long ones cut."""
+        names = [repr(_cut(name)) for name in list(self.columns)[:_SHOWN_COLUMNS]]
+        more = len(self.columns) - _SHOWN_COLUMNS
+        return (", ".join(names) or "none") + (f" and {more} more" if more > 0 else "")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _SHOWN_CHARACTERS else name[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def cell_of(value: Any) -> str | int | float | None:

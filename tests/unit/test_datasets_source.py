@@ -191,3 +191,13 @@ def test_packed_tables_and_workbooks_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\nso good,positive\n"))
     (tmp_path / "b.xlsx").write_bytes(workbook([["text", "label"], ["so bad", "negative"]]))
     assert read(tmp_path) == [GOOD, BAD]
+
+
+def test_a_bad_cell_of_a_column_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
+    note = pa.array([b"\xff", b"fine"], pa.binary()).view(pa.string())
+    columns = {"text": ["so good", "so bad"], "label": ["positive", "negative"], "note": note}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    (tmp_path / "b.xlsx").write_bytes(workbook([["n", "text", "label"], ["=1+1", "so good", "positive"]]))
+    assert read(tmp_path) == [GOOD, BAD, GOOD]
+    with pytest.raises(InvalidInput, match=r"Row 1 of a\.parquet 'note' is not UTF-8"):
+        read(tmp_path / "a.parquet", source_column="note")

@@ -139,6 +139,12 @@ def test_a_missing_column_lists_the_columns_there_are(tmp_path: Path) -> None:
         open_table(made(tmp_path / "in.csv", "id,body\n1,a\n")).require("text")
 
 
+def test_a_missing_column_of_a_file_without_a_header_is_told_in_few_words(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'column_3'.* and 81 more\.$") as caught:
+        open_table(made(tmp_path / "in.csv", "x" * 5000 + "," * 100 + "\n")).require("text")
+    assert len(str(caught.value)) < 600
+
+
 def test_jsonl_lines_that_are_no_objects_are_problems_that_keep_the_line(tmp_path: Path) -> None:
     deep = "[" * 100_000
     path = made(tmp_path / "in.jsonl", f'{{"text": "a"}}\n{{"text":\n[1]\n\n{deep}\n{{"text": null, "n": 3}}\n')

@@ -40,6 +40,12 @@ def test_quotes_in_a_tsv_are_characters_so_that_a_row_is_a_line(tmp_path: Path) 
     assert texts_of(tmp_path, "in.tsv", content) == ['"I said', "nothing", 'at all"', '"quite"']
 
 
+def test_quotes_between_tabs_are_characters_in_a_csv_too(tmp_path: Path) -> None:
+    content = 'id\ttext\n1\t"I said\n2\tnothing\n3\tat all"\n'
+    assert texts_of(tmp_path, "in.csv", content) == ['"I said', "nothing", 'at all"']
+    assert texts_of(tmp_path, "in.csv", content, quoting="all") == ["I said\n2\tnothing\n3\tat all"]
+
+
 def test_quotes_in_a_tsv_enclose_cells_where_each_that_begins_with_one_ends_with_one(tmp_path: Path) -> None:
     content = 'id\ttext\n1\t"say ""hi"""\n2\tin "the" middle\n"3"\t""\n'
     assert texts_of(tmp_path, "in.tsv", content) == ['say "hi"', 'in "the" middle', ""]
@@ -55,7 +61,10 @@ def test_a_line_break_within_quotes_of_a_tsv_is_refused_by_its_line_unless_quote
 ) -> None:
     content = 'text\tid\n"two\nlines"\t1\n'
     first, second = rows_of(tmp_path, "in.tsv", content)
-    assert first.problem == "has 1 cell, the header has 2 (line 2)"
+    assert first.problem == (
+        "has 1 cell, the header has 2 (line 2); if quotes enclose line breaks or delimiters in this file, read it with "
+        "quoting 'all'"
+    )
     assert second.values == {"text": 'lines"', "id": "1"}
     assert texts_of(tmp_path, "in.tsv", content, quoting="all") == ["two\nlines"]
 

@@ -39,6 +39,9 @@ CONTENTS = {
     "zip": archive("__MACOSX/._in.csv", "folder/", "in.csv", "b.csv"),
     "xlsx": workbook([["text"], ["a"]]),
     "office": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 20,
+    "page": b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>",
+    "xml": b"<?xml version='1.0'?><Workbook/>",
+    "picture": b"\x89PNG\r\n\x1a\n\0\0\0",
     "apple": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X",
 }
 
@@ -63,6 +66,10 @@ CONTENTS = {
         ("in.xlsx", "zip", "is a zip archive by its first bytes: unpack it"),
         ("in.jsonl", "office", "old or password-protected Office file .* save it as .xlsx without a password"),
         ("in.xlsx", "office", "old or password-protected Office file"),
+        ("in.csv", "page", "is a web page or XML by its first bytes: open it to see"),
+        ("in.xlsx", "xml", "is a web page or XML by its first bytes"),
+        ("in.csv", "picture", "is a picture by its first bytes: give a table"),
+        ("in.tar.gz", "gzip", r"is gzip by its first bytes: unpack it \(tar xzf\)"),
         ("._in.csv", "apple", "what macOS notes beside a file .* give the file itself"),
         ("in.xlsx", "csv", r"is not an Excel workbook by its first bytes.* name it in\.csv"),
         ("in.parquet", "csv", r"cannot be read as Parquet by its first bytes.* name it in\.csv"),
