@@ -44,7 +44,7 @@ from serve_app.rollout.policy.state_machine import checked, next_step
 from serve_app.rollout.policy.steady import decide
 from serve_app.rollout.publishing import TablePublisher
 from serve_app.rollout.rollout_store import LEASE_MS, RolloutStore, shares_in
-from serve_app.rollout.version_routes import VersionRoutes, refuse_other_normalizer
+from serve_app.rollout.version_routes import VersionRoutes
 from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -239,9 +239,7 @@ class Reconciler:
     async def _checked(self, rollout: Rollout) -> Move:
         version = rollout.challenger
         try:
-            route = await asyncio.to_thread(self._route, version)
-            if not rollout.swapped and self._table:
-                refuse_other_normalizer(route, self._table.of_version(rollout.champion))
+            await asyncio.to_thread(self._route, version)
             numbers = await self.target.check(version)
         except (ModelRejected, NotFound) as exc:
             logger.warning("version %d is refused: %s", version, exc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sentiment.errors import ModelRejected, NotFound, Unavailable
+from sentiment.errors import NotFound, Unavailable
 from sentiment.registry import ModelRegistry, RegisteredVersion, fetch_version
 from sentiment.settings import Settings
 from sentiment.version import read_version
@@ -54,14 +54,3 @@ class VersionRoutes:
         if digest is None:
             raise NotFound(f"the registry does not know version {version} of {self.settings.model_name}")
         return digest
-
-
-def refuse_other_normalizer(challenger: Route, champion: Route | None) -> None:
-    """Raise ModelRejected where two versions that are loaded side by side would be compared on different texts."""
-    if champion is None or champion.normalizer == challenger.normalizer:
-        return
-    raise ModelRejected(
-        f"it was trained with normaliser {challenger.normalizer!r}, version {champion.version} with "
-        f"{champion.normalizer!r}, and texts are kept and compared as one of them leaves them; give it all the traffic "
-        f"at once: undertone models alias champion {challenger.version}"
-    )

@@ -245,6 +245,17 @@ async def test_what_is_too_much_for_the_shadow_is_dropped_and_counted(parts):
     assert seen_by(service).mirror_dropped == len(unit)
 
 
+async def test_a_version_in_the_shadow_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
+    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text) + " meh")
+    champion, challenger = canary_of(0.0, shadow=1.0).routes
+    service = service_of(
+        parts, replace(canary_of(0.0), routes=(champion, replace(challenger, normalizer="3", shadow=1.0)))
+    )
+    await service.predict([RawText("hello  @me")])
+    await mirrored(service, 1)
+    assert parts.classified == [["hello @user"], ["hello @user meh"]]
+
+
 async def test_a_deleted_text_leaves_the_shadows_queue(parts):
     service = service_of(parts, canary_of(0.0, shadow=1.0))
     await service.predict([LOVE])

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sentiment.errors import DeadlineExceeded
+from sentiment.text import NORMALIZERS
 from serve_app.gateway.canary.stage_metrics import Heard, Tallies, Tally
 from serve_app.gateway.inference.failover import Judge, Judged, Question, Verdict, named
 from serve_app.routing.traffic_table import Route, TrafficTable
@@ -143,7 +144,7 @@ class Mirror:
         return min(max(_PAUSE_S, _TIMES_AS_LONG * self._took_s), _LONGEST_PAUSE_S)
 
     async def _ask(self, unit: _Unit, tally: Tally) -> None:
-        questions = [Question(answered.text, unit.route) for answered in unit.answered]
+        questions = [Question(_as_read_by(unit.route, answered), unit.route) for answered in unit.answered]
         try:
             async with asyncio.timeout(self.patience_s):
                 verdicts = await self.judge.ask(questions)
@@ -160,6 +161,13 @@ class Mirror:
         for answered, verdict in zip(unit.answered, verdicts, strict=True):
             result = tally.mirrored(answered.id, answered.judged, verdict)
             self.judge.events["mirrored", *named(unit.route), result] += 1
+
+
+def _as_read_by(route: Route, answered: Answered) -> str:
+    """Return a text as the route's own normaliser leaves it, from what that of the version left that answered it."""
+    if route.normalizer == answered.judged.route.normalizer:
+        return answered.text
+    return NORMALIZERS[route.normalizer](answered.text)
 
 
 def _untimed(verdict: Verdict) -> Verdict:

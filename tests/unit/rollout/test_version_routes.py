@@ -1,12 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
-
-from sentiment.errors import ModelRejected
 from sentiment.settings import Settings
-from serve_app.rollout.version_routes import VersionRoutes, refuse_other_normalizer
+from serve_app.rollout.version_routes import VersionRoutes
 from serve_app.routing.traffic_table import KIND, Route, TrafficTable
 from tests.unit.rollout.rollouts import LABELS
 
@@ -21,14 +16,11 @@ def trained_with_another(platform, normalizer: str) -> None:
     platform.store.put_document(KIND, MODEL, {**document.body, "routes": [{**route, "normalizer": normalizer}]})
 
 
-async def test_a_version_that_reads_texts_otherwise_is_refused_before_it_sees_one(platform):
+async def test_a_version_that_reads_texts_otherwise_takes_over_as_any_other(platform):
     trained_with_another(platform, "0")
     platform.start()
-    told = await platform.until("aborted")
-    assert "version 2 is refused: it was trained with normaliser '1', version 1 with '0'" in told["reason"]
-    assert "undertone models alias champion 2" in told["reason"]
-    assert all(weights.get(2, 0.0) == 0.0 for weights in platform.gateways.weights())
-    assert set(platform.target.views) == {1}
+    await platform.until("done")
+    assert platform.gateways.weights()[-1][2] == 1.0
 
 
 async def test_swapped_in_place_it_is_not_compared_and_may_read_texts_otherwise(platform):
@@ -37,13 +29,6 @@ async def test_swapped_in_place_it_is_not_compared_and_may_read_texts_otherwise(
     platform.start(in_place=True)
     await platform.until("done")
     assert platform.gateways.weights()[-1] == {2: 1.0}
-
-
-def test_versions_of_one_normaliser_go_together():
-    refuse_other_normalizer(replace(ROUTE, version=2), ROUTE)
-    refuse_other_normalizer(replace(ROUTE, normalizer="2"), None)
-    with pytest.raises(ModelRejected, match="normaliser '2'"):
-        refuse_other_normalizer(replace(ROUTE, version=2, normalizer="2"), ROUTE)
 
 
 def test_a_version_in_the_table_needs_neither_the_registry_nor_its_files():
