@@ -22,12 +22,16 @@ from types import MappingProxyType
 from typing import Final
 
 from sentiment.errors import InvalidInput
+from sentiment.text import MARKS
 from sentiment.wording import listed
 
 Step = Callable[[str], str]
 
 # A word goes apart before n't, so that the negation stays a word of its own; then masks, words, all else that is ink.
-_TOKEN = re.compile(r"@user\b|\[(?:email|phone)\]|\w+(?=n['’]t\b)|n['’]t\b|\w+(?:['’]\w+)*|[^\w\s]+", re.IGNORECASE)
+_WORD: Final = rf"[\w{MARKS}][\w{MARKS}\u200c\u200d]*"
+_TOKEN = re.compile(
+    rf"@user\b|\[(?:email|phone)\]|\w+(?=n['’]t\b)|n['’]t\b|{_WORD}(?:['’]{_WORD})*|[^\w\s{MARKS}]+", re.IGNORECASE
+)
 _MASK = re.compile(r"@user|http|\[(?:email|phone)\]")
 _CACHED_WORDS: Final = 1 << 16
 _LONGEST_WORD: Final = 64  # longer ones are none of English, and cost time

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from sentiment.evaluation.child import answer_parent, peak_memory_bytes, run_in_child
 from sentiment.metrics import macro_recall
+from sentiment.text import MARKS
 
 _TIMEOUT_S: Final = 3600.0
 #: Character n-grams of longer corpora take gigabytes and many minutes.
@@ -26,7 +27,7 @@ _SVM: Final = "linear SVM"
 _TRIED: Final = ((_REGRESSION, 1.0), (_REGRESSION, 4.0), (_SVM, 0.1), (_SVM, 0.4))
 _WORDS: Final = "words"
 _CHARACTERS: Final = "words and characters"
-_WORD: Final = r"(?u)\b\w+\b|[^\w\s]"
+_WORD: Final = rf"(?u)[\w{MARKS}]+|[^\w\s{MARKS}]"
 _MANY_TEXTS: Final = 1000
 _MOST_STEPS: Final = 1000
 _SEED: Final = 0

@@ -6,13 +6,14 @@ stored, and what keys are made of, is always the current one's (`CURRENT_NORMALI
 
 from __future__ import annotations
 
-from sentiment.text.characters import NO_WORDS, has_visible_text
+from sentiment.text.characters import MARKS, NO_WORDS, has_visible_text
 from sentiment.text.keys import distinct_key, keyed_digest, near_duplicate_key
 from sentiment.text.versions import CURRENT_NORMALIZER, NORMALIZERS
 from sentiment.text.words import bare_words, hashtags
 
 __all__ = [
     "CURRENT_NORMALIZER",
+    "MARKS",
     "NORMALIZERS",
     "NO_WORDS",
     "bare_words",

@@ -98,6 +98,13 @@ def test_masks_outlive_every_step(text: str) -> None:
         assert found.split().count(mask) == text.split().count(mask)
 
 
+@pytest.mark.parametrize(
+    "text", ["यह किताब अच्छी है", "এই বইটি ভালো", "นี่ ดี มาก", "می\u200cخواهم", "👨\u200d👩\u200d👧 ❤️\u200d🔥"]
+)
+def test_words_and_pictures_of_other_scripts_stay_whole(text: str) -> None:
+    assert open_steps(("stem", "lemma"))(text) == text
+
+
 def test_threads_may_share_the_stemmer() -> None:
     steps = open_steps(["stem"])
     words = [f"{letter}{number}running" for letter in "abcdefgh" for number in range(200)]
