@@ -31,6 +31,8 @@ Examples:
     undertone up --port 8080 --ui-port 7870
 
     undertone up --host 0.0.0.0        (others need a key: see undertone keys)
+
+    undertone up --address 10.0.0.1:6379        (on a Ray cluster that runs)
 """
 
 _WORDS = {
@@ -58,6 +60,7 @@ def up(
     mlflow_port: Annotated[int | None, typer.Option(help="Port of MLflow (5000).")] = None,
     dashboard_port: Annotated[int | None, typer.Option(help="Port of Ray's dashboard (8265).")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster to deploy to.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of what the cluster serves.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until it is ready.")] = 240.0,
 ) -> None:
     """Start the platform, and return when it answers."""
@@ -69,7 +72,7 @@ def up(
         console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).", markup=False)
         state = seen.state if seen.healthy else _follow(launch.follow(settings, timeout))
     else:
-        state = _follow(launch.start(settings, timeout))
+        state = _follow(launch.start(settings, timeout, replace=replace))
     _show_welcome(state, settings)
 
 
@@ -152,7 +155,9 @@ def _show_addresses(state: PlatformState, settings: Settings) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for what, url in state.addresses.items():
         table.add_row(what, Text(url), Text(notes.get(what, ""), "dim"))
-    for url in elsewhere(state.settings.get("host", ""), Address.of(state.addresses["API"]).port):
+    listens_here = "address" not in state.settings and "API" in state.addresses
+    port = Address.of(state.addresses["API"]).port if listens_here else 0
+    for url in elsewhere(state.settings.get("host", ""), port) if listens_here else ():
         table.add_row("API from elsewhere", Text(url))
     print_table(console, table)
 

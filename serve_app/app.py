@@ -17,6 +17,7 @@ from deployments.preprocessor import Preprocessor
 from deployments.sink import Sink
 from sentiment.settings import load_settings
 from serve_app.gateway.deployment import Gateway
+from serve_app.on_cluster.standing import INSTANCE
 from serve_app.rollout.controller import RolloutController
 
 
@@ -28,6 +29,7 @@ class AppArgs(BaseModel):
     gateways: int | None = Field(None, ge=1)
     preprocessors: int | None = Field(None, ge=1)
     sinks: int | None = Field(None, ge=1)
+    instance: str = Field("", description="names the platform's start, so that its API is not taken for another's")
     local: bool = Field(False, description="the platform's own supervisor keeps the ingress to what the settings say")
 
 
@@ -37,6 +39,8 @@ def build_app(args: AppArgs) -> serve.Application:
     preprocessor = _replicated(Preprocessor, args.preprocessors or settings.preprocessor_replicas).bind()
     sink = _replicated(Sink, args.sinks or settings.sink_replicas).bind()
     gateway = _replicated(Gateway, args.gateways or settings.gateway_replicas)
+    if args.instance:
+        gateway = gateway.options(user_config={INSTANCE: args.instance})
     return gateway.bind(preprocessor, sink, _replicated(RolloutController, 1).bind(), local=args.local)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +13,13 @@ import psutil
 
 from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
-from sentiment.settings import Settings, public_values, spelling_of
+from sentiment.settings import Settings, load_settings, public_values, spelling_of
+from serve_app.on_cluster.record import read_record
+from serve_app.parts import RAY
 from serve_app.platform_state import Places, PlatformState, read_state
-from serve_app.probe import Address, answers
+from serve_app.probe import Address, is_instance
 from serve_app.processes import end, is_alive, marker_of, own_processes
+from serve_app.running_part import LocalHands
 
 SUPERVISOR: Final = "supervisor"
 
@@ -44,7 +47,8 @@ def look(settings: Settings) -> Look:
     places = Places(settings.home)
     state = read_state(places)
     supervised = state is not None and is_alive(state.pid, state.created)
-    alive = supervised and state is not None and answers(Address.of(state.addresses["API"]), "/healthz")
+    api = state.addresses.get("API") if state else None
+    alive = supervised and state is not None and api is not None and is_instance(Address.of(api), state.instance)
     return Look(state, supervised, own_processes(places.home), alive)
 
 
@@ -63,15 +67,17 @@ def refuse_other_settings(state: PlatformState, settings: Settings) -> None:
         )
 
 
-def start(settings: Settings, timeout_s: float) -> Iterator[PlatformState]:
+def start(settings: Settings, timeout_s: float, *, replace: bool = False) -> Iterator[PlatformState]:
     """Start the platform's supervisor, and yield what it says until the platform runs.
+
+    `replace` lets it take the place of what a cluster serves.
 
     Raises:
         PlatformError: it does not come up, or not in `timeout_s` seconds; the message says why.
     """
     places = Places(settings.home)
     places.make()
-    child = _launch(settings, places)
+    child = _launch(settings, places, ["--replace"] if replace else [])
     yield from _until_running(places, child.pid, lambda: child.poll() is None, timeout_s)
 
 
@@ -103,26 +109,48 @@ def _until_running(places: Places, pid: int, alive: Callable[[], bool], timeout_
 
 def stop(settings: Settings, told: Callable[[str], None]) -> bool:
     """End the platform and whatever is left of it; return whether there was anything. `told` hears of each step."""
-    seen = look(settings)
-    places = Places(settings.home)
-    if seen.supervised and seen.state:
-        told("answering what is in flight, then ending all parts")
-        end([psutil.Process(seen.state.pid)], grace_s=_STOP_S)
+    seen, places = look(settings), Places(settings.home)
+    # By its mark: one that has just been started has said nothing yet.
+    for part, doing in ((SUPERVISOR, "then ending all parts"), (RAY, "which had no supervisor")):
+        if own_processes(places.home, part):
+            told(f"answering what is in flight, {doing}")
+            LocalHands(places.home).end_part(part, _STOP_S)
     left = own_processes(places.home)
     if left:
         told(f"ending {len(left)} processes that have no supervisor")
         end(left, grace_s=10)
+    on_cluster = read_record(places.cluster)
+    if on_cluster:
+        told(f"ending what it has left on the cluster at {on_cluster.address}")
+        _remove_from_cluster(on_cluster.address, places)
     places.forget()
-    return bool(seen.supervised or left or seen.state)
+    return bool(seen.processes or left or seen.state or on_cluster)
 
 
-def _launch(settings: Settings, places: Places) -> subprocess.Popen[bytes]:
+def _remove_from_cluster(address: str, places: Places) -> None:
+    """End the application on a cluster that nobody here holds any more; a process of its own joins that cluster.
+
+    Raises:
+        PlatformError: the cluster does not answer, or does not end it; what is to be ended is still known then.
+    """
+    command = (sys.executable, "-m", "serve_app.on_cluster.application")
+    environment = process_environment(load_settings(home=places.home), {})
+    done = subprocess.run(command, env=environment, cwd=places.home, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise PlatformError(
+            f"the application on the cluster at {address} could not be ended: {reason}. Mend that, and call undertone "
+            f"down again; if the cluster is gone for good, remove {places.cluster}"
+        )
+
+
+def _launch(settings: Settings, places: Places, options: Sequence[str]) -> subprocess.Popen[bytes]:
     log = places.logs / f"{SUPERVISOR}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
         return subprocess.Popen(
-            (sys.executable, "-m", "serve_app.supervisor"),
+            (sys.executable, "-m", "serve_app.supervisor", *options),
             env=process_environment(settings, marker_of(places.home, SUPERVISOR)),
             cwd=places.home,
             stdin=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -13,8 +13,9 @@ from sentiment.environment import process_environment
 from sentiment.priority import start_niceness
 from sentiment.settings import Settings
 from serve_app.haproxy import LOOPBACK, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
+from serve_app.on_cluster.record import read_record
 from serve_app.platform_state import Places
-from serve_app.probe import Address, answers
+from serve_app.probe import Address, answers, is_instance
 from serve_app.processes import listens, marker_of
 
 RAY: Final = "ray"
@@ -40,11 +41,21 @@ class Part:
     after: str | None = None
     once: bool = False
     grace_s: float = _GRACE_S
+    #: Variables that are known only when it starts.
+    late: Callable[[], Mapping[str, str]] = dict
 
 
-def platform_parts(settings: Settings, places: Places, api_key: str | None) -> list[Part]:
+@dataclass(frozen=True)
+class Start:
+    """One start of a platform: a name that no other has, and whether it may replace what a cluster serves."""
+
+    instance: str
+    replace: bool = False
+
+
+def platform_parts(settings: Settings, places: Places, api_key: str | None, start: Start) -> list[Part]:
     """Return the parts of this machine's platform, in the order in which they end."""
-    parts = [_ray_part(settings, places)]
+    parts = [_ray_part(settings, places, start)]
     if find_spec("gradio"):
         parts.append(_ui_part(settings, places, api_key))
     parts.append(_model_part(settings, places))
@@ -58,6 +69,19 @@ def api_address(settings: Settings) -> Address:
     return Address(_reachable(settings.host), settings.port)
 
 
+def api_addresses(settings: Settings, places: Places) -> list[Address]:
+    """Return where the API may answer, the best first: here, or where Serve on a cluster was found to listen."""
+    if settings.address is None:
+        return [api_address(settings)]
+    record = read_record(places.cluster)
+    return [Address.of(url) for url in record.apis] if record else []
+
+
+def answering_api(settings: Settings, places: Places, instance: str) -> Address | None:
+    """Return where the API of this very start of the platform answers; another platform's is no answer."""
+    return next((each for each in api_addresses(settings, places) if is_instance(each, instance)), None)
+
+
 def page_address(settings: Settings) -> Address:
     """Return where this machine reaches the page."""
     return Address(_reachable(settings.ui_host), settings.ui_port)
@@ -67,22 +91,35 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104
 
 
-def _ray_part(settings: Settings, places: Places) -> Part:
+def _ray_part(settings: Settings, places: Places, start: Start) -> Part:
     extra = {} if settings.address else _ray_environment(settings, places)
-    api, grace_s = api_address(settings), settings.deadline_ms / 1000 + _RAY_GRACE_S
-    return _part(RAY, settings, places, ("serve_app.ray_node",), extra, lambda: answers(api, "/healthz"), grace_s)
+    grace_s = settings.deadline_ms / 1000 + _RAY_GRACE_S
+    command = ("serve_app.ray_node", "--instance", start.instance, *(["--replace"] if start.replace else []))
+
+    def ready() -> bool:
+        """Say whether this start's API answers."""
+        return answering_api(settings, places, start.instance) is not None
+
+    return _part(RAY, settings, places, command, extra, ready, grace_s)
 
 
 def _ui_part(settings: Settings, places: Places, api_key: str | None) -> Part:
     page = page_address(settings)
     extra = {"UNDERTONE_API_KEY": api_key} if api_key else {}
-    return _part(UI, settings, places, ("gradio_ui",), extra, lambda: _serves(places, UI, page, "/"))
+    part = _part(UI, settings, places, ("gradio_ui",), extra, lambda: _serves(places, UI, page, "/"))
+
+    def late() -> dict[str, str]:
+        """Name the API to the page; a cluster's is known once Serve runs there."""
+        found = api_addresses(settings, places)
+        return {"UNDERTONE_URL": found[0].url} if found else {}
+
+    return replace(part, after=RAY if settings.address else None, late=late)
 
 
 def _model_part(settings: Settings, places: Places) -> Part:
     part = _part(MODEL, settings, places, ("serve_app.shipped_model",), {}, lambda: False)
     after = MLFLOW if settings.tracking_uri is None else None
-    return Part(part.name, part.command, part.environment, part.log, part.ready, after=after, once=True)
+    return replace(part, after=after, once=True)
 
 
 def _mlflow_part(settings: Settings, places: Places) -> Part:

@@ -42,6 +42,11 @@ class Places:
         return self.home / "platform.lock"
 
     @property
+    def cluster(self) -> Path:
+        """What it has deployed to a cluster; there until that is gone."""
+        return self.home / "cluster.json"
+
+    @property
     def logs(self) -> Path:
         """One log a part, and Serve's own."""
         return self.home / "logs"
@@ -103,7 +108,8 @@ class PlatformState(BaseModel):
     """What the supervisor says of the platform.
 
     `found` is what it met and mended at its start, `settings` what it runs with (`public_values`), `registry_login`
-    whether the MLflow server wants a login, which the address here lacks.
+    whether the MLflow server wants a login, which the address here lacks. `instance` is what its API, and no other's,
+    says of itself; on a cluster `addresses` lack it until Serve says where it listens.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,6 +118,7 @@ class PlatformState(BaseModel):
     created: float
     phase: Phase = "starting"
     started_at_s: float
+    instance: str = ""
     ready_s: float | None = None
     addresses: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, str] = Field(default_factory=dict)

@@ -20,13 +20,15 @@ _ANY_PORT = 0
 _FAMILIES = {"0.0.0.0": (socket.AF_INET,), "::": (socket.AF_INET, socket.AF_INET6)}  # noqa: S104
 
 
+def api_urls(api: Address) -> dict[str, str]:
+    """Return what is to be opened of an API."""
+    return {"API": api.url, "API documentation": f"{api.url}/docs"}
+
+
 def addresses(settings: Settings) -> dict[str, str]:
-    """Return the addresses that a user opens, by what is there."""
-    found = {
-        "API": api_address(settings).url,
-        "API documentation": f"{api_address(settings).url}/docs",
-        "MLflow": without_login(settings.registry_uri),
-    }
+    """Return the addresses that a user opens, by what is there; a cluster's API is known once Serve runs there."""
+    found = {} if settings.address else api_urls(api_address(settings))
+    found["MLflow"] = without_login(settings.registry_uri)
     if find_spec("gradio"):
         found["Page"] = page_address(settings).url
     if settings.address is None:

@@ -49,6 +49,14 @@ def describe(process: psutil.Process) -> str:
         return f"pid {process.pid}"
 
 
+def parent_of(process: psutil.Process) -> int | None:
+    """Return the id of a process's parent; None where it is gone."""
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return None
+
+
 def is_alive(pid: int, created: float) -> bool:
     """Return whether that very process lives; an id that another process bears by now does not count."""
     try:

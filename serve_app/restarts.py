@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+#: The exit status of a part that cannot do what its settings ask for: trying again would not help (EX_CONFIG).
+REFUSED: Final = 78
 
 
 class Action(StrEnum):

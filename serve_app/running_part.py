@@ -12,8 +12,8 @@ from typing import Protocol
 from sentiment.errors import PlatformError
 from serve_app.parts import Part
 from serve_app.platform_state import PartPhase, PartState
-from serve_app.processes import end, own_processes
-from serve_app.restarts import Action, Observed, Patience, decide
+from serve_app.processes import end, own_processes, parent_of
+from serve_app.restarts import REFUSED, Action, Observed, Patience, decide
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class LocalHands:
         with part.log.open("ab") as log:
             return subprocess.Popen(
                 part.command,
-                env=dict(part.environment),
+                env={**part.environment, **part.late()},
                 cwd=self._home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -66,11 +66,15 @@ class LocalHands:
             )
 
     def end(self, part: Part, grace_s: float) -> None:
+        """End all processes of the part, however they came to be, after `grace_s` seconds at the latest."""
+        self.end_part(part.name, grace_s)
+
+    def end_part(self, name: str, grace_s: float) -> None:
         """Ask the part's own process to end and give it time for its children, then end what is left of it."""
-        family = own_processes(self._home, part.name)
+        family = own_processes(self._home, name)
         known = {process.pid for process in family}
-        end([process for process in family if process.ppid() not in known], grace_s)
-        end(own_processes(self._home, part.name), grace_s=2)
+        end([process for process in family if parent_of(process) not in known], grace_s)
+        end(own_processes(self._home, name), grace_s=2)
 
 
 class RunningPart:
@@ -100,7 +104,7 @@ class RunningPart:
         """Do what is to be done about it now.
 
         Raises:
-            PlatformError: it has failed to come up too often.
+            PlatformError: it has failed to come up too often, or says that it never will.
         """
         self._look()
         action = decide(self._observed(), self._patience)
@@ -124,6 +128,8 @@ class RunningPart:
         status = self._child.poll()
         if status is not None:
             self._done = self.part.once and status == 0
+            if status == REFUSED and not self._ever_ready:
+                raise PlatformError(_last_words(self.part.log))
             if not self._done:
                 logger.warning("%s has ended with status %d", self.part.name, status)
                 self._failed()

@@ -1,6 +1,6 @@
 """Keeps the processes of a local platform up, and ends them all when it is told to.
 
-    python -m serve_app.supervisor          (`undertone up` starts it, `undertone down` ends it by SIGTERM)
+    python -m serve_app.supervisor [--replace]          (`undertone up` starts it, `undertone down` ends it by SIGTERM)
 
 It holds no Ray, no MLflow and no model: those are its children. What it does about a part is decided in `restarts.py`;
 what it knows stands in `platform.json`.
@@ -13,18 +13,21 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import psutil
 
 from sentiment.errors import PlatformError, UndertoneError
+from sentiment.identifiers import new_id
 from sentiment.logins import has_login
 from sentiment.settings import Settings, load_settings, public_values
-from serve_app.parts import api_address, platform_parts
+from serve_app.on_cluster.record import read_record
+from serve_app.parts import Start, answering_api, platform_parts
 from serve_app.platform_key import platform_key
 from serve_app.platform_state import PartState, Phase, Places, PlatformState, sole_supervisor
-from serve_app.ports import addresses, refuse_unusable_ports
-from serve_app.probe import answers, ask
+from serve_app.ports import addresses, api_urls, refuse_unusable_ports
+from serve_app.probe import Address, ask, status_of
 from serve_app.processes import describe, end, own_processes
 from serve_app.restarts import Patience
 from serve_app.running_part import LocalHands, RunningPart
@@ -33,37 +36,43 @@ logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.3
 _READY_TIMEOUT_S: Final = 8.0
+_API_EVERY_S: Final = 5.0
+#: A gateway knows a new key within 3 s.
+_KEY_KNOWN_S: Final = 20.0
 _EXAMPLE: Final = "I love this product!"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the platform until SIGTERM; return the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    settings = load_settings()
-    places = Places(settings.home)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    settings = load_settings()
+    places = Places(settings.home)
+    start = Start(new_id(), replace="--replace" in arguments)
     try:
         places.make()
         with sole_supervisor(places):
-            return supervise(settings, places, stop)
+            return supervise(settings, places, start, stop)
     except PlatformError as exc:
         logger.error("%s", exc)
         return 1
 
 
-def supervise(settings: Settings, places: Places, stop: threading.Event) -> int:
+def supervise(settings: Settings, places: Places, start: Start, stop: threading.Event) -> int:
     """Clean up, check the ports, keep the parts up until `stop`, end them."""
-    report = Report(places, settings)
+    report = Report(places, settings, start.instance)
     try:
+        report.write("starting")  # from now on `undertone down` finds this process by what it says
         report.found = end_leftovers(places)
         places.make()
+        refuse_other_cluster(settings, places)
         refuse_unusable_ports(settings)
         with platform_key(settings) as key:
             hands = LocalHands(places.home)
-            parts = [RunningPart(part, hands, Patience()) for part in platform_parts(settings, places, key)]
-            return Supervisor(settings, places, parts, report, key).run(stop)
+            parts = [RunningPart(part, hands, Patience()) for part in platform_parts(settings, places, key, start)]
+            return Supervisor(settings, places, parts, report, key, start.instance).run(stop)
     except UndertoneError as exc:
         logger.error("%s", exc)
         places.forget()
@@ -83,13 +92,22 @@ def end_leftovers(places: Places) -> list[str]:
     return [f"an earlier run had left {len(left)} processes ({names}); they were ended"]
 
 
+def refuse_other_cluster(settings: Settings, places: Places) -> None:
+    """Raise PlatformError if an earlier run has left its application on another cluster than this one is for."""
+    left = read_record(places.cluster)
+    if left and left.address != settings.address:
+        raise PlatformError(
+            f"an earlier run has left its application on the cluster at {left.address}: end it first: undertone down"
+        )
+
+
 class Report:
     """Writes `platform.json`, when something changed."""
 
-    def __init__(self, places: Places, settings: Settings) -> None:
+    def __init__(self, places: Places, settings: Settings, instance: str = "") -> None:
         me = psutil.Process()
         self._path = places.state
-        self._state = PlatformState(pid=me.pid, created=me.create_time(), started_at_s=time.time())
+        self._state = PlatformState(pid=me.pid, created=me.create_time(), started_at_s=time.time(), instance=instance)
         known = {"addresses": addresses(settings), "settings": public_values(settings)}
         login = has_login(settings.registry_uri)
         self._state = self._state.model_copy(update={**known, "registry_login": login})
@@ -99,6 +117,10 @@ class Report:
     def phase(self) -> Phase:
         """How the platform is as a whole."""
         return self._state.phase
+
+    def name_api(self, api: Address) -> None:
+        """Say where the API answers."""
+        self.write(self._state.phase, addresses={**self._state.addresses, **api_urls(api)})
 
     def write(self, phase: Phase, parts: dict[str, PartState] | None = None, **changes: object) -> None:
         """Say what changed."""
@@ -115,11 +137,18 @@ class Supervisor:
     """Steps all parts a few times a second. Each part decides for itself (`RunningPart.step`)."""
 
     def __init__(
-        self, settings: Settings, places: Places, parts: list[RunningPart], report: Report, api_key: str | None
+        self,
+        settings: Settings,
+        places: Places,
+        parts: list[RunningPart],
+        report: Report,
+        api_key: str | None,
+        instance: str = "",
     ) -> None:
         self._settings, self._places, self._parts, self._report = settings, places, parts, report
-        self._api, self._api_key = api_address(settings), api_key
-        self._started = time.monotonic()
+        self._api_key, self._instance = api_key, instance
+        self._started = self._asked = time.monotonic()
+        self._refused_since: float | None = None
 
     def run(self, stop: threading.Event) -> int:
         """Keep the parts up until `stop`, then end them in order.
@@ -143,14 +172,40 @@ class Supervisor:
         self._report.write(self._report.phase, self._states())
         if self._report.phase == "starting" and all(part.is_ready for part in self._parts):
             self._open()
+        elif self._settings.address and time.monotonic() - self._asked > _API_EVERY_S:
+            self._asked = time.monotonic()
+            self._find_api()
+
+    def _find_api(self) -> Address | None:
+        """Return where the API of this start answers, and say so: on a cluster that changes."""
+        api = answering_api(self._settings, self._places, self._instance)
+        if api and self._settings.address:
+            self._report.name_api(api)
+        return api
 
     def _open(self) -> None:
-        if not answers(self._api, "/readyz", self._api_key, _READY_TIMEOUT_S):
+        api = self._find_api()
+        status = status_of(api, "/readyz", self._api_key, _READY_TIMEOUT_S) if api else 0
+        self._refuse_other_keys(status)
+        if api is None or status not in range(200, 400):
             return
-        example = ask(self._api, "/v1/predict", {"text": _EXAMPLE}, self._api_key)
+        example = ask(api, "/v1/predict", {"text": _EXAMPLE}, self._api_key)
         ready_s = round(time.monotonic() - self._started, 1)
         logger.info("ready after %.1f s", ready_s)
         self._report.write("running", self._states(), example=example, ready_s=ready_s)
+
+    def _refuse_other_keys(self, status: int) -> None:
+        """Raise PlatformError if the API goes on refusing the key that was made for it: it looks keys up elsewhere."""
+        if status not in (401, 403):
+            self._refused_since = None
+            return
+        self._refused_since = self._refused_since or time.monotonic()
+        if time.monotonic() - self._refused_since > _KEY_KNOWN_S:
+            raise PlatformError(
+                "the API on the cluster does not know this platform's key: its nodes keep their texts and keys "
+                "elsewhere, or have another secret. Give all nodes and this command the same UNDERTONE_SECRET and the "
+                "same UNDERTONE_MONGO_URI (or, on one machine, UNDERTONE_HOME)"
+            )
 
     def _states(self) -> dict[str, PartState]:
         return {part.part.name: part.state for part in self._parts}
@@ -165,4 +220,4 @@ class Supervisor:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

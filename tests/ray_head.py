@@ -42,6 +42,7 @@ class RayHead:
         self._temporary = Path(tempfile.mkdtemp(prefix="ray-"))  # short: its sockets' paths are bounded
         ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self.address = f"http://127.0.0.1:{ports['--dashboard-port']}"
+        self.gcs_address = f"127.0.0.1:{ports['--port']}"
         self.environment = {
             **os.environ,
             **environment,

@@ -25,6 +25,7 @@ from serve_app.gateway.inference.answer_cache import AnswerCache
 from serve_app.gateway.metrics import GatewayMetrics, node_metrics
 from serve_app.gateway.prediction.service import PredictionService
 from serve_app.gateway.remote import RemoteParts
+from serve_app.on_cluster.standing import INSTANCE
 from serve_app.routing.table_watcher import TrafficWatch
 from serve_app.routing.traffic_table import KIND, Route, from_body
 
@@ -75,7 +76,7 @@ class Gateway:
         del controller
         log_with_serve()
         settings = load_settings()
-        self._settings = settings
+        self._settings, self._instance = settings, ""
         self._needs_key = not (local and settings.on_loopback)
         self._store = await asyncio.to_thread(open_store, settings)
         self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
@@ -98,7 +99,12 @@ class Gateway:
             self._metrics.request,
             needs_key=self._needs_key,
             adds_request_id=False,
+            instance=lambda: self._instance,
         )
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take the name of the platform's start that this is a part of."""
+        self._instance = str(user_config.get(INSTANCE, ""))
 
     async def update_traffic(self, generation: int, body: dict[str, Any]) -> None:
         """Put a traffic table in force that the controller pushes."""

@@ -18,7 +18,7 @@ from sentiment.settings import Settings
 from serve_app import processes
 from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
 from serve_app.haproxy import write_wrapper
-from serve_app.parts import platform_parts
+from serve_app.parts import Start, platform_parts
 from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
 from serve_app.ports import needed_ports, refuse_taken_ports
 from serve_app.probe import Address, answers
@@ -110,7 +110,7 @@ def test_a_part_is_ready_when_its_own_server_answers_not_anothers(tmp_path: Path
         pytest.importorskip("gradio", reason="the page needs the ui extra")
     port = free_port()
     settings = Settings(home=tmp_path, mlflow_port=port, ui_port=port)
-    [watched] = [each for each in platform_parts(settings, Places(tmp_path), None) if each.name == part]
+    [watched] = [each for each in platform_parts(settings, Places(tmp_path), None, Start("one")) if each.name == part]
     marker = processes.marker_of(tmp_path if is_own else tmp_path / "other", part)
     environment = process_environment(settings, marker)
     with subprocess.Popen([*ANSWERS_ALL, str(port)], env=environment, stdout=subprocess.PIPE) as server:

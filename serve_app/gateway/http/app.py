@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import cast
 
@@ -40,8 +41,12 @@ def build_http_app(
     *,
     needs_key: bool,
     adds_request_id: bool = True,
+    instance: Callable[[], str] = str,
 ) -> FastAPI:
-    """Return the application: all routes behind the guard. `observe(route, status, ms)` is told of every answer."""
+    """Return the application: all routes behind the guard. `observe(route, status, ms)` is told of every answer.
+
+    `instance` names the platform's start that this is a part of, if it is one.
+    """
     # The page at /docs brings its own scripts: it works without the internet, and tells nobody who reads it.
     app = FastAPIOffline(
         redoc_url=None,
@@ -58,7 +63,7 @@ def build_http_app(
     app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
     app.include_router(feedback_routes(backend))
     app.include_router(rollout_routes(Rollouts(backend.store, settings)))
-    app.include_router(operation_routes(backend))
+    app.include_router(operation_routes(backend, instance))
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(

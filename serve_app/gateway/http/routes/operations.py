@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -12,21 +13,22 @@ from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.body import json_response
 from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
+from serve_app.gateway.http.instance import instance_headers
 from serve_app.gateway.http.routes.health import ModelHealth
 from serve_app.gateway.http.schemas.texts import ModelsOut, ReadyOut, TeiErrorOut
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def operation_routes(backend: Backend) -> APIRouter:
-    """Build the routes."""
+def operation_routes(backend: Backend, instance: Callable[[], str]) -> APIRouter:
+    """Build the routes; `instance` names the platform's start that this is a part of."""
     router = APIRouter(tags=["operations"], responses=ERRORS)
     health = ModelHealth(backend.model_answers, time.monotonic)
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> Response:
-        """Say that the gateway is alive."""
-        return PlainTextResponse("alive\n")
+        """Say that the gateway is alive, and in a header, of which platform it is."""
+        return PlainTextResponse("alive\n", headers=instance_headers(instance()))
 
     @router.get(
         "/health",
