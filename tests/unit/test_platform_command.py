@@ -173,4 +173,4 @@ def test_a_wait_of_no_time_is_refused(tmp_path: Path) -> None:
 
 def test_the_options_that_messages_name_are_those_of_up() -> None:
     parameters = {parameter.name for parameter in get_command(app).commands["up"].params}
-    assert parameters - {"timeout"} == set(OPTIONS)
+    assert parameters - {"timeout", "replace"} == set(OPTIONS)

@@ -1,0 +1,302 @@
+"""What `undertone up --address` may replace on a cluster, where it asks for its API, and what `down` still knows of."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentiment.environment import process_environment
+from sentiment.errors import InvalidSettings, PlatformError
+from sentiment.settings import Settings
+from serve_app import launch, ray_node
+from serve_app.gateway.http.instance import instance_headers
+from serve_app.on_cluster import application
+from serve_app.on_cluster.record import ClusterRecord, read_record
+from serve_app.on_cluster.standing import Standing, StandingApp, refusal
+from serve_app.parts import Part, Start, answering_api, platform_parts
+from serve_app.platform_state import Places
+from serve_app.probe import Address, is_instance
+from serve_app.processes import marker_of, own_processes
+from serve_app.restarts import REFUSED, Patience
+from serve_app.running_part import LocalHands, RunningPart
+from serve_app.supervisor import Report, refuse_other_cluster
+
+MINE, OTHERS = "instance-of-mine", "instance-of-others"
+HEAD = "10.0.0.1"
+
+
+def app(
+    name: str = "undertone", *, declared: bool = False, instance: str | None = None, route: str = "/"
+) -> StandingApp:
+    return StandingApp(name, route, declared, instance, "RUNNING", "")
+
+
+def standing(*apps: StandingApp, host: str = "0.0.0.0", port: int = 8000) -> Standing:
+    return Standing(host, port, (HEAD, "10.0.0.2"), apps)
+
+
+def settings_for(home: Path, **changes: Any) -> Settings:
+    return Settings(home=home, **{"address": f"{HEAD}:6379", **changes})
+
+
+class Platform(http.server.BaseHTTPRequestHandler):
+    """Answers everything well, as some platform does; `instance` says which."""
+
+    instance = ""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        for name, value in instance_headers(self.instance).items():
+            self.send_header(name.upper(), value)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    """Yield where another's platform answers, on this very machine."""
+    monkeypatch.setattr(Platform, "instance", OTHERS)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Platform)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Address("127.0.0.1", server.server_port)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("stands", "named"),
+    [
+        (app(declared=True), "undertone at /, of a configuration (serve deploy)"),
+        (app(instance=OTHERS), "undertone at /, of serve run, or another undertone up"),
+        (app(declared=True, instance=OTHERS), "undertone at /"),
+        (app("shop", route="/"), "shop at /"),
+        (app("classifier-v1", route="/x"), "classifier-v1"),
+    ],
+)
+def test_what_stands_in_the_way_on_a_cluster_is_named_and_left_alone_unless_its_owner_says_replace(
+    stands: StandingApp, named: str, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path)
+    told = refusal(standing(stands), {MINE}, settings, replace=False)
+    assert told
+    assert named in told
+    assert "--replace" in told
+    assert refusal(standing(stands), {MINE}, settings, replace=True) is None
+
+
+def test_what_is_this_homes_own_or_in_nobodys_way_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    assert refusal(None, {MINE}, settings, replace=False) is None
+    assert refusal(standing(), {MINE}, settings, replace=False) is None
+    assert refusal(standing(app("shop", declared=True, route="/shop")), {MINE}, settings, replace=False) is None
+    own = standing(app(instance=MINE), app("classifier-v1", route="/v1"))
+    assert refusal(own, {MINE}, settings, replace=False) is None
+    assert refusal(own, {OTHERS}, settings, replace=False)
+
+
+def test_a_port_that_serve_does_not_listen_on_is_told_with_the_one_that_it_does(tmp_path: Path) -> None:
+    told = refusal(standing(port=8000), {MINE}, settings_for(tmp_path, port=8100), replace=True)
+    assert told
+    assert "port 8000 already, not on 8100" in told
+    assert "--port" in told
+    assert refusal(standing(port=8100), {MINE}, settings_for(tmp_path, port=8100), replace=False) is None
+    assert refusal(standing(port=8100), {MINE}, settings_for(tmp_path), replace=False) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "apis"),
+    [
+        ("0.0.0.0", set(), (f"http://{HEAD}:8000", "http://10.0.0.2:8000")),
+        ("127.0.0.1", {HEAD}, ("http://127.0.0.1:8000",)),
+        ("127.0.0.1", {"10.0.0.9"}, ()),
+        ("10.0.0.7", set(), ("http://10.0.0.7:8000",)),
+    ],
+)
+def test_the_api_is_asked_for_where_serve_listens(host: str, own: set[str], apis: tuple[str, ...]) -> None:
+    assert standing(host=host).apis(own) == apis
+
+
+def test_an_application_is_read_from_what_serve_says_of_it() -> None:
+    parts = {"Gateway": {"deployment_config": {"user_config": {"instance": MINE}}}}
+    known = {"name": "undertone", "route_prefix": "/", "source": "imperative", "status": "RUNNING", "message": ""}
+    assert StandingApp.read({**known, "deployments": parts}) == app(instance=MINE)
+    assert StandingApp.read({**known, "deployments": {}}).instance is None
+    bare = {"Gateway": {"deployment_config": {"user_config": None}}}
+    assert StandingApp.read({**known, "source": "declarative", "deployments": bare}) == app(declared=True)
+
+
+def test_another_platform_that_answers_here_is_not_taken_for_the_clusters(
+    platform: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, places = settings_for(tmp_path, port=platform.port), Places(tmp_path)
+    assert answering_api(settings, places, MINE) is None
+    ClusterRecord(address=HEAD, instance=MINE, apis=("http://127.0.0.1:1", platform.url)).write(places.cluster)
+    assert answering_api(settings, places, MINE) is None
+    monkeypatch.setattr(Platform, "instance", MINE)
+    assert answering_api(settings, places, MINE) == platform
+
+
+def test_another_platform_that_answers_here_is_not_taken_for_this_homes(
+    platform: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, places = Settings(home=tmp_path, port=platform.port), Places(tmp_path)
+    places.make()
+    [ray] = [part for part in platform_parts(settings, places, None, Start(MINE)) if part.name == "ray"]
+    Report(places, settings, MINE).write("running")
+    assert not ray.ready()
+    assert not launch.look(settings).healthy
+    monkeypatch.setattr(Platform, "instance", MINE)
+    assert ray.ready()
+    assert launch.look(settings).healthy
+
+
+@pytest.mark.parametrize("instance", ["", OTHERS])
+def test_an_api_that_names_no_start_or_another_is_no_instance(
+    platform: Address, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Platform, "instance", instance)
+    assert not is_instance(platform, MINE)
+    assert not is_instance(platform, ""), "a state without a name proves nothing"
+
+
+def test_the_page_is_told_where_the_clusters_api_is_once_that_is_known(tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason="the page needs the ui extra")
+    settings, places = settings_for(tmp_path), Places(tmp_path)
+    [page] = [part for part in platform_parts(settings, places, "key", Start(MINE)) if part.name == "ui"]
+    assert page.after == "ray"
+    assert page.late() == {}
+    ClusterRecord(address=HEAD, instance=MINE, apis=("http://10.0.0.1:8000",)).write(places.cluster)
+    assert page.late() == {"UNDERTONE_URL": "http://10.0.0.1:8000"}
+
+
+def test_what_was_deployed_is_read_back_and_a_torn_record_is_none(tmp_path: Path) -> None:
+    record, path = ClusterRecord(address=HEAD, instance=MINE, apis=("http://a:1",)), Places(tmp_path).cluster
+    record.write(path)
+    assert read_record(path) == record
+    assert path.stat().st_mode & 0o077 == 0
+    path.write_text('{"address":')
+    assert read_record(path) is None
+
+
+def test_a_start_elsewhere_waits_for_what_is_left_on_a_cluster(tmp_path: Path) -> None:
+    ClusterRecord(address=f"{HEAD}:6379", instance=MINE).write(Places(tmp_path).cluster)
+    refuse_other_cluster(settings_for(tmp_path), Places(tmp_path))
+    for elsewhere in (Settings(home=tmp_path), settings_for(tmp_path, address="10.0.0.9:6379")):
+        with pytest.raises(PlatformError, match=f"{HEAD}:6379: end it first: undertone down"):
+            refuse_other_cluster(elsewhere, Places(tmp_path))
+
+
+def test_down_tells_of_a_cluster_that_does_not_let_it_end_what_is_there_and_remembers_it(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.make()
+    record = ClusterRecord(address="no-such-address", instance=MINE)
+    record.write(places.cluster)
+    with pytest.raises(PlatformError, match="at no-such-address could not be ended") as caught:
+        launch.stop(Settings(home=tmp_path), lambda _: None)
+    assert str(places.cluster) in str(caught.value)
+    assert read_record(places.cluster) == record
+
+
+def test_down_ends_a_supervisor_that_has_said_nothing_yet_and_waits_for_it(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, signal, sys, time\n"
+        "def end(*_):\n    time.sleep(0.5)\n    pathlib.Path(sys.argv[1]).touch()\n    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(60)\n"
+    )
+    ended = tmp_path / "ended-well"
+    environment = process_environment(Settings(), marker_of(tmp_path, launch.SUPERVISOR))
+    with subprocess.Popen([sys.executable, "-c", code, ended], env=environment, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()
+        assert launch.stop(Settings(home=tmp_path), lambda _: None)
+    assert ended.exists()
+    assert own_processes(tmp_path) == []
+    assert not launch.stop(Settings(home=tmp_path), lambda _: None)
+
+
+@pytest.mark.parametrize("module", ["serve_app.ray_node", "serve_app.supervisor"])
+def test_a_signal_is_heeded_before_anything_is_started(module: str, tmp_path: Path) -> None:
+    code = f"""
+import os, signal, sys
+import {module} as module
+def started(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGTERM)  # at the first line that does anything
+    return load(*arguments, **options)
+load, module.load_settings = module.load_settings, started
+module.run_here = lambda settings, instance, stop: 40 + stop.is_set()
+module.supervise = lambda settings, places, start, stop: 40 + stop.is_set()
+sys.exit(module.main([]))
+"""
+    environment = process_environment(Settings(home=tmp_path), {})
+    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=False)
+    assert done.returncode == 41
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "told"),
+    [
+        (
+            "Traceback …\nsentiment.errors.InvalidSettings: UNDERTONE_SECRET is not set on this node, and so on.\nAgain.",
+            InvalidSettings,
+            "UNDERTONE_SECRET is not set on this node, and so on.",
+        ),
+        (
+            "Traceback …\nsentiment.errors.StoreUnavailable: the text store does not answer\nmore",
+            PlatformError,
+            "sentiment.errors.StoreUnavailable: the text store does not answer",
+        ),
+        ("no reason at all", PlatformError, "no reason at all"),
+        ("", PlatformError, "Serve said nothing"),
+    ],
+)
+def test_of_what_serve_says_the_error_itself_is_told(message: str, kind: type[Exception], told: str) -> None:
+    failure = ray_node.failure_of(message)
+    assert isinstance(failure, kind)
+    assert told in str(failure)
+    assert "\n" not in str(failure)
+
+
+def test_nodes_elsewhere_need_a_registry_that_they_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "own_ips", lambda: {"10.0.0.1"})
+    monkeypatch.setattr(application, "node_ips", lambda: {"10.0.0.1", "10.0.0.2"})
+    with pytest.raises(InvalidSettings, match=r"10\.0\.0\.2 do not reach") as caught:
+        application.refuse_unreachable_registry(settings_for(tmp_path))
+    assert caught.value.field == "UNDERTONE_TRACKING_URI"
+    application.refuse_unreachable_registry(settings_for(tmp_path, tracking_uri="http://mlflow:5000"))
+    assert application.listening_host(settings_for(tmp_path)) == "0.0.0.0"
+    assert application.listening_host(settings_for(tmp_path, host="10.0.0.1")) == "10.0.0.1"
+    monkeypatch.setattr(application, "node_ips", lambda: {"10.0.0.1"})
+    application.refuse_unreachable_registry(settings_for(tmp_path))
+    assert application.listening_host(settings_for(tmp_path)) == "127.0.0.1"
+
+
+def test_the_application_is_told_of_the_registry_and_of_no_secret(tmp_path: Path) -> None:
+    told = application.environment_on(settings_for(tmp_path, secret="s" * 40, mlflow_port=5001))
+    assert told["UNDERTONE_TRACKING_URI"] == "http://127.0.0.1:5001"
+    assert "s" * 40 not in str(told)
+
+
+def test_a_part_that_refuses_is_not_tried_again_and_its_last_line_is_told(tmp_path: Path) -> None:
+    code = f"import sys; print('the cluster runs another already'); sys.exit({REFUSED})"
+    part = Part("ray", (sys.executable, "-c", code), {}, tmp_path / "ray.log", lambda: False)
+    running = RunningPart(part, LocalHands(tmp_path), Patience())
+
+    def step_on() -> None:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            running.step()
+            time.sleep(0.05)
+
+    with pytest.raises(PlatformError, match=r"^the cluster runs another already$"):
+        step_on()
