@@ -97,6 +97,11 @@ class RayHead:
             stderr=subprocess.PIPE,
         )
 
+    @property
+    def session_folder(self) -> Path:
+        """The folder of Ray's sessions: logs, and what Ray tells its processes."""
+        return self._temporary
+
     def _wait(self) -> None:
         until = time.monotonic() + _START_S
         while not self._answers():

@@ -247,9 +247,9 @@ sys.exit(module.main([]))
     ("message", "kind", "told"),
     [
         (
-            "Traceback …\nsentiment.errors.InvalidSettings: UNDERTONE_SECRET is not set on this node, and so on.\nAgain.",
+            "Traceback …\nsentiment.errors.InvalidSettings: UNDERTONE_SECRET is not set on this node, so.\nAgain.",
             InvalidSettings,
-            "UNDERTONE_SECRET is not set on this node, and so on.",
+            "UNDERTONE_SECRET is not set on this node, so.",
         ),
         (
             "Traceback …\nsentiment.errors.StoreUnavailable: the text store does not answer\nmore",
