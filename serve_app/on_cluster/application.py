@@ -23,15 +23,34 @@ from sentiment.environment import cluster_environment
 from sentiment.errors import InvalidSettings, PlatformError, UndertoneError
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.on_cluster.standing import APPLICATION, Standing, refusal, versions_of
+from serve_app.on_cluster.standing import APPLICATION, Standing, StandingApp, refusal, versions_of
 from serve_app.platform_state import Places
-from serve_app.rollout.cluster.serve_internals import node_ips, standing_serve
+from serve_app.rollout.cluster.serve_internals import serve_details
 
 logger = logging.getLogger(__name__)
 
 #: For a deployment that was just asked for to appear in what Serve says of its application.
 _SETTLE_S: Final = 15.0
+_HEAD: Final = "node:__internal_head__"
+_ANSWERING: Final = ("HEALTHY", "DRAINING")
 _ANY_HOST: Final = "0.0.0.0"  # noqa: S104 - on a cluster the API asks for a key
+
+
+def standing_serve() -> Standing | None:
+    """Return what Serve runs on the cluster and where its proxies listen; None where it has not started."""
+    found = serve_details()
+    if found is None:
+        return None
+    details, host, port = found
+    healthy = {proxy["node_ip"] for proxy in details["proxies"].values() if proxy["status"] in _ANSWERING}
+    heads = {node["NodeManagerAddress"] for node in ray.nodes() if _HEAD in node["Resources"]}
+    ips = sorted(healthy, key=lambda ip: (ip not in heads, ip))
+    return Standing(host, port, tuple(ips), tuple(map(StandingApp.read, details["applications"].values())))
+
+
+def node_ips() -> set[str]:
+    """Return the addresses of the cluster's living nodes."""
+    return {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
 
 
 def own_ips() -> set[str]:

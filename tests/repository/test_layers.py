@@ -35,6 +35,12 @@ ROOMS = {
         "serve_app/routing/",
     ),
     "serve_app/gateway/http/": ("serve_app/gateway/", "serve_app/rollout/", "serve_app/routing/"),
+    "serve_app/on_cluster/": (
+        "serve_app/on_cluster/",
+        "serve_app/platform_state.py",
+        "serve_app/probe.py",
+        "serve_app/rollout/cluster/",
+    ),
     "serve_app/rollout/": ("serve_app/rollout/", "serve_app/routing/"),
     "serve_app/rollout/policy/": ("serve_app/rollout/policy/", "serve_app/routing/"),
 }
@@ -57,6 +63,7 @@ HOMES = {
         "serve_app/gateway/deployment.py",
         "serve_app/gateway/remote.py",
         "serve_app/gateway/metrics.py",
+        "serve_app/on_cluster/application.py",
         "serve_app/rollout/controller.py",
         "serve_app/rollout/cluster/",
         "train_jobs/",

@@ -89,3 +89,13 @@ def test_the_containers_set_only_settings_that_exist_and_no_secret_in_the_clear(
 
 def test_the_cluster_asks_for_a_token():
     assert service()["spec"]["rayClusterConfig"]["authOptions"]["mode"] == "token"
+
+
+def test_the_runbooks_environment_of_a_cluster_has_all_of_serves_settings_that_the_manifests_have():
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    for container in containers():
+        for variable in container["env"]:
+            if variable["name"].startswith("RAY_SERVE_"):
+                wanted = (f"{variable['name']}={variable['value']}", f'{variable["name"]}="{variable["value"]}"')
+                assert any(each in runbook for each in wanted), wanted[0]
+    assert "--dashboard-host" in runbook, "jobs come from other machines"

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import http.server
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sentiment.environment import process_environment
 from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings
-from serve_app import launch, ray_node
+from serve_app import launch
 from serve_app.gateway.http.instance import instance_headers
 from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
 from serve_app.on_cluster.standing import Standing, StandingApp, refusal
-from serve_app.parts import Part, Start, answering_api, platform_parts
+from serve_app.parts import Start, answering_api, platform_parts
 from serve_app.platform_state import Places
 from serve_app.probe import Address, is_instance
-from serve_app.processes import marker_of, own_processes
-from serve_app.restarts import REFUSED, Patience
-from serve_app.running_part import LocalHands, RunningPart
 from serve_app.supervisor import Report, refuse_other_cluster
 
 MINE, OTHERS = "instance-of-mine", "instance-of-others"
@@ -197,76 +190,6 @@ def test_a_start_elsewhere_waits_for_what_is_left_on_a_cluster(tmp_path: Path) -
             refuse_other_cluster(elsewhere, Places(tmp_path))
 
 
-def test_down_tells_of_a_cluster_that_does_not_let_it_end_what_is_there_and_remembers_it(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.make()
-    record = ClusterRecord(address="no-such-address", instance=MINE)
-    record.write(places.cluster)
-    with pytest.raises(PlatformError, match="at no-such-address could not be ended") as caught:
-        launch.stop(Settings(home=tmp_path), lambda _: None)
-    assert str(places.cluster) in str(caught.value)
-    assert read_record(places.cluster) == record
-
-
-def test_down_ends_a_supervisor_that_has_said_nothing_yet_and_waits_for_it(tmp_path: Path) -> None:
-    code = (
-        "import pathlib, signal, sys, time\n"
-        "def end(*_):\n    time.sleep(0.5)\n    pathlib.Path(sys.argv[1]).touch()\n    sys.exit()\n"
-        "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(60)\n"
-    )
-    ended = tmp_path / "ended-well"
-    environment = process_environment(Settings(), marker_of(tmp_path, launch.SUPERVISOR))
-    with subprocess.Popen([sys.executable, "-c", code, ended], env=environment, stdout=subprocess.PIPE) as child:
-        assert child.stdout
-        child.stdout.readline()
-        assert launch.stop(Settings(home=tmp_path), lambda _: None)
-    assert ended.exists()
-    assert own_processes(tmp_path) == []
-    assert not launch.stop(Settings(home=tmp_path), lambda _: None)
-
-
-@pytest.mark.parametrize("module", ["serve_app.ray_node", "serve_app.supervisor"])
-def test_a_signal_is_heeded_before_anything_is_started(module: str, tmp_path: Path) -> None:
-    code = f"""
-import os, signal, sys
-import {module} as module
-def started(*arguments, **options):
-    os.kill(os.getpid(), signal.SIGTERM)  # at the first line that does anything
-    return load(*arguments, **options)
-load, module.load_settings = module.load_settings, started
-module.run_here = lambda settings, instance, stop: 40 + stop.is_set()
-module.supervise = lambda settings, places, start, stop: 40 + stop.is_set()
-sys.exit(module.main([]))
-"""
-    environment = process_environment(Settings(home=tmp_path), {})
-    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=False)
-    assert done.returncode == 41
-
-
-@pytest.mark.parametrize(
-    ("message", "kind", "told"),
-    [
-        (
-            "Traceback …\nsentiment.errors.InvalidSettings: UNDERTONE_SECRET is not set on this node, so.\nAgain.",
-            InvalidSettings,
-            "UNDERTONE_SECRET is not set on this node, so.",
-        ),
-        (
-            "Traceback …\nsentiment.errors.StoreUnavailable: the text store does not answer\nmore",
-            PlatformError,
-            "sentiment.errors.StoreUnavailable: the text store does not answer",
-        ),
-        ("no reason at all", PlatformError, "no reason at all"),
-        ("", PlatformError, "Serve said nothing"),
-    ],
-)
-def test_of_what_serve_says_the_error_itself_is_told(message: str, kind: type[Exception], told: str) -> None:
-    failure = ray_node.failure_of(message)
-    assert isinstance(failure, kind)
-    assert told in str(failure)
-    assert "\n" not in str(failure)
-
-
 def test_nodes_elsewhere_need_a_registry_that_they_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application, "own_ips", lambda: {"10.0.0.1"})
     monkeypatch.setattr(application, "node_ips", lambda: {"10.0.0.1", "10.0.0.2"})
@@ -285,18 +208,3 @@ def test_the_application_is_told_of_the_registry_and_of_no_secret(tmp_path: Path
     told = application.environment_on(settings_for(tmp_path, secret="s" * 40, mlflow_port=5001))
     assert told["UNDERTONE_TRACKING_URI"] == "http://127.0.0.1:5001"
     assert "s" * 40 not in str(told)
-
-
-def test_a_part_that_refuses_is_not_tried_again_and_its_last_line_is_told(tmp_path: Path) -> None:
-    code = f"import sys; print('the cluster runs another already'); sys.exit({REFUSED})"
-    part = Part("ray", (sys.executable, "-c", code), {}, tmp_path / "ray.log", lambda: False)
-    running = RunningPart(part, LocalHands(tmp_path), Patience())
-
-    def step_on() -> None:
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            running.step()
-            time.sleep(0.05)
-
-    with pytest.raises(PlatformError, match=r"^the cluster runs another already$"):
-        step_on()

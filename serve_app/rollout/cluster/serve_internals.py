@@ -21,11 +21,7 @@ from ray.serve.context import _get_global_client
 from ray.serve.generated.serve_pb2 import ApplicationArgs, DeploymentArgs, DeploymentRoute
 from ray.serve.schema import ApplicationStatusOverview, DeploymentStatusOverview
 
-from serve_app.on_cluster.standing import Standing, StandingApp
-
 _PATIENCE_S: Final = 2.0
-_HEAD: Final = "node:__internal_head__"
-_ANSWERING: Final = ("HEALTHY", "DRAINING")
 
 
 def application_statuses() -> dict[str, ApplicationStatusOverview]:
@@ -35,22 +31,13 @@ def application_statuses() -> dict[str, ApplicationStatusOverview]:
     return {name: _application(known) for name, known in details["applications"].items()}
 
 
-def standing_serve() -> Standing | None:
-    """Return what Serve runs on this cluster and where its proxies listen; None where it has not started."""
+def serve_details() -> tuple[dict[str, Any], str, int] | None:
+    """Return all that Serve says of itself, and the host and port that it listens on; None where it has not started.
+
+    `serve.status()` and the dashboard leave out what applications were given, or say a default for the host.
+    """
     client = _get_global_client(raise_if_no_controller_running=False)
-    if client is None:
-        return None
-    details, http = client.get_serve_details(), client.http_config
-    healthy = {proxy["node_ip"] for proxy in details["proxies"].values() if proxy["status"] in _ANSWERING}
-    heads = [node["NodeManagerAddress"] for node in ray.nodes() if _HEAD in node["Resources"]]
-    ips = sorted(healthy, key=lambda ip: (ip not in heads, ip))
-    apps = tuple(StandingApp.read(known) for known in details["applications"].values())
-    return Standing(str(http.host), http.port, tuple(ips), apps)
-
-
-def node_ips() -> set[str]:
-    """Return the addresses of the cluster's living nodes."""
-    return {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    return (client.get_serve_details(), str(client.http_config.host), client.http_config.port) if client else None
 
 
 def _application(known: Mapping[str, Any]) -> ApplicationStatusOverview:
