@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from sentiment.errors import InvalidInput
 from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE, THREE_CLASSES
+from sentiment.tables import is_hidden
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -75,7 +76,8 @@ def read_training_texts(corpora: Path) -> TrainingTexts:
 
 def read_semeval(corpora: Path) -> list[Example]:
     """Read the 50,334 tweets of SemEval-2017 task 4A (training years 2013 to 2016)."""
-    files = sorted((corpora / "semeval2017_task4a" / "downloaded").glob("*.tsv.xz"))
+    downloaded = (corpora / "semeval2017_task4a" / "downloaded").glob("*.tsv.xz")
+    files = sorted(file for file in downloaded if not is_hidden(file.name))
     if not files:
         raise InvalidInput(f"No *.tsv.xz in {corpora}/semeval2017_task4a/downloaded; --corpora names the folder above.")
     rows = (line.split("\t") for file in files for line in _lines(file))

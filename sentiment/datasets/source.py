@@ -96,7 +96,12 @@ def _at_hand(path_or_uri: str, endpoint: str | None) -> Iterator[Path]:
     from sentiment.datasets.s3_source import fetch
 
     with tempfile.TemporaryDirectory(prefix="undertone-") as folder:
-        yield fetch(path_or_uri, endpoint, Path(folder))
+        path = fetch(path_or_uri, endpoint, Path(folder))
+        try:
+            yield path
+        except InvalidInput as exc:  # it names the copy, which nobody gave
+            exc.args = (str(exc).replace(str(path), path_or_uri.rstrip("/")), *exc.args[1:])
+            raise
 
 
 @contextlib.contextmanager

@@ -220,3 +220,11 @@ def test_litter_below_a_prefix_is_not_even_fetched_and_hidden_prefixes_may_be_gi
     monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: bucket)
     assert list(read_examples("s3://bucket/.raw/_set")) == [GOOD, BAD]
     assert bucket.fetched == [".raw/_set/tweets.csv"]
+
+
+def test_what_is_wrong_below_a_prefix_is_told_by_the_address_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"set/{part}/{name}": text for part in ("train", "test") for name, text in ACL_IMDB.items()}
+    monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: Bucket(files))
+    with pytest.raises(InvalidInput) as refusal:
+        list(read_examples("s3://bucket/set/"))
+    assert str(refusal.value).endswith("Push them one by one: s3://bucket/set/test, s3://bucket/set/train.")
