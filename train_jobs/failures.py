@@ -16,6 +16,15 @@ _PROCESS_DEATH: Final = re.compile(r"worker process has died|unexpectedly exits|
 _STORAGE: Final = re.compile(r"AWS Error|OSError|FileNotFoundError|ConnectionError|storage", re.IGNORECASE)
 _NO_NEWS: Final = re.compile(r"\s|\[Rank |Traceback |During handling|The above exception|$")
 _LONGEST_LINE: Final = 300
+#: What is told of a worker that is gone without a word.
+DIED: Final = "the worker process was killed or crashed, again and again; memory may have run out (fewer --shard-rows)"
+_LOW_MEMORY: Final = re.compile(r"low on memory|OutOfMemory|out of memory issue|Cannot allocate memory", re.IGNORECASE)
+_DIED: Final = re.compile(
+    r"actor died|worker died|worker process has died|WorkerCrashed|exited unexpectedly", re.IGNORECASE
+)
+_ADVICE: Final = re.compile(
+    r"https?://|ray\.data\.|DataContext|\bRAY_[A-Z_a-z]+|ray logs|Ray Data internal", re.IGNORECASE
+)
 
 
 @contextmanager
@@ -80,9 +89,18 @@ def death_of(exc: BaseException) -> str | None:
     return "its process was killed" if _PROCESS_DEATH.search(told) else reason_in(told)
 
 
+def death_in(report: str) -> str:
+    """Return what a worker of Ray's died of by Ray's report, in words that need no knowledge of Ray."""
+    if _LOW_MEMORY.search(report):
+        return "memory ran out; make room, or give fewer --shard-rows or a lower --most"
+    if _DIED.search(report):
+        return DIED
+    return reason_in(report)
+
+
 def reason_in(report: str) -> str:
     """Return the line that tells the reason in one of Ray's reports, which hold tracebacks and advice."""
-    lines = [line for line in report.splitlines() if not _NO_NEWS.match(line)]
+    lines = [line for line in report.splitlines() if not _NO_NEWS.match(line) and not _ADVICE.search(line)]
     telling = [line for line in lines if _MEMORY.search(line)] or lines[-1:] or [report.strip()]
     return telling[0].strip().rstrip(".")[:_LONGEST_LINE]
 

@@ -19,18 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.errors import InvalidInput, Unavailable
-from sentiment.predictor import Predictor
-from sentiment.priority import give_way
-from sentiment.registry import ResolvedModel, fetch_version, is_folder, resolve_model
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError
+from sentiment.registry import ResolvedModel, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
+from sentiment.wording import listed
 from train_jobs.cluster import ray_at
-from train_jobs.failures import full_disk_told, own_error, reason_in
+from train_jobs.failures import death_in, own_error
 from train_jobs.job_output import OUTCOME, told
+from train_jobs.scoring.board import open_board, rows_under_way
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
+from train_jobs.scoring.located import located
 from train_jobs.scoring.places import InputFile, place_at
-from train_jobs.scoring.shards import Scoring, Shard, ShardResult, cut_file, read_result, score_rows, write_shard
+from train_jobs.scoring.shards import ShardResult, read_result
+from train_jobs.scoring.tasks import ShardScorer, cutter
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,31 +95,6 @@ def score(
     return Outcome(job.out.uri, finish(job, model.ref, opened.inputs), len(done), changed=opened.changed)
 
 
-class ShardScorer:
-    """An actor: holds a predictor, and scores and writes one shard a call."""
-
-    def __init__(self, model: ResolvedModel, settings: Settings, job: ScoreJob, fleet: Fleet) -> None:
-        give_way()
-        folder = model.folder
-        if model.version is not None:  # this may be another machine than the one that resolved it
-            folder = fetch_version(settings, model.name, model.version, model.digest)
-        device = "cuda" if fleet.gpus else "cpu"
-        self._predictor = Predictor.load(
-            folder, threads=fleet.threads, device=device, identify_languages=settings.identify_languages
-        )
-        self._scoring = Scoring(job.text_column, settings.max_text_characters, model.version)
-        self._job = job
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        """Score the shards in a batch of Ray Data; return their records as JSON."""
-        with full_disk_told():
-            return {"result": [self._score(shard).to_json().decode() for shard in batch["shard"]]}
-
-    def _score(self, shard: Shard) -> ShardResult:
-        verdicts = score_rows(self._predictor, shard.rows, self._scoring)
-        return write_shard(shard, verdicts, self._job.out, self._job.ending)
-
-
 def main(arguments: Sequence[str]) -> None:
     """Score as the command line says; the last line on standard output is what came of it, as jobs write it."""
     options = _parser().parse_args(arguments)
@@ -155,7 +132,10 @@ def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
     wrong: dict[str, InvalidInput] = {}
     for file in () if job.source.is_remote else inputs:
         try:
-            with job.source.local(file.name) as path:
+            with (
+                located(f"{file.name or job.source.uri} cannot be read", file.name),
+                job.source.local(file.name) as path,
+            ):
                 _opened(path, job, is_only=not file.name).require(job.text_column)
         except InvalidInput as exc:
             wrong[file.name] = exc
@@ -228,47 +208,37 @@ def _run(
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES
     context.raise_original_map_exception = True  # an actor's own error is lost in Ray Data's wrapping
+    board = open_board()
     files = [{"number": file.number, "name": file.name} for file in inputs]
-    cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(_cutter(job, done), num_cpus=_READER_CPUS)
+    cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(cutter(job, done), num_cpus=_READER_CPUS)
     scored = cut.map_batches(
         ShardScorer,
-        fn_constructor_args=(model, settings, job, fleet),
+        fn_constructor_args=(model, settings, job, fleet.threads, "cuda" if fleet.gpus else "cpu", board),
         batch_size=1,
         compute=ActorPoolStrategy(min_size=fleet.least, max_size=fleet.most, max_tasks_in_flight_per_actor=_IN_FLIGHT),
         num_cpus=fleet.threads,
         num_gpus=fleet.gpus,
     )
-    with _unwrapped():
+    with _told_where(board):
         for row in scored.iter_rows():
             yield read_result(row["result"].encode())
 
 
-def _cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], Iterator[dict[str, Shard]]]:
-    """Return what a reading task does with one file: yield its shards that are not done, a row of Ray Data each."""
-
-    def cut(file: dict[str, Any]) -> Iterator[dict[str, Shard]]:
-        with full_disk_told(), job.source.local(file["name"]) as path:
-            source = file["name"] or job.source.uri
-            reading = (job.text_column, job.encoding, job.delimiter, job.quoting)
-            for shard in cut_file(path, source, file["number"], job.shard_rows, *reading):
-                if shard.name not in done:
-                    yield {"shard": shard}
-
-    return cut
-
-
 @contextmanager
-def _unwrapped() -> Iterator[None]:
-    """Raise the project's own error that a task or an actor died of instead of Ray's that wraps it."""
-    from ray.exceptions import RayError
-
+def _told_where(board: Any) -> Iterator[None]:
+    """Raise the project's own error that a task died of instead of Ray's that wraps it; else say what died where."""
     try:
         yield
-    except RayError as exc:
+    except UndertoneError:
+        raise
+    except Exception as exc:
         if own := own_error(exc):
             raise own from exc
-        reason = reason_in(str(exc))
-        raise Unavailable(f"scoring stopped: {reason}; what is done is kept, the same command continues") from exc
+        rows = rows_under_way(board)
+        where = f" at {listed(rows[:_MOST_NAMED])}" if rows else ""
+        raise Unavailable(
+            f"scoring stopped{where}: {death_in(str(exc))}; what is done is kept, the same command continues"
+        ) from exc
 
 
 def _log(totals: Totals) -> None:

@@ -8,19 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import ray
 
-from sentiment.errors import InvalidInput
+from sentiment.bulk import Verdict
+from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.registry import resolve_model
 from sentiment.settings import Settings
-from sentiment.tables import open_table, write_table
+from sentiment.tables import Row, open_table, write_table
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, client_of, start_moto
 from tests.tiny_model import build_tiny_version
+from train_jobs import score as score_job
 from train_jobs.score import job_of, score
+from train_jobs.scoring.tasks import ShardScorer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 ROWS = 500
@@ -139,3 +142,57 @@ def test_a_table_that_lacks_the_column_ends_the_scoring_with_its_name(
         score(job, found, settings)
     assert str(caught.value) == "b.csv has no column 'body'. Its columns are: 'id', 'text'."
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+class Faulty(ShardScorer):
+    """A scorer that falls on what a text says: killed, as for want of memory, or with an error that nobody foresaw."""
+
+    def _verdicts(self, rows: Sequence[Row]) -> list[Verdict]:
+        texts_of_all = " ".join(str(row.values["text"]) for row in rows)
+        if "kill" in texts_of_all:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "odd" in texts_of_all:
+            raise ZeroDivisionError("float division by zero")
+        return super()._verdicts(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("odd", "rows 1 to 2 of sub/b.csv cannot be scored: ZeroDivisionError: float division by zero."),
+        ("kill", "scoring stopped at rows 1 to 2 of sub/b.csv: the worker process was killed or crashed"),
+    ],
+)
+def test_a_shard_that_fails_whatever_is_done_ends_the_scoring_with_its_rows_and_what_is_done_is_kept(
+    tmp_path: Path, model: Path, cluster: None, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    texts(tmp_path / "in" / "a.csv", 0, 8)
+    bad = [{"text": text}, {"text": text}]
+    (tmp_path / "in" / "sub").mkdir()
+    write_table(tmp_path / "in" / "sub" / "b.csv", {"text": "string"}, bad)
+    monkeypatch.setattr(score_job, "ShardScorer", Faulty)
+    settings, fleet = Settings(home=tmp_path / "home"), score_job.Fleet(1, 1)
+    found = resolve_model(settings, str(model))
+    job = job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out"), shard_rows=2)
+    with pytest.raises(UndertoneError) as caught:
+        score(job, found, settings, fleet)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    outcome = score(job, found, settings, fleet)
+    assert (outcome.totals.rows, outcome.totals.rejected) == (10, 3)
+
+
+def test_a_row_that_nobody_foresaw_is_rejected_with_its_reason_and_the_others_are_scored(
+    tmp_path: Path, model: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"text": "I love it"}, {"text": "odd"}, {"text": "I love it"}]
+    (tmp_path / "in").mkdir()
+    write_table(tmp_path / "in" / "a.csv", {"text": "string"}, rows)
+    monkeypatch.setattr(score_job, "ShardScorer", Faulty)
+    settings = Settings(home=tmp_path / "home")
+    found = resolve_model(settings, str(model))
+    outcome = score(job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out")), found, settings)
+    assert (outcome.totals.rows, outcome.totals.rejected) == (3, 1)
+    (rejected,) = (json.loads(line) for line in next((tmp_path / "out" / "rejected").iterdir()).open())
+    assert (rejected["row"], rejected["reason"]) == (2, "ZeroDivisionError: float division by zero")

@@ -75,14 +75,15 @@ def test_a_shard_of_no_rows_or_of_too_many_is_refused(rows: int, tmp_path: Path)
     assert caught.value.field == "shard_rows"
 
 
-def test_what_ray_stopped_of_is_told_in_one_line_without_its_traceback() -> None:
+def test_what_ray_stopped_of_is_told_in_one_line_without_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = pytest.importorskip("ray.exceptions", reason="scoring needs Ray")
     report = """\x1b[36mray::MapBatches()\x1b[39m (pid=7, ip=10.0.0.1)
   File "/app/train_jobs/score.py", line 98, in __call__
 Traceback (most recent call last):
   File "/app/train_jobs/score.py", line 101, in _score
 ValueError: odd"""
-    with pytest.raises(Unavailable) as caught, score_job._unwrapped():
+    monkeypatch.setattr(score_job, "rows_under_way", lambda _: [])
+    with pytest.raises(Unavailable) as caught, score_job._told_where(None):
         raise errors.RayError(report)
     assert str(caught.value) == "scoring stopped: ValueError: odd; what is done is kept, the same command continues"
 
@@ -129,11 +130,3 @@ def test_a_full_disk_says_where_room_is_needed(tmp_path: Path, monkeypatch: pyte
         Place(str(tmp_path)).write("done/x.json", b"{}")
     with pytest.raises(Unavailable, match=r"is full: make room there, or set TMPDIR"), draft_folder():
         raise full
-    job = job_in(tmp_path)
-    monkeypatch.setattr(score_job, "cut_file", fails)
-    with pytest.raises(Unavailable, match="The disk is full"):
-        list(score_job._cutter(job, frozenset())({"name": "a.csv", "number": 0}))
-    actor = object.__new__(score_job.ShardScorer)
-    monkeypatch.setattr(score_job.ShardScorer, "_score", fails)
-    with pytest.raises(Unavailable, match="The disk is full"):
-        actor({"shard": [None]})

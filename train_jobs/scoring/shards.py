@@ -124,9 +124,7 @@ def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: s
         tally.add(verdict)
     output, rejected = f"{SCORED}/{shard.name}{ending}", f"{REJECTED}/{shard.name}.jsonl"
     pairs = list(zip(shard.rows, verdicts, strict=True))
-    names = added_names(shard.columns)
-    columns = {**shard.columns, **{names[name]: kind for name, kind in ADDED_COLUMNS.items()}}
-    _put(out, output, columns, _scored(pairs, names))
+    _put(out, output, *_scored(shard, pairs))
     if tally.rejected:
         _put(out, rejected, _REJECTED_COLUMNS, _bad(pairs))
     result = ShardResult(
@@ -134,6 +132,12 @@ def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: s
     )
     out.write(f"{DONE}/{shard.name}.json", result.to_json())
     return result
+
+
+def try_rows(shard: Shard, rows: Sequence[Row], verdicts: Sequence[Verdict], ending: str) -> None:
+    """Write some rows of a shard as `write_shard` does and throw them away. Raises what writing them raises."""
+    with draft_folder() as folder:
+        write_table(folder / f"rows{ending}", *_scored(shard, list(zip(rows, verdicts, strict=True))))
 
 
 def read_result(content: bytes) -> ShardResult:
@@ -168,10 +172,16 @@ def _verdict(
     return Verdict(row.number, values)
 
 
-def _scored(pairs: Sequence[tuple[Row, Verdict]], names: dict[str, str]) -> Iterator[dict[str, Any]]:
-    for row, verdict in pairs:
-        if verdict.values is not None:
-            yield {**row.values, **{names[name]: value for name, value in verdict.values.items()}}
+def _scored(shard: Shard, pairs: Sequence[tuple[Row, Verdict]]) -> tuple[dict[str, Kind], Iterator[dict[str, Any]]]:
+    """Return the columns and the rows of a shard's output."""
+    names = added_names(shard.columns)
+    columns = {**shard.columns, **{names[name]: kind for name, kind in ADDED_COLUMNS.items()}}
+    rows = (
+        {**row.values, **{names[name]: value for name, value in verdict.values.items()}}
+        for row, verdict in pairs
+        if verdict.values is not None
+    )
+    return columns, rows
 
 
 def _bad(pairs: Sequence[tuple[Row, Verdict]]) -> Iterator[dict[str, Any]]:
