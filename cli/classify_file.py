@@ -67,7 +67,7 @@ def classify_file(
             if job.answers.exists():
                 console.print("Stopped. What is done is kept: the same command continues.")
             raise
-    _print_summary(job, outcome, console)
+    _print_summary(job, outcome, Console(stderr=True, soft_wrap=True))
     if outcome.tally.rejected and not outcome.tally.classified:
         raise typer.Exit(1)
 

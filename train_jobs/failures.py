@@ -16,6 +16,7 @@ _PROCESS_DEATH: Final = re.compile(r"worker process has died|unexpectedly exits|
 _STORAGE: Final = re.compile(r"AWS Error|OSError|FileNotFoundError|ConnectionError|storage", re.IGNORECASE)
 _NO_NEWS: Final = re.compile(r"\s|\[Rank |Traceback |During handling|The above exception|$")
 _LONGEST_LINE: Final = 300
+_GUESSES: Final = " There are some potential root causes."
 #: What is told of a worker that is gone without a word.
 DIED: Final = "the worker process was killed or crashed, again and again; memory may have run out (fewer --shard-rows)"
 _LOW_MEMORY: Final = re.compile(r"low on memory|OutOfMemory|out of memory issue|Cannot allocate memory", re.IGNORECASE)
@@ -101,8 +102,9 @@ def death_in(report: str) -> str:
 def reason_in(report: str) -> str:
     """Return the line that tells the reason in one of Ray's reports, which hold tracebacks and advice."""
     lines = [line for line in report.splitlines() if not _NO_NEWS.match(line) and not _ADVICE.search(line)]
-    telling = [line for line in lines if _MEMORY.search(line)] or lines[-1:] or [report.strip()]
-    return telling[0].strip().rstrip(".")[:_LONGEST_LINE]
+    telling = [line for line in lines if _MEMORY.search(line)] or lines[-1:] or report.strip().splitlines()
+    told = telling[0].partition(_GUESSES)[0] if telling else "no reason is known"
+    return told.strip().rstrip(".")[:_LONGEST_LINE]
 
 
 def _is_own(cause: BaseException) -> bool:

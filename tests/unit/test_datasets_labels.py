@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,11 @@ def test_a_push_takes_a_yaml_file_and_says_in_one_line_what_is_wrong_with_it(
     refused = CliRunner().invoke(app, [*arguments, str(tmp_path / "other.yaml")])
     assert (refused.exit_code, "Traceback" in refused.output) == (1, False)
     assert "other.yaml: there is no such file" in refused.stderr
+
+
+def test_a_yaml_file_where_nothing_reads_yaml_is_answered_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(InvalidInput, match=r"labels\.yaml needs PyYAML to be read: pip install pyyaml"):
+        parse_labels(str(tmp_path / "labels.yaml"))

@@ -191,11 +191,15 @@ def test_a_file_in_a_folder_is_named_from_that_folder_on_before_anything_starts(
         require_tables(job, job.source.inputs())
 
 
+def test_a_report_without_a_word_has_no_reason() -> None:
+    assert reason_in(" \n") == "no reason is known"
+
+
 @pytest.mark.parametrize("report", [USER_CODE, KILLED, LOW_MEMORY])
 def test_of_ray_s_reports_the_reason_is_told_and_no_advice(report: str) -> None:
     for told in (reason_in(report), death_in(report)):
         assert told
-        for word in ("ray.data", "DataContext", "https://", "RAY_", "ray stop", "Traceback", "\n"):
+        for word in ("root causes", "ray.data", "DataContext", "https://", "RAY_", "ray stop", "Traceback", "\n"):
             assert word not in told
 
 
