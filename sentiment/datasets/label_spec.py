@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,9 +76,15 @@ def value_key(raw: Any) -> str:
     if raw is None or raw != raw:  # NaN, which pandas writes for an empty cell
         return ""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    return _key_of(text)
+
+
+@lru_cache(maxsize=4096)  # a million rows have a handful of labels
+def _key_of(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
     key = " ".join(plain.split()).casefold()
-    return _number(key.translate(_MINUS)) or key
+    digits = "".join(str(unicodedata.decimal(character, character)) for character in key)
+    return _number(digits.translate(_MINUS)) or key
 
 
 def is_number(key: str) -> bool:

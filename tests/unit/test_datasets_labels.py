@@ -27,7 +27,7 @@ def label_of(raw: Any, spec: str | None = None) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "written", [2, 2.0, "2", "2.0", " 2 ", "+2", "2.", "02", "2e0", "2.00 ", "２", Decimal("2.00")]
+    "written", [2, 2.0, "2", "2.0", " 2 ", "+2", "2.", "02", "2e0", "2.00 ", "２", "٢", Decimal("2.00")]
 )
 def test_a_number_is_the_same_however_it_is_written(written: Any) -> None:
     assert label_of(written, PAIRS) == "positive"
