@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.errors import InvalidInput, Unavailable, UndertoneError
+from sentiment.errors import InvalidInput, Unavailable
 from sentiment.registry import ResolvedModel, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
@@ -229,10 +229,11 @@ def _told_where(board: Any) -> Iterator[None]:
     """Raise the project's own error that a task died of instead of Ray's that wraps it; else say what died where."""
     try:
         yield
-    except UndertoneError:
-        raise
-    except Exception as exc:
-        if own := own_error(exc):
+    except Exception as exc:  # Ray's wrapper of an error of ours is an instance of both
+        own = own_error(exc)
+        if own is exc:
+            raise
+        if own:
             raise own from exc
         rows = rows_under_way(board)
         where = f" at {listed(rows[:_MOST_NAMED])}" if rows else ""

@@ -194,5 +194,5 @@ def test_a_row_that_nobody_foresaw_is_rejected_with_its_reason_and_the_others_ar
     found = resolve_model(settings, str(model))
     outcome = score(job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out")), found, settings)
     assert (outcome.totals.rows, outcome.totals.rejected) == (3, 1)
-    (rejected,) = (json.loads(line) for line in next((tmp_path / "out" / "rejected").iterdir()).open())
+    (rejected,) = map(json.loads, next((tmp_path / "out" / "rejected").iterdir()).read_text().splitlines())
     assert (rejected["row"], rejected["reason"]) == (2, "ZeroDivisionError: float division by zero")

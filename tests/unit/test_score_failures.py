@@ -243,3 +243,14 @@ def test_a_shard_that_workers_died_over_four_times_is_not_begun_again(
 def test_an_own_error_is_raised_as_it_is() -> None:
     with pytest.raises(InvalidInput, match=r"^a\.csv is empty$"), score_job._told_where(None):
         raise InvalidInput("a.csv is empty")
+
+
+def test_an_own_error_in_ray_s_wrapping_is_unwrapped() -> None:
+    from ray.exceptions import RayTaskError
+
+    own = InvalidInput("a.csv is empty\nFailed to apply UDF. Set ray.data.DataContext", "source")
+    wrapped = RayTaskError("cut", "ray::cut()\nTraceback …", own).as_instanceof_cause()
+    assert isinstance(wrapped, InvalidInput)
+    with pytest.raises(InvalidInput) as caught, score_job._told_where(None):
+        raise wrapped
+    assert (type(caught.value), str(caught.value)) == (InvalidInput, "a.csv is empty")
