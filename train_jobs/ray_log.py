@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, Final, TextIO
 
@@ -50,6 +50,16 @@ def libraries_aside(settings: Settings) -> Iterator[TextIO]:
             yield real
         finally:
             sys.stderr = real
+
+
+@contextmanager
+def stdout_aside() -> Iterator[None]:
+    """Send what is written to `sys.stdout` to the descriptor of standard error while the block runs.
+
+    Ray's driver prints there that a worker died, with advice on Ray, whatever it is told of logging.
+    """
+    with os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as aside, redirect_stdout(aside):
+        yield
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from sentiment.wording import listed
 from train_jobs.cluster import ray_at
 from train_jobs.failures import death_in, own_error
 from train_jobs.job_output import OUTCOME, told
+from train_jobs.ray_log import stdout_aside
 from train_jobs.scoring.board import open_board, rows_under_way
 from train_jobs.scoring.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
 from train_jobs.scoring.located import located
@@ -87,7 +88,7 @@ def score(
         return Outcome(job.out.uri, totals, len(done), was_finished=True)
     for name in opened.changed:
         _LOG.info("%s has changed since an earlier run and is scored anew", name)
-    with ray_started(settings):
+    with stdout_aside(), ray_started(settings):
         for result in _run(job, model, settings, fleet, opened.inputs, frozenset(done)):
             totals.add(result)
             if progress:

@@ -15,7 +15,7 @@ import pytest
 import ray
 
 from sentiment.bulk import Verdict
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput
 from sentiment.registry import resolve_model
 from sentiment.settings import Settings
 from sentiment.tables import Row, open_table, write_table
@@ -156,31 +156,48 @@ class Faulty(ShardScorer):
         return super()._verdicts(rows)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("odd", "rows 1 to 2 of sub/b.csv cannot be scored: ZeroDivisionError: float division by zero."),
-        ("kill", "scoring stopped at rows 1 to 2 of sub/b.csv: the worker process was killed or crashed"),
-    ],
-)
-def test_a_shard_that_fails_whatever_is_done_ends_the_scoring_with_its_rows_and_what_is_done_is_kept(
-    tmp_path: Path, model: Path, cluster: None, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+def with_bad_rows(folder: Path, text: str) -> Path:
+    """Write eight rows of a file, and two that `Faulty` falls on of another."""
+    texts(folder / "a.csv", 0, 8)
+    (folder / "sub").mkdir()
+    write_table(folder / "sub" / "b.csv", {"text": "string"}, [{"text": text}, {"text": text}])
+    return folder
+
+
+def test_a_shard_that_fails_as_a_whole_ends_the_scoring_with_its_rows_and_what_is_done_is_kept(
+    tmp_path: Path, model: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts(tmp_path / "in" / "a.csv", 0, 8)
-    bad = [{"text": text}, {"text": text}]
-    (tmp_path / "in" / "sub").mkdir()
-    write_table(tmp_path / "in" / "sub" / "b.csv", {"text": "string"}, bad)
     monkeypatch.setattr(score_job, "ShardScorer", Faulty)
     settings, fleet = Settings(home=tmp_path / "home"), score_job.Fleet(1, 1)
     found = resolve_model(settings, str(model))
-    job = job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out"), shard_rows=2)
-    with pytest.raises(UndertoneError) as caught:
+    job = job_of(settings, found, str(with_bad_rows(tmp_path / "in", "odd")), str(tmp_path / "out"), shard_rows=2)
+    with pytest.raises(InvalidInput) as caught:
         score(job, found, settings, fleet)
+    message = "rows 1 to 2 of sub/b.csv cannot be scored: ZeroDivisionError: float division by zero. Mend it"
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     monkeypatch.undo()
     outcome = score(job, found, settings, fleet)
     assert (outcome.totals.rows, outcome.totals.rejected) == (10, 3)
+
+
+def test_a_worker_that_dies_over_one_shard_again_and_again_ends_the_command_with_one_line(
+    tmp_path: Path, model: Path
+) -> None:
+    command = [str(with_bad_rows(tmp_path / "in", "kill")), "--model", str(model), "--out", str(tmp_path / "out")]
+    command += ["--shard-rows", "2", "--most", "1", "--home", str(tmp_path / "home"), "--json"]
+    script = (
+        "from cli.main import app; from train_jobs import score; from tests.integration.test_score import Faulty; "
+        "score.ShardScorer = Faulty; app()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "score", *command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "Error: scoring stopped at rows 1 to 2 of sub/b.csv: the worker process was killed or"
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_row_that_nobody_foresaw_is_rejected_with_its_reason_and_the_others_are_scored(

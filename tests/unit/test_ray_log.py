@@ -13,7 +13,7 @@ import pytest
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
-from train_jobs.ray_log import ray_log_aside
+from train_jobs.ray_log import ray_log_aside, stdout_aside
 
 _SCRIPT = """
 import os, subprocess, sys
@@ -94,3 +94,12 @@ def test_a_home_that_cannot_be_written_is_no_error_and_keeps_the_terminal_clean(
         os.write(2, b"a log line\n")
     os.write(2, b"afterwards\n")
     assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_what_a_driver_prints_on_standard_output_goes_where_standard_error_does(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with stdout_aside():
+        print("(raylet) A worker died")
+    print("the outcome")
+    assert capfd.readouterr() == ("the outcome\n", "(raylet) A worker died\n")
