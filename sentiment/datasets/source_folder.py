@@ -45,7 +45,7 @@ def look_through(folder: Path, labelling: Labelling, *, labelled: bool) -> Folde
     entries = _visible(folder)
     if tables := [entry for entry in entries if is_table(entry.name) and entry.is_file()]:
         marked = [entry for entry in _entries(folder) if entry.name.startswith("_") and is_table(entry.name)]
-        return FolderContents(tables, (), _named([*marked, *(entry for entry in entries if entry not in tables)]))
+        return FolderContents(tables, (), _named([*marked, *_without(entries, tables)]))
     by_folder = {entry: _texts_in(entry) for entry in entries if entry.is_dir()}
     filled = {entry: texts for entry, texts in by_folder.items() if texts}
     wanted = _wanted(folder, filled, labelling) if labelled else list(filled)
@@ -55,8 +55,8 @@ def look_through(folder: Path, labelling: Labelling, *, labelled: bool) -> Folde
         wanted = [each.path for each in texts]
     if not texts:
         raise _nothing_in(folder, labelling, labelled=labelled)
-    beside = [entry for entry in entries if entry not in set(wanted)]
-    return FolderContents((), texts, (*_named(beside), *(name for entry in wanted for name in _beside_texts(entry))))
+    beside = _named(_without(entries, wanted))
+    return FolderContents((), texts, (*beside, *(name for entry in wanted for name in _beside_texts(entry))))
 
 
 def _wanted(folder: Path, filled: dict[Path, list[Path]], labelling: Labelling) -> list[Path]:
@@ -104,6 +104,11 @@ def _folders_with(folder: Path, holds: Callable[[Path], bool]) -> str:
     """Return the folders in `folder` that hold something, as they are to be given; empty if there are none."""
     fitting = [str(inner) for inner in _folders(folder) if holds(inner)]
     return ", ".join(fitting[:_MOST_NAMED]) + (" …" if len(fitting) > _MOST_NAMED else "")
+
+
+def _without(entries: Sequence[Path], others: Sequence[Path]) -> list[Path]:
+    known = set(others)
+    return [entry for entry in entries if entry not in known]
 
 
 def _named(entries: Sequence[Path]) -> tuple[str, ...]:
