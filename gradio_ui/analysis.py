@@ -26,6 +26,7 @@ from sentiment.tables import (
     distinct,
     open_table,
     rehearse_table,
+    with_texts,
     write_table,
 )
 from sentiment.text import has_visible_text
@@ -89,7 +90,13 @@ def file_source(path: Path, text_column: str, delimiter: str = AUTO, quoting: st
     table.require(text_column)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Source(table.columns, text_column, table.row_count, table, (digest, text_column, delimiter, quoting))
+    return Source(
+        with_texts(table.columns, text_column),
+        text_column,
+        table.row_count,
+        table,
+        (digest, text_column, delimiter, quoting),
+    )
 
 
 def likely_column(columns: Iterable[str]) -> str | None:

@@ -31,6 +31,7 @@ from sentiment.tables import (
     ending_of,
     open_table,
     rehearse_table,
+    with_texts,
     write_table,
 )
 
@@ -108,7 +109,11 @@ def run_job(
         tally = _repaired(answers)
         resumed = tally.rows
         if not resumed:
-            rehearse_table(job.target, _columns(table, names), (row.values for row in table if row.problem is None))
+            rehearse_table(
+                job.target,
+                _columns(table, job.text_column, names),
+                (row.values for row in table if row.problem is None),
+            )
         _save(job.state, {**identity, "finished": False})
         _classify_rest(job, client, table, answers, tally, progress)
         _require_unchanged(job, identity)
@@ -142,11 +147,12 @@ def _write_results(job: FileJob, table: Table, names: dict[str, str]) -> None:
     lines = ({"row": row.number, "reason": v.reason, "values": row.values} for row, v in rejected)
     if (first := next(lines, None)) is not None:
         write_table(job.rejected, _REJECTED_COLUMNS, itertools.chain([first], lines))
-    write_table(job.target, _columns(table, names), _accepted(job, table, names))
+    write_table(job.target, _columns(table, job.text_column, names), _accepted(job, table, names))
 
 
-def _columns(table: Table, names: dict[str, str]) -> dict[str, Kind]:
-    return table.columns | {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
+def _columns(table: Table, text_column: str, names: dict[str, str]) -> dict[str, Kind]:
+    added = {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
+    return with_texts(table.columns, text_column) | added
 
 
 def _accepted(job: FileJob, table: Table, names: dict[str, str]) -> Iterator[dict[str, Any]]:

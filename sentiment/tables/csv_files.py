@@ -18,7 +18,7 @@ from sentiment.errors import InvalidInput
 from sentiment.tables.dialect import Dialect, find_dialect, is_enclosed, split_line
 from sentiment.tables.encoding import open_text
 from sentiment.tables.formulas import escaped, is_result, unescaped
-from sentiment.tables.table import LONGEST_CELL_CHARACTERS, STRING, Kind, Row, Table, cell_of, distinct
+from sentiment.tables.table import LONGEST_CELL_CHARACTERS, UNTYPED, Kind, Row, Table, cell_of, distinct
 from sentiment.tables.text_format import TextFormat
 
 _NEVER_IN_TEXTS: Final = "\uffff"  # a code point that stands for no character
@@ -74,7 +74,7 @@ def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
             facts = {"has_header": form.columns is None, "is_ours": is_ours, "spans": dialect.spans}
             yield from _rows(_records(file, dialect), columns, **facts)
 
-    return Table(path, dict.fromkeys(columns, STRING), sum(1 for _ in read()), read, dialect.description)
+    return Table(path, dict.fromkeys(columns, UNTYPED), sum(1 for _ in read()), read, dialect.description)
 
 
 def _header(path: Path, opened: Any, dialect: Dialect) -> list[str]:
@@ -223,9 +223,13 @@ def write_csv(
     Where the columns are those of a result, texts that a spreadsheet would take for formulas are escaped.
     """
     writer = csv.writer(_LineFeeds(codecs.getwriter("utf-8")(file, "replace")), delimiter=delimiter)
-    escape = escaped if is_result(list(columns)) else _as_is
-    writer.writerow([escape(name) for name in columns])
-    writer.writerows([escape(cell_of(row.get(name))) for name in columns] for row in rows)
+    is_escaped = is_result(list(columns))
+    writer.writerow([escaped(name) if is_escaped else name for name in columns])
+    for row in rows:
+        cells = {name: cell_of(row.get(name)) for name in columns}
+        if is_escaped:  # what looks like a number in an untyped column may be one
+            cells |= {name: escaped(cells[name], keep_numbers=kind == UNTYPED) for name, kind in columns.items()}
+        writer.writerow(cells.values())
 
 
 class _LineFeeds:
@@ -237,10 +241,6 @@ class _LineFeeds:
     def write(self, row: str) -> None:
         """Write a row that ends in \\r\\n."""
         self._file.write(row.removesuffix("\r\n") + "\n")
-
-
-def _as_is(cell: Any) -> Any:
-    return cell
 
 
 def write_tsv(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:

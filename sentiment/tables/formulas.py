@@ -1,8 +1,9 @@
 """Texts that a spreadsheet would take for formulas are escaped in results, and read back as they were.
 
 A text that begins with =, +, -, @, a tab or a line break gets an apostrophe in front; so does one that begins with
-apostrophes and then one of these, so that reading, which takes one away, is exact. Numbers are left alone. Only a table
-that has the columns of a result is written and read so: a tweet that begins with '@ in any other file stays as it is.
+apostrophes and then one of these, so that reading, which takes one away, is exact. Numbers are left alone, those that a
+CSV file holds beside its texts among them. Only a table that has the columns of a result is written and read so: a
+tweet that begins with '@ in any other file stays as it is.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ def is_result(columns: Sequence[str]) -> bool:
     return all(any(column.endswith(name) for column in columns) for name in RESULT_COLUMNS)
 
 
-def escaped(cell: Any) -> Any:
-    """Return a cell as a result holds it: a text that would be a formula with one more apostrophe."""
-    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
-    return f"'{cell}" if is_formula else cell
+def escaped(cell: Any, *, keep_numbers: bool = False) -> Any:
+    """Return a cell as a result holds it: a text that would be a formula with one more apostrophe.
+
+    With `keep_numbers` a text that is a number is left alone.
+    """
+    if not isinstance(cell, str) or not _FORMULA.match(cell):
+        return cell
+    return cell if keep_numbers and _NUMBER.fullmatch(cell) else f"'{cell}"
 
 
 def unescaped(cell: str) -> str:

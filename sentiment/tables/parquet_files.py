@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.tables.arrow_cells import ArrowCell
-from sentiment.tables.table import BOOLEAN, INTEGER, JSON, NUMBER, STRING, Kind, Row, Table, cell_of, distinct
+from sentiment.tables.table import BOOLEAN, INTEGER, NUMBER, Kind, Row, Table, cell_of, distinct
 
 _BATCH_ROWS: Final = 1024
 
@@ -165,8 +165,8 @@ def write_parquet(file: IO[bytes], columns: Mapping[str, Kind], rows: Iterable[M
 def _arrow_type(kind: Kind) -> Any:
     import pyarrow as pa
 
-    simple = {INTEGER: pa.int64(), NUMBER: pa.float64(), BOOLEAN: pa.bool_(), STRING: pa.string(), JSON: pa.string()}
-    return simple[kind] if isinstance(kind, str) else kind
+    simple = {INTEGER: pa.int64(), NUMBER: pa.float64(), BOOLEAN: pa.bool_()}  # all else is text
+    return simple.get(kind, pa.string()) if isinstance(kind, str) else kind
 
 
 def _arrow_array(name: str, values: list[Any], arrow_type: Any) -> Any:

@@ -14,6 +14,8 @@ from sentiment.errors import InvalidInput
 from sentiment.tables.arrow_cells import ArrowCell
 
 STRING, INTEGER, NUMBER, BOOLEAN, JSON = "string", "integer", "number", "boolean", "json"
+#: The kind of a column of a CSV file, where nothing tells texts from numbers.
+UNTYPED: Final = "untyped"
 #: Longest cell or line that is read; beyond it a quote was left open, or this is no table.
 LONGEST_CELL_CHARACTERS: Final = 16 * 2**20
 _SHOWN_COLUMNS: Final = 20
@@ -60,6 +62,11 @@ class Table:
         names = [repr(_cut(name)) for name in list(self.columns)[:_SHOWN_COLUMNS]]
         more = len(self.columns) - _SHOWN_COLUMNS
         return (", ".join(names) or "none") + (f" and {more} more" if more > 0 else "")
+
+
+def with_texts(columns: dict[str, Kind], text_column: str) -> dict[str, Kind]:
+    """Return the columns with `text_column` as one of texts, where nothing told."""
+    return columns | ({text_column: STRING} if columns[text_column] == UNTYPED else {})
 
 
 def _cut(name: str) -> str:

@@ -96,7 +96,7 @@ def test_a_download_opens_as_text_in_a_spreadsheet(visit: Visit, tmp_path: Path)
     expect(page.locator("#column input")).to_have_value("text")
     analyse(page)
     csv = downloaded(page, "Download CSV", tmp_path)
-    assert [line.split(",")[0] for line in csv.read_text().splitlines()] == ["text", "'=cmd()", "'@bob good", "-1"]
+    assert [line.split(",")[0] for line in csv.read_text().splitlines()] == ["text", "'=cmd()", "'@bob good", "'-1"]
     assert [row.values["text"] for row in open_table(csv)] == ["=cmd()", "@bob good", "-1"]
 
 

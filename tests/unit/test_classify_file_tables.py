@@ -71,9 +71,17 @@ def test_no_text_of_a_result_is_a_formula_and_each_is_read_back_equal(
     job = FileJob(source, tmp_path / f"out.{ending}")
     run(job, client)
     assert [row.values["text"] for row in open_table(job.target)] == TEXTS
-    cells = [line for line in job.target.read_text().splitlines() if line[:1] in ("=", "+", "@")]
+    cells = [line for line in job.target.read_text().splitlines() if line[:1] in ("=", "+", "-", "@")]
     assert cells == []
-    assert "\n-1" in job.target.read_text()
+
+
+def test_numbers_beside_the_texts_of_a_csv_are_untouched(tmp_path: Path, client: UndertoneClient) -> None:
+    job = FileJob(made(tmp_path / "in.csv", "n,text\n-5,-1\n+2.5,+1 good\n"), tmp_path / "out.csv")
+    run(job, client)
+    assert [line.split(",")[:2] for line in job.target.read_text().splitlines()[1:]] == [
+        ["-5", "'-1"],
+        ["+2.5", "'+1 good"],
+    ]
 
 
 def test_a_tsv_never_makes_one_row_of_three_tweets(tmp_path: Path, client: UndertoneClient, api: FakeApi) -> None:

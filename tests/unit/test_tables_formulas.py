@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from sentiment.tables import NUMBER, STRING, open_table, write_table
 from sentiment.tables.formulas import RESULT_COLUMNS, escaped, unescaped
+from sentiment.tables.table import UNTYPED
 
 TEXTS = ["=1+1", "+1 for this", "-", "@bob hi", "'=1", "''@x", "'quoted'", "\t=1", "\r=1", "\n=1", "＝1+1", "plain"]
 NUMBERS = ["-5", "+3.2", "-1e5", "-0.91", "+1", "-1,234.5", "-5%"]
 
 
-def result_of(path: Path, texts: list[str]) -> Path:
-    columns = {"text": STRING, **dict.fromkeys(RESULT_COLUMNS, NUMBER)}
+def result_of(path: Path, texts: list[str], kind: str = STRING) -> Path:
+    columns = {"text": kind, **dict.fromkeys(RESULT_COLUMNS, NUMBER)}
     write_table(path, columns, ({"text": text, **dict.fromkeys(RESULT_COLUMNS, -0.5)} for text in texts))
     return path
 
@@ -35,9 +36,15 @@ def test_no_text_of_a_result_opens_as_a_formula_and_each_is_read_back_as_it_was(
 
 
 def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
-    path = result_of(tmp_path / "out.csv", NUMBERS)
+    path = result_of(tmp_path / "out.csv", NUMBERS, UNTYPED)
     assert cells_of(path) == NUMBERS
     assert path.read_text().splitlines()[1] == "-5,-0.5,-0.5,-0.5,-0.5"
+
+
+def test_texts_that_look_like_numbers_are_texts(tmp_path: Path) -> None:
+    path = result_of(tmp_path / "out.csv", NUMBERS)
+    assert cells_of(path) == [f"'{number}" for number in NUMBERS]
+    assert [row.values["text"] for row in open_table(path)] == NUMBERS
 
 
 def test_the_names_of_columns_are_escaped_too(tmp_path: Path) -> None:
@@ -67,3 +74,4 @@ def test_line_breaks_in_a_result_with_tabs_are_read_back(tmp_path: Path) -> None
 @given(st.text(st.sampled_from("'=+-@1e.,% a\t\n")))
 def test_escaping_is_undone_exactly(text: str) -> None:
     assert unescaped(escaped(text)) == text
+    assert unescaped(escaped(text, keep_numbers=True)) == text

@@ -13,7 +13,18 @@ from typing import Any, Final
 from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
 from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
-from sentiment.tables import AUTO, INTEGER, JSON, STRING, Kind, Row, has_text_format, open_table, write_table
+from sentiment.tables import (
+    AUTO,
+    INTEGER,
+    JSON,
+    STRING,
+    Kind,
+    Row,
+    has_text_format,
+    open_table,
+    with_texts,
+    write_table,
+)
 from sentiment.text import NO_WORDS, NORMALIZERS
 from train_jobs.scoring.places import Place, draft_folder
 
@@ -82,12 +93,12 @@ def cut_file(
     else:
         table = open_table(path, encoding)
     table.require(text_column)
-    rows = iter(table)
+    columns, rows = with_texts(table.columns, text_column), iter(table)
     for number in itertools.count():
         taken = list(itertools.islice(rows, shard_rows))
         if not taken:
             return
-        yield Shard(shard_name(file_number, number), source, table.columns, taken)
+        yield Shard(shard_name(file_number, number), source, columns, taken)
 
 
 @dataclass(frozen=True)
