@@ -41,6 +41,12 @@ class Job:
     register: bool = False
     wait_s: float = 3600.0
 
+    @property
+    def asked_of_ray(self) -> dict[str, Any]:
+        """What `run_training` is asked for beside the configuration."""
+        sized = {"workers": self.workers, "gpus_per_worker": self.gpus_per_worker, "wait_s": self.wait_s}
+        return {"storage_path": self.storage, **sized}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -158,7 +164,7 @@ def run_job(
     from train_jobs.capacity import own_cpus, own_gpus
     from train_jobs.failures import run_named
     from train_jobs.prepare import Places, pinned
-    from train_jobs.run_folder import Begun, keep_begun, run_folder
+    from train_jobs.run_folder import Begun, run_folder
     from train_jobs.storage import named_storage
     from train_jobs.tracked import tracked
     from train_jobs.tracking_server import tracking_server
@@ -176,7 +182,7 @@ def run_job(
 
     def begin() -> None:
         """Remember what the run is begun with before it is said that it can be taken up."""
-        keep_begun(folder, begun)
+        held.keep_begun(begun)
         on_begin()
 
     with tracking_server(settings) as uri:
@@ -184,15 +190,13 @@ def run_job(
         job = replace(job, config=pinned(job.config, places))
         with (
             run_named(name),
-            run_folder(settings.home, name, job.config.to_mapping(), begun) as folder,
-            tracked(job, folder, places) as run,
+            run_folder(settings, name, job.config.to_mapping(), begun) as held,
+            tracked(job, held, places) as run,
         ):
             with ray_running(address, own_cpus(needs), own_gpus(needs)):
                 result = run_training(
                     job.config,
-                    storage_path=job.storage,
-                    workers=job.workers,
-                    gpus_per_worker=job.gpus_per_worker,
+                    **job.asked_of_ray,
                     on_report=take,
                     name=name,
                     settings=settings,
@@ -200,9 +204,9 @@ def run_job(
                     run_id=run.run_id,
                     on_begin=begin,
                     on_event=on_event,
-                    wait_s=job.wait_s,
                 )
             version = run.make_version(result)
+            held.require_held()
             registered = run.register(version) if job.register else None
     warning = precision_warning(version.manifest.engines, version.manifest.metrics)
     made = (str(version.folder), version.digest, registered, warning)

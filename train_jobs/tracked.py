@@ -26,7 +26,7 @@ from sentiment.version import Version
 from train_jobs.pictures import confusion_picture, reliability_picture
 from train_jobs.prepare import Data, Places, digest_of, find_data, held_out_texts
 from train_jobs.register import register_folder
-from train_jobs.run_folder import keep_tracked_as, tracked_as, version_folder
+from train_jobs.run_folder import RunFolder, version_folder
 from train_jobs.train import TrainResult
 from train_jobs.watch import Report
 from train_jobs.write_version import version_from_model
@@ -109,11 +109,11 @@ class TrackedRun:
 
 
 @contextmanager
-def tracked(job: Job, folder: Path, places: Places) -> Iterator[TrackedRun]:
-    """Yield the run of a job in its `folder`; taken up under its old id if the job is. It ends with the block."""
+def tracked(job: Job, held: RunFolder, places: Places) -> Iterator[TrackedRun]:
+    """Yield a job's run, which this process is at; taken up under its old id if the job is. It ends with the block."""
     data = find_data(job.config, places)
-    run = _open(Tracker(places.registry), job, folder, data)
-    tracked_run = TrackedRun(job, folder, places, run, data)
+    run = _open(Tracker(places.registry), job, held, data)
+    tracked_run = TrackedRun(job, held.folder, places, run, data)
     with ended(run):
         tracked_run.describe()
         yield tracked_run
@@ -162,15 +162,15 @@ def _git(*arguments: str) -> str:
     return found.stdout.strip()
 
 
-def _open(tracker: Tracker, job: Job, folder: Path, data: Data) -> Run:
-    if (known := tracked_as(folder)) and (run := tracker.again(known)):
+def _open(tracker: Tracker, job: Job, held: RunFolder, data: Data) -> Run:
+    if (known := held.tracked_as()) and (run := tracker.again(known)):
         return run
     lineage = lineage_of(job, data)
     tags = {"dataset": lineage["ref"], "dataset_digest": lineage["digest"], "job": _kind(job)}
     tags |= {name: lineage[name] for name in ("git_commit", "teacher") if name in lineage}
     params = {**_flat(job.config.to_mapping()), "workers": job.workers, "gpus_per_worker": job.gpus_per_worker}
-    run = tracker.run(folder.name, {**params, "rows": data.train.rows, "normalizer": CURRENT_NORMALIZER}, tags)
-    keep_tracked_as(folder, run.run_id)
+    run = tracker.run(held.name, {**params, "rows": data.train.rows, "normalizer": CURRENT_NORMALIZER}, tags)
+    held.keep_tracked_as(run.run_id)
     return run
 
 

@@ -38,6 +38,7 @@ from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
 from train_jobs.recovery import RecoveryLog, WorkerEvent
 from train_jobs.storage import runs_in, storage_of
+from train_jobs.storage_probe import require_shared
 from train_jobs.watch import Letter, RayWatcher, Report, listening, open_mailbox
 from train_jobs.worker_events import WorkerEvents, free_while_waiting
 
@@ -99,6 +100,7 @@ def run_training(
     config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
     need = need_on_cluster(config, workers, gpus_per_worker, at_once)
     require_capacity(need)
+    require_shared(path, filesystem, config, need, places)
     is_local = filesystem is None and "://" not in path
     keepers = [keep_list(Path(path) / name)] if is_local else []
     on_begin()

@@ -13,6 +13,7 @@ from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from sentiment.errors import Unavailable
 from train_jobs.capacity import Need, free_in_words
 from train_jobs.failures import death_of, reason_in
+from train_jobs.progress import duration_in_words
 from train_jobs.recovery import LostWorker, WorkerEvent
 
 _ANSWER_S: Final = 2.0
@@ -42,7 +43,7 @@ class WorkerEvents(WorkerGroupCallback):
             self._post(WorkerEvent("asked"))
         elif now - self._since_s > self._wait_s:
             raise Unavailable(
-                f"no room came free in {(now - self._since_s) / 60:.0f} minutes: the training asks for "
+                f"no room came free in {duration_in_words(now - self._since_s)}: the training asks for "
                 f"{self._need.in_words()}, free: {free_in_words()}. Lower --workers or "
                 "--set threads=…, add nodes, or wait longer with --wait"
             )

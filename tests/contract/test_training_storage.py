@@ -10,9 +10,11 @@ import pytest
 
 pytest.importorskip("pyarrow", reason="training needs the train extra")
 
-from sentiment.errors import NotFound, Unavailable
+from sentiment.errors import Conflict, NotFound, Unavailable
 from sentiment.settings import Settings
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_moto, start_rclone
+from train_jobs.lease import LEASE_S, Holder, Lease
+from train_jobs.run_store import RunStore
 from train_jobs.scoring.places import place_at
 from train_jobs.storage import require_storage
 from tune.trial_checkpoints import TrialCheckpoints
@@ -69,3 +71,33 @@ def test_a_trial_s_checkpoints_go_to_the_server_and_come_back_whole(tmp_path: Pa
         kept = client_of(server.endpoint).list_objects_v2(Bucket=BUCKET)["Contents"]
         folders = {entry["Key"].split("/")[3] for entry in kept if "checkpoint_" in entry["Key"]}
         assert folders == {"checkpoint_00000002", "checkpoint_00000004"}
+
+
+def test_a_run_s_lease_and_its_files_live_on_s3_where_another_head_finds_them(tmp_path: Path) -> None:
+    with running(start_moto, tmp_path) as (server, settings):
+        client_of(server.endpoint).create_bucket(Bucket=BUCKET)
+        store = RunStore(f"s3://{BUCKET}/runs/one", settings.s3_endpoint)
+        assert store.read("mlflow-run") is None
+        for run_id in ("7" * 32, "8" * 32):
+            store.write("mlflow-run", run_id)
+        assert RunStore(f"s3://{BUCKET}/runs/one", server.endpoint).read("mlflow-run") == "8" * 32
+        now = [1000.0]
+        mine = Lease(store, "one", lambda: now[0], Holder("10.0.0.1", "one", 7, 1.0))
+        other = Lease(store, "one", lambda: now[0], Holder("10.0.0.2", "other", 7, 1.0))
+        mine.take()
+        mine.beat()
+        with pytest.raises(Conflict, match=r"10\.0\.0\.1"):
+            other.take()
+        now[0] += LEASE_S
+        other.take()
+        with pytest.raises(Conflict, match="has taken the run"):
+            mine.beat()
+        other.give_back()
+        assert store.names("lease") == ["00000001.json", "00000002.json"]
+
+
+def test_a_server_that_keeps_no_promise_of_a_lease_is_told(tmp_path: Path) -> None:
+    with running(start_rclone, tmp_path) as (_, settings):
+        lease = Lease(RunStore(f"s3://{BUCKET}/runs/one", settings.s3_endpoint), "one", lambda: 1.0)
+        with pytest.raises(Unavailable, match="If-None-Match"):
+            lease.take()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
+from sentiment.datasets import folder as folder_module
 from sentiment.datasets import open_datasets
-from sentiment.errors import Conflict, NotFound
+from sentiment.errors import Conflict, NotFound, Unavailable
 from sentiment.settings import load_settings
 from sentiment.training.config import DistillConfig
 from sentiment.version import read_version
@@ -18,55 +22,115 @@ from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
 from tests.tiny_training import TINY, examples
 from train_jobs import prepare
+from train_jobs import run_folder as run_folder_module
+from train_jobs.lease import LEASE_S, Holder, Lease
 from train_jobs.prepare import Places, pinned
-from train_jobs.run_folder import Begun, keep_begun, keep_tracked_as, run_folder, tracked_as
+from train_jobs.run_folder import Begun, run_folder
 from train_jobs.storage import named_storage
 
 CONFIG = TINY.to_mapping()
 
 
+def taken(home: Path, name: str = "one", config: Any = None, begun: Begun | None = None) -> Any:
+    """Return the context of a run of the head whose home this is."""
+    return run_folder(load_settings(home=home), name, config or CONFIG, begun)
+
+
 def test_two_processes_are_never_at_one_run(tmp_path: Path) -> None:
-    told = pytest.raises(Conflict, match=r"another process is at the run 'one'.*--name")
-    with run_folder(tmp_path, "one", CONFIG), run_folder(tmp_path, "other", CONFIG), told:
-        run_folder(tmp_path, "one", CONFIG).__enter__()
-    with run_folder(tmp_path, "one", CONFIG) as folder:
-        assert folder == tmp_path / "runs" / "one"
+    told = pytest.raises(Conflict, match=r"another process is at the run 'one' \(.*, process \d+, .*--name")
+    with taken(tmp_path), taken(tmp_path, "other"), told:
+        taken(tmp_path).__enter__()
+    with taken(tmp_path) as held:
+        assert held.folder == tmp_path / "runs" / "one"
 
 
 def test_another_configuration_is_told_before_anything_of_the_run_is_touched(tmp_path: Path) -> None:
-    with run_folder(tmp_path, "one", CONFIG) as folder:
-        keep_tracked_as(folder, "7" * 32)
+    with taken(tmp_path) as held:
+        held.keep_tracked_as("7" * 32)
     with pytest.raises(Conflict, match=r"learning_rate 0\.005, not 0\.1"):
-        run_folder(tmp_path, "one", replace(TINY, learning_rate=0.1).to_mapping()).__enter__()
-    with run_folder(tmp_path, "one", replace(TINY, threads=7).to_mapping()) as folder:
-        assert tracked_as(folder) == "7" * 32
+        taken(tmp_path, config=replace(TINY, learning_rate=0.1).to_mapping()).__enter__()
+    with taken(tmp_path, config=replace(TINY, threads=7).to_mapping()) as held:
+        assert held.tracked_as() == "7" * 32
 
 
 def test_a_run_goes_on_with_its_own_workers_and_its_own_storage_only(tmp_path: Path) -> None:
-    begun = Begun(2, "s3://bucket/runs")
-    with run_folder(tmp_path, "one", CONFIG, begun) as folder:
-        keep_begun(folder, begun)
+    kept, elsewhere = str(tmp_path / "kept"), str(tmp_path / "elsewhere")
+    begun = Begun(2, kept)
+    with taken(tmp_path, begun=begun) as held:
+        held.keep_begun(begun)
     for other, told in (
-        (Begun(1, "s3://bucket/runs"), r"--workers 2, not 1: go on with --workers 2"),
-        (Begun(2), r"in s3://bucket/runs, not in home: go on with --storage s3://bucket/runs, or .* another --name"),
+        (Begun(1, kept), r"--workers 2, not 1: go on with --workers 2"),
+        (Begun(2), rf"in {kept}, not in home: go on with --storage {kept}, or .* another --name"),
     ):
         with pytest.raises(Conflict, match=told):
-            run_folder(tmp_path, "one", CONFIG, other).__enter__()
-    with run_folder(tmp_path, "one", CONFIG, begun):
+            taken(tmp_path, begun=other).__enter__()
+    with taken(tmp_path, begun=begun):
         pass
-    with run_folder(tmp_path, "other", CONFIG, Begun()) as folder:
-        keep_begun(folder, Begun())
-    with pytest.raises(Conflict, match=r"in home, not in /elsewhere: go on without --storage"):
-        run_folder(tmp_path, "other", CONFIG, Begun(1, "/elsewhere")).__enter__()
+    with taken(tmp_path, "other", begun=Begun()) as held:
+        held.keep_begun(Begun())
+    with pytest.raises(Conflict, match=rf"in home, not in {elsewhere}: go on without --storage"):
+        taken(tmp_path, "other", begun=Begun(1, elsewhere)).__enter__()
+    assert not Path(elsewhere).exists()
+
+
+def test_another_head_goes_on_with_the_run_of_a_storage_as_it_was_begun(tmp_path: Path) -> None:
+    begun = Begun(2, str(tmp_path / "kept"))
+    with taken(tmp_path / "first", begun=begun) as held:
+        held.keep_begun(begun)
+        held.keep_tracked_as("7" * 32)
+        with pytest.raises(Conflict, match="another process is at the run"):
+            taken(tmp_path / "second", begun=begun).__enter__()
+    with taken(tmp_path / "second", begun=begun) as held:
+        assert held.tracked_as() == "7" * 32
+        assert held.folder == tmp_path / "second" / "runs" / "one"
+    with pytest.raises(Conflict, match="--workers 2"):
+        taken(tmp_path / "third", begun=replace(begun, workers=1)).__enter__()
+    with pytest.raises(Conflict, match="learning_rate"):
+        taken(tmp_path / "third", config=replace(TINY, learning_rate=0.1).to_mapping(), begun=begun).__enter__()
+
+
+def test_a_run_that_was_known_in_home_alone_is_still_the_same_run(tmp_path: Path) -> None:
+    begun, place = Begun(1, str(tmp_path / "kept")), tmp_path / "runs" / "one"
+    place.mkdir(parents=True)
+    (place / "config.json").write_text(json.dumps(CONFIG))
+    (place / "mlflow-run").write_text("7" * 32)
+    with taken(tmp_path, begun=begun) as held:
+        assert held.tracked_as() == "7" * 32
+    with pytest.raises(Conflict, match="seed"):
+        taken(tmp_path, config=replace(TINY, seed=9).to_mapping(), begun=begun).__enter__()
+
+
+def test_a_storage_that_cannot_be_written_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match=r"cannot be .*--storage names another"):
+        taken(tmp_path, begun=Begun(1, str(tmp_path / "file"))).__enter__()
+
+
+def test_a_head_that_has_lost_its_run_is_interrupted_and_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder_module, "BEAT_S", 0.05)
+    names: list[str] = []
+
+    def lose() -> None:
+        with taken(tmp_path) as held:
+            late = Lease(held.shared, "one", lambda: time.time() + 2 * LEASE_S, Holder("elsewhere", "another", 7, 1.0))
+            late.take()
+            names.extend(held.shared.names("lease"))
+            time.sleep(30)
+
+    with pytest.raises(Conflict, match="elsewhere has taken the run 'one'"):
+        lose()
+    assert names == ["00000001.json", "00000002.json"]
 
 
 def test_what_was_asked_for_in_vain_binds_a_run_to_nothing(tmp_path: Path) -> None:
-    with run_folder(tmp_path, "one", CONFIG, Begun(8)):
+    with taken(tmp_path, begun=Begun(8)):
         pass  # and the cluster has no room for eight
-    with run_folder(tmp_path, "one", CONFIG, Begun(2)) as folder:
-        keep_begun(folder, Begun(2))
+    with taken(tmp_path, begun=Begun(2)) as held:
+        held.keep_begun(Begun(2))
     with pytest.raises(Conflict, match="--workers 2"):
-        run_folder(tmp_path, "one", CONFIG, Begun(8)).__enter__()
+        taken(tmp_path, begun=Begun(8)).__enter__()
 
 
 def test_one_storage_is_one_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,16 +145,16 @@ def test_one_storage_is_one_however_it_is_written(tmp_path: Path, monkeypatch: p
 def test_a_disk_that_is_full_leaves_no_half_of_what_a_run_is_known_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str, **_: object) -> None:
+    def full(path: Path, data: bytes) -> None:
         path.touch()
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_text", full)
-        with pytest.raises(OSError, match="space"):
-            run_folder(tmp_path, "one", CONFIG).__enter__()
-    with run_folder(tmp_path, "one", CONFIG) as folder:
-        assert tracked_as(folder) is None
+        patched.setattr(folder_module, "_write", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            taken(tmp_path).__enter__()
+    with taken(tmp_path) as held:
+        assert held.tracked_as() is None
 
 
 def test_data_that_are_pushed_while_a_run_lasts_are_not_its_own(tmp_path: Path) -> None:

@@ -141,6 +141,19 @@ def test_a_job_is_taken_up_with_the_workers_and_the_storage_that_it_was_begun_wi
     assert len(tracker.runs) == 1
 
 
+def test_another_head_takes_up_a_job_of_a_shared_storage_under_the_same_id_in_mlflow(
+    tracker: FakeTracker, settings: Settings, tmp_path: Path
+) -> None:
+    config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@1", threads=1)
+    job = Job(config, "one", storage=str(tmp_path / "kept"))
+    first = run_job(job, settings, None, lambda _: None)
+    other = load_settings(home=tmp_path / "other", datasets=str(settings.home / "datasets"))
+    with pytest.raises(Conflict, match="learning_rate"):
+        run_job(replace(job, config=replace(config, learning_rate=0.1)), other, None, lambda _: None)
+    assert run_job(job, other, None, lambda _: None).run_id == first.run_id
+    assert len(tracker.runs) == 1
+
+
 def test_a_job_begins_once_what_it_asks_for_is_checked(tracker: FakeTracker, settings: Settings) -> None:
     begun: list[str] = []
     config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@1", threads=1)
