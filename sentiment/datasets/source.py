@@ -13,7 +13,7 @@ from sentiment.datasets.example import Example
 from sentiment.datasets.labelling import Labelling, plain_cell
 from sentiment.datasets.source_folder import TextFile, look_through
 from sentiment.errors import InvalidInput
-from sentiment.tables import AUTO, Table, has_text_format, open_table
+from sentiment.tables import AUTO, Table, has_text_format, is_table, open_table
 from sentiment.tables.encoding import explained, open_text
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
@@ -90,8 +90,13 @@ _Cells = tuple[str, str, str | None, str, str]  # where, text, label, source, la
 
 @contextlib.contextmanager
 def _at_hand(path_or_uri: str, endpoint: str | None) -> Iterator[Path]:
+    if not path_or_uri.strip():
+        raise InvalidInput("The source is empty: name a file, a folder or an s3:// address.", "source")
     if not path_or_uri.startswith("s3://"):
-        yield Path(path_or_uri).expanduser()
+        path = Path(path_or_uri).expanduser()
+        if not is_table(path.name) and not path.exists():
+            raise InvalidInput(f"There is no file or folder {path}.", "source")
+        yield path
         return
     from sentiment.datasets.s3_source import fetch
 

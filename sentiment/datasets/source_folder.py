@@ -14,6 +14,7 @@ from sentiment.tables import ENDINGS, is_hidden, is_table
 
 #: Folders beside those of the labels whose texts nobody has labelled; aclImdb's is the first.
 _UNLABELLED: Final = ("unsup", "unlabelled", "unlabeled")
+_ARCHIVES: Final = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 _MOST_NAMED: Final = 3
 
 
@@ -94,9 +95,11 @@ def _expected(folder: Path, *, labelled: bool) -> str:
             "and pos, or name those to read and their meaning: --labels neg=negative,pos=positive. If the texts have "
             "no labels, say --unlabelled."
         )
+    archives = [name for name in _names_in(folder) if name.lower().endswith(_ARCHIVES)]
+    unpack = f" {archives[0]} is an archive: unpack it first." if archives else ""
     return (
         f"In {folder} there is nothing to read: neither files that end in {', '.join(ENDINGS)}, nor folders named by "
-        "label with .txt files in them."
+        f"label with .txt files in them.{unpack}"
     )
 
 

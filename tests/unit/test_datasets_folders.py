@@ -228,3 +228,19 @@ def test_what_is_wrong_below_a_prefix_is_told_by_the_address_that_was_given(monk
     with pytest.raises(InvalidInput) as refusal:
         list(read_examples("s3://bucket/set/"))
     assert str(refusal.value).endswith("Push them one by one: s3://bucket/set/test, s3://bucket/set/train.")
+
+
+def test_archives_in_a_folder_without_data_are_to_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"nothing to read.* films\.tar\.xz is an archive: unpack it first\.$"):
+        read(files_in(tmp_path, {"films.tar.xz": "x", "README": "x"}))
+
+
+@pytest.mark.parametrize("source", ["", "  "])
+def test_an_empty_source_is_not_the_folder_that_the_command_is_typed_in(source: str) -> None:
+    with pytest.raises(InvalidInput, match="The source is empty: name a file, a folder or an s3:// address"):
+        list(read_examples(source))
+
+
+def test_a_folder_that_is_not_there_is_not_answered_with_endings(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"There is no file or folder .*none\."):
+        read(tmp_path / "none")
