@@ -130,3 +130,19 @@ def test_a_full_disk_says_where_room_is_needed(tmp_path: Path, monkeypatch: pyte
         Place(str(tmp_path)).write("done/x.json", b"{}")
     with pytest.raises(Unavailable, match=r"is full: make room there, or set TMPDIR"), draft_folder():
         raise full
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_path_is_not_the_folder_that_the_command_is_typed_in(tmp_path: Path, empty: str) -> None:
+    model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
+    for source, out in ((empty, "out"), ("in", empty)):
+        with pytest.raises(InvalidInput, match=r"The path is empty: name a file, a folder or s3://bucket/prefix\."):
+            score_job.job_of(Settings(home=tmp_path), model, source, out)
+
+
+def test_a_file_that_is_no_table_is_answered_with_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "texts.tar.gz").write_bytes(b"\x1f\x8b\x08\x00packed")
+    with pytest.raises(InvalidInput, match=r"texts\.tar\.gz is gzip by its first bytes: unpack it"):
+        Place(str(tmp_path / "texts.tar.gz")).inputs()
+    with pytest.raises(InvalidInput, match="There is no file or folder"):
+        Place(str(tmp_path / "none")).inputs()

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput, Unavailable, no_room
-from sentiment.tables import ENDINGS, is_hidden, is_table
+from sentiment.tables import ENDINGS, is_hidden, is_table, open_table
 from train_jobs.storage import s3_at
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Place:
             files = [InputFile(self._relative(info.path), info.size, info.mtime_ns or 0) for info in found]
         if not files:
             if not self.is_remote and not Path(self.uri).exists():
-                raise InvalidInput(f"There is no file {self.uri}.", "source")
+                raise InvalidInput(f"There is no file or folder {self.uri}.", "source")
+            if not self.is_remote and Path(self.uri).is_file():
+                open_table(Path(self.uri))  # refuses it, and says what it is
             raise InvalidInput(f"There is no table in {self.uri}: no file ends in {', '.join(ENDINGS)}.", "source")
         ordered = sorted(files, key=lambda file: file.name)
         return [replace(file, number=number) for number, file in enumerate(ordered)]
@@ -215,8 +217,10 @@ def place_at(uri: str, endpoint: str | None) -> Place:
     """Return the place that a user named: a path, made absolute, or an `s3://` address.
 
     Raises:
-        InvalidInput: it has another scheme.
+        InvalidInput: it is empty, or has another scheme.
     """
+    if not uri.strip():
+        raise InvalidInput("The path is empty: name a file, a folder or s3://bucket/prefix.", "source")
     if uri.startswith(_S3):
         return Place(uri.rstrip("/"), endpoint)
     if "://" in uri:
