@@ -19,7 +19,7 @@ _ON: Final = r"[^\s\u2600-\u27bf\U0001f000-\U0001faff]"
 _LINK = re.compile(
     rf"{_SCHEME}{_ON}+"
     rf"|(?<![^\W_])(?![a-z\d+.-]{{0,22}}{_SCHEME})[a-z][a-z\d+.-]{{1,20}}://{_ON}+"
-    rf"|(?<![^\W_])www\d?\.{_ON}+|(?<![aw])www\d?\.(?=[\w-]+\.\w){_ON}+"
+    rf"|(?<![^\W_])www\d?\.{_ON}+|(?:(?<![aew])|(?<=e)(?=www\.[\w-]+\.\w{{3}}))www\d?\.(?=[\w-]+\.\w){_ON}+"
     rf"|(?<![\w.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?::\d{{2,5}}/{_ON}*|/[a-z]{_ON}*)"
     rf"|pic\.(?:twitter|x)\.com/{_ON}+"  # glued to the last word by who copies a post
     rf"|(?<![{_LETTERS}-])(?<![{_LETTERS}-]\.)(?![{_LETTERS}-]+pic\.(?:twitter|x)\.com)(?P<host>(?://)?(?:[{_LETTERS}-]++\.)++(?P<top>[^\W\d_]{{2,24}}+|xn--[a-z\d-]+))"
@@ -41,37 +41,22 @@ _SPELT_EMAIL = re.compile(
 _NAME: Final = rf"[\w{MARKS}]++(?:[.\-\xb7\u200c\u200d][\w{MARKS}]++)*+"
 #: `@5pm` and `@7:30` are times.
 _USER = re.compile(
-    rf"(?<![@\uff20\ufe6b{_LETTERS}]){_AT}++(?!\d{{1,2}}(?:[:.]\d\d)?(?:[ap]m?|h|uhr)?(?!\w)){_NAME}(?:{_AT}++{_NAME})*+",
+    rf"(?<![@\uff20\ufe6b{_LETTERS}]){_AT}++(?!\d{{1,2}}(?:[:.]\d\d)?(?:[ap]m?|h|uhr)?(?!\w)){_NAME}(?:{_AT}++{_NAME}(?::\d{{2,5}})?)*+",
     re.IGNORECASE,
 )
 #: Reddit's `/u/name`; without the first slash a name that is no word.
 _REDDITOR = re.compile(r"(?<![\w/.])(?:/u/[\w-]{3,20}|u/(?=[a-z]*[\d_-])[\w-]{3,20})(?![\w/])", re.IGNORECASE)
 
-#: Domains at the top that a link without a scheme may have: those of countries, and the common others.
-_COUNTRIES: Final = (
-    "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca "
-    "cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo "
-    "fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je "
-    "jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo "
-    "mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt "
-    "pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk "
-    "tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw"
-)
-_OTHERS: Final = (
-    "academy agency app art asia bar berlin bio biz blog boutique cafe care cat center chat church city cloud "
-    "club com community company cool dance deals design dev digital direct earth education email engineering "
-    "events example expert express family fans farm fashion finance fit foundation fun fund fyi gallery game "
-    "games garden gay global gmbh gold gov group guide guru health help host house inc info institute int "
-    "international invalid invest ist jobs jetzt kitchen koeln land legal life link live local localhost lol "
-    "london love ltd management market marketing media men menu mil mobi moda money museum music name net network "
-    "news ninja nyc one online ooo org page paris partners parts party photo photography photos pics pictures "
-    "plus post press pro productions pub radio red restaurant review reviews rip rocks run sale school science "
-    "services sex sexy shop show site social software solutions space store stream studio style support systems "
-    "team tech technology test tips today tools top tours town toys trade training travel tube vegas video vip "
-    "vision watch web wedding wiki wien win work works world wtf xxx xyz yoga zone edu"
-)
-_TOPS: Final = frozenset(f"{_COUNTRIES} {_OTHERS}".split())
 _ODD_IN_PATHS = re.compile(r"[\d/_=?%#&+~-]")
+#: What stands before a slash in a sentence, behind a dot that lacks its blank, and the endings of files.
+_WORDS: Final = (
+    "and or he she her hers him his they them their the you your we our who either neither both maybe good bad "
+    "best worst love hate like right wrong left yes black white male female man woman women mother father mom "
+    "dad win lose on off out up down day night half true false some any all one two pros cons input output read "
+    "write pass fail hot cold old new first last more less now later before after with without js jsx ts css "
+    "html htm php txt csv pdf doc docx xls xlsx ppt jpg jpeg png gif svg xml json yaml yml java exe zip tar gz"
+)
+_NO_TOPS: Final = frozenset(_WORDS.split())
 
 
 def mask_links(text: str) -> str:
@@ -98,7 +83,6 @@ def _link_mask(match: re.Match[str]) -> str:
 
 
 def _is_host(top: str, path: str | None) -> bool:
-    """Whether what ends in `top` is a host: `great.And/or` is none; an unknown top needs an odd path."""
-    known = top.lower() in _TOPS or not top.isascii() or top.lower().startswith("xn--")
+    """Whether what ends in `top` is a host: `great.And/or`, `good.and/or` and `index.html/main.css` are none."""
     of_one_case = top in (top.lower(), top.upper())
-    return of_one_case and (known or bool(_ODD_IN_PATHS.search(path or "")))
+    return of_one_case and (top.lower() not in _NO_TOPS or bool(_ODD_IN_PATHS.search(path or "")))

@@ -24,6 +24,7 @@ _DATE: Final = (
     r"|(?:0?[1-9]|1[0-2])(?P<{0}c>[-./])(?:0?[1-9]|[12]\d|3[01])(?P={0}c)(?:(?:19|20)\d\d|\d\d))"
 )
 _DAY_MONTH: Final = r"(?:0?[1-9]|[12]\d|3[01])[./](?:0?[1-9]|1[0-2])\.?"
+_MONTH: Final = r"(?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d"
 _CLOCK: Final = r"(?:[01]?\d|2[0-4])[.:h][0-5]\d"
 _CODES: Final = (  # what is a number of this kind whatever it looks like
     r"isbn(?:-1[03])?|issn|iban|ids?|ref|reference|serial|sku|ean|upc|gtin|imei|doi|pmid|arxiv|version|build|cas|vin|vat|"
@@ -39,16 +40,20 @@ _TIMES: Final = (
     rf"\b{_DATE.format('d')}(?: ?- ?{_DATE.format('e')})?(?![-./]?\d)(?:[ T]{_CLOCK}(?!\d))?",
     rf"\b{_DAY_MONTH} ?- ?{_DAY_MONTH}(?:(?:19|20)?\d\d)?(?![-./]?\d)",
     rf"\b{_CLOCK} ?- ?{_CLOCK}(?![-./]?\d)|\b(?:[01]\d|2[0-4])[0-5]\d ?- ?(?:[01]\d|2[0-4])[0-5]\d(?![-. /]?\d)",
+    rf"\b{_MONTH} ?- ?{_MONTH}(?![-./]?\d)",
     r"\b(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?![-./ ]?\d)",
 )
-_DECIMALS: Final = r"(?<![\d.])(?:0|[1-9]\d*)\.\d+(?!\.?\d|[-/ ]\d{3}[-/ ])(?:[, ]+-?\d{1,3}\.\d{3,})?"
+_DECIMALS: Final = (
+    r"(?<![\d.])(?![2-9]\d\d\.\d{7}(?!\d))(?:0|[1-9]\d*)\.\d+(?!\.?\d|[-/ ]\d{3}[-/ ])(?:[, ]+-?\d{1,3}\.\d{3,})?"
+)
 _NAMED_NUMBERS: Final = (
     rf"\b(?i:{_CODES})(?:{_OF_A_THING})?\W{{0,3}}(?=[A-Z-]{{0,6}}\d)[A-Za-z\d]+{_MORE}",
     rf"\b(?i:{_THINGS})(?i:{_OF_A_THING})[A-Z-]{{0,6}}\d+(?:[ ./-][\dA-Z]+)*",
-    rf"\b(?i:{_THINGS})\W{{0,3}}[A-Z-]{{0,6}}\d+(?![ ./-]?\d)",
+    rf"\b(?i:{_THINGS})\W{{0,3}}[A-Z-]{{0,6}}[1-9]\d*(?![ ./-]?\d)",
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,4})?\b",  # IBAN
 )
 _OTHER_NUMBERS: Final = (
+    r"\b\d\d(?P<pair>[ -])\d\d(?:(?P=pair)\d\d){4,}(?!\d)",  # drawn numbers
     r"\b97[89][- ]?\d(?:[- ]?\d){8}[- ]?[\dXx]\b",  # ISBN
     r"\b[2-6]\d{3}(?P<card>[ -])\d{4}(?P=card)\d{4}(?P=card)\d{4}\b|\b3[47]\d\d[ -]\d{6}[ -]\d{5}\b",
     r"\b[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}\b",
@@ -83,13 +88,13 @@ _SHAPES: Final = (
     # With a zero in front: French pairs, German and British codes, freephone.
     rf"0\d(?P<fr#>{_SEP})\d\d(?:(?P=fr#)\d\d){{3}}(?!{_SEP}?\d\d\d)",
     rf"\(0\d{{1,5}}\) ?[-./]? ?\d{{2,9}}(?:{_SEP}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?",
-    r"0 [89]\d\d(?: \d{3}){2}|0 [89]\d\d(?: \d\d){3}|0 [1-9]\d{1,3} ?[/-] ?\d{2,8}(?: \d{1,4}){0,4}",
+    r"0 [89]\d\d(?: \d{3}){2}|0 [89]\d\d(?: \d\d){3}|0 [1-9]\d{1,3}(?: ?[/-] ?\d{2,8}(?: \d{1,4}){0,4}| \d{5,8})",
     rf"\(0\) ?[1-9]\d+(?:{_SEP}\d{{2,8}}){{0,4}}",
     r"0\d{1,4} ?/ ?\d{4,8}(?:[ -]\d{1,5}){0,3}",
     r"0(?!00)\d{1,5}(?: ?/ ?)?(?:(?: ?[-.] ?| )?\(?\d{2,10}\)?){1,6}(?:-\d{1,4})?",
     # America.
     r"(?:1[-. ]?)?(?:\([2-9]\d\d\) ?[-.]? ?|[1-9]\d\d ?[-./ ] ?)\d{3} ?[-./ ] ?\d{4}",
-    r"[2-9]\d\d[ /-]\d{7}|555[-. ]01\d\d|1[38]00[ -]\d{3}[ -]\d{3}",
+    r"[2-9]\d\d[ ./-]\d{7}|555[-. ]01\d\d|1[38]00[ -]\d{3}[ -]\d{3}",
     r"[1-9]\d[ -](?!(?:19|20)\d\d-(?:19|20)\d\d)9?\d{4}-\d{4}",
     # A code in brackets, no year.
     r"\((?!(?:19|20)\d\d\))[1-9]\d{1,3}\) ?(?:\d{2,5}(?:[ ./-]\d{2,5}){1,3}|\d{5,8})",
@@ -105,7 +110,7 @@ _VANITY: Final = (
     r"(?:\+?1[-. ]\(?(?:8(?:00|[2-8]{2})|900)\)?[-. ]|(?<!\d)0?8(?:00|[2-8]{2})-)"
     r"(?i:(?=[A-Z\d-]{0,12}[A-Z]{3})[A-Z\d](?:-?[A-Z\d]){4,9}\b)"
 )
-_EXTENSION: Final = r"(?:,? ?(?i:x|ext|extn|extension|int|poste|dw|durchwahl|#)[.:]? ?\d{1,6})?"
+_EXTENSION: Final = r"(?:;ext=\d{1,6}|,? ?(?i:x|ext|extn|extension|int|poste|dw|durchwahl|#)[.:]? ?\d{1,6})?"
 
 
 #: Neither behind a digit nor an amount nor a decimal point; a dot behind a word is one of an abbreviation.
@@ -186,7 +191,7 @@ def _is_phone(match: re.Match[str]) -> bool:
         return False
     if number[0] == "0":
         return digits >= (_FEWEST_DIGITS if "/" in number else _FEWEST_OF_NATIONAL)
-    return not _UNIT.match(behind)
+    return digits >= _FEWEST_DIGITS and not _UNIT.match(behind)
 
 
 def _is_glued(before: str, behind: str) -> bool:
