@@ -23,7 +23,6 @@ from sentiment.records import (
 )
 from sentiment.store import TextStore
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest
-from serve_app.gateway.canary.counted_texts import CountedTexts
 from serve_app.gateway.canary.paired_feedback import PairedFeedback
 from serve_app.gateway.inference.answer_cache import text_digest
 from serve_app.gateway.prediction.answer import Prediction
@@ -46,6 +45,7 @@ class Backend:
     """
 
     service: PredictionService
+    pairs: PairedFeedback
     store: TextStore
     secret: bytes
     model_name: str
@@ -58,11 +58,6 @@ class Backend:
 
     def __post_init__(self) -> None:
         self._explaining = 0
-        service = self.service
-        self._counted = CountedTexts(self.store, self.model_name)
-        self._pairs = PairedFeedback(
-            service.judge, service.tallies, self.table, self._texts, self._take, service.batcher
-        )
 
     async def predict(self, raw: RawText, preference: Preference = NO_PREFERENCE) -> Prediction:
         """Answer one text and keep it. Raises what went wrong with it."""
@@ -112,14 +107,8 @@ class Backend:
         """Note what `source` says that a stored text's label is; return when, in epoch ms. Raises NotFound."""
         now = epoch_ms()
         await self._apply(AddFeedback(id_, label, source, now), id_)
-        self._pairs.offer(id_, label)
+        self.pairs.offer(id_, label)
         return now
-
-    async def _texts(self, ids: list[str]) -> dict[str, TextRecord]:
-        return await asyncio.to_thread(self.store.get_many, ids)
-
-    async def _take(self, rollout: str, ids: list[str]) -> set[str]:
-        return await asyncio.to_thread(self._counted.take, rollout, ids)
 
     async def delete(self, id_: str) -> None:
         """Forget a text: in the journal, the store and all gateways' caches. Raises NotFound."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from ray import serve
@@ -17,13 +18,11 @@ from sentiment.clock import epoch_ms
 from sentiment.keys import KeyRing
 from sentiment.priority import rise
 from sentiment.secret import secret_of
-from sentiment.settings import Settings, load_settings
-from sentiment.store import TextStore, open_store
-from serve_app.gateway.backend import Backend
+from sentiment.settings import load_settings
+from sentiment.store import open_store
+from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph
 from serve_app.gateway.http.app import build_http_app
-from serve_app.gateway.inference.answer_cache import AnswerCache
 from serve_app.gateway.metrics import GatewayMetrics, node_metrics
-from serve_app.gateway.prediction.service import PredictionService
 from serve_app.gateway.remote import RemoteParts
 from serve_app.on_cluster.standing import INSTANCE
 from serve_app.routing.table_watcher import TrafficWatch
@@ -82,10 +81,23 @@ class Gateway:
         self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
         self._watch = TrafficWatch(self._read_table, self._open_route)
         self._metrics = GatewayMetrics()
-        self._service = _service(settings, self._parts, self._watch, is_filled=local and settings.gateway_fill > 0)
-        self._service.observe = self._metrics.prediction
+        self._graph = build_graph(
+            self._parts,
+            lambda: self._watch.table,
+            GatewayOptions.of(settings, local=local),
+            clean_here=cleaner_of(settings),
+            observe=self._metrics.prediction,
+        )
         secret = secret_of(settings)
-        self._backend = _backend(settings, self._store, secret, self._service, self._parts, self._watch)
+        self._backend = build_backend(
+            self._graph,
+            self._store,
+            secret,
+            settings,
+            forget=_forgetting(serve.get_replica_context().app_name),
+            sink_state=self._parts.sink_state,
+            node_metrics=node_metrics,
+        )
         self._keys = _StoredKeys(KeyRing(self._store, secret, time.monotonic))
         await self._watch.first()
         self._tasks = [asyncio.create_task(self._watch.follow()), asyncio.create_task(self._report())]
@@ -112,15 +124,15 @@ class Gateway:
 
     async def observations(self) -> dict[str, Any]:
         """Return what this gateway counted in the stage of the rollout that is under way, and which table it has."""
-        return self._service.tallies.report() | {"generation": self._watch.generation}
+        return self._graph.metrics.report() | {"generation": self._watch.generation}
 
     async def forget(self, digest: bytes | None) -> None:
         """Drop a text's answers from the cache, or all of them, and what waits for the shadow."""
-        self._service.mirror.forget()
+        self._graph.mirror.forget()
         if digest is None:
-            self._service.cache.clear()
+            self._graph.cache.clear()
         else:
-            self._service.cache.forget(digest)
+            self._graph.cache.forget(digest)
 
     def check_health(self) -> None:
         """Fail when the traffic table is no longer followed."""
@@ -136,34 +148,11 @@ class Gateway:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(_METRICS_EVERY_S)
-            self._metrics.report(self._service)
+            self._metrics.report(self._graph)
 
 
-def _service(settings: Settings, parts: RemoteParts, watch: TrafficWatch, *, is_filled: bool) -> PredictionService:
-    return PredictionService(
-        parts,
-        table=lambda: watch.table,
-        cache=AnswerCache(settings.cache_texts),
-        max_items=settings.max_gather_texts,
-        gather_s=settings.gather_ms / 1000,
-        in_flight=settings.micro_batches_in_flight,
-        max_queued=settings.max_queued_texts,
-        retention_days=settings.retention_days,
-        failover_s=settings.rollouts_failover_ms / 1000,
-        is_filled=is_filled,
-        clean_here=cleaner_of(settings),
-    )
-
-
-def _backend(
-    settings: Settings,
-    store: TextStore,
-    secret: bytes,
-    service: PredictionService,
-    parts: RemoteParts,
-    watch: TrafficWatch,
-) -> Backend:
-    app_name = serve.get_replica_context().app_name
+def _forgetting(app_name: str) -> Callable[[bytes | None], Awaitable[None]]:
+    """Return what tells all gateways of an application to drop a text's answers, or all of them."""
 
     async def forget(digest: bytes | None) -> None:
         gateways = serve.get_deployment_handle("Gateway", app_name, _check_exists=False)
@@ -172,15 +161,4 @@ def _backend(
         except Exception as exc:  # noqa: BLE001 - a gateway that is gone has no cache any more
             logger.warning("not all gateways confirmed to have forgotten a text: %s", type(exc).__name__)
 
-    return Backend(
-        service=service,
-        store=store,
-        secret=secret,
-        model_name=settings.model_name,
-        table=lambda: watch.table,
-        forget=forget,
-        sink_state=parts.sink_state,
-        metrics=node_metrics,
-        explain_concurrency=settings.explain_concurrency,
-        store_is_needed=settings.durability == "store",
-    )
+    return forget

@@ -13,8 +13,9 @@ from ray.exceptions import RayError
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from sentiment.errors import Unavailable
-from serve_app.gateway.inference.failover import Events, named
-from serve_app.gateway.prediction.service import PredictionService
+from serve_app.gateway.graph import GatewayGraph
+from serve_app.gateway.inference.failover import Events
+from serve_app.gateway.inference.request import metric_labels
 from serve_app.routing.traffic_table import Route
 
 _BOUNDS_MS: Final = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]
@@ -23,7 +24,7 @@ _OWN_PREFIX: Final = "ray_undertone_"
 _TIMEOUT_S: Final = 5.0
 
 
-#: The kinds of `judging.Events`: name, meaning, labels.
+#: The kinds of `failover.Events`: name, meaning, labels.
 _EVENTS: Final = {
     "cache_hits": ("undertone_cache_hits_total", "texts answered from the cache", ("model", "version")),
     "coalesced": (
@@ -78,11 +79,11 @@ class GatewayMetrics:
         """Count an answered micro-batch."""
         self._prediction.observe(elapsed_ms, {"model": model, "version": str(version)})
 
-    def report(self, service: PredictionService) -> None:
+    def report(self, graph: GatewayGraph) -> None:
         """Publish how it is, and what happened since the last report."""
-        self._queue.set(service.batcher.queued + service.trials.queued)
-        self._report_events(service.judge.events)
-        table = service.table()
+        self._queue.set(graph.service.primary.queued + graph.service.candidate.queued)
+        self._report_events(graph.classifier.events)
+        table = graph.table()
         self._report_shares(table.routes if table else ())
 
     def _report_events(self, events: Events) -> None:
@@ -91,7 +92,7 @@ class GatewayMetrics:
         self._published = events.copy()
 
     def _report_shares(self, routes: Sequence[Route]) -> None:
-        shares = {named(route): (route.weight, route.shadow) for route in routes}
+        shares = {metric_labels(route): (route.weight, route.shadow) for route in routes}
         for model, version in self._routed | shares.keys():  # one that has left has no share any more
             weight, shadow = shares.get((model, version), (0.0, 0.0))
             self._weight.set(weight, {"model": model, "version": version})

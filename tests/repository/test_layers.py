@@ -154,6 +154,18 @@ def test_names_of_rays_that_are_not_public_have_one_home(path):
     assert not private or name_of(path) == RAY_INTERNALS
 
 
+def test_only_the_composition_root_builds_a_gateways_objects():
+    built = {"Backend", "PredictionService", "Pipeline", "FailoverClassifier", "StageMetrics", "Mirror", "Persistence"}
+    calls = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in SOURCES
+        if name_of(path).startswith("serve_app/")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in built
+    ]
+    assert {place.split(":")[0] for place in calls} == {"serve_app/gateway/graph.py"}, calls
+
+
 @pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=name_of)
 def test_each_folder_says_in_a_paragraph_what_lives_there(folder):
     said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))

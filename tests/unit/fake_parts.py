@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -14,10 +15,9 @@ from sentiment.records import Answers, CleanText, Explanation, Operation, Outcom
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from serve_app.gateway.backend import Backend
+from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph
 from serve_app.gateway.http.app import build_http_app
-from serve_app.gateway.inference.answer_cache import AnswerCache
 from serve_app.gateway.prediction.answer import Prediction
-from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import Route, TrafficTable
 
@@ -103,19 +103,48 @@ def canary_of(weight: float, *, shadow: float = 0.0, **fields: object) -> Traffi
     return TrafficTable(1, routes, **({"rollout": "r-1", "stage": 1, "sides": (3, 4)} | fields))
 
 
-def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> PredictionService:
-    """Return a prediction service over the fakes."""
-    options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100} | overrides
-    table = table or TrafficTable(1, (ROUTE,))
-    return PredictionService(parts, lambda: table, AnswerCache(100), **options)
+class FakeGateway:
+    """A gateway's objects over the fakes. A test may put another `table` or `draw` in place of the first."""
+
+    def __init__(self, parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> None:
+        first = table or TrafficTable(1, (ROUTE,))
+        self.table = lambda: first
+        self.draw = overrides.pop("draw", random.random)
+        built_with = {name: overrides.pop(name) for name in ("clean_here", "observe", "now_ms") if name in overrides}
+        options = {"max_items": 8, "gather_s": 0.001, "in_flight": 2, "max_queued": 100} | overrides
+        graph = build_graph(parts, self._table, GatewayOptions(**options), draw=self._draw, **built_with)
+        self.graph, service = graph, graph.service
+        self.predict, self.probe, self.explain, self.insert = (
+            service.predict,
+            service.probe,
+            service.explain,
+            service.insert,
+        )
+        self.classifier, self.metrics, self.mirror, self.cache = (
+            graph.classifier,
+            graph.metrics,
+            graph.mirror,
+            graph.cache,
+        )
+
+    def _table(self) -> TrafficTable | None:
+        return self.table()
+
+    def _draw(self) -> float:
+        return self.draw()
+
+
+def service_of(parts: FakeParts, table: TrafficTable | None = None, **overrides: object) -> FakeGateway:
+    """Return what answers texts, over the fakes."""
+    return FakeGateway(parts, table, **overrides)
 
 
 def backend_of(parts: FakeParts, **overrides: object) -> Backend:
-    """Return a backend over the fakes; `forgotten` of the parts' store is not needed: the one cache is dropped."""
-    service = service_of(parts, **overrides)
+    """Return a backend over the fakes, whose gateway is its `fake`; the one cache stands for those of all gateways."""
+    gateway = FakeGateway(parts, **overrides)
 
     async def forget(digest: bytes | None) -> None:
-        service.cache.clear() if digest is None else service.cache.forget(digest)
+        gateway.cache.clear() if digest is None else gateway.cache.forget(digest)
 
     async def sink_state() -> dict[str, object]:
         return {"store_reachable": True}
@@ -123,7 +152,17 @@ def backend_of(parts: FakeParts, **overrides: object) -> Backend:
     async def metrics() -> str:
         return "# HELP undertone_queue_texts texts\n"
 
-    return Backend(service, parts.store, SECRET, "sentiment", service.table, forget, sink_state, metrics, 2, False)
+    backend = build_backend(
+        gateway.graph,
+        parts.store,
+        SECRET,
+        Settings(model_name="sentiment", explain_concurrency=2),
+        forget=forget,
+        sink_state=sink_state,
+        node_metrics=metrics,
+    )
+    backend.fake = gateway
+    return backend
 
 
 class NoKeys:
@@ -145,11 +184,11 @@ def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settin
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
 
-def seen_by(service: PredictionService) -> Observations:
-    return Observations.from_json(service.tallies.report()["counts"])
+def seen_by(service: FakeGateway) -> Observations:
+    return Observations.from_json(service.metrics.report()["counts"])
 
 
-async def in_turn(service: PredictionService, texts: list[RawText]) -> list[Prediction]:
+async def in_turn(service: FakeGateway, texts: list[RawText]) -> list[Prediction]:
     """Ask for one text a call, each call a moment after the one before."""
     calls = []
     for text in texts:
@@ -158,7 +197,7 @@ async def in_turn(service: PredictionService, texts: list[RawText]) -> list[Pred
     return [answer for call in calls for answer in await call]
 
 
-async def mirrored(service: PredictionService, texts: int) -> Observations:
+async def mirrored(service: FakeGateway, texts: int) -> Observations:
     for _ in range(1000):
         await asyncio.sleep(0.01)
         if seen_by(service).arm(4).requests >= texts:

@@ -9,7 +9,7 @@ from sentiment.errors import ModelRejected
 from sentiment.records import CleanText, RawText
 from sentiment.settings import Settings
 from sentiment.text import CURRENT_NORMALIZER
-from serve_app.gateway.prediction.preprocessing import Cleaning
+from serve_app.gateway.prediction.preprocessing import Preprocessing
 from tests.unit.fake_parts import SECRET, FakeParts, clean, service_of
 
 
@@ -30,11 +30,11 @@ def there() -> Preprocessor:
 
 
 @pytest.fixture
-def cleaning(there: Preprocessor) -> Cleaning:
-    return Cleaning(there, lambda raw, normalizer: clean(raw, normalizer, SECRET))
+def cleaning(there: Preprocessor) -> Preprocessing:
+    return Preprocessing(there, lambda raw, normalizer: clean(raw, normalizer, SECRET))
 
 
-async def test_a_few_short_texts_are_cleaned_without_a_call(cleaning: Cleaning, there: Preprocessor) -> None:
+async def test_a_few_short_texts_are_cleaned_without_a_call(cleaning: Preprocessing, there: Preprocessor) -> None:
     texts = [RawText(f"So good, @anna{number}! #sun", author="bob") for number in range(30)]
     cleaned = await cleaning(texts, CURRENT_NORMALIZER)
     assert not there.calls
@@ -57,14 +57,14 @@ async def test_a_few_short_texts_are_cleaned_without_a_call(cleaning: Cleaning, 
     ],
 )
 async def test_what_takes_long_goes_to_the_preprocessor(
-    cleaning: Cleaning, there: Preprocessor, texts: list[RawText], goes: bool
+    cleaning: Preprocessing, there: Preprocessor, texts: list[RawText], goes: bool
 ) -> None:
     cleaned = await cleaning(texts, CURRENT_NORMALIZER)
     assert [each.text for each in cleaned] == [raw.text for raw in texts]
     assert there.calls == ([len(texts)] if goes else [])
 
 
-async def test_a_normaliser_that_is_unknown_here_is_named(cleaning: Cleaning) -> None:
+async def test_a_normaliser_that_is_unknown_here_is_named(cleaning: Preprocessing) -> None:
     with pytest.raises(ModelRejected, match="'99' is unknown"):
         await cleaning([RawText("hi")], "99")
 

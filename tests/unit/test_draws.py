@@ -10,9 +10,8 @@ import pytest
 
 from sentiment.errors import NoModel
 from sentiment.records import RawText
-from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.router import Preference
-from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, seen_by, service_of
+from tests.unit.fake_parts import TRIAL, FakeGateway, FakeParts, alternating, canary_of, seen_by, service_of
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def parts() -> FakeParts:
     return FakeParts()
 
 
-def half(parts: FakeParts, **options: object) -> PredictionService:
+def half(parts: FakeParts, **options: object) -> FakeGateway:
     """Return a service that gives a version on trial every second draw, each of up to 16 texts."""
     defaults = {"draw": alternating(), "max_items": 64, "in_flight": 1, "drawn_together": 16}
     return service_of(parts, canary_of(0.5), **(defaults | options))
@@ -52,7 +51,7 @@ async def test_many_texts_of_one_call_are_drawn_for_again_and_again(parts):
 async def test_shares_are_kept_whatever_the_size_of_micro_batches(parts):
     points = iter([number / 100 for number in range(100)])
     service = half(parts, draw=lambda: next(points), max_queued=2000)
-    service.table = service.tallies._table = lambda: canary_of(0.25)
+    service.table = lambda: canary_of(0.25)
     answers = await service.predict(texts(1600), bulk=True)
     assert (
         sum(answer.version == TRIAL.version for answer in answers) == 400

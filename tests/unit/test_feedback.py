@@ -32,7 +32,7 @@ async def backend(parts: FakeParts) -> Backend:
 async def seen_by(backend: Backend, labelled: int) -> Observations:
     """Return the counts once so many labelled texts are among them."""
     for _ in range(500):
-        seen = Observations.from_json(backend.service.tallies.report()["counts"])
+        seen = Observations.from_json(backend.fake.metrics.report()["counts"])
         if seen.labelled >= labelled:
             break
         await asyncio.sleep(0.01)
@@ -62,13 +62,13 @@ async def test_a_text_counts_once_through_however_many_gateways_at_the_same_mome
     await first.service.predict([RawText("meh", id=f"t-{n}") for n in range(40)])
     said = [backend.add_feedback(f"t-{n}", "negative", "team") for n in range(40) for backend in (first, second)]
     await asyncio.gather(*said)
-    await asyncio.gather(first._pairs._task, second._pairs._task)  # both end once nothing waits
+    await asyncio.gather(first.pairs._task, second.pairs._task)  # both end once nothing waits
     counted = [(await seen_by(backend, 0)).labelled for backend in (first, second)]
     assert sum(counted) == 40
 
 
 async def test_a_text_is_counted_once_the_store_that_tells_whether_it_was_answers_again(backend):
-    take, tries = backend._pairs.take, []
+    take, tries = backend.pairs.take, []
 
     async def away_at_first(rollout, ids):
         tries.append(ids)
@@ -76,7 +76,7 @@ async def test_a_text_is_counted_once_the_store_that_tells_whether_it_was_answer
             raise StoreUnavailable("the store is away")
         return await take(rollout, ids)
 
-    backend._pairs.take = away_at_first
+    backend.pairs.take = away_at_first
     await backend.add_feedback("m-1", "negative", "team")
     assert (await seen_by(backend, 1)).labelled == 1
     assert tries == [["m-1"]] * 3
@@ -85,7 +85,7 @@ async def test_a_text_is_counted_once_the_store_that_tells_whether_it_was_answer
 def take_up(backend: Backend, rollout: str | None, stage: int = 1) -> None:
     """Put another rollout of the same two versions into force, or none."""
     table = replace(canary_of(0.0), rollout=rollout, stage=stage)
-    backend.table = backend.service.table = backend.service.tallies._table = backend._pairs.table = lambda: table
+    backend.fake.table = lambda: table
 
 
 @pytest.mark.parametrize("before", [None, "r-1"])
@@ -100,7 +100,7 @@ async def test_a_text_that_had_feedback_before_the_rollout_counts_in_it(backend,
 
 
 async def test_labels_wait_for_a_version_that_hangs(backend, parts):
-    backend._pairs.patience_s, parts.trial_delay_s = 0.05, 30.0
+    backend.pairs.patience_s, parts.trial_delay_s = 0.05, 30.0
     await backend.add_feedback("m-1", "negative", "team")
     await asyncio.sleep(0.5)
     assert (await seen_by(backend, 0)).labelled == 0
@@ -131,7 +131,7 @@ async def test_labels_that_waited_in_vain_count_when_they_are_sent_again(backend
     monkeypatch.setattr(feedback, "_LOOK_S", 0.001)
     parts.trial_gone = True
     await backend.add_feedback("m-1", "negative", "team")
-    await backend._pairs._task
+    await backend.pairs._task
     parts.trial_gone = False
     await backend.add_feedback("m-1", "negative", "team")
     assert (await seen_by(backend, 1)).labelled == 1
@@ -158,7 +158,7 @@ async def test_a_text_that_is_on_its_way_to_the_store_is_waited_for(backend, par
         looks.append(ids)
         return {} if len(looks) < 3 else parts.store.get_many(ids)
 
-    backend._pairs.read = read
+    backend.pairs.read = read
     await backend.add_feedback("m-1", "negative", "team")
     assert (await seen_by(backend, 1)).only_challenger_right == 1
     assert len(looks) == 3
@@ -167,7 +167,7 @@ async def test_a_text_that_is_on_its_way_to_the_store_is_waited_for(backend, par
 async def test_feedback_is_published_by_version(backend):
     await backend.add_feedback("m-1", "negative", "team")
     await seen_by(backend, 1)
-    events = backend.service.judge.events
+    events = backend.fake.classifier.events
     assert events["labelled", "sentiment", "3", "no"] == 1
     assert events["labelled", "sentiment", "4", "yes"] == 1
 

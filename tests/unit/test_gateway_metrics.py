@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from serve_app.gateway import metrics as gateway_metrics
-from serve_app.gateway.inference.failover import Question
+from serve_app.gateway.inference.request import InferenceRequest
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts, service_of
 
 
@@ -33,8 +33,8 @@ async def test_what_a_version_need_not_work_out_again_is_reported_under_its_name
         monkeypatch.setattr(gateway_metrics, kind, Recorder)
     metrics, service = gateway_metrics.GatewayMetrics(), service_of(FakeParts())
     for route in (ROUTE, TRIAL, TRIAL):
-        await service.judge.ask([Question("meh", route), Question("meh", route)])
-        metrics.report(service)
+        await service.classifier.classify([InferenceRequest("meh", route), InferenceRequest("meh", route)])
+        metrics.report(service.graph)
     assert Recorder.counted == {
         ("undertone_coalesced_total", "sentiment", "3"): 1,
         ("undertone_coalesced_total", "sentiment", "4"): 1,

@@ -7,7 +7,8 @@ import pytest
 
 from sentiment.errors import DeadlineExceeded, InvalidInput, Unavailable
 from serve_app.gateway.inference.answer_cache import AnswerCache
-from serve_app.gateway.inference.failover import Judge, Judged, Question
+from serve_app.gateway.inference.failover import FailoverClassifier
+from serve_app.gateway.inference.request import InferenceRequest, InferenceResult
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts
 
 
@@ -17,118 +18,128 @@ def parts() -> FakeParts:
 
 
 @pytest.fixture
-def judge(parts: FakeParts) -> Judge:
-    return Judge(parts.classify, AnswerCache(100), patience_s=0.05)
+def classifier(parts: FakeParts) -> FailoverClassifier:
+    return FailoverClassifier(parts.classify, AnswerCache(100), patience_s=0.05)
 
 
-def on_trial(text: str) -> Question:
-    return Question(text, TRIAL, fallback=ROUTE)
+def on_trial(text: str) -> InferenceRequest:
+    return InferenceRequest(text, TRIAL, fallback=ROUTE)
 
 
-async def test_each_version_is_asked_once_about_all_its_texts(judge, parts):
-    said, told = await judge.judge([Question("love", ROUTE), on_trial("meh"), Question("hate", ROUTE)])
-    assert [verdict.label for verdict in told] == ["positive", "negative", "negative"]
-    assert told == said
+async def test_each_version_is_asked_once_about_all_its_texts(classifier, parts):
+    own, served = await classifier.classify_with_failover(
+        [InferenceRequest("love", ROUTE), on_trial("meh"), InferenceRequest("hate", ROUTE)]
+    )
+    assert [outcome.label for outcome in served] == ["positive", "negative", "negative"]
+    assert served == own
     assert sorted(parts.asked) == [3, 4]
 
 
-async def test_equal_texts_are_worked_out_once_a_version(judge, parts):
-    verdicts = await judge.ask([Question("meh", ROUTE), Question("meh", ROUTE), Question("meh", TRIAL)])
-    again = await judge.ask([Question("meh", ROUTE), Question("meh", TRIAL)])
-    assert [verdict.label for verdict in verdicts] == ["neutral", "neutral", "negative"]
-    assert [verdict.label for verdict in again] == ["neutral", "negative"]
+async def test_equal_texts_are_worked_out_once_a_version(classifier, parts):
+    outcomes = await classifier.classify(
+        [InferenceRequest("meh", ROUTE), InferenceRequest("meh", ROUTE), InferenceRequest("meh", TRIAL)]
+    )
+    again = await classifier.classify([InferenceRequest("meh", ROUTE), InferenceRequest("meh", TRIAL)])
+    assert [outcome.label for outcome in outcomes] == ["neutral", "neutral", "negative"]
+    assert [outcome.label for outcome in again] == ["neutral", "negative"]
     assert parts.classified == [["meh"], ["meh"]]
 
 
-async def test_answers_that_cost_no_call_are_counted_by_version(judge):
-    await judge.ask([Question("meh", ROUTE), Question("meh", ROUTE), Question("meh", TRIAL)])
-    await judge.ask([Question("meh", ROUTE), Question("meh", TRIAL), Question("meh", TRIAL)])
-    assert judge.events == {
+async def test_answers_that_cost_no_call_are_counted_by_version(classifier):
+    await classifier.classify(
+        [InferenceRequest("meh", ROUTE), InferenceRequest("meh", ROUTE), InferenceRequest("meh", TRIAL)]
+    )
+    await classifier.classify(
+        [InferenceRequest("meh", ROUTE), InferenceRequest("meh", TRIAL), InferenceRequest("meh", TRIAL)]
+    )
+    assert classifier.events == {
         ("coalesced", "sentiment", "3"): 1,
         ("cache_hits", "sentiment", "3"): 1,
         ("cache_hits", "sentiment", "4"): 2,
     }
 
 
-async def test_only_a_text_that_was_worked_out_has_a_call_time(judge):
-    [first, twin] = await judge.ask([Question("love", ROUTE), Question("love", ROUTE)])
-    [known] = await judge.ask([Question("love", ROUTE)])
+async def test_only_a_text_that_was_worked_out_has_a_call_time(classifier):
+    [first, twin] = await classifier.classify([InferenceRequest("love", ROUTE), InferenceRequest("love", ROUTE)])
+    [known] = await classifier.classify([InferenceRequest("love", ROUTE)])
     assert first.call_ms > 0
     assert twin.call_ms is None
     assert known.call_ms is None
 
 
-async def test_what_a_version_on_trial_fails_on_the_leading_one_answers(judge):
-    said, told = await judge.judge([on_trial("love venom"), on_trial("meh")])
-    assert isinstance(said[0], InvalidInput)
-    assert (told[0].route, told[0].label) == (ROUTE, "positive")
-    assert told[1].route == TRIAL
-    assert judge.events == {("failovers", "sentiment", "4"): 1}
+async def test_what_a_version_on_trial_fails_on_the_leading_one_answers(classifier):
+    own, served = await classifier.classify_with_failover([on_trial("love venom"), on_trial("meh")])
+    assert isinstance(own[0], InvalidInput)
+    assert (served[0].route, served[0].label) == (ROUTE, "positive")
+    assert served[1].route == TRIAL
+    assert classifier.events == {("failovers", "sentiment", "4"): 1}
 
 
-async def test_a_version_on_trial_that_is_gone_costs_nobody_the_answer(judge, parts):
+async def test_a_version_on_trial_that_is_gone_costs_nobody_the_answer(classifier, parts):
     parts.trial_gone = True
-    said, told = await judge.judge([on_trial("love"), on_trial("hate")])
-    assert all(isinstance(verdict, Unavailable) for verdict in said)
-    assert [verdict.label for verdict in told] == ["positive", "negative"]
+    own, served = await classifier.classify_with_failover([on_trial("love"), on_trial("hate")])
+    assert all(isinstance(outcome, Unavailable) for outcome in own)
+    assert [outcome.label for outcome in served] == ["positive", "negative"]
 
 
-async def test_a_version_on_trial_that_is_late_is_not_waited_for(judge, parts):
+async def test_a_version_on_trial_that_is_late_is_not_waited_for(classifier, parts):
     parts.trial_delay_s = 5.0
     started = time.monotonic()
-    said, told = await judge.judge([on_trial("love")])
+    own, served = await classifier.classify_with_failover([on_trial("love")])
     assert time.monotonic() - started < 2.0
-    assert isinstance(said[0], DeadlineExceeded)
-    assert told[0].route == ROUTE
+    assert isinstance(own[0], DeadlineExceeded)
+    assert served[0].route == ROUTE
 
 
-async def test_long_texts_give_a_version_on_trial_more_time(judge, parts):
+async def test_long_texts_give_a_version_on_trial_more_time(classifier, parts):
     parts.trial_delay_s = 0.3
-    _, told = await judge.judge([on_trial("love " * 200)])
-    assert told[0].route == TRIAL
+    _, served = await classifier.classify_with_failover([on_trial("love " * 200)])
+    assert served[0].route == TRIAL
 
 
-async def test_a_version_that_is_as_slow_as_the_leading_one_is_not_late(judge, parts):
+async def test_a_version_that_is_as_slow_as_the_leading_one_is_not_late(classifier, parts):
     parts.delay_s = parts.trial_delay_s = 0.2
-    await judge.ask([Question("hate", ROUTE)])
-    _, told = await judge.judge([on_trial("love")])
-    assert told[0].route == TRIAL
+    await classifier.classify([InferenceRequest("hate", ROUTE)])
+    _, served = await classifier.classify_with_failover([on_trial("love")])
+    assert served[0].route == TRIAL
 
 
-async def test_a_late_version_is_not_waited_for_by_way_of_another_call_either(judge, parts):
+async def test_a_late_version_is_not_waited_for_by_way_of_another_call_either(classifier, parts):
     parts.trial_delay_s = 1.0
-    patient = asyncio.create_task(judge.ask([Question("love", TRIAL)]))
+    patient = asyncio.create_task(classifier.classify([InferenceRequest("love", TRIAL)]))
     await asyncio.sleep(0)
-    _, told = await judge.judge([on_trial("love")])
-    assert told[0].route == ROUTE
-    [verdict] = await patient
-    assert verdict.route == TRIAL
+    _, served = await classifier.classify_with_failover([on_trial("love")])
+    assert served[0].route == ROUTE
+    [outcome] = await patient
+    assert outcome.route == TRIAL
 
 
-async def test_without_a_fallback_the_failure_is_told(judge):
-    said, told = await judge.judge([Question("venom", TRIAL), Question("poison", ROUTE)])
-    assert told == said
-    assert all(isinstance(verdict, InvalidInput) for verdict in told)
+async def test_without_a_fallback_the_failure_is_told(classifier):
+    own, served = await classifier.classify_with_failover(
+        [InferenceRequest("venom", TRIAL), InferenceRequest("poison", ROUTE)]
+    )
+    assert served == own
+    assert all(isinstance(outcome, InvalidInput) for outcome in served)
 
 
-async def test_a_text_without_words_asks_no_version(judge, parts):
-    said, told = await judge.judge([on_trial("")])
-    assert isinstance(told[0], InvalidInput)
-    assert told == said
+async def test_a_text_without_words_asks_no_version(classifier, parts):
+    own, served = await classifier.classify_with_failover([on_trial("")])
+    assert isinstance(served[0], InvalidInput)
+    assert served == own
     assert parts.asked == []
 
 
-async def test_a_text_that_both_fail_on_gets_the_leading_versions_error(judge):
-    _, [told] = await judge.judge([on_trial("poison")])
-    assert "cannot read this text" in str(told)
+async def test_a_text_that_both_fail_on_gets_the_leading_versions_error(classifier):
+    _, [served] = await classifier.classify_with_failover([on_trial("poison")])
+    assert "cannot read this text" in str(served)
 
 
-async def test_a_cancelled_call_leaves_nothing_in_flight(judge, parts):
+async def test_a_cancelled_call_leaves_nothing_in_flight(classifier, parts):
     parts.delay_s = 0.2
-    task = asyncio.create_task(judge.ask([Question("love", ROUTE)]))
+    task = asyncio.create_task(classifier.classify([InferenceRequest("love", ROUTE)]))
     await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     parts.delay_s = 0.0
-    [verdict] = await judge.ask([Question("love", ROUTE)])
-    assert isinstance(verdict, Judged)
+    [outcome] = await classifier.classify([InferenceRequest("love", ROUTE)])
+    assert isinstance(outcome, InferenceResult)

@@ -10,10 +10,9 @@ import pytest
 
 from sentiment.errors import Unavailable
 from sentiment.records import Operation, Outcome, RawText
-from serve_app.gateway.batching.write_coalescing import Lane, Lanes, Shared
-from serve_app.gateway.prediction.service import PredictionService
+from serve_app.gateway.batching.write_coalescing import CoalescedCall, Lane, LaneActivity
 from serve_app.routing.router import Preference
-from tests.unit.fake_parts import FakeParts, alternating, canary_of, seen_by, service_of
+from tests.unit.fake_parts import FakeGateway, FakeParts, alternating, canary_of, seen_by, service_of
 
 
 class Doubling:
@@ -32,7 +31,7 @@ class Doubling:
 
 async def test_calls_of_one_moment_are_one_and_each_gets_its_own_results():
     call = Doubling()
-    shared = Shared(call)
+    shared = CoalescedCall(call)
     assert await asyncio.gather(shared([1, 2]), shared([]), shared([3])) == [[2, 4], [], [6]]
     assert call.calls == [[1, 2, 3]]
     assert await shared([4]) == [8]
@@ -40,7 +39,7 @@ async def test_calls_of_one_moment_are_one_and_each_gets_its_own_results():
 
 async def test_a_call_waits_for_another_as_long_as_it_may_and_goes_with_it_at_once():
     call = Doubling()
-    shared = Shared(call)
+    shared = CoalescedCall(call)
     started = time.monotonic()
     waiting = asyncio.create_task(shared([1], 60.0))
     await asyncio.sleep(0.01)
@@ -52,7 +51,7 @@ async def test_a_call_waits_for_another_as_long_as_it_may_and_goes_with_it_at_on
 
 async def test_an_error_reaches_all_and_an_end_of_one_caller_no_other():
     call = Doubling()
-    shared = Shared(call)
+    shared = CoalescedCall(call)
     found = await asyncio.gather(shared([-1]), shared([3]), return_exceptions=True)
     assert [type(error) for error in found] == [Unavailable] * 2
     first, second = asyncio.create_task(shared([4])), asyncio.create_task(shared([5]))
@@ -62,15 +61,15 @@ async def test_an_error_reaches_all_and_an_end_of_one_caller_no_other():
 
 
 def test_the_trusted_versions_lane_waits_a_little_and_only_for_what_began_with_it():
-    lanes = Lanes()
-    assert lanes.wait_s(Lane.LED, 100.0, 100.1) == lanes.wait_s(Lane.TRIED, 100.0, 100.1) == 0.0
-    with lanes.at_work(Lane.TRIED, 100.001):
-        assert lanes.wait_s(Lane.LED, 100.0, 100.1) == 0.01
-        assert lanes.wait_s(Lane.LED, 100.0, 100.02) == pytest.approx(0.005)
-        assert lanes.wait_s(Lane.LED, 100.2, 100.3) == 0.0, "an older one may hang"
-    assert lanes.wait_s(Lane.LED, 100.0, 100.1) == 0.0
-    with lanes.at_work(Lane.LED, 90.0):
-        assert lanes.wait_s(Lane.TRIED, 100.0, 100.1) == 0.05
+    lanes = LaneActivity()
+    assert lanes.wait_s(Lane.PRIMARY, 100.0, 100.1) == lanes.wait_s(Lane.CANDIDATE, 100.0, 100.1) == 0.0
+    with lanes.at_work(Lane.CANDIDATE, 100.001):
+        assert lanes.wait_s(Lane.PRIMARY, 100.0, 100.1) == 0.01
+        assert lanes.wait_s(Lane.PRIMARY, 100.0, 100.02) == pytest.approx(0.005)
+        assert lanes.wait_s(Lane.PRIMARY, 100.2, 100.3) == 0.0, "an older one may hang"
+    assert lanes.wait_s(Lane.PRIMARY, 100.0, 100.1) == 0.0
+    with lanes.at_work(Lane.PRIMARY, 90.0):
+        assert lanes.wait_s(Lane.CANDIDATE, 100.0, 100.1) == 0.05
 
 
 class Parts(FakeParts):
@@ -90,7 +89,7 @@ def parts() -> Parts:
     return Parts()
 
 
-def halves(parts: Parts, **options: object) -> PredictionService:
+def halves(parts: Parts, **options: object) -> FakeGateway:
     """Return a service that gives every second text to a version on trial."""
     fixed = {"draw": alternating(), "drawn_together": 1, "max_items": 50, "in_flight": 1}
     return service_of(parts, canary_of(0.5), **(fixed | options))
@@ -100,7 +99,7 @@ def texts(count: int, words: str) -> list[RawText]:
     return [RawText(f"{words} {number}", id=f"{words}-{number}") for number in range(count)]
 
 
-async def answer_in_s(service: PredictionService, words: str, version: int) -> float:
+async def answer_in_s(service: FakeGateway, words: str, version: int) -> float:
     """Ask one version, and return how long it took."""
     started = time.monotonic()
     [answer] = await service.predict(texts(1, words), preference=Preference(version=version))

@@ -11,9 +11,10 @@ from itertools import pairwise
 import pytest
 
 from serve_app.gateway.canary.shadow import Answered, Mirror
-from serve_app.gateway.canary.stage_metrics import Tallies
+from serve_app.gateway.canary.stage_metrics import StageMetrics
 from serve_app.gateway.inference.answer_cache import CachedAnswer
-from serve_app.gateway.inference.failover import Events, Judged, Question
+from serve_app.gateway.inference.failover import Events
+from serve_app.gateway.inference.request import InferenceRequest, InferenceResult
 from tests.unit.fake_parts import ROUTE, TRIAL, canary_of
 
 CALL_S = 0.05
@@ -29,29 +30,29 @@ class NeverIdle:
         await asyncio.Event().wait()
 
 
-class SlowJudge:
+class SlowClassifier:
     """A version that takes its time, and remembers when it was asked."""
 
     def __init__(self) -> None:
         self.events = Events()
         self.asked_s: list[float] = []
 
-    async def ask(self, questions: Sequence[Question]) -> list[Judged]:
+    async def classify(self, requests: Sequence[InferenceRequest]) -> list[InferenceResult]:
         self.asked_s.append(time.monotonic())
         await asyncio.sleep(CALL_S)
-        return [Judged(question.route, CachedAnswer((0.8, 0.1, 0.1), False)) for question in questions]
+        return [InferenceResult(request.route, CachedAnswer((0.8, 0.1, 0.1), False)) for request in requests]
 
 
 async def gaps_s(weight: float) -> list[float]:
     """Return the times between the calls to a version with this share of the traffic."""
-    judge, table = SlowJudge(), canary_of(weight, shadow=1.0)
-    mirror = Mirror(judge, Tallies(lambda: table), NeverIdle(), draw=lambda: 0.0)
-    answered = Answered("1", "love", Judged(ROUTE, CachedAnswer((0.8, 0.1, 0.1), False), call_ms=1.0))
+    classifier, table = SlowClassifier(), canary_of(weight, shadow=1.0)
+    mirror = Mirror(classifier, StageMetrics(lambda: table), NeverIdle(), draw=lambda: 0.0)
+    answered = Answered("1", "love", InferenceResult(ROUTE, CachedAnswer((0.8, 0.1, 0.1), False), call_ms=1.0))
     for _ in range(CALLS):
         mirror._enqueue(replace(TRIAL, weight=weight, shadow=1.0), [answered], timed=True)
     assert mirror._task
     await mirror._task
-    return [later - earlier for earlier, later in pairwise(judge.asked_s)]
+    return [later - earlier for earlier, later in pairwise(classifier.asked_s)]
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.5])

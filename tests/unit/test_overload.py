@@ -9,13 +9,12 @@ import pytest
 
 from sentiment.errors import Overloaded
 from sentiment.records import RawText
-from serve_app.gateway.canary.throughput_baseline import LEAST_CALLS, Overload, Work
-from serve_app.gateway.prediction.service import PredictionService
+from serve_app.gateway.canary.throughput_baseline import LEAST_CALLS, ThroughputBaseline, Work
 from serve_app.rollout.policy.analysis import analyse
 from serve_app.rollout.policy.record import State
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import TrafficTable
-from tests.unit.fake_parts import FakeParts, canary_of, seen_by, service_of
+from tests.unit.fake_parts import FakeGateway, FakeParts, canary_of, seen_by, service_of
 from tests.unit.rollout.rollouts import rollout_of
 
 CHAMPION, CHALLENGER = 3, 4
@@ -29,7 +28,7 @@ def work(characters: int, seconds: float, calls: int) -> Work:
     return Work(max(characters // 100, 1), characters, seconds, calls)
 
 
-def told(overload: Overload, calls: Iterable[Work], *, refused: int = 1) -> list[bool]:
+def told(overload: ThroughputBaseline, calls: Iterable[Work], *, refused: int = 1) -> list[bool]:
     """Return what each call tells, where so many texts are refused before each."""
     found = []
     for call in calls:
@@ -39,8 +38,8 @@ def told(overload: Overload, calls: Iterable[Work], *, refused: int = 1) -> list
     return found
 
 
-def carried(characters_per_s: int, *, in_flight: int = 1) -> Overload:
-    overload = Overload(in_flight)
+def carried(characters_per_s: int, *, in_flight: int = 1) -> ThroughputBaseline:
+    overload = ThroughputBaseline(in_flight)
     overload.carried(CHAMPION, work(10 * characters_per_s, 5.0, 20), 1000.0)
     return overload
 
@@ -68,7 +67,7 @@ def test_refusals_between_two_calls_are_one_failure_and_without_any_there_is_non
 
 
 def test_where_nothing_is_known_of_the_champion_nothing_tells_against_its_successor():
-    assert not any(told(Overload(1), [work(1, 9.0, 1)] * 50))
+    assert not any(told(ThroughputBaseline(1), [work(1, 9.0, 1)] * 50))
 
 
 def test_what_the_champion_carried_counts_for_ten_minutes_and_at_its_most():
@@ -100,19 +99,18 @@ async def take_over(
     before: Iterable[list[RawText]],
     bulk: bool = False,
     is_filled: bool = False,
-) -> PredictionService:
+) -> FakeGateway:
     """Let the champion answer texts without a rollout, then give its traffic to the challenger."""
     tables = [TrafficTable(1, canary_of(0.0).routes[:1])]
     service = service_of(parts, tables[0], in_flight=1, max_queued=4, max_items=4, failover_s=30.0, is_filled=is_filled)
     service.table = lambda: tables[-1]
-    service.tallies._table = service.table
     for texts in before:
         await service.predict(texts, bulk=bulk)
     tables.append(table)
     return service
 
 
-async def press(service: PredictionService, rounds: int, preference: Preference | None = None) -> int:
+async def press(service: FakeGateway, rounds: int, preference: Preference | None = None) -> int:
     """Ask for more texts at once than may wait; return how many calls were refused."""
     refused = 0
     for number in range(rounds):
@@ -124,9 +122,9 @@ async def press(service: PredictionService, rounds: int, preference: Preference 
     return refused
 
 
-def stop_of(service: PredictionService) -> str | None:
+def stop_of(service: FakeGateway) -> str | None:
     record = rollout_of(State.FULL, 1).model_copy(update={"champion": CHAMPION, "challenger": CHALLENGER})
-    return analyse(record.counted(1, "gateway-1", service.tallies.report()["counts"])).stop
+    return analyse(record.counted(1, "gateway-1", service.metrics.report()["counts"])).stop
 
 
 LONG = [[RawText("love " * 10_000 + str(number)) for number in range(4)]]

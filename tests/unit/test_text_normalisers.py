@@ -24,7 +24,7 @@ async def test_all_answers_go_with_a_deleted_text_that_a_version_reads_otherwise
     backend = backend_of(FakeParts(), table=TrafficTable(1, routes))
     answers = [await backend.predict(RawText(text)) for text in ("I love it, 01.23.45.67.89", "I hate it")]
     await backend.delete(answers[0].id)
-    assert len(backend.service.cache._answers) == left
+    assert len(backend.fake.cache._answers) == left
 
 
 def test_a_version_reads_data_of_another_normaliser_as_its_own_leaves_them() -> None:

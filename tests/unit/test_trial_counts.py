@@ -10,13 +10,22 @@ import pytest
 
 from sentiment.errors import Unavailable
 from sentiment.records import Answers, RawText
-from serve_app.gateway.prediction.service import PredictionService
 from serve_app.rollout.policy.analysis import RolloutAnalysis, analyse
 from serve_app.rollout.policy.record import State
 from serve_app.routing.observations import Arm, Observations
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import Route
-from tests.unit.fake_parts import TRIAL, FakeParts, alternating, canary_of, in_turn, mirrored, seen_by, service_of
+from tests.unit.fake_parts import (
+    TRIAL,
+    FakeGateway,
+    FakeParts,
+    alternating,
+    canary_of,
+    in_turn,
+    mirrored,
+    seen_by,
+    service_of,
+)
 from tests.unit.rollout.rollouts import rollout_of
 
 
@@ -25,13 +34,13 @@ def parts() -> FakeParts:
     return FakeParts()
 
 
-def arm_of(service: PredictionService, version: int = TRIAL.version) -> Arm:
+def arm_of(service: FakeGateway, version: int = TRIAL.version) -> Arm:
     return seen_by(service).arm(version)
 
 
-def judged(service: PredictionService) -> RolloutAnalysis:
+def judged(service: FakeGateway) -> RolloutAnalysis:
     record = rollout_of(State.CANARY, 1).model_copy(update={"champion": 3, "challenger": 4})
-    return analyse(record.counted(1, "gateway-1", service.tallies.report()["counts"]))
+    return analyse(record.counted(1, "gateway-1", service.metrics.report()["counts"]))
 
 
 def texts(count: int, words: str = "love") -> list[RawText]:
@@ -48,7 +57,7 @@ async def test_texts_that_are_late_for_a_version_on_trial_are_its_failures(parts
     await asyncio.gather(*(service.predict([text]) for text in texts(30)))
     arm = arm_of(service)
     assert arm.lost == arm.calls >= 2  # the call that hangs, then micro-batches that came to their texts too late
-    assert service.judge.events["failovers", "sentiment", "4"] == 30
+    assert service.classifier.events["failovers", "sentiment", "4"] == 30
     assert "alone failed on" in judged(service).stop
 
 
@@ -62,7 +71,7 @@ async def test_texts_that_are_late_for_both_versions_tell_of_the_machine_and_not
         asked = 30 if limit == "queue" else 2
         await service.predict([RawText("so it is")])
         await asyncio.gather(*(service.predict([text]) for text in texts(asked)))
-        assert service.judge.events["failovers", "sentiment", "4"] >= 1
+        assert service.classifier.events["failovers", "sentiment", "4"] >= 1
         found.append(arm_of(service).lost)
     assert found[0] >= 1
     assert found[1] == 0

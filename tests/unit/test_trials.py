@@ -12,7 +12,7 @@ from sentiment.errors import InvalidInput, NotFound, Overloaded
 from sentiment.records import RawText
 from sentiment.text import NORMALIZERS
 from serve_app.gateway.canary.shadow import MAX_TEXTS, Answered
-from serve_app.gateway.inference.failover import Question
+from serve_app.gateway.inference.request import InferenceRequest
 from serve_app.routing.observations import Observations
 from serve_app.routing.router import Preference
 from serve_app.routing.traffic_table import TrafficTable
@@ -169,7 +169,7 @@ async def test_what_versions_answer_is_counted_by_version_and_label(parts):
 async def test_nothing_is_counted_while_no_rollout_is_under_way(parts):
     service = service_of(parts)
     await service.predict([LOVE])
-    report = service.tallies.report()
+    report = service.metrics.report()
     assert (report["rollout"], report["stage"]) == (None, 0)
     assert Observations.from_json(report["counts"]) == Observations()
 
@@ -177,12 +177,12 @@ async def test_nothing_is_counted_while_no_rollout_is_under_way(parts):
 async def test_each_stage_begins_with_empty_counts(parts):
     tables = [canary_of(0.4)]
     service = service_of(parts, tables[0])
-    service.tallies._table = service.table = lambda: tables[-1]
+    service.table = lambda: tables[-1]
     await service.predict([LOVE])
-    assert service.tallies.report()["stage"] == 1
+    assert service.metrics.report()["stage"] == 1
     tables.append(canary_of(0.5, stage=2))
-    report = service.tallies.report()
-    assert (report["rollout"], report["stage"], report["gateway"]) == ("r-1", 2, service.tallies.gateway)
+    report = service.metrics.report()
+    assert (report["rollout"], report["stage"], report["gateway"]) == ("r-1", 2, service.metrics.gateway)
     assert Observations.from_json(report["counts"]) == Observations()
 
 
@@ -210,7 +210,7 @@ async def test_a_share_of_the_micro_batches_is_mirrored(parts):
 async def test_only_texts_that_both_worked_out_are_timed_in_the_shadow(parts):
     service = service_of(parts, canary_of(0.0))
     await service.predict([LOVE])
-    service.table = service.tallies._table = lambda: canary_of(0.0, shadow=1.0)
+    service.table = lambda: canary_of(0.0, shadow=1.0)
     await service.predict([LOVE, HATE])
     seen = await mirrored(service, 2)
     assert seen.compared == 2
@@ -238,7 +238,7 @@ async def test_a_version_that_hangs_in_the_shadow_counts_as_failing(parts):
 async def test_what_is_too_much_for_the_shadow_is_dropped_and_counted(parts):
     service = service_of(parts, canary_of(0.0, shadow=1.0))
     parts.trial_delay_s = 30.0
-    [judged] = await service.judge.ask([Question("love", ROUTE)])
+    [judged] = await service.classifier.classify([InferenceRequest("love", ROUTE)])
     unit = [Answered(str(number), "love", judged) for number in range(MAX_TEXTS // 2)]
     for _ in range(3):
         service.mirror._enqueue(TRIAL, unit, timed=True)
@@ -267,7 +267,7 @@ async def test_a_deleted_text_leaves_the_shadows_queue(parts):
 async def test_what_waits_for_a_shadow_that_has_ended_does_not_hold_up_the_next_one(parts):
     table = canary_of(0.0, shadow=1.0)
     service = service_of(parts, table)
-    [judged] = await service.judge.ask([Question("love", ROUTE)])
+    [judged] = await service.classifier.classify([InferenceRequest("love", ROUTE)])
     for route in (replace(TRIAL, app="classifier-v9", version=9), TRIAL):
         service.mirror._enqueue(route, [Answered("1", "love", judged)], timed=True)
     service.mirror.offer(table, [])

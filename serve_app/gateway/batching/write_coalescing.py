@@ -19,10 +19,10 @@ R = TypeVar("R")
 
 #: How long what the trusted version answered waits for a write with the other lane's: this share of the time that it
 #: took, and no longer than this.
-_LED_SHARE: Final = 0.25
-_LED_WAITS_S: Final = 0.01
+_PRIMARY_SHARE: Final = 0.25
+_PRIMARY_WAITS_S: Final = 0.01
 #: How long what a version on trial answered waits for the trusted version's.
-_TRIED_WAITS_S: Final = 0.05
+_CANDIDATE_WAITS_S: Final = 0.05
 #: Micro-batches that begin within this time began together.
 _TOGETHER_S: Final = 0.005
 
@@ -35,7 +35,7 @@ class _Met(Generic[T, R]):
 
 
 @dataclass(eq=False)
-class Shared(Generic[T, R]):
+class CoalescedCall(Generic[T, R]):
     """Makes one call of those that meet. `call` returns a result per item, in order. Belongs to one event loop."""
 
     call: Callable[[list[T]], Awaitable[Sequence[R]]]
@@ -68,12 +68,12 @@ class Shared(Generic[T, R]):
 class Lane(Enum):
     """Whose texts a lane answers."""
 
-    LED = "the trusted version"
-    TRIED = "versions on trial"
+    PRIMARY = "the trusted version"
+    CANDIDATE = "versions on trial"
 
 
 @dataclass(eq=False)
-class Lanes:
+class LaneActivity:
     """Knows what each lane is at. Times are seconds of one steady clock."""
 
     _begun: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
@@ -92,10 +92,14 @@ class Lanes:
 
         The trusted version's waits only for one that began with it, one on trial for one that began no later.
         """
-        if lane is Lane.TRIED:
-            return _TRIED_WAITS_S if any(other_s <= begun_s + _TOGETHER_S for other_s in self._begun[Lane.LED]) else 0.0
-        if any(other_s >= begun_s - _TOGETHER_S for other_s in self._begun[Lane.TRIED]):
-            return min(_LED_WAITS_S, _LED_SHARE * (now_s - begun_s))
+        if lane is Lane.CANDIDATE:
+            return (
+                _CANDIDATE_WAITS_S
+                if any(other_s <= begun_s + _TOGETHER_S for other_s in self._begun[Lane.PRIMARY])
+                else 0.0
+            )
+        if any(other_s >= begun_s - _TOGETHER_S for other_s in self._begun[Lane.CANDIDATE]):
+            return min(_PRIMARY_WAITS_S, _PRIMARY_SHARE * (now_s - begun_s))
         return 0.0
 
 

@@ -1,20 +1,19 @@
-"""What a gateway notes of its micro-batches: for a rollout's judgement, for its own patience, and for the mirror."""
+"""Records each answered micro-batch: for the analysis of a rollout, the gateway's own patience, and the shadow."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Final
 
 from sentiment.errors import DeadlineExceeded
 from serve_app.gateway.canary.shadow import Answered, Mirror
-from serve_app.gateway.canary.stage_metrics import Heard, Tallies
-from serve_app.gateway.canary.throughput_baseline import Overload, work_of
-from serve_app.gateway.inference.failover import Judged, Question, Verdict
-from serve_app.gateway.inference.request import Asked
+from serve_app.gateway.canary.stage_metrics import ArmResult, StageMetrics
+from serve_app.gateway.canary.throughput_baseline import ThroughputBaseline, work_of
+from serve_app.gateway.inference.request import InferenceOutcome, InferenceRequest, InferenceResult, PreparedText
 from serve_app.routing.traffic_table import TrafficTable
 
 #: What is counted of a version whose texts the trusted one was asked about at once, or nobody.
@@ -22,89 +21,99 @@ _PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was 
 
 
 @dataclass(frozen=True)
-class Notes:
-    """Notes micro-batches. A version is late when its texts wait longer than `patience_s`.
+class BatchRecorder:
+    """Records micro-batches."""
 
-    `is_filled`: the ingress gives single texts to one gateway as long as it suffices (`Overload`).
-    """
-
-    tallies: Tallies
-    overload: Overload
+    metrics: StageMetrics
+    baseline: ThroughputBaseline
     mirror: Mirror
+    #: A version is late when its texts wait longer than this.
     patience_s: float
+    #: Whether the ingress gives single texts to one gateway as long as it suffices (`ThroughputBaseline`).
     is_filled: bool = False
+    #: A steady clock, in seconds, that `PreparedText` times are not of.
+    now_s: Callable[[], float] = time.monotonic
 
-    def note(
+    def record(
         self,
         table: TrafficTable,
-        asked: Sequence[Asked],
-        said: Sequence[Verdict],
-        told: Sequence[Verdict],
-        kept: Sequence[tuple[str, Verdict]],
+        texts: Sequence[PreparedText],
+        own_results: Sequence[InferenceOutcome],
+        served_results: Sequence[InferenceOutcome],
+        stored: Sequence[tuple[str, InferenceOutcome]],
     ) -> None:
-        """Note what each text's own version `said`, what its caller is `told`, and what was `kept` under which id."""
-        self._weigh(table, asked, said)
-        if self.tallies.current() is not None:
-            self._note_time(table, asked)
-            self._count(table, asked, said, told)
-            self._mirror(table, asked, kept)
+        """Record what each text's own version answered, what its caller gets, and what was stored under which id."""
+        self._record_throughput(table, texts, own_results)
+        if self.metrics.current() is not None:
+            self._record_wait(table, texts)
+            self._count(table, texts, own_results, served_results)
+            self._mirror(table, texts, stored)
 
     def _count(
-        self, table: TrafficTable, asked: Sequence[Asked], said: Sequence[Verdict], told: Sequence[Verdict]
+        self,
+        table: TrafficTable,
+        texts: Sequence[PreparedText],
+        own_results: Sequence[InferenceOutcome],
+        served_results: Sequence[InferenceOutcome],
     ) -> None:
         """Count what each version did with the texts that it was given by chance, not by its caller's wish."""
-        tally = self.tallies.current()
-        if tally is None:
+        counts = self.metrics.current()
+        if counts is None:
             return
-        heard: defaultdict[int, list[Heard]] = defaultdict(list)
-        late: defaultdict[int, list[Heard]] = defaultdict(list)
-        for each, own, final in zip(asked, said, told, strict=True):
-            item, question = each.item, each.question
-            if not item.by_chance or not question.text:
+        in_time: defaultdict[int, list[ArmResult]] = defaultdict(list)
+        late: defaultdict[int, list[ArmResult]] = defaultdict(list)
+        for text, own, served in zip(texts, own_results, served_results, strict=True):
+            submitted, request = text.submitted, text.request
+            if not submitted.by_chance or not request.text:
                 continue
-            alone = isinstance(final, Judged) or table.champion is None
-            if each.passed_over(table):
-                (heard if item.refused else late)[item.route.version].append(Heard(_PASSED_OVER, alone))
-            (late if _is_late(table, question, own) else heard)[question.route.version].append(Heard(own, alone))
-            if final is not own and question.fallback is not None:
-                heard[question.fallback.version].append(Heard(final))
-        is_crowded = self.overload.longest_s(time.monotonic()) > self.patience_s  # the trusted version is late as well
-        for version, some in late.items():
-            if not (is_crowded and tally.excuses(version)):
-                heard[version] += some
-        for version, some in heard.items():
-            tally.asked(version, some)
+            alone = isinstance(served, InferenceResult) or table.champion is None
+            if text.passed_over(table):
+                arm = in_time if submitted.refused else late
+                arm[submitted.route.version].append(ArmResult(_PASSED_OVER, alone))
+            (late if _is_late(table, request, own) else in_time)[request.route.version].append(ArmResult(own, alone))
+            if served is not own and request.fallback is not None:
+                in_time[request.fallback.version].append(ArmResult(served))
+        is_crowded = self.baseline.longest_s(self.now_s()) > self.patience_s  # the trusted version is late as well
+        for version, results in late.items():
+            if not (is_crowded and counts.excuses(version)):
+                in_time[version] += results
+        for version, results in in_time.items():
+            counts.add(version, results)
 
-    def _note_time(self, table: TrafficTable, asked: Sequence[Asked]) -> None:
-        """Note how long the texts that the trusted version was chosen for have taken since."""
-        items = [each.item for each in asked]
-        trusted = [item for item in items if item.route.version == table.trusted.version and not item.bulk]
+    def _record_wait(self, table: TrafficTable, texts: Sequence[PreparedText]) -> None:
+        """Record how long the texts that the trusted version was chosen for have taken since."""
+        submitted = [text.submitted for text in texts]
+        trusted = [each for each in submitted if each.route.version == table.trusted.version and not each.bulk]
         if trusted:
-            self.overload.took(time.perf_counter() - min(item.handed for item in trusted), time.monotonic())
+            self.baseline.waited(time.perf_counter() - min(each.handed for each in trusted), self.now_s())
 
-    def _weigh(self, table: TrafficTable, asked: Sequence[Asked], said: Sequence[Verdict]) -> None:
-        """Note what the trusted version gets through; what a challenger refuses counts where the champion did more."""
-        version, champion, tally = table.trusted.version, table.succeeded, self.tallies.current()
-        counts = [each.item.bulk or not self.is_filled or champion is not None for each in asked]
-        questions = [each.question for each in compress(asked, counts)]
-        work = work_of(version, questions, list(compress(said, counts)))
-        self.overload.keep({route.version for route in table.routes} | set(table.sides or ()))
+    def _record_throughput(
+        self, table: TrafficTable, texts: Sequence[PreparedText], own_results: Sequence[InferenceOutcome]
+    ) -> None:
+        """Record what the trusted version gets through; what a challenger refuses counts if the champion did more."""
+        version, champion, counts = table.trusted.version, table.succeeded, self.metrics.current()
+        is_counted = [text.submitted.bulk or not self.is_filled or champion is not None for text in texts]
+        requests = [text.request for text in compress(texts, is_counted)]
+        work = work_of(version, requests, list(compress(own_results, is_counted)))
+        self.baseline.keep({route.version for route in table.routes} | set(table.sides or ()))
         if champion is None:
-            self.overload.carried(version, work, time.monotonic())
-        elif self.overload.tells_against(version, champion, work) and tally is not None:
-            tally.asked(version, [Heard(_PASSED_OVER, alone=True)])
+            self.baseline.carried(version, work, self.now_s())
+        elif self.baseline.tells_against(version, champion, work) and counts is not None:
+            counts.add(version, [ArmResult(_PASSED_OVER, alone=True)])
 
-    def _mirror(self, table: TrafficTable, asked: Sequence[Asked], kept: Sequence[tuple[str, Verdict]]) -> None:
+    def _mirror(
+        self, table: TrafficTable, texts: Sequence[PreparedText], stored: Sequence[tuple[str, InferenceOutcome]]
+    ) -> None:
         """Offer what the trusted version was asked and answered: only drawn texts, none that another failed on."""
         answered = [
-            Answered(id_, each.question.text, verdict)
-            for each, (id_, verdict) in zip(asked, kept, strict=True)
-            if each.item.by_chance and each.question.fallback is None and isinstance(verdict, Judged)
-            if verdict.route.version == table.trusted.version
+            Answered(id_, text.request.text, outcome)
+            for text, (id_, outcome) in zip(texts, stored, strict=True)
+            if text.submitted.by_chance and text.request.fallback is None and isinstance(outcome, InferenceResult)
+            if outcome.route.version == table.trusted.version
         ]
         self.mirror.offer(table, answered)
 
 
-def _is_late(table: TrafficTable, question: Question, own: Verdict) -> bool:
+def _is_late(table: TrafficTable, request: InferenceRequest, own: InferenceOutcome) -> bool:
     """Whether a version on trial did not answer in time."""
-    return question.route.version != table.trusted.version and isinstance(own, DeadlineExceeded)
+    return request.route.version != table.trusted.version and isinstance(own, DeadlineExceeded)

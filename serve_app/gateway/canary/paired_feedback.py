@@ -17,13 +17,14 @@ from sentiment.errors import DeadlineExceeded, InvalidInput, UndertoneError
 from sentiment.records import TextRecord
 from sentiment.text import NORMALIZERS
 from serve_app.gateway.canary.shadow import PATIENCE_S, Live, lull
-from serve_app.gateway.canary.stage_metrics import Tallies
-from serve_app.gateway.inference.failover import Judge, Judged, Question, Verdict, named
+from serve_app.gateway.canary.stage_metrics import StageMetrics
+from serve_app.gateway.inference.failover import FailoverClassifier
+from serve_app.gateway.inference.request import InferenceOutcome, InferenceRequest, InferenceResult, metric_labels
 from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 
-#: Labelled texts that may wait, and how many are judged by one call.
+#: Labelled texts that may wait, and how many are compared by one call.
 _MAX_WAITING: Final = 10_000
 _MOST_AT_ONCE: Final = 32
 #: How often, and how long apart, a text is tried that is on its way to the store, or that a version does not answer.
@@ -41,7 +42,7 @@ class _Labelled:
     looks: int = 0
 
 
-_Pair = tuple[_Labelled, Judged, Judged]
+_Pair = tuple[_Labelled, InferenceResult, InferenceResult]
 
 
 @dataclass(eq=False)
@@ -52,8 +53,8 @@ class PairedFeedback:
     `live` is the queue of the texts that go first.
     """
 
-    judge: Judge
-    tallies: Tallies
+    classifier: FailoverClassifier
+    metrics: StageMetrics
     table: Callable[[], TrafficTable | None]
     read: Read
     take: Take
@@ -64,7 +65,7 @@ class PairedFeedback:
 
     def offer(self, text_id: str, label: str) -> None:
         """Take the true label of a text, unless no rollout is under way."""
-        if self.tallies.current() is None or len(self._waiting) >= _MAX_WAITING:
+        if self.metrics.current() is None or len(self._waiting) >= _MAX_WAITING:
             return
         self._waiting.append(_Labelled(text_id, label))
         if self._task is None or self._task.done():
@@ -73,36 +74,37 @@ class PairedFeedback:
     async def _run(self) -> None:
         while self._waiting:
             await lull(self.live)
-            some = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
             try:
-                await self._judge(some)
+                await self._compare(batch)
             except Exception:  # whatever it was, the feedback itself is kept
-                logger.exception("%d labelled texts were not judged", len(some))
+                logger.exception("%d labelled texts were not compared", len(batch))
 
-    async def _judge(self, some: list[_Labelled]) -> None:
-        found = await self._find([labelled.id for labelled in some])
-        missing = [labelled for labelled in some if labelled.id not in found]
+    async def _compare(self, batch: list[_Labelled]) -> None:
+        records = await self._find([labelled.id for labelled in batch])
+        missing = [labelled for labelled in batch if labelled.id not in records]
         await self._look_again(missing)
         table = self.table()
         rivals = table.rivals if table else None
         if table is None or table.rollout is None or rivals is None:
             return
-        there = [labelled for labelled in some if labelled.id in found]
-        texts = [found[labelled.id].text for labelled in there]
-        verdicts = await self._ask(rivals, texts)
+        there = [labelled for labelled in batch if labelled.id in records]
+        texts = [records[labelled.id].text for labelled in there]
+        outcomes = await self._ask(rivals, texts)
         pairs = [
             (labelled, champion, challenger)
-            for labelled, champion, challenger in zip(there, *verdicts, strict=True)
-            if isinstance(champion, Judged) and isinstance(challenger, Judged)
+            for labelled, champion, challenger in zip(there, *outcomes, strict=True)
+            if isinstance(champion, InferenceResult) and isinstance(challenger, InferenceResult)
         ]
         await self._count(table.rollout, pairs)
-        await self._look_again([one for one, *said in zip(there, *verdicts, strict=True) if any(map(_unheard, said))])
+        pairs_of = zip(there, *outcomes, strict=True)
+        await self._look_again([text for text, *answers in pairs_of if any(map(_has_no_answer, answers))])
 
-    async def _ask(self, rivals: tuple[Route, Route], texts: list[str]) -> list[list[Verdict]]:
+    async def _ask(self, rivals: tuple[Route, Route], texts: list[str]) -> list[list[InferenceOutcome]]:
         """Return what each of the two says to the texts; a version that hangs answers none of them."""
         try:
             async with asyncio.timeout(self.patience_s):
-                return [await self.judge.ask([_question(text, route) for text in texts]) for route in rivals]
+                return [await self.classifier.classify([_request(text, route) for text in texts]) for route in rivals]
         except TimeoutError:
             late = DeadlineExceeded(f"no answer within {self.patience_s:g} s")
             return [[late] * len(texts)] * len(rivals)
@@ -128,25 +130,25 @@ class PairedFeedback:
             logger.info("labelled texts wait to be counted: %s", exc)
             await self._look_again([labelled for labelled, *_ in pairs])
             return
-        table, tally = self.table(), self.tallies.current()  # of the stage that is under way by now
-        if table is None or tally is None or table.rollout != rollout:
+        table, counts = self.table(), self.metrics.current()  # of the stage that is under way by now
+        if table is None or counts is None or table.rollout != rollout:
             return
         for labelled, champion, challenger in pairs:
             if labelled.id in fresh:
                 fresh.remove(labelled.id)  # others may speak about the same text at the same moment
-                tally.labelled(labelled.label, champion, challenger)
+                counts.add_label(labelled.label, champion, challenger)
                 self._publish(labelled.label, champion)
                 self._publish(labelled.label, challenger)
 
-    def _publish(self, label: str, judged: Judged) -> None:
-        right = "yes" if judged.label == label else "no"
-        self.judge.events["labelled", *named(judged.route), right] += 1
+    def _publish(self, label: str, result: InferenceResult) -> None:
+        right = "yes" if result.label == label else "no"
+        self.classifier.events["labelled", *metric_labels(result.route), right] += 1
 
 
-def _unheard(verdict: Verdict) -> bool:
+def _has_no_answer(outcome: InferenceOutcome) -> bool:
     """Whether the version did not answer; a text that it cannot read it did."""
-    return isinstance(verdict, Exception) and not isinstance(verdict, InvalidInput)
+    return isinstance(outcome, Exception) and not isinstance(outcome, InvalidInput)
 
 
-def _question(text: str, route: Route) -> Question:
-    return Question(NORMALIZERS[route.normalizer](text), route)
+def _request(text: str, route: Route) -> InferenceRequest:
+    return InferenceRequest(NORMALIZERS[route.normalizer](text), route)

@@ -18,8 +18,9 @@ from typing import Final, Protocol
 
 from sentiment.errors import DeadlineExceeded
 from sentiment.text import NORMALIZERS
-from serve_app.gateway.canary.stage_metrics import Heard, Tallies, Tally
-from serve_app.gateway.inference.failover import Judge, Judged, Question, Verdict, named
+from serve_app.gateway.canary.stage_metrics import ArmResult, StageCounts, StageMetrics
+from serve_app.gateway.inference.failover import FailoverClassifier
+from serve_app.gateway.inference.request import InferenceOutcome, InferenceRequest, InferenceResult, metric_labels
 from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Answered:
 
     id: str
     text: str
-    judged: Judged
+    result: InferenceResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,14 @@ async def lull(live: Live, most_s: float = _PAUSE_S) -> None:
 class Mirror:
     """Asks the routes that have a shadow share, while `live` is idle where it can. Belongs to one event loop."""
 
-    judge: Judge
-    tallies: Tallies
+    classifier: FailoverClassifier
+    metrics: StageMetrics
     live: Live
     draw: Callable[[], float]
     patience_s: float = PATIENCE_S
     _queue: deque[_Unit] = field(default_factory=deque)
     _queued: int = 0
-    _took_s: float = 0.0
+    _call_s: float = 0.0
     _task: asyncio.Task[None] | None = None
 
     def offer(self, table: TrafficTable, answered: Sequence[Answered]) -> None:
@@ -98,9 +99,9 @@ class Mirror:
         self._drop_others({route.app for route in table.routes if route.shadow > 0})
         for route in table.routes:
             if route.shadow > 0 and self.draw() < route.shadow:
-                heard = [text for text in answered if text.judged.route.version != route.version]
-                self._enqueue(route, [text for text in heard if text.judged.call_ms is not None], timed=True)
-                self._enqueue(route, [text for text in heard if text.judged.call_ms is None], timed=False)
+                others = [text for text in answered if text.result.route.version != route.version]
+                self._enqueue(route, [text for text in others if text.result.call_ms is not None], timed=True)
+                self._enqueue(route, [text for text in others if text.result.call_ms is None], timed=False)
 
     def _drop_others(self, shadows: set[str]) -> None:
         if any(unit.route.app not in shadows for unit in self._queue):
@@ -116,9 +117,9 @@ class Mirror:
         if not answered:
             return
         if self._queued + len(answered) > MAX_TEXTS:
-            self.judge.events["mirrored", *named(route), "dropped"] += len(answered)
-            if tally := self.tallies.current():
-                tally.dropped(len(answered))
+            self.classifier.events["mirrored", *metric_labels(route), "dropped"] += len(answered)
+            if counts := self.metrics.current():
+                counts.add_dropped(len(answered))
             return
         self._queue.append(_Unit(route, answered, timed))
         self._queued += len(answered)
@@ -132,43 +133,43 @@ class Mirror:
                 return
             unit = self._queue.popleft()
             self._queued -= len(unit.answered)
-            tally = self.tallies.current()
-            if tally is not None:
+            counts = self.metrics.current()
+            if counts is not None:
                 started = time.monotonic()
-                await self._ask(unit, tally)
-                self._took_s = time.monotonic() - started
+                await self._ask(unit, counts)
+                self._call_s = time.monotonic() - started
 
     def _pause_s(self, route: Route) -> float:
         if not route.weight:
             return _PAUSE_S
-        return min(max(_PAUSE_S, _TIMES_AS_LONG * self._took_s), _LONGEST_PAUSE_S)
+        return min(max(_PAUSE_S, _TIMES_AS_LONG * self._call_s), _LONGEST_PAUSE_S)
 
-    async def _ask(self, unit: _Unit, tally: Tally) -> None:
-        questions = [Question(_as_read_by(unit.route, answered), unit.route) for answered in unit.answered]
+    async def _ask(self, unit: _Unit, counts: StageCounts) -> None:
+        requests = [InferenceRequest(_as_read_by(unit.route, answered), unit.route) for answered in unit.answered]
         try:
             async with asyncio.timeout(self.patience_s):
-                verdicts = await self.judge.ask(questions)
+                outcomes = await self.classifier.classify(requests)
         except TimeoutError:
             late = DeadlineExceeded(f"no answer within {self.patience_s:g} s")
-            tally.asked(unit.route.version, [Heard(late, alone=True)])
-            self.judge.events["mirrored", *named(unit.route), "failed"] += len(questions)
+            counts.add(unit.route.version, [ArmResult(late, alone=True)])
+            self.classifier.events["mirrored", *metric_labels(unit.route), "failed"] += len(requests)
             return
         except Exception:  # whatever it was, live texts are not concerned
             logger.exception("mirrored texts were not answered")
             return
-        said = verdicts if unit.timed else [_untimed(verdict) for verdict in verdicts]
-        tally.asked(unit.route.version, [Heard(verdict, alone=True) for verdict in said])
-        for answered, verdict in zip(unit.answered, verdicts, strict=True):
-            result = tally.mirrored(answered.id, answered.judged, verdict)
-            self.judge.events["mirrored", *named(unit.route), result] += 1
+        timed = outcomes if unit.timed else [_untimed(outcome) for outcome in outcomes]
+        counts.add(unit.route.version, [ArmResult(outcome, alone=True) for outcome in timed])
+        for answered, outcome in zip(unit.answered, outcomes, strict=True):
+            agreement = counts.compare(answered.id, answered.result, outcome)
+            self.classifier.events["mirrored", *metric_labels(unit.route), agreement] += 1
 
 
 def _as_read_by(route: Route, answered: Answered) -> str:
     """Return a text as the route's own normaliser leaves it, from what that of the version left that answered it."""
-    if route.normalizer == answered.judged.route.normalizer:
+    if route.normalizer == answered.result.route.normalizer:
         return answered.text
     return NORMALIZERS[route.normalizer](answered.text)
 
 
-def _untimed(verdict: Verdict) -> Verdict:
-    return verdict if isinstance(verdict, Exception) else Judged(verdict.route, verdict.answer)
+def _untimed(outcome: InferenceOutcome) -> InferenceOutcome:
+    return outcome if isinstance(outcome, Exception) else InferenceResult(outcome.route, outcome.answer)

@@ -1,4 +1,4 @@
-"""Counts what one gateway sees of a rollout's stage, as the controller's judgement wants it."""
+"""Counts what one gateway sees of a rollout's stage, for the controller's analysis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
 from sentiment.labels import NEUTRAL
-from serve_app.gateway.inference.failover import Judged, Verdict
+from serve_app.gateway.inference.request import InferenceOutcome, InferenceResult
 from serve_app.routing.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
 from serve_app.routing.traffic_table import TrafficTable
 
@@ -20,16 +20,16 @@ _EXCUSED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ArmResult:
     """What a version said to a text. `alone`: where it failed, the champion did not, or was not there to be asked."""
 
-    verdict: Verdict
+    outcome: InferenceOutcome
     alone: bool = False
 
     @property
     def of_call(self) -> bool:
         """Whether no call was answered: what a version cannot read it says of each text."""
-        return isinstance(self.verdict, Exception) and not isinstance(self.verdict, InvalidInput)
+        return isinstance(self.outcome, Exception) and not isinstance(self.outcome, InvalidInput)
 
 
 @dataclass(eq=False)
@@ -43,29 +43,29 @@ class _ArmCounts:
     calls: int = 0
     lost: int = 0
 
-    def count(self, heard: Sequence[Heard]) -> None:
+    def count(self, results: Sequence[ArmResult]) -> None:
         """Count a micro-batch."""
-        for each in heard:
+        for each in results:
             if not each.of_call:
                 self._count_text(each)
         # the texts of one call bear its one time
-        times = {each.verdict.call_ms for each in heard if isinstance(each.verdict, Judged)} - {None}
+        times = {each.outcome.call_ms for each in results if isinstance(each.outcome, InferenceResult)} - {None}
         self.latency.update(bucket_of(call_ms) for call_ms in times if call_ms is not None)
         self.calls += len(times)
-        if failed := [each for each in heard if each.of_call]:
+        if failed := [each for each in results if each.of_call]:
             self.requests += 1
             self.errors += 1
             self.calls += 1
             self.lost += any(each.alone for each in failed)
 
-    def _count_text(self, heard: Heard) -> None:
+    def _count_text(self, result: ArmResult) -> None:
         self.requests += 1
-        if isinstance(heard.verdict, Exception):
+        if isinstance(result.outcome, Exception):
             self.errors += 1
-            self.unread += heard.alone
+            self.unread += result.alone
             return
-        self.labels[heard.verdict.label] += 1
-        self.confidence_sum += heard.verdict.confidence
+        self.labels[result.outcome.label] += 1
+        self.confidence_sum += result.outcome.confidence
 
     def arm(self) -> Arm:
         latencies, labels = Latencies(dict(self.latency)), dict(self.labels)
@@ -74,7 +74,7 @@ class _ArmCounts:
 
 
 @dataclass(eq=False)
-class Tally:
+class StageCounts:
     """The counts of one stage, from nothing upwards. Belongs to one event loop."""
 
     _arms: dict[int, _ArmCounts] = field(default_factory=dict)
@@ -82,9 +82,9 @@ class Tally:
     _pairs: Counter[str] = field(default_factory=Counter)
     _examples: list[Disagreement] = field(default_factory=list)
 
-    def asked(self, version: int, heard: Sequence[Heard]) -> None:
+    def add(self, version: int, results: Sequence[ArmResult]) -> None:
         """Count what a version said to the texts of one micro-batch."""
-        self._arms.setdefault(version, _ArmCounts()).count(heard)
+        self._arms.setdefault(version, _ArmCounts()).count(results)
 
     def excuses(self, version: int) -> bool:
         """Whether one more late call may be put down to the machine; a version whose own slowness it is has many."""
@@ -94,7 +94,9 @@ class Tally:
         self._excused[version] += 1
         return True
 
-    def mirrored(self, id_: str, champion: Judged, challenger: Verdict) -> Literal["agreed", "disagreed", "failed"]:
+    def compare(
+        self, id_: str, champion: InferenceResult, challenger: InferenceOutcome
+    ) -> Literal["agreed", "disagreed", "failed"]:
         """Compare what both versions said to the text of that id."""
         if isinstance(challenger, Exception):
             return "failed"
@@ -108,11 +110,11 @@ class Tally:
             self._examples.append(Disagreement(id_, labels[0], champion.confidence, labels[1], challenger.confidence))
         return "disagreed"
 
-    def dropped(self, texts: int) -> None:
+    def add_dropped(self, texts: int) -> None:
         """Count texts that were to be mirrored and were not."""
         self._pairs["mirror_dropped"] += texts
 
-    def labelled(self, label: str, champion: Judged, challenger: Judged) -> None:
+    def add_label(self, label: str, champion: InferenceResult, challenger: InferenceResult) -> None:
         """Count a text whose true label is known, and which of the two said so."""
         self._pairs["labelled"] += 1
         right = champion.label == label, challenger.label == label
@@ -127,27 +129,27 @@ class Tally:
         return Observations(arms=arms, examples=tuple(self._examples), **self._pairs)
 
 
-class Tallies:
+class StageMetrics:
     """The tally of the stage that is under way. `gateway` is a name of this gateway's own, never used again."""
 
     def __init__(self, table: Callable[[], TrafficTable | None]) -> None:
         self.gateway = new_id()
         self._table = table
         self._stage: tuple[str | None, int] = (None, 0)
-        self._tally = Tally()
+        self._counts = StageCounts()
 
-    def current(self) -> Tally | None:
-        """Return the tally of the table in force; None while no rollout is under way."""
+    def current(self) -> StageCounts | None:
+        """Return the counts of the table in force; None while no rollout is under way."""
         table = self._table()
         if table is None or table.rollout is None:
             return None
         if self._stage != (table.rollout, table.stage):
-            self._stage, self._tally = (table.rollout, table.stage), Tally()
-        return self._tally
+            self._stage, self._counts = (table.rollout, table.stage), StageCounts()
+        return self._counts
 
     def report(self) -> dict[str, Any]:
         """Return the counts of the stage as plain values."""
-        tally = self.current()
-        rollout, stage = self._stage if tally else (None, 0)
-        counts = (tally.observations() if tally else Observations()).to_json()
-        return {"gateway": self.gateway, "rollout": rollout, "stage": stage, "counts": counts}
+        counts = self.current()
+        rollout, stage = self._stage if counts else (None, 0)
+        observations = (counts.observations() if counts else Observations()).to_json()
+        return {"gateway": self.gateway, "rollout": rollout, "stage": stage, "counts": observations}

@@ -1,4 +1,4 @@
-"""Whether texts that are refused, or come late to a version on trial, tell against it or of too much traffic.
+"""Decides whether refused or late requests count against the candidate or are explained by overload.
 
 Nobody knows what the champion would have done with texts that a gateway refuses while another version has all the
 traffic. What it did before is known: the most that it worked out in ten seconds of the last ten minutes in which it had
@@ -19,7 +19,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from serve_app.gateway.inference.failover import Judged, Question, Verdict
+from serve_app.gateway.inference.request import InferenceOutcome, InferenceRequest, InferenceResult
 
 _SPAN_S: Final = 10
 _SPANS: Final = 60
@@ -54,7 +54,7 @@ class Work:
 
 
 @dataclass(eq=False)
-class Overload:
+class ThroughputBaseline:
     """What one gateway sees, which has `in_flight` calls under way at once while it refuses texts.
 
     Belongs to one event loop; `now_s` are seconds of a steady clock.
@@ -63,18 +63,18 @@ class Overload:
     in_flight: int
     _carried: dict[tuple[int, int], Counter[int]] = field(default_factory=dict)
     _pressed: dict[tuple[int, int], Work] = field(default_factory=dict)
-    _took: deque[tuple[float, float]] = field(default_factory=deque)
+    _waits: deque[tuple[float, float]] = field(default_factory=deque)
     _refused: bool = False
 
-    def took(self, seconds: float, now_s: float) -> None:
+    def waited(self, seconds: float, now_s: float) -> None:
         """Note the longest that a text of a micro-batch for the trusted version took, its waiting included."""
-        self._took.append((now_s, seconds))
+        self._waits.append((now_s, seconds))
 
     def longest_s(self, now_s: float) -> float:
         """Return the longest that a text for the trusted version took in the last two seconds."""
-        while self._took and self._took[0][0] < now_s - _LATELY_S:
-            self._took.popleft()
-        return max((seconds for _, seconds in self._took), default=0.0)
+        while self._waits and self._waits[0][0] < now_s - _LATELY_S:
+            self._waits.popleft()
+        return max((seconds for _, seconds in self._waits), default=0.0)
 
     def carried(self, version: int, work: Work, now_s: float) -> None:
         """Note what a version worked out of the traffic that it was given as the champion, or without a rollout."""
@@ -111,12 +111,12 @@ class Overload:
         return self.in_flight * pressed.characters / pressed.seconds < ENOUGH * most
 
 
-def work_of(version: int, questions: Sequence[Question], said: Sequence[Verdict]) -> Work:
+def work_of(version: int, requests: Sequence[InferenceRequest], own_results: Sequence[InferenceOutcome]) -> Work:
     """Return the work of a version in one micro-batch; what was known, or worked out for others, is none."""
     own = [
-        (len(question.text), verdict.call_ms)
-        for question, verdict in zip(questions, said, strict=True)
-        if isinstance(verdict, Judged) and verdict.route.version == version and verdict.call_ms is not None
+        (len(request.text), outcome.call_ms)
+        for request, outcome in zip(requests, own_results, strict=True)
+        if isinstance(outcome, InferenceResult) and outcome.route.version == version and outcome.call_ms is not None
     ]
     times = {call_ms for _, call_ms in own}  # the texts of one call bear its one time
     return Work(len(own), sum(length for length, _ in own), sum(times) / 1000, len(times))

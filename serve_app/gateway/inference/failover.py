@@ -1,7 +1,6 @@
-"""The answers of model versions to normalised texts: from the cache, with an equal text in flight, or by one call each.
+"""Answers of model versions to normalised texts: from the cache, with an equal text in flight, or by one call each.
 
-A version that is only being tried never costs a caller the answer: what it fails on, or is late with, the
-champion answers.
+A candidate never costs a caller the answer: where it fails or is late, the champion answers.
 """
 
 from __future__ import annotations
@@ -17,61 +16,26 @@ from sentiment.errors import DeadlineExceeded, InvalidInput, Unavailable, Undert
 from sentiment.records import Answers
 from sentiment.text import NO_WORDS
 from serve_app.gateway.inference.answer_cache import AnswerCache, CachedAnswer, Key, text_digest
+from serve_app.gateway.inference.request import (
+    InferenceOutcome,
+    InferenceRequest,
+    InferenceResult,
+    answer_of,
+    metric_labels,
+)
 from serve_app.routing.traffic_table import Route
 
 Classify = Callable[[Route, list[str]], Awaitable[Answers]]
 
-#: A version on trial is late when it has taken its patience and so many times what the leading version would take.
+#: A candidate call is late after its patience plus this many times the champion's expected time.
 _TIMES_AS_LONG: Final = 4
-#: What a version is thought to take before it was seen at work.
-_UNSEEN_S_PER_CHARACTER: Final = 0.0005
+#: Expected time of a version that has answered nothing yet.
+_DEFAULT_S_PER_CHARACTER: Final = 0.0005
 _MEMORY: Final = 0.95
 
 
-#: What happened how often: a kind of `gateway_metrics`, then the values of its labels.
+#: How often something happened: a kind of `gateway.metrics`, then the values of its labels.
 Events = Counter[tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A text for a route's version. `fallback` is the route that answers instead when that one cannot.
-
-    `fallback_text` is the text as that one wants it, None where it is the same.
-    """
-
-    text: str
-    route: Route
-    fallback: Route | None = None
-    fallback_text: str | None = None
-
-    @property
-    def again(self) -> Question | None:
-        """The question for the fallback, None where there is none."""
-        text = self.text if self.fallback_text is None else self.fallback_text
-        return None if self.fallback is None else Question(text, self.fallback)
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The answer to one text; `inference_ms` of its forward pass, `call_ms` of the call, None where none was made."""
-
-    route: Route
-    answer: CachedAnswer
-    inference_ms: float = 0.0
-    call_ms: float | None = None
-
-    @property
-    def confidence(self) -> float:
-        """Probability of the label."""
-        return max(self.answer.probabilities)
-
-    @property
-    def label(self) -> str:
-        """The likeliest label."""
-        return self.route.labels[self.answer.probabilities.index(self.confidence)]
-
-
-Verdict = Judged | Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +45,7 @@ class _Call:
 
 
 #: Whose call works an answer out: a route, and the one that answers instead when it cannot.
-_Asked = tuple[Route, Route | None]
+_Callee = tuple[Route, Route | None]
 _Answer = CachedAnswer | asyncio.Future[CachedAnswer] | Exception
 
 
@@ -92,64 +56,66 @@ class _Pace:
     seconds: float = 0.0
     characters: float = 0.0
 
-    def note(self, seconds: float, characters: int) -> None:
+    def record(self, seconds: float, characters: int) -> None:
         self.seconds = _MEMORY * self.seconds + seconds
         self.characters = _MEMORY * self.characters + characters
 
     def seconds_for(self, characters: int) -> float:
-        rate = self.seconds / self.characters if self.characters else _UNSEEN_S_PER_CHARACTER
+        rate = self.seconds / self.characters if self.characters else _DEFAULT_S_PER_CHARACTER
         return rate * characters
 
 
 @dataclass(eq=False)
-class Judge:
+class FailoverClassifier:
     """Asks versions. One with a fallback has `patience_s` more than the time that its texts are worth.
 
     Belongs to one event loop.
     """
 
-    classify: Classify
+    call_version: Classify
     cache: AnswerCache
     patience_s: float
     events: Events = field(default_factory=Counter)
     _paces: defaultdict[int, _Pace] = field(default_factory=lambda: defaultdict(_Pace))
 
-    async def judge(self, questions: Sequence[Question]) -> tuple[list[Verdict], list[Verdict]]:
-        """Return for each question what its own version said, and what the caller is told."""
-        said = await self.ask(questions)
-        told = list(said)
-        failed = [n for n, verdict in enumerate(said) if _may_fail_over(questions[n], verdict)]
-        again = await self.ask([asked for n in failed if (asked := questions[n].again) is not None])
-        for n, verdict in zip(failed, again, strict=True):
-            told[n] = verdict
-            self.events["failovers", *named(questions[n].route)] += 1
-        return said, told
+    async def classify_with_failover(
+        self, requests: Sequence[InferenceRequest]
+    ) -> tuple[list[InferenceOutcome], list[InferenceOutcome]]:
+        """Return for each request its own version's result, and what is served: the fallback's if that failed."""
+        own_results = await self.classify(requests)
+        served_results = list(own_results)
+        failed = [n for n, outcome in enumerate(own_results) if _may_fail_over(requests[n], outcome)]
+        retried = [retry for n in failed if (retry := requests[n].for_fallback) is not None]
+        for n, outcome in zip(failed, await self.classify(retried), strict=True):
+            served_results[n] = outcome
+            self.events["failovers", *metric_labels(requests[n].route)] += 1
+        return own_results, served_results
 
-    async def ask(self, questions: Sequence[Question]) -> list[Verdict]:
-        """Return what each question's version says: one call a version, none for what is known or on its way."""
-        known: list[tuple[_Answer, _Asked | None]] = []
-        new: dict[_Asked, list[tuple[Key, str]]] = defaultdict(list)
-        for question in questions:
-            key = (question.route.version, text_digest(question.text))
-            answer: _Answer | None = _wordless(question.text) or self._known(question.route, key)
-            asked = None
+    async def classify(self, requests: Sequence[InferenceRequest]) -> list[InferenceOutcome]:
+        """Return each request's result: one call a version, none for what is cached or in flight."""
+        answers: list[tuple[_Answer, _Callee | None]] = []
+        uncached: dict[_Callee, list[tuple[Key, str]]] = defaultdict(list)
+        for request in requests:
+            key = (request.route.version, text_digest(request.text))
+            answer: _Answer | None = _wordless(request.text) or self._cached(request.route, key)
+            callee = None
             if answer is None:
-                answer, asked = self.cache.begin(key), (question.route, question.fallback)
-                new[asked].append((key, question.text))
-            known.append((answer, asked))
-        calls = await asyncio.gather(*(self._call(*asked, texts) for asked, texts in new.items()))
-        took = dict(zip(new, calls, strict=True))
+                answer, callee = self.cache.begin(key), (request.route, request.fallback)
+                uncached[callee].append((key, request.text))
+            answers.append((answer, callee))
+        calls = await asyncio.gather(*(self._call(*callee, texts) for callee, texts in uncached.items()))
+        call_of = dict(zip(uncached, calls, strict=True))
         return [
-            await self._settled(question, answer, took[asked] if asked else None)
-            for question, (answer, asked) in zip(questions, known, strict=True)
+            await self._settled(request, answer, call_of[callee] if callee else None)
+            for request, (answer, callee) in zip(requests, answers, strict=True)
         ]
 
-    def _known(self, route: Route, key: Key) -> CachedAnswer | asyncio.Future[CachedAnswer] | None:
+    def _cached(self, route: Route, key: Key) -> CachedAnswer | asyncio.Future[CachedAnswer] | None:
         """Return a version's answer that is kept or on its way, None where there is none; count which it was."""
         for kind, look in (("cache_hits", self.cache.get), ("coalesced", self.cache.join)):
-            if (found := look(key)) is not None:
-                self.events[kind, *named(route)] += 1
-                return found
+            if (answer := look(key)) is not None:
+                self.events[kind, *metric_labels(route)] += 1
+                return answer
         return None
 
     def limit_s(self, fallback: Route | None, characters: int) -> float | None:
@@ -163,7 +129,7 @@ class Judge:
         started, characters = time.perf_counter(), sum(len(text) for _, text in texts)
         try:
             async with asyncio.timeout(self.limit_s(fallback, characters)):
-                answers = await self.classify(route, [text for _, text in texts])
+                answers = await self.call_version(route, [text for _, text in texts])
         except BaseException as exc:
             for key, _ in texts:
                 self.cache.fail(key, _in_words(exc, route))
@@ -176,43 +142,30 @@ class Judge:
             except InvalidInput as exc:
                 self.cache.fail(key, exc)
         elapsed_s = time.perf_counter() - started
-        self._paces[route.version].note(elapsed_s, characters)
+        self._paces[route.version].record(elapsed_s, characters)
         return _Call(answers.inference_ms, elapsed_s * 1000)
 
-    async def _settled(self, question: Question, known: _Answer, call: _Call | None) -> Verdict:
-        if isinstance(known, CachedAnswer):
-            return Judged(question.route, known)
-        if isinstance(known, Exception):
-            return known
-        limit_s = self.limit_s(question.fallback, len(question.text))
+    async def _settled(self, request: InferenceRequest, answer: _Answer, call: _Call | None) -> InferenceOutcome:
+        if isinstance(answer, CachedAnswer):
+            return InferenceResult(request.route, answer)
+        if isinstance(answer, Exception):
+            return answer
+        limit_s = self.limit_s(request.fallback, len(request.text))
         try:
             # Shielded: others may wait for the same answer. Another's call may have no limit, or a later one.
-            answer = known.result() if known.done() else await asyncio.wait_for(asyncio.shield(known), limit_s)
+            settled = answer.result() if answer.done() else await asyncio.wait_for(asyncio.shield(answer), limit_s)
         except (UndertoneError, TimeoutError) as exc:
-            return _in_words(exc, question.route)
-        judged = Judged(question.route, answer)
-        return replace(judged, inference_ms=call.inference_ms, call_ms=call.call_ms) if call else judged
-
-
-def named(route: Route) -> tuple[str, str]:
-    """Return the labels of a version in metrics."""
-    return route.model, str(route.version)
-
-
-def answer_of(answers: Answers, index: int) -> CachedAnswer:
-    """Return one text's answer. Raises InvalidInput where the model failed on it."""
-    probabilities = answers.probabilities[index]
-    if probabilities is None:
-        raise InvalidInput(f"the model cannot read this text: {answers.errors.get(index, 'no answer')}", "text")
-    return CachedAnswer(probabilities, answers.truncated[index], answers.languages[index], answers.supported[index])
+            return _in_words(exc, request.route)
+        result = InferenceResult(request.route, settled)
+        return replace(result, inference_ms=call.inference_ms, call_ms=call.call_ms) if call else result
 
 
 def _wordless(text: str) -> InvalidInput | None:
     return None if text else InvalidInput(f"text: {NO_WORDS}", "text")
 
 
-def _may_fail_over(question: Question, verdict: Verdict) -> bool:
-    return isinstance(verdict, Exception) and question.fallback is not None and bool(question.text)
+def _may_fail_over(request: InferenceRequest, outcome: InferenceOutcome) -> bool:
+    return isinstance(outcome, Exception) and request.fallback is not None and bool(request.text)
 
 
 def _in_words(exc: BaseException, route: Route) -> UndertoneError:

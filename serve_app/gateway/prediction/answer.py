@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from sentiment.labels import sentiment_of
-from serve_app.gateway.inference.failover import Judged
+from serve_app.gateway.inference.request import InferenceResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ class Prediction:
         return sentiment_of(self.probabilities, self.labels)
 
 
-def prediction_of(id_: str, judged: Judged, arrived: float, started: float, cleaned: float) -> Prediction:
+def prediction_of(id_: str, result: InferenceResult, arrived: float, started: float, cleaned: float) -> Prediction:
     """Return an answer as it is told now; the times, in seconds of `perf_counter`, are those of its way here."""
     timing = Timing(
         queue=(started - arrived) * 1000,
         preprocess=(cleaned - started) * 1000,
-        inference=judged.inference_ms,
+        inference=result.inference_ms,
         total=(time.perf_counter() - arrived) * 1000,
     )
-    route, answer = judged.route, judged.answer
+    route, answer = result.route, result.answer
     return Prediction(
         id_,
         route.labels,

@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 from sentiment.errors import UndertoneError
 from sentiment.records import Answers, CleanText, Explanation, RawText
-from serve_app.gateway.inference.failover import Judge, Judged, answer_of
+from serve_app.gateway.inference.failover import FailoverClassifier
+from serve_app.gateway.inference.request import InferenceResult, answer_of
 from serve_app.gateway.prediction.answer import Prediction, prediction_of
 from serve_app.gateway.prediction.persistence import with_words
 from serve_app.routing.router import Preference, pinned_route
@@ -19,7 +20,7 @@ from serve_app.routing.traffic_table import Route, TrafficTable
 T = TypeVar("T")
 
 
-class Answering(Protocol):
+class ModelParts(Protocol):
     """The parts that work an answer out; each call carries a micro-batch."""
 
     async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
@@ -33,11 +34,11 @@ class Answering(Protocol):
 
 
 @dataclass(frozen=True)
-class Unkept:
+class DryRun:
     """Asks the trusted version, and where that one cannot answer or is late, the champion that stands in for it."""
 
-    parts: Answering
-    judge: Judge
+    parts: ModelParts
+    classifier: FailoverClassifier
 
     async def probe(self, table: TrafficTable, text: str) -> Prediction:
         """Answer `text` through all parts but the store; no cache helps."""
@@ -47,8 +48,8 @@ class Unkept:
             [clean] = await self.parts.clean([RawText(text)], route.normalizer)
             cleaned = time.perf_counter()
             answers = await self._classify(route, clean.text, limit_s)
-            judged = Judged(route, answer_of(answers, 0), answers.inference_ms)
-            return prediction_of("probe", judged, started, started, cleaned)
+            result = InferenceResult(route, answer_of(answers, 0), answers.inference_ms)
+            return prediction_of("probe", result, started, started, cleaned)
 
         return await self._by_trusted(table, text, ask)
 
@@ -78,7 +79,7 @@ class Unkept:
         self, table: TrafficTable, text: str, ask: Callable[[Route, float | None], Awaitable[T]]
     ) -> T:
         try:
-            return await ask(table.trusted, self.judge.limit_s(table.stand_in, len(text)))
+            return await ask(table.trusted, self.classifier.limit_s(table.stand_in, len(text)))
         except (UndertoneError, TimeoutError):
             if table.stand_in is None:
                 raise

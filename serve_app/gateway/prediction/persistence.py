@@ -11,7 +11,7 @@ from sentiment.identifiers import new_id
 from sentiment.labels import sentiment_of
 from sentiment.records import CleanText, Operation, Outcome, PutText, RawText, TextRecord
 from sentiment.text import NO_WORDS
-from serve_app.gateway.inference.failover import Judged, Verdict
+from serve_app.gateway.inference.request import InferenceOutcome, InferenceResult
 
 _MS_PER_DAY: Final = 86_400_000
 
@@ -24,32 +24,32 @@ def with_words(clean: CleanText) -> CleanText:
 
 
 @dataclass(frozen=True)
-class Keeper:
-    """Writes texts by `write`, for `retention_days` if that is not None."""
+class Persistence:
+    """Stores texts by `write`, for `retention_days` if that is not None."""
 
     write: Callable[[list[Operation], float], Awaitable[list[Outcome]]]
     retention_days: float | None
     now_ms: Callable[[], int]
 
-    async def keep(
-        self, raws: Sequence[RawText], cleans: Sequence[CleanText], verdicts: Sequence[Verdict], wait_s: float
-    ) -> list[tuple[str, Verdict]]:
+    async def store(
+        self, raws: Sequence[RawText], cleans: Sequence[CleanText], outcomes: Sequence[InferenceOutcome], wait_s: float
+    ) -> list[tuple[str, InferenceOutcome]]:
         """Store what was answered and return each text's id and answer; a conflict takes the place of the answer.
 
         The write may wait for another for `wait_s`.
         """
         puts = [
-            None if isinstance(verdict, Exception) else self.put(raw, clean, verdict)
-            for raw, clean, verdict in zip(raws, cleans, verdicts, strict=True)
+            None if isinstance(result, Exception) else self.put(raw, clean, result)
+            for raw, clean, result in zip(raws, cleans, outcomes, strict=True)
         ]
         operations: list[Operation] = [put for put in puts if put is not None]
-        outcomes = iter(await self.write(operations, wait_s) if operations else [])
+        written = iter(await self.write(operations, wait_s) if operations else [])
         return [
-            ("", verdict) if put is None else (put.record.id, _unless_refused(next(outcomes), put.record.id, verdict))
-            for put, verdict in zip(puts, verdicts, strict=True)
+            ("", result) if put is None else (put.record.id, _unless_refused(next(written), put.record.id, result))
+            for put, result in zip(puts, outcomes, strict=True)
         ]
 
-    def put(self, raw: RawText, clean: CleanText, judged: Judged | None) -> PutText:
+    def put(self, raw: RawText, clean: CleanText, result: InferenceResult | None) -> PutText:
         """Return the operation that keeps a text, with its answer if there is one."""
         now = self.now_ms()
         expires = None if self.retention_days is None else now + int(self.retention_days * _MS_PER_DAY)
@@ -64,31 +64,31 @@ class Keeper:
             author_key=clean.author_key,
             topics=clean.topics,
             expires_at_ms=expires,
-            **({} if judged is None else _label_fields(judged, now)),
+            **({} if result is None else _label_fields(result, now)),
         )
         return PutText(record, claimed=raw.id is not None)
 
 
-def _label_fields(judged: Judged, now_ms: int) -> dict[str, Any]:
-    labels, probabilities = judged.route.labels, judged.answer.probabilities
+def _label_fields(result: InferenceResult, now_ms: int) -> dict[str, Any]:
+    labels, probabilities = result.route.labels, result.answer.probabilities
     return {
-        "label": judged.label,
-        "score": judged.confidence,
+        "label": result.label,
+        "score": result.confidence,
         "sentiment": sentiment_of(probabilities, labels),
         "probabilities": dict(zip(labels, probabilities, strict=True)),
-        "truncated": judged.answer.truncated,
-        "language": judged.answer.language,
-        "supported": judged.answer.supported,
-        "model": judged.route.model,
-        "model_version": judged.route.version,
+        "truncated": result.answer.truncated,
+        "language": result.answer.language,
+        "supported": result.answer.supported,
+        "model": result.route.model,
+        "model_version": result.route.version,
         "labelled_at_ms": now_ms,
         "labelled_by": "model",
     }
 
 
-def _unless_refused(outcome: Outcome, id_: str, verdict: Verdict) -> Verdict:
+def _unless_refused(outcome: Outcome, id_: str, result: InferenceOutcome) -> InferenceOutcome:
     if outcome is Outcome.CONFLICT:
         return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
     if outcome is not Outcome.DONE:
         return Unavailable("the text could not be stored; try again")
-    return verdict
+    return result

@@ -17,7 +17,7 @@ _LONGEST: Final = 1024
 
 
 @dataclass(frozen=True)
-class Cleaning:
+class Preprocessing:
     """Cleans by `here` what is little, a text at a time, and by a call of `there` what is more."""
 
     there: Callable[[list[RawText], str], Awaitable[list[CleanText]]]
