@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
@@ -21,6 +21,7 @@ from sentiment.tables.formulas import escaped, is_result, unescaped
 from sentiment.tables.table import LONGEST_CELL_CHARACTERS, UNTYPED, Kind, Row, Table, cell_of, distinct
 from sentiment.tables.text_format import TextFormat
 
+_Opened = Callable[[str], IO[str]]  #: opens the file anew, given how its lines end
 _NEVER_IN_TEXTS: Final = "\uffff"  # a code point that stands for no character
 _MARK: Final = "\ufeff"
 _LEFT_OPEN: Final = (
@@ -62,11 +63,10 @@ def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
         return open_text(path, form.encoding, newline)
 
     dialect = find_dialect(opened, form, is_tsv=is_tsv)
+    is_ours = form.columns is None and _is_result(opened, dialect)
+    if is_ours and form.quoting == "auto":
+        dialect = _spanning(dialect)
     names = list(form.columns or _header(path, opened, dialect))
-    is_ours = form.columns is None and is_result(names)
-    if is_ours and form.quoting == "auto":  # written by write_csv, which puts line breaks in quotes in a .tsv, too
-        dialect = replace(dialect, encloses=True, spans=True)
-        names = _header(path, opened, dialect)
     columns = distinct([unescaped(name) for name in names] if is_ours else names)
 
     def read() -> Iterator[Row]:
@@ -77,9 +77,23 @@ def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
     return Table(path, dict.fromkeys(columns, UNTYPED), sum(1 for _ in read()), read, dialect.description)
 
 
-def _header(path: Path, opened: Any, dialect: Dialect) -> list[str]:
+def _is_result(opened: _Opened, dialect: Dialect) -> bool:
+    """Return whether a file was written by `write_csv` as a result, which puts line breaks in quotes in a .tsv, too."""
+    header = _first_record(opened, _spanning(dialect))
+    return header is not None and header.problem is None and is_result(header.cells)
+
+
+def _spanning(dialect: Dialect) -> Dialect:
+    return replace(dialect, encloses=True, spans=True)
+
+
+def _first_record(opened: _Opened, dialect: Dialect) -> _Record | None:
     with opened(dialect.newline) as file:
-        header = next(_records(file, dialect), None)
+        return next(_records(file, dialect), None)
+
+
+def _header(path: Path, opened: _Opened, dialect: Dialect) -> list[str]:
+    header = _first_record(opened, dialect)
     if header is None:
         raise InvalidInput(f"{path.name} holds no line but blank ones.", "file")
     if header.problem:

@@ -71,6 +71,13 @@ def test_line_breaks_in_a_result_with_tabs_are_read_back(tmp_path: Path) -> None
     assert [row.values["text"] for row in open_table(result_of(tmp_path / "out.tsv", texts))] == texts
 
 
+def test_a_line_break_in_the_name_of_a_column_hides_no_result(tmp_path: Path) -> None:
+    columns = {'two\n"lines"': STRING, **dict.fromkeys(RESULT_COLUMNS, NUMBER)}
+    for name in ("out.csv", "out.tsv"):
+        write_table(tmp_path / name, columns, [{'two\n"lines"': "=1"}])
+        assert next(iter(open_table(tmp_path / name))).values['two\n"lines"'] == "=1"
+
+
 @given(st.text(st.sampled_from("'=+-@1e.,% a\t\n")))
 def test_escaping_is_undone_exactly(text: str) -> None:
     assert unescaped(escaped(text)) == text
