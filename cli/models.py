@@ -19,6 +19,7 @@ from cli.platform import Home, Json
 from cli.registry import open_registry, with_registry
 from cli.terminal import print_table
 from cli.version_tables import Does, facts_table, problems, versions_table
+from sentiment.datasets.label_spec import parse_labels
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.labels import LABEL_SETS
 from sentiment.registry import (
@@ -128,7 +129,9 @@ def register_version(
 @app.command("import")
 def import_version(
     source: Annotated[str, typer.Argument(help="hf:OWNER/NAME of the Hugging Face hub, or a model's folder.")],
-    labels: Annotated[str | None, typer.Option(help="Its labels in order, if it does not name them itself.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Its labels in order, or NAME=label,… for each, or a YAML file of these.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Labelled dataset to calibrate it on, such as tweets@3.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the version's folder there.")] = None,
     home: Home = None,
@@ -141,14 +144,16 @@ def import_version(
       undertone models import hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3
 
       undertone models import ./my-model --labels negative,neutral,positive
+
+      undertone models import ./stars --labels "1 star=negative,2 stars=negative,3 stars=neutral,4 stars=positive,…"
     """
     require_train()
     from train_jobs.import_model import import_and_register
 
     settings = load_settings(home=home)
-    names = tuple(part.strip() for part in labels.split(",")) if labels else None
+    spec = parse_labels(labels) if labels is not None else None
     with open_registry(settings) as registry:
-        registered = import_and_register(registry, settings, source, labels=names, data=data, out=out)
+        registered = import_and_register(registry, settings, source, labels=spec, data=data, out=out)
     _print_registered(registered, as_json)
 
 

@@ -30,6 +30,7 @@ _SHAPE: Final = {
     "num_attention_heads": 4,
     "intermediate_size": 48,
     "max_position_embeddings": 66,
+    "pad_token_id": 0,
 }
 _DISTILBERT_SHAPE: Final = {
     "vocab_size": len(PIECES),

@@ -2,9 +2,11 @@
 
     python -m train_jobs.import_model hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3 --out build/it
     python -m train_jobs.import_model ./my-model --labels negative,neutral,positive --out build/it
+    python -m train_jobs.import_model ./stars --labels "1 star=negative,2 stars=negative,3 stars=neutral,…"
 
-It is read as data (safetensors and JSON; no pickle, no code), its labels are put in our order by their names, all
-engines are exported, and with --data the probabilities are calibrated.
+It is read as data (safetensors and JSON; no pickle, no code), its labels are put in our order by their names, or as
+--labels says (the probabilities of several that mean one label are summed), all engines are exported, and with --data
+the probabilities are calibrated.
 """
 
 from __future__ import annotations
@@ -23,19 +25,19 @@ from typing import Any, Final
 import numpy as np
 
 from sentiment.datasets import DatasetVersion, open_datasets
-from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.datasets.label_spec import LabelSpec, parse_labels
+from sentiment.errors import InvalidInput
 from sentiment.export import export_engines
 from sentiment.labels import LABEL_SETS
 from sentiment.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
-from sentiment.models.checkpoint import read_tensors
-from sentiment.models.finetuned import import_classifier
+from sentiment.models.finetuned import Imported, import_classifier
 from sentiment.models.hub import download, fetch
-from sentiment.models.start import Start, count_parameters
+from sentiment.models.start import count_parameters
 from sentiment.predictor import Predictor
 from sentiment.registry import VALIDATION, Lineage, ModelRegistry, RegisteredVersion, Registry
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
-from sentiment.version import CONFIG, ENGINE_FILES, Version, read_version
+from sentiment.version import ENGINE_FILES, Version, read_version
 from sentiment.wording import listed
 from train_jobs.drafts import draft_of
 from train_jobs.job_output import told
@@ -52,9 +54,7 @@ from train_jobs.write_version import (
 
 _LOG = logging.getLogger(__name__)
 _MOST_TEXTS: Final = 2000
-_UNNAMED: Final = "label_"
 _HUB: Final = "hf:"
-_HEADS: Final = ("classifier.out_proj.weight", "classifier.weight")
 _CARD: Final = """\
 # {name}: imported from {source}
 
@@ -79,30 +79,29 @@ def import_model(
     source: str,
     out: Path,
     *,
-    labels: Sequence[str] | None = None,
+    labels: LabelSpec | None = None,
     held_out: Callable[[tuple[str, ...]], HeldOut] | None = None,
     get: Callable[[str, str | None], Path] = download,
 ) -> Version:
     """Write the version of the classifier at `source` (a folder, or `hf:OWNER/NAME`) into `out` and return it.
 
-    `labels` name its labels in their order, if it does not do so itself. `held_out` gives the texts to calibrate on,
-    for a label set. A version that lies in `out` is replaced; nothing is changed there if it fails.
+    `labels` say what its labels mean, if it does not do so itself: names in their order, or pairs. `held_out` gives
+    the texts to calibrate on, for a label set. A version that lies in `out` is replaced; nothing is changed there if it
+    fails.
 
     Raises:
-        InvalidInput: its labels have no names and none are given, or not as many as it has; or `out` holds something
-            else than a version.
-        ModelRejected: it is no classifier of a label set of ours, or cannot be read without running code.
+        InvalidInput: its labels have no names and none are given, or others than it has; or `out` holds something else
+            than a version.
+        ModelRejected: it tells no one label of a label set of ours, or cannot be read without running code.
         NotFound: there is no such folder or repository.
         Unavailable: the hub cannot be reached.
     """
     require_version_place(out)
-    folder = fetch(source, get=get)
-    with tempfile.TemporaryDirectory(prefix="undertone-import-") as named:
-        start = import_classifier(_with_names(folder, labels, Path(named)))
-    name = _model_of(start)
-    found = held_out(LABEL_SETS[name]) if held_out else None
+    found = import_classifier(fetch(source, get=get), labels)
+    name = next(name for name, known in LABEL_SETS.items() if known == found.head.labels)
+    texts = held_out(found.head.labels) if held_out else None
     with draft_of(out) as draft:
-        _write(start, name, source, found, draft, list(labels or label_names(folder)))
+        _write(found, name, source, texts, draft)
     return read_version(out)
 
 
@@ -111,7 +110,7 @@ def import_and_register(
     settings: Settings,
     source: str,
     *,
-    labels: Sequence[str] | None,
+    labels: LabelSpec | None,
     data: str | None,
     out: Path | None,
 ) -> RegisteredVersion:
@@ -147,63 +146,17 @@ def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> Held
     return HeldOut(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
 
 
-def label_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of a Hugging Face model's labels, in their order, as its config.json has them."""
-    try:
-        known = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("id2label") or {}
-        return tuple(str(known[place]) for place in sorted(known, key=int))
-    except (OSError, ValueError, AttributeError) as exc:
-        raise ModelRejected(f"{folder / CONFIG} cannot be read: {exc}; this is no Hugging Face model") from exc
-
-
-def _with_names(folder: Path, labels: Sequence[str] | None, named: Path) -> Path:
-    """Return the folder, or with `labels` given one beside it that says their names; refuse names that say nothing."""
-    found = label_names(folder)
-    if labels is None:
-        if not found or all(name.lower().startswith(_UNNAMED) for name in found):
-            raise InvalidInput(
-                f"{folder} does not say what its {len(found) or _head_rows(folder)} labels mean; say so in order: "
-                "--labels negative,neutral,positive (see its card).",
-                "labels",
-            )
-        return folder
-    count = len(found) or _head_rows(folder)
-    if len(labels) != count:
-        raise InvalidInput(f"{listed(labels)} are {len(labels)} labels; {folder} has {count}.", "labels")
-    for file in folder.iterdir():
-        if file.name != CONFIG:
-            (named / file.name).symlink_to(file.resolve())
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    config["id2label"] = {str(place): label for place, label in enumerate(labels)}
-    (named / CONFIG).write_text(json.dumps(config), encoding="utf-8")
-    return named
-
-
-def _head_rows(folder: Path) -> int:
-    """Return how many labels the head of a model has that names none of them."""
-    tensors = read_tensors(folder)
-    head = next((tensors[name] for name in _HEADS if name in tensors), None)
-    if head is None:
-        raise ModelRejected(f"{folder} has none of the tensors {listed(_HEADS)}: it is no classifier with a head")
-    return int(head.shape[0])
-
-
-def _model_of(start: Start) -> str:
-    """Return the registered model of as many labels; that they are its labels `import_classifier` has seen to."""
-    return next(name for name, labels in LABEL_SETS.items() if len(labels) == start.config.labels)
-
-
-def _write(start: Start, name: str, source: str, held_out: HeldOut | None, folder: Path, given: Sequence[str]) -> None:
+def _write(found: Imported, name: str, source: str, held_out: HeldOut | None, folder: Path) -> None:
     dataset: dict[str, Any] = {"imported_from": source}
     if held_out:
         dataset |= {"ref": held_out.version.ref, "digest": held_out.version.digest, "used_for": "calibration"}
-        facts = export_calibrated(start, held_out.rows, folder, dataset, name=name)
+        facts = export_calibrated(found.start, held_out.rows, folder, dataset, name=name)
         facts = replace(facts, metrics={**facts.metrics, **_measure(folder, held_out.rows)})
     else:
-        export_engines(start, folder)
+        export_engines(found.start, folder)
         plain = dict.fromkeys(ENGINE_FILES, 1.0)
-        facts = Facts(start.config.positions, plain, dataset, {}, datetime.now(UTC), name)
-    write_card_file(folder, _card(start, name, source, held_out, facts, given))
+        facts = Facts(found.start.config.positions, plain, dataset, {}, datetime.now(UTC), name)
+    write_card_file(folder, _card(found, name, source, held_out, facts))
     _LOG.info("wrote version %s", write(folder, facts))
 
 
@@ -223,15 +176,15 @@ def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
     return {f"{VALIDATION}{figure}": round(float(value), 5) for figure, value in figures.items()}
 
 
-def _card(start: Start, name: str, source: str, held_out: HeldOut | None, facts: Facts, given: Sequence[str]) -> str:
+def _card(found: Imported, name: str, source: str, held_out: HeldOut | None, facts: Facts) -> str:
     return _CARD.format(
         name=name,
         source=source,
         labels=" or ".join(LABEL_SETS[name]),
-        parameters=count_parameters(start.model).all / 1e6,
+        parameters=count_parameters(found.start.model).all / 1e6,
         window=facts.window_tokens,
         calibration=_calibration(held_out, facts),
-        given=", ".join(given),
+        given=found.head.meanings,
     )
 
 
@@ -255,7 +208,7 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     with told():
         settings = load_settings()
-        labels = tuple(part.strip() for part in options.labels.split(",")) if options.labels else None
+        labels = parse_labels(options.labels) if options.labels else None
         with tracking_server(settings) as uri:
             registered = import_and_register(
                 Registry(uri), settings, options.source, labels=labels, data=options.data, out=options.out
@@ -267,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     description = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m train_jobs.import_model", description=description)
     parser.add_argument("source", help="hf:OWNER/NAME, or a folder")
-    parser.add_argument("--labels", help="names of its labels in their order, if it has none")
+    parser.add_argument("--labels", help="names of its labels in order, or NAME=label,… for each")
     parser.add_argument("--data", help="dataset version to calibrate on")
     parser.add_argument("--out", type=Path, help="keep the version's folder there")
     return parser

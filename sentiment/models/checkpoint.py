@@ -28,6 +28,15 @@ NOT_SHAPE: Final = frozenset({"architecture", STEPS_FIELD})
 #: Kinds of Hugging Face models whose encoder is BERT's, up to the names of its tensors.
 BERT_LIKE: Final = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert"})
 
+_ADAPTER: Final = "adapter_config.json"
+#: Names of what is put around a model in a training, and what to save instead.
+_WRAPPERS: Final = {
+    "_orig_mod": "what torch.compile puts around a model: save model._orig_mod.save_pretrained(...)",
+    "_fsdp_wrapped_module": "what FSDP puts around a model: save the full state of the model inside",
+    "_forward_module": "what Lightning puts around a model: save the model inside",
+    "module": "what DataParallel puts around a model: save model.module.save_pretrained(...)",
+    "base_model": "what PEFT puts around a model: save model.merge_and_unload().save_pretrained(...)",
+}
 _INDEX: Final = f"{WEIGHTS}.index.json"
 _PREFIXES: Final = ("bert.", "roberta.", "distilbert.", "camembert.", "model.")
 _OLD_NORMS: Final = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
@@ -42,6 +51,8 @@ _DISTILBERT: Final = {
     "ffn.lin2": "output.dense",
     "output_layer_norm": "output.LayerNorm",
 }
+_DISTILBERT_LAYERS: Final = 6
+_ROBERTA_PADDING: Final = 1
 _DISTILBERT_CONFIG: Final = {
     "n_layers": "num_hidden_layers",
     "n_heads": "num_attention_heads",
@@ -82,14 +93,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             f"{folder} holds a model of type {shown(origin.get('model_type') or origin.get('architecture'))}, whose "
             f"encoder is not BERT's; name one of {listed(sorted(BERT_LIKE))}, or train it whole as preset `hub`"
         )
-    bert = as_bert(tensors, str(origin["model_type"]))
-    config = encoder_config(origin)
+    bert = as_bert(tensors, origin)
     try:
-        positions = len(bert["embeddings.position_embeddings.weight"])
+        vocabulary, positions = (len(bert[f"embeddings.{part}_embeddings.weight"]) for part in ("word", "position"))
+        config = encoder_config({"vocab_size": vocabulary, **origin})
         state = encoder_state(bert, config.layers, positions)
     except KeyError as exc:
         raise ModelRejected(f"{folder / WEIGHTS} has no tensor {exc}, which a {origin['model_type']} has") from exc
-    return Checkpoint(state, _measured(config, state), tokenizer, bert, origin)
+    _require_shape(folder, config, state, bert)
+    return Checkpoint(state, replace(config, positions=positions), tokenizer, bert, origin)
 
 
 def is_bert_like(origin: Mapping[str, Any]) -> bool:
@@ -106,10 +118,11 @@ def is_bert_like(origin: Mapping[str, Any]) -> bool:
 def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
     """Return the shape that a Hugging Face config.json of a BERT-like model describes."""
     spelt = _bert_spelling(origin)
+    layers = _DISTILBERT_LAYERS if origin.get("model_type") == "distilbert" else 12
     return EncoderConfig(
         vocabulary=spelt["vocab_size"],
         hidden=spelt.get("hidden_size", 768),
-        layers=spelt.get("num_hidden_layers", 12),
+        layers=spelt.get("num_hidden_layers", layers),
         heads=spelt.get("num_attention_heads", 12),
         feed_forward=spelt.get("intermediate_size", 3072),
         positions=spelt.get("max_position_embeddings", 512),
@@ -118,19 +131,36 @@ def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
     )
 
 
-def as_bert(tensors: Mapping[str, Tensor], model_type: str) -> dict[str, Tensor]:
-    """Return the tensors of a BERT-like checkpoint under BERT's names, without the model's prefix.
+def as_bert(tensors: Mapping[str, Tensor], origin: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors of a BERT-like checkpoint under BERT's names, without the model's prefix, in float32.
 
-    RoBERTa counts positions from 2 (its padding's id + 1), so the first two of its table are dropped; DistilBERT has
-    no token types, so they are nought.
+    RoBERTa counts positions from its padding's id + 1, so those before are dropped from its table; DistilBERT has no
+    token types, so they are nought.
     """
-    named = {_bert_name(name, model_type): tensor for name, tensor in tensors.items()}
+    model_type = str(origin["model_type"])
+    named = {_bert_name(name, model_type): _wide(tensor) for name, tensor in tensors.items()}
     positions = "embeddings.position_embeddings.weight"
-    if model_type not in ("bert", "distilbert") and positions in named:
-        named[positions] = named[positions][2:]
+    if counts_from_padding(model_type) and positions in named:
+        named[positions] = named[positions][padding_of(origin) + 1 :]
     if model_type == "distilbert" and positions in named:
         named["embeddings.token_type_embeddings.weight"] = torch.zeros_like(named[positions][:1])
     return named
+
+
+def counts_from_padding(model_type: str) -> bool:
+    """Whether a BERT-like kind begins to count positions behind the id of its padding."""
+    return model_type not in ("bert", "distilbert")
+
+
+def padding_of(origin: Mapping[str, Any]) -> int:
+    """Return the id of the padding of a model of RoBERTa's kin."""
+    given = origin.get("pad_token_id")
+    return _ROBERTA_PADDING if given is None else int(given)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """Return a tensor in float32: sums of halves would be rounded before they are widened."""
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def current_name(name: str) -> str:
@@ -178,24 +208,43 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     """Return all tensors of a model's folder from its safetensors, one file or several with an index.
 
     Raises:
-        ModelRejected: there are none (pickles are never read), or one is broken.
+        ModelRejected: there are none (pickles are never read), one is broken, or they are of what wraps a model.
     """
     index = folder / _INDEX
     try:
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else [WEIGHTS]
+        is_sharded = index.is_file() and not (folder / WEIGHTS).is_file()
+        shards = sorted(set(json.loads(index.read_text())["weight_map"].values())) if is_sharded else [WEIGHTS]
         tensors: dict[str, Tensor] = {}
         for shard in shards:
             tensors.update(load_file(folder / Path(shard).name))
-    except (OSError, ValueError, KeyError, SafetensorError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as exc:
+        if (folder / _ADAPTER).is_file():
+            raise ModelRejected(
+                f"{folder} holds an adapter alone ({_ADAPTER}): merge it into its model first, "
+                "peft_model.merge_and_unload().save_pretrained(...)"
+            ) from exc
         raise ModelRejected(
             f"{folder / WEIGHTS} cannot be read: {exc}. Only safetensors are, since a pickle could run code: convert "
             "the checkpoint, or name a revision that has them"
         ) from exc
+    _refuse_wrapped(folder, tensors)
     return tensors
 
 
+def _refuse_wrapped(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors of a model that was saved with what a training had put around it."""
+    for name in tensors:
+        parts = name.split(".")
+        found = [part for part in _WRAPPERS if part in (parts if part.startswith("_") else parts[:1])]
+        if found:
+            raise ModelRejected(
+                f"{folder}: its tensors are named as in {name!r}, and {found[0]}. is {_WRAPPERS[found[0]]}; or take "
+                f"{found[0]}. out of the names"
+            )
+
+
 def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors: Mapping[str, Tensor]) -> Checkpoint:
-    fields = {name: value for name, value in origin.items() if name not in NOT_SHAPE}
+    fields = {name: value for name, value in origin.items() if name not in NOT_SHAPE | {"rows"}}
     state = {name: tensor for name, tensor in tensors.items() if not name.startswith(("head.", "dense."))}
     try:
         return Checkpoint(state, checked(EncoderConfig, fields), tokenizer, tensors, origin)
@@ -203,9 +252,24 @@ def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors:
         raise ModelRejected(f"{folder / CONFIG} does not describe an encoder: {exc}") from exc
 
 
-def _measured(config: EncoderConfig, state: Mapping[str, Tensor]) -> EncoderConfig:
-    """Return the config with the positions that the table really has."""
-    return replace(config, positions=len(state["positions.weight"]))
+def _require_shape(
+    folder: Path, config: EncoderConfig, state: Mapping[str, Tensor], bert: Mapping[str, Tensor]
+) -> None:
+    """Refuse tensors of other sizes, or of more layers, than the config says."""
+    for name, wanted in (
+        ("words.weight", (config.vocabulary, config.hidden)),
+        ("layers.0.widen.weight", (config.feed_forward, config.hidden)),
+    ):
+        if tuple(state[name].shape) != wanted:
+            had = " x ".join(map(str, state[name].shape))
+            raise ModelRejected(
+                f"{folder}: {name} is {had}, by {CONFIG} {wanted[0]} x {wanted[1]}: the two files are not of one model"
+            )
+    if any(name.startswith(f"encoder.layer.{config.layers}.") for name in bert):
+        raise ModelRejected(
+            f"{folder} has tensors of more layers than the {config.layers} that its {CONFIG} says: they are not of one "
+            "model"
+        )
 
 
 def _bert_spelling(origin: Mapping[str, Any]) -> dict[str, Any]:

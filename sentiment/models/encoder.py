@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.models.dropout import Dropout
+from sentiment.models.label_sums import LabelSums
 from sentiment.models.start import Share, Size, SizeOrNone
 
 _MASKED: Final = -1e4
@@ -30,7 +31,8 @@ class EncoderConfig:
     `embedding` is the width of the word embeddings where they are narrower than the layers (0: as wide). `pooling`
     takes the mean of the tokens' outputs or the first token's. `head` is one linear layer, or two with an activation
     between them. `trained` "layers" freezes the word embeddings, so that words that training does not show keep their
-    places among those that it shows; "head" freezes all below the head, and takes dropout out of it.
+    places among those that it shows; "head" freezes all below the head, and takes dropout out of it. `rows` is for a
+    head that has several rows a label: the place of the label that each row means (`LabelSums`).
     """
 
     vocabulary: Size
@@ -46,6 +48,7 @@ class EncoderConfig:
     pooling: Literal["mean", "first"] = "mean"
     head: Literal["linear", "tanh", "relu"] = "linear"
     trained: Literal["all", "layers", "head"] = "all"
+    rows: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:
@@ -127,7 +130,8 @@ class EncoderClassifier(Encoder):
         self.head_dropout = Dropout(config.dropout)
         if config.head != "linear":
             self.dense = nn.Linear(config.hidden, config.hidden)
-        self.head = nn.Linear(config.hidden, config.labels)
+        self.head = nn.Linear(config.hidden, len(config.rows) or config.labels)
+        self.label_sums = LabelSums(config.rows, config.labels)
         if config.trained == "layers":
             self.words.requires_grad_(False)
         if config.trained == "head":
@@ -151,7 +155,7 @@ class EncoderClassifier(Encoder):
         pooled = self.head_dropout(self._pool(states, attention_mask))
         if self.config.head != "linear":
             pooled = self.head_dropout(_ACTIVATIONS[self.config.head](self.dense(pooled)))
-        logits: Tensor = self.head(pooled)
+        logits: Tensor = self.label_sums(self.head(pooled))
         return logits
 
     def _pool(self, states: Tensor, attention_mask: Tensor) -> Tensor:

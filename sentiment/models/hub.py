@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -10,12 +11,15 @@ from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput, ModelRejected, NotFound, Unavailable
 
+logger = logging.getLogger(__name__)
+
 #: Fetches a repository by name and revision and returns the folder that it lies in.
 Fetch = Callable[[str, str | None], Path]
 
 _FILES: Final = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model")
 _FOLDERS: Final = ("onnx/*", "openvino/*", "coreml/*", "*/*.safetensors")
 _VOCABULARIES: Final = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+_TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 _PREFIX: Final = "hf:"
 
 
@@ -62,15 +66,30 @@ def convert_tokenizer(folder: Path) -> Tokenizer:
     Raises:
         ModelRejected: it has none that can be read without running its code.
     """
-    from transformers import AutoTokenizer
-
     if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would make an empty one
         raise ModelRejected(f"{folder}: tokenizer.json is missing, and so is {' or '.join(_VOCABULARIES)}")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
-        converted: Tokenizer = tokenizer.backend_tokenizer
+        return _by_transformers(folder)
     except Exception as exc:  # the library raises what its parsers raise
         raise ModelRejected(f"{folder} has no tokenizer.json and none can be made: {_first_line(exc)}") from exc
+
+
+def tokenizer_of_transformers(folder: Path) -> Tokenizer | None:
+    """Return the tokenizer that transformers makes of a folder's files, None where it makes none without code."""
+    if not (folder / _TOKENIZER_CONFIG).is_file():  # transformers would guess its kind
+        return None
+    try:
+        return _by_transformers(folder)
+    except Exception as exc:  # noqa: BLE001 - the library raises what its parsers raise; tokenizer.json is there
+        logger.warning("%s is read without tokenizer_config.json: %s", folder, _first_line(exc))
+        return None
+
+
+def _by_transformers(folder: Path) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False, local_files_only=True)
+    converted: Tokenizer = tokenizer.backend_tokenizer
     return converted
 
 

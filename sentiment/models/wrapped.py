@@ -72,7 +72,7 @@ def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> Start:
         InvalidInput: an override cannot be chosen, or asks for longer windows than the encoder reads.
         ModelRejected: the folder holds no encoder that runs without code of its own, or one that reads padding.
     """
-    tokenizer, origin = read_tokenizer(folder), _portable(read_config(folder))
+    tokenizer, origin = read_tokenizer(folder), portable(read_config(folder))
     vocabulary = max(int(origin.get("vocab_size", 0)), 1)
     longest = int(origin.get("max_position_embeddings", _POSITIONS))
     for name in sorted(overrides.keys() & _GIVEN):
@@ -86,8 +86,8 @@ def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> Start:
     return Start(model, config, tokenizer, "hub")
 
 
-def _portable(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config.json without what names code or where it came from."""
+def portable(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config.json without what names code, or where it came from."""
     return {name: value for name, value in origin.items() if name not in ("auto_map", "_name_or_path")}
 
 

@@ -20,6 +20,7 @@ from sentiment.models.cnn import CnnClassifier, CnnConfig
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.lstm import LstmClassifier, LstmConfig
 from sentiment.models.presets import PRESETS, build
+from sentiment.models.pretrained import PretrainedClassifier, PretrainedConfig
 from sentiment.models.start import ParameterCounts, Start, checked, count_parameters
 from sentiment.models.wrapped import HubClassifier, HubConfig
 from sentiment.steps import steps_problem
@@ -54,6 +55,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
         "bert-gru": Architecture(BertGruConfig, BertGruClassifier),
         "encoder": Architecture(EncoderConfig, EncoderClassifier),
         "hub": Architecture(HubConfig, HubClassifier),
+        "pretrained": Architecture(PretrainedConfig, PretrainedClassifier),
     }
 )
 

@@ -14,7 +14,7 @@ from tokenizers import ByteLevelBPETokenizer  # noqa: E402
 
 from sentiment.errors import InvalidInput, ModelRejected, NotFound, Unavailable  # noqa: E402
 from sentiment.models.checkpoint import as_bert, read_checkpoint, read_tokenizer  # noqa: E402
-from sentiment.models.finetuned import import_classifier, label_order  # noqa: E402
+from sentiment.models.finetuned import import_classifier  # noqa: E402
 from sentiment.models.hub import download, fetch  # noqa: E402
 from sentiment.models.zoo import build, count_parameters, load_model, save_model  # noqa: E402
 from tests.tiny_backbone import hub_classifier, tiny_tokenizer  # noqa: E402
@@ -31,7 +31,7 @@ def ids_of(text: str) -> torch.Tensor:
 @pytest.mark.parametrize("kind", KIN)
 def test_a_fine_tuned_classifier_says_after_the_import_what_it_said_before(kind, tmp_path):
     network = hub_classifier(kind, tmp_path)
-    start = import_classifier(tmp_path)
+    start = import_classifier(tmp_path).start
     assert start.architecture == "encoder"
     for text in TEXTS:
         ids = ids_of(text)
@@ -98,8 +98,7 @@ def test_a_model_that_is_not_berts_kin_is_no_start_for_our_encoder(tmp_path):
 def test_another_activation_is_not_taken_for_berts(tmp_path):
     hub_classifier("bert", tmp_path, hidden_act="relu")
     assert build("hub", 3, backbone=str(tmp_path)).architecture == "hub"
-    with pytest.raises(ModelRejected, match="not BERT's"):
-        import_classifier(tmp_path)
+    assert import_classifier(tmp_path).start.architecture == "pretrained"
 
 
 @pytest.mark.parametrize("kind", ["bert", "electra"])
@@ -133,18 +132,18 @@ def test_code_that_a_config_names_is_not_run(tmp_path):
 
 def test_shards_named_by_an_index_are_one_model(tmp_path):
     network = hub_classifier("roberta", tmp_path)
-    whole = import_classifier(tmp_path)
+    whole = import_classifier(tmp_path).start
     (tmp_path / "model.safetensors").unlink()
     network.save_pretrained(tmp_path, max_shard_size="20KB")
     assert len(list(tmp_path.glob("*.safetensors"))) > 1
     ids = ids_of(TEXTS[0])
-    again = import_classifier(tmp_path)
+    again = import_classifier(tmp_path).start
     assert torch.equal(again.model(ids, torch.ones_like(ids)), whole.model(ids, torch.ones_like(ids)))
 
 
 def test_the_oldest_names_of_layer_norms_are_known():
     tensors = {"bert.embeddings.LayerNorm.gamma": torch.ones(2), "bert.embeddings.LayerNorm.beta": torch.zeros(2)}
-    assert set(as_bert(tensors, "bert")) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}
+    assert set(as_bert(tensors, {"model_type": "bert"})) == {"embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"}
 
 
 def test_a_tokenizer_is_made_from_the_vocabulary_and_merges_that_older_repositories_hold(tmp_path):
@@ -165,27 +164,10 @@ def test_a_folder_without_any_tokenizer_is_refused(tmp_path):
         read_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("names", "order"),
-    [
-        (["LABEL_0", "LABEL_1", "LABEL_2"], [0, 1, 2]),
-        (["POSITIVE", "NEGATIVE"], [1, 0]),
-        (["NEU", "POS", "NEG"], [2, 0, 1]),
-    ],
-)
-def test_labels_are_put_in_our_order(names, order):
-    assert label_order({"id2label": {str(place): name for place, name in enumerate(names)}}, Path("model")) == order
-
-
-def test_labels_that_are_none_of_ours_are_named():
-    with pytest.raises(ModelRejected, match="labels joy, anger; this code knows negative, neutral, positive or"):
-        label_order({"id2label": {"0": "joy", "1": "anger"}}, Path("model"))
-
-
 def test_an_encoder_without_a_head_is_no_classifier(tmp_path):
     network = hub_classifier("bert", tmp_path)
     network.base_model.save_pretrained(tmp_path)
-    with pytest.raises(ModelRejected, match=r"no tensor 'classifier\.weight': it is no classifier"):
+    with pytest.raises(ModelRejected, match=r"classifier\.weight.*: it is no classifier"):
         import_classifier(tmp_path)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sentiment.datasets import open_datasets
+from sentiment.datasets.label_spec import LabelSpec
 from sentiment.errors import InvalidInput, ModelRejected, NotFound
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.predictor import Predictor
@@ -49,12 +50,10 @@ def test_labels_without_names_need_to_be_given(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--labels") as caught:
         import_model(str(tmp_path / "hub"), tmp_path / "version")
     assert caught.value.field == "labels"
-    with pytest.raises(InvalidInput, match="has 2"):
-        import_model(str(tmp_path / "hub"), tmp_path / "version", labels=THREE_CLASSES)
-    with pytest.raises(ModelRejected, match="happy"):
-        import_model(str(tmp_path / "hub"), tmp_path / "version", labels=("sad", "happy"))
+    with pytest.raises(InvalidInput, match="has 2 rows in its head"):
+        import_model(str(tmp_path / "hub"), tmp_path / "version", labels=LabelSpec(THREE_CLASSES))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["hub"], "a refused model leaves nothing behind"
-    version = import_model(str(tmp_path / "hub"), tmp_path / "version", labels=("positive", "negative"))
+    version = import_model(str(tmp_path / "hub"), tmp_path / "version", labels=LabelSpec(("positive", "negative")))
     assert (version.manifest.name, version.manifest.labels) == ("sentiment-reviews", TWO_CLASSES)
     found = Predictor.load(version, engine="onnx", threads=1).predict(["love film"]).probabilities[0]
     assert found == pytest.approx(expected(network, "love film", [1, 0]), abs=1e-4)
@@ -98,9 +97,9 @@ def test_data_of_another_label_set_and_a_version_that_is_not_there_are_refused(t
 
 
 def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
-    hub_classifier("electra", tmp_path / "electra")
+    hub_classifier("electra", tmp_path / "body").base_model.save_pretrained(tmp_path / "body")
     (tmp_path / "empty").mkdir()
-    for folder in ("electra", "empty"):
+    for folder in ("body", "empty"):
         with pytest.raises(ModelRejected):
             import_model(str(tmp_path / folder), tmp_path / "version")
     hub_classifier("roberta", tmp_path / "hub")
