@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +13,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.connection import ApiKey, Url, connect
+from cli.connection import ApiKey, Url
 from cli.extras import require_registering, require_train
 from cli.platform import Home, Json
 from cli.registry import open_registry, with_registry
 from cli.terminal import print_table
-from cli.version_tables import Does, facts_table, problems, versions_table
+from cli.version_activity import what_each_does, what_it_does_now
+from cli.version_tables import facts_table, problems, versions_table
 from sentiment.datasets.label_spec import parse_labels
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
 from sentiment.registry import (
     ALIASES,
@@ -35,7 +36,6 @@ from sentiment.registry import (
     search_versions,
 )
 from sentiment.settings import Settings, load_settings
-from serve_app import launch
 
 app = typer.Typer(help="Look at the registered model versions, add some, name the champion.", no_args_is_help=True)
 console = Console(soft_wrap=True)
@@ -75,9 +75,11 @@ def show_all(
         others = [each for other in LABEL_SETS if other != settings.model_name for each in registry.versions(other)]
     found = search_versions(versions, search, others) if search else versions
     others = search_versions(others, search, versions) if search else others
-    does = _does(settings, url, api_key) if found else {}
+    does = what_each_does(settings, url, api_key) if found else {}
     if as_json:
-        _print_json([asdict(version) | _now(does.get((version.name, version.version))) for version in found])
+        _print_json(
+            [asdict(version) | what_it_does_now(does.get((version.name, version.version))) for version in found]
+        )
     elif found:
         print_table(console, versions_table(found, does))
         for line in problems(found, does):
@@ -229,30 +231,6 @@ def _under_other_names(versions: Sequence[RegisteredVersion], search: str | None
     for name, count in Counter(version.name for version in versions).items():
         where = "The search finds under another name" if search else "Registered under another name"
         yield f"{where}: {count} of {name} (see --name {name})."
-
-
-def _does(settings: Settings, url: str | None, api_key: str | None) -> Does:
-    """Return what each version does on the platform at `url`, or the one in home; nothing where none answers."""
-    address = url or _address_in(settings)
-    if address is None:
-        return {}
-    try:
-        with connect(address, api_key, attempts=1) as client:
-            return {(row["name"], row["version"]): row for row in client.models()}
-    except UndertoneError as exc:
-        errors.print(f"What each version does is not known: {exc}", style="yellow", markup=False, highlight=False)
-        return {}
-
-
-def _address_in(settings: Settings) -> str | None:
-    """Return where the platform in home answers, None where none does."""
-    seen = launch.look(settings)
-    return seen.state.addresses["API"] if seen.state and seen.answers else None
-
-
-def _now(does: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a version does now, as far as the registry does not know it."""
-    return {name: does[name] for name in ("state", "weight", "replicas", "problem")} if does else {}
 
 
 def _wanted(settings: Settings, alias: str | None, version: str | None) -> ModelRef:

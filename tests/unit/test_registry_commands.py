@@ -14,7 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cli import extras
+from cli import extras, version_activity
 from cli import models as commands
 from cli.main import app
 from sentiment.client import UndertoneClient
@@ -93,7 +93,7 @@ def test_where_a_platform_answers_the_list_says_what_each_version_does_and_why_o
         run("register", str(build_tiny_version(tmp_path / marker, version_marker=marker)))
     broken = "does not load: [README.md] was changed (try 1; the next one follows 1 min later)"
     platform = Serving(does(1, "serving", 1.0, 2), does(2, "failed", problem=broken))
-    monkeypatch.setattr(commands, "connect", platform.connect)
+    monkeypatch.setattr(version_activity, "connect", platform.connect)
     serves, fails, just_registered, why = run("list", "--url", "http://the-platform").splitlines()[1:]
     assert serves.split()[1:5] == ["1", "serving", "100%", "2"]
     assert fails.split()[1:5] == ["2", "failed", "0%", "0"]
@@ -109,7 +109,7 @@ def test_a_list_without_a_platform_is_the_registrys_alone(
 ) -> None:
     run("register", str(build_tiny_version(tmp_path / "one")))
     assert "State" not in run("list")
-    monkeypatch.setattr(commands, "connect", Serving(away="connection refused").connect)
+    monkeypatch.setattr(version_activity, "connect", Serving(away="connection refused").connect)
     said = run("list", "--url", "http://the-platform")
     assert "What each version does is not known" in said
     assert "connection refused" in said
