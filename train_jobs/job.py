@@ -15,6 +15,7 @@ from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.wording import shown
 from train_jobs.progress import validation_in_words
+from train_jobs.recovery import WAIT_S
 from train_jobs.watch import Report
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Job:
     workers: int = 1
     gpus_per_worker: float = 0
     register: bool = False
-    wait_s: float = 3600.0
+    wait_s: float = WAIT_S
 
     @property
     def asked_of_ray(self) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def run_job(
     address: str | None,
     on_report: Callable[[Report], None],
     on_begin: Callable[[], None] = lambda: None,
-    on_event: Callable[[str], None] = _LOG.info,
+    on_event: Callable[[str], None] = _LOG.warning,
 ) -> Outcome:
     """Do a job: train, track it, make a version of the best model, and register it if that is asked for.
 

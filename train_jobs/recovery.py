@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+#: How long workers wait for room on a cluster unless it is said.
+WAIT_S: Final = 3600.0
 #: Workers that are not there after so many seconds may wait for room; processes alone start faster.
 PATIENCE_S: Final = 5.0
 _LOOK_EVERY_S: Final = 2.0

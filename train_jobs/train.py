@@ -36,14 +36,12 @@ from train_jobs.cluster import note_room, ray_at
 from train_jobs.drafts import draft_of
 from train_jobs.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.prepare import Places, pinned, prepare, require_trainable
-from train_jobs.recovery import RecoveryLog, WorkerEvent
+from train_jobs.recovery import WAIT_S, RecoveryLog, WorkerEvent
 from train_jobs.storage import runs_in, storage_of
 from train_jobs.storage_probe import require_shared
 from train_jobs.watch import Letter, RayWatcher, Report, listening, open_mailbox
 from train_jobs.worker_events import WorkerEvents, free_while_waiting
 
-#: How long workers wait for room on a cluster unless it is said.
-WAIT_S: Final = 3600.0
 _LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[1]
 _REFUSED: Final = "refused"
@@ -76,7 +74,7 @@ def run_training(
     callbacks: Sequence[Any] = (),
     is_trial: bool = False,
     on_begin: Callable[[], None] = lambda: None,
-    on_event: Callable[[str], None] = _LOG.info,
+    on_event: Callable[[str], None] = _LOG.warning,
     wait_s: float = WAIT_S,
 ) -> TrainResult:
     """Train by Ray Train and return the best model; Ray must run (see `ray_running`).

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
+from train_jobs.recovery import WAIT_S
+
 _ADDRESS: Final = "Dashboard of a Ray cluster to run on: http://HOST:8265; for python -m, a node to join: HOST:6379."
 
 Data = Annotated[str | None, typer.Option("--data", help="Dataset version to train on, such as tweets@3.")]
@@ -62,7 +64,7 @@ class TrainingOptions:
     storage: Storage = None
     workers: Workers = 1
     gpus_per_worker: Gpus = 0
-    wait: Wait = 60
+    wait: Wait = WAIT_S / 60
     register_it: Register = False
     address: Address = None
     working_dir: WorkingDir = None

@@ -90,6 +90,7 @@ def test_a_job_on_a_cluster_goes_on_from_s3_when_a_worker_is_killed_and_ends_in_
     assert killed
     assert list(dict.fromkeys(steps)) == list(range(EVERY, STEPS + 1, EVERY))
     assert steps.count(EVERY) == 1, "it began anew"
+    assert_recovery_is_told("".join(said))
     assert "Registered as models:/sentiment/1" in out
     kept = client_of(s3.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/on-cluster/checkpoint_")["Contents"]
     assert any(entry["Key"].endswith("/state.pt") for entry in kept)
@@ -97,6 +98,17 @@ def test_a_job_on_a_cluster_goes_on_from_s3_when_a_worker_is_killed_and_ends_in_
     [registered] = Registry(registry).versions("sentiment")
     assert registered.digest == version.digest
     assert Predictor.load(version).predict(["i love this wonderful day"]).probabilities
+
+
+def assert_recovery_is_told(log: str) -> None:
+    """The log says once which worker was lost and from where it went on, and holds nothing of libraries."""
+    [lost] = re.findall(
+        r"workers? [01](?: and 1)? w\S+ lost after step (\d+) \(127\.0\.0\.1: its process was killed\)", log
+    )
+    [resumed] = re.findall(r"going on from step (\d+)", log)
+    assert EVERY <= int(resumed) <= int(lost) + 10, "reports come each ten steps"
+    for chatter in ("::progress", "HTTP Request", "job_manager.py", "Running entrypoint", "Warning", "raylet"):
+        assert chatter not in log
 
 
 def test_a_job_that_cannot_be_done_tells_why_and_a_wrong_token_is_named(head: RayHead, folder: Path) -> None:
