@@ -115,7 +115,7 @@ def _require_fit(version: DatasetVersion, field: str) -> None:
     if version.normalizer != CURRENT_NORMALIZER:  # the model's manifest will say that it was trained with this one
         raise InvalidInput(
             f"{version.ref} is normalised with version {version.normalizer!r}, this code trains and serves with "
-            f"{CURRENT_NORMALIZER!r}: push the data again",
+            f"{CURRENT_NORMALIZER!r}: push the data again, or what `undertone data pull` copies of it to a file",
             field,
         )
 

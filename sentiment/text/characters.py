@@ -40,8 +40,8 @@ _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
 
 #: What may need a repair: surrogates, and all of the classes below.
 _ODD = re.compile(
-    r"[\ud800-\udfff\xad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
+    r"[\ud800-\udfff\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
 #: What is said of a text without a visible character, behind the name of its field.
 NO_WORDS: Final = "is empty: nothing of it is visible once it is normalised"
@@ -49,14 +49,18 @@ NO_WORDS: Final = "is empty: nothing of it is visible once it is normalised"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BLANK = re.compile(r"[\u2800\u3164\uffa0]")
 #: Soft hyphen, grapheme joiner, direction marks, zero-width space, word joiner, byte order mark, interlinear notes.
-_WIDTHLESS = re.compile(r"[\xad\u034f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+")
+_WIDTHLESS = re.compile(
+    r"[\xad\u034f\u061c\u17b4\u17b5\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+"
+)
 _LATIN: Final = r"A-Za-z\xc0-\u024f"
 #: Letters of scripts that join or stack, and pictures: what a joiner may follow.
 _JOINABLE: Final = (
     r"\u0600-\u109f\u1700-\u1cff\u20e3\u2190-\u2bff\u3030\u303d\u3297\u3299\ua800-\uabff\ufb50-\ufdff\ufe0f\ufe70-\ufefc"
     r"\U00010a00-\U0001ffff\U000e0020-\U000e007f"
 )
-_STRAY_SELECTOR = re.compile(rf"(?<![^\s{_LATIN}])[\ufe00-\ufe0f]+")
+_STRAY_SELECTOR = re.compile(rf"(?<![^\s{_LATIN}])[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+#: Fillers hold the place of a letter in a syllable of Hangul, and have none beside it.
+_STRAY_FILLER = re.compile(r"(?<![\u1100-\u115e\u1161-\u11ff])[\u115f\u1160]++(?![\u1100-\u115e\u1161-\u11ff])")
 _STRAY_TAG = re.compile(r"(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+")
 _STRAY_JOINER = re.compile(rf"(?<![{_JOINABLE}])[\u200c\u200d]+")
 
@@ -72,7 +76,7 @@ def composed(text: str) -> str:
     if not _ODD.search(text):
         return text
     text = _BLANK.sub(" ", _SURROGATE.sub("\ufffd", text))
-    text = _STRAY_SELECTOR.sub("", _WIDTHLESS.sub("", text))
+    text = _STRAY_SELECTOR.sub("", _STRAY_FILLER.sub("", _WIDTHLESS.sub("", text)))
     return unicodedata.normalize("NFC", _STRAY_JOINER.sub("", _STRAY_TAG.sub("", text)))
 
 

@@ -50,6 +50,10 @@ def test_people_and_links_are_masked_and_feeling_is_kept(normalize, raw, normali
         ("1\ufe0f\u20e3 ☺️", "1\ufe0f\u20e3 ☺️"),
         ("🏴\U000e0067\U000e0062\U000e007f", "🏴\U000e0067\U000e0062\U000e007f"),
         ("\ufeffgood", "good"),
+        ("n\u115fot g\u1160ood", "not good"),
+        ("n\U000e0100ot g\u180bood", "not good"),
+        ("\u1100\u1160\u11ab", "\u1100\u1160\u11ab"),
+        ("葛\U000e0100", "葛\U000e0100"),
     ],
 )
 def test_what_has_no_width_tears_no_word_and_stays_where_a_script_or_an_emoji_needs_it(raw, normalized):
