@@ -246,5 +246,5 @@ def test_an_override_that_cannot_be_is_refused_by_its_name(preset, overrides, me
 
 
 def test_every_architecture_names_itself_in_the_zoo():
-    assert set(ARCHITECTURES) == {"lstm", "cnn", "bert-gru", "encoder", "hub"}
+    assert set(ARCHITECTURES) == {"lstm", "cnn", "bert-gru", "encoder", "hub", "pretrained"}
     assert all(part.config.__dataclass_params__.frozen for part in ARCHITECTURES.values())
