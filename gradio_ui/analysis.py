@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ _LARGEST_UNPACKED_MB: Final = 200
 MOST_TEXTS: Final = 20_000
 _CSV, _PARQUET = "sentiment.csv", "sentiment.parquet"
 _BATCH_ROWS: Final = 50  # small, so that the page moves
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")  # str.splitlines parts texts at separators within them, too
 _LIKELY_COLUMNS: Final = ("text", "tweet", "content", "review", "comment", "message", "body", "sentence")
 
 
@@ -70,7 +72,7 @@ class Analysis:
 
 def lines_source(pasted: str) -> Source:
     """Return pasted texts, one a line, as a source; empty lines are skipped."""
-    lines = [line.strip() for line in pasted.splitlines() if has_visible_text(line)]
+    lines = [line.strip() for line in _LINE_END.split(pasted) if has_visible_text(line)]
     if not lines:
         raise InvalidInput("Upload a file or paste some lines first.")
     rows = [Row(number, {"text": line}) for number, line in enumerate(lines, 1)]

@@ -105,15 +105,12 @@ def run_job(
     names = added_names(table.columns)
     if _is_finished(job, identity, overwrite):
         return Outcome(_tally_of(_load(job.state)), names, 0, True, table.description)
+    if not job.answers.exists():
+        sound = (row.values for row in table if row.problem is None)
+        rehearse_table(job.target, _columns(table, job.text_column, names), sound)
     with _locked(job.answers) as answers:
         tally = _repaired(answers)
         resumed = tally.rows
-        if not resumed:
-            rehearse_table(
-                job.target,
-                _columns(table, job.text_column, names),
-                (row.values for row in table if row.problem is None),
-            )
         _save(job.state, {**identity, "finished": False})
         _classify_rest(job, client, table, answers, tally, progress)
         _require_unchanged(job, identity)

@@ -162,12 +162,13 @@ class _Lines:
         return line
 
     def _next(self) -> str:
-        line = self._returned.popleft() if self._returned else self._file.readline(LONGEST_CELL_CHARACTERS)
+        is_returned = bool(self._returned)
+        line = self._returned.popleft() if is_returned else self._file.readline(LONGEST_CELL_CHARACTERS)
         if line:
             self.number += 1
             line = line.removeprefix(_MARK) if self.number == 1 else line
         self.is_cut = _is_cut(line)
-        if self.is_cut:
+        if self.is_cut and not is_returned:
             self._skip_rest()
         return line
 

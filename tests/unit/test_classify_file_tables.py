@@ -134,6 +134,7 @@ def test_what_the_format_cannot_hold_is_known_before_the_first_text_is_sent(
     with pytest.raises(InvalidInput, match="column 'n' cannot be written"):
         run(job, client)
     assert api.requests == []
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 def test_a_bad_cell_of_a_parquet_file_is_one_rejected_row_and_all_else_arrives(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from gradio_ui.analysis import Analysis, analyse, file_source, uploaded_table, write_downloads
+from gradio_ui.analysis import Analysis, analyse, file_source, lines_source, uploaded_table, write_downloads
 from gradio_ui.preview import DELIMITER_CHOICES, QUOTING_CHOICES, preview
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput
@@ -127,3 +127,9 @@ def test_a_file_that_unpacks_to_more_than_the_page_holds_is_refused(
     monkeypatch.setattr("gradio_ui.analysis._LARGEST_UNPACKED_MB", 1)
     with pytest.raises(InvalidInput, match="more than 1 MB unpacked"):
         uploaded_table(made(tmp_path / "in.csv.gz", gzip.compress(b"text\n" + b"x" * 2**21)))
+
+
+def test_pasted_lines_are_parted_where_a_line_ends_and_nowhere_else() -> None:
+    texts = ["so\u2028good", "not\x0bbad", "\x85fine"]
+    rows = list(lines_source("\n\r\n".join([*texts, "last\r"])).rows)
+    assert [row.values["text"] for row in rows] == ["so\u2028good", "not\x0bbad", "fine", "last"]

@@ -111,6 +111,12 @@ def test_a_line_that_is_too_long_is_a_problem_and_the_next_one_is_read(tmp_path:
         assert "longer than 16,777,216 characters" in str(rows[0].problem)
 
 
+def test_a_line_that_is_too_long_behind_an_open_quote_takes_no_other_with_it(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "in.csv", 'text\n"open\n' + "x" * (LONGEST_CELL_CHARACTERS + 5) + "\nfine\nlast\n")
+    assert [row.number for row in rows if row.problem] == [1, 2]
+    assert [row.values["text"] for row in rows[2:]] == ["fine", "last"]
+
+
 def test_a_file_of_one_column_keeps_what_would_part_cells(tmp_path: Path) -> None:
     content = 'text\nI love it, really\nfoo; bar | x\ty\n"quoted, too"\n"two\nlines"\n'
     expected = ["I love it, really", "foo; bar | x\ty", "quoted, too", "two\nlines"]
