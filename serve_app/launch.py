@@ -24,7 +24,9 @@ from serve_app.running_part import LocalHands
 SUPERVISOR: Final = "supervisor"
 
 _POLL_S: Final = 0.2
-_STOP_S: Final = 120.0
+_STOP_S: Final = 150.0
+#: For a cluster that does not answer, and for Serve to end what it serves.
+_REMOVE_S: Final = 240.0
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,18 @@ def _remove_from_cluster(address: str, places: Places) -> None:
     """
     command = (sys.executable, "-m", "serve_app.on_cluster.application")
     environment = process_environment(load_settings(home=places.home), {})
-    done = subprocess.run(command, env=environment, cwd=places.home, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    try:
+        subprocess.run(
+            command, env=environment, cwd=places.home, capture_output=True, text=True, check=True, timeout=_REMOVE_S
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
+        is_late = isinstance(exc, subprocess.TimeoutExpired)
+        said = [] if is_late else str(exc.stderr).strip().splitlines()
+        reason = said[-1] if said else f"no answer in {_REMOVE_S:.0f} s" if is_late else "it said nothing"
         raise PlatformError(
             f"the application on the cluster at {address} could not be ended: {reason}. Mend that, and call undertone "
             f"down again; if the cluster is gone for good, remove {places.cluster}"
-        )
+        ) from exc
 
 
 def _launch(settings: Settings, places: Places, options: Sequence[str]) -> subprocess.Popen[bytes]:

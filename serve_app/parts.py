@@ -93,7 +93,7 @@ def _reachable(host: str) -> str:
 
 def _ray_part(settings: Settings, places: Places, start: Start) -> Part:
     extra = {} if settings.address else _ray_environment(settings, places)
-    grace_s = settings.deadline_ms / 1000 + _RAY_GRACE_S
+    grace_s = settings.deadline_ms / 1000 + _RAY_GRACE_S * (2 if settings.address else 1)
     command = ("serve_app.ray_node", "--instance", start.instance, *(["--replace"] if start.replace else []))
 
     def ready() -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ from sentiment.environment import cluster_environment
 from sentiment.errors import InvalidSettings, PlatformError, UndertoneError
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.on_cluster.standing import APPLICATION, Standing, StandingApp, refusal, versions_of
+from serve_app.on_cluster.standing import APPLICATION, Standing, StandingApp, in_the_way, refusal, versions_of
 from serve_app.platform_state import Places
 from serve_app.rollout.cluster.serve_internals import serve_details
 
@@ -100,8 +100,8 @@ class ClusterApplication:
         record.write(places.cluster)
         if standing is None:
             serve.start(http_options={"host": listening_host(settings), "port": settings.port})
-        elif not any(standing.is_of(each) for each in instances):
-            remove_apps(standing)
+        else:
+            remove_apps([app.name for app in in_the_way(standing, instances)])
         return cls(settings, places, record)
 
     def refresh(self) -> None:
@@ -124,7 +124,8 @@ class ClusterApplication:
         """
         standing = settled_serve()
         if standing and standing.is_of(self.record.instance):
-            remove_apps(standing)
+            remove_apps([APPLICATION, *versions_of(standing)])
+            remove_apps(versions_of(standing_serve() or standing))  # one may have been started meanwhile
         left = standing_serve()
         if left and not left.apps and self.record.started_serve:
             serve.shutdown()
@@ -141,13 +142,11 @@ def settled_serve() -> Standing | None:
     return standing
 
 
-def remove_apps(standing: Standing) -> None:
-    """End the application, which answers what is in flight, and then its versions, which nobody starts again."""
-    for names in ([APPLICATION], versions_of(standing_serve() or standing)):
-        for name in names:
-            if standing.app(name) or name != APPLICATION:
-                logger.info("ending the application %s", name)
-                serve.delete(name)
+def remove_apps(names: Iterable[str]) -> None:
+    """End applications, the platform's first: it answers what is in flight, and then nobody starts versions again."""
+    for name in sorted(names, key=lambda name: name != APPLICATION):
+        logger.info("ending the application %s", name)
+        serve.delete(name)
 
 
 def environment_on(settings: Settings) -> dict[str, str]:

@@ -74,6 +74,14 @@ class Standing:
         return (Address(self.host, self.port).url,)
 
 
+def in_the_way(standing: Standing, instances: Collection[str]) -> list[StandingApp]:
+    """Return what stands under the names and the route that the platform needs, and is not of these starts of it."""
+    others = [app for app in standing.apps if _needs_place(app) and app.instance not in instances]
+    if any(standing.is_of(instance) for instance in instances):  # its versions' applications are its own, too
+        return [app for app in others if app.is_declared or not app.name.startswith(APP_PREFIX)]
+    return others
+
+
 def refusal(standing: Standing | None, instances: Collection[str], settings: Settings, *, replace: bool) -> str | None:
     """Return why the application may not be deployed where that stands, None if it may.
 
@@ -87,9 +95,7 @@ def refusal(standing: Standing | None, instances: Collection[str], settings: Set
             f"Serve on the cluster at {settings.address} listens on port {standing.port} already, not on "
             f"{settings.port}: leave {spelling_of('port')} out, or give it {standing.port}."
         )
-    others = [app for app in standing.apps if _is_in_the_way(app) and app.instance not in instances]
-    if _own(standing, instances):  # its versions' applications are, too
-        others = [app for app in others if app.is_declared or not app.name.startswith(APP_PREFIX)]
+    others = in_the_way(standing, instances)
     if not others or replace:
         return None
     told = "; ".join(str(app) for app in others)
@@ -104,9 +110,5 @@ def versions_of(standing: Standing) -> list[str]:
     return [app.name for app in standing.apps if app.name.startswith(APP_PREFIX)]
 
 
-def _own(standing: Standing, instances: Collection[str]) -> bool:
-    return any(standing.is_of(instance) for instance in instances)
-
-
-def _is_in_the_way(app: StandingApp) -> bool:
+def _needs_place(app: StandingApp) -> bool:
     return app.name == APPLICATION or app.route_prefix == _ROUTE or app.name.startswith(APP_PREFIX)

@@ -16,7 +16,7 @@ from serve_app import launch
 from serve_app.gateway.http.instance import instance_headers
 from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.on_cluster.standing import Standing, StandingApp, refusal
+from serve_app.on_cluster.standing import Standing, StandingApp, in_the_way, refusal
 from serve_app.parts import Start, answering_api, platform_parts
 from serve_app.platform_state import Places
 from serve_app.probe import Address, is_instance
@@ -86,6 +86,7 @@ def test_what_stands_in_the_way_on_a_cluster_is_named_and_left_alone_unless_its_
     assert named in told
     assert "--replace" in told
     assert refusal(standing(stands), {MINE}, settings, replace=True) is None
+    assert in_the_way(standing(stands), {MINE}) == [stands], "what is to be ended then"
 
 
 def test_what_is_this_homes_own_or_in_nobodys_way_is_no_reason_to_refuse(tmp_path: Path) -> None:
