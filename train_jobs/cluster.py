@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sentiment.errors import Unavailable
 
 
-def join(address: str) -> None:
+def join(address: str, variables: Mapping[str, str] | None = None) -> None:
     """Connect this process to the Ray cluster at `address`, as `ray.init` takes one: HOST:6379, auto.
+
+    Its workers have these environment `variables`, which all see who may look at the cluster's dashboard.
 
     Raises:
         Unavailable: it does not answer, refuses us, or this is no such address; the message says what to give.
@@ -20,7 +22,7 @@ def join(address: str) -> None:
     from ray.exceptions import RayError  # a wrong token is one
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_runtime_env(variables))
     except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise Unavailable(
@@ -30,10 +32,12 @@ def join(address: str) -> None:
 
 
 @contextmanager
-def ray_at(address: str | None, **own: Any) -> Iterator[None]:
+def ray_at(address: str | None, variables: Mapping[str, str] | None = None, **own: Any) -> Iterator[None]:
     """Join the cluster at `address`, or without one start Ray here with these options, while the block runs.
 
-    Ray that was started before is used, and left as it is.
+    Workers have the environment `variables`, those of a cluster its address, too: what Ray starts to clean up after a
+    training looks for the Ray to ask, and dies where two run on a machine. Ray that was started before is used, and
+    left as it is.
 
     Raises:
         Unavailable: there is no cluster at that address.
@@ -44,13 +48,23 @@ def ray_at(address: str | None, **own: Any) -> Iterator[None]:
         yield
         return
     if address:
-        join(address)
+        join(address, {**variables, **_address_for(address)} if variables else None)
     else:
-        ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR, **own)
+        runtime_env = _runtime_env(variables)
+        ray.init(address="local", log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env, **own)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _runtime_env(variables: Mapping[str, str] | None) -> dict[str, Any] | None:
+    return {"env_vars": dict(variables)} if variables else None
+
+
+def _address_for(address: str) -> dict[str, str]:
+    """Return the variable that tells workers their own Ray, where the address is one: `auto` finds any."""
+    return {"RAY_ADDRESS": address} if ":" in address else {}
 
 
 def note_room(training: str) -> None:

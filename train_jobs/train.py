@@ -45,6 +45,8 @@ from train_jobs.worker_events import WorkerEvents, free_while_waiting
 _LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[1]
 _REFUSED: Final = "refused"
+#: Of workers: a trial that was stopped may take so long on a busy machine to leave its process to the next one.
+_VARIABLES: Final = {"TUNE_FUNCTION_THREAD_TIMEOUT_S": "60"}
 
 
 @dataclass(frozen=True)
@@ -207,8 +209,8 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
         Unavailable: there is no cluster at that address.
     """
     require_own_gpus(address, gpus)
-    runtime_env = {"env_vars": {"PYTHONPATH": str(_PROJECT)}}
-    with ray_at(address, num_cpus=cpus, num_gpus=gpus, include_dashboard=False, runtime_env=runtime_env):
+    variables = _VARIABLES if address else {**_VARIABLES, "PYTHONPATH": str(_PROJECT)}
+    with ray_at(address, variables, num_cpus=cpus, num_gpus=gpus, include_dashboard=False):
         yield
 
 

@@ -34,6 +34,7 @@ _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
 _LONGEST: Final = 1000  # validations; a bound that ASHA asks for
 _TRIAL_BYTES: Final = 64 * 2**20  # something must be asked for
+_PENDING: Final = "PENDING"
 _GRACE: Final = 1
 _REDUCTION: Final = 3
 
@@ -65,7 +66,7 @@ def search_for(
     search = settled(search)
     watched = Watched(listeners)
     rooms = Rooms(search, lambda point: need_of(search, search.config_at(point)), partial(watched.tell, "waiting"))
-    watched.on_step, watched.on_end = rooms.look, rooms.ended
+    watched.on_begin, watched.on_step, watched.on_end = partial(_renew_resources, search), rooms.look, rooms.ended
     # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
     with watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
         found = _tuner(search, settings, registry, run).fit()
@@ -109,6 +110,13 @@ def _resources(search: Search, point: Mapping[str, Any]) -> Any:
     return ray.tune.PlacementGroupFactory([{"CPU": need_of(search, search.config_at(dict(point))).cpus}])
 
 
+def _renew_resources(search: Search, trials: Sequence[Any]) -> None:
+    """Let trials that have not begun ask for what they need here: a search may be taken up on another machine."""
+    for trial in trials:
+        if trial.status == _PENDING:
+            trial.update_resources(_resources(search, trial.config))
+
+
 def _most_deaths(search: Search) -> int:
     """Return how often Ray Tune starts a trial anew whose process was lost; Ray Train sees to its own workers."""
     configs = [search.config_at(point) for point in corners(search.space)]
@@ -118,11 +126,12 @@ def _most_deaths(search: Search) -> int:
 def _tune_config(search: Search) -> Any:
     from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.basic_variant import BasicVariantGenerator
-    from ray.tune.search.optuna import OptunaSearch
+
+    from tune.distinct_optuna import DistinctOptuna
 
     halving = ASHAScheduler(time_attr=VALIDATIONS, max_t=_LONGEST, grace_period=_GRACE, reduction_factor=_REDUCTION)
     chooser = (
-        OptunaSearch(seed=search.seed)
+        DistinctOptuna(search.space, search.seed)
         if search.method == "optuna"
         else BasicVariantGenerator(search.points, search.concurrent, random_state=search.seed)
     )

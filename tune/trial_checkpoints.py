@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.errors import Unavailable
+from train_jobs.drafts import draft_of
 from train_jobs.scoring.places import Place, draft_folder
 
 _LIST: Final = "checkpoints.json"
@@ -37,6 +39,9 @@ class TrialCheckpoints:
     def __init__(self, place: Place, most: int) -> None:
         self._place, self._most = place, most
         self._listed = self._read()
+        if not place.is_remote:
+            for draft in Path(place.uri).glob(".checkpoint_*.draft"):  # of a process that was killed
+                shutil.rmtree(draft, ignore_errors=True)
 
     @property
     def latest(self) -> Kept | None:
@@ -51,11 +56,7 @@ class TrialCheckpoints:
     def keep(self, figures: Mapping[str, float], validations: int, write: Callable[[Path], None]) -> None:
         """Store what `write` puts into a folder, and drop those that are neither among the best nor the latest."""
         name = f"checkpoint_{int(figures['step']):08d}"
-        with draft_folder() as folder:
-            write(folder)
-            files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-            for file in files:
-                self._place.put(f"{name}/{file}", folder / file)
+        files = self._stored(name, write)
         listed = [*(each for each in self._listed if each.name != name), Kept(name, files, dict(figures), validations)]
         best = _by_score(listed)[: self._most]
         kept = [each for each in listed if each in best or each is listed[-1]]
@@ -77,6 +78,19 @@ class TrialCheckpoints:
                 (folder / file).write_bytes(self._content(f"{kept.name}/{file}"))
             yield folder
 
+    def _stored(self, name: str, write: Callable[[Path], None]) -> list[str]:
+        """Put what `write` makes under `name`, and return the files; nothing is copied on this machine's disk."""
+        if not self._place.is_remote:
+            with draft_of(Path(self._place.uri) / name) as folder:
+                write(folder)
+                return _files(folder)
+        with draft_folder() as folder:
+            write(folder)
+            files = _files(folder)
+            for file in files:
+                self._place.put(f"{name}/{file}", folder / file)
+            return files
+
     def _content(self, name: str) -> bytes:
         content = self._place.read(name)
         if content is None:
@@ -91,6 +105,10 @@ class TrialCheckpoints:
             raise Unavailable(
                 f"{self._place.uri}/{_LIST} is no list of checkpoints ({exc}): bring it back, or remove that folder"
             ) from exc
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def _by_score(listed: Sequence[Kept]) -> list[Kept]:

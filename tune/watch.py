@@ -44,13 +44,16 @@ class Listener(Protocol):
 class Watched:
     """A search as this process sees it: who listens, which trials have not ended, and who looks at each step.
 
-    `on_step` is called with Ray Tune's trials, some times a second.
+    `on_begin` is called with Ray Tune's trials before the first step, of a search that is taken up with those that
+    there are, and `on_step` some times a second; `on_end` with the name of a trial.
     """
 
     listeners: Sequence[Listener]
+    on_begin: Callable[[Sequence[Any]], None] = lambda _: None
     on_step: Callable[[Sequence[Any], float], None] = lambda *_: None
     on_end: Callable[[str], None] = lambda _: None
     unended: frozenset[str] = field(default_factory=frozenset)
+    is_begun: bool = False
 
     def tell(self, what: str, *facts: Any) -> None:
         """Tell the listeners; a fault of one is logged."""
@@ -92,6 +95,12 @@ class TrialWatch(Callback):
     def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         """Pass a failure on."""
         self._ended(trial.trial_id, True)
+
+    def on_step_begin(self, *, trials: Sequence[Any], **_: Any) -> None:
+        """Let whoever watches look at the trials before the first step."""
+        if (watched := _WATCHED.get(self._search)) and not watched.is_begun:
+            watched.is_begun = True
+            watched.on_begin(trials)
 
     def on_step_end(self, *, trials: Sequence[Any], **_: Any) -> None:
         """Remember which trials have not ended, and let whoever watches look at them."""

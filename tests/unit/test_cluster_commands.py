@@ -219,11 +219,29 @@ def test_a_cluster_that_cannot_be_joined_is_told_with_its_address_and_the_remedy
         pass
 
 
+@pytest.mark.parametrize(
+    ("address", "known"), [("10.0.0.1:6379", {"RAY_ADDRESS": "10.0.0.1:6379"}), ("auto", {}), (None, {})]
+)
+def test_workers_of_a_training_know_the_cluster_that_was_joined_beside_any_other_ray(
+    address: str | None, known: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", lambda **options: started.append(options["runtime_env"]["env_vars"]))
+    with ray_running(address):
+        pass
+    (variables,) = started
+    assert {name: value for name, value in variables.items() if name == "RAY_ADDRESS"} == known
+    assert int(variables["TUNE_FUNCTION_THREAD_TIMEOUT_S"]) > 30
+    assert ("PYTHONPATH" in variables) == (address is None)  # a cluster has its own code
+
+
 def test_a_scoring_that_is_a_job_of_a_cluster_joins_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     joined: list[str] = []
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
-    monkeypatch.setattr(ray_cluster, "join", joined.append)
+    monkeypatch.setattr(ray_cluster, "join", lambda address, _: joined.append(address))
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     with score_job.ray_started(Settings(home=tmp_path)):
         assert joined == ["10.0.0.1:6379"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -15,9 +16,10 @@ from train_jobs.capacity import Need  # noqa: E402
 from train_jobs.train import cpus_of  # noqa: E402
 from tune import trial as trial_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
-from tune.search import _resources, _trial  # noqa: E402
+from tune.search import _renew_resources, _resources, _trial  # noqa: E402
 from tune.space import parse_space  # noqa: E402
 from tune.trial import need_of, settled  # noqa: E402
+from tune.watch import TrialWatch, Watched, watching  # noqa: E402
 
 
 def search(concurrent: int = 1, workers: int = 1) -> Search:
@@ -65,6 +67,22 @@ def test_threads_that_are_given_or_searched_for_are_those_that_a_trial_asks_for(
     asked = settled(replace(search(), space=parse_space({"space": {"threads": {"choice": [None, 1, 4]}}})))
     needs = [need_of(asked, asked.config_at({"threads": threads})) for threads in (None, 1, 4)]
     assert needs == [Need(1, 2), Need(1, 1), Need(1, 4)]
+
+
+def test_a_search_that_is_taken_up_asks_for_what_there_is_here_and_not_where_it_was_begun() -> None:
+    asked: list[list[dict[str, float]]] = []
+
+    def trial(status: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            status=status, config={"epochs": 1}, update_resources=lambda group: asked.append(group.bundles)
+        )
+
+    here = replace(search(), base={"data": "toys@1", "model": "cnn", "threads": 2})
+    watched = Watched([], on_begin=partial(_renew_resources, here))
+    with watching("s", watched):
+        for _ in range(2):  # once is enough
+            TrialWatch("s").on_step_begin(trials=[trial("PENDING"), trial("TERMINATED")])
+    assert asked == [[{"CPU": 2}]]
 
 
 def test_a_trial_that_ray_stopped_tells_why_in_one_line() -> None:
