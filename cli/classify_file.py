@@ -43,7 +43,8 @@ def classify_file(
 ) -> None:
     """Classify every row of a file into another file.
 
-    All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive and model_version are added. Rows
+    All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive, model_version, language and
+    supported (false where the model cannot read the text, and answers neutral for that) are added. Rows
     that cannot be classified go to OUT.rejected.jsonl with their number and the reason (exit status 1 if that is all of
     them). Killed at any moment, the same command continues; OUT.state.json tells it what was done, and stays. The texts
     are kept by the platform like any others, once, however often this runs.
@@ -127,6 +128,11 @@ def _remarks(job: FileJob, outcome: Outcome) -> list[str]:
         remarks.insert(0, "Finished earlier; nothing was left to do (--overwrite begins anew).")
     if outcome.resumed_rows:
         remarks.append(f"Continued after row {outcome.resumed_rows:,} of an earlier run.")
+    if tally.unsupported:
+        remarks.append(
+            f"{_rows(tally.unsupported)} neutral without being read: in another language, or of unknown words "
+            "(columns language and supported)."
+        )
     if tally.rejected:
         remarks.append(f"{_rows(tally.rejected)} could not be classified: {job.rejected} says which and why.")
     renamed = [f"{name} as {given}" for name, given in outcome.columns.items() if name != given]

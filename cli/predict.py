@@ -18,8 +18,10 @@ from typer.core import TyperCommand
 
 from cli.connection import ApiKey, Url, connect
 from sentiment.answers import Result
+from sentiment.bulk import is_supported
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput
+from sentiment.language import unsupported_words
 from sentiment.text import has_visible_text
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
@@ -168,10 +170,14 @@ def _print_card(text: str, result: Result) -> None:
     if "error" in result:
         console.print(Panel(Group(shown, Text(result["error"]["message"], "red")), title="not classified", width=72))
         return
-    colour = _COLOURS[result["label"]]
-    heading = Text.assemble((result["verdict"], f"bold {colour}"), f"   sentiment {result['sentiment']:+.2f}")
     model, timing = result["model"], result["timing_ms"]["total"]
     footer = Text(f"{model['name']} version {model['version']}, {timing:.1f} ms", "dim")
+    if not is_supported(result):
+        words = Text(unsupported_words(result.get("language")))
+        console.print(Panel(Group(shown, Text(), Text(result["verdict"], "bold"), words, footer), width=72))
+        return
+    colour = _COLOURS[result["label"]]
+    heading = Text.assemble((result["verdict"], f"bold {colour}"), f"   sentiment {result['sentiment']:+.2f}")
     console.print(Panel(Group(shown, Text(), heading, _bars(result["probabilities"]), footer), width=72))
 
 

@@ -56,7 +56,8 @@ def score(
 ) -> None:
     """Score every row of many files with a model version, straight from its files: the platform need not run.
 
-    All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive and model_version are added. Scores
+    All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive, model_version, language and
+    supported (false where the model cannot read the text, and answers neutral for that) are added. Scores
     are in OUT/scored, rows that have none in OUT/rejected with the reason, sums in OUT/manifest.json. Killed at any
     moment, the same command continues; every row is scored once.
 
@@ -145,6 +146,10 @@ def _print_summary(outcome: Outcome, console: Console) -> None:
         table.add_row(label, f"{count:,}", f"{count / max(scored, 1):.1%}")
     print_table(console, table)
     console.print(f"{scored:,} rows scored in {totals.shards:,} shards, mean sentiment {totals.mean_sentiment:+.3f}.")
+    if totals.unsupported:
+        console.print(
+            f"{totals.unsupported:,} rows are neutral without being read: in another language, or of unknown words."
+        )
     if outcome.was_finished:
         console.print("Finished earlier; nothing was left to do (--overwrite begins anew).")
     elif outcome.resumed_shards:

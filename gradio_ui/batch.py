@@ -189,6 +189,8 @@ def _summary(analysis: Analysis) -> str:
     done = (
         f"{texts} analysed in {analysis.seconds:.1f} s, mean sentiment {tally.mean_sentiment:+.2f}.{_sampled(analysis)}"
     )
+    if tally.unsupported:
+        done += f" {tally.unsupported:,} count as neutral without being read: in another language, or of unknown words."
     if not tally.rejected:
         return note(done)
     reasons = " ".join(analysis.reasons[:_SHOWN_REASONS])

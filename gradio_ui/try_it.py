@@ -11,8 +11,10 @@ import gradio as gr
 from gradio_ui.charts import bars, gauge
 from gradio_ui.messages import note, platform_state, problem
 from sentiment.answers import Answer
+from sentiment.bulk import is_supported
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.language import unsupported_words
 from sentiment.text import has_visible_text
 
 EXAMPLES: Final = (
@@ -93,6 +95,8 @@ def explanation(client: UndertoneClient, text: str) -> Any:
         return _NO_WORDS
     except UndertoneError as exc:
         return gr.update(value=[], label=f"{_WORDS}: not now ({exc})", show_legend=False, visible=True)
+    if not is_supported(explained):  # the card says it
+        return _NO_WORDS
     moved = highlighted(explained["words"], explained["weights"])
     return gr.update(value=moved, label=_WORDS, show_legend=True, visible=True)
 
@@ -114,13 +118,22 @@ def _effect(share: float) -> str | None:
 
 def _card(answer: Answer) -> str:
     model = answer["model"]
+    answered = (
+        f'<p class="small">{escape(model["name"])} version {model["version"]}, answered in '
+        f"{answer['timing_ms']['total']:.1f} ms</p></div>"
+    )
+    if not is_supported(answer):
+        return (
+            f'<div class="card {escape(answer["label"])}" data-label="{escape(answer["label"])}" role="status">'
+            f'<div class="verdict">Not supported</div><div class="label">'
+            f"{escape(unsupported_words(answer.get('language')))} "
+            f"It counts as {escape(answer['label'])}, which says nothing of how its writer feels.</div>{answered}"
+        )
     cut = "<p class='small'>The text was longer than the model reads; parts of it were left out.</p>"
     return (
         f'<div class="card {escape(answer["label"])}" data-label="{escape(answer["label"])}" role="status">'
         f'<div class="verdict">{escape(answer["label"].capitalize())}</div>'
         f'<div class="label">{answer["score"]:.1%} sure. Positive against negative: '
         f"<strong>{escape(answer['verdict'])}</strong></div>"
-        f"{gauge(answer['sentiment'])}{bars(answer['probabilities'])}{cut if answer['truncated'] else ''}"
-        f'<p class="small">{escape(model["name"])} version {model["version"]}, answered in '
-        f"{answer['timing_ms']['total']:.1f} ms</p></div>"
+        f"{gauge(answer['sentiment'])}{bars(answer['probabilities'])}{cut if answer['truncated'] else ''}{answered}"
     )

@@ -19,7 +19,7 @@ from sentiment.answers import Item, Result
 from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
-from sentiment.tables import INTEGER, NUMBER, STRING, Kind, Row
+from sentiment.tables import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Row
 from sentiment.text import has_visible_text
 from sentiment.wording import shown
 
@@ -38,6 +38,8 @@ ADDED_COLUMNS: Final[dict[str, Kind]] = {
     "sentiment": NUMBER,
     **{f"p_{label}": NUMBER for label in THREE_CLASSES},
     "model_version": INTEGER,
+    "language": STRING,
+    "supported": BOOLEAN,
 }
 
 
@@ -52,12 +54,13 @@ class Verdict:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts verdicts as they come."""
+    """Counts verdicts as they come. `unsupported` rows have a label, but the model could not read them."""
 
     labels: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     sentiment_sum: float = 0.0
     versions: set[int] = field(default_factory=set)
+    unsupported: int = 0
 
     def add(self, verdict: Verdict) -> None:
         """Count one verdict."""
@@ -67,6 +70,7 @@ class Tally:
         self.labels[verdict.values["label"]] += 1
         self.sentiment_sum += verdict.values["sentiment"]
         self.versions.add(verdict.values["model_version"])
+        self.unsupported += not is_supported(verdict.values)
 
     @property
     def classified(self) -> int:
@@ -82,6 +86,11 @@ class Tally:
     def mean_sentiment(self) -> float:
         """Mean sentiment of the classified rows, in [−1, 1]; 0 if there are none."""
         return self.sentiment_sum / self.classified if self.classified else 0.0
+
+
+def is_supported(values: Mapping[str, Any]) -> bool:
+    """Return whether the model could read the text of an answer; those of earlier releases do not say."""
+    return bool(values.get("supported", True))
 
 
 def row_ids(*origin: str) -> Callable[[int], str]:
@@ -228,4 +237,6 @@ def _added_values(result: Mapping[str, Any]) -> dict[str, Any]:
         "sentiment": result["sentiment"],
         **{f"p_{label}": probabilities.get(label, 0.0) for label in THREE_CLASSES},
         "model_version": result["model"]["version"],
+        "language": result.get("language"),
+        "supported": is_supported(result),
     }

@@ -272,12 +272,14 @@ def _plain(tally: Tally) -> dict[str, Any]:
         "rejected": tally.rejected,
         "sentiment_sum": tally.sentiment_sum,
         "versions": sorted(tally.versions),
+        "unsupported": tally.unsupported,
     }
 
 
 def _tally_of(state: dict[str, Any]) -> Tally:
     plain = state["tally"]
-    tally = replace(Tally(), rejected=plain["rejected"], sentiment_sum=plain["sentiment_sum"])
+    counts = {"rejected": plain["rejected"], "unsupported": plain.get("unsupported", 0)}
+    tally = replace(Tally(), **counts, sentiment_sum=plain["sentiment_sum"])
     tally.labels.update(plain["labels"])
     tally.versions.update(plain["versions"])
     return tally

@@ -235,8 +235,8 @@ class FakeApi:
             "verdict": verdict_of(sentiment),
             "probabilities": probabilities,
             "truncated": False,
-            "language": "en",
-            "supported": True,
+            "language": "en" if "fremd" not in text else "de",
+            "supported": "fremd" not in text,
             "model": _MODEL,
         }
 

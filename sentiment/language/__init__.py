@@ -1,7 +1,7 @@
 """The language of a text: an identifier (`identifier`), what follows from what it says (`support`), names (`names`)."""
 
 from sentiment.language.identifier import Identify, open_identifier
-from sentiment.language.names import LANGUAGES, languages_problem, name_of, parse_languages
+from sentiment.language.names import LANGUAGES, languages_problem, name_of, parse_languages, unsupported_words
 from sentiment.language.support import UNTOLD, Identified, identified
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "name_of",
     "open_identifier",
     "parse_languages",
+    "unsupported_words",
 ]

@@ -42,6 +42,12 @@ def name_of(code: str) -> str:
     return LANGUAGES.get(code, code)
 
 
+def unsupported_words(language: str | None) -> str:
+    """Say for people what an unsupported text is: one in a language by this code, or in none that could be told."""
+    seems = f" It seems to be in {name_of(language)}." if language else ""
+    return f"The model cannot read this text: its language, or most of its words, are unknown to it.{seems}"
+
+
 def languages_problem(codes: Sequence[str]) -> str | None:
     """Say what is wrong with the languages of a version: the first code that is unknown, or that is there twice."""
     for place, code in enumerate(codes):

@@ -59,6 +59,23 @@ def test_a_neutral_text_is_called_by_its_label_first(visit: Visit) -> None:
     expect(page.locator(".card .label")).to_contain_text("Positive against negative: Somewhat")
 
 
+def test_a_text_in_another_language_is_said_to_be_that_and_no_word_moved_it(visit: Visit) -> None:
+    page = visit.open()
+    assert classify(page, "Das ist mir alles fremd und neu") == "neutral"
+    expect(page.locator(".card .verdict")).to_have_text("Not supported")
+    expect(page.locator(".card .label")).to_contain_text("It seems to be in German. It counts as neutral")
+    page.wait_for_timeout(500)
+    expect(page.locator("#words")).to_have_count(0)
+    page.get_by_role("tab", name="Batch").click()
+    page.get_by_label("Or paste lines, one text each").fill("so good\nDas ist mir fremd")
+    page.get_by_role("button", name="Start analysis").click()
+    expect(page.locator("#state")).to_contain_text("1 count as neutral without being read")
+    expect(page.locator("#results tbody tr").nth(1)).to_contain_text("not supported")
+    expect(page.locator("#results tbody tr").nth(1)).to_contain_text("German")
+    expect(page.locator("#results tbody tr").nth(0)).to_contain_text("English")
+    assert visit.errors == []
+
+
 def test_a_text_that_is_too_long_is_told_so_once(visit: Visit) -> None:
     page = visit.open()
     page.get_by_label("Text", exact=True).fill("good " * 10_001)

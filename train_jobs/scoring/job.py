@@ -74,6 +74,7 @@ class Totals:
     rejected: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     sentiment_sum: float = 0.0
+    unsupported: int = 0
 
     @classmethod
     def of(cls, results: Iterable[ShardResult]) -> Self:
@@ -90,6 +91,7 @@ class Totals:
         self.rejected += result.rejected
         self.labels.update(result.labels)
         self.sentiment_sum += result.sentiment_sum
+        self.unsupported += result.unsupported
 
     @property
     def mean_sentiment(self) -> float:

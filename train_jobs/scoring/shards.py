@@ -13,6 +13,7 @@ from typing import Any, Final
 from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
 from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
+from sentiment.records import Answers
 from sentiment.tables import (
     AUTO,
     INTEGER,
@@ -56,6 +57,7 @@ class ShardResult:
     rejected: int
     labels: dict[str, int]
     sentiment_sum: float
+    unsupported: int = 0
 
     def to_json(self) -> bytes:
         """Return it as it is stored."""
@@ -118,10 +120,7 @@ def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> l
     reasons.update({number: f"{scoring.text_column!r} {NO_WORDS}" for number, text in texts.items() if not text})
     sound = [row for row in rows if reasons[row.number] is None]
     answers = predictor.predict([texts[row.number] for row in sound])
-    scored = {
-        row.number: _verdict(row, probabilities, answers.errors.get(place), predictor.labels, scoring)
-        for place, (row, probabilities) in enumerate(zip(sound, answers.probabilities, strict=True))
-    }
+    scored = {row.number: _verdict(row, answers, place, scoring) for place, row in enumerate(sound)}
     return [scored.get(row.number) or Verdict(row.number, None, reasons[row.number]) for row in rows]
 
 
@@ -139,7 +138,14 @@ def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: s
     if tally.rejected:
         _put(out, rejected, _REJECTED_COLUMNS, _bad(pairs))
     result = ShardResult(
-        shard.name, shard.source, output, tally.rows, tally.rejected, dict(tally.labels), tally.sentiment_sum
+        shard.name,
+        shard.source,
+        output,
+        tally.rows,
+        tally.rejected,
+        dict(tally.labels),
+        tally.sentiment_sum,
+        tally.unsupported,
     )
     out.write(f"{DONE}/{shard.name}.json", result.to_json())
     return result
@@ -166,11 +172,10 @@ def _reason(row: Row, scoring: Scoring) -> str | None:
     return None
 
 
-def _verdict(
-    row: Row, probabilities: Sequence[float] | None, error: str | None, labels: Sequence[str], scoring: Scoring
-) -> Verdict:
+def _verdict(row: Row, answers: Answers, place: int, scoring: Scoring) -> Verdict:
+    probabilities, labels = answers.probabilities[place], answers.labels
     if probabilities is None:
-        return Verdict(row.number, None, error or "the model gave no answer")
+        return Verdict(row.number, None, answers.errors.get(place, "the model gave no answer"))
     by_label = dict(zip(labels, probabilities, strict=True))
     label = max(by_label, key=by_label.__getitem__)
     values: dict[str, Any] = {
@@ -179,6 +184,8 @@ def _verdict(
         "sentiment": sentiment_of(probabilities, labels),
         **{f"p_{known}": by_label.get(known, 0.0) for known in THREE_CLASSES},
         "model_version": scoring.model_version,
+        "language": answers.languages[place],
+        "supported": answers.supported[place],
     }
     return Verdict(row.number, values)
 
