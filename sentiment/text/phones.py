@@ -27,14 +27,14 @@ _DAY_MONTH: Final = r"(?:0?[1-9]|[12]\d|3[01])[./](?:0?[1-9]|1[0-2])\.?"
 _MONTH: Final = r"(?:0?[1-9]|1[0-2])[./-](?:19|20)\d\d"
 _CLOCK: Final = r"(?:[01]?\d|2[0-4])[.:h][0-5]\d"
 _CODES: Final = (  # what is a number of this kind whatever it looks like
-    r"isbn(?:-1[03])?|issn|iban|ids?|ref|reference|serial|sku|ean|upc|gtin|imei|doi|pmid|arxiv|version|build|cas|vin|vat|"
-    r"siret|siren|pesel|ssn|kvk|ust|bestell\w*|rechnung\w*|sendung\w*|auftrag\w*|kunden\w*|konto\w*|blz|bic|plz|zip"
+    r"isbn(?:-1[03])?|issn|iban|ids?|ref|reference|serial|sku|ean|upc|gtin|imei|doi|pmid|arxiv|version|build|vat|siret|"
+    r"siren|pesel|ssn|kvk|(?:bestell|rechnungs?|sendungs?|auftrags?|kunden|konto|artikel)-?(?:nr|nummer|code|id)"
 )
-_THINGS: Final = (  # what has a number, which may be a phone number all the same: only one without gaps is stepped over
+_THINGS: Final = (  # what has a number, and a telephone as well: without a word for it only a run is stepped over
     r"orders?|invoice|tickets?|tracking|parcel|package|case|account|acct|booking|flight|model|article|item|part|passport|"
     r"licen[cs]e|patent|commande|facture|colis|pedido|factura|ordine|fattura|bestelling|paket"
 )
-_OF_A_THING: Final = r"(?:\W{0,3}(?:number|num|no|nr|code|id|num[eé]ro|n[°ºo]|is|was|[#:])){1,3}\W{0,3}"
+_NUMBER_WORD: Final = r"\W{0,3}(?:number|num|no|nr|code|id|num[eé]ro|n[°ºo]|#)(?:\W{0,3}(?:is|was|ist|:))?\W{0,3}"
 _MORE: Final = r"(?:[ ./-]{1,2}[A-Z]{0,3}\d[\dA-Z]*){0,9}"
 _TIMES: Final = (
     rf"\b{_DATE.format('d')}(?: ?- ?{_DATE.format('e')})?(?![-./]?\d)(?:[ T]{_CLOCK}(?!\d))?",
@@ -47,8 +47,8 @@ _DECIMALS: Final = (
     r"(?<![\d.])(?![2-9]\d\d\.\d{7}(?!\d))(?:0|[1-9]\d*)\.\d+(?!\.?\d|[-/ ]\d{3}[-/ ])(?:[, ]+-?\d{1,3}\.\d{3,})?"
 )
 _NAMED_NUMBERS: Final = (
-    rf"\b(?i:{_CODES})(?:{_OF_A_THING})?\W{{0,3}}(?=[A-Z-]{{0,6}}\d)[A-Za-z\d]+{_MORE}",
-    rf"\b(?i:{_THINGS})(?i:{_OF_A_THING})[A-Z-]{{0,6}}\d+(?:[ ./-][\dA-Z]+)*",
+    rf"\b(?i:{_CODES})(?i:{_NUMBER_WORD})?\W{{0,3}}(?=[A-Z-]{{0,6}}\d)[A-Za-z\d]+{_MORE}",
+    rf"\b(?i:{_THINGS})(?i:{_NUMBER_WORD})[A-Z-]{{0,6}}\d+(?:[ ./-][\dA-Z]+)*",
     rf"\b(?i:{_THINGS})\W{{0,3}}[A-Z-]{{0,6}}[1-9]\d*(?![ ./-]?\d)",
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,4})?\b",  # IBAN
 )
@@ -63,7 +63,7 @@ _OTHER_NUMBERS: Final = (
     r"(?<![\d.])[1-9]\d{0,2}(?:[ .]\d{3}){2,}(?![ .-]?\d)",  # thousands
 )
 _CUES: Final = (
-    r"tel|telef[^\W\d_]*|telephone|t[eé]l(?:[eé]phone)?|phone|ph|fon|mob|mobile?|mobil[^\W\d_]*|m[oó]vil|"
+    r"tel|telef[^\W\d_]*|telephone|t[eé]l(?:[eé]phone)?|phone|fon|mob|mobile?|mobil[^\W\d_]*|m[oó]vil|"
     r"handy[^\W\d_]*|cell|celular|cellulare|fax|whats ?app|call|text|dial|ring|sms|hotline|helpline|viber|"
     r"portable|ll[aá]ma[^\W\d_]*|appel[^\W\d_]*|ruf|rufe?n?|anrufen|durchwahl|chiama[^\W\d_]*|ligue|bel|"
     r"\u0442\u0435\u043b[^\W\d_]*|\u0437\u0432\u043e\u043d[^\W\d_]*"
@@ -76,9 +76,11 @@ _CUE: Final = (
     rf"(?:(?<![^\W_])(?<!\[)(?=\D{{2,40}}\d)(?i:{_CUES})(?![^\W\d_])\.?|{_SIGNS})"
     rf"[^\w+(]{{0,4}}(?i:{_SMALL_WORDS}[^\w+(]{{1,3}}){{0,3}}"
 )
+#: "Call on 12.10.2015 at 9.30" names no number.
+_NO_DATE: Final = rf"(?!{_DATE.format('n')}(?![-./]?\d)|{_CLOCK}(?![-./]?\d))"
 #: A gap between groups, between digits at most.
 _GAP: Final = r"(?: ?[-./]{1,2} ?| ?\) ?[-./]? ?| ?\( ?| )"
-_ANY: Final = rf"\d(?:{_GAP}?\d){{5,12}}"
+_ANY: Final = rf"\d(?:{_GAP}?\d){{6,12}}"
 _SEP: Final = r"(?: ?[-./] ?| )"
 
 _SHAPES: Final = (
@@ -94,7 +96,7 @@ _SHAPES: Final = (
     r"0(?!00)\d{1,5}(?: ?/ ?)?(?:(?: ?[-.] ?| )?\(?\d{2,10}\)?){1,6}(?:-\d{1,4})?",
     # America.
     r"(?:1[-. ]?)?(?:\([2-9]\d\d\) ?[-.]? ?|[1-9]\d\d ?[-./ ] ?)\d{3} ?[-./ ] ?\d{4}",
-    r"[2-9]\d\d[ ./-]\d{7}|555[-. ]01\d\d|1[38]00[ -]\d{3}[ -]\d{3}",
+    r"[2-9]\d\d[ ./-]\d{7}(?!-\d)|555[-. ]01\d\d|1[38]00[ -]\d{3}[ -]\d{3}",
     r"[1-9]\d[ -](?!(?:19|20)\d\d-(?:19|20)\d\d)9?\d{4}-\d{4}",
     # A code in brackets, no year.
     r"\((?!(?:19|20)\d\d\))[1-9]\d{1,3}\) ?(?:\d{2,5}(?:[ ./-]\d{2,5}){1,3}|\d{5,8})",
@@ -125,7 +127,7 @@ def _shapes(place: str) -> str:
 _NUMBER = re.compile(
     "|".join(
         (
-            rf"{_CUE}(?P<cued>(?:{_shapes('c')}|[+(]{{0,2}}{_ANY}){_EXTENSION})(?!\d)",
+            rf"{_CUE}{_NO_DATE}(?P<cued>(?:{_shapes('c')}|[+(]{{0,2}}{_ANY}){_EXTENSION})(?!\d)",
             f"(?=[A-Za-z])(?:{'|'.join(_NAMED_NUMBERS)})",
             f"(?=[\\da-f])(?:{'|'.join(_OTHER_NUMBERS)})",
             rf"(?=[\d+(]){_NOT_INSIDE}(?P<phone>{_shapes('p')}{_EXTENSION})(?!\d)",
