@@ -11,6 +11,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,7 +19,7 @@ from sentiment.errors import InvalidInput
 from sentiment.tables.dialect import Dialect, find_dialect, is_enclosed, split_line
 from sentiment.tables.encoding import open_text
 from sentiment.tables.formulas import escaped, is_result, unescaped
-from sentiment.tables.table import LONGEST_CELL_CHARACTERS, UNTYPED, Kind, Row, Table, cell_of, distinct
+from sentiment.tables.table import LONGEST_CELL_CHARACTERS, UNTYPED, Kind, Row, Table, cell_of, distinct, plain
 from sentiment.tables.text_format import TextFormat
 
 _Opened = Callable[[str], IO[str]]  #: opens the file anew, given how its lines end
@@ -240,11 +241,19 @@ def write_csv(
     writer = csv.writer(_LineFeeds(codecs.getwriter("utf-8")(file, "replace")), delimiter=delimiter)
     is_escaped = is_result(list(columns))
     writer.writerow([escaped(name) if is_escaped else name for name in columns])
+    cell = _result_cell if is_escaped else _plain_cell
     for row in rows:
-        cells = {name: cell_of(row.get(name)) for name in columns}
-        if is_escaped:  # what looks like a number in an untyped column may be one
-            cells |= {name: escaped(cells[name], keep_numbers=kind == UNTYPED) for name, kind in columns.items()}
-        writer.writerow(cells.values())
+        writer.writerow([cell(row.get(name), kind) for name, kind in columns.items()])
+
+
+def _plain_cell(value: Any, kind: Kind) -> Any:  # noqa: ARG001 - as _result_cell
+    return cell_of(value)
+
+
+def _result_cell(value: Any, kind: Kind) -> Any:
+    """Return a cell that is no formula; what looks like a number in an untyped column may be one."""
+    held = plain(value)
+    return escaped(cell_of(held), keep_numbers=kind == UNTYPED or isinstance(held, Decimal))
 
 
 class _LineFeeds:

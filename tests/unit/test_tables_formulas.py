@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
 from sentiment.tables import NUMBER, STRING, open_table, write_table
 from sentiment.tables.formulas import RESULT_COLUMNS, escaped, unescaped
@@ -39,6 +42,20 @@ def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
     path = result_of(tmp_path / "out.csv", NUMBERS, UNTYPED)
     assert cells_of(path) == NUMBERS
     assert path.read_text().splitlines()[1] == "-5,-0.5,-0.5,-0.5,-0.5"
+
+
+def test_exact_numbers_are_written_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"n": -0.12345678901234567890123}\n{"n": -1e400}\n{"n": -5}\n{"n": "-5"}\n')
+    prices = pa.array([Decimal("-123456789012345678901234567890.12")])
+    pq.write_table(pa.table({"n": prices}), tmp_path / "in.parquet")
+    for source, cells in {
+        "in.jsonl": ["-0.12345678901234567890123", "-1E+400", "-5", "'-5"],
+        "in.parquet": [str(prices[0])],
+    }.items():
+        table = open_table(tmp_path / source)
+        columns = table.columns | dict.fromkeys(RESULT_COLUMNS, NUMBER)
+        write_table(tmp_path / "out.csv", columns, (row.values for row in table))
+        assert cells_of(tmp_path / "out.csv") == cells
 
 
 def test_texts_that_look_like_numbers_are_texts(tmp_path: Path) -> None:
