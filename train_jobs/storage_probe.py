@@ -55,7 +55,7 @@ def require_shared(path: str, filesystem: Any, config: TrainConfig, need: Need, 
     data = tuple(ref for ref in (config.data, config.validation) if ref)
     plain = path.removeprefix(_S3)
     probe = Probe(plain, filesystem or _filesystem_of(path), secrets.token_hex(8), places, data)
-    with _written(probe):
+    with written(probe):
         seen = _ask(asked, probe)
         lacking = {node: found.storage or _unanswered(probe, node) for node, found in seen.items()}
     _refuse_storage(path, asked, {node: reason for node, reason in lacking.items() if reason})
@@ -152,7 +152,12 @@ def _in_words(nodes: Mapping[str, str], lacking: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _written(probe: Probe) -> Iterator[None]:
+def written(probe: Probe) -> Iterator[None]:
+    """Have what nodes are to read in the storage while the block runs, and nothing of it afterwards.
+
+    Raises:
+        InvalidInput: this process cannot write there.
+    """
     try:
         _write(probe.filesystem, _file(probe, ""), probe.nonce)
     except OSError as exc:

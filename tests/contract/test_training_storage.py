@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, 
 from train_jobs.lease import LEASE_S, Holder, Lease
 from train_jobs.run_store import RunStore
 from train_jobs.scoring.places import place_at
-from train_jobs.storage import require_storage
+from train_jobs.storage import require_storage, storage_of
 from tune.trial_checkpoints import TrialCheckpoints
 
 
@@ -94,6 +95,22 @@ def test_a_run_s_lease_and_its_files_live_on_s3_where_another_head_finds_them(tm
             mine.beat()
         other.give_back()
         assert store.names("lease") == ["00000001.json", "00000002.json"]
+
+
+def test_a_node_reads_and_answers_on_s3_and_nothing_is_left_there(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="training needs the train extra")
+    from train_jobs.prepare import Places
+    from train_jobs.storage_probe import Probe, Seen, look, written
+
+    with running(start_moto, tmp_path) as (server, settings):
+        client_of(server.endpoint).create_bucket(Bucket=BUCKET)
+        path, filesystem = storage_of(f"s3://{BUCKET}/runs", settings)
+        probe = Probe(path, pickle.loads(pickle.dumps(filesystem)), "n0nce", Places.of(settings), ())
+        assert look(probe, "two") == Seen("what the driver wrote is not there")
+        with written(probe):
+            assert look(probe, "two") == Seen()
+            assert len(client_of(server.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/.")["Contents"]) >= 2
+        assert "Contents" not in client_of(server.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/.")
 
 
 def test_a_server_that_keeps_no_promise_of_a_lease_is_told(tmp_path: Path) -> None:
