@@ -18,8 +18,18 @@ Fetch = Callable[[str, str | None], Path]
 
 _FILES: Final = ("*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model")
 _FOLDERS: Final = ("onnx/*", "openvino/*", "coreml/*", "*/*.safetensors")
-_VOCABULARIES: Final = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+_VOCABULARIES: Final = (
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "spm.model",
+    "tokenizer.model",
+)
 _TOKENIZER_CONFIG: Final = "tokenizer_config.json"
+_FAST_FILE: Final = (
+    "Save it with tokenizer.json where sentencepiece is installed: AutoTokenizer.from_pretrained(…).save_pretrained(…)"
+)
 _PREFIX: Final = "hf:"
 
 
@@ -69,9 +79,17 @@ def convert_tokenizer(folder: Path) -> Tokenizer:
     if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would make an empty one
         raise ModelRejected(f"{folder}: tokenizer.json is missing, and so is {' or '.join(_VOCABULARIES)}")
     try:
-        return _by_transformers(folder)
+        converted = _by_transformers(folder)
     except Exception as exc:  # the library raises what its parsers raise
-        raise ModelRejected(f"{folder} has no tokenizer.json and none can be made: {_first_line(exc)}") from exc
+        raise ModelRejected(
+            f"{folder} has no tokenizer.json and none can be made: {_first_line(exc)}. {_FAST_FILE}"
+        ) from exc
+    if _is_empty(converted):
+        raise ModelRejected(
+            f"{folder} has no tokenizer.json, and transformers makes a tokenizer without any word of its vocabulary. "
+            f"{_FAST_FILE}"
+        )
+    return converted
 
 
 def tokenizer_of_transformers(folder: Path) -> Tokenizer | None:
@@ -79,10 +97,17 @@ def tokenizer_of_transformers(folder: Path) -> Tokenizer | None:
     if not (folder / _TOKENIZER_CONFIG).is_file():  # transformers would guess its kind
         return None
     try:
-        return _by_transformers(folder)
+        found = _by_transformers(folder)
     except Exception as exc:  # noqa: BLE001 - the library raises what its parsers raise; tokenizer.json is there
-        logger.warning("%s is read without tokenizer_config.json: %s", folder, _first_line(exc))
+        logger.warning("%s is read without %s: %s", folder, _TOKENIZER_CONFIG, _first_line(exc))
         return None
+    return None if _is_empty(found) else found
+
+
+def _is_empty(tokenizer: Tokenizer) -> bool:
+    """Whether there are special pieces only: transformers makes such a tokenizer of a file that it cannot read."""
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    return set(tokenizer.get_vocab(with_added_tokens=False)) <= special
 
 
 def _by_transformers(folder: Path) -> Tokenizer:
