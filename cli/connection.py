@@ -8,7 +8,7 @@ import typer
 
 from sentiment.client import UndertoneClient, url_of
 from sentiment.settings import load_settings
-from serve_app.launch import look
+from serve_app.supervisor.launch import look
 
 Url = Annotated[
     str | None,

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from cli.terminal import print_table
 from sentiment.settings import LOOPBACK, Settings, load_settings
-from serve_app import launch
-from serve_app.platform_state import Places, PlatformState
-from serve_app.ports import elsewhere
-from serve_app.probe import Address
+from serve_app.supervisor import launch
+from serve_app.supervisor.ports import elsewhere
+from serve_app.supervisor.probe import Address
+from serve_app.supervisor.state import PlatformPaths, PlatformState
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the platform's data (UNDERTONE_HOME, ~/.undertone).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -149,7 +149,7 @@ def _needs_key(state: PlatformState) -> bool:
 
 
 def _show_addresses(state: PlatformState, settings: Settings) -> None:
-    notes = {"Ray dashboard": f"token: {Places(settings.home).ray_token}"}
+    notes = {"Ray dashboard": f"token: {PlatformPaths(settings.home).ray_token}"}
     if _needs_key(state):
         notes["API documentation"] = "with the header Authorization: Bearer KEY"
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

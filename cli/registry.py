@@ -10,8 +10,8 @@ from cli.extras import require_registry
 from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.registry import Registry, Server, not_own, server_at
 from sentiment.settings import Settings
-from serve_app import launch
-from serve_app.platform_state import PlatformState
+from serve_app.supervisor import launch
+from serve_app.supervisor.state import PlatformState
 
 
 @contextmanager

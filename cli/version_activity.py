@@ -11,7 +11,7 @@ from cli.connection import connect
 from cli.version_tables import Does
 from sentiment.errors import UndertoneError
 from sentiment.settings import Settings
-from serve_app import launch
+from serve_app.supervisor import launch
 
 errors = Console(stderr=True, soft_wrap=True)
 

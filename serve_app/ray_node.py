@@ -26,13 +26,13 @@ from ray.serve.schema import ApplicationStatus, LoggingConfig
 from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings, load_settings
 from serve_app.app import AppArgs, build_app
-from serve_app.door import close_door
-from serve_app.haproxy import LOOPBACK, admin_socket, installed_haproxy
 from serve_app.on_cluster.application import ClusterApplication, environment_on, join
 from serve_app.on_cluster.standing import APPLICATION
-from serve_app.platform_state import Places
-from serve_app.restarts import REFUSED
 from serve_app.rollout.cluster.serve_internals import application_statuses
+from serve_app.supervisor.ingress.haproxy_config import LOOPBACK, admin_socket, installed_haproxy
+from serve_app.supervisor.ingress.haproxy_drain import close_door
+from serve_app.supervisor.restart_policy import REFUSED
+from serve_app.supervisor.state import PlatformPaths
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def run_on_cluster(settings: Settings, instance: str, stop: threading.Event, *, 
     _heed(stop)
     if stop.is_set():
         return 0
-    application = ClusterApplication.to_deploy(settings, Places(settings.home), instance, replace=replace)
+    application = ClusterApplication.to_deploy(settings, PlatformPaths(settings.home), instance, replace=replace)
     try:
         start_application(settings, instance)
         wait_until_up(stop)
@@ -109,14 +109,14 @@ def start_ray(settings: Settings) -> None:
         dashboard_host=LOOPBACK,
         dashboard_port=settings.dashboard_port,
         log_to_driver=False,
-        _temp_dir=str(Places(settings.home).run / "ray"),
+        _temp_dir=str(PlatformPaths(settings.home).run / "ray"),
     )
 
 
 def start_application(settings: Settings, instance: str) -> None:
     """Give the application to Serve, which is started on this machine if need be; return at once."""
     local = not settings.address
-    folder = {"logs_dir": str(Places(settings.home).logs / "serve")} if local else {}
+    folder = {"logs_dir": str(PlatformPaths(settings.home).logs / "serve")} if local else {}
     logs = LoggingConfig(enable_access_log=False, **folder)
     if local:
         serve.start(http_options=_http_options(settings), logging_config=logs)
@@ -153,7 +153,7 @@ def failure_of(message: str) -> InvalidSettings | PlatformError:
 
 def end(settings: Settings) -> None:
     """Answer what is in flight, then end the application, Serve and Ray of this machine alone."""
-    admin = admin_socket(Places(settings.home).run)
+    admin = admin_socket(PlatformPaths(settings.home).run)
     close_door(psutil.Process().children(recursive=True), admin, settings.deadline_ms / 1000 + 2)  # replicas end next
     serve.shutdown()
     ray.shutdown()
@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _http_options(settings: Settings) -> dict[str, Any]:
-    # With HAProxy only its frontend widens beyond loopback; the wrapper does that (`serve_app/haproxy.py`).
+    # With HAProxy only its frontend widens beyond loopback; a wrapper does (`supervisor/ingress/haproxy_config`).
     host = LOOPBACK if installed_haproxy() else settings.host
     return {"host": host, "port": settings.port}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from serve_app.processes import own_processes
+from serve_app.supervisor.processes import own_processes
 from tests.free_ports import free_ports
 
 PORTS = (

@@ -24,8 +24,8 @@ from sentiment.errors import InvalidSettings, PlatformError, UndertoneError
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.on_cluster.record import ClusterRecord, read_record
 from serve_app.on_cluster.standing import APPLICATION, Standing, StandingApp, in_the_way, refusal, versions_of
-from serve_app.platform_state import Places
 from serve_app.rollout.cluster.serve_internals import serve_details
+from serve_app.supervisor.state import PlatformPaths
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +80,13 @@ class ClusterApplication:
     """One platform's application on the cluster that this process has joined."""
 
     settings: Settings
-    places: Places
+    places: PlatformPaths
     record: ClusterRecord
 
     @classmethod
-    def to_deploy(cls, settings: Settings, places: Places, instance: str, *, replace: bool) -> ClusterApplication:
+    def to_deploy(
+        cls, settings: Settings, places: PlatformPaths, instance: str, *, replace: bool
+    ) -> ClusterApplication:
         """Check that it may be deployed, start Serve if need be, and remember in home what is about to be done.
 
         Raises:
@@ -174,14 +176,14 @@ def listening_host(settings: Settings) -> str:
 def main() -> int:
     """Remove what home's record names; return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    places = Places(load_settings().home)
+    places = PlatformPaths(load_settings().home)
     record = read_record(places.cluster)
     if record is None:
         return 0
     return removed(record, places)
 
 
-def removed(record: ClusterRecord, places: Places, joining: Callable[[str, dict[str, str]], None] = join) -> int:
+def removed(record: ClusterRecord, places: PlatformPaths, joining: Callable[[str, dict[str, str]], None] = join) -> int:
     """Join the record's cluster and remove what it names; return the exit status, the reason being logged."""
     try:
         joining(record.address, {})

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sentiment.settings import LOOPBACK, Settings, spelling_of
-from serve_app.probe import Address
 from serve_app.rollout.cluster.protocols import APP_PREFIX
+from serve_app.supervisor.probe import Address
 
 APPLICATION: Final = "undertone"
 GATEWAY: Final = "Gateway"

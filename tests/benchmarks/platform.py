@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from serve_app.processes import own_processes
+from serve_app.supervisor.processes import own_processes
 from tests.benchmarks.load import Load, request, run_load
 from tests.benchmarks.texts import unique_texts
 from tests.running_platform import environment_in

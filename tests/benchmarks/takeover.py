@@ -36,7 +36,7 @@ from typing import Any
 
 import httpx
 
-from serve_app.processes import own_processes
+from serve_app.supervisor.processes import own_processes
 from tests.benchmarks.callers import Answer, Callers, endless_texts
 from tests.benchmarks.pace import Pace
 from tests.benchmarks.takeover_summary import ENOUGH, p99, summary

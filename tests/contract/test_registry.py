@@ -28,7 +28,7 @@ from sentiment.registry import (
 from sentiment.settings import Settings
 from sentiment.tracking import Tracker
 from sentiment.version import Version, read_version
-from serve_app.probe import Address, answers
+from serve_app.supervisor.probe import Address, answers
 from tests.fake_registry import FakeRegistry
 from tests.free_ports import free_port
 from tests.tiny_model import build_tiny_version

@@ -17,10 +17,15 @@ import pytest
 
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
-from serve_app.door import close_door
-from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
-from serve_app.gateway.http.guard import STREAM_PATH
-from serve_app.haproxy import admin_socket, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
+from serve_app.edge_contract import ARRIVAL_HEADER, STREAM_PATH, stamp_of
+from serve_app.supervisor.ingress.haproxy_config import (
+    admin_socket,
+    haproxy_environment,
+    haproxy_folder,
+    installed_haproxy,
+    write_wrapper,
+)
+from serve_app.supervisor.ingress.haproxy_drain import close_door
 from tests.free_ports import free_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]

@@ -17,9 +17,9 @@ import httpx
 import psutil
 import pytest
 
-from serve_app.haproxy import installed_haproxy
-from serve_app.platform_state import Places
-from serve_app.processes import own_processes, port_is_free
+from serve_app.supervisor.ingress.haproxy_config import installed_haproxy
+from serve_app.supervisor.processes import own_processes, port_is_free
+from serve_app.supervisor.state import PlatformPaths
 from tests.running_platform import RunningPlatform, command, environment_in, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -191,7 +191,7 @@ def test_it_goes_down_after_answering_what_is_in_flight_and_leaves_nothing(platf
     for name, port in platform.environment.items():
         if name.endswith("PORT") and name.startswith("UNDERTONE_"):
             assert port_is_free("127.0.0.1", int(port)), name
-    places = Places(platform.home)
+    places = PlatformPaths(platform.home)
     assert not places.run.exists()
     assert not places.lock.exists()
     assert not places.state.exists()

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.platform_state import Places
-from serve_app.processes import own_processes
+from serve_app.supervisor.processes import own_processes
+from serve_app.supervisor.state import PlatformPaths
 from tests.contract.nx_server import NxServer
 from tests.free_ports import free_port
 from tests.ray_head import TOKEN, RayHead
@@ -75,7 +75,7 @@ def served(head: RayHead) -> dict[str, str]:
 
 
 def recorded(home: Path) -> ClusterRecord:
-    record = read_record(Places(home).cluster)
+    record = read_record(PlatformPaths(home).cluster)
     assert record
     return record
 
@@ -122,7 +122,7 @@ def test_down_ends_what_a_killed_platform_has_left_on_the_cluster(head: RayHead,
     assert (status, said) == (0, "The platform is down.")
     assert served(head) == {}
     assert own_processes(home) == []
-    assert not Places(home).cluster.exists()
+    assert not PlatformPaths(home).cluster.exists()
     assert undertone(head, "down")[1].startswith("No platform runs")
 
 
@@ -131,7 +131,7 @@ def test_down_in_the_middle_of_up_leaves_nothing(head: RayHead, folder: Path, wa
     home, up = folder / "home", head.run("up", "--address", head.gcs_address)
     seen = {
         "process": lambda: bool(own_processes(home, "ray")),
-        "record": Places(home).cluster.exists,
+        "record": PlatformPaths(home).cluster.exists,
         "application": lambda: "undertone" in served(head),
     }[wait_for]
     until = time.monotonic() + 120
@@ -143,7 +143,7 @@ def test_down_in_the_middle_of_up_leaves_nothing(head: RayHead, folder: Path, wa
     assert up.returncode == 1
     assert served(head) == {}
     assert own_processes(home) == []
-    assert not Places(home).cluster.exists()
+    assert not PlatformPaths(home).cluster.exists()
 
 
 def test_a_configuration_that_serve_deploy_made_is_not_replaced(head: RayHead, folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sentiment.identifiers import new_id, repeatable_id
 from sentiment.records import TextQuery
-from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
+from serve_app.edge_contract import ARRIVAL_HEADER, stamp_of
 from tests.unit.fake_parts import SECRET, FakeParts, client_of
 
 AT_MS = 1_763_777_580_123

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.settings import Settings
-from serve_app.haproxy import write_wrapper
+from serve_app.supervisor.ingress.haproxy_config import write_wrapper
 
 WRITTEN = """\
 backend http-undertone

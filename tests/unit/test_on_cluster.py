@@ -12,15 +12,15 @@ import pytest
 
 from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings
-from serve_app import launch
-from serve_app.gateway.http.instance import instance_headers
+from serve_app.edge_contract import instance_headers
 from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
 from serve_app.on_cluster.standing import Standing, StandingApp, in_the_way, refusal
-from serve_app.parts import Start, answering_api, platform_parts
-from serve_app.platform_state import Places
-from serve_app.probe import Address, is_instance
-from serve_app.supervisor import Report, refuse_other_cluster
+from serve_app.supervisor import launch
+from serve_app.supervisor.probe import Address, is_instance
+from serve_app.supervisor.process_specs import PlatformStart, answering_api, process_specs
+from serve_app.supervisor.state import PlatformPaths
+from serve_app.supervisor.supervisor import Report, refuse_other_cluster
 
 MINE, OTHERS = "instance-of-mine", "instance-of-others"
 HEAD = "10.0.0.1"
@@ -133,7 +133,7 @@ def test_an_application_is_read_from_what_serve_says_of_it() -> None:
 def test_another_platform_that_answers_here_is_not_taken_for_the_clusters(
     platform: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings, places = settings_for(tmp_path, port=platform.port), Places(tmp_path)
+    settings, places = settings_for(tmp_path, port=platform.port), PlatformPaths(tmp_path)
     assert answering_api(settings, places, MINE) is None
     ClusterRecord(address=HEAD, instance=MINE, apis=("http://127.0.0.1:1", platform.url)).write(places.cluster)
     assert answering_api(settings, places, MINE) is None
@@ -144,9 +144,9 @@ def test_another_platform_that_answers_here_is_not_taken_for_the_clusters(
 def test_another_platform_that_answers_here_is_not_taken_for_this_homes(
     platform: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings, places = Settings(home=tmp_path, port=platform.port), Places(tmp_path)
+    settings, places = Settings(home=tmp_path, port=platform.port), PlatformPaths(tmp_path)
     places.make()
-    [ray] = [part for part in platform_parts(settings, places, None, Start(MINE)) if part.name == "ray"]
+    [ray] = [part for part in process_specs(settings, places, None, PlatformStart(MINE)) if part.name == "ray"]
     Report(places, settings, MINE).write("running")
     assert not ray.ready()
     assert not launch.look(settings).healthy
@@ -166,8 +166,8 @@ def test_an_api_that_names_no_start_or_another_is_no_instance(
 
 def test_the_page_is_told_where_the_clusters_api_is_once_that_is_known(tmp_path: Path) -> None:
     pytest.importorskip("gradio", reason="the page needs the ui extra")
-    settings, places = settings_for(tmp_path), Places(tmp_path)
-    [page] = [part for part in platform_parts(settings, places, "key", Start(MINE)) if part.name == "ui"]
+    settings, places = settings_for(tmp_path), PlatformPaths(tmp_path)
+    [page] = [part for part in process_specs(settings, places, "key", PlatformStart(MINE)) if part.name == "ui"]
     assert page.after == "ray"
     assert page.late() == {}
     ClusterRecord(address=HEAD, instance=MINE, apis=("http://10.0.0.1:8000",)).write(places.cluster)
@@ -175,7 +175,7 @@ def test_the_page_is_told_where_the_clusters_api_is_once_that_is_known(tmp_path:
 
 
 def test_what_was_deployed_is_read_back_and_a_torn_record_is_none(tmp_path: Path) -> None:
-    record, path = ClusterRecord(address=HEAD, instance=MINE, apis=("http://a:1",)), Places(tmp_path).cluster
+    record, path = ClusterRecord(address=HEAD, instance=MINE, apis=("http://a:1",)), PlatformPaths(tmp_path).cluster
     record.write(path)
     assert read_record(path) == record
     assert path.stat().st_mode & 0o077 == 0
@@ -184,11 +184,11 @@ def test_what_was_deployed_is_read_back_and_a_torn_record_is_none(tmp_path: Path
 
 
 def test_a_start_elsewhere_waits_for_what_is_left_on_a_cluster(tmp_path: Path) -> None:
-    ClusterRecord(address=f"{HEAD}:6379", instance=MINE).write(Places(tmp_path).cluster)
-    refuse_other_cluster(settings_for(tmp_path), Places(tmp_path))
+    ClusterRecord(address=f"{HEAD}:6379", instance=MINE).write(PlatformPaths(tmp_path).cluster)
+    refuse_other_cluster(settings_for(tmp_path), PlatformPaths(tmp_path))
     for elsewhere in (Settings(home=tmp_path), settings_for(tmp_path, address="10.0.0.9:6379")):
         with pytest.raises(PlatformError, match=f"{HEAD}:6379: end it first: undertone down"):
-            refuse_other_cluster(elsewhere, Places(tmp_path))
+            refuse_other_cluster(elsewhere, PlatformPaths(tmp_path))
 
 
 def test_nodes_elsewhere_need_a_registry_that_they_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

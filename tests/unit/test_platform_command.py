@@ -16,10 +16,10 @@ from sentiment.errors import PlatformError
 from sentiment.keys import list_keys
 from sentiment.settings import OPTIONS, Settings, load_settings, public_values
 from sentiment.store import open_store
-from serve_app import launch
-from serve_app.launch import Look
-from serve_app.platform_key import platform_key
-from serve_app.platform_state import PartState, Places, PlatformState
+from serve_app.supervisor import launch
+from serve_app.supervisor.api_key import platform_key
+from serve_app.supervisor.launch import Look
+from serve_app.supervisor.state import PlatformPaths, PlatformState, ProcessState
 
 EXAMPLE = {"label": "positive", "verdict": "Extremely Positive", "sentiment": 0.97}
 
@@ -43,7 +43,7 @@ def running(home: Path, **settings: object) -> PlatformState:
         started_at_s=1.0,
         addresses=addresses,
         settings=public_values(mine),
-        parts={"ui": PartState(phase="ready", pid=8)},
+        parts={"ui": ProcessState(phase="ready", pid=8)},
         example=EXAMPLE,
     )
 
@@ -153,7 +153,7 @@ def test_a_home_that_cannot_be_made_is_named(home: str) -> None:
 
 
 def test_nothing_is_left_of_a_home_that_cannot_be_made() -> None:
-    places = Places(Path("/proc/x"))
+    places = PlatformPaths(Path("/proc/x"))
     with pytest.raises(PlatformError):
         places.make()
     assert not places.run.exists()

@@ -10,7 +10,7 @@ import pytest
 
 from sentiment.errors import PlatformError
 from sentiment.settings import Settings
-from serve_app.ports import addresses, elsewhere, refuse_unusable_ports
+from serve_app.supervisor.ports import addresses, elsewhere, refuse_unusable_ports
 
 Interface = namedtuple("Interface", "family address")
 

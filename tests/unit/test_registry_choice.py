@@ -17,9 +17,9 @@ from cli.registry import with_registry
 from sentiment.client import url_of
 from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.settings import Settings, public_values
-from serve_app.platform_state import Places, PlatformState
-from serve_app.ports import addresses
-from serve_app.supervisor import Report
+from serve_app.supervisor.ports import addresses
+from serve_app.supervisor.state import PlatformPaths, PlatformState
+from serve_app.supervisor.supervisor import Report
 from tests.free_ports import free_port
 
 
@@ -51,8 +51,8 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def started(settings: Settings, phase: str = "running") -> None:
     """Write what a supervisor, which is this process, says of the platform in home."""
-    Places(settings.home).make()
-    Report(Places(settings.home), settings).write(phase)  # type: ignore[arg-type]
+    PlatformPaths(settings.home).make()
+    Report(PlatformPaths(settings.home), settings).write(phase)  # type: ignore[arg-type]
 
 
 def test_a_command_talks_to_the_server_of_the_platform_that_runs_in_home(tmp_path: Path, mlflow: int) -> None:
@@ -72,7 +72,7 @@ def test_a_server_of_another_home_at_the_platforms_port_is_not_taken_for_its_own
 
 def test_a_platform_without_a_supervisor_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, me = Settings(home=tmp_path, port=free_port(), mlflow_port=free_port()), psutil.Process()
-    places = Places(tmp_path)
+    places = PlatformPaths(tmp_path)
     places.make()
     gone = PlatformState(pid=os.getpid(), created=me.create_time() - 1000, started_at_s=0.0, phase="running")
     gone.model_copy(update={"addresses": addresses(mine), "settings": public_values(mine)}).write(places.state)
@@ -106,4 +106,4 @@ def test_the_server_that_the_platform_was_started_with_is_taken_unless_it_wants_
     ) as caught:
         with_registry(Settings(home=tmp_path / "closed"))
     assert "sesame" not in str(caught.value)
-    assert "sesame" not in Places(tmp_path / "closed").state.read_text()
+    assert "sesame" not in PlatformPaths(tmp_path / "closed").state.read_text()

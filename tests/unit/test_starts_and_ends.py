@@ -12,19 +12,20 @@ import pytest
 from sentiment.environment import process_environment
 from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings
-from serve_app import launch, ray_node
+from serve_app import ray_node
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.parts import Part
-from serve_app.platform_state import Places
-from serve_app.processes import marker_of, own_processes
-from serve_app.restarts import REFUSED, Patience
-from serve_app.running_part import LocalHands, RunningPart
+from serve_app.supervisor import launch
+from serve_app.supervisor.managed_process import LocalHands, ManagedProcess
+from serve_app.supervisor.process_specs import ProcessSpec
+from serve_app.supervisor.processes import marker_of, own_processes
+from serve_app.supervisor.restart_policy import REFUSED, Patience
+from serve_app.supervisor.state import PlatformPaths
 
 MINE = "instance-of-mine"
 
 
 def test_down_tells_of_a_cluster_that_does_not_let_it_end_what_is_there_and_remembers_it(tmp_path: Path) -> None:
-    places = Places(tmp_path)
+    places = PlatformPaths(tmp_path)
     places.make()
     record = ClusterRecord(address="no-such-address", instance=MINE)
     record.write(places.cluster)
@@ -51,7 +52,7 @@ def test_down_ends_a_supervisor_that_has_said_nothing_yet_and_waits_for_it(tmp_p
     assert not launch.stop(Settings(home=tmp_path), lambda _: None)
 
 
-@pytest.mark.parametrize("module", ["serve_app.ray_node", "serve_app.supervisor"])
+@pytest.mark.parametrize("module", ["serve_app.ray_node", "serve_app.supervisor.supervisor"])
 def test_a_signal_is_heeded_before_anything_is_started(module: str, tmp_path: Path) -> None:
     code = f"""
 import os, signal, sys
@@ -71,8 +72,8 @@ sys.exit(module.main([]))
 
 def test_a_part_that_refuses_is_not_tried_again_and_its_last_line_is_told(tmp_path: Path) -> None:
     code = f"import sys; print('the cluster runs another already'); sys.exit({REFUSED})"
-    part = Part("ray", (sys.executable, "-c", code), {}, tmp_path / "ray.log", lambda: False)
-    running = RunningPart(part, LocalHands(tmp_path), Patience())
+    part = ProcessSpec("ray", (sys.executable, "-c", code), {}, tmp_path / "ray.log", lambda: False)
+    running = ManagedProcess(part, LocalHands(tmp_path), Patience())
 
     def step_on() -> None:
         until = time.monotonic() + 20

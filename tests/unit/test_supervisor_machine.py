@@ -15,13 +15,13 @@ from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
-from serve_app import processes
-from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
-from serve_app.haproxy import write_wrapper
-from serve_app.parts import Start, platform_parts
-from serve_app.platform_state import Places, PlatformState, read_state, sole_supervisor
-from serve_app.ports import needed_ports, refuse_taken_ports
-from serve_app.probe import Address, answers
+from serve_app.edge_contract import ARRIVAL_HEADER, stamp_of
+from serve_app.supervisor import processes
+from serve_app.supervisor.ingress.haproxy_config import write_wrapper
+from serve_app.supervisor.ports import needed_ports, refuse_taken_ports
+from serve_app.supervisor.probe import Address, answers
+from serve_app.supervisor.process_specs import PlatformStart, process_specs
+from serve_app.supervisor.state import PlatformPaths, PlatformState, read_state, sole_supervisor
 from tests.free_ports import free_port
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -110,7 +110,11 @@ def test_a_part_is_ready_when_its_own_server_answers_not_anothers(tmp_path: Path
         pytest.importorskip("gradio", reason="the page needs the ui extra")
     port = free_port()
     settings = Settings(home=tmp_path, mlflow_port=port, ui_port=port)
-    [watched] = [each for each in platform_parts(settings, Places(tmp_path), None, Start("one")) if each.name == part]
+    [watched] = [
+        each
+        for each in process_specs(settings, PlatformPaths(tmp_path), None, PlatformStart("one"))
+        if each.name == part
+    ]
     marker = processes.marker_of(tmp_path if is_own else tmp_path / "other", part)
     environment = process_environment(settings, marker)
     with subprocess.Popen([*ANSWERS_ALL, str(port)], env=environment, stdout=subprocess.PIPE) as server:
@@ -159,7 +163,7 @@ def test_haproxy_names_each_request_as_the_gateway_expects_it(tmp_path: Path) ->
 
 
 def test_only_one_supervisor_holds_a_platform(tmp_path: Path) -> None:
-    places = Places(tmp_path)
+    places = PlatformPaths(tmp_path)
     with (
         sole_supervisor(places),
         pytest.raises(PlatformError, match="has a supervisor already"),
@@ -171,7 +175,7 @@ def test_only_one_supervisor_holds_a_platform(tmp_path: Path) -> None:
 
 
 def test_the_folders_of_a_platform_are_its_owners_alone_and_go_with_it(tmp_path: Path) -> None:
-    places = Places(tmp_path / "home")
+    places = PlatformPaths(tmp_path / "home")
     places.make()
     for folder in (places.home, places.run, places.logs):
         assert folder.stat().st_mode & 0o077 == 0
@@ -184,7 +188,7 @@ def test_the_folders_of_a_platform_are_its_owners_alone_and_go_with_it(tmp_path:
 
 
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
-    places = Places(tmp_path / "home")
+    places = PlatformPaths(tmp_path / "home")
     places.run.mkdir(mode=0o777)
     places.run.chmod(0o777)
     try:
@@ -195,7 +199,7 @@ def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_the_supervisor_wrote_is_read_back_and_a_torn_file_is_nothing(tmp_path: Path) -> None:
-    places = Places(tmp_path)
+    places = PlatformPaths(tmp_path)
     assert read_state(places) is None
     state = PlatformState(pid=1, created=2.0, started_at_s=3.0, found=["something"])
     state.write(places.state)

@@ -9,11 +9,11 @@ import pytest
 
 from sentiment.errors import PlatformError
 from sentiment.settings import Settings
-from serve_app.parts import Part
-from serve_app.platform_state import Places, read_state
-from serve_app.restarts import Patience
-from serve_app.running_part import RunningPart
-from serve_app.supervisor import Report, Supervisor
+from serve_app.supervisor.managed_process import ManagedProcess
+from serve_app.supervisor.process_specs import ProcessSpec
+from serve_app.supervisor.restart_policy import Patience
+from serve_app.supervisor.state import PlatformPaths, read_state
+from serve_app.supervisor.supervisor import Report, Supervisor
 
 
 @dataclass
@@ -35,19 +35,19 @@ class Machine:
     ended: int = 0
     pids: count[int] = field(default_factory=lambda: count(100))
 
-    def start(self, part: Part) -> FakeChild:
+    def start(self, part: ProcessSpec) -> FakeChild:
         self.started.append(FakeChild(next(self.pids)))
         return self.started[-1]
 
-    def end(self, part: Part, grace_s: float) -> None:
+    def end(self, part: ProcessSpec, grace_s: float) -> None:
         self.ended += 1
 
-    def part(self, log: Path = Path("nowhere.log"), once: bool = False, name: str = "part") -> RunningPart:
-        part = Part(name, ("true",), {}, log, lambda: self.healthy, once=once)
+    def part(self, log: Path = Path("nowhere.log"), once: bool = False, name: str = "part") -> ManagedProcess:
+        part = ProcessSpec(name, ("true",), {}, log, lambda: self.healthy, once=once)
         patience = Patience(start_s=100, unready_s=20, start_attempts=2, longest_pause_s=8)
-        return RunningPart(part, self, patience, clock=lambda: self.now_s)
+        return ManagedProcess(part, self, patience, clock=lambda: self.now_s)
 
-    def tick(self, part: RunningPart, seconds: float = 1.0, times: int = 1) -> None:
+    def tick(self, part: ManagedProcess, seconds: float = 1.0, times: int = 1) -> None:
         for _ in range(times):
             self.now_s += seconds
             part.step()
@@ -157,7 +157,7 @@ def test_after_a_failed_start_no_part_is_said_to_be_ready(tmp_path: Path) -> Non
         ill.tick(parts[1], seconds=9, times=ticks)
         ill.started[-1].status = 1
     assert parts[0].is_ready
-    settings, places = Settings(home=tmp_path), Places(tmp_path)
+    settings, places = Settings(home=tmp_path), PlatformPaths(tmp_path)
     supervisor = Supervisor(settings, places, parts, Report(places, settings), api_key=None)
     with pytest.raises(PlatformError, match="ill does not start"):
         supervisor.run(threading.Event())

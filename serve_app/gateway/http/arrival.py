@@ -9,21 +9,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 
 from starlette.requests import Request
 
 from sentiment.identifiers import repeatable_id
 from sentiment.records import RawText
 from sentiment.text import keyed_digest
-
-#: `STAMP.MILLISECONDS.UUID`: the time of arrival in epoch ms, and a random UUID.
-ARRIVAL_HEADER: Final = "x-undertone-arrival"
-
-
-def stamp_of(secret: bytes) -> str:
-    """Return what only the platform's own HAProxy writes into a request's name."""
-    return keyed_digest(secret, "arrival at the ingress")
+from serve_app.edge_contract import ARRIVAL_HEADER, stamp_of
 
 
 class Arrivals:

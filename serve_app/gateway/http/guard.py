@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sentiment.errors import DeadlineExceeded, InvalidInput
 from sentiment.identifiers import ID_PATTERN, ID_RULE, new_id
 from sentiment.keys import key_id
+from serve_app.edge_contract import STREAM_PATH
 from serve_app.gateway.http.cors import CrossOrigin
 from serve_app.gateway.http.decoding import DecodedBody, decoder_of
 from serve_app.gateway.http.errors import HttpError, error_response
@@ -27,7 +28,6 @@ _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ADMIN_PATHS: Final = ("/v1/rollouts", "/v1/split")
 _OPEN_PATHS: Final = frozenset({"/health", "/healthz"})
 #: Requests without an end of their own: no limit on the whole body and no deadline for the whole answer.
-STREAM_PATH: Final = "/v1/predict/stream"
 
 Observe = Callable[[str, int, float], None]
 #: Returns the methods that a request's path takes, none for a path that is not known.

@@ -14,9 +14,9 @@ import pytest
 
 from sentiment.clock import epoch_ms
 from sentiment.registry import champion_of
-from serve_app.processes import own_processes
 from serve_app.rollout import commands
 from serve_app.rollout.policy.record import Command
+from serve_app.supervisor.processes import own_processes
 from tests.running_rollouts import MODEL, PATIENCE_S, Load, Rollouts, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]

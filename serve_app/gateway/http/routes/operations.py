@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from serve_app.edge_contract import instance_headers
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.body import json_response
 from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
-from serve_app.gateway.http.instance import instance_headers
 from serve_app.gateway.http.routes.health import ModelHealth
 from serve_app.gateway.http.schemas.texts import ModelsOut, ReadyOut, TeiErrorOut
 

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from sentiment.errors import InvalidInput
 from sentiment.records import RawText
+from serve_app.edge_contract import STREAM_PATH
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.arrival import Arrivals
 from serve_app.gateway.http.body import described, item_of, json_response, read, within_limit
 from serve_app.gateway.http.errors import ERRORS, status_and_body
-from serve_app.gateway.http.guard import STREAM_PATH, require
+from serve_app.gateway.http.guard import require
 from serve_app.gateway.http.rendering import explanation_out, prediction_out
 from serve_app.gateway.http.routes.preference import preference_of, steered
 from serve_app.gateway.http.routes.streaming import NdjsonResponse

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from sentiment.errors import PlatformError
-from serve_app.parts import Part
-from serve_app.platform_state import PartPhase, PartState
-from serve_app.processes import end, own_processes, parent_of
-from serve_app.restarts import REFUSED, Action, Observed, Patience, decide
+from serve_app.supervisor.process_specs import ProcessSpec
+from serve_app.supervisor.processes import end, own_processes, parent_of
+from serve_app.supervisor.restart_policy import REFUSED, Action, Patience, ProcessObservation, decide
+from serve_app.supervisor.state import PartPhase, ProcessState
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ class Child(Protocol):
 class Hands(Protocol):
     """Starts and ends the processes of parts."""
 
-    def start(self, part: Part) -> Child:
+    def start(self, part: ProcessSpec) -> Child:
         """Start the part's process."""
 
-    def end(self, part: Part, grace_s: float) -> None:
+    def end(self, part: ProcessSpec, grace_s: float) -> None:
         """End all processes of the part, however they came to be, after `grace_s` seconds at the latest."""
 
 
@@ -50,7 +50,7 @@ class LocalHands:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def start(self, part: Part) -> Child:
+    def start(self, part: ProcessSpec) -> Child:
         """Start the part in a session of its own, its output in its log; the log before it is kept once."""
         if part.log.exists():
             part.log.replace(part.log.with_suffix(".log.1"))
@@ -65,7 +65,7 @@ class LocalHands:
                 start_new_session=True,
             )
 
-    def end(self, part: Part, grace_s: float) -> None:
+    def end(self, part: ProcessSpec, grace_s: float) -> None:
         """End all processes of the part, however they came to be, after `grace_s` seconds at the latest."""
         self.end_part(part.name, grace_s)
 
@@ -77,11 +77,11 @@ class LocalHands:
         end(own_processes(self._home, name), grace_s=2)
 
 
-class RunningPart:
+class ManagedProcess:
     """A part and its process. `step` looks, decides by the policy and acts; nothing else changes it."""
 
     def __init__(
-        self, part: Part, hands: Hands, patience: Patience, clock: Callable[[], float] = time.monotonic
+        self, part: ProcessSpec, hands: Hands, patience: Patience, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.part = part
         self._hands, self._patience, self._clock = hands, patience, clock
@@ -96,9 +96,9 @@ class RunningPart:
         return self._done or self._answers
 
     @property
-    def state(self) -> PartState:
+    def state(self) -> ProcessState:
         """How it is, for `platform.json`."""
-        return PartState(phase=self._phase(), pid=self._child.pid if self._child else None, restarts=self._restarts)
+        return ProcessState(phase=self._phase(), pid=self._child.pid if self._child else None, restarts=self._restarts)
 
     def step(self) -> None:
         """Do what is to be done about it now.
@@ -156,9 +156,9 @@ class RunningPart:
         self._failures += 1
         self._changed_s = self._clock()
 
-    def _observed(self) -> Observed:
+    def _observed(self) -> ProcessObservation:
         now = self._clock()
-        return Observed(
+        return ProcessObservation(
             alive=self._child is not None,
             done=self._done,
             answered=self._answered_s > self._changed_s,

@@ -15,8 +15,7 @@ from sentiment.identifiers import ID_PATTERN
 from sentiment.origins import ANY_ORIGIN, EXPOSED_HEADERS
 from sentiment.secret import secret_of
 from sentiment.settings import Settings
-from serve_app.gateway.http.arrival import ARRIVAL_HEADER, stamp_of
-from serve_app.gateway.http.guard import STREAM_PATH
+from serve_app.edge_contract import ARRIVAL_HEADER, STREAM_PATH, stamp_of
 
 LOOPBACK: Final = "127.0.0.1"
 

@@ -11,10 +11,10 @@ import psutil
 from sentiment.errors import PlatformError
 from sentiment.logins import without_login
 from sentiment.settings import Settings, spelling_of
-from serve_app.haproxy import LOOPBACK, installed_haproxy
-from serve_app.parts import api_address, page_address
-from serve_app.probe import Address
-from serve_app.processes import port_holder, port_is_free
+from serve_app.supervisor.ingress.haproxy_config import LOOPBACK, installed_haproxy
+from serve_app.supervisor.probe import Address
+from serve_app.supervisor.process_specs import api_address, page_address
+from serve_app.supervisor.processes import port_holder, port_is_free
 
 _ANY_PORT = 0
 _FAMILIES = {"0.0.0.0": (socket.AF_INET,), "::": (socket.AF_INET, socket.AF_INET6)}  # noqa: S104

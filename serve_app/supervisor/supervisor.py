@@ -2,15 +2,14 @@
 
     python -m serve_app.supervisor [--replace]          (`undertone up` starts it, `undertone down` ends it by SIGTERM)
 
-It holds no Ray, no MLflow and no model: those are its children. What it does about a part is decided in `restarts.py`;
-what it knows stands in `platform.json`.
+It holds no Ray, no MLflow and no model: those are its children. What it does about a process is decided in
+`restart_policy.py`; what it knows stands in `platform.json`.
 """
 
 from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -23,14 +22,14 @@ from sentiment.identifiers import new_id
 from sentiment.logins import has_login
 from sentiment.settings import Settings, load_settings, public_values
 from serve_app.on_cluster.record import read_record
-from serve_app.parts import Start, answering_api, platform_parts
-from serve_app.platform_key import platform_key
-from serve_app.platform_state import PartState, Phase, Places, PlatformState, sole_supervisor
-from serve_app.ports import addresses, api_urls, refuse_unusable_ports
-from serve_app.probe import Address, ask, status_of
-from serve_app.processes import describe, end, own_processes
-from serve_app.restarts import Patience
-from serve_app.running_part import LocalHands, RunningPart
+from serve_app.supervisor.api_key import platform_key
+from serve_app.supervisor.managed_process import LocalHands, ManagedProcess
+from serve_app.supervisor.ports import addresses, api_urls, refuse_unusable_ports
+from serve_app.supervisor.probe import Address, ask, status_of
+from serve_app.supervisor.process_specs import PlatformStart, answering_api, process_specs
+from serve_app.supervisor.processes import describe, end, own_processes
+from serve_app.supervisor.restart_policy import Patience
+from serve_app.supervisor.state import Phase, PlatformPaths, PlatformState, ProcessState, sole_supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, lambda *_: stop.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = load_settings()
-    places = Places(settings.home)
-    start = Start(new_id(), replace="--replace" in arguments)
+    places = PlatformPaths(settings.home)
+    start = PlatformStart(new_id(), replace="--replace" in arguments)
     try:
         places.make()
         with sole_supervisor(places):
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def supervise(settings: Settings, places: Places, start: Start, stop: threading.Event) -> int:
+def supervise(settings: Settings, places: PlatformPaths, start: PlatformStart, stop: threading.Event) -> int:
     """Clean up, check the ports, keep the parts up until `stop`, end them."""
     report = Report(places, settings, start.instance)
     try:
@@ -71,7 +70,7 @@ def supervise(settings: Settings, places: Places, start: Start, stop: threading.
         refuse_unusable_ports(settings)
         with platform_key(settings) as key:
             hands = LocalHands(places.home)
-            parts = [RunningPart(part, hands, Patience()) for part in platform_parts(settings, places, key, start)]
+            parts = [ManagedProcess(part, hands, Patience()) for part in process_specs(settings, places, key, start)]
             return Supervisor(settings, places, parts, report, key, start.instance).run(stop)
     except UndertoneError as exc:
         logger.error("%s", exc)
@@ -80,7 +79,7 @@ def supervise(settings: Settings, places: Places, start: Start, stop: threading.
         return 1
 
 
-def end_leftovers(places: Places) -> list[str]:
+def end_leftovers(places: PlatformPaths) -> list[str]:
     """End what an earlier run of this platform left, and say what that was."""
     left = own_processes(places.home)
     if not left:
@@ -92,7 +91,7 @@ def end_leftovers(places: Places) -> list[str]:
     return [f"an earlier run had left {len(left)} processes ({names}); they were ended"]
 
 
-def refuse_other_cluster(settings: Settings, places: Places) -> None:
+def refuse_other_cluster(settings: Settings, places: PlatformPaths) -> None:
     """Raise PlatformError if an earlier run has left its application on another cluster than this one is for."""
     left = read_record(places.cluster)
     if left and left.address != settings.address:
@@ -104,7 +103,7 @@ def refuse_other_cluster(settings: Settings, places: Places) -> None:
 class Report:
     """Writes `platform.json`, when something changed."""
 
-    def __init__(self, places: Places, settings: Settings, instance: str = "") -> None:
+    def __init__(self, places: PlatformPaths, settings: Settings, instance: str = "") -> None:
         me = psutil.Process()
         self._path = places.state
         self._state = PlatformState(pid=me.pid, created=me.create_time(), started_at_s=time.time(), instance=instance)
@@ -122,7 +121,7 @@ class Report:
         """Say where the API answers."""
         self.write(self._state.phase, addresses={**self._state.addresses, **api_urls(api)})
 
-    def write(self, phase: Phase, parts: dict[str, PartState] | None = None, **changes: object) -> None:
+    def write(self, phase: Phase, parts: dict[str, ProcessState] | None = None, **changes: object) -> None:
         """Say what changed."""
         update = {"phase": phase, "found": self.found, **changes}
         if parts is not None:
@@ -134,13 +133,13 @@ class Report:
 
 
 class Supervisor:
-    """Steps all parts a few times a second. Each part decides for itself (`RunningPart.step`)."""
+    """Steps all parts a few times a second. Each part decides for itself (`ManagedProcess.step`)."""
 
     def __init__(
         self,
         settings: Settings,
-        places: Places,
-        parts: list[RunningPart],
+        places: PlatformPaths,
+        parts: list[ManagedProcess],
         report: Report,
         api_key: str | None,
         instance: str = "",
@@ -207,7 +206,7 @@ class Supervisor:
                 "same UNDERTONE_MONGO_URI (or, on one machine, UNDERTONE_HOME)"
             )
 
-    def _states(self) -> dict[str, PartState]:
+    def _states(self) -> dict[str, ProcessState]:
         return {part.part.name: part.state for part in self._parts}
 
     def _end(self) -> None:
@@ -217,7 +216,3 @@ class Supervisor:
             part.end()
         end(own_processes(self._places.home), grace_s=5)
         self._report.write("stopping", self._states())
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

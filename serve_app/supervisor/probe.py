@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from serve_app.gateway.http.instance import INSTANCE_HEADER
+from serve_app.edge_contract import INSTANCE_HEADER
 
 _TIMEOUT_S: Final = 3.0
 

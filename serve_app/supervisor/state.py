@@ -26,7 +26,7 @@ PartPhase = Literal["waiting", "starting", "ready", "done", "failing", "ended"]
 
 
 @dataclass(frozen=True)
-class Places:
+class PlatformPaths:
     """The files and folders of the platform in `home`."""
 
     home: Path
@@ -94,7 +94,7 @@ class Places:
             path.unlink(missing_ok=True)
 
 
-class PartState(BaseModel):
+class ProcessState(BaseModel):
     """How one part is."""
 
     model_config = ConfigDict(frozen=True)
@@ -123,7 +123,7 @@ class PlatformState(BaseModel):
     addresses: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, str] = Field(default_factory=dict)
     registry_login: bool = False
-    parts: dict[str, PartState] = Field(default_factory=dict)
+    parts: dict[str, ProcessState] = Field(default_factory=dict)
     found: list[str] = Field(default_factory=list)
     error: str | None = None
     example: dict[str, Any] | None = None
@@ -136,7 +136,7 @@ class PlatformState(BaseModel):
         draft.replace(path)
 
 
-def read_state(places: Places) -> PlatformState | None:
+def read_state(places: PlatformPaths) -> PlatformState | None:
     """Return what the supervisor last said; None if it said nothing, or nothing that this code understands."""
     try:
         return PlatformState.model_validate_json(places.state.read_bytes())
@@ -145,7 +145,7 @@ def read_state(places: Places) -> PlatformState | None:
 
 
 @contextmanager
-def sole_supervisor(places: Places) -> Iterator[None]:
+def sole_supervisor(places: PlatformPaths) -> Iterator[None]:
     """Hold the platform's lock, which the operating system frees when this process ends, however it ends.
 
     Raises:

@@ -15,11 +15,11 @@ from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
 from sentiment.settings import Settings, load_settings, public_values, spelling_of
 from serve_app.on_cluster.record import read_record
-from serve_app.parts import RAY
-from serve_app.platform_state import Places, PlatformState, read_state
-from serve_app.probe import Address, is_instance
-from serve_app.processes import end, is_alive, marker_of, own_processes
-from serve_app.running_part import LocalHands
+from serve_app.supervisor.managed_process import LocalHands
+from serve_app.supervisor.probe import Address, is_instance
+from serve_app.supervisor.process_specs import RAY
+from serve_app.supervisor.processes import end, is_alive, marker_of, own_processes
+from serve_app.supervisor.state import PlatformPaths, PlatformState, read_state
 
 SUPERVISOR: Final = "supervisor"
 
@@ -46,7 +46,7 @@ class Look:
 
 def look(settings: Settings) -> Look:
     """Return how the platform in `settings.home` is."""
-    places = Places(settings.home)
+    places = PlatformPaths(settings.home)
     state = read_state(places)
     supervised = state is not None and is_alive(state.pid, state.created)
     api = state.addresses.get("API") if state else None
@@ -77,7 +77,7 @@ def start(settings: Settings, timeout_s: float, *, replace: bool = False) -> Ite
     Raises:
         PlatformError: it does not come up, or not in `timeout_s` seconds; the message says why.
     """
-    places = Places(settings.home)
+    places = PlatformPaths(settings.home)
     places.make()
     child = _launch(settings, places, ["--replace"] if replace else [])
     yield from _until_running(places, child.pid, lambda: child.poll() is None, timeout_s)
@@ -85,14 +85,16 @@ def start(settings: Settings, timeout_s: float, *, replace: bool = False) -> Ite
 
 def follow(settings: Settings, timeout_s: float) -> Iterator[PlatformState]:
     """Yield what the running supervisor says until the platform runs; raises as `start` does."""
-    places = Places(settings.home)
+    places = PlatformPaths(settings.home)
     state = read_state(places)
     if state is None or not is_alive(state.pid, state.created):
         raise PlatformError("the supervisor has just ended; start the platform again")
     yield from _until_running(places, state.pid, lambda: is_alive(state.pid, state.created), timeout_s)
 
 
-def _until_running(places: Places, pid: int, alive: Callable[[], bool], timeout_s: float) -> Iterator[PlatformState]:
+def _until_running(
+    places: PlatformPaths, pid: int, alive: Callable[[], bool], timeout_s: float
+) -> Iterator[PlatformState]:
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         time.sleep(_POLL_S)
@@ -111,7 +113,7 @@ def _until_running(places: Places, pid: int, alive: Callable[[], bool], timeout_
 
 def stop(settings: Settings, told: Callable[[str], None]) -> bool:
     """End the platform and whatever is left of it; return whether there was anything. `told` hears of each step."""
-    seen, places = look(settings), Places(settings.home)
+    seen, places = look(settings), PlatformPaths(settings.home)
     # By its mark: one that has just been started has said nothing yet.
     for part, doing in ((SUPERVISOR, "then ending all parts"), (RAY, "which had no supervisor")):
         if own_processes(places.home, part):
@@ -129,7 +131,7 @@ def stop(settings: Settings, told: Callable[[str], None]) -> bool:
     return bool(seen.processes or left or seen.state or on_cluster)
 
 
-def _remove_from_cluster(address: str, places: Places) -> None:
+def _remove_from_cluster(address: str, places: PlatformPaths) -> None:
     """End the application on a cluster that nobody here holds any more; a process of its own joins that cluster.
 
     Raises:
@@ -151,7 +153,7 @@ def _remove_from_cluster(address: str, places: Places) -> None:
         ) from exc
 
 
-def _launch(settings: Settings, places: Places, options: Sequence[str]) -> subprocess.Popen[bytes]:
+def _launch(settings: Settings, places: PlatformPaths, options: Sequence[str]) -> subprocess.Popen[bytes]:
     log = places.logs / f"{SUPERVISOR}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
@@ -167,7 +169,7 @@ def _launch(settings: Settings, places: Places, options: Sequence[str]) -> subpr
         )
 
 
-def _why(state: PlatformState | None, pid: int, places: Places) -> str:
+def _why(state: PlatformState | None, pid: int, places: PlatformPaths) -> str:
     if state and state.pid == pid and state.error:
         return state.error
     lines = (places.logs / f"{SUPERVISOR}.log").read_text(errors="replace").strip().splitlines()

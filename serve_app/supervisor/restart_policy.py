@@ -30,7 +30,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Observed:
+class ProcessObservation:
     """A part as it is seen. `since_s` counts from its last start or end, `unready_s` from its last answer."""
 
     alive: bool
@@ -42,7 +42,7 @@ class Observed:
     unready_s: float
 
 
-def decide(part: Observed, patience: Patience) -> Action:
+def decide(part: ProcessObservation, patience: Patience) -> Action:
     """Return what to do about a part now."""
     if part.done:
         return Action.KEEP

@@ -12,11 +12,17 @@ from typing import Final
 from sentiment.environment import process_environment
 from sentiment.priority import start_niceness
 from sentiment.settings import Settings
-from serve_app.haproxy import LOOPBACK, haproxy_environment, haproxy_folder, installed_haproxy, write_wrapper
 from serve_app.on_cluster.record import read_record
-from serve_app.platform_state import Places
-from serve_app.probe import Address, answers, is_instance
-from serve_app.processes import listens, marker_of
+from serve_app.supervisor.ingress.haproxy_config import (
+    LOOPBACK,
+    haproxy_environment,
+    haproxy_folder,
+    installed_haproxy,
+    write_wrapper,
+)
+from serve_app.supervisor.probe import Address, answers, is_instance
+from serve_app.supervisor.processes import listens, marker_of
+from serve_app.supervisor.state import PlatformPaths
 
 RAY: Final = "ray"
 MLFLOW: Final = "mlflow"
@@ -30,7 +36,7 @@ _GRACE_S: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Part:
+class ProcessSpec:
     """One process that the supervisor keeps up. A part that runs `once` is done when it ends well."""
 
     name: str
@@ -46,14 +52,16 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Start:
+class PlatformStart:
     """One start of a platform: a name that no other has, and whether it may replace what a cluster serves."""
 
     instance: str
     replace: bool = False
 
 
-def platform_parts(settings: Settings, places: Places, api_key: str | None, start: Start) -> list[Part]:
+def process_specs(
+    settings: Settings, places: PlatformPaths, api_key: str | None, start: PlatformStart
+) -> list[ProcessSpec]:
     """Return the parts of this machine's platform, in the order in which they end."""
     parts = [_ray_part(settings, places, start)]
     if find_spec("gradio"):
@@ -69,7 +77,7 @@ def api_address(settings: Settings) -> Address:
     return Address(_reachable(settings.host), settings.port)
 
 
-def api_addresses(settings: Settings, places: Places) -> list[Address]:
+def api_addresses(settings: Settings, places: PlatformPaths) -> list[Address]:
     """Return where the API may answer, the best first: here, or where Serve on a cluster was found to listen."""
     if settings.address is None:
         return [api_address(settings)]
@@ -77,7 +85,7 @@ def api_addresses(settings: Settings, places: Places) -> list[Address]:
     return [Address.of(url) for url in record.apis] if record else []
 
 
-def answering_api(settings: Settings, places: Places, instance: str) -> Address | None:
+def answering_api(settings: Settings, places: PlatformPaths, instance: str) -> Address | None:
     """Return where the API of this very start of the platform answers; another platform's is no answer."""
     return next((each for each in api_addresses(settings, places) if is_instance(each, instance)), None)
 
@@ -91,7 +99,7 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104
 
 
-def _ray_part(settings: Settings, places: Places, start: Start) -> Part:
+def _ray_part(settings: Settings, places: PlatformPaths, start: PlatformStart) -> ProcessSpec:
     extra = {} if settings.address else _ray_environment(settings, places)
     grace_s = settings.deadline_ms / 1000 + _RAY_GRACE_S * (2 if settings.address else 1)
     command = ("serve_app.ray_node", "--instance", start.instance, *(["--replace"] if start.replace else []))
@@ -103,7 +111,7 @@ def _ray_part(settings: Settings, places: Places, start: Start) -> Part:
     return _part(RAY, settings, places, command, extra, ready, grace_s)
 
 
-def _ui_part(settings: Settings, places: Places, api_key: str | None) -> Part:
+def _ui_part(settings: Settings, places: PlatformPaths, api_key: str | None) -> ProcessSpec:
     page = page_address(settings)
     extra = {"UNDERTONE_API_KEY": api_key} if api_key else {}
     part = _part(UI, settings, places, ("gradio_ui",), extra, lambda: _serves(places, UI, page, "/"))
@@ -116,13 +124,13 @@ def _ui_part(settings: Settings, places: Places, api_key: str | None) -> Part:
     return replace(part, after=RAY if settings.address else None, late=late)
 
 
-def _model_part(settings: Settings, places: Places) -> Part:
+def _model_part(settings: Settings, places: PlatformPaths) -> ProcessSpec:
     part = _part(MODEL, settings, places, ("serve_app.shipped_model",), {}, lambda: False)
     after = MLFLOW if settings.tracking_uri is None else None
     return replace(part, after=after, once=True)
 
 
-def _mlflow_part(settings: Settings, places: Places) -> Part:
+def _mlflow_part(settings: Settings, places: PlatformPaths) -> ProcessSpec:
     database, artifacts = places.mlflow / "mlflow.db", places.mlflow / "artifacts"
     listen = ("--host", LOOPBACK, "--port", str(settings.mlflow_port), "--workers", "1")
     stores = ("--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(artifacts))
@@ -132,7 +140,7 @@ def _mlflow_part(settings: Settings, places: Places) -> Part:
     return _part(MLFLOW, settings, places, command, extra, lambda: _serves(places, MLFLOW, server, "/health"))
 
 
-def _serves(places: Places, part: str, address: Address, path: str) -> bool:
+def _serves(places: PlatformPaths, part: str, address: Address, path: str) -> bool:
     """Say whether the part answers: not another's server, that took its port between the check and its start."""
     return answers(address, path) and listens(places.home, part, address.port)
 
@@ -140,17 +148,19 @@ def _serves(places: Places, part: str, address: Address, path: str) -> bool:
 def _part(
     name: str,
     settings: Settings,
-    places: Places,
+    places: PlatformPaths,
     module: tuple[str, ...],
     extra: Mapping[str, str],
     ready: Callable[[], bool],
     grace_s: float = _GRACE_S,
-) -> Part:
+) -> ProcessSpec:
     environment = process_environment(settings, {**marker_of(places.home, name), **extra})
-    return Part(name, (sys.executable, "-m", *module), environment, places.logs / f"{name}.log", ready, grace_s=grace_s)
+    return ProcessSpec(
+        name, (sys.executable, "-m", *module), environment, places.logs / f"{name}.log", ready, grace_s=grace_s
+    )
 
 
-def _ray_environment(settings: Settings, places: Places) -> dict[str, str]:
+def _ray_environment(settings: Settings, places: PlatformPaths) -> dict[str, str]:
     closed = {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux this moves Ray's own ports to loopback
         "RAY_AUTH_MODE": "token",
