@@ -12,17 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.job_output import OUTCOME, begins, tell_failure, told
-from train_jobs.storage import require_run_name, require_storage
+from train_jobs.storage import require_run_name, require_storage, storage_of
 from tune.interruption import Interruption, SearchInterrupted, interruptible
-from tune.kept import claim, kept_at
+from tune.kept import claim, kept_at, trainings_of
 from tune.plan import METHODS, Search, check, corners, default_method
 from tune.space import configured, read_space
 from tune.watch import Listener
+
+if TYPE_CHECKING:
+    from train_jobs.prepare import Places
 
 _LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
@@ -131,7 +134,7 @@ def _searched(
         tracked = MlflowTrials(Tracker(uri), search, digests(search, places), kept_at(search, settings))
         listeners = [tracked, listener] if listener else [tracked]
         with ended(tracked.parent):
-            with _ray_with_room(search, address):
+            with _ray_with_room(search, address, settings, places):
                 interruption.listen()
                 on_begin()
                 trials = search_for(search, settings, uri, listeners)
@@ -147,24 +150,41 @@ def _searched(
 
 
 @contextmanager
-def _ray_with_room(search: Search, address: str | None) -> Iterator[None]:
-    """Have Ray at hand while the block runs, with nodes that a trial fits on, whichever point it tries.
+def _ray_with_room(search: Search, address: str | None, settings: Settings, places: Places) -> Iterator[None]:
+    """Have Ray at hand while the block runs, with nodes that can do any of the search's trials.
 
     Raises:
         InvalidInput: there are none, or this machine has not as many GPUs.
         Unavailable: there is no cluster at that address.
     """
     from train_jobs import train
+
+    at_once = search.concurrent * search.workers
+    cpus = max(train.cpus_of(at_once, search.config_at(point)) for point in corners(search.space))
+    with train.ray_running(address, cpus, search.gpus_per_worker * at_once or None):
+        require_nodes(search, settings, places)
+        yield
+
+
+def require_nodes(search: Search, settings: Settings, places: Places) -> None:
+    """Refuse a search whose trials no node holds, or whose nodes do not all see its storage and data; Ray must run.
+
+    Raises:
+        InvalidInput: naming the field to change, or the nodes and the place.
+    """
     from train_jobs.capacity import require_capacity
+    from train_jobs.storage_probe import require_shared
     from tune.trial import need_of, settled
 
-    configs, at_once = [search.config_at(point) for point in corners(search.space)], search.concurrent * search.workers
-    cpus = max(train.cpus_of(at_once, config) for config in configs)
-    with train.ray_running(address, cpus, search.gpus_per_worker * at_once or None):
-        asked = settled(search)
-        for config in configs:
-            require_capacity(need_of(asked, config))
-        yield
+    asked = settled(search)
+    path, filesystem = storage_of(trainings_of(search, settings), settings)
+    probed = set[tuple[str, str | None]]()
+    for config in (search.config_at(point) for point in corners(search.space)):
+        need, data = need_of(asked, config), (config.data, config.validation)
+        require_capacity(need)
+        if data not in probed:
+            require_shared(path, filesystem, config, need, places)
+            probed.add(data)
 
 
 def _require_places(search: Search, settings: Settings, out: Path) -> None:

@@ -19,13 +19,15 @@ from sentiment.errors import NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
 from sentiment.settings import Settings, load_settings
 from tests.tiny_training import examples
-from train_jobs import capacity, tracking_server
+from train_jobs import capacity, storage_probe, tracking_server
 from train_jobs import train as train_module
 from train_jobs.job_output import OUTCOME
+from train_jobs.prepare import Places
 from tune import job as tune_job
 from tune import results, search, trial
 from tune.plan import Search
 
+REQUIRE_NODES = tune_job.require_nodes
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.001, 0.01]}}})
 
 
@@ -39,8 +41,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(tracking_server, "tracking_server", server)
     monkeypatch.setattr(results, "MlflowTrials", lambda *_: SimpleNamespace(parent=run, tell=lambda *_: None))
     monkeypatch.setattr(results, "plain", lambda *_: {"best": {}, "interrupted": False})
-    monkeypatch.setattr(capacity, "require_capacity", lambda _: None)
-    monkeypatch.setattr(trial, "settled", lambda asked: asked)
+    monkeypatch.setattr(tune_job, "require_nodes", lambda *_: None)
     monkeypatch.setattr(results, "write_best", lambda *_: None)
     found = load_settings(home=tmp_path)
     open_datasets(found).push("toys", examples(30), source="tests")
@@ -125,3 +126,21 @@ def test_a_search_warns_of_a_class_that_its_trials_cannot_learn(
         tune_job.run_search(asked, settings, None, settings.home / "best.yaml")
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.startswith("No text of two@1 that is trained on is neutral; all of them are elsewhere (10 in toys")
+
+
+def test_every_need_and_every_dataset_of_a_search_is_asked_of_the_nodes_before_its_first_trial(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs: list[int] = []
+    probed: list[tuple[str, str]] = []
+    space = {"threads": {"choice": [1, 4]}, "data": {"choice": ["toys@1", "others@1"]}}
+    asked = tune_job.search_of(tune_job.Request(json.dumps({"space": space}), None, {"data": "toys@1", "model": "cnn"}))
+    monkeypatch.setattr(trial, "settled", lambda asked: asked)
+    monkeypatch.setattr(capacity, "require_capacity", lambda need: needs.append(need.cpus))
+    monkeypatch.setattr(
+        storage_probe, "require_shared", lambda path, _, config, *__: probed.append((path, config.data))
+    )
+    REQUIRE_NODES(asked, settings, Places.of(settings))
+    assert set(needs) == {1, 4}
+    where = str(settings.home / "tune" / f"{asked.name}-trainings")
+    assert probed == [(where, "toys@1"), (where, "others@1")]
