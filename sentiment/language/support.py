@@ -14,6 +14,7 @@ from heapq import nlargest
 from typing import Final
 
 from sentiment.language.identifier import Identify
+from sentiment.text import MARKS
 
 #: Letters that are enough to tell a language by, counted in bytes of UTF-8: a letter outside Latin tells more.
 LEAST_LETTERS: Final = 20
@@ -60,7 +61,7 @@ sunday gonna wanna gotta dont cant didnt doesnt isnt thats whats youre havent
 """
 _TELLING: Final[Mapping[str, frozenset[str]]] = {"en": frozenset(_TELLING_ENGLISH.split())}
 
-_MASK = re.compile(r"@user|\bhttp\b|\[(?:email|phone)\]|#\w+")
+_MASK = re.compile(rf"@user|\bhttp\b|\[(?:email|phone)\]|#[\w{MARKS}]+")
 _MASK_SIGNS: Final = ("@", "#", "http", "[")
 # Digits, punctuation, symbols and emoji; apostrophes and the marks that are parts of letters stay.
 _NO_LETTERS = re.compile(

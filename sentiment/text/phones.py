@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from sentiment.text.characters import plain_forms
@@ -124,17 +125,19 @@ def _shapes(place: str) -> str:
     return "(?:" + "|".join(_SHAPES).replace("#>", f"{place}>").replace("#)", f"{place})") + ")"
 
 
-_NUMBER = re.compile(
-    "|".join(
-        (
-            rf"{_CUE}{_NO_DATE}(?P<cued>(?:{_shapes('c')}|[+(]{{0,2}}{_ANY}){_EXTENSION})(?!\d)",
-            f"(?=[A-Za-z])(?:{'|'.join(_NAMED_NUMBERS)})",
-            f"(?=[\\da-f])(?:{'|'.join(_OTHER_NUMBERS)})",
-            rf"(?=[\d+(]){_NOT_INSIDE}(?P<phone>{_shapes('p')}{_EXTENSION})(?!\d)",
-            rf"(?=[\d+])(?P<vanity>{_VANITY})",
-        )
+@cache
+def _number() -> re.Pattern[str]:
+    """Return the pattern of all numbers; to compile it takes longer than a command has to wait that masks nothing."""
+    kinds = (
+        rf"{_CUE}{_NO_DATE}(?P<cued>(?:{_shapes('c')}|[+(]{{0,2}}{_ANY}){_EXTENSION})(?!\d)",
+        f"(?=[A-Za-z])(?:{'|'.join(_NAMED_NUMBERS)})",
+        f"(?=[\\da-f])(?:{'|'.join(_OTHER_NUMBERS)})",
+        rf"(?=[\d+(]){_NOT_INSIDE}(?P<phone>{_shapes('p')}{_EXTENSION})(?!\d)",
+        rf"(?=[\d+])(?P<vanity>{_VANITY})",
     )
-)
+    return re.compile("|".join(kinds))
+
+
 #: What a number behind a word such as "call" may be all the same.
 _NOT_CALLED = re.compile("|".join((*_TIMES, _DECIMALS, r"[1-9]\d?(?: \d{3}){2,}|\d*0000")))
 _UNIT = re.compile(
@@ -164,7 +167,7 @@ def _numbers(plain: str) -> Iterator[re.Match[str]]:
     seen = 0
     for cluster in _CLUSTER.finditer(plain):
         start, stop = max(seen, cluster.start() - _BEFORE), cluster.end() + _BEHIND
-        while seen < cluster.end() and (match := _NUMBER.search(plain, start, stop)):
+        while seen < cluster.end() and (match := _number().search(plain, start, stop)):
             yield match
             start = seen = max(match.end(), start + 1)
 
