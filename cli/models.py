@@ -23,6 +23,7 @@ from cli.version_tables import facts_table, problems, versions_table
 from sentiment.datasets.label_spec import parse_labels
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
+from sentiment.language import parse_languages
 from sentiment.registry import (
     ALIASES,
     CHALLENGER,
@@ -134,6 +135,7 @@ def import_version(
     labels: Annotated[
         str | None, typer.Option(help="Its labels in order, or NAME=label,… for each, or a YAML file of these.")
     ] = None,
+    languages: Annotated[str, typer.Option(help="Languages that it reads: en,de or any.")] = "any",
     data: Annotated[str | None, typer.Option(help="Labelled dataset to calibrate it on, such as tweets@3.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the version's folder there.")] = None,
     home: Home = None,
@@ -143,7 +145,7 @@ def import_version(
 
     Examples:
 
-      undertone models import hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3
+      undertone models import hf:cardiffnlp/twitter-roberta-base-sentiment-latest --data tweets@3 --languages en
 
       undertone models import ./my-model --labels negative,neutral,positive
 
@@ -154,8 +156,9 @@ def import_version(
 
     settings = load_settings(home=home)
     spec = parse_labels(labels) if labels is not None else None
+    read = parse_languages(languages)
     with open_registry(settings) as registry:
-        registered = import_and_register(registry, settings, source, labels=spec, data=data, out=out)
+        registered = import_and_register(registry, settings, source, labels=spec, languages=read, data=data, out=out)
     _print_registered(registered, as_json)
 
 

@@ -93,7 +93,9 @@ def run_averaging(
         named = [config.versions[place] for place in members]
         on_step("writing the version")
         lineage = {**_lineage(versions[0].manifest, trained, named), "held_out": digest_of(held_out)}
-        made = _write(soup, trained, held_out, out, lineage, {config.monitor: score})
+        read = {version.manifest.languages for version in versions}
+        languages = read.pop() if len(read) == 1 else ()
+        made = _write(soup, trained, held_out, out, lineage, {config.monitor: score}, languages)
         facts = {"members": named, "scores": dict(zip(config.versions, scores, strict=True)), "score": score}
         run_id = _track(uri, out, config, facts, made, _data_tags(lineage, trained, places))
         registered = register_folder(registry, made.folder, "trained") if config.register else None
@@ -244,6 +246,7 @@ def _write(
     out: Path,
     lineage: Mapping[str, Any],
     metrics: Mapping[str, float],
+    languages: tuple[str, ...],
 ) -> Version:
     save_model(soup, out / _MODEL)
     name = next(name for name, labels in LABEL_SETS.items() if len(labels) == soup.config.labels)
@@ -256,6 +259,7 @@ def _write(
         metrics={f"validation_{name}": round(value, 5) for name, value in metrics.items()},
         window_tokens=trained.window_tokens,
         calibration=trained.calibration,
+        languages=languages,
     )
 
 

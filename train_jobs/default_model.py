@@ -52,6 +52,7 @@ from train_jobs.write_version import (
 _LOG = logging.getLogger(__name__)
 _REVIEWS_COUNTED: Final = 6000
 _WINDOW_TOKENS: Final = 256
+_LANGUAGES: Final = ("en",)
 _SECONDS_A_MINUTE: Final = 60.0
 
 
@@ -167,7 +168,9 @@ def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -
     validation = judge_all(validation_sets(texts), classify_with(full, "onnx-int8"))
     _LOG.info("validation\n%s", table(validation))
     judgement = judge_version(full, read_test_sets(corpora))
-    facts = replace(facts, metrics={**facts.metrics, **flatten(validation), **flatten(judgement.int8)})
+    facts = replace(
+        facts, languages=_LANGUAGES, metrics={**facts.metrics, **flatten(validation), **flatten(judgement.int8)}
+    )
     write_card_file(full, write_card(_card_facts(start, texts, config, states, facts, validation, judgement)))
     _LOG.info("full version %s", write(full, facts))
     _LOG.info("int8 version %s", write_int8_only(full, out / "int8", facts))

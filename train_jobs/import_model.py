@@ -29,6 +29,7 @@ from sentiment.datasets.label_spec import LabelSpec, parse_labels
 from sentiment.errors import InvalidInput
 from sentiment.export import export_engines
 from sentiment.labels import LABEL_SETS
+from sentiment.language import name_of, parse_languages
 from sentiment.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
 from sentiment.models.finetuned import Imported, import_classifier
 from sentiment.models.hub import download, fetch
@@ -58,7 +59,7 @@ _HUB: Final = "hf:"
 _CARD: Final = """\
 # {name}: imported from {source}
 
-Tells of an English text whether it is {labels}. {parameters:.1f} million parameters; windows of at most
+Tells of a text ({languages}) whether it is {labels}. {parameters:.1f} million parameters; windows of at most
 {window} tokens. Trained by others: what it learned from, and its licence, are told where it comes from.
 
 {calibration}
@@ -80,6 +81,7 @@ def import_model(
     out: Path,
     *,
     labels: LabelSpec | None = None,
+    languages: tuple[str, ...] = (),
     held_out: Callable[[tuple[str, ...]], HeldOut] | None = None,
     get: Callable[[str, str | None], Path] = download,
 ) -> Version:
@@ -101,7 +103,7 @@ def import_model(
     name = next(name for name, known in LABEL_SETS.items() if known == found.head.labels)
     texts = held_out(found.head.labels) if held_out else None
     with draft_of(out) as draft:
-        _write(found, name, source, texts, draft)
+        _write(found, name, source, texts, draft, languages)
     return read_version(out)
 
 
@@ -111,6 +113,7 @@ def import_and_register(
     source: str,
     *,
     labels: LabelSpec | None,
+    languages: tuple[str, ...] = (),
     data: str | None,
     out: Path | None,
 ) -> RegisteredVersion:
@@ -124,7 +127,8 @@ def import_and_register(
 
     with tempfile.TemporaryDirectory(prefix="undertone-import-") as folder:
         target = out or Path(folder) / "version"
-        version = import_model(source, target, labels=labels, held_out=held_out if data else None)
+        texts = held_out if data else None
+        version = import_model(source, target, labels=labels, languages=languages, held_out=texts)
         lineage = Lineage(parent=source if source.startswith(_HUB) else "")
         return register_folder(registry, version.folder, "imported", lineage)
 
@@ -146,7 +150,14 @@ def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> Held
     return HeldOut(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
 
 
-def _write(found: Imported, name: str, source: str, held_out: HeldOut | None, folder: Path) -> None:
+def _write(
+    found: Imported,
+    name: str,
+    source: str,
+    held_out: HeldOut | None,
+    folder: Path,
+    languages: tuple[str, ...],
+) -> None:
     dataset: dict[str, Any] = {"imported_from": source}
     if held_out:
         dataset |= {"ref": held_out.version.ref, "digest": held_out.version.digest, "used_for": "calibration"}
@@ -156,6 +167,7 @@ def _write(found: Imported, name: str, source: str, held_out: HeldOut | None, fo
         export_engines(found.start, folder)
         plain = dict.fromkeys(ENGINE_FILES, 1.0)
         facts = Facts(found.start.config.positions, plain, dataset, {}, datetime.now(UTC), name)
+    facts = replace(facts, languages=languages)
     write_card_file(folder, _card(found, name, source, held_out, facts))
     _LOG.info("wrote version %s", write(folder, facts))
 
@@ -180,6 +192,7 @@ def _card(found: Imported, name: str, source: str, held_out: HeldOut | None, fac
     return _CARD.format(
         name=name,
         source=source,
+        languages=", ".join(map(name_of, facts.languages)) or "in any language: none is named",
         labels=" or ".join(LABEL_SETS[name]),
         parameters=count_parameters(found.start.model).all / 1e6,
         window=facts.window_tokens,
@@ -211,7 +224,13 @@ def main(arguments: Sequence[str]) -> None:
         labels = parse_labels(options.labels) if options.labels else None
         with tracking_server(settings) as uri:
             registered = import_and_register(
-                Registry(uri), settings, options.source, labels=labels, data=options.data, out=options.out
+                Registry(uri),
+                settings,
+                options.source,
+                labels=labels,
+                languages=parse_languages(options.languages),
+                data=options.data,
+                out=options.out,
             )
         sys.stdout.write(json.dumps(asdict(registered)) + "\n")
 
@@ -221,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train_jobs.import_model", description=description)
     parser.add_argument("source", help="hf:OWNER/NAME, or a folder")
     parser.add_argument("--labels", help="names of its labels in order, or NAME=label,… for each")
+    parser.add_argument("--languages", default="any", help="languages that it reads: en,de or any (any)")
     parser.add_argument("--data", help="dataset version to calibrate on")
     parser.add_argument("--out", type=Path, help="keep the version's folder there")
     return parser

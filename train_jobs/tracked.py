@@ -28,6 +28,7 @@ from train_jobs.prepare import Data, Places, digest_of, find_data, held_out_text
 from train_jobs.register import register_folder
 from train_jobs.run_folder import RunFolder, version_folder
 from train_jobs.train import TrainResult
+from train_jobs.version_languages import version_languages
 from train_jobs.watch import Report
 from train_jobs.write_version import version_from_model
 
@@ -83,6 +84,7 @@ class TrackedRun:
             metrics={name: round(value, 5) for name, value in result.metrics.items() if "validation" in name},
             window_tokens=self._job.config.window_tokens,
             calibration=self._job.config.calibration,
+            languages=version_languages(self._job.config, [text for text, _ in held_out]),
         )
         self._run.picture("confusion.png", confusion_picture(best["confusion"], self._data.labels))
         self._run.picture("reliability.png", reliability_picture(best["reliability"], best["validation_ece"]))

@@ -19,6 +19,7 @@ Data = Annotated[str | None, typer.Option("--data", help="Dataset version to tra
 Model = Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert, hub or student (minilm).")]
 Student = Annotated[str | None, typer.Option("--model", help="The student: a preset, student or another (student).")]
 Backbone = Annotated[str | None, typer.Option(help="Folder or Hugging Face name of the encoder to start from.")]
+Languages = Annotated[str | None, typer.Option(help="Languages that it reads: en,de or any (those of its start).")]
 Validation = Annotated[str | None, typer.Option(help="Dataset version to validate on; else a tenth is held out.")]
 Epochs = Annotated[int | None, typer.Option(help="Times through the data (3; lstm, cnn, bert-gru: 5).")]
 Rate = Annotated[
@@ -56,6 +57,7 @@ class TrainingOptions:
 
     validation: Validation = None
     backbone: Backbone = None
+    languages: Languages = None
     epochs: Epochs = None
     learning_rate: Rate = None
     config: Config = None
@@ -74,7 +76,9 @@ class TrainingOptions:
     @property
     def fields(self) -> dict[str, Any]:
         """Fields of the configuration that have an option of their own, by their dotted names."""
-        return {name: getattr(self, name) for name in ("validation", "backbone", "epochs", "learning_rate")}
+        return {
+            name: getattr(self, name) for name in ("validation", "backbone", "languages", "epochs", "learning_rate")
+        }
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Facts:
     created_at: datetime
     name: str = "sentiment"
     steps: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 def require_version_place(folder: Path) -> None:
@@ -110,6 +111,7 @@ def version_from_model(
     metrics: Mapping[str, Any],
     window_tokens: int,
     calibration: str = "temperature",
+    languages: tuple[str, ...] = (),
 ) -> Version:
     """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
 
@@ -132,7 +134,7 @@ def version_from_model(
             found = export_calibrated(start, known, folder, dataset, name=name, window_tokens=window_tokens)
         if warning := precision_warning(found.temperature, found.metrics):
             write_card_file(folder, f"# {name}: in full precision\n\n{warning}\n")
-        write(folder, replace(found, metrics={**metrics, **found.metrics}))
+        write(folder, replace(found, metrics={**metrics, **found.metrics}, languages=languages))
     return read_version(out)
 
 
@@ -213,6 +215,7 @@ def write(folder: Path, facts: Facts) -> str:
         files=files,
         normalizer=CURRENT_NORMALIZER,
         steps=facts.steps,
+        languages=facts.languages,
         window_tokens=facts.window_tokens,
         window_overlap_tokens=min(_WINDOW_OVERLAP_TOKENS, facts.window_tokens // 2),
         max_windows=_MOST_WINDOWS,

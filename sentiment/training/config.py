@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from sentiment.errors import InvalidInput
+from sentiment.language import parse_languages
 from sentiment.steps import steps_problem
 from sentiment.training.recipes import recipe_of
 from sentiment.wording import shown
@@ -69,7 +70,8 @@ class TrainConfig:
     """All hyperparameters of a run, and the data by name.
 
     `validation` names a dataset version; without it, `validation_share` of `data` is held out. `steps` are done to a
-    text before it is tokenised, in training as in serving (`sentiment.steps`). A batch has at most
+    text before it is tokenised, in training as in serving (`sentiment.steps`). `languages` are those that the version
+    reads, as codes with commas, or `any`; left out, those of what it starts from. A batch has at most
     `batch_tokens` tokens, padding counted, and `batch_rows` texts. A text longer than `window_tokens` ([CLS] and [SEP]
     counted) is cut to its head, or with `windows="draw"` to a window drawn anew in each epoch: head, tail or any.
     A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the
@@ -86,6 +88,7 @@ class TrainConfig:
     backbone: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
+    languages: str | None = None
     epochs: int = 3
     most_steps: int | None = None
     most_seconds: float | None = None
@@ -127,6 +130,8 @@ class TrainConfig:
         """Return the config as plain values, as YAML holds them."""
         plain = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "distill"}
         distill = asdict(self.distill) if self.distill else None
+        if self.languages is None:
+            del plain["languages"]  # runs of earlier releases have no such field and can be taken up
         return {**plain, "overrides": dict(self.overrides), "steps": list(self.steps), "distill": distill}
 
 
@@ -201,6 +206,8 @@ def _check(config: TrainConfig) -> None:
     _require("seed", config.seed, config.seed <= _LARGEST_SEED, f"at most {_LARGEST_SEED}")
     threads = config.threads or 1
     _require("threads", config.threads, threads <= _MOST_THREADS, f"at most {_MOST_THREADS}")
+    if config.languages is not None:
+        parse_languages(config.languages)
     if problem := steps_problem(config.steps):
         raise InvalidInput(f"steps: {problem}", "steps")
     if config.distill:

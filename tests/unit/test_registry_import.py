@@ -64,7 +64,13 @@ def test_a_hub_name_is_fetched_and_a_calibrated_version_registered_with_its_line
     settings, registry = Settings(home=tmp_path / "home"), FakeRegistry()
     open_datasets(settings).push("toys", examples(60), source="toys")
     found = import_and_register(
-        registry, settings, str(tmp_path / "hub"), labels=None, data="toys@1", out=tmp_path / "version"
+        registry,
+        settings,
+        str(tmp_path / "hub"),
+        labels=None,
+        languages=("en", "de"),
+        data="toys@1",
+        out=tmp_path / "version",
     )
     assert (found.name, found.version, found.origin) == ("sentiment", 1, "imported")
     assert found.tags["dataset"] == "toys@1"
@@ -72,6 +78,8 @@ def test_a_hub_name_is_fetched_and_a_calibrated_version_registered_with_its_line
     assert {"validation_accuracy", "validation_macro_recall", "validation_ece"} <= set(found.metrics)
     manifest = read_version(tmp_path / "version").manifest
     assert manifest.temperature["onnx-int8"] != 1.0
+    assert manifest.languages == ("en", "de")
+    assert "Tells of a text (English, German)" in (tmp_path / "version" / "README.md").read_text()
     assert "calibrated on 60 texts of toys@1" in (tmp_path / "version" / "README.md").read_text()
     asked = []
 
@@ -80,6 +88,8 @@ def test_a_hub_name_is_fetched_and_a_calibrated_version_registered_with_its_line
         return tmp_path / "hub"
 
     made = import_model("hf:owner/name@main", tmp_path / "second", get=get)
+    assert made.manifest.languages == ()
+    assert "in any language" in (tmp_path / "second" / "README.md").read_text()
     assert asked == [("owner/name", "main")]
     assert made.manifest.dataset == {"imported_from": "hf:owner/name@main"}
     registry.close()
