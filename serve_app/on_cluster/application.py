@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: For a deployment that was just asked for to appear in what Serve says of its application.
 _SETTLE_S: Final = 15.0
+_GONE_S: Final = 60.0
+_LOOK_S: Final = 0.3
 _HEAD: Final = "node:__internal_head__"
 _ANSWERING: Final = ("HEALTHY", "DRAINING")
 _ANY_HOST: Final = "0.0.0.0"  # noqa: S104 - on a cluster the API asks for a key
@@ -140,15 +142,32 @@ def settled_serve() -> Standing | None:
     while (standing := standing_serve()) and (app := standing.app(APPLICATION)) and time.monotonic() < until:
         if app.instance is not None or app.is_declared:
             break
-        time.sleep(0.3)
+        time.sleep(_LOOK_S)
     return standing
 
 
-def remove_apps(names: Iterable[str]) -> None:
-    """End applications, the platform's first: it answers what is in flight, and then nobody starts versions again."""
-    for name in sorted(names, key=lambda name: name != APPLICATION):
+def remove_apps(names: Collection[str]) -> None:
+    """End applications, the platform's first: it answers what is in flight, and then nobody starts versions again.
+
+    Raises:
+        TimeoutError: Serve did not end them in a minute each.
+    """
+    if APPLICATION in names:
+        logger.info("ending the application %s", APPLICATION)
+        serve.delete(APPLICATION)
+    others = set(names) - {APPLICATION}
+    for name in sorted(others):
         logger.info("ending the application %s", name)
-        serve.delete(name)
+        serve.delete(name, _blocking=False)  # each drains for half a minute: all at once
+    _wait_until_gone(others)
+
+
+def _wait_until_gone(names: Collection[str]) -> None:
+    until = time.monotonic() + _GONE_S
+    while (standing := standing_serve()) and any(standing.app(name) for name in names):
+        if time.monotonic() > until:
+            raise TimeoutError(f"Serve has not ended {', '.join(sorted(names))} in {_GONE_S:.0f} s")
+        time.sleep(_LOOK_S)
 
 
 def environment_on(settings: Settings) -> dict[str, str]:

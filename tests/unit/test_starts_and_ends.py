@@ -13,7 +13,9 @@ from sentiment.environment import process_environment
 from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings
 from serve_app import ray_node
+from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
+from serve_app.on_cluster.standing import Standing, StandingApp
 from serve_app.supervisor import launch
 from serve_app.supervisor.managed_process import LocalHands, ManagedProcess
 from serve_app.supervisor.process_specs import ProcessSpec
@@ -107,3 +109,89 @@ def test_of_what_serve_says_the_error_itself_is_told(message: str, kind: type[Ex
     assert isinstance(failure, kind)
     assert told in str(failure)
     assert "\n" not in str(failure)
+
+
+class FakeServe:
+    """Ends an application a few looks after it was told to; keeps what it was told, in order."""
+
+    def __init__(self, *apps: StandingApp) -> None:
+        self.apps, self.told, self.looks, self.is_shut_down = list(apps), list[str](), 0, False
+
+    def delete(self, name: str, _blocking: bool = True) -> None:
+        self.told.append(name)
+        if _blocking:
+            self.apps = [app for app in self.apps if app.name != name]
+
+    def standing(self) -> Standing:
+        self.looks += 1
+        if self.looks % 3 == 0:
+            self.apps = [app for app in self.apps if app.name not in self.told]
+        return Standing("0.0.0.0", 8000, (), tuple(self.apps))
+
+    def shutdown(self) -> None:
+        self.is_shut_down = True
+
+
+def fake_serve(monkeypatch: pytest.MonkeyPatch, *apps: StandingApp) -> FakeServe:
+    serve = FakeServe(*apps)
+    monkeypatch.setattr(application, "serve", serve)
+    monkeypatch.setattr(application, "standing_serve", serve.standing)
+    monkeypatch.setattr(application, "_LOOK_S", 0.001)
+    monkeypatch.setattr(application, "_SETTLE_S", 0.01)
+    monkeypatch.setattr(application, "_GONE_S", 1.0)
+    return serve
+
+
+def version(number: int) -> StandingApp:
+    return StandingApp(f"classifier-v{number}", None, False, None, "RUNNING", "")
+
+
+def deployed(home: Path, *, started_serve: bool) -> application.ClusterApplication:
+    """Return an application of this home's that is remembered there."""
+    record = ClusterRecord(address="head:6379", instance=MINE, started_serve=started_serve)
+    record.write(PlatformPaths(home).cluster)
+    return application.ClusterApplication(Settings(home=home), PlatformPaths(home), record)
+
+
+@pytest.mark.parametrize("started_serve", [True, False])
+def test_the_application_ends_before_its_versions_and_serve_only_if_it_was_started_for_them(
+    started_serve: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = StandingApp("undertone", "/", False, MINE, "RUNNING", "")
+    serve = fake_serve(monkeypatch, version(2), own, version(1))
+    deployed(tmp_path, started_serve=started_serve).remove()
+    assert serve.told[:3] == ["undertone", "classifier-v1", "classifier-v2"]
+    assert serve.apps == []
+    assert serve.is_shut_down is started_serve
+    assert not PlatformPaths(tmp_path).cluster.exists()
+
+
+def test_another_application_that_has_come_instead_stays_and_so_does_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = StandingApp("undertone", "/", True, None, "RUNNING", "")
+    serve = fake_serve(monkeypatch, others, version(1))
+    deployed(tmp_path, started_serve=True).remove()
+    assert serve.told == []
+    assert not serve.is_shut_down
+    assert not PlatformPaths(tmp_path).cluster.exists()
+
+
+def test_what_serve_does_not_end_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = StandingApp("undertone", "/", False, MINE, "RUNNING", "")
+    serve = fake_serve(monkeypatch, own, version(1))
+    monkeypatch.setattr(application, "standing_serve", lambda: Standing("0.0.0.0", 8000, (), tuple(serve.apps)))
+    monkeypatch.setattr(application, "_GONE_S", 0.05)
+    with pytest.raises(TimeoutError, match="has not ended classifier-v1"):
+        deployed(tmp_path, started_serve=True).remove()
+    assert read_record(PlatformPaths(tmp_path).cluster)
+
+
+def test_a_look_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Standing:
+        raise RuntimeError("the controller is starting anew")
+
+    known = deployed(tmp_path, started_serve=True)
+    monkeypatch.setattr(application, "standing_serve", fail)
+    known.refresh()
+    assert read_record(PlatformPaths(tmp_path).cluster) == known.record
