@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig
@@ -70,3 +72,16 @@ def hub_classifier(kind: str, folder: Path, **fields: Any) -> Any:
     network.save_pretrained(folder)
     tiny_tokenizer().save(str(folder / "tokenizer.json"))
     return network
+
+
+def configure(folder: Path, **fields: Any) -> None:
+    """Change fields of a folder's config.json; `...` takes one out."""
+    config = json.loads((folder / "config.json").read_text())
+    kept = {name: value for name, value in {**config, **fields}.items() if value is not ...}
+    (folder / "config.json").write_text(json.dumps(kept))
+
+
+def rewrite_tensors(folder: Path, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> None:
+    """Write a folder's tensors anew, changed."""
+    changed = change(load_file(folder / "model.safetensors"))
+    save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})

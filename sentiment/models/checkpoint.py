@@ -93,13 +93,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             f"{folder} holds a model of type {shown(origin.get('model_type') or origin.get('architecture'))}, whose "
             f"encoder is not BERT's; name one of {listed(sorted(BERT_LIKE))}, or train it whole as preset `hub`"
         )
-    bert = as_bert(tensors, origin)
     try:
+        bert = as_bert(tensors, origin)
         vocabulary, positions = (len(bert[f"embeddings.{part}_embeddings.weight"]) for part in ("word", "position"))
         config = encoder_config({"vocab_size": vocabulary, **origin})
         state = encoder_state(bert, config.layers, positions)
     except KeyError as exc:
         raise ModelRejected(f"{folder / WEIGHTS} has no tensor {exc}, which a {origin['model_type']} has") from exc
+    except (InvalidInput, TypeError, ValueError) as exc:
+        raise ModelRejected(f"{folder / CONFIG} does not describe a {origin['model_type']}: {exc}") from exc
     _require_shape(folder, config, state, bert)
     return Checkpoint(state, replace(config, positions=positions), tokenizer, bert, origin)
 
@@ -116,19 +118,20 @@ def is_bert_like(origin: Mapping[str, Any]) -> bool:
 
 
 def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
-    """Return the shape that a Hugging Face config.json of a BERT-like model describes."""
+    """Return the shape that a Hugging Face config.json of a BERT-like model describes. Raises InvalidInput."""
     spelt = _bert_spelling(origin)
     layers = _DISTILBERT_LAYERS if origin.get("model_type") == "distilbert" else 12
-    return EncoderConfig(
-        vocabulary=spelt["vocab_size"],
-        hidden=spelt.get("hidden_size", 768),
-        layers=spelt.get("num_hidden_layers", layers),
-        heads=spelt.get("num_attention_heads", 12),
-        feed_forward=spelt.get("intermediate_size", 3072),
-        positions=spelt.get("max_position_embeddings", 512),
-        dropout=spelt.get("hidden_dropout_prob", 0.1),
-        layer_norm_eps=spelt.get("layer_norm_eps", 1e-12),
-    )
+    shape = {
+        "vocabulary": spelt["vocab_size"],
+        "hidden": spelt.get("hidden_size", 768),
+        "layers": spelt.get("num_hidden_layers", layers),
+        "heads": spelt.get("num_attention_heads", 12),
+        "feed_forward": spelt.get("intermediate_size", 3072),
+        "positions": spelt.get("max_position_embeddings", 512),
+        "dropout": spelt.get("hidden_dropout_prob", 0.1),
+        "layer_norm_eps": spelt.get("layer_norm_eps", 1e-12),
+    }
+    return checked(EncoderConfig, shape)
 
 
 def as_bert(tensors: Mapping[str, Tensor], origin: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ from sentiment.models.hub import tokenizer_of_transformers
 from sentiment.models.pretrained import wrap_classifier
 from sentiment.models.start import Start
 from sentiment.version import CONFIG, TOKENIZER
-from sentiment.wording import listed
+from sentiment.wording import listed, shown
 
 _Head = tuple[Literal["tanh", "relu"], str, str]
 #: How each kind's head is named: what stands between its two layers, and their names.
@@ -92,10 +92,12 @@ def _refuse_other_forms(origin: Mapping[str, Any], folder: Path) -> None:
         )
     if not origin.get("model_type"):
         raise ModelRejected(f"{folder / CONFIG} names no model_type: this is no Hugging Face model")
+    if not isinstance(padding := origin.get("pad_token_id"), int | None):
+        raise ModelRejected(f"{folder / CONFIG}: pad_token_id {shown(padding)} is no whole number")
 
 
 def _require_numbers(tensors: Mapping[str, Tensor], folder: Path) -> None:
-    broken = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+    broken = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()), None)
     if broken:
         raise ModelRejected(f"{folder}: {broken} holds infinite numbers, or none at all: its training diverged")
 

@@ -23,6 +23,7 @@ from sentiment.wording import shown
 _LONGEST: Final = 512
 _TOLERANCE: Final = 1e-4
 _PADDING: Final = 3
+_LONGEST_REASON: Final = 300
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,18 @@ def wrap_classifier(
             another size, or what the model says changes with the padding behind a text.
     """
     rows = () if head.order else head.rows
-    vocabulary = max(int(origin.get("vocab_size") or 0), 1)
-    config = PretrainedConfig(vocabulary, len(head.labels), _LONGEST, rows, _plain(origin))
-    model = PretrainedClassifier(config).eval()
+    config = PretrainedConfig(1, len(head.labels), _LONGEST, rows, _plain(origin))
+    try:
+        model = PretrainedClassifier(config).eval()
+    except ModelRejected as exc:
+        raise ModelRejected(f"{folder}: {exc}") from exc
     _fill(model.network, _ordered(tensors, head, head_name), folder)
     try:
         _require_padding_unread(model, tokenizer, folder)
-        config = replace(config, positions=_positions(model, origin))
+        vocabulary = model.network.get_input_embeddings().num_embeddings
+        config = replace(config, vocabulary=vocabulary, positions=_positions(model, origin))
     except (IndexError, RuntimeError, ValueError, TypeError, AttributeError) as exc:
-        raise ModelRejected(f"{folder}: the network of transformers fails on a text: {_first_line(exc)}") from exc
+        raise ModelRejected(f"{folder}: the network of transformers fails on a text: {_in_one_line(exc)}") from exc
     model.config = config
     return Start(model, config, tokenizer, "pretrained")
 
@@ -120,7 +124,7 @@ def _network(origin: Mapping[str, Any], rows: int) -> Any:
     except Exception as exc:  # the library raises what it likes for configs that it does not know
         raise ModelRejected(
             f"transformers makes no classifier of model_type {shown(origin.get('model_type'))} without code of its "
-            f"own: {_first_line(exc)}"
+            f"own: {_in_one_line(exc)}"
         ) from exc
 
 
@@ -166,5 +170,5 @@ def _require_padding_unread(model: PretrainedClassifier, tokenizer: Tokenizer, f
         raise ModelRejected(f"{folder}: what this model says of a text changes with the padding behind it")
 
 
-def _first_line(exc: Exception) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+def _in_one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:_LONGEST_REASON] or type(exc).__name__
