@@ -8,7 +8,10 @@ from typing import Final
 from sentiment.text.characters import MARKS
 
 #: Letters of host names and mail addresses. Scripts that write no spaces are left out, or a sentence would be taken.
-_LETTERS: Final = r"0-9A-Za-z_\xaa-\u024f\u0370-\u052f"
+_EUROPEAN: Final = r"0-9A-Za-z_\xaa-\u024f\u0370-\u052f\u1e00-\u1fff"
+_LETTERS: Final = (
+    rf"{_EUROPEAN}\u0531-\u0587\u05d0-\u05ea\u0620-\u064a\u0660-\u0669\u0671-\u06d3\u06f0-\u06f9\u10a0-\u10ff"
+)
 _HOST: Final = rf"[{_LETTERS}-]++(?:\.[{_LETTERS}-]++)++"
 _AT: Final = "[@\uff20\ufe6b]"
 _SCHEME: Final = r"(?:https?|hxxps?|ftps?|sftp|wss?)://"
@@ -16,13 +19,17 @@ _SCHEME: Final = r"(?:https?|hxxps?|ftps?|sftp|wss?)://"
 #: What a link goes on with: what is not white space, nor a picture, which says how somebody feels.
 _ON: Final = r"[^\s\u2600-\u27bf\U0001f000-\U0001faff]"
 
+_TOP: Final = r"(?P<top>[^\W\d_]{2,24}+|xn--[a-z\d-]+)"
+#: What a copied post ends in, glued to its last word.
+_PICTURE: Final = r"pic\.(?:twitter|x)\.com"
 _LINK = re.compile(
     rf"{_SCHEME}{_ON}+"
     rf"|(?<![^\W_])(?![a-z\d+.-]{{0,22}}{_SCHEME})[a-z][a-z\d+.-]{{1,20}}://{_ON}+"
     rf"|(?<![^\W_])www\d?\.{_ON}+|(?:(?<![aew])|(?<=e)(?=www\.[\w-]+\.\w{{3}}))www\d?\.(?=[\w-]+\.\w){_ON}+"
     rf"|(?<![\w.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?::\d{{2,5}}/{_ON}*|/[a-z]{_ON}*)"
-    rf"|pic\.(?:twitter|x)\.com/{_ON}+"  # glued to the last word by who copies a post
-    rf"|(?<![{_LETTERS}-])(?<![{_LETTERS}-]\.)(?![{_LETTERS}-]+pic\.(?:twitter|x)\.com)(?P<host>(?://)?(?:[{_LETTERS}-]++\.)++(?P<top>[^\W\d_]{{2,24}}+|xn--[a-z\d-]+))"
+    rf"|{_PICTURE}/{_ON}+"
+    rf"|(?<![{_LETTERS}-])(?<![{_LETTERS}-]\.)(?![{_LETTERS}-]+{_PICTURE})"
+    rf"(?P<host>(?://)?(?:[{_LETTERS}-]++\.)++{_TOP})"
     rf"(?:(?::\d{{2,5}})?/(?P<path>{_ON}*)|:\d{{2,5}}(?!\d){_ON}*|\?[\w.-]+={_ON}*)",
     re.IGNORECASE,
 )
@@ -40,9 +47,9 @@ _SPELT_EMAIL = re.compile(
 )
 _NAME: Final = rf"[\w{MARKS}]++(?:[.\-\xb7\u200c\u200d][\w{MARKS}]++)*+"
 #: `@5pm` and `@7:30` are times.
+_TIME: Final = r"\d{1,2}(?:[:.]\d\d)?(?:[ap]m?|h|uhr)?(?!\w)"
 _USER = re.compile(
-    rf"(?<![@\uff20\ufe6b{_LETTERS}]){_AT}++(?!\d{{1,2}}(?:[:.]\d\d)?(?:[ap]m?|h|uhr)?(?!\w)){_NAME}(?:{_AT}++{_NAME}(?::\d{{2,5}})?)*+",
-    re.IGNORECASE,
+    rf"(?<![@\uff20\ufe6b{_EUROPEAN}]){_AT}++(?!{_TIME}){_NAME}(?:{_AT}++{_NAME}(?::\d{{2,5}})?)*+", re.IGNORECASE
 )
 #: Reddit's `/u/name`; without the first slash a name that is no word.
 _REDDITOR = re.compile(r"(?<![\w/.])(?:/u/[\w-]{3,20}|u/(?=[a-z]*[\d_-])[\w-]{3,20})(?![\w/])", re.IGNORECASE)

@@ -33,14 +33,16 @@ MARKS: Final = (
 #: What nobody sees: white space, controls, what has no width (Unicode's Default_Ignorable_Code_Point), two blanks.
 _INVISIBLE: Final = (
     r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    r"\u2800\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\u2800\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a"
     r"\U000e0000-\U000e0fff"
 )
 _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
 
 #: What may need a repair: surrogates, and all of the classes below.
 _ODD = re.compile(
-    r"[\ud800-\udfff\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"[\ud800-\udfff\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
     r"\ufff9-\ufffb\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
 #: What is said of a text without a visible character, behind the name of its field.
@@ -52,10 +54,11 @@ _BLANK = re.compile(r"[\u2800\u3164\uffa0]")
 _WIDTHLESS = re.compile(
     r"[\xad\u034f\u061c\u17b4\u17b5\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+"
 )
-_LATIN: Final = r"A-Za-z\xc0-\u024f"
+_LATIN: Final = r"A-Za-z\xc0-\u024f\u1e00-\u1eff"
 #: Letters of scripts that join or stack, and pictures: what a joiner may follow.
 _JOINABLE: Final = (
-    r"\u0600-\u109f\u1700-\u1cff\u20e3\u2190-\u2bff\u3030\u303d\u3297\u3299\ua800-\uabff\ufb50-\ufdff\ufe0f\ufe70-\ufefc"
+    r"\u0600-\u109f\u1700-\u1cff\u20e3\u2190-\u2bff\u3030\u303d\u3297\u3299\ua800-\uabff\ufb50-\ufdff\ufe0f"
+    r"\ufe70-\ufefc"
     r"\U00010a00-\U0001ffff\U000e0020-\U000e007f"
 )
 _STRAY_SELECTOR = re.compile(rf"(?<![^\s{_LATIN}])[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]+")

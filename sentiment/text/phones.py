@@ -32,7 +32,8 @@ _CODES: Final = (  # what is a number of this kind whatever it looks like
     r"siren|pesel|ssn|kvk|(?:bestell|rechnungs?|sendungs?|auftrags?|kunden|konto|artikel)-?(?:nr|nummer|code|id)"
 )
 _THINGS: Final = (  # what has a number, and a telephone as well: without a word for it only a run is stepped over
-    r"orders?|invoice|tickets?|tracking|parcel|package|case|account|acct|booking|flight|model|article|item|part|passport|"
+    r"orders?|invoice|tickets?|tracking|parcel|package|case|account|acct|booking|flight|model|article|item|part|"
+    r"passport|"
     r"licen[cs]e|patent|commande|facture|colis|pedido|factura|ordine|fattura|bestelling|paket"
 )
 _NUMBER_WORD: Final = r"\W{0,3}(?:number|num|no|nr|code|id|num[eé]ro|n[°ºo]|#)(?:\W{0,3}(?:is|was|ist|:))?\W{0,3}"
