@@ -39,7 +39,7 @@ _CREDENTIALS: Final = (
     "RAY_AUTH_TOKEN",
     "UNDERTONE_API_KEY",
 )
-_LEAST_SECRET: Final = 6  # characters: a shorter one is found in innocent words
+_LEAST_SECRET: Final = 8  # characters: a shorter one is found in innocent words
 #: An address with a login, or with a signature or a token in its query.
 _LOGIN_WITHIN: Final = re.compile(
     r"""(?i)[a-z][a-z0-9+.-]*://(?:[^\s/?#"'\\]*@|[^\s"'\\]*[?&][\w.-]*(?:token|secret|password|signature|api_?key)=)"""

@@ -75,8 +75,10 @@ def refuse_taken_ports(settings: Settings) -> None:
     for name, (host, port) in needed_ports(settings).items():
         if not port_is_free(host, port):
             holder = port_holder(port)
+            own = f"; if that is the MLflow server to use, name it: UNDERTONE_TRACKING_URI=http://{host}:{port}"
             raise PlatformError(
                 f"port {port} is in use by {holder}: end that, or choose another with {spelling_of(name)}"
+                f"{own if name == 'mlflow_port' else ''}"
             )
 
 

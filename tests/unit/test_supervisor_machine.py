@@ -22,7 +22,7 @@ from serve_app.supervisor.ports import needed_ports, refuse_taken_ports
 from serve_app.supervisor.probe import Address, answers
 from serve_app.supervisor.process_specs import PlatformStart, process_specs
 from serve_app.supervisor.state import PlatformPaths, PlatformState, read_state, sole_supervisor
-from tests.free_ports import free_port
+from tests.free_ports import free_port, free_ports
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -96,7 +96,11 @@ def test_a_taken_port_names_its_holder_and_the_option() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(PlatformError) as caught:
             refuse_taken_ports(Settings(port=port))
+        others = dict(zip(("port", "dashboard_port", "fallback_port", "ui_port"), free_ports(4), strict=True))
+        with pytest.raises(PlatformError, match=f"name it: UNDERTONE_TRACKING_URI=http://127.0.0.1:{port}"):
+            refuse_taken_ports(Settings(mlflow_port=port, **others))
     message = str(caught.value)
+    assert "UNDERTONE_TRACKING_URI" not in message
     assert f"port {port} is in use by" in message
     assert f"(pid {os.getpid()})" in message
     assert "--port" in message
