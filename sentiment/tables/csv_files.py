@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from sentiment.errors import InvalidInput
-from sentiment.tables.dialect import Dialect, find_dialect, is_enclosed, split_line
+from sentiment.tables.dialect import NEVER_IN_TEXTS, Dialect, enclosed_cells, find_dialect, split_line
 from sentiment.tables.encoding import open_text
 from sentiment.tables.formulas import escaped, is_result, unescaped
 from sentiment.tables.table import LONGEST_CELL_CHARACTERS, UNTYPED, Kind, Row, Table, cell_of, distinct, plain
 from sentiment.tables.text_format import TextFormat
 
 _Opened = Callable[[str], IO[str]]  #: opens the file anew, given how its lines end
-_NEVER_IN_TEXTS: Final = "\uffff"  # a code point that stands for no character
 _MARK: Final = "\ufeff"
 _LEFT_OPEN: Final = (
     "a quote is left open there, or stands undoubled within a quoted cell; quoting 'none' reads quotes as characters"
@@ -65,7 +64,7 @@ def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
 
     dialect = find_dialect(opened, form, is_tsv=is_tsv)
     is_ours = form.columns is None and _is_result(opened, dialect)
-    if is_ours and form.quoting == "auto":
+    if form.quoting == "auto" and (is_ours or (not is_tsv and _spans_after_all(opened, dialect))):
         dialect = _spanning(dialect)
     names = list(form.columns or _header(path, opened, dialect))
     columns = distinct([unescaped(name) for name in names] if is_ours else names)
@@ -82,6 +81,18 @@ def _is_result(opened: _Opened, dialect: Dialect) -> bool:
     """Return whether a file was written by `write_csv` as a result, which puts line breaks in quotes in a .tsv, too."""
     header = _first_record(opened, _spanning(dialect))
     return header is not None and header.problem is None and is_result(header.cells)
+
+
+def _spans_after_all(opened: _Opened, dialect: Dialect) -> bool:
+    """Return whether the rows of a file fit its header only if quotes enclose line breaks; a .tsv is read by lines."""
+    return not dialect.encloses and not _fits(opened, dialect) and _fits(opened, _spanning(dialect))
+
+
+def _fits(opened: _Opened, dialect: Dialect) -> bool:
+    with opened(dialect.newline) as file:
+        records = _records(file, dialect)
+        width = len(next(records, _Record(0, 0, [])).cells)
+        return all(record.problem is None and len(record.cells) == width for record in records)
 
 
 def _spanning(dialect: Dialect) -> Dialect:
@@ -197,7 +208,7 @@ def _line_records(lines: _Lines, dialect: Dialect) -> Iterator[_Record]:
             continue
         cells = split_line(line, dialect.delimiter)
         if dialect.encloses:
-            cells = [cell[1:-1].replace('""', '"') if is_enclosed(cell) else cell for cell in cells]
+            cells = enclosed_cells(line, dialect.delimiter) or cells
         problem = _TOO_LONG if lines.is_cut else _BARE_RETURN if "\r" in line.rstrip("\r\n") else None
         yield _Record(lines.number, lines.number, cells, problem)
 
@@ -222,7 +233,7 @@ def _spanning_records(lines: _Lines, delimiter: str) -> Iterator[_Record]:
 
 
 def _reader(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(lines, delimiter=delimiter or _NEVER_IN_TEXTS, strict=True)
+    return csv.reader(lines, delimiter=delimiter or NEVER_IN_TEXTS, strict=True)
 
 
 def _problem(exc: csv.Error, line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ _SAMPLE_LINES: Final = 64
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?', re.IGNORECASE)  # what spreadsheets put first
 #: A cell that is enclosed in quotes, as far as that can be told before the delimiter is known.
 _ENCLOSED: Final = re.compile(r'(?:(?<=[,;\t|])|^)"(?:[^"]|"")*"(?=[,;\t|\r\n]|\Z)', re.MULTILINE)
+NEVER_IN_TEXTS: Final = "\uffff"  # a code point that stands for no character: the delimiter where there is none
 _MARK: Final = "\ufeff"  # of an encoding that was named with its byte order, which leaves it in the text
 
 
@@ -92,12 +94,11 @@ def _holds_nothing(line: str) -> bool:
 
 def _likely_delimiter(text: str, columns: Sequence[str] | None) -> str:
     """Return what parts the cells of the header, or of the first lines if `columns` are given, quoted cells aside."""
-    lines = [line for line in re.split(r"\r\n|\n|\r", _ENCLOSED.sub("", text))[:_SAMPLE_LINES] if line.strip()]
-    if not lines:
-        lines = [""]
+    first, *others = re.split(r"\r\n|\n|\r", _ENCLOSED.sub("", text))[:_SAMPLE_LINES]
+    rows = [line for line in others if line]
     if columns is not None:
-        return _by_count(lines, len(columns) - 1)
-    header, rows = lines[0], lines[1:]
+        return _by_count([first, *rows], len(columns) - 1)
+    header = first
     there = [each for each in _CANDIDATES if each in header and not _is_prose(each, header, rows)]
     return max(there, key=lambda each: (_agreement(each, header.count(each), rows), header.count(each)), default="")
 
@@ -120,9 +121,19 @@ def _is_prose(delimiter: str, header: str, rows: Sequence[str]) -> bool:
 
 
 def _all_enclosed(file: IO[str], dialect: Dialect) -> bool:
-    """Return whether every cell that begins with a quote is enclosed in quotes; lines are rows."""
-    cells = (cell for line in _lines(file) if '"' in line for cell in split_line(line, dialect.delimiter))
-    return all(is_enclosed(cell) for cell in cells if cell.startswith('"'))
+    """Return whether every cell that begins with a quote is enclosed in quotes; lines are rows.
+
+    Delimiters between quotes count as enclosed only where the line then has as many cells as the header.
+    """
+    lines = (line for place, line in enumerate(_lines(file)) if place >= dialect.skipped and line.strip("\r\n"))
+    header = next(lines, "")
+    width = len(enclosed_cells(header, dialect.delimiter) or ())
+    return width > 0 and all(_is_enclosed(line, dialect.delimiter, width) for line in lines if '"' in line)
+
+
+def _is_enclosed(line: str, delimiter: str, width: int) -> bool:
+    cells = enclosed_cells(line, delimiter)
+    return cells is not None and len(cells) in (len(split_line(line, delimiter)), width)
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
@@ -135,7 +146,9 @@ def split_line(line: str, delimiter: str) -> list[str]:
     return plain.split(delimiter) if delimiter else [plain]
 
 
-def is_enclosed(cell: str) -> bool:
-    """Return whether a cell stands in quotes, with those within it doubled."""
-    inner = cell[1:-1]
-    return len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
+def enclosed_cells(line: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a line whose quotes may enclose cells, None where one is not closed as it should be."""
+    try:
+        return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter or NEVER_IN_TEXTS, strict=True), [])
+    except csv.Error:
+        return None

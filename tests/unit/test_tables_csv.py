@@ -40,6 +40,25 @@ def test_quotes_in_a_tsv_are_characters_so_that_a_row_is_a_line(tmp_path: Path) 
     assert texts_of(tmp_path, "in.tsv", content) == ['"I said', "nothing", 'at all"', '"quite"']
 
 
+def test_quotes_between_the_tabs_of_a_csv_enclose_line_breaks_where_its_rows_fit_only_so(tmp_path: Path) -> None:
+    content = 'id\ttext\n1\t"two\nlines"\n2\tfine\n'
+    assert texts_of(tmp_path, "in.csv", content) == ["two\nlines", "fine"]
+    rows = rows_of(tmp_path, "in.csv", content + '3\t"open\n')
+    assert [row.problem is None for row in rows] == [True, False, True, True]
+    assert "read it with quoting 'all'" in str(rows[1].problem)
+
+
+def test_quotes_around_every_cell_may_enclose_tabs(tmp_path: Path) -> None:
+    content = '"id"\t"text"\n"1"\t"a\tb"\n"2"\t"say ""hi"""\n'
+    for name in ("in.csv", "in.tsv"):
+        assert texts_of(tmp_path, name, content) == ["a\tb", 'say "hi"']
+
+
+def test_a_quote_in_one_cell_and_another_in_the_next_enclose_no_tab(tmp_path: Path) -> None:
+    (row,) = rows_of(tmp_path, "in.tsv", 'id\ta\tb\n1\t"so\tgood"\n')
+    assert row.values == {"id": "1", "a": '"so', "b": 'good"'}
+
+
 def test_quotes_between_tabs_are_characters_in_a_csv_too(tmp_path: Path) -> None:
     content = 'id\ttext\n1\t"I said\n2\tnothing\n3\tat all"\n'
     assert texts_of(tmp_path, "in.csv", content) == ['"I said', "nothing", 'at all"']
