@@ -33,8 +33,8 @@ _TELLING_SHARE: Final = 1 / 6
 _OWN_PARTS_SHARE: Final = 1 / 6
 _LEAST_LETTERS_OF_A_PART: Final = 8
 _LEAST_OWN_OF_A_PART: Final = 0.7
-#: What the model's own languages may be likely together in a text without its names. Of what it knows no part of,
-#: the identifier says 0.125 for English.
+#: What the model's own languages may be likely together in a text without its names, where they are likelier than the
+#: whole text's language. Of what it knows no part of, the identifier says 0.125 for English.
 _MOST_OWN_WITHOUT_NAMES: Final = 0.12
 #: Letters that must be left without the names; where all words are capitalised, how likely the others must be instead.
 _LEAST_LETTERS_WITHOUT_NAMES: Final = 8
@@ -156,7 +156,9 @@ def _is_foreign(
         return True
     if not unnamed:
         return many and others >= _LEAST_OTHERS_IF_CAPITALISED
-    known = _own(identify(unnamed), languages) > _MOST_OWN_WITHOUT_NAMES
+    rest = identify(unnamed)
+    own, same = _own(rest, languages), rest.get(max(shares, key=shares.__getitem__), 0.0)
+    known = own > _MOST_OWN_WITHOUT_NAMES and own >= same
     return letter_bytes(unnamed) >= _LEAST_LETTERS_WITHOUT_NAMES and not known
 
 

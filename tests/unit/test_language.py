@@ -174,3 +174,8 @@ def test_letters_are_counted_in_bytes_and_names_are_words_with_capitals():
     assert without_names("Ich liebe dieses Produkt") == "liebe dieses"
     assert without_names("WAS FÜR EIN TAG") is None
     assert without_names("Moet Chandon") == ""
+
+
+@pytest.mark.parametrize("text", ["Sehr gute Qualität, bin zufrieden.", "Sản phẩm tốt, giao hàng nhanh"])
+def test_a_capital_at_the_beginning_hides_no_language_that_the_rest_is_in_as_well(identify, text):
+    assert identified(text, ("en",), identify).is_foreign
