@@ -65,8 +65,15 @@ def join(address: str, environment: dict[str, str]) -> None:
     """Connect this process to the cluster; what it deploys sees `environment`, which Ray shows to everybody.
 
     Raises:
+        InvalidSettings: this is no address of a cluster's node.
         PlatformError: the cluster does not answer, or refuses us.
     """
+    if ("://" in address and not address.startswith("ray://")) or address == "local":
+        raise InvalidSettings(
+            f"--address {address} is no address of a cluster that runs: give the head's HOST:6379 on one of its nodes, "
+            "or ray://HOST:10001; http://HOST:8265 is its dashboard's, which takes jobs",
+            "UNDERTONE_ADDRESS",
+        )
     try:
         ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": environment})
     except (ConnectionError, RuntimeError, ValueError, RayError) as exc:

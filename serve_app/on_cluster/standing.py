@@ -100,8 +100,8 @@ def refusal(standing: Standing | None, instances: Collection[str], settings: Set
         return None
     told = "; ".join(str(app) for app in others)
     return (
-        f"the cluster at {settings.address} runs this already: {told}. It stays as it is. To serve that, leave it to "
-        "serve; to put this platform with its own settings in its place: undertone up --address … --replace"
+        f"the cluster at {settings.address} runs this already: {told}. It stays as it is. To end it and run this "
+        "platform there, with its own numbers of replicas and its own settings, add --replace"
     )
 
 

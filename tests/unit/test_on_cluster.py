@@ -191,6 +191,14 @@ def test_a_start_elsewhere_waits_for_what_is_left_on_a_cluster(tmp_path: Path) -
             refuse_other_cluster(elsewhere, PlatformPaths(tmp_path))
 
 
+@pytest.mark.parametrize("address", ["http://10.0.0.1:8265", "https://head", "local"])
+def test_what_is_no_address_of_a_node_is_refused_before_ray_is_asked(address: str) -> None:
+    with pytest.raises(InvalidSettings, match="HOST:6379") as caught:
+        application.join(address, {})
+    assert address in str(caught.value)
+    assert caught.value.field == "UNDERTONE_ADDRESS"
+
+
 def test_nodes_elsewhere_need_a_registry_that_they_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application, "own_ips", lambda: {"10.0.0.1"})
     monkeypatch.setattr(application, "node_ips", lambda: {"10.0.0.1", "10.0.0.2"})
