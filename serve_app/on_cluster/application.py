@@ -102,12 +102,13 @@ class ClusterApplication:
             InvalidSettings: another's application stands there, or the cluster cannot reach what the settings name.
         """
         standing, before = standing_serve(), read_record(places.cluster)
-        instances = {instance, *([before.instance] if before else [])}
+        instances = {instance, *(before.instances if before else ())}
         if told := refusal(standing, instances, settings, replace=replace):
             raise InvalidSettings(told, "UNDERTONE_ADDRESS")
         refuse_unreachable_registry(settings)
         started = standing is None or bool(before and before.started_serve)
-        record = ClusterRecord(address=str(settings.address), instance=instance, started_serve=started)
+        earlier = next((each for each in sorted(instances - {instance}) if standing and standing.is_of(each)), "")
+        record = ClusterRecord(address=str(settings.address), instance=instance, earlier=earlier, started_serve=started)
         record.write(places.cluster)
         if standing is None:
             serve.start(http_options={"host": listening_host(settings), "port": settings.port})
@@ -134,7 +135,7 @@ class ClusterApplication:
             TimeoutError: Serve did not end them in a minute.
         """
         standing = settled_serve()
-        if standing and standing.is_of(self.record.instance):
+        if standing and any(map(standing.is_of, self.record.instances)):
             remove_apps([APPLICATION, *versions_of(standing)])
             remove_apps(versions_of(standing_serve() or standing))  # one may have been started meanwhile
         left = standing_serve()

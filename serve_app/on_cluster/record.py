@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 class ClusterRecord(BaseModel):
     """One platform's application on a cluster.
 
-    `address` is the cluster's, `instance` tells this platform's start from all others, `apis` are the addresses at
+    `address` is the cluster's, `instance` tells this platform's start from all others, `earlier` is that of a start
+    before it that was killed and whose application stands until this one's takes its place. `apis` are the addresses at
     which the API may answer, the best first, and `started_serve` says whether Serve did not run there before.
     """
 
@@ -19,8 +20,14 @@ class ClusterRecord(BaseModel):
 
     address: str
     instance: str
+    earlier: str = ""
     apis: tuple[str, ...] = ()
     started_serve: bool = False
+
+    @property
+    def instances(self) -> set[str]:
+        """The starts whose application this home answers for."""
+        return {self.instance, self.earlier} - {""}
 
     def write(self, path: Path) -> None:
         """Replace the file at one stroke."""

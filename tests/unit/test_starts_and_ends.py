@@ -187,6 +187,21 @@ def test_what_serve_does_not_end_is_remembered(tmp_path: Path, monkeypatch: pyte
     assert read_record(PlatformPaths(tmp_path).cluster)
 
 
+def test_a_start_that_is_ended_before_it_deploys_ends_what_a_killed_one_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = StandingApp("undertone", "/", False, MINE, "RUNNING", "")
+    serve = fake_serve(monkeypatch, left, version(1))
+    monkeypatch.setattr(application, "node_ips", lambda: {"127.0.0.1"})
+    settings = Settings(home=tmp_path, address=deployed(tmp_path, started_serve=True).record.address)
+    new = application.ClusterApplication.to_deploy(settings, PlatformPaths(tmp_path), "a-new-start", replace=False)
+    assert serve.apps == [left, version(1)], "it serves on until the new one takes its place"
+    assert read_record(PlatformPaths(tmp_path).cluster) == new.record
+    new.remove()
+    assert serve.apps == []
+    assert serve.is_shut_down
+
+
 def test_a_look_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> Standing:
         raise RuntimeError("the controller is starting anew")
