@@ -68,7 +68,7 @@ _NO_LETTERS = re.compile(
     "[\x00-\x26\x28-\x40\x5b-\x60\x7b-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u2000-\u2018\u201a-\u2bff\u3000-\u3004"
     "\u3008-\u3020\ufe00-\ufe0f\uff01-\uff20\ufffd\U0001f000-\U0001faff]+"
 )
-_MARKS = re.compile(r"[.!?;:,()…\"\n]+")
+_PUNCTUATION = re.compile(r"[.!?;:,()…\"\n]+")
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 
@@ -96,10 +96,9 @@ def identified(text: str, languages: Sequence[str], identify: Identify) -> Ident
     if languages and _own(shares, languages) <= max(_MOST_OWN):
         folded = _DRAWN_OUT.sub(r"\1\1", folded)
         shares = identify(folded)
-        is_foreign = _is_foreign(words, folded, shares, languages, identify) and not _is_mixed(
-            text, languages, identify
-        )
-        return Identified(_told(shares) if is_foreign else None, is_foreign)
+        if _is_foreign(words, folded, shares, languages, identify) and not _is_mixed(text, languages, identify):
+            return Identified(_told(shares), is_foreign=True)
+        return UNTOLD
     told = _told(shares)
     if told in languages or (not languages and letter_bytes(folded) >= LEAST_LETTERS):
         return Identified(told, is_foreign=False)
@@ -164,7 +163,7 @@ def _is_foreign(
 
 def _is_mixed(text: str, languages: Sequence[str], identify: Identify) -> bool:
     """Return whether a part of the text that counts is in one of the languages by itself."""
-    parts = [words_of(part).lower() for part in _MARKS.split(_excerpt(text))]
+    parts = [words_of(part).lower() for part in _PUNCTUATION.split(_excerpt(text))]
     letters = {part: letter_bytes(part) for part in parts}
     told = [part for part in parts if letters[part] >= _LEAST_LETTERS_OF_A_PART]
     own = sum(letters[part] for part in told if _own(identify(part), languages) >= _LEAST_OWN_OF_A_PART)
