@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 
-from tests.unit.fake_parts import FakeParts, client_of
+from sentiment.settings import Settings
+from serve_app.edge_contract import INSTANCE_HEADER
+from serve_app.gateway.http.app import build_http_app
+from tests.unit.fake_parts import FakeParts, NoKeys, backend_of, client_of
 
 OPEN = ("/healthz", "/health")
 
@@ -54,3 +58,12 @@ async def test_on_loopback_pages_of_other_sites_are_refused(parts):
         for headers in others:
             assert (await client.post("/v1/predict", json=body, headers=headers)).status_code == 403
         assert (await client.post("/v1/predict", json=body, headers=own)).status_code == 200
+
+
+@pytest.mark.parametrize(("instance", "named"), [("one-start", "one-start"), ("", None)])
+async def test_the_api_says_to_anybody_which_start_of_the_platform_it_is_of(parts, instance, named):
+    app = build_http_app(
+        backend_of(parts), NoKeys(), Settings(), lambda *_: None, needs_key=True, instance=lambda: instance
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        assert (await client.get("/healthz")).headers.get(INSTANCE_HEADER) == named
