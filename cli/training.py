@@ -26,7 +26,7 @@ console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 #: How the lines begin that Ray itself puts before a job's log: they tell no user anything, and the second is the job.
-_OF_RAY = re.compile(r"\S+ \S+ INFO job_manager\.py:|Running entrypoint for job ")
+_OF_RAY = re.compile(r"\S+\s+\S+\s+INFO\s+job_manager\.py:|Running entrypoint for job ")
 
 
 def run(job: str, options: TrainingOptions) -> None:

@@ -41,7 +41,7 @@ def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytes
 
 def test_a_jobs_log_is_read_for_progress_lines_and_the_outcome() -> None:
     reports, said = [], []
-    of_ray = ["2026-11-29 14:29:48,466 INFO job_manager.py:581 -- Runtime env is setting up."]
+    of_ray = ["2026-11-29 14:29:48,466\tINFO job_manager.py:581 -- Runtime env is setting up."]
     of_ray += ["Running entrypoint for job raysubmit_7: env nice -n 15 python -m train_jobs.train --config '{}'"]
     lines = [*of_ray, "starting", f"{PROGRESS}{json.dumps({'step': 3.0})}", f"{OUTCOME}{json.dumps({'name': 'run'})}"]
     assert follow(lines, reports.append, said.append) == {"name": "run"}
