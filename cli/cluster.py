@@ -26,7 +26,7 @@ def remotely(
 ) -> dict[str, Any]:
     """Run a module of jobs on a Ray cluster, show its log on standard error, and return its outcome."""
     from cli.training import follow
-    from train_jobs.submit import submit
+    from train_jobs.runtime.submit import submit
 
     lines = submit(job, list(arguments), address, settings, working_dir)
     with closing(lines):  # a failed job is read no further

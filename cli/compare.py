@@ -15,8 +15,8 @@ from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
 from sentiment.settings import Settings, job_address, load_settings
-from train_jobs.ray_log import ray_log_aside
-from train_jobs.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
+from train_jobs.runtime.ray_log import ray_log_aside
+from train_jobs.train.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def compare(
       undertone compare --data tweets@3 --test tweets-test@1 --versions models:/sentiment/7,build/student/version
     """
     require_train()
-    from train_jobs.job import read_config
+    from train_jobs.train.request import read_config
 
     settings = load_settings(home=home)
     arguments = ["--data", data, "--models", models, "--versions", versions, "--workers", str(workers)]
@@ -73,7 +73,7 @@ def compare(
 
 def _places(arguments: Sequence[str]) -> list[tuple[str, str | None]]:
     """Return what may name files, by what a user calls it; a teacher that is compared itself is none."""
-    from train_jobs.compare import config_of, parser
+    from train_jobs.compare.comparison import config_of, parser
 
     config = config_of(parser().parse_args(list(arguments)))
     found: list[tuple[str, str | None]] = [("--versions", ref) for ref in config.versions]
@@ -85,7 +85,7 @@ def _places(arguments: Sequence[str]) -> list[tuple[str, str | None]]:
 
 def _here(settings: Settings, arguments: Sequence[str], out: Path | None) -> dict[str, Any]:
     """Compare on this machine, or inside the Ray job that this process is."""
-    from train_jobs.compare import compare_and_keep, config_of, parser
+    from train_jobs.compare.comparison import compare_and_keep, config_of, parser
 
     config = config_of(parser().parse_args(list(arguments)))
     with ray_log_aside(settings), errors.status("Comparing …") as shown:

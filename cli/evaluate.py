@@ -16,7 +16,7 @@ from cli.extras import require_train
 from cli.platform import Home, Json
 from cli.registry import with_registry
 from sentiment.settings import Settings, load_settings
-from train_jobs.training_options import Address, WorkingDir
+from train_jobs.train.training_options import Address, WorkingDir
 
 errors = Console(stderr=True, soft_wrap=True)
 

@@ -122,7 +122,7 @@ def register_version(
       undertone models register 3f2b8c1d9e0a4b5c8d7e6f5a4b3c2d1e
     """
     require_registering()
-    from train_jobs.register import register
+    from train_jobs.versions.register import register
 
     with open_registry(load_settings(home=home)) as registry:
         registered = register(registry, source)
@@ -152,7 +152,7 @@ def import_version(
       undertone models import ./stars --labels "1 star=negative,2 stars=negative,3 stars=neutral,4 stars=positive,…"
     """
     require_train()
-    from train_jobs.import_model import import_and_register
+    from train_jobs.versions.import_model import import_and_register
 
     settings = load_settings(home=home)
     spec = parse_labels(labels) if labels is not None else None

@@ -22,7 +22,7 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         InvalidInput: MLflow is not installed; the message names the line that does it.
     """
     require_registry()
-    from train_jobs.tracking_server import tracking_server
+    from train_jobs.runtime.tracking_server import tracking_server
 
     with tracking_server(with_registry(settings)) as uri:
         yield Registry(uri)

@@ -21,12 +21,12 @@ from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.settings import Settings, load_settings
 from sentiment.tables import AUTO
-from train_jobs.ray_log import ray_log_aside
-from train_jobs.training_options import Address, WorkingDir
+from train_jobs.runtime.ray_log import ray_log_aside
+from train_jobs.train.training_options import Address, WorkingDir
 
 if TYPE_CHECKING:
-    from train_jobs.score import Fleet
-    from train_jobs.scoring.job import Outcome, Totals
+    from train_jobs.score.job import Outcome, Totals
+    from train_jobs.score.run import Fleet
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +68,7 @@ def score(
       undertone score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored --format jsonl
     """
     require_train()
-    from train_jobs.score import Fleet
+    from train_jobs.score.run import Fleet
 
     fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
     columns = (text_column, encoding, format, shard_rows, delimiter, quoting)
@@ -93,7 +93,7 @@ def _here(
     console: Console,
 ) -> Outcome:
     """Score from this process, which drives Ray."""
-    from train_jobs.score import job_of, model_at_hand, score
+    from train_jobs.score.run import job_of, model_at_hand, score
 
     with (
         ray_log_aside(known),
@@ -122,7 +122,7 @@ def _arguments(
 
 
 def _outcome(found: dict[str, Any]) -> Outcome:
-    from train_jobs.scoring.job import Outcome
+    from train_jobs.score.job import Outcome
 
     return Outcome.read(found)
 

@@ -6,7 +6,7 @@ import typer
 
 from cli.extras import require_train
 from cli.training import run
-from train_jobs.training_options import TrainOptions, with_options
+from train_jobs.train.training_options import TrainOptions, with_options
 
 
 def register(app: typer.Typer) -> None:

@@ -16,11 +16,11 @@ from cli.cluster import places_of, refuse_unseen
 from cli.registry import with_registry
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.settings import Settings, load_settings
-from train_jobs.progress import speed_in_words, validation_in_words
-from train_jobs.ray_log import ray_log_aside
+from train_jobs.runtime.progress import speed_in_words, validation_in_words
+from train_jobs.runtime.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
-    from train_jobs.training_options import TrainingOptions
+    from train_jobs.train.training_options import TrainingOptions
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -36,7 +36,7 @@ def run(job: str, options: TrainingOptions) -> None:
         UndertoneError: what is asked for is wrong, or the training failed.
     """
     from sentiment.training.config import from_mapping
-    from train_jobs.job import values_of
+    from train_jobs.train.request import values_of
 
     if options.working_dir and not options.address:
         raise InvalidInput("--working-dir sends code to a cluster: name it with --address http://HOST:8265.", "address")
@@ -103,9 +103,10 @@ class Bar:
 def _here(job: str, options: TrainingOptions, settings: Settings, bar: Bar) -> dict[str, Any]:
     """Train in this process, which drives Ray."""
     from sentiment.settings import job_address
-    from train_jobs.job import job_of, run_job
-    from train_jobs.job_output import begins
-    from train_jobs.train import new_name
+    from train_jobs.runtime.output import begins
+    from train_jobs.train.job import run_job
+    from train_jobs.train.ray_train import new_name
+    from train_jobs.train.request import job_of
 
     asked = job_of(job, options)
     name = asked.name or new_name(asked.config)
@@ -122,7 +123,7 @@ def _remotely(
     job: str, values: Mapping[str, Any], options: TrainingOptions, address: str, settings: Settings, bar: Bar
 ) -> dict[str, Any]:
     """Train as a job of the cluster at `address`, whose log moves the bar."""
-    from train_jobs.submit import submit
+    from train_jobs.runtime.submit import submit
 
     refuse_unseen(places_of(values), address, options.working_dir, [("--storage", options.storage)])
     arguments = ["--config", json.dumps(values), "--workers", str(options.workers)]
@@ -143,7 +144,7 @@ def follow(
     Raises:
         UndertoneError: the job failed; the message is the one that it gave.
     """
-    from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS
+    from train_jobs.runtime.output import FAILURE, OUTCOME, PROGRESS
 
     outcome: dict[str, Any] | None = None
     for line in lines:
@@ -161,7 +162,7 @@ def follow(
 
 
 def _show(outcome: Mapping[str, Any]) -> None:
-    from train_jobs.job import outcome_in_words
+    from train_jobs.train.request import outcome_in_words
 
     for line in outcome_in_words(outcome):
         console.print(line, markup=False, highlight=False)

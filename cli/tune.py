@@ -19,8 +19,8 @@ from cli.platform import Home, Json
 from cli.registry import with_registry
 from cli.terminal import print_table
 from sentiment.settings import Settings, job_address, load_settings
-from train_jobs.ray_log import ray_log_aside
-from train_jobs.training_options import Address, Data, WorkingDir
+from train_jobs.runtime.ray_log import ray_log_aside
+from train_jobs.train.training_options import Address, Data, WorkingDir
 
 if TYPE_CHECKING:
     from tune.plan import Search
@@ -98,7 +98,7 @@ def tune(
 
 def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
-    from train_jobs.job_output import begins
+    from train_jobs.runtime.output import begins
     from tune.job import run_search
     from tune.told import TrialLines, WaitingLines
 

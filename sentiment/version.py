@@ -35,7 +35,7 @@ ALLOWED_FILES: Final = frozenset({TOKENIZER, CONFIG, CARD, *ENGINE_FILES.values(
 
 _LARGEST_MANIFEST_BYTES: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 20
-_REMEDY: Final = "get the version again, or make it anew with `python -m train_jobs.default_model`"
+_REMEDY: Final = "get the version again, or make it anew with `python -m train_jobs.shipped_model.default_model`"
 
 _SHA256: Final = r"^[0-9a-f]{64}$"
 _RULES: Final = {_SHA256: "must be a SHA-256 in 64 digits, 0 to 9 and a to f"}

@@ -8,10 +8,10 @@ from typing import Any
 from sentiment.registry import ResolvedModel
 from sentiment.settings import Settings
 from sentiment.tables import write_table
-from train_jobs.score import job_of
-from train_jobs.scoring.job import ScoreJob
-from train_jobs.scoring.places import InputFile
-from train_jobs.scoring.shards import Scoring
+from train_jobs.runtime.locations import InputFile
+from train_jobs.score.job import ScoreJob
+from train_jobs.score.run import job_of
+from train_jobs.score.shards import Scoring
 
 ROWS = [
     {"id": 1, "text": "I love this phone"},

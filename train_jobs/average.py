@@ -29,12 +29,12 @@ from sentiment.training.objective import dtype_of
 from sentiment.training.stopping import score_of
 from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
 from sentiment.version import Manifest, Version, read_version
-from train_jobs.compare import names_of
-from train_jobs.job_output import run_as_job
-from train_jobs.prepare import Places, digest_of, held_out_texts
-from train_jobs.register import register_folder
-from train_jobs.tracking_server import tracking_server
-from train_jobs.write_version import require_version_place, version_from_model
+from train_jobs.compare.comparison import names_of
+from train_jobs.runtime.output import run_as_job
+from train_jobs.runtime.tracking_server import tracking_server
+from train_jobs.train.prepare import Places, digest_of, held_out_texts
+from train_jobs.versions.register import register_folder
+from train_jobs.versions.write_version import require_version_place, version_from_model
 
 #: Which of the versions are averaged: those that do not make the mean worse on validation, or all.
 RECIPES: Final = {"greedy": greedy, "uniform": uniform}

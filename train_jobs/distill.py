@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from train_jobs.command_line import run_from_command_line
+from train_jobs.train.command_line import run_from_command_line
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -41,9 +41,9 @@ from sentiment.registry import is_folder, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.text import NORMALIZERS
 from sentiment.version import ENGINE_FILES
-from train_jobs.job_output import run_as_job
-from train_jobs.tracked_results import track_evaluation
-from train_jobs.tracking_server import tracking_server
+from train_jobs.runtime.output import run_as_job
+from train_jobs.runtime.tracked_results import track_evaluation
+from train_jobs.runtime.tracking_server import tracking_server
 
 _LOG = logging.getLogger(__name__)
 _CASES: Final = 100

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
-from train_jobs.job_output import OUTCOME, begins, tell_failure, told
-from train_jobs.storage import require_run_name, require_storage, storage_of
+from train_jobs.runtime.output import OUTCOME, begins, tell_failure, told
+from train_jobs.runtime.storage import require_run_name, require_storage, storage_of
 from tune.interruption import Interruption, SearchInterrupted, interruptible
 from tune.kept import claim, kept_at, trainings_of
 from tune.plan import METHODS, Search, check, corners, default_method
@@ -25,7 +25,7 @@ from tune.space import configured, read_space
 from tune.watch import Listener
 
 if TYPE_CHECKING:
-    from train_jobs.prepare import Places
+    from train_jobs.train.prepare import Places
 
 _LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
@@ -57,7 +57,7 @@ def search_of(request: Request) -> Search:
     Raises:
         InvalidInput: the file, the space or an option is wrong, naming it.
     """
-    from train_jobs.job import read_config
+    from train_jobs.train.request import read_config
 
     if request.method not in (*METHODS, None):
         raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {request.method!r}.", "search")
@@ -115,9 +115,9 @@ def _searched(
     interruption: Interruption,
 ) -> dict[str, Any]:
     from sentiment.tracking import Tracker, ended
-    from train_jobs.class_balance import warn_of_unlearnt
-    from train_jobs.prepare import Places, require_trainable
-    from train_jobs.tracking_server import tracking_server
+    from train_jobs.runtime.tracking_server import tracking_server
+    from train_jobs.train.class_balance import warn_of_unlearnt
+    from train_jobs.train.prepare import Places, require_trainable
     from tune.references import digests, fixed
     from tune.results import MlflowTrials, plain, write_best
     from tune.search import search_for
@@ -157,7 +157,7 @@ def _ray_with_room(search: Search, address: str | None, settings: Settings, plac
         InvalidInput: there are none, or this machine has not as many GPUs.
         Unavailable: there is no cluster at that address.
     """
-    from train_jobs import train
+    from train_jobs.train import ray_train as train
 
     at_once = search.concurrent * search.workers
     cpus = max(train.cpus_of(at_once, search.config_at(point)) for point in corners(search.space))
@@ -172,8 +172,8 @@ def require_nodes(search: Search, settings: Settings, places: Places) -> None:
     Raises:
         InvalidInput: naming the field to change, or the nodes and the place.
     """
-    from train_jobs.capacity import require_capacity
-    from train_jobs.storage_probe import require_shared
+    from train_jobs.runs.capacity import require_capacity
+    from train_jobs.runs.storage_probe import require_shared
     from tune.trial import need_of, settled
 
     asked = settled(search)
@@ -241,7 +241,7 @@ def fields_of(changes: Iterable[str], data: str | None, model: str | None) -> di
     Raises:
         InvalidInput: a change is not FIELD=VALUE.
     """
-    from train_jobs.job import assignment
+    from train_jobs.train.request import assignment
 
     named = {"data": data, "model": model}
     given = {name: value for name, value in named.items() if value is not None}

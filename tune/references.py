@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput
-from train_jobs.prepare import Places, fixed_teacher, whole_path
+from train_jobs.train.prepare import Places, fixed_teacher, whole_path
 from tune.plan import Search
 from tune.space import Dimension, configured
 
@@ -24,7 +24,7 @@ def digests(search: Search, places: Places) -> dict[str, str]:
 def fixed(search: Search, places: Places) -> Search:
     """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
 
-    What names something on this disk is named by its whole path, as in `train_jobs.prepare.pinned`.
+    What names something on this disk is named by its whole path, as in `train_jobs.train.prepare.pinned`.
 
     Raises:
         InvalidInput: two values of the space are the same.

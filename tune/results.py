@@ -13,8 +13,8 @@ import yaml
 
 from sentiment.errors import InvalidInput, RegistryUnavailable, no_room
 from sentiment.tracking import Run, Tracker
-from train_jobs.drafts import draft_beside, write_whole
-from train_jobs.scoring.places import Place
+from train_jobs.runtime.drafts import draft_beside, write_whole
+from train_jobs.runtime.locations import Place
 from tune.plan import Search, Trial, best_of, is_cut_off, ranked
 from tune.space import Point
 

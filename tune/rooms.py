@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from train_jobs.capacity import Need
-from train_jobs.cluster import give_room_back
+from train_jobs.runs.capacity import Need
+from train_jobs.runtime.ray_cluster import give_room_back
 from tune.plan import Search
 from tune.waiting import Patience, bundles_of, in_words, is_refused
 

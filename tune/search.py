@@ -21,8 +21,8 @@ from typing import Any, Final
 import ray.tune
 
 from sentiment.settings import Settings
-from train_jobs.failures import own_error, reason_in
-from train_jobs.storage import storage_of
+from train_jobs.runtime.failures import own_error, reason_in
+from train_jobs.runtime.storage import storage_of
 from tune.kept import claim, storage_root
 from tune.plan import Search, State, Trial, check, corners
 from tune.rooms import Rooms

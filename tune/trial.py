@@ -13,10 +13,10 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig
-from train_jobs.capacity import Need, need_on_cluster
-from train_jobs.prepare import Places
-from train_jobs.scoring.places import place_at
-from train_jobs.train import run_training
+from train_jobs.runs.capacity import Need, need_on_cluster
+from train_jobs.runtime.locations import place_at
+from train_jobs.train.prepare import Places
+from train_jobs.train.ray_train import run_training
 from tune.kept import trainings_of
 from tune.plan import Search
 from tune.trial_checkpoints import TrialCheckpoints

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.errors import Unavailable
-from train_jobs.drafts import draft_of
-from train_jobs.scoring.places import Place, draft_folder
+from train_jobs.runtime.drafts import draft_of
+from train_jobs.runtime.locations import Place, draft_folder
 
 _LIST: Final = "checkpoints.json"
 _SCORE: Final = "score"

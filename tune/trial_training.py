@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sentiment.errors import Unavailable, UndertoneError
 from sentiment.priority import give_way
 from sentiment.training.config import TrainConfig
-from train_jobs.failures import full_disk_told, lost_too_often
+from train_jobs.runtime.failures import full_disk_told, lost_too_often
 from tune.trial_checkpoints import TrialCheckpoints
 
 if TYPE_CHECKING:
-    from train_jobs.prepare import Places
+    from train_jobs.train.prepare import Places
 
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
@@ -103,7 +103,7 @@ def _fit(config: TrainConfig, places: Places, checkpoints: TrialCheckpoints, thr
     import torch
 
     from sentiment.training.fit import Fit
-    from train_jobs.prepare import prepare
+    from train_jobs.train.prepare import prepare
 
     torch.set_num_threads(threads)
     start, material = prepare(config, places)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from train_jobs.capacity import Need
+    from train_jobs.runs.capacity import Need
 
 _FIRST_S: Final = 20.0
 _AGAIN_S: Final = 300.0

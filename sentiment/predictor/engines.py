@@ -12,7 +12,7 @@ from sentiment.wording import listed
 
 EngineChoice = EngineName | Literal["auto"]
 
-_FULL_VERSION: Final = "`python -m train_jobs.default_model --corpora … --out …`"
+_FULL_VERSION: Final = "`python -m train_jobs.shipped_model.default_model --corpora … --out …`"
 
 
 class Engine(Protocol):

@@ -37,9 +37,9 @@ from sentiment.training.fit import Fit, Watcher
 from sentiment.training.objective import Material
 from sentiment.training.plan import BatchPlan
 from sentiment.training.validation import HeldOut
-from train_jobs.data import read_semeval
-from train_jobs.prepare import start_of
-from train_jobs.watch import RayWatcher, open_mailbox
+from train_jobs.shipped_model.readers import read_semeval
+from train_jobs.train.prepare import start_of
+from train_jobs.train.progress_channel import RayWatcher, open_mailbox
 
 _TEXTS_JUDGED = 8
 

@@ -10,7 +10,7 @@ import pytest
 
 from sentiment.datasets import Example
 from sentiment.datasets.leaks import LeakKind, find_leaks
-from train_jobs import data
+from train_jobs.shipped_model import readers as data
 
 CORPORA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -32,7 +32,7 @@ from serve_app.supervisor.probe import Address, answers
 from tests.fake_registry import FakeRegistry
 from tests.free_ports import free_port
 from tests.tiny_model import build_tiny_version
-from train_jobs.register import register
+from train_jobs.versions.register import register
 
 NAME = "sentiment"
 ON_MLFLOW = pytest.param("mlflow", marks=[pytest.mark.integration, pytest.mark.timeout(300)])

@@ -14,10 +14,10 @@ pytest.importorskip("pyarrow", reason="training needs the train extra")
 from sentiment.errors import Conflict, NotFound, Unavailable
 from sentiment.settings import Settings
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_moto, start_rclone
-from train_jobs.lease import LEASE_S, Holder, Lease
-from train_jobs.run_store import RunStore
-from train_jobs.scoring.places import place_at
-from train_jobs.storage import require_storage, storage_of
+from train_jobs.runs.lease import LEASE_S, Holder, Lease
+from train_jobs.runs.run_store import RunStore
+from train_jobs.runtime.locations import place_at
+from train_jobs.runtime.storage import require_storage, storage_of
 from tune.trial_checkpoints import TrialCheckpoints
 
 
@@ -99,8 +99,8 @@ def test_a_run_s_lease_and_its_files_live_on_s3_where_another_head_finds_them(tm
 
 def test_a_node_reads_and_answers_on_s3_and_nothing_is_left_there(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="training needs the train extra")
-    from train_jobs.prepare import Places
-    from train_jobs.storage_probe import Probe, Seen, look, written
+    from train_jobs.runs.storage_probe import Probe, Seen, look, written
+    from train_jobs.train.prepare import Places
 
     with running(start_moto, tmp_path) as (server, settings):
         client_of(server.endpoint).create_bucket(Bucket=BUCKET)

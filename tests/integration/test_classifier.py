@@ -115,7 +115,7 @@ def test_a_version_without_safetensors_is_refused_on_a_gpu_with_the_remedy_in_th
     _start(classifier_app("sentiment", 9, digest(folder), gpus=1, fetch=_from(folder)), "classifier-v9")
     message = _wait_for(lambda: _failed("classifier-v9"))
     assert "needs model.safetensors" in message
-    assert "python -m train_jobs.default_model" in message
+    assert "python -m train_jobs.shipped_model.default_model" in message
 
 
 def test_another_least_number_of_replicas_starts_none_anew_and_serves_on(folder: Path) -> None:

@@ -20,7 +20,7 @@ from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, 
 from tests.free_ports import free_port
 from tests.ray_head import RayHead
 from tests.tiny_training import examples, tiny_start
-from train_jobs.tracking_server import tracking_server
+from train_jobs.runtime.tracking_server import tracking_server
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 

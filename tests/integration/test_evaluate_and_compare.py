@@ -16,10 +16,10 @@ from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from tests.free_ports import free_ports
 from tests.tiny_training import TINY, examples, tiny_start
-from train_jobs.compare import CompareConfig, compare_and_keep
+from train_jobs.compare.comparison import CompareConfig, compare_and_keep
 from train_jobs.evaluate import EvaluateConfig, evaluate_and_keep
-from train_jobs.tracking_server import tracking_server
-from train_jobs.train import ray_running
+from train_jobs.runtime.tracking_server import tracking_server
+from train_jobs.train.ray_train import ray_running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

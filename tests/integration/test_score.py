@@ -21,9 +21,9 @@ from sentiment.settings import Settings
 from sentiment.tables import Row, open_table, write_table
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, client_of, start_moto
 from tests.tiny_model import build_tiny_version
-from train_jobs import score as score_job
-from train_jobs.score import job_of, score
-from train_jobs.scoring.tasks import ShardScorer
+from train_jobs.score import run as score_job
+from train_jobs.score.run import job_of, score
+from train_jobs.score.tasks import ShardScorer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 ROWS = 500
@@ -187,8 +187,8 @@ def test_a_worker_that_dies_over_one_shard_again_and_again_ends_the_command_with
     command = [str(with_bad_rows(tmp_path / "in", "kill")), "--model", str(model), "--out", str(tmp_path / "out")]
     command += ["--shard-rows", "2", "--most", "1", "--home", str(tmp_path / "home"), "--json"]
     script = (
-        "from cli.main import app; from train_jobs import score; from tests.integration.test_score import Faulty; "
-        "score.ShardScorer = Faulty; app()"
+        "from cli.main import app; from train_jobs.score import run as score; "
+        "from tests.integration.test_score import Faulty; score.ShardScorer = Faulty; app()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "score", *command], capture_output=True, text=True, check=False

@@ -34,11 +34,12 @@ from sentiment.version import read_version  # noqa: E402
 from tests.free_ports import free_port  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
 from train_jobs.average import AverageConfig, run_averaging  # noqa: E402
-from train_jobs.job import Job, Outcome, run_job  # noqa: E402
-from train_jobs.job_output import OUTCOME, PROGRESS  # noqa: E402
-from train_jobs.tracking_server import tracking_server  # noqa: E402
-from train_jobs.train import run_training  # noqa: E402
-from train_jobs.watch import Report  # noqa: E402
+from train_jobs.runtime.output import OUTCOME, PROGRESS  # noqa: E402
+from train_jobs.runtime.tracking_server import tracking_server  # noqa: E402
+from train_jobs.train.job import run_job  # noqa: E402
+from train_jobs.train.progress_channel import Report  # noqa: E402
+from train_jobs.train.ray_train import run_training  # noqa: E402
+from train_jobs.train.request import Job, Outcome  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

@@ -25,8 +25,8 @@ from sentiment.settings import Settings
 from sentiment.training.config import from_mapping
 from tests.tiny_backbone import own_backbone
 from tests.tiny_training import examples
-from train_jobs.cluster import give_room_back, note_room
-from train_jobs.train import ray_running
+from train_jobs.runtime.ray_cluster import give_room_back, note_room
+from train_jobs.train.ray_train import ray_running
 from tune import waiting
 from tune.interruption import interruptible
 from tune.plan import Search, best_of, is_cut_off

@@ -26,7 +26,7 @@ from sentiment.models.zoo import save_model  # noqa: E402
 from sentiment.settings import Settings, load_settings  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
-from train_jobs.train import run_training  # noqa: E402
+from train_jobs.train.ray_train import run_training  # noqa: E402
 
 pytestmark = [
     pytest.mark.integration,

@@ -18,7 +18,7 @@ from sentiment.training.config import DistillConfig, TrainConfig
 from sentiment.version import Manifest, Version
 from tests.tiny_training import TINY, examples
 from train_jobs.average import AverageConfig, judging_texts, run_averaging, shared_config
-from train_jobs.prepare import Places, digest_of, held_out_texts
+from train_jobs.train.prepare import Places, digest_of, held_out_texts
 
 CONFIG = TrainConfig(data="tweets@3")
 

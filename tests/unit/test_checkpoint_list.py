@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("ray.train", reason="training needs the train extra")
 
 from sentiment.errors import Unavailable
-from train_jobs.checkpoint_list import LIST, ListKeeper, mend_list
+from train_jobs.train.checkpoint_list import LIST, ListKeeper, mend_list
 
 
 def listing(*numbers: int, latest: int) -> str:

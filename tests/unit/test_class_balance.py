@@ -21,10 +21,11 @@ from sentiment.labels import THREE_CLASSES
 from sentiment.settings import Settings, load_settings
 from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import TINY, examples
-from train_jobs.class_balance import unlearnt_classes, warn_of_unlearnt
-from train_jobs.comparison_plan import CompareConfig, plan_of
-from train_jobs.job import Job, _checked_needs
-from train_jobs.prepare import Places, held_out_texts
+from train_jobs.compare.plan import CompareConfig, plan_of
+from train_jobs.train.class_balance import unlearnt_classes, warn_of_unlearnt
+from train_jobs.train.job import _checked_needs
+from train_jobs.train.prepare import Places, held_out_texts
+from train_jobs.train.request import Job
 
 TWO = [example for example in examples() if example.label != "neutral"]
 RARE = [Example("the train leaves at ten", "neutral")]
@@ -87,8 +88,8 @@ def test_a_class_that_no_text_has_is_told(places: Places) -> None:
 def test_data_with_many_texts_of_each_class_are_not_read_for_it(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train_jobs.class_balance._MANY_TEXTS", 29)
-    monkeypatch.setattr("train_jobs.class_balance.split_labels", lambda *_: pytest.fail("the data were read"))
+    monkeypatch.setattr("train_jobs.train.class_balance._MANY_TEXTS", 29)
+    monkeypatch.setattr("train_jobs.train.class_balance.split_labels", lambda *_: pytest.fail("the data were read"))
     assert unlearnt_classes(TINY, places) == []
 
 

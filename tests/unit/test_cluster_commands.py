@@ -18,13 +18,13 @@ from cli.cluster import refuse_unseen
 from cli.main import app
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.settings import Settings
-from train_jobs import cluster as ray_cluster
-from train_jobs import score as score_job
-from train_jobs.cluster import join
-from train_jobs.job_output import OUTCOME
-from train_jobs.scoring.job import Outcome, Totals
-from train_jobs.scoring.shards import ShardResult
-from train_jobs.train import ray_running
+from train_jobs.runtime import ray_cluster
+from train_jobs.runtime.output import OUTCOME
+from train_jobs.runtime.ray_cluster import join
+from train_jobs.score import run as score_job
+from train_jobs.score.job import Outcome, Totals
+from train_jobs.score.shards import ShardResult
+from train_jobs.train.ray_train import ray_running
 from tune import job as tune_job
 
 AWAY, HERE = "http://ray.example:8265", "http://127.0.0.1:8265"
@@ -46,7 +46,7 @@ class Cluster:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     found = Cluster()
-    monkeypatch.setattr("train_jobs.submit.submit", found.submit)
+    monkeypatch.setattr("train_jobs.runtime.submit.submit", found.submit)
     return found
 
 
@@ -84,7 +84,7 @@ def test_a_search_that_the_cluster_does_not_take_has_not_begun(monkeypatch: pyte
         raise Unavailable("the Ray cluster takes no job")
         yield
 
-    monkeypatch.setattr("train_jobs.submit.submit", submit)
+    monkeypatch.setattr("train_jobs.runtime.submit.submit", submit)
     monkeypatch.chdir(tmp_path)
     words = ["--data", "toys@1", "--space", "dropout", "--name", "mine", "--home", str(tmp_path)]
     result = run("tune", *words, "--address", AWAY, fails=True)

@@ -23,8 +23,8 @@ from sentiment.registry import RegisteredVersion
 from serve_app.rollout.api_view import to_public
 from serve_app.rollout.policy.record import State
 from tests.unit.rollout.rollouts import START_MS, rollout_of
-from train_jobs.scoring.job import Outcome as Scored
-from train_jobs.scoring.job import Totals
+from train_jobs.score.job import Outcome as Scored
+from train_jobs.score.job import Totals
 
 #: A style's name vanishes, an end without a beginning raises, and a backslash ends the escape of what follows.
 HOSTILE = r"a [red] [/x] C:\[y] b"

@@ -23,14 +23,17 @@ from sentiment.evaluation.performance import measure_performance
 from sentiment.settings import load_settings
 from sentiment.version import read_version
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_tiny_version
-from train_jobs import capacity, compare, prepare, trained_versions
-from train_jobs import train as train_module
-from train_jobs.compare import CompareConfig, compare_and_keep, config_of, names_of, parser, run_comparison
-from train_jobs.comparison_files import Measured
-from train_jobs.comparison_plan import plan_of
-from train_jobs.prepare import Places
-from train_jobs.splits import make_splits
-from train_jobs.trained_versions import TrainAs, trained_folder
+from train_jobs.compare import comparison as compare
+from train_jobs.compare import trained_versions
+from train_jobs.compare.comparison import CompareConfig, compare_and_keep, config_of, names_of, parser, run_comparison
+from train_jobs.compare.files import Measured
+from train_jobs.compare.plan import plan_of
+from train_jobs.compare.splits import make_splits
+from train_jobs.compare.trained_versions import TrainAs, trained_folder
+from train_jobs.runs import capacity
+from train_jobs.train import prepare
+from train_jobs.train import ray_train as train_module
+from train_jobs.train.prepare import Places
 
 _MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
 

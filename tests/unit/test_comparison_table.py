@@ -10,7 +10,7 @@ import pytest
 from sentiment.errors import InvalidInput
 from sentiment.evaluation.bootstrap import Interval, PairedDifference
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
-from train_jobs.comparison_files import Measured, kept, key_of, write_comparison
+from train_jobs.compare.files import Measured, kept, key_of, write_comparison
 
 _MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
 _LINEAR = ComparedModel("linear", 0.82, 0.82, 0.83, 1.0, 9000.0, linear=True, detail="TF-IDF of words")

@@ -15,10 +15,10 @@ from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.training.batches import collate, row_of  # noqa: E402
 from sentiment.training.plan import BatchPlan  # noqa: E402
 from tests.tiny_training import examples, tiny_start  # noqa: E402
-from train_jobs.data import Example, TrainingTexts  # noqa: E402
-from train_jobs.default_model import BROAD, NARROW, Stage, fit  # noqa: E402
-from train_jobs.latest_checkpoint import LatestCheckpoint  # noqa: E402
-from train_jobs.mixture import MixtureConfig, draw  # noqa: E402
+from train_jobs.shipped_model.default_model import BROAD, NARROW, Stage, fit  # noqa: E402
+from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint  # noqa: E402
+from train_jobs.shipped_model.mixture import MixtureConfig, draw  # noqa: E402
+from train_jobs.shipped_model.readers import Example, TrainingTexts  # noqa: E402
 
 MIXTURE = MixtureConfig(reviews=6, phrases=9, window_tokens=8, long_window_tokens=12, long_windows=0.5)
 STAGE = Stage(

@@ -21,7 +21,7 @@ from serve_app.routing.traffic_table import TrafficTable
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import SCORING
 from tests.unit.fake_parts import ROUTE, TRIAL, FakeParts, client_of, service_of
-from train_jobs.scoring.shards import score_rows
+from train_jobs.score.shards import score_rows
 
 #: Blank to the eye as they come.
 BLANK = ["\u2800", "\u3164", "\u200e\u200f", "\xad", "\ufe0f", "\u200d", "\u200b", "\xa0\u3000", "\U000e0020"]

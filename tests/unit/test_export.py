@@ -31,10 +31,10 @@ from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa:
 from sentiment.models.zoo import Start, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.version import ENGINE_FILES, read_version  # noqa: E402
-from train_jobs import write_version  # noqa: E402
-from train_jobs.data import Example  # noqa: E402
-from train_jobs.default_model import pull_back, shift_neutral  # noqa: E402
-from train_jobs.write_version import (  # noqa: E402
+from train_jobs.shipped_model.default_model import pull_back, shift_neutral  # noqa: E402
+from train_jobs.shipped_model.readers import Example  # noqa: E402
+from train_jobs.versions import write_version  # noqa: E402
+from train_jobs.versions.write_version import (  # noqa: E402
     export_calibrated,
     precision_warning,
     version_from_model,

@@ -12,8 +12,8 @@ import pytest
 
 from sentiment.errors import InvalidInput, InvalidSettings
 from sentiment.settings import FOLLOWED
-from train_jobs.job_output import FAILURE, PROGRESS, told
-from train_jobs.progress import EVERY_S, ProgressSentences, progress_listener
+from train_jobs.runtime.output import FAILURE, PROGRESS, told
+from train_jobs.runtime.progress import EVERY_S, ProgressSentences, progress_listener
 
 MOMENT = {"step": 20.0, "total_steps": 480.0, "epoch": 1.0, "loss": 0.5, "texts_per_s": 1240.0, "eta_s": 3725.0}
 VALIDATION = {"step": 40.0, "score": 0.9, "validation_macro_recall": 0.9, "validation_loss": 0.25}

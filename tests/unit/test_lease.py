@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from sentiment.errors import Conflict
-from train_jobs.lease import LEASE_S, Holder, Lease, Record
-from train_jobs.run_store import RunStore
+from train_jobs.runs.lease import LEASE_S, Holder, Lease, Record
+from train_jobs.runs.run_store import RunStore
 
 HERE, THERE = Holder("10.0.0.1", "one", 7, 1.0), Holder("10.0.0.2", "other", 7, 1.0)
 

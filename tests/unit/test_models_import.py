@@ -20,7 +20,7 @@ from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.batches import Padded  # noqa: E402
 from sentiment.predictor.onnx_engine import OnnxEngine  # noqa: E402
 from tests.tiny_backbone import configure, hub_classifier, rewrite_tensors, tiny_tokenizer  # noqa: E402
-from train_jobs.import_model import import_model  # noqa: E402
+from train_jobs.versions.import_model import import_model  # noqa: E402
 
 #: Which architecture each becomes: our encoder where it is BERT's, else the network of transformers itself.
 KINDS = {

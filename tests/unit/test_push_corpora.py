@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
-from train_jobs import push_corpora as job
-from train_jobs.data import Example, TrainingTexts
+from train_jobs.shipped_model import push_corpora as job
+from train_jobs.shipped_model.readers import Example, TrainingTexts
 
 
 def rows(kind: str, *, two_class: bool = False) -> list[Example]:

@@ -13,12 +13,12 @@ import pytest
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
-from train_jobs.ray_log import ray_log_aside, stdout_aside
+from train_jobs.runtime.ray_log import ray_log_aside, stdout_aside
 
 _SCRIPT = """
 import os, subprocess, sys
 from pathlib import Path
-from train_jobs.ray_log import ray_log_aside
+from train_jobs.runtime.ray_log import ray_log_aside
 from sentiment.settings import Settings
 with ray_log_aside(Settings(home=Path(sys.argv[1]))):
     os.write(2, b"core_worker.cc: a log line\\n")
@@ -30,7 +30,7 @@ print("at the end", file=sys.stderr)
 _DEATH = """
 import os, resource, sys
 from pathlib import Path
-from train_jobs.ray_log import ray_log_aside
+from train_jobs.runtime.ray_log import ray_log_aside
 from sentiment.settings import Settings
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 with ray_log_aside(Settings(home=Path(sys.argv[1]))):

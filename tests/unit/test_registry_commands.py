@@ -23,9 +23,9 @@ from sentiment.registry import Lineage, Registry
 from sentiment.version import MANIFEST, read_version
 from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
-from train_jobs import import_model as import_job
-from train_jobs import register as register_job
-from train_jobs.register import register, register_folder
+from train_jobs.versions import import_model as import_job
+from train_jobs.versions import register as register_job
+from train_jobs.versions.register import register, register_folder
 
 Run = Callable[..., Any]
 

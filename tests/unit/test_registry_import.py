@@ -20,7 +20,7 @@ from sentiment.version import read_version
 from tests.fake_registry import FakeRegistry
 from tests.tiny_backbone import hub_classifier, tiny_tokenizer
 from tests.tiny_training import examples
-from train_jobs.import_model import import_and_register, import_model
+from train_jobs.versions.import_model import import_and_register, import_model
 
 TEXTS = ("love film", "bad bad heart", "good face")
 

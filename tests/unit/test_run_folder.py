@@ -21,12 +21,12 @@ from sentiment.version import read_version
 from tests.fake_registry import FakeRegistry
 from tests.tiny_model import build_tiny_version
 from tests.tiny_training import TINY, examples
-from train_jobs import prepare
-from train_jobs import run_folder as run_folder_module
-from train_jobs.lease import LEASE_S, Holder, Lease
-from train_jobs.prepare import Places, pinned
-from train_jobs.run_folder import Begun, run_folder
-from train_jobs.storage import named_storage
+from train_jobs.runs import run_folder as run_folder_module
+from train_jobs.runs.lease import LEASE_S, Holder, Lease
+from train_jobs.runs.run_folder import Begun, run_folder
+from train_jobs.runtime.storage import named_storage
+from train_jobs.train import prepare
+from train_jobs.train.prepare import Places, pinned
 
 CONFIG = TINY.to_mapping()
 

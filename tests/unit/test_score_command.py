@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.tiny_model import build_tiny_version
-from train_jobs import score as score_job
+from train_jobs.score import run as score_job
 
 
 @pytest.fixture(autouse=True)

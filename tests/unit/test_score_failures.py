@@ -17,13 +17,13 @@ from sentiment.bulk import Verdict
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.tables import STRING, Row, Table
 from tests.tiny_scoring import job_in, table
-from train_jobs import score as score_job
-from train_jobs.failures import death_in, reason_in
-from train_jobs.score import require_tables
-from train_jobs.scoring import shards, tasks
-from train_jobs.scoring.board import Board
-from train_jobs.scoring.located import located, rows_named, unfit_rows
-from train_jobs.scoring.shards import Shard
+from train_jobs.runtime.failures import death_in, reason_in
+from train_jobs.score import run as score_job
+from train_jobs.score import shards, tasks
+from train_jobs.score.board import Board
+from train_jobs.score.located import located, rows_named, unfit_rows
+from train_jobs.score.run import require_tables
+from train_jobs.score.shards import Shard
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 #: As Ray 2.60 reports them.

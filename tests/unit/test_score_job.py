@@ -14,9 +14,9 @@ from sentiment.predictor import Predictor
 from sentiment.tables import open_table
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import ONE, ROWS, SCORING, job_in, table
-from train_jobs.scoring.job import Opened, ScoreJob, Totals, clear, done_shards, finish, open_job
-from train_jobs.scoring.places import Place
-from train_jobs.scoring.shards import cut_file, score_rows, write_shard
+from train_jobs.runtime.locations import Place
+from train_jobs.score.job import Opened, ScoreJob, Totals, clear, done_shards, finish, open_job
+from train_jobs.score.shards import cut_file, score_rows, write_shard
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from sentiment.errors import InvalidInput, Unavailable
 from sentiment.registry import ResolvedModel
 from sentiment.settings import Settings
 from tests.tiny_scoring import job_in, table
-from train_jobs import score as score_job
-from train_jobs.score import Fleet, job_of, model_at_hand
-from train_jobs.scoring.job import finish, open_job
-from train_jobs.scoring.places import Place, draft_folder, place_at
+from train_jobs.runtime.locations import Place, draft_folder, place_at
+from train_jobs.score import run as score_job
+from train_jobs.score.job import finish, open_job
+from train_jobs.score.run import Fleet, job_of, model_at_hand
 
 
 def test_inputs_are_the_tables_in_a_folder_and_below_hidden_ones_left_out(tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_a_shard_of_no_rows_or_of_too_many_is_refused(rows: int, tmp_path: Path)
 def test_what_ray_stopped_of_is_told_in_one_line_without_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = pytest.importorskip("ray.exceptions", reason="scoring needs Ray")
     report = """\x1b[36mray::MapBatches()\x1b[39m (pid=7, ip=10.0.0.1)
-  File "/app/train_jobs/score.py", line 98, in __call__
+  File "/app/train_jobs/score/run.py", line 98, in __call__
 Traceback (most recent call last):
-  File "/app/train_jobs/score.py", line 101, in _score
+  File "/app/train_jobs/score/run.py", line 101, in _score
 ValueError: odd"""
     monkeypatch.setattr(score_job, "rows_under_way", lambda _: [])
     with pytest.raises(Unavailable) as caught, score_job._told_where(None):
@@ -111,7 +111,7 @@ def test_a_reference_into_the_registry_starts_the_server_that_it_needs_and_a_fol
     def resolve(settings: Settings, ref: str) -> ResolvedModel:
         return ResolvedModel(tmp_path, settings.registry_uri, "d" * 64)
 
-    monkeypatch.setattr("train_jobs.tracking_server.tracking_server", server)
+    monkeypatch.setattr("train_jobs.runtime.tracking_server.tracking_server", server)
     monkeypatch.setattr(score_job, "resolve_model", resolve)
     with model_at_hand(Settings(home=tmp_path), str(tmp_path)):
         assert started == []

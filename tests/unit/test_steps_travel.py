@@ -26,8 +26,8 @@ from sentiment.training.teacher import learn_from  # noqa: E402
 from sentiment.version import ENGINE_FILES, Manifest, Version, file_facts, read_version, write_manifest  # noqa: E402
 from tests.tiny_model import build_tiny_version  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
-from train_jobs.prepare import Places, prepare  # noqa: E402
-from train_jobs.write_version import export_calibrated, write_int8_only  # noqa: E402
+from train_jobs.train.prepare import Places, prepare  # noqa: E402
+from train_jobs.versions.write_version import export_calibrated, write_int8_only  # noqa: E402
 
 STEPS = ("base", "lower", "lemma")
 SAID = "He LOVED the - days"

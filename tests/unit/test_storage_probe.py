@@ -20,10 +20,10 @@ from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput
 from sentiment.settings import load_settings
 from tests.tiny_training import TINY, examples
-from train_jobs import storage_probe
-from train_jobs.capacity import Need
-from train_jobs.prepare import Places
-from train_jobs.storage_probe import Probe, Seen, look, require_shared
+from train_jobs.runs import storage_probe
+from train_jobs.runs.capacity import Need
+from train_jobs.runs.storage_probe import Probe, Seen, look, require_shared
+from train_jobs.train.prepare import Places
 
 ROOM = Need(1, 1)
 

@@ -13,7 +13,7 @@ import ray.job_submission
 
 from sentiment.errors import InvalidInput, InvalidSettings
 from sentiment.settings import Settings
-from train_jobs.submit import submit
+from train_jobs.runtime.submit import submit
 
 HEAD = "http://head:8265"
 

@@ -22,9 +22,9 @@ from sentiment.tracking import Tracker, ended, experiment_id
 from sentiment.training.config import DistillConfig
 from tests.free_ports import free_port
 from tests.tiny_training import TINY, examples
-from train_jobs.pictures import confusion_picture, reliability_picture
-from train_jobs.prepare import Places, find_data, held_out_texts
-from train_jobs.tracked import TrackedRun, environment, lineage_of
+from train_jobs.train.pictures import confusion_picture, reliability_picture
+from train_jobs.train.prepare import Places, find_data, held_out_texts
+from train_jobs.train.tracked_run import TrackedRun, environment, lineage_of
 
 
 class FakeRun:
@@ -98,7 +98,7 @@ def test_data_without_labels_of_other_labels_or_of_another_normaliser_are_not_tr
     told = r"two@1 has the labels negative, positive; toys@1 has negative, neutral, positive: validate on"
     with pytest.raises(InvalidInput, match=told):
         find_data(replace(TINY, validation="two"), places)
-    monkeypatch.setattr("train_jobs.prepare.CURRENT_NORMALIZER", "3")
+    monkeypatch.setattr("train_jobs.train.prepare.CURRENT_NORMALIZER", "3")
     with pytest.raises(InvalidInput, match="normalised with version '2'"):
         find_data(TINY, places)
 

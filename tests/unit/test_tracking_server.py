@@ -17,8 +17,8 @@ from sentiment.errors import PlatformError, RegistryUnavailable
 from sentiment.registry import Registry, Server, server_at
 from sentiment.settings import Settings
 from tests.free_ports import free_port
-from train_jobs import tracking_server as module
-from train_jobs.tracking_server import answers, tracking_server
+from train_jobs.runtime import tracking_server as module
+from train_jobs.runtime.tracking_server import answers, tracking_server
 
 #: Answers as MLflow does to those who ask for its health, and for a file of its artifacts.
 SERVER = """
@@ -44,7 +44,7 @@ import sys
 from pathlib import Path
 
 from sentiment.settings import Settings
-from train_jobs import tracking_server as module
+from train_jobs.runtime import tracking_server as module
 
 home, port, server = sys.argv[1:]
 module._command = lambda port, folder: [sys.executable, "-c", server, str(port), str(folder)]

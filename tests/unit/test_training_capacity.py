@@ -16,8 +16,8 @@ pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput
 from tests.tiny_training import TINY
-from train_jobs import capacity
-from train_jobs.capacity import (
+from train_jobs.runs import capacity
+from train_jobs.runs.capacity import (
     Need,
     in_words,
     need_on_cluster,
@@ -27,7 +27,7 @@ from train_jobs.capacity import (
     require_own_gpus,
     shortage,
 )
-from train_jobs.train import cpus_of, ray_running
+from train_jobs.train.ray_train import cpus_of, ray_running
 
 
 @pytest.fixture(autouse=True)

@@ -26,10 +26,10 @@ from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import examples, tiny_start
-from train_jobs.job import Job, Outcome
-from train_jobs.job_output import FAILURE, OUTCOME, PROGRESS
-from train_jobs.storage import storage_of
-from train_jobs.submit import lines_of
+from train_jobs.runtime.output import FAILURE, OUTCOME, PROGRESS
+from train_jobs.runtime.storage import storage_of
+from train_jobs.runtime.submit import lines_of
+from train_jobs.train.request import Job, Outcome
 
 
 def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
         metrics = {f"validation_{name}": value for name, value in figures.items()}
         return Outcome(str(job.name), "7" * 32, metrics, 3, "version", "digest")
 
-    monkeypatch.setattr("train_jobs.job.run_job", run_job)
+    monkeypatch.setattr("train_jobs.train.job.run_job", run_job)
     shared = [
         "--data",
         "toys@1",

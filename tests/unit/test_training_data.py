@@ -14,7 +14,8 @@ pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput
 from sentiment.training.batches import Row
-from train_jobs.data import (
+from train_jobs.shipped_model.mixture import draw_window
+from train_jobs.shipped_model.readers import (
     Example,
     decode_semeval,
     read_news_words,
@@ -22,7 +23,6 @@ from train_jobs.data import (
     read_training_texts,
     read_tweeteval,
 )
-from train_jobs.mixture import draw_window
 
 
 def _write(path: Path, text: str) -> None:

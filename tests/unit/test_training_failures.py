@@ -21,10 +21,12 @@ from sentiment.models.zoo import save_model  # noqa: E402
 from sentiment.training.checkpoint import MODEL, Progress, Terms, save_checkpoint  # noqa: E402
 from sentiment.training.learner import Learner  # noqa: E402
 from tests.tiny_training import TINY, tiny_start  # noqa: E402
-from train_jobs import train, watch, write_version  # noqa: E402
-from train_jobs.drafts import draft_of  # noqa: E402
-from train_jobs.failures import full_disk_told, run_named  # noqa: E402
-from train_jobs.write_version import version_from_model  # noqa: E402
+from train_jobs.runtime.drafts import draft_of  # noqa: E402
+from train_jobs.runtime.failures import full_disk_told, run_named  # noqa: E402
+from train_jobs.train import progress_channel as watch  # noqa: E402
+from train_jobs.train import ray_train as train  # noqa: E402
+from train_jobs.versions import write_version  # noqa: E402
+from train_jobs.versions.write_version import version_from_model  # noqa: E402
 
 Usage = namedtuple("Usage", "total used free")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/storage")
@@ -82,7 +84,7 @@ def test_a_store_that_is_away_at_the_end_is_told_and_the_best_model_of_before_st
 
 _TRACEBACK = """[Rank 0 Error Snippet]:
 Traceback (most recent call last):
-  File "/app/train_jobs/train.py", line 120, in work
+  File "/app/train_jobs/train/ray_train.py", line 120, in work
     return _train(job)
 {0}
 """

@@ -23,15 +23,19 @@ from sentiment.training.config import TrainConfig
 from sentiment.training.fit import Fit
 from sentiment.version import read_version
 from tests.tiny_training import TINY, examples, tiny_start
-from train_jobs import average, tracked, tracking_server, write_version
-from train_jobs import job as job_module
-from train_jobs import train as train_module
+from train_jobs import average
 from train_jobs.average import AverageConfig, run_averaging
-from train_jobs.command_line import run_from_command_line
-from train_jobs.job import Job, Outcome, run_job
-from train_jobs.latest_checkpoint import LatestCheckpoint
-from train_jobs.prepare import Places, prepare
-from train_jobs.train import TrainResult
+from train_jobs.runtime import tracking_server
+from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint
+from train_jobs.train import job as job_module
+from train_jobs.train import ray_train as train_module
+from train_jobs.train import tracked_run as tracked
+from train_jobs.train import command_line
+from train_jobs.train.job import run_job
+from train_jobs.train.prepare import Places, prepare
+from train_jobs.train.ray_train import TrainResult
+from train_jobs.train.request import Job, Outcome
+from train_jobs.versions import write_version
 
 
 class FakeRun:
@@ -194,9 +198,9 @@ def test_a_job_of_a_cluster_says_by_which_name_it_is_taken_up(
         return Outcome(str(job.name), "7" * 32, {}, 3, "version", "digest")
 
     monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path))
-    monkeypatch.setattr(job_module, "run_job", run_here)
+    monkeypatch.setattr(command_line, "run_job", run_here)
     with caplog.at_level("INFO"):
-        run_from_command_line("train", "", ["--data", "toys@1", *(["--name", name] if name else [])])
+        command_line.run_from_command_line("train", "", ["--data", "toys@1", *(["--name", name] if name else [])])
     known = name or asked[0].name
     assert known
     assert caplog.messages == [

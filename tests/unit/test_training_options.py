@@ -18,11 +18,14 @@ from cli.main import app
 from sentiment.errors import InvalidInput
 from sentiment.settings import FOLLOWED
 from sentiment.training.config import DistillConfig
-from train_jobs import compare, distill, evaluate, score, train
-from train_jobs import job as job_module
-from train_jobs.job import Job, Outcome, job_of
-from train_jobs.job_output import OUTCOME
-from train_jobs.training_options import DistillOptions, TrainOptions, read_options
+from train_jobs import distill, evaluate
+from train_jobs.compare import comparison as compare
+from train_jobs.runtime.output import OUTCOME
+from train_jobs.score import run as score
+from train_jobs.train import job as job_module
+from train_jobs.train.command_line import run_from_command_line
+from train_jobs.train.request import Job, Outcome, job_of
+from train_jobs.train.training_options import DistillOptions, TrainOptions, read_options
 from tune import job as tune_job
 
 MODULES = {"train": (train, TrainOptions), "distill": (distill, DistillOptions)}
@@ -118,7 +121,7 @@ def test_a_job_that_nobody_follows_tells_what_it_made_in_words(
     made = Outcome("mine", "7" * 32, FIGURES, 3, "version", "digest", warning="no int8")
     monkeypatch.setattr(job_module, "run_job", lambda *_, **__: made)
     words = ["--data", "toys@1", "--home", str(tmp_path)]
-    train.main(words)
+    run_from_command_line("train", "", words)
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         f"Run mine (MLflow {'7' * 32}), 3 steps",
@@ -128,7 +131,7 @@ def test_a_job_that_nobody_follows_tells_what_it_made_in_words(
     ]
     assert err.splitlines()[-1] == "Warning: no int8"
     monkeypatch.setenv(FOLLOWED, "1")
-    train.main(words)
+    run_from_command_line("train", "", words)
     assert json.loads(capsys.readouterr().out.removeprefix(OUTCOME))["steps"] == 3
 
 
@@ -166,7 +169,7 @@ def test_what_a_module_cannot_do_is_refused_in_one_line(
     words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        train.main([*words, "--home", str(tmp_path)])
+        run_from_command_line("train", "", [*words, "--home", str(tmp_path)])
     assert caught.value.code == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: ")

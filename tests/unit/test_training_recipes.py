@@ -15,11 +15,11 @@ from sentiment.training.config import TrainConfig, from_mapping  # noqa: E402
 from sentiment.training.fit import Fit  # noqa: E402
 from sentiment.training.recipes import RECIPES, recipe_of  # noqa: E402
 from tests.tiny_training import examples  # noqa: E402
-from train_jobs.comparison_plan import CompareConfig, plan_of  # noqa: E402
-from train_jobs.job import job_of  # noqa: E402
-from train_jobs.latest_checkpoint import LatestCheckpoint  # noqa: E402
-from train_jobs.prepare import Places, prepare  # noqa: E402
-from train_jobs.training_options import TrainOptions  # noqa: E402
+from train_jobs.compare.plan import CompareConfig, plan_of  # noqa: E402
+from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint  # noqa: E402
+from train_jobs.train.prepare import Places, prepare  # noqa: E402
+from train_jobs.train.request import job_of  # noqa: E402
+from train_jobs.train.training_options import TrainOptions  # noqa: E402
 
 ENOUGH_RECALL = 0.9  # chance is a third; at a rate of 1e-4 it stays there on these texts
 TEXTS = 150

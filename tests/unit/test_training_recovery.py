@@ -15,11 +15,11 @@ from ray.exceptions import RayActorError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
 from sentiment.errors import Unavailable
-from train_jobs import worker_events
-from train_jobs.capacity import Need
-from train_jobs.failures import death_of
-from train_jobs.recovery import PATIENCE_S, LostWorker, RecoveryLog, WorkerEvent
-from train_jobs.worker_events import WorkerEvents, free_while_waiting
+from train_jobs.runs import worker_events
+from train_jobs.runs.capacity import Need
+from train_jobs.runs.recovery import PATIENCE_S, LostWorker, RecoveryLog, WorkerEvent
+from train_jobs.runs.worker_events import WorkerEvents, free_while_waiting
+from train_jobs.runtime.failures import death_of
 
 KILLED = (
     "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker "

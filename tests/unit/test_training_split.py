@@ -18,7 +18,7 @@ from sentiment.text import near_duplicate_key
 from sentiment.training.encoded import group_of
 from sentiment.training.plan import split
 from tests.tiny_training import TINY, encode, examples, tiny_start
-from train_jobs.prepare import Places, held_out_texts, prepare
+from train_jobs.train.prepare import Places, held_out_texts, prepare
 
 
 def copies(text: str) -> list[str]:

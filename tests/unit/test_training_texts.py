@@ -17,8 +17,8 @@ from sentiment.models.zoo import save_model
 from sentiment.settings import Settings
 from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import TINY, tiny_start
-from train_jobs.prepare import Places, prepare
-from train_jobs.training_texts import Corpus, corpora_of, mixed_texts, training_texts
+from train_jobs.train.prepare import Places, prepare
+from train_jobs.train.training_texts import Corpus, corpora_of, mixed_texts, training_texts
 
 TEXTS = [Example("one two three", "positive"), Example("four five", "negative"), Example("six", "neutral")]
 

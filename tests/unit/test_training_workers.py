@@ -10,7 +10,7 @@ pytest.importorskip("ray", reason="training needs the train extra")
 from sentiment.errors import InvalidInput, StoreUnavailable, UndertoneError
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
-from train_jobs.train import agreed
+from train_jobs.train.ray_train import agreed
 
 FIT = object.__new__(Fit)
 

@@ -19,10 +19,11 @@ from sentiment.errors import NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
 from sentiment.settings import Settings, load_settings
 from tests.tiny_training import examples
-from train_jobs import capacity, storage_probe, tracking_server
-from train_jobs import train as train_module
-from train_jobs.job_output import OUTCOME
-from train_jobs.prepare import Places
+from train_jobs.runs import capacity, storage_probe
+from train_jobs.runtime import tracking_server
+from train_jobs.runtime.output import OUTCOME
+from train_jobs.train import ray_train as train_module
+from train_jobs.train.prepare import Places
 from tune import job as tune_job
 from tune import results, search, trial
 from tune.plan import Search

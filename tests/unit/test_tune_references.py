@@ -12,8 +12,8 @@ from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from tests.tiny_training import examples
-from train_jobs import prepare
-from train_jobs.prepare import Places
+from train_jobs.train import prepare
+from train_jobs.train.prepare import Places
 from tune.plan import Search
 from tune.references import fixed
 from tune.space import parse_space

@@ -13,7 +13,7 @@ import yaml
 from sentiment.errors import InvalidInput
 from sentiment.tracking import ended
 from sentiment.training.config import from_mapping
-from train_jobs.scoring.places import Place
+from train_jobs.runtime.locations import Place
 from tune.job import Request, search_of
 from tune.plan import Search, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, require_writable, write_best

@@ -18,8 +18,8 @@ from sentiment.errors import InvalidInput, NotFound, Unavailable, UndertoneError
 from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig
 from tests.tiny_training import examples
-from train_jobs.prepare import Places
-from train_jobs.scoring.places import Place
+from train_jobs.runtime.locations import Place
+from train_jobs.train.prepare import Places
 from tune.trial_checkpoints import TrialCheckpoints
 from tune.trial_training import train_in_process, tried_again
 

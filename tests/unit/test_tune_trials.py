@@ -12,8 +12,8 @@ import pytest
 tune = pytest.importorskip("ray.tune", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
-from train_jobs.capacity import Need  # noqa: E402
-from train_jobs.train import cpus_of  # noqa: E402
+from train_jobs.runs.capacity import Need  # noqa: E402
+from train_jobs.train.ray_train import cpus_of  # noqa: E402
 from tune import trial as trial_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
 from tune.search import _renew_resources, _resources, _trial  # noqa: E402

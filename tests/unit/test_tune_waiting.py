@@ -11,7 +11,7 @@ import pytest
 ray = pytest.importorskip("ray", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
-from train_jobs.capacity import Need  # noqa: E402
+from train_jobs.runs.capacity import Need  # noqa: E402
 from tune import rooms as rooms_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
 from tune.rooms import Rooms  # noqa: E402

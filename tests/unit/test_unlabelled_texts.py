@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import InvalidInput
-from train_jobs import unlabelled_texts as job
-from train_jobs.data import Example, TrainingTexts
+from train_jobs.shipped_model import unlabelled_texts as job
+from train_jobs.shipped_model.readers import Example, TrainingTexts
 
 SENTENCE = "one two three four {}."
 

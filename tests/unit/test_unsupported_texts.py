@@ -26,9 +26,9 @@ from sentiment.tables import Row, open_table
 from tests.fake_api import FakeApi
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import SCORING
-from train_jobs.scoring.job import Totals
-from train_jobs.scoring.places import Place
-from train_jobs.scoring.shards import cut_file, read_result, score_rows, write_shard
+from train_jobs.runtime.locations import Place
+from train_jobs.score.job import Totals
+from train_jobs.score.shards import cut_file, read_result, score_rows, write_shard
 
 GERMAN = "Das ist mir alles fremd und neu"
 

@@ -11,8 +11,8 @@ from sentiment.errors import InvalidInput
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.version import read_version, write_manifest
 from tests.tiny_model import build_tiny_version
-from train_jobs.training_options import TrainOptions
-from train_jobs.version_languages import languages_of_start, version_languages
+from train_jobs.train.training_options import TrainOptions
+from train_jobs.versions.version_languages import languages_of_start, version_languages
 
 ENGLISH = ["The food was delicious and the staff were very friendly.", "I waited two hours and nobody came."] * 10
 GERMAN = ["Das Essen war köstlich und die Bedienung sehr freundlich."] * 5

@@ -1,0 +1,171 @@
+"""One model of a comparison: trained as a job of its own, or a version that there is; then measured as it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentiment.datasets import Example
+from sentiment.errors import InvalidInput
+from sentiment.evaluation.bootstrap import accuracies, macro_recalls
+from sentiment.evaluation.comparison import ComparedModel
+from sentiment.evaluation.evaluation import answer, classifier_of
+from sentiment.evaluation.performance import measure_performance
+from sentiment.models.zoo import PRESETS, count_parameters, load_model
+from sentiment.predictor import Predictor
+from sentiment.registry import resolve_model
+from sentiment.settings import Settings
+from sentiment.tracking import Tracker
+from sentiment.training.config import TrainConfig, from_mapping
+from sentiment.version import ENGINE_FILES
+from sentiment.wording import shown
+from train_jobs.compare.files import Measured
+from train_jobs.compare.splits import Splits
+from train_jobs.runs.capacity import Need
+from train_jobs.runs.run_folder import run_place, version_folder
+from train_jobs.train.job import run_job
+from train_jobs.train.request import Job
+
+_MIB: Final = 1 << 20
+_MEMORY: Final = "system/process_memory_mib"
+_KEY_DIGITS: Final = 12
+#: Training texts that the accuracy on them is taken of, spread evenly.
+MOST_TRAIN_TEXTS: Final = 4000
+
+
+@dataclass(frozen=True)
+class Material:
+    """Labelled rows, and what they are called; `labels` are in the label set's order."""
+
+    labels: tuple[str, ...]
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    test: Sequence[Example]
+
+
+@dataclass(frozen=True)
+class TrainAs:
+    """How one model is trained."""
+
+    config: TrainConfig
+    workers: int
+    gpus_per_worker: float
+
+    @property
+    def need(self) -> Need:
+        """What it asks Ray for."""
+        return Need.of(self.config, self.workers, self.gpus_per_worker)
+
+    @classmethod
+    def of(cls, name: str, training: Mapping[str, Any], splits: Splits, workers: int, gpus: float) -> TrainAs:
+        """Return the job of a preset: its recipe, changed by what `training` says for all and under the preset's name.
+
+        Raises:
+            InvalidInput: a field is unknown or out of range.
+        """
+        common = {field: value for field, value in training.items() if field not in PRESETS}
+        own = training.get(name) or {}
+        if not isinstance(own, Mapping):
+            raise InvalidInput(f"{name} is {shown(own)}; under a model's name stand fields of its training", name)
+        given = {"model": name, "data": splits.train.ref, "validation": splits.validation.ref}
+        return cls(from_mapping({**common, **own, **given}), workers, gpus)
+
+
+def train_version(
+    settings: Settings,
+    job: TrainAs,
+    material: Material,
+    key: str,
+    threads: int,
+    on_report: Callable[[Mapping[str, float]], None],
+) -> Measured:
+    """Train a model, or take its training up, and measure the version that it makes; `key` stands for the job.
+
+    Raises: what `run_job` does.
+    """
+    peak_mib = 0.0
+
+    def take(report: Mapping[str, float]) -> None:
+        nonlocal peak_mib
+        peak_mib = max(peak_mib, report.get(_MEMORY, 0.0))
+        on_report(report)
+
+    asked = Job(job.config, _run_name(job, key), workers=job.workers, gpus_per_worker=job.gpus_per_worker)
+    made = run_job(asked, settings, None, take)
+    if settings.tracking_uri:  # what an earlier process did of the run counts as well
+        peak_mib = max(peak_mib, Tracker(settings.tracking_uri).highest(made.run_id, _MEMORY))
+    measured = measure_folder(job.config.model, Path(made.version), material, threads)
+    epochs = int(made.metrics.get("epoch", 0))
+    model = replace(
+        measured.model,
+        epochs=job.config.epochs,
+        epoch_s=made.metrics["seconds"] / epochs if epochs else None,
+        training_peak_bytes=int(peak_mib * _MIB) or None,
+    )
+    return Measured(model, measured.test_predictions)
+
+
+def trained_folder(settings: Settings, job: TrainAs, key: str) -> Path:
+    """Return where the version of a model is that `train_version` has trained under `key`."""
+    return version_folder(run_place(settings.home, _run_name(job, key)))
+
+
+def _run_name(job: TrainAs, key: str) -> str:
+    return f"compare-{job.config.model}-{key[:_KEY_DIGITS]}"
+
+
+def measure_version(settings: Settings, ref: str, material: Material, threads: int) -> Measured:
+    """Measure a version that there is. Raises what `resolve_model` does."""
+    return measure_folder(ref, resolve_model(settings, ref).folder, material, threads)
+
+
+def measure_folder(name: str, folder: Path, material: Material, threads: int) -> Measured:
+    """Measure the version in `folder`, on the engine that serves on CPUs.
+
+    Raises:
+        ModelRejected: it cannot be served, or fails on a text.
+        InvalidInput: it answers with other labels than the data's.
+    """
+    predictor = Predictor.load(folder, threads=threads)
+    said = {
+        part: _answers(predictor, rows, material.labels)
+        for part, rows in (
+            ("train", _spread(material.train)),
+            ("validation", material.validation),
+            ("test", material.test),
+        )
+    }
+    right = {part: float(accuracies(ids, predictions)) for part, (ids, predictions) in said.items()}
+    speed = measure_performance(folder, [row.text for row in material.test], threads=threads)
+    has_weights = "torch" in predictor.version.manifest.engines
+    counts = count_parameters(load_model(folder).model) if has_weights else None
+    model = ComparedModel(
+        name=name,
+        train_accuracy=right["train"],
+        validation_accuracy=right["validation"],
+        test_accuracy=right["test"],
+        test_macro_recall=float(macro_recalls(*said["test"], len(material.labels))),
+        texts_per_s=speed.texts_per_s,
+        serving_peak_bytes=speed.peak_memory_bytes,
+        file_bytes=predictor.version.file(ENGINE_FILES[predictor.engine]).stat().st_size,
+        parameters=counts.all if counts else None,
+        trained_parameters=counts.trained if counts else None,
+    )
+    return Measured(model, tuple(material.labels[place] for place in said["test"][1].tolist()))
+
+
+def _answers(
+    predictor: Predictor, rows: Sequence[Example], labels: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return label ids and predictions [texts]."""
+    found = answer(classifier_of(predictor), predictor.labels, rows, labels)
+    return found.ids, found.probabilities.argmax(axis=1)
+
+
+def _spread(rows: Sequence[Example]) -> Sequence[Example]:
+    return rows[:: -(-len(rows) // MOST_TRAIN_TEXTS)]

@@ -1,0 +1,100 @@
+"""Evaluations and comparisons as runs in MLflow: figures as metrics, reports, tables and pictures as files."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.evaluation.comparison import Comparison
+from sentiment.evaluation.evaluation import Evaluation
+from sentiment.evaluation.report import render_report
+from sentiment.tracking import Run, Tracker, ended
+from train_jobs.compare.splits import Splits
+
+EXPERIMENT: Final = "undertone-evaluation"
+_MIB: Final = 1 << 20
+_NO_NAME: Final = re.compile(r"[^\w\-./ :]", re.ASCII)
+
+
+def track_evaluation(uri: str, found: Evaluation, settings: Mapping[str, Any]) -> str:
+    """Record an evaluation with its report at the MLflow server `uri`, and return the run's id.
+
+    Raises:
+        RegistryUnavailable: the server does not answer.
+    """
+    tags = {
+        "kind": "evaluation",
+        "dataset": found.data.ref,
+        "dataset_digest": found.data.digest,
+        "model": found.subject.ref,
+        "model_digest": found.subject.digest,
+    }
+    with _tracked(uri, f"evaluate {found.subject.ref}", settings, tags) as run:
+        run.log(dict(_metrics(found)), 0)
+        with tempfile.TemporaryDirectory(prefix="undertone-report-") as folder:
+            report, plain = Path(folder, "report.html"), Path(folder, "evaluation.json")
+            report.write_text(render_report(found, datetime.now(UTC)), encoding="utf-8")
+            plain.write_text(json.dumps(found.to_mapping()), encoding="utf-8")
+            run.artifact(Path(folder))
+        return run.run_id
+
+
+def track_comparison(uri: str, found: Comparison, folder: Path, settings: Mapping[str, Any], splits: Splits) -> str:
+    """Record a comparison on `splits` with the files of `folder` at the MLflow server `uri`, and return the run's id.
+
+    Raises:
+        RegistryUnavailable: the server does not answer.
+    """
+    parts = {"dataset": splits.train, "validation": splits.validation, "test": splits.test}
+    tags = {"kind": "comparison", **{name: part.ref for name, part in parts.items()}}
+    tags |= {f"{name}_digest": part.digest for name, part in parts.items()}
+    with _tracked(uri, f"compare on {found.train}", settings, tags) as run:
+        for model in found.models:
+            plain = asdict(model)
+            numbers = {key: float(value) for key, value in plain.items() if _is_number(value)}
+            run.log({_name(f"{model.name}/{key}"): value for key, value in numbers.items()}, 0)
+        for file in sorted(folder.glob("comparison.*")):
+            run.artifact(file)
+        return run.run_id
+
+
+@contextmanager
+def _tracked(uri: str, name: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[Run]:
+    run = Tracker(uri).run(name, settings, tags, experiment=EXPERIMENT)
+    with ended(run):
+        yield run
+
+
+def _metrics(found: Evaluation) -> Iterator[tuple[str, float]]:
+    for name in ("accuracy", "macro_recall", "macro_f1", "ece", "nll", "temperature"):
+        yield name, getattr(found.figures, name)
+    for each in found.figures.classes:
+        if each.recall is not None:
+            yield f"recall/{each.label}", each.recall
+    for part in found.slices:
+        yield _name(f"slice/{part.dimension}/{part.name}/accuracy"), part.accuracy
+        yield _name(f"slice/{part.dimension}/{part.name}/macro_recall"), part.macro_recall
+    for outcome in found.behaviour:
+        yield _name(f"failure_rate/{outcome.capability}/{outcome.name}"), outcome.failure_rate
+    for difference in found.against.differences if found.against else ():
+        yield f"against/{difference.measure}/difference", difference.difference
+        yield f"against/{difference.measure}/p_value", difference.p_value
+    if speed := found.performance:
+        yield "texts_per_s", speed.texts_per_s
+        yield "peak_memory_mib", speed.peak_memory_bytes / _MIB
+
+
+def _name(text: str) -> str:
+    """Return a name that MLflow takes for a metric."""
+    return _NO_NAME.sub("_", text)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

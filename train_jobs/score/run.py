@@ -1,0 +1,266 @@
+"""Score tables of texts with a model version, by Ray Data: any number of files, on disk or S3, each row exactly once.
+
+    python -m train_jobs.score reviews/ --model models:/sentiment/8 --out scored/
+    ray job submit -- python -m train_jobs.score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored
+
+A task a file cuts it into shards, actors that each hold a predictor score them, as many as there is work and room for.
+A shard's output appears whole, then the record that it is done; a second run does what has no record yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import InvalidInput, Unavailable
+from sentiment.registry import ResolvedModel, is_folder, resolve_model
+from sentiment.settings import Settings, job_address, load_settings
+from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
+from sentiment.wording import listed
+from train_jobs.runtime.failures import death_in, own_error
+from train_jobs.runtime.locations import InputFile, place_at
+from train_jobs.runtime.output import OUTCOME, told
+from train_jobs.runtime.ray_cluster import ray_at
+from train_jobs.runtime.ray_log import stdout_aside
+from train_jobs.score.board import open_board, rows_under_way
+from train_jobs.score.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
+from train_jobs.score.located import located
+from train_jobs.score.shards import ShardResult, read_result
+from train_jobs.score.tasks import ShardScorer, cutter
+
+_LOG = logging.getLogger(__name__)
+
+FORMATS: Final = ("parquet", "jsonl", "csv")
+_READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would run both in one process otherwise
+_BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
+_IN_FLIGHT: Final = 2
+_MOST_NAMED: Final = 5
+_MOST_SHARD_ROWS: Final = 100_000  # all rows of a shard are in memory at once
+
+Progress = Callable[[Totals], None]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The actors: least and most of them, threads (CPUs) and GPUs of each."""
+
+    least: int = 1
+    most: int = 2
+    threads: int = 1
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field, lowest in (("least", 1), ("most", 1), ("threads", 1), ("gpus", 0)):
+            value = getattr(self, field)
+            if not value >= lowest:  # what is no number is not
+                raise InvalidInput(f"--{field} is {value:g}; it must be {lowest} or more.", field)
+        if self.least > self.most:
+            raise InvalidInput(f"--least {self.least} is more than --most {self.most}: name fewer actors.", "least")
+
+
+def score(
+    job: ScoreJob,
+    model: ResolvedModel,
+    settings: Settings,
+    fleet: Fleet = Fleet(),
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> Outcome:
+    """Score what has not been scored yet. Ray is started for that once all that can be is checked without it.
+
+    Raises:
+        InvalidInput: no input, no such column, or the output's place holds something else.
+        Unavailable: a place cannot be read or written.
+        ModelRejected: the version cannot be run.
+    """
+    inputs = job.source.inputs()
+    require_tables(job, inputs)
+    opened = open_job(job, inputs, overwrite)
+    done, totals = opened.done, Totals.of(opened.done.values())
+    if job.out.read(MANIFEST) is not None:
+        return Outcome(job.out.uri, totals, len(done), was_finished=True)
+    for name in opened.changed:
+        _LOG.info("%s has changed since an earlier run and is scored anew", name)
+    with stdout_aside(), ray_started(settings):
+        for result in _run(job, model, settings, fleet, opened.inputs, frozenset(done)):
+            totals.add(result)
+            if progress:
+                progress(totals)
+    return Outcome(job.out.uri, finish(job, model.ref, opened.inputs), len(done), changed=opened.changed)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Score as the command line says; the last line on standard output is what came of it, as jobs write it."""
+    options = _parser().parse_args(arguments)
+    with told():
+        fleet = Fleet(options.least, options.most, options.threads, options.gpus)
+        reading = (options.delimiter, options.quoting)
+        columns = (options.text_column, options.encoding, options.format, options.shard_rows, *reading)
+        with model_at_hand(load_settings(), options.model) as (model, settings):
+            job = job_of(settings, model, options.source, options.out, *columns)
+            outcome = score(job, model, settings, fleet, _log, options.overwrite)
+        sys.stdout.write(f"{OUTCOME}{json.dumps(outcome.plain())}\n")
+
+
+@contextmanager
+def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel, Settings]]:
+    """Yield the version that `ref` names and the settings by which actors find it, too, while the block runs.
+
+    Where none answers, an MLflow server is started for references into the registry.
+
+    Raises: what `resolve_model` and `tracking_server` do.
+    """
+    from train_jobs.runtime.tracking_server import tracking_server
+
+    with nullcontext(settings.registry_uri) if is_folder(ref) else tracking_server(settings) as uri:
+        known = settings.model_copy(update={"tracking_uri": uri})
+        yield resolve_model(known, ref), known
+
+
+def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
+    """Look at all files of the input if they lie on this machine: tables, that have the column of the texts.
+
+    Raises:
+        InvalidInput: one is none, or has not; the message is the first one's, and names the others.
+    """
+    wrong: dict[str, InvalidInput] = {}
+    for file in () if job.source.is_remote else inputs:
+        try:
+            with (
+                located(f"{file.name or job.source.uri} cannot be read", file.name),
+                job.source.local(file.name) as path,
+            ):
+                _opened(path, job, is_only=not file.name).require(job.text_column)
+        except InvalidInput as exc:
+            wrong[file.name] = exc
+    if not wrong:
+        return
+    (_, first), *others = wrong.items()
+    if not others:
+        raise first
+    named = ", ".join(name for name, _ in others[:_MOST_NAMED])
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    raise InvalidInput(f"{first} Nor can these be scored: {named}{more}.", first.field) from first
+
+
+def _opened(path: Path, job: ScoreJob, *, is_only: bool) -> Table:
+    """Open a file of the input; delimiter and quoting do not concern those of several that have none."""
+    if not is_only and not has_text_format(path):
+        return open_table(path, job.encoding)
+    return open_table(path, job.encoding, delimiter=job.delimiter, quoting=job.quoting)
+
+
+def ray_started(settings: Settings) -> AbstractContextManager[None]:
+    """Join the cluster that this is a job of or that the settings name, else start Ray here, while the block runs.
+
+    Raises:
+        Unavailable: there is no cluster at that address.
+    """
+    return ray_at(job_address() or settings.address)
+
+
+def job_of(
+    settings: Settings,
+    model: ResolvedModel,
+    source: str,
+    out: str,
+    text_column: str = "text",
+    encoding: str = "utf-8",
+    format: str = "parquet",  # noqa: A002 - it is called so on the command line
+    shard_rows: int = 2000,
+    delimiter: str = AUTO,
+    quoting: str = AUTO,
+) -> ScoreJob:
+    """Return the job that a command line asks for.
+
+    Raises:
+        InvalidInput: an unknown format or scheme, shards of too few or too many rows, or output into the input.
+    """
+    if format not in FORMATS:
+        raise InvalidInput(f"The format must be one of {', '.join(FORMATS)}, not {format!r}.", "format")
+    if not 1 <= shard_rows <= _MOST_SHARD_ROWS:
+        raise InvalidInput(f"--shard-rows is {shard_rows}; it must be 1 to {_MOST_SHARD_ROWS}.", "shard_rows")
+    one, other = place_at(source, settings.s3_endpoint), place_at(out, settings.s3_endpoint)
+    if f"{other.uri}/".startswith(f"{one.uri}/"):
+        raise InvalidInput(f"{other.uri} lies in the input {one.uri}: a second run would score it; give another --out.")
+    return ScoreJob(one, other, model.digest, text_column, encoding, f".{format}", shard_rows, delimiter, quoting)
+
+
+def _run(
+    job: ScoreJob,
+    model: ResolvedModel,
+    settings: Settings,
+    fleet: Fleet,
+    inputs: Sequence[InputFile],
+    done: frozenset[str],
+) -> Iterator[ShardResult]:
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised here, in one sentence
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = _BLOCK_BYTES
+    context.raise_original_map_exception = True  # an actor's own error is lost in Ray Data's wrapping
+    board = open_board()
+    files = [{"number": file.number, "name": file.name} for file in inputs]
+    cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(cutter(job, done), num_cpus=_READER_CPUS)
+    scored = cut.map_batches(
+        ShardScorer,
+        fn_constructor_args=(model, settings, job, fleet.threads, "cuda" if fleet.gpus else "cpu", board),
+        batch_size=1,
+        compute=ActorPoolStrategy(min_size=fleet.least, max_size=fleet.most, max_tasks_in_flight_per_actor=_IN_FLIGHT),
+        num_cpus=fleet.threads,
+        num_gpus=fleet.gpus,
+    )
+    with _told_where(board):
+        for row in scored.iter_rows():
+            yield read_result(row["result"].encode())
+
+
+@contextmanager
+def _told_where(board: Any) -> Iterator[None]:
+    """Raise the project's own error that a task died of instead of Ray's that wraps it; else say what died where."""
+    try:
+        yield
+    except Exception as exc:  # Ray's wrapper of an error of ours is an instance of both
+        own = own_error(exc)
+        if own is exc:
+            raise
+        if own:
+            raise own from exc
+        rows = rows_under_way(board)
+        where = f" at {listed(rows[:_MOST_NAMED])}" if rows else ""
+        raise Unavailable(
+            f"scoring stopped{where}: {death_in(str(exc))}; what is done is kept, the same command continues"
+        ) from exc
+
+
+def _log(totals: Totals) -> None:
+    _LOG.info("%d shards, %d rows, %d of them rejected", totals.shards, totals.rows, totals.rejected)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train_jobs.score", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("source", help="a table, or a folder of tables, on disk or s3://")
+    parser.add_argument("--model", required=True, help="models:/sentiment/8, an alias, or a version folder")
+    parser.add_argument("--out", required=True, help="folder for the scores, on disk or s3://")
+    parser.add_argument("--text-column", default="text", help="column that holds the texts (default: text)")
+    parser.add_argument("--encoding", default="utf-8", help="encoding of CSV and JSONL files (default: utf-8)")
+    parser.add_argument("--delimiter", default=AUTO, help="what parts the cells of CSV and TSV files (default: auto)")
+    parser.add_argument("--quoting", default=AUTO, choices=QUOTINGS, help="what quotes mean in them (default: auto)")
+    parser.add_argument("--format", default="parquet", choices=FORMATS, help="of the output (default: parquet)")
+    parser.add_argument("--shard-rows", type=int, default=2000, help="most rows of a shard (default: 2000)")
+    parser.add_argument("--least", type=int, default=1, help="least number of actors (default: 1)")
+    parser.add_argument("--most", type=int, default=2, help="most actors (default: 2)")
+    parser.add_argument("--threads", type=int, default=1, help="CPUs of an actor (default: 1)")
+    parser.add_argument("--gpus", type=float, default=0.0, help="GPUs of an actor (default: 0)")
+    parser.add_argument("--overwrite", action="store_true", help="begin anew and replace what is there")
+    return parser

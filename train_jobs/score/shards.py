@@ -1,0 +1,215 @@
+"""A shard is a run of a file's rows, the same in every run: the unit that is scored, written and counted once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
+from sentiment.labels import THREE_CLASSES, sentiment_of
+from sentiment.predictor import Predictor
+from sentiment.records import Answers
+from sentiment.tables import (
+    AUTO,
+    INTEGER,
+    JSON,
+    STRING,
+    Kind,
+    Row,
+    has_text_format,
+    open_table,
+    with_texts,
+    write_table,
+)
+from sentiment.text import NO_WORDS, NORMALIZERS
+from train_jobs.runtime.locations import Place, draft_folder
+
+SCORED: Final = "scored"
+REJECTED: Final = "rejected"
+DONE: Final = "done"
+_NAME: Final = re.compile(r"part-(\d+)-\d+")
+_REJECTED_COLUMNS: Final[dict[str, Kind]] = {"row": INTEGER, "reason": STRING, "values": JSON}
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rows of a file, and the columns that the whole file has. `name` orders as the rows of a file do."""
+
+    name: str
+    source: str
+    columns: dict[str, Kind]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What became of a shard: its output's name, and counts. Stored under `done/`, last: what is there is done."""
+
+    name: str
+    source: str
+    output: str
+    rows: int
+    rejected: int
+    labels: dict[str, int]
+    sentiment_sum: float
+    unsupported: int = 0
+
+    def to_json(self) -> bytes:
+        """Return it as it is stored."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def shard_name(file_number: int, shard_number: int) -> str:
+    """Return the name of a shard: of the file's number and its own place in the file."""
+    return f"part-{file_number:05d}-{shard_number:06d}"
+
+
+def file_number_of(name: str) -> int | None:
+    """Return the number of the file that a shard, or a file named for it, is of; None if it is named for none."""
+    found = _NAME.match(name)
+    return int(found[1]) if found else None
+
+
+def cut_file(
+    path: Path,
+    source: str,
+    file_number: int,
+    shard_rows: int,
+    text_column: str,
+    encoding: str,
+    delimiter: str | None = None,
+    quoting: str = AUTO,
+) -> Iterator[Shard]:
+    """Yield the shards of a table, in constant memory. `delimiter` and `quoting` are for CSV and TSV, others have none.
+
+    Raises:
+        InvalidInput: it cannot be read, or has no such column.
+    """
+    if has_text_format(path):
+        table = open_table(path, encoding, delimiter=delimiter, quoting=quoting)
+    else:
+        table = open_table(path, encoding)
+    table.require(text_column)
+    columns, rows = with_texts(table.columns, text_column), iter(table)
+    for number in itertools.count():
+        taken = list(itertools.islice(rows, shard_rows))
+        if not taken:
+            return
+        yield Shard(shard_name(file_number, number), source, columns, taken)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How rows are scored: the column with the texts, the longest text in characters, the version's number if any."""
+
+    text_column: str
+    most_characters: int
+    model_version: int | None
+
+
+def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> list[Verdict]:
+    """Return a verdict for every row, in order. What the model fails on is a verdict with a reason."""
+    normalize = NORMALIZERS[predictor.version.manifest.normalizer]
+    reasons = {row.number: _reason(row, scoring) for row in rows}
+    texts = {row.number: normalize(row.values[scoring.text_column]) for row in rows if not reasons[row.number]}
+    reasons.update({number: f"{scoring.text_column!r} {NO_WORDS}" for number, text in texts.items() if not text})
+    sound = [row for row in rows if reasons[row.number] is None]
+    answers = predictor.predict([texts[row.number] for row in sound])
+    scored = {row.number: _verdict(row, answers, place, scoring) for place, row in enumerate(sound)}
+    return [scored.get(row.number) or Verdict(row.number, None, reasons[row.number]) for row in rows]
+
+
+def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: str) -> ShardResult:
+    """Write a shard's output, its bad rows, and last the record that it is done.
+
+    Cut off before the record, the shard is scored again and writes the same names: no row is there twice.
+    """
+    tally = Tally()
+    for verdict in verdicts:
+        tally.add(verdict)
+    output, rejected = f"{SCORED}/{shard.name}{ending}", f"{REJECTED}/{shard.name}.jsonl"
+    pairs = list(zip(shard.rows, verdicts, strict=True))
+    _put(out, output, *_scored(shard, pairs))
+    if tally.rejected:
+        _put(out, rejected, _REJECTED_COLUMNS, _bad(pairs))
+    result = ShardResult(
+        shard.name,
+        shard.source,
+        output,
+        tally.rows,
+        tally.rejected,
+        dict(tally.labels),
+        tally.sentiment_sum,
+        tally.unsupported,
+    )
+    out.write(f"{DONE}/{shard.name}.json", result.to_json())
+    return result
+
+
+def try_rows(shard: Shard, rows: Sequence[Row], verdicts: Sequence[Verdict], ending: str) -> None:
+    """Write some rows of a shard as `write_shard` does and throw them away. Raises what writing them raises."""
+    with draft_folder() as folder:
+        write_table(folder / f"rows{ending}", *_scored(shard, list(zip(rows, verdicts, strict=True))))
+
+
+def read_result(content: bytes) -> ShardResult:
+    """Return the stored record of a shard that is done."""
+    return ShardResult(**json.loads(content))
+
+
+def _reason(row: Row, scoring: Scoring) -> str | None:
+    reason = reason_against(row, scoring.text_column)
+    if reason is not None:
+        return reason
+    length = len(row.values[scoring.text_column])
+    if length > scoring.most_characters:
+        return f"{scoring.text_column!r} has {length:,} characters, at most {scoring.most_characters:,} are read"
+    return None
+
+
+def _verdict(row: Row, answers: Answers, place: int, scoring: Scoring) -> Verdict:
+    probabilities, labels = answers.probabilities[place], answers.labels
+    if probabilities is None:
+        return Verdict(row.number, None, answers.errors.get(place, "the model gave no answer"))
+    by_label = dict(zip(labels, probabilities, strict=True))
+    label = max(by_label, key=by_label.__getitem__)
+    values: dict[str, Any] = {
+        "label": label,
+        "score": by_label[label],
+        "sentiment": sentiment_of(probabilities, labels),
+        **{f"p_{known}": by_label.get(known, 0.0) for known in THREE_CLASSES},
+        "model_version": scoring.model_version,
+        "language": answers.languages[place],
+        "supported": answers.supported[place],
+    }
+    return Verdict(row.number, values)
+
+
+def _scored(shard: Shard, pairs: Sequence[tuple[Row, Verdict]]) -> tuple[dict[str, Kind], Iterator[dict[str, Any]]]:
+    """Return the columns and the rows of a shard's output."""
+    names = added_names(shard.columns)
+    columns = {**shard.columns, **{names[name]: kind for name, kind in ADDED_COLUMNS.items()}}
+    rows = (
+        {**row.values, **{names[name]: value for name, value in verdict.values.items()}}
+        for row, verdict in pairs
+        if verdict.values is not None
+    )
+    return columns, rows
+
+
+def _bad(pairs: Sequence[tuple[Row, Verdict]]) -> Iterator[dict[str, Any]]:
+    for row, verdict in pairs:
+        if verdict.values is None:
+            yield {"row": row.number, "reason": verdict.reason, "values": row.values}
+
+
+def _put(out: Place, name: str, columns: dict[str, Kind], rows: Iterator[dict[str, Any]]) -> None:
+    with draft_folder() as folder:
+        draft = folder / Path(name).name
+        write_table(draft, columns, rows)
+        out.put(name, draft)

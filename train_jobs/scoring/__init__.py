@@ -1,1 +1,0 @@
-"""Bulk scoring's parts: where files lie, how they are cut into shards, how a shard is scored and written."""

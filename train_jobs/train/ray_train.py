@@ -1,0 +1,256 @@
+"""A training by Ray Train: its workers, what they report, and the best model of it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+import ray.train
+import torch
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from sentiment.errors import InvalidInput, Unavailable, UndertoneError, no_room
+from sentiment.priority import give_way
+from sentiment.settings import Settings, load_settings
+from sentiment.training.checkpoint import MODEL
+from sentiment.training.config import TrainConfig, from_mapping
+from sentiment.training.fit import Fit
+from sentiment.training.team import Team
+from train_jobs.runs.capacity import Need, need_on_cluster, own_cpus, require_capacity, require_own_gpus
+from train_jobs.runs.recovery import WAIT_S, RecoveryLog, WorkerEvent
+from train_jobs.runs.storage_probe import require_shared
+from train_jobs.runs.worker_events import WorkerEvents, free_while_waiting
+from train_jobs.runtime.drafts import draft_of
+from train_jobs.runtime.failures import full_disk_told, goes_on, lost_too_often, reason_in
+from train_jobs.runtime.ray_cluster import note_room, ray_at
+from train_jobs.runtime.storage import runs_in, storage_of
+from train_jobs.train.checkpoint_list import keep_list
+from train_jobs.train.prepare import Places, pinned, prepare, require_trainable
+from train_jobs.train.progress_channel import Letter, RayWatcher, Report, listening, open_mailbox
+
+_LOG = logging.getLogger(__name__)
+_PROJECT: Final = Path(__file__).parents[2]
+_REFUSED: Final = "refused"
+#: Of workers: a trial that was stopped may take so long on a busy machine to leave its process to the next one.
+_VARIABLES: Final = {"TUNE_FUNCTION_THREAD_TIMEOUT_S": "60"}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run made: the best model's folder (as the zoo saves one), its figures, an entry a validation."""
+
+    folder: Path
+    metrics: dict[str, float]
+    history: list[dict[str, Any]]
+    run_id: str | None = None
+    name: str = ""
+    steps: int = field(default=0)
+
+
+def run_training(
+    config: TrainConfig,
+    *,
+    storage_path: str | None = None,
+    workers: int = 1,
+    gpus_per_worker: float = 0,
+    at_once: int = 1,
+    on_report: Callable[[Report], None] | None = None,
+    name: str | None = None,
+    settings: Settings | None = None,
+    registry: str | None = None,
+    run_id: str | None = None,
+    callbacks: Sequence[Any] = (),
+    is_trial: bool = False,
+    on_begin: Callable[[], None] = lambda: None,
+    on_event: Callable[[str], None] = _LOG.warning,
+    wait_s: float = WAIT_S,
+) -> TrainResult:
+    """Train by Ray Train and return the best model; Ray must run (see `ray_running`).
+
+    A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
+    where it was. `at_once` says how many such trainings share this machine. `on_report` is called in this process, from
+    a thread, with the figures of the moment. `registry` is the MLflow server that a teacher comes from. `callbacks` are
+    Ray Train's. Who started a training that `is_trial` may end it at any time, and calls `give_room_back` with its
+    name. `on_begin` is called once nothing is left that could refuse the run here. `on_event` is told in a sentence of
+    workers that are lost, wait for room (`wait_s` at most) or go on.
+
+    Raises:
+        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
+            or the training came apart; or Ray has no room for the workers.
+        Unavailable: workers were lost more often than `most_failures`, or no room came free; the message says why.
+    """
+    settings = settings or load_settings()
+    name, places = name or new_name(config), Places.of(settings, registry)
+    path, filesystem = storage_of(storage_path or str(runs_in(settings)), settings)
+    require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
+    config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
+    need = need_on_cluster(config, workers, gpus_per_worker, at_once)
+    require_capacity(need)
+    require_shared(path, filesystem, config, need, places)
+    is_local = filesystem is None and "://" not in path
+    keepers = [keep_list(Path(path) / name)] if is_local else []
+    on_begin()
+    mailbox = open_mailbox()
+    trainer = TorchTrainer(
+        work,
+        train_loop_config={
+            "config": config.to_mapping(),
+            "places": places,
+            "mailbox": mailbox,
+            "room": name if is_trial else None,
+        },
+        scaling_config=_scaling(need),
+        torch_config=TorchConfig(backend="nccl" if gpus_per_worker else "gloo"),
+        run_config=RunConfig(
+            name=name,
+            storage_path=path,
+            storage_filesystem=filesystem,
+            failure_config=FailureConfig(max_failures=config.most_failures),
+            checkpoint_config=CheckpointConfig(config.keep_checkpoints, "score", "max"),
+            callbacks=[WorkerEvents(mailbox, need, wait_s), *keepers, *callbacks],
+        ),
+    )
+    recovery = RecoveryLog(on_event, need.in_words(), time.monotonic)
+    passed = partial(_pass_on, recovery, on_report or (lambda _: None))
+    with listening(mailbox, passed, partial(recovery.tick, partial(free_while_waiting, need))):
+        found = _fit(trainer, name)
+    told: dict[str, Any] = found.return_value
+    if _REFUSED in told:
+        raise told[_REFUSED]
+    best, metrics = _best(found, name)
+    folder = settings.home / "runs" / name / "best"
+    _copy_model(best, folder, name)
+    return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
+
+
+def _pass_on(recovery: RecoveryLog, on_report: Callable[[Report], None], letter: Letter) -> None:
+    if isinstance(letter, WorkerEvent):
+        recovery.take(letter)
+    else:
+        recovery.reached(letter["step"])
+        on_report(letter)
+
+
+def work(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Train on one worker: the function that Ray Train runs on all of them."""
+    give_way()
+    if job["room"]:
+        note_room(job["room"])
+    with full_disk_told():
+        return _train(job)
+
+
+def _train(job: Mapping[str, Any]) -> dict[str, Any]:
+    config, context = from_mapping(job["config"]), ray.train.get_context()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = str(ray.train.torch.get_device())
+    team = Team(context.get_world_rank(), context.get_world_size(), device)
+    fit = agreed(team, lambda: _ready(job, config, team))
+    if isinstance(fit, UndertoneError):
+        return {_REFUSED: fit}
+    try:
+        progress = fit.run()
+    except InvalidInput as exc:  # all workers raise it at the same point, and no second try would mend it
+        return {_REFUSED: exc}
+    return {"history": progress.history, "step": progress.step}
+
+
+def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
+    """Return what `make` makes on this worker, or, the same on every worker, why one of them cannot.
+
+    What no second try would mend is told so rather than raised: Ray Train starts workers anew for whatever they raise.
+
+    Raises:
+        Unavailable: something is away that may come back.
+    """
+    fit, refusal = None, None
+    try:
+        fit = make()
+    except Unavailable:
+        raise
+    except UndertoneError as exc:
+        refusal = exc
+    refusals = [each for each in team.gather(refusal) if each is not None]
+    return refusals[0] if fit is None or refusals else fit
+
+
+def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
+    start, material = prepare(config, job["places"], team.size, team.device)
+    watcher = RayWatcher(team.rank, job["mailbox"])
+    fit = Fit(start, material, config, watcher, team)
+    if checkpoint := ray.train.get_checkpoint():
+        with checkpoint.as_directory() as folder:
+            fit.resume(Path(folder))
+    watcher.begin(fit.progress.step)
+    return fit
+
+
+@contextmanager
+def ray_running(address: str | None, cpus: int | None = None, gpus: float | None = None) -> Iterator[None]:
+    """Have Ray at hand while the block runs: the cluster at `address`, or one of this process's own.
+
+    Raises:
+        InvalidInput: this machine has not as many `gpus`.
+        Unavailable: there is no cluster at that address.
+    """
+    require_own_gpus(address, gpus)
+    variables = _VARIABLES if address else {**_VARIABLES, "PYTHONPATH": str(_PROJECT)}
+    with ray_at(address, variables, num_cpus=cpus, num_gpus=gpus, include_dashboard=False):
+        yield
+
+
+def cpus_of(workers: int, config: TrainConfig) -> int:
+    """Return the CPUs that a Ray of one's own must count: what the machine has, or more where workers ask for more."""
+    return own_cpus([Need.of(config, workers, 0)])
+
+
+def new_name(config: TrainConfig) -> str:
+    """Return a name for a new run."""
+    return f"{config.model}-{uuid.uuid4().hex[:8]}"
+
+
+def _scaling(need: Need) -> ScalingConfig:
+    return ScalingConfig(num_workers=need.workers, use_gpu=need.gpus > 0, resources_per_worker=need.of_a_worker)
+
+
+def _fit(trainer: TorchTrainer, name: str) -> Any:
+    try:
+        return trainer.fit()
+    except ray.train.TrainingFailedError as exc:
+        failures = [*getattr(exc, "worker_failures", {}).values(), getattr(exc, "controller_failure", None)]
+        causes = [cause for failure in failures for cause in (failure, getattr(failure, "cause", None))]
+        for cause in causes:
+            if isinstance(cause, UndertoneError):
+                raise cause from exc
+        raise lost_too_often(str(exc), name) from exc
+    except ray.exceptions.RayError as exc:
+        raise Unavailable(f"Ray Train cannot run the training: {reason_in(str(exc))}; {goes_on(name)}") from exc
+
+
+def _best(found: Any, name: str) -> tuple[Any, dict[str, float]]:
+    scored = [(checkpoint, figures) for checkpoint, figures in found.best_checkpoints or [] if "score" in figures]
+    if not scored:
+        raise Unavailable(f"the run ended without a checkpoint; is its storage full or away? Then {goes_on(name)}")
+    checkpoint, figures = max(scored, key=lambda pair: pair[1]["score"])
+    return checkpoint, {key: float(value) for key, value in figures.items()}
+
+
+def _copy_model(checkpoint: Any, folder: Path, name: str) -> None:
+    try:
+        with draft_of(folder) as draft, checkpoint.as_directory() as kept:
+            shutil.copytree(Path(kept) / MODEL, draft, dirs_exist_ok=True)
+    except OSError as exc:
+        raise no_room(exc) or Unavailable(
+            f"the best checkpoint cannot be read from {checkpoint.path}: {exc}; {goes_on(name)}"
+        ) from exc

@@ -1,0 +1,1 @@
+"""Makes version folders: of what was trained, of models from outside; and registers them."""
