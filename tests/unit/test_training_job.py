@@ -27,10 +27,9 @@ from train_jobs import average
 from train_jobs.average import AverageConfig, run_averaging
 from train_jobs.runtime import tracking_server
 from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint
-from train_jobs.train import job as job_module
+from train_jobs.train import command_line
 from train_jobs.train import ray_train as train_module
 from train_jobs.train import tracked_run as tracked
-from train_jobs.train import command_line
 from train_jobs.train.job import run_job
 from train_jobs.train.prepare import Places, prepare
 from train_jobs.train.ray_train import TrainResult

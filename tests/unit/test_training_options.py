@@ -22,6 +22,8 @@ from train_jobs import distill, evaluate
 from train_jobs.compare import comparison as compare
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.score import run as score
+from train_jobs.train import __main__ as train
+from train_jobs.train import command_line
 from train_jobs.train import job as job_module
 from train_jobs.train.command_line import run_from_command_line
 from train_jobs.train.request import Job, Outcome, job_of
@@ -75,7 +77,7 @@ def every_option(command: str, folder: Path) -> list[str]:
     given |= {"--learning-rate": "0.5", "--config": str(folder / "base.yaml"), "--set": "seed=7", "--name": "mine"}
     given |= {"--storage": "kept", "--workers": "2", "--gpus-per-worker": "1", "--wait": "5", "--home": str(folder)}
     given |= {"--teacher": "models:/sentiment/7", "--unlabelled": "more.jsonl", "--mixed": "5", "--temperature": "3"}
-    given |= {"--hard-weight": "0.5", "--hidden-weight": "0.25"}
+    given |= {"--hard-weight": "0.5", "--hidden-weight": "0.25", "--languages": "en,de"}
     known = options_of(command)
     assert known.keys() <= given.keys() | {"--register", "--json", "--address", "--working-dir"}
     return [word for name, value in given.items() if name in known for word in (name, value)] + ["--register", "--json"]
@@ -92,6 +94,7 @@ def test_every_option_of_a_command_means_the_same_to_its_module(
         return Outcome(str(job.name), "7" * 32, FIGURES, 3, "version", "digest")
 
     monkeypatch.setattr(job_module, "run_job", run_job)
+    monkeypatch.setattr(command_line, "run_job", run_job)
     monkeypatch.setenv("UNDERTONE_TRACKING_URI", "http://mlflow:5000")
     words = every_option(command, tmp_path)
     result = CliRunner().invoke(app, [command, *words])
@@ -119,7 +122,7 @@ def test_a_job_that_nobody_follows_tells_what_it_made_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = Outcome("mine", "7" * 32, FIGURES, 3, "version", "digest", warning="no int8")
-    monkeypatch.setattr(job_module, "run_job", lambda *_, **__: made)
+    monkeypatch.setattr(command_line, "run_job", lambda *_, **__: made)
     words = ["--data", "toys@1", "--home", str(tmp_path)]
     run_from_command_line("train", "", words)
     out, err = capsys.readouterr()
