@@ -85,7 +85,7 @@ class DatasetStore:
             manifests = self._manifests(draft.name)
             latest = self._latest_whole(draft.name, manifests)
             _refuse_other_labels(latest, label_set)
-            if latest and (latest.digest, latest.labels) == (digest, label_set):
+            if latest and (latest.digest, latest.labels, latest.normalizer) == (digest, label_set, draft.normalizer):
                 return latest
             version = DatasetVersion(
                 name=draft.name,

@@ -13,6 +13,7 @@ import pytest
 from sentiment.datasets import DatasetStore, Example, draft, open_datasets
 from sentiment.errors import DatasetsUnavailable, InvalidInput
 from sentiment.settings import load_settings
+from sentiment.text import CURRENT_NORMALIZER
 
 EXAMPLES = [Example("so good", "positive"), Example("so bad", "negative")]
 
@@ -47,6 +48,18 @@ def test_a_disk_that_is_full_only_at_the_manifest_lists_nothing(
     with pytest.raises(DatasetsUnavailable, match="is full"):
         store.push("tweets", EXAMPLES, source="tests")
     assert (store.names(), store.damaged()) == ([], [])
+
+
+def test_rows_that_an_older_normaliser_left_the_same_become_a_version_of_the_present_one(
+    store: DatasetStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(draft, "CURRENT_NORMALIZER", "1")
+        old = store.push("tweets", EXAMPLES, source="tests")
+    new = store.push("tweets", EXAMPLES, source="tests")
+    assert (old.normalizer, new.normalizer) == ("1", CURRENT_NORMALIZER)
+    assert (new.ref, new.digest) == ("tweets@2", old.digest)
+    assert store.push("tweets", EXAMPLES, source="tests") == new
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
