@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from train_jobs.train.ray_train import run_training  # noqa: E402
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
     pytest.mark.skipif(os.geteuid() != 0, reason="another disk for the second node takes a mount"),
 ]
 _ROOT: Final = Path(__file__).parents[2]
@@ -74,10 +76,15 @@ def two_nodes(hidden: Path) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-        for process in [*second.children(recursive=True), second]:
+        processes = [*second.children(recursive=True), second]
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(processes, timeout=30)
+        second.wait(timeout=30)
         cluster.shutdown()
+        del cluster
+        gc.collect()  # while the warnings of Ray's own processes, which it does not wait for, are left out
 
 
 def config_of(settings: Settings) -> TrainConfig:

@@ -6,7 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from functools import partial
+from typing import Final, TextIO
 
 from sentiment.settings import is_followed
 from train_jobs.runtime.output import PROGRESS
@@ -30,13 +31,16 @@ def progress_listener(
     say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
 ) -> Callable[[Figures], None]:
     """Return what takes a training's reports: it writes lines for a command that follows, or says sentences."""
-    return write_progress if is_followed() else ProgressSentences(say, clock)
+    return partial(write_progress, sys.stdout) if is_followed() else ProgressSentences(say, clock)
 
 
-def write_progress(report: Figures) -> None:
-    """Write a report as a line that a command which follows reads."""
-    sys.stdout.write(f"{PROGRESS}{json.dumps(dict(report))}\n")
-    sys.stdout.flush()
+def write_progress(out: TextIO, report: Figures) -> None:
+    """Write a report as a line that a command which follows reads; `out` is what standard output was at the start.
+
+    While Ray runs, what is printed goes elsewhere: Ray prints, too.
+    """
+    out.write(f"{PROGRESS}{json.dumps(dict(report))}\n")
+    out.flush()
 
 
 class ProgressSentences:

@@ -36,6 +36,7 @@ def run_job(
     from train_jobs.runs.capacity import own_cpus, own_gpus
     from train_jobs.runs.run_folder import Begun, run_folder
     from train_jobs.runtime.failures import run_named
+    from train_jobs.runtime.ray_log import stdout_aside
     from train_jobs.runtime.storage import named_storage
     from train_jobs.runtime.tracking_server import tracking_server
     from train_jobs.train.prepare import Places, pinned
@@ -65,7 +66,7 @@ def run_job(
             run_folder(settings, name, job.config.to_mapping(), begun) as held,
             tracked(job, held, places) as run,
         ):
-            with ray_running(address, own_cpus(needs), own_gpus(needs)):
+            with stdout_aside(), ray_running(address, own_cpus(needs), own_gpus(needs)):
                 result = run_training(
                     job.config,
                     **job.asked_of_ray,
