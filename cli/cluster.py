@@ -25,7 +25,7 @@ def remotely(
     job: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None
 ) -> dict[str, Any]:
     """Run a module of jobs on a Ray cluster, show its log on standard error, and return its outcome."""
-    from cli.training import follow
+    from train_jobs.runtime.output import follow
     from train_jobs.runtime.submit import submit
 
     lines = submit(job, list(arguments), address, settings, working_dir)

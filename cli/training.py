@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.cluster import places_of, refuse_unseen
 from cli.registry import with_registry
-from sentiment.errors import InvalidInput, UndertoneError
+from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, load_settings
 from train_jobs.runtime.progress import speed_in_words, validation_in_words
 from train_jobs.runtime.ray_log import ray_log_aside
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
-
-#: How the lines begin that Ray itself puts before a job's log: they tell no user anything, and the second is the job.
-_OF_RAY = re.compile(r"\S+\s+\S+\s+INFO\s+job_manager\.py:|Running entrypoint for job ")
 
 
 def run(job: str, options: TrainingOptions) -> None:
@@ -123,6 +119,7 @@ def _remotely(
     job: str, values: Mapping[str, Any], options: TrainingOptions, address: str, settings: Settings, bar: Bar
 ) -> dict[str, Any]:
     """Train as a job of the cluster at `address`, whose log moves the bar."""
+    from train_jobs.runtime.output import follow
     from train_jobs.runtime.submit import submit
 
     refuse_unseen(places_of(values), address, options.working_dir, [("--storage", options.storage)])
@@ -134,31 +131,6 @@ def _remotely(
     lines = submit(f"train_jobs.{job}", arguments, address, settings, options.working_dir)
     with closing(lines):
         return follow(lines, bar.take, bar.say)
-
-
-def follow(
-    lines: Iterable[str], take: Callable[[Mapping[str, float]], None], say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Read a job's log: reports go to `take`, other lines to `say`; return the outcome that it ends with.
-
-    Raises:
-        UndertoneError: the job failed; the message is the one that it gave.
-    """
-    from train_jobs.runtime.output import FAILURE, OUTCOME, PROGRESS
-
-    outcome: dict[str, Any] | None = None
-    for line in lines:
-        if line.startswith(PROGRESS):
-            take(json.loads(line.removeprefix(PROGRESS)))
-        elif line.startswith(OUTCOME):
-            outcome = json.loads(line.removeprefix(OUTCOME))
-        elif line.startswith(FAILURE):
-            raise UndertoneError(line.removeprefix(FAILURE))
-        elif not _OF_RAY.match(line):
-            say(line)
-    if outcome is None:
-        raise UndertoneError("the job ended without an outcome; its log above says why")
-    return outcome
 
 
 def _show(outcome: Mapping[str, Any]) -> None:

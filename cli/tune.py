@@ -75,8 +75,8 @@ def tune(
     """
     require_train()
     from tune.interruption import SearchInterrupted
-    from tune.job import Request, fields_of, search_of
-    from tune.told import interrupted_lines
+    from tune.progress_lines import interrupted_lines
+    from tune.search import Request, fields_of, search_of
 
     sized = (trials, concurrent, workers, gpus_per_worker, seed, storage)
     asked = search_of(Request(space, search, fields_of(changes or [], data, model), config, name, *sized))
@@ -99,8 +99,8 @@ def tune(
 def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
     from train_jobs.runtime.output import begins
-    from tune.job import run_search
-    from tune.told import TrialLines, WaitingLines
+    from tune.progress_lines import TrialLines, WaitingLines
+    from tune.search import run_search
 
     listener = WaitingLines(_say) if as_json else TrialLines(asked.draws, _say)
     with ray_log_aside(settings):
@@ -154,7 +154,7 @@ def _say(line: str) -> None:
 
 def _table(found: Mapping[str, Any]) -> Table:
     """Return the trials as a table: what each tried, its score and how it ended."""
-    from tune.told import short
+    from tune.progress_lines import short
 
     fields = list(found["trials"][0]["point"]) if found["trials"] else []
     title = f"{found['search']} ({found['method']})"

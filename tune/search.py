@@ -8,177 +8,279 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import argparse
+import json
 import logging
-import math
 import sys
-from collections.abc import Callable, Container, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import ray.tune
+from sentiment.errors import InvalidInput
+from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.runtime.output import OUTCOME, begins, tell_failure, told
+from train_jobs.runtime.storage import require_run_name, require_storage, storage_of
+from tune.interruption import Interruption, SearchInterrupted, interruptible
+from tune.kept import claim, kept_at, trainings_of
+from tune.plan import METHODS, Search, check, corners, default_method
+from tune.space import configured, read_space
+from tune.watch import Listener
 
-from sentiment.settings import Settings
-from train_jobs.runtime.failures import own_error, reason_in
-from train_jobs.runtime.storage import storage_of
-from tune.kept import claim, storage_root
-from tune.plan import Search, State, Trial, check, corners
-from tune.rooms import Rooms
-from tune.space import Dimension
-from tune.trial import need_of, run_trial, settled
-from tune.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, Watched, figures_of, watching
+if TYPE_CHECKING:
+    from train_jobs.train.prepare import Places
 
 _LOG = logging.getLogger(__name__)
-_SCORE: Final = "score"
-_LONGEST: Final = 1000  # validations; a bound that ASHA asks for
-_TRIAL_BYTES: Final = 64 * 2**20  # something must be asked for
-_PENDING: Final = "PENDING"
-_GRACE: Final = 1
-_REDUCTION: Final = 3
+_OUT: Final = "best.yaml"
 
 
-#: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and
-#: last its best ones with its training's name as TRAINING.
-RunTrial = Callable[[dict[str, Any], Search, Settings, str | None], None]
+@dataclass(frozen=True)
+class Request:
+    """A search as it is asked for; `fields` are those of the trainings' configuration, which win over all else.
+
+    Without a `method` the space tells it: a grid where it has choices only.
+    """
+
+    space: str
+    method: str | None
+    fields: Mapping[str, Any]
+    config: str | None = None
+    name: str | None = None
+    trials: int | None = None
+    concurrent: int = 1
+    workers: int = 1
+    gpus_per_worker: float = 0
+    seed: int = 42
+    storage: str | None = None
 
 
-def search_for(
-    search: Search,
-    settings: Settings,
-    registry: str | None,
-    listeners: Sequence[Listener] = (),
-    run: RunTrial = run_trial,
-) -> list[Trial]:
-    """Run a search, or take one of the same name up, and return its trials. Ray must run.
-
-    Ended by Ctrl+C, it returns those that were begun by then: some unfinished, or fewer than there were to be.
-
-    `registry` is the MLflow server that a teacher comes from; `listeners` hear of trials while they run.
+def search_of(request: Request) -> Search:
+    """Return the search that is asked for: the configuration file's fields, then the space's, then its own.
 
     Raises:
-        InvalidInput: the space or an option is wrong, naming it; or a search of that name was another one.
-        Unavailable: its storage cannot be read or written.
+        InvalidInput: the file, the space or an option is wrong, naming it.
     """
+    from train_jobs.train.request import read_config
+
+    if request.method not in (*METHODS, None):
+        raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {request.method!r}.", "search")
+    space = read_space(request.space)
+    method = request.method or default_method(space, request.trials)
+    base = configured(configured(read_config(request.config), space.shared), request.fields)
+    search = Search(
+        name=request.name or f"{method}-{uuid.uuid4().hex[:8]}",
+        base=base,
+        space=space,
+        method=method,
+        trials=request.trials,
+        concurrent=request.concurrent,
+        workers=request.workers,
+        gpus_per_worker=request.gpus_per_worker,
+        seed=request.seed,
+        storage=request.storage,
+    )
     check(search)
-    claim(search, settings)
-    search = settled(search)
-    watched = Watched(listeners)
-    rooms = Rooms(search, lambda point: need_of(search, search.config_at(point)), partial(watched.tell, "waiting"))
-    watched.on_begin, watched.on_step, watched.on_end = partial(_renew_resources, search), rooms.look, rooms.ended
-    # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
-    with watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
-        found = _tuner(search, settings, registry, run).fit()
-    return [_trial(search, result, watched.unended) for result in found]
+    return search
 
 
-def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTrial) -> Any:
-    path, filesystem = storage_of(storage_root(search, settings), settings)
-    trainable = ray.tune.with_resources(
-        ray.tune.with_parameters(run, search=search, settings=settings, registry=registry),
-        lambda point: _resources(search, point),
-    )
-    where = f"{path}/{search.name}"
-    if ray.tune.Tuner.can_restore(where, storage_filesystem=filesystem):
-        _LOG.info("taking the search %s up again", search.name)
-        return ray.tune.Tuner.restore(
-            where,
-            trainable,
-            restart_errored=True,
-            resume_unfinished=True,
-            storage_filesystem=filesystem,
-        )
-    return ray.tune.Tuner(
-        trainable,
-        param_space={dimension.field: _domain(dimension) for dimension in search.space.dimensions},
-        tune_config=_tune_config(search),
-        run_config=ray.tune.RunConfig(
-            name=search.name,
-            storage_path=path,
-            storage_filesystem=filesystem,
-            verbose=0,
-            callbacks=[TrialWatch(search.name, _most_deaths(search))],
-        ),
-    )
+def run_search(
+    search: Search,
+    settings: Settings,
+    address: str | None,
+    out: Path,
+    listener: Listener | None = None,
+    on_begin: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Search, track it in MLflow, write the best configuration to `out`, and return what was found, for JSON.
+
+    `on_begin` is called once all that was asked for is checked; from then on a search that is cut off can be taken up.
+
+    Raises:
+        UndertoneError: data, model, store or server say no, or no trial came to a score.
+        SearchInterrupted: a signal ended it; with what was found by then, which is kept as well.
+    """
+    with interruptible() as interruption:
+        try:
+            return _searched(search, settings, address, out, listener, on_begin, interruption)
+        except SearchInterrupted:
+            raise
+        except KeyboardInterrupt as exc:
+            raise SearchInterrupted(interruption.status) from exc
 
 
-def _resources(search: Search, point: Mapping[str, Any]) -> Any:
-    """Return what a trial's own process asks for: CPUs are left to the workers of a training that run beside it."""
-    if not search.trains_in_process:
-        return ray.tune.PlacementGroupFactory([{"memory": _TRIAL_BYTES}])
-    return ray.tune.PlacementGroupFactory([{"CPU": need_of(search, search.config_at(dict(point))).cpus}])
+def _searched(
+    search: Search,
+    settings: Settings,
+    address: str | None,
+    out: Path,
+    listener: Listener | None,
+    on_begin: Callable[[], None],
+    interruption: Interruption,
+) -> dict[str, Any]:
+    from sentiment.tracking import Tracker, ended
+    from train_jobs.runtime.tracking_server import tracking_server
+    from train_jobs.train.class_balance import warn_of_unlearnt
+    from train_jobs.train.prepare import Places, require_trainable
+    from tune.references import digests, fixed
+    from tune.results import MlflowTrials, plain, write_best
+    from tune.trials import search_for
 
-
-def _renew_resources(search: Search, trials: Sequence[Any]) -> None:
-    """Let trials that have not begun ask for what they need here: a search may be taken up on another machine."""
-    for trial in trials:
-        if trial.status == _PENDING:
-            trial.update_resources(_resources(search, trial.config))
-
-
-def _most_deaths(search: Search) -> int:
-    """Return how often Ray Tune starts a trial anew whose process was lost; Ray Train sees to its own workers."""
+    _require_places(search, settings, out)
     configs = [search.config_at(point) for point in corners(search.space)]
-    return max(config.most_failures for config in configs) if search.trains_in_process else 0
+    for config in configs:
+        require_trainable(config, Places.of(settings))
+    warn_of_unlearnt(configs, Places.of(settings))
+    with tracking_server(settings) as uri:
+        places = Places.of(settings, uri)
+        search = fixed(search, places)
+        claim(search, settings)
+        tracked = MlflowTrials(Tracker(uri), search, digests(search, places), kept_at(search, settings))
+        listeners = [tracked, listener] if listener else [tracked]
+        with ended(tracked.parent):
+            with _ray_with_room(search, address, settings, places):
+                interruption.listen()
+                on_begin()
+                trials = search_for(search, settings, uri, listeners)
+                interruption.listen()
+            found = plain(search, trials, out, tracked.parent.run_id)
+            if found["best"]:
+                write_best(found, out)
+                tracked.tell(trials, out)
+            if found["interrupted"]:
+                tracked.cut_off()
+                raise SearchInterrupted(interruption.status, found)
+    return found
 
 
-def _tune_config(search: Search) -> Any:
-    from ray.tune.schedulers import ASHAScheduler
-    from ray.tune.search.basic_variant import BasicVariantGenerator
+@contextmanager
+def _ray_with_room(search: Search, address: str | None, settings: Settings, places: Places) -> Iterator[None]:
+    """Have Ray at hand while the block runs, with nodes that can do any of the search's trials.
 
-    from tune.distinct_optuna import DistinctOptuna
+    Raises:
+        InvalidInput: there are none, or this machine has not as many GPUs.
+        Unavailable: there is no cluster at that address.
+    """
+    from train_jobs.train import ray_train as train
 
-    halving = ASHAScheduler(time_attr=VALIDATIONS, max_t=_LONGEST, grace_period=_GRACE, reduction_factor=_REDUCTION)
-    chooser = (
-        DistinctOptuna(search.space, search.seed)
-        if search.method == "optuna"
-        else BasicVariantGenerator(search.points, search.concurrent, random_state=search.seed)
+    at_once = search.concurrent * search.workers
+    cpus = max(train.cpus_of(at_once, search.config_at(point)) for point in corners(search.space))
+    with train.ray_running(address, cpus, search.gpus_per_worker * at_once or None):
+        require_nodes(search, settings, places)
+        yield
+
+
+def require_nodes(search: Search, settings: Settings, places: Places) -> None:
+    """Refuse a search whose trials no node holds, or whose nodes do not all see its storage and data; Ray must run.
+
+    Raises:
+        InvalidInput: naming the field to change, or the nodes and the place.
+    """
+    from train_jobs.runs.capacity import require_capacity
+    from train_jobs.runs.storage_probe import require_shared
+    from tune.trial import need_of, settled
+
+    asked = settled(search)
+    path, filesystem = storage_of(trainings_of(search, settings), settings)
+    probed = set[tuple[str, str | None]]()
+    for config in (search.config_at(point) for point in corners(search.space)):
+        need, data = need_of(asked, config), (config.data, config.validation)
+        require_capacity(need)
+        if data not in probed:
+            require_shared(path, filesystem, config, need, places)
+            probed.add(data)
+
+
+def _require_places(search: Search, settings: Settings, out: Path) -> None:
+    from tune.results import require_writable
+
+    require_run_name(search.name)
+    if search.storage:
+        require_storage(search.storage, settings)
+    require_writable(out)
+
+
+def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
+    """Do the search of a command line; log and outcome go to standard output and error as those of other jobs do."""
+    from tune.progress_lines import TrialLines, interrupted_lines
+
+    options = _parser(description).parse_args(arguments)
+    with told():
+        search, settings = search_of(request_of(options)), load_settings()
+        _LOG.info("search %s", search.name)
+        out = options.out or _place_of(search, settings)
+        lines = TrialLines(search.draws, _LOG.info)
+        say = partial(_LOG.info, "%s", begins("Search", search.name))
+        try:
+            found = run_search(search, settings, options.address or job_address(), out, lines, say)
+        except SearchInterrupted as interrupted:
+            found, status = None, interrupted.status
+            reason = interrupted_lines(search.name, interrupted.found)
+    if found is None:
+        tell_failure(" ".join(reason))
+        sys.exit(status)
+    sys.stdout.write(f"{OUTCOME}{json.dumps(found)}\n")
+
+
+def request_of(options: argparse.Namespace) -> Request:
+    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
+    return Request(
+        options.space,
+        options.search,
+        fields_of(options.set, options.data, options.model),
+        options.config,
+        options.name,
+        options.trials,
+        options.concurrent,
+        options.workers,
+        options.gpus_per_worker,
+        options.seed,
+        options.storage,
     )
-    return ray.tune.TuneConfig(
-        metric=_SCORE,
-        mode="max",
-        num_samples=search.draws,
-        max_concurrent_trials=search.concurrent if search.method == "optuna" else None,
-        scheduler=halving if search.method == "asha" else None,
-        search_alg=chooser,
-        reuse_actors=search.trains_in_process,  # what a trial has loaded serves the next one, too
-        trial_name_creator=lambda trial: str(trial.trial_id),
-        trial_dirname_creator=lambda trial: str(trial.trial_id),
-    )
 
 
-def _domain(dimension: Dimension) -> Any:
-    if dimension.kind == "choice":
-        return ray.tune.choice(list(dimension.values))
-    if dimension.kind == "int":
-        return ray.tune.randint(dimension.low, dimension.high + 1)
-    return {"uniform": ray.tune.uniform, "loguniform": ray.tune.loguniform}[dimension.kind](*dimension.values)
+def fields_of(changes: Iterable[str], data: str | None, model: str | None) -> dict[str, Any]:
+    """Return the fields that options give: each `--set FIELD=VALUE`, then --data and --model, which win.
+
+    Raises:
+        InvalidInput: a change is not FIELD=VALUE.
+    """
+    from train_jobs.train.request import assignment
+
+    named = {"data": data, "model": model}
+    given = {name: value for name, value in named.items() if value is not None}
+    return {**dict(assignment(text) for text in changes), **given}
 
 
-def _trial(search: Search, result: Any, unended: Container[str] = ()) -> Trial:
-    rows = [] if result.metrics_dataframe is None else result.metrics_dataframe.to_dict("records")
-    scored = [row for row in rows if math.isfinite(row.get(_SCORE, math.nan))]
-    best = max(scored, key=lambda row: float(row[_SCORE]), default=None)
-    last: Mapping[str, Any] = result.metrics or {}
-    finished, name = isinstance(last.get(TRAINING), str), Path(result.path).name
-    ended: State = "failed" if result.error else "finished" if finished else "stopped"
-    return Trial(
-        name=f"{search.name}-{name}",
-        point=dict(result.config or {}),
-        state="unfinished" if name in unended else ended,
-        score=float(best[_SCORE]) if best else None,
-        validations=len(scored) - finished,
-        seconds=float(last.get("time_total_s", 0.0)),
-        figures=figures_of(best or {}),
-        reason=str(own_error(result.error) or reason_in(str(result.error))) if result.error else None,
-    )
+def _place_of(search: Search, settings: Settings) -> Path:
+    """Return where the best goes if nothing is said: on a cluster into home, the command that follows has its own."""
+    return settings.home / "tune" / f"{search.name}-{_OUT}" if job_address() else Path(_OUT)
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tune.search", description=description.partition("\n")[0])
+    parser.add_argument("--space", required=True, help="YAML file, a space's name, or itself as JSON")
+    parser.add_argument("--search", help=f"{', '.join(METHODS)} (default: grid if all are choices, else random)")
+    parser.add_argument("--data", help="dataset version to train on")
+    parser.add_argument("--model", help="preset of the model")
+    parser.add_argument("--config", help="YAML file with what all trials share, or JSON")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
+    parser.add_argument("--trials", type=int, help="how many trials at most (default: 10; a grid: all its points)")
+    parser.add_argument("--concurrent", type=int, default=1, help="trials at a time (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="data-parallel workers of a trial (default: 1)")
+    parser.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (default: 0)")
+    parser.add_argument("--seed", type=int, default=42, help="seed of what is drawn (default: 42)")
+    parser.add_argument("--name", help="name of the search; one that there is is taken up")
+    parser.add_argument("--storage", help="folder or s3:// address for what it keeps (default: tune in home)")
+    parser.add_argument("--out", type=Path, help=f"file for the best (default: {_OUT}; on a cluster in tune in home)")
+    parser.add_argument("--address", help="Ray cluster to run on; inside a Ray job its own, else one is started")
+    return parser
 
 
 def main(arguments: Sequence[str]) -> None:
     """Do the search of the command line; write what it found to standard output."""
-    from tune.job import run_from_command_line
-
     run_from_command_line(__doc__ or "", arguments)
 
 

@@ -31,8 +31,8 @@ from tune import waiting
 from tune.interruption import interruptible
 from tune.plan import Search, best_of, is_cut_off
 from tune.results import plain, write_best
-from tune.search import search_for
 from tune.space import parse_space
+from tune.trials import search_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,6 +163,14 @@ def test_names_of_rays_that_are_not_public_have_one_home(path):
     inside = [each for each in imports_of(path) if root_of(each) == "ray"]
     private = [each for each in inside if "._" in each.module or each.name.startswith("_")]
     assert not private or name_of(path) == RAY_INTERNALS
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {name_of(path): {file_of(each) for each in imports_of(path)} - {"", name_of(path)} for path in SOURCES}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as exc:
+        pytest.fail(f"files import each other in a circle: {' <- '.join(exc.args[1])}")
 
 
 def test_only_the_composition_root_builds_a_gateways_objects():

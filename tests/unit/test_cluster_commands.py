@@ -25,7 +25,7 @@ from train_jobs.score import run as score_job
 from train_jobs.score.job import Outcome, Totals
 from train_jobs.score.shards import ShardResult
 from train_jobs.train.ray_train import ray_running
-from tune import job as tune_job
+from tune import search as tune_job
 
 AWAY, HERE = "http://ray.example:8265", "http://127.0.0.1:8265"
 

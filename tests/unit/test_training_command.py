@@ -19,14 +19,14 @@ from typer.testing import CliRunner
 from cli import extras
 from cli.extras import require_train
 from cli.main import app
-from cli.training import Bar, follow
+from cli.training import Bar
 from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import examples, tiny_start
-from train_jobs.runtime.output import FAILURE, OUTCOME, PROGRESS
+from train_jobs.runtime.output import FAILURE, OUTCOME, PROGRESS, follow
 from train_jobs.runtime.storage import storage_of
 from train_jobs.runtime.submit import lines_of
 from train_jobs.train.request import Job, Outcome

@@ -28,7 +28,7 @@ from train_jobs.train import job as job_module
 from train_jobs.train.command_line import run_from_command_line
 from train_jobs.train.request import Job, Outcome, job_of
 from train_jobs.train.training_options import DistillOptions, TrainOptions, read_options
-from tune import job as tune_job
+from tune import search as tune_job
 
 MODULES = {"train": (train, TrainOptions), "distill": (distill, DistillOptions)}
 PARSERS = {

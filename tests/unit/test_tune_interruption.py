@@ -20,12 +20,12 @@ import cli.tune as command
 from cli.main import app
 from sentiment.errors import InvalidInput, RegistryUnavailable
 from sentiment.settings import Settings
-from tune import job
+from tune import search as job
 from tune.interruption import Interruption, SearchInterrupted, interruptible
-from tune.job import Request, search_of
 from tune.plan import Search, Trial, is_cut_off
+from tune.progress_lines import interrupted_lines
 from tune.results import MlflowTrials, plain, write_best
-from tune.told import interrupted_lines
+from tune.search import Request, search_of
 
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.1, 0.01, 0.001]}}})
 

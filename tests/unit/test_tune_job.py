@@ -24,8 +24,9 @@ from train_jobs.runtime import tracking_server
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.train import ray_train as train_module
 from train_jobs.train.prepare import Places
-from tune import job as tune_job
-from tune import results, search, trial
+from tune import results, trial
+from tune import search as tune_job
+from tune import trials as search
 from tune.plan import Search
 
 REQUIRE_NODES = tune_job.require_nodes

@@ -12,8 +12,8 @@ ray_tune = pytest.importorskip("ray.tune", reason="searching needs the train ext
 pytest.importorskip("torch", reason="searching needs the train extra")
 
 from tune.distinct_optuna import DistinctOptuna  # noqa: E402
-from tune.search import _domain  # noqa: E402
 from tune.space import Space, parse_space  # noqa: E402
+from tune.trials import _domain  # noqa: E402
 
 CHOICES = {"overrides.dropout": {"choice": [None, 0.1, 0.5]}, "epochs": {"int": [1, 4]}}
 RANGES = {"learning_rate": {"loguniform": [1e-5, 1e-2]}, "optimizer": {"choice": ["adamw", "sgd"]}}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sentiment.errors import InvalidInput
-from tune.job import Request, search_of
 from tune.plan import Search, check, default_method
+from tune.search import Request, search_of
 from tune.space import Point, parse_space
 
 CHOICES = {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"choice": [1, 2, 3]}}

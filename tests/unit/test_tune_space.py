@@ -14,9 +14,9 @@ from sentiment.errors import InvalidInput
 from sentiment.tracking import ended
 from sentiment.training.config import from_mapping
 from train_jobs.runtime.locations import Place
-from tune.job import Request, search_of
 from tune.plan import Search, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, require_writable, write_best
+from tune.search import Request, search_of
 from tune.space import configured, parse_space, read_space, shipped_spaces
 
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -23,6 +24,8 @@ PROGRESS: Final = "::progress "
 OUTCOME: Final = "::outcome "
 #: What a line starts with that tells a command which follows why a job failed.
 FAILURE: Final = "::failure "
+#: How the lines begin that Ray itself puts before a job's log: they tell no user anything, and the second is the job.
+_OF_RAY = re.compile(r"\S+\s+\S+\s+INFO\s+job_manager\.py:|Running entrypoint for job ")
 _OURS: Final = ("sentiment", "train_jobs", "tune", "__main__")
 
 
@@ -85,3 +88,26 @@ def _logging_to(terminal: TextIO) -> Iterator[None]:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     return record.name.partition(".")[0] in _OURS
+
+
+def follow(
+    lines: Iterable[str], take: Callable[[Mapping[str, float]], None], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Read a job's log: reports go to `take`, other lines to `say`; return the outcome that it ends with.
+
+    Raises:
+        UndertoneError: the job failed; the message is the one that it gave.
+    """
+    outcome: dict[str, Any] | None = None
+    for line in lines:
+        if line.startswith(PROGRESS):
+            take(json.loads(line.removeprefix(PROGRESS)))
+        elif line.startswith(OUTCOME):
+            outcome = json.loads(line.removeprefix(OUTCOME))
+        elif line.startswith(FAILURE):
+            raise UndertoneError(line.removeprefix(FAILURE))
+        elif not _OF_RAY.match(line):
+            say(line)
+    if outcome is None:
+        raise UndertoneError("the job ended without an outcome; its log above says why")
+    return outcome

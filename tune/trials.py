@@ -1,0 +1,168 @@
+"""The trials of a search by Ray Tune: what draws them, what each asks for, and what it found."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import ray.tune
+
+from sentiment.settings import Settings
+from train_jobs.runtime.failures import own_error, reason_in
+from train_jobs.runtime.storage import storage_of
+from tune.kept import claim, storage_root
+from tune.plan import Search, State, Trial, check, corners
+from tune.rooms import Rooms
+from tune.space import Dimension
+from tune.trial import need_of, run_trial, settled
+from tune.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, Watched, figures_of, watching
+
+_LOG = logging.getLogger(__name__)
+_SCORE: Final = "score"
+_LONGEST: Final = 1000  # validations; a bound that ASHA asks for
+_TRIAL_BYTES: Final = 64 * 2**20  # something must be asked for
+_PENDING: Final = "PENDING"
+_GRACE: Final = 1
+_REDUCTION: Final = 3
+
+
+#: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and
+#: last its best ones with its training's name as TRAINING.
+RunTrial = Callable[[dict[str, Any], Search, Settings, str | None], None]
+
+
+def search_for(
+    search: Search,
+    settings: Settings,
+    registry: str | None,
+    listeners: Sequence[Listener] = (),
+    run: RunTrial = run_trial,
+) -> list[Trial]:
+    """Run a search, or take one of the same name up, and return its trials. Ray must run.
+
+    Ended by Ctrl+C, it returns those that were begun by then: some unfinished, or fewer than there were to be.
+
+    `registry` is the MLflow server that a teacher comes from; `listeners` hear of trials while they run.
+
+    Raises:
+        InvalidInput: the space or an option is wrong, naming it; or a search of that name was another one.
+        Unavailable: its storage cannot be read or written.
+    """
+    check(search)
+    claim(search, settings)
+    search = settled(search)
+    watched = Watched(listeners)
+    rooms = Rooms(search, lambda point: need_of(search, search.config_at(point)), partial(watched.tell, "waiting"))
+    watched.on_begin, watched.on_step, watched.on_end = partial(_renew_resources, search), rooms.look, rooms.ended
+    # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
+    with watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
+        found = _tuner(search, settings, registry, run).fit()
+    return [_trial(search, result, watched.unended) for result in found]
+
+
+def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTrial) -> Any:
+    path, filesystem = storage_of(storage_root(search, settings), settings)
+    trainable = ray.tune.with_resources(
+        ray.tune.with_parameters(run, search=search, settings=settings, registry=registry),
+        lambda point: _resources(search, point),
+    )
+    where = f"{path}/{search.name}"
+    if ray.tune.Tuner.can_restore(where, storage_filesystem=filesystem):
+        _LOG.info("taking the search %s up again", search.name)
+        return ray.tune.Tuner.restore(
+            where,
+            trainable,
+            restart_errored=True,
+            resume_unfinished=True,
+            storage_filesystem=filesystem,
+        )
+    return ray.tune.Tuner(
+        trainable,
+        param_space={dimension.field: _domain(dimension) for dimension in search.space.dimensions},
+        tune_config=_tune_config(search),
+        run_config=ray.tune.RunConfig(
+            name=search.name,
+            storage_path=path,
+            storage_filesystem=filesystem,
+            verbose=0,
+            callbacks=[TrialWatch(search.name, _most_deaths(search))],
+        ),
+    )
+
+
+def _resources(search: Search, point: Mapping[str, Any]) -> Any:
+    """Return what a trial's own process asks for: CPUs are left to the workers of a training that run beside it."""
+    if not search.trains_in_process:
+        return ray.tune.PlacementGroupFactory([{"memory": _TRIAL_BYTES}])
+    return ray.tune.PlacementGroupFactory([{"CPU": need_of(search, search.config_at(dict(point))).cpus}])
+
+
+def _renew_resources(search: Search, trials: Sequence[Any]) -> None:
+    """Let trials that have not begun ask for what they need here: a search may be taken up on another machine."""
+    for trial in trials:
+        if trial.status == _PENDING:
+            trial.update_resources(_resources(search, trial.config))
+
+
+def _most_deaths(search: Search) -> int:
+    """Return how often Ray Tune starts a trial anew whose process was lost; Ray Train sees to its own workers."""
+    configs = [search.config_at(point) for point in corners(search.space)]
+    return max(config.most_failures for config in configs) if search.trains_in_process else 0
+
+
+def _tune_config(search: Search) -> Any:
+    from ray.tune.schedulers import ASHAScheduler
+    from ray.tune.search.basic_variant import BasicVariantGenerator
+
+    from tune.distinct_optuna import DistinctOptuna
+
+    halving = ASHAScheduler(time_attr=VALIDATIONS, max_t=_LONGEST, grace_period=_GRACE, reduction_factor=_REDUCTION)
+    chooser = (
+        DistinctOptuna(search.space, search.seed)
+        if search.method == "optuna"
+        else BasicVariantGenerator(search.points, search.concurrent, random_state=search.seed)
+    )
+    return ray.tune.TuneConfig(
+        metric=_SCORE,
+        mode="max",
+        num_samples=search.draws,
+        max_concurrent_trials=search.concurrent if search.method == "optuna" else None,
+        scheduler=halving if search.method == "asha" else None,
+        search_alg=chooser,
+        reuse_actors=search.trains_in_process,  # what a trial has loaded serves the next one, too
+        trial_name_creator=lambda trial: str(trial.trial_id),
+        trial_dirname_creator=lambda trial: str(trial.trial_id),
+    )
+
+
+def _domain(dimension: Dimension) -> Any:
+    if dimension.kind == "choice":
+        return ray.tune.choice(list(dimension.values))
+    if dimension.kind == "int":
+        return ray.tune.randint(dimension.low, dimension.high + 1)
+    return {"uniform": ray.tune.uniform, "loguniform": ray.tune.loguniform}[dimension.kind](*dimension.values)
+
+
+def _trial(search: Search, result: Any, unended: Container[str] = ()) -> Trial:
+    rows = [] if result.metrics_dataframe is None else result.metrics_dataframe.to_dict("records")
+    scored = [row for row in rows if math.isfinite(row.get(_SCORE, math.nan))]
+    best = max(scored, key=lambda row: float(row[_SCORE]), default=None)
+    last: Mapping[str, Any] = result.metrics or {}
+    finished, name = isinstance(last.get(TRAINING), str), Path(result.path).name
+    ended: State = "failed" if result.error else "finished" if finished else "stopped"
+    return Trial(
+        name=f"{search.name}-{name}",
+        point=dict(result.config or {}),
+        state="unfinished" if name in unended else ended,
+        score=float(best[_SCORE]) if best else None,
+        validations=len(scored) - finished,
+        seconds=float(last.get("time_total_s", 0.0)),
+        figures=figures_of(best or {}),
+        reason=str(own_error(result.error) or reason_in(str(result.error))) if result.error else None,
+    )
