@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from sentiment.settings import PREFIX, Settings
+from sentiment.version import read_version
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -84,3 +85,7 @@ def test_files_that_the_pages_name_exist(page):
 def test_the_decisions_are_numbered_without_a_gap():
     numbers = sorted(int(path.name[:4]) for path in (DOCS / "decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_shipped_versions_files_are_those_of_its_manifest():
+    assert read_version(ROOT / "sentiment" / "shipped" / "sentiment").manifest.name == "sentiment"
