@@ -14,21 +14,9 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from cli import (
-    classify_file,
-    compare,
-    data,
-    distill,
-    evaluate,
-    keys,
-    models,
-    platform,
-    predict,
-    rollout,
-    score,
-    train,
-    tune,
-)
+from cli.offline import compare, distill, evaluate, score, train, tune
+from cli.online import classify_file, keys, platform, predict, rollout
+from cli.stores import data, models
 from sentiment.errors import UndertoneError, no_room
 
 

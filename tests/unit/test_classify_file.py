@@ -12,7 +12,7 @@ import typer
 from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
-import cli.classify_file
+import cli.online.classify_file
 from cli.main import app
 from sentiment.bulk import Tally, classify_rows, row_ids
 from sentiment.client import UndertoneClient
@@ -241,7 +241,7 @@ def command(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
         transport = httpx.WSGITransport(api)
         return UndertoneClient(url or "http://api", api_key, attempts=1, sleep=lambda _: None, transport=transport)
 
-    monkeypatch.setattr(cli.classify_file, "connect", connect)
+    monkeypatch.setattr(cli.online.classify_file, "connect", connect)
     return app
 
 

@@ -16,7 +16,7 @@ import typer
 from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
-import cli.classify_file
+import cli.online.classify_file
 from cli.main import app
 from sentiment.bulk import row_ids
 from sentiment.client import UndertoneClient
@@ -46,7 +46,7 @@ def client(api: FakeApi) -> Iterator[UndertoneClient]:
 
 @pytest.fixture
 def command(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
-    monkeypatch.setattr(cli.classify_file, "connect", lambda *_: client_of(api))
+    monkeypatch.setattr(cli.online.classify_file, "connect", lambda *_: client_of(api))
     return app
 
 

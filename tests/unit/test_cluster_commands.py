@@ -14,8 +14,8 @@ pytest.importorskip("torch", reason="training needs the train extra")
 import ray
 from typer.testing import CliRunner
 
-from cli.cluster import refuse_unseen
 from cli.main import app
+from cli.offline.cluster import refuse_unseen
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.settings import Settings
 from train_jobs.runtime import ray_cluster

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import cli.platform
-from cli.classify_file import _print_summary as summarise_file
+import cli.online.platform
 from cli.main import app
-from cli.rollout import _card
-from cli.score import _print_summary as summarise_score
-from cli.version_tables import facts_table, versions_table
+from cli.offline.score import _print_summary as summarise_score
+from cli.online.classify_file import _print_summary as summarise_file
+from cli.online.rollout import _card
+from cli.stores.version_tables import facts_table, versions_table
 from sentiment.bulk import Tally
 from sentiment.errors import NotFound
 from sentiment.registry import RegisteredVersion
@@ -62,7 +62,7 @@ def test_the_history_of_rollouts_shows_reasons_as_they_are(monkeypatch):
         def rollouts(self, limit):
             return [to_public(rollout, START_MS)]
 
-    monkeypatch.setattr("cli.rollout.connect", lambda *_: Client())
+    monkeypatch.setattr("cli.online.rollout.connect", lambda *_: Client())
     monkeypatch.setenv("COLUMNS", "400")
     result = CliRunner().invoke(app, ["rollout", "history"])
     assert result.exit_code == 0, result.output
@@ -93,7 +93,7 @@ def test_an_error_is_shown_as_it_is(monkeypatch):
     def fail(*_: object) -> None:
         raise NotFound(HOSTILE)
 
-    monkeypatch.setattr("cli.rollout.connect", fail)
+    monkeypatch.setattr("cli.online.rollout.connect", fail)
     result = CliRunner().invoke(app, ["rollout", "status"])
     assert result.exit_code == 1
     assert result.output == f"Error: {HOSTILE}\n"
@@ -101,7 +101,7 @@ def test_an_error_is_shown_as_it_is(monkeypatch):
 
 def test_a_home_that_looks_like_markup_is_named_as_it_is(tmp_path, monkeypatch):
     home = tmp_path / "a [red] b"
-    monkeypatch.setattr(cli.platform, "console", Console(width=400, soft_wrap=True))
+    monkeypatch.setattr(cli.online.platform, "console", Console(width=400, soft_wrap=True))
     for command in ("status", "down"):
         result = CliRunner().invoke(app, [command, "--home", str(home)])
         assert f"No platform runs in {home}." in result.output
@@ -112,8 +112,8 @@ def test_addresses_of_a_platform_are_shown_as_they_are(monkeypatch):
         addresses={"API": "http://127.0.0.1:8000", "page": "http://[fe80::1]:7860"}, settings={"host": "127.0.0.1"}
     )
     out = StringIO()
-    monkeypatch.setattr(cli.platform, "console", Console(file=out, width=400))
-    cli.platform._show_addresses(state, SimpleNamespace(home=Path("/home")))
+    monkeypatch.setattr(cli.online.platform, "console", Console(file=out, width=400))
+    cli.online.platform._show_addresses(state, SimpleNamespace(home=Path("/home")))
     assert "http://[fe80::1]:7860" in out.getvalue()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.predict import _Given
+from cli.online.predict import _Given
 from gradio_ui.analysis import lines_source
 from gradio_ui.try_it import answer_card, explanation
 from sentiment.bulk import reason_against

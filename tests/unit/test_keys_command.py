@@ -8,8 +8,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cli.keys import expiry_ms
 from cli.main import app
+from cli.online.keys import expiry_ms
 from sentiment.errors import InvalidInput
 
 NOW_MS = 1_800_000_000_000  # 2027-01-15

@@ -10,7 +10,7 @@ from click.testing import Result
 from typer.main import get_command
 from typer.testing import CliRunner
 
-import cli.platform
+import cli.online.platform
 from cli.main import app
 from sentiment.errors import PlatformError
 from sentiment.keys import list_keys
@@ -50,7 +50,7 @@ def running(home: Path, **settings: object) -> PlatformState:
 
 def seen(monkeypatch: pytest.MonkeyPatch, look: Look) -> None:
     monkeypatch.setattr(launch, "look", lambda _: look)
-    monkeypatch.setattr(cli.platform, "elsewhere", lambda host, port: [f"http://192.0.2.2:{port}"])
+    monkeypatch.setattr(cli.online.platform, "elsewhere", lambda host, port: [f"http://192.0.2.2:{port}"])
 
 
 def undertone(*arguments: str) -> Result:
@@ -108,7 +108,7 @@ def test_the_welcome_beyond_loopback_shows_a_key_and_where_others_reach_it(
 
 def test_the_welcome_of_a_platform_on_a_cluster_shows_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen(monkeypatch, Look(running(tmp_path, address="ray://head:10001"), True, [], True))
-    monkeypatch.setattr(cli.platform, "elsewhere", lambda *_: [])
+    monkeypatch.setattr(cli.online.platform, "elsewhere", lambda *_: [])
     welcome = said(undertone("up", "--home", str(tmp_path)))
     assert 'undertone predict --api-key KEY "I love this product!"' in welcome
 
@@ -127,7 +127,7 @@ def test_a_clusters_api_is_asked_with_a_key_of_this_run_that_ends_with_it(tmp_pa
 
 def test_the_welcome_on_loopback_speaks_of_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen(monkeypatch, Look(running(tmp_path), True, [], True))
-    monkeypatch.setattr(cli.platform, "elsewhere", lambda *_: [])
+    monkeypatch.setattr(cli.online.platform, "elsewhere", lambda *_: [])
     welcome = said(undertone("up", "--home", str(tmp_path)))
     assert 'undertone predict "I love this product!"' in welcome
     assert "KEY" not in welcome

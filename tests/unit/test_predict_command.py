@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import cli.classify_file
-import cli.predict
+import cli.online.classify_file
+import cli.online.predict
 from cli.main import app
 from sentiment.client import UndertoneClient
 from tests.fake_api import FakeApi
@@ -27,7 +27,7 @@ def command(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
         return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
 
-    monkeypatch.setattr(cli.predict, "connect", connect)
+    monkeypatch.setattr(cli.online.predict, "connect", connect)
     return app
 
 
@@ -114,7 +114,7 @@ def test_the_value_of_an_option_may_begin_with_a_dash(api: FakeApi, monkeypatch:
         keys.append(api_key)
         return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
 
-    monkeypatch.setattr(cli.predict, "connect", connect)
+    monkeypatch.setattr(cli.online.predict, "connect", connect)
     assert CliRunner().invoke(app, ["predict", "good", "--api-key", key]).exit_code == 0
     assert keys == [key]
 
@@ -143,7 +143,7 @@ def test_a_file_whose_name_begins_with_a_dash_stands_behind_two(
     def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
         return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
 
-    monkeypatch.setattr(cli.classify_file, "connect", connect)
+    monkeypatch.setattr(cli.online.classify_file, "connect", connect)
     monkeypatch.chdir(tmp_path)
     Path("-in.csv").write_text("text\n-1 out of 10\n")
     result = CliRunner().invoke(app, ["classify-file", *arguments])

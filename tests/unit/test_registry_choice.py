@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from cli.connection import connect
-from cli.registry import with_registry
+from cli.online.connection import connect
+from cli.stores.registry import with_registry
 from sentiment.client import url_of
 from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.settings import Settings, public_values

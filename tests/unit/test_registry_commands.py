@@ -14,9 +14,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from cli import extras, version_activity
-from cli import models as commands
+from cli import extras
 from cli.main import app
+from cli.online import version_activity
+from cli.stores import models as commands
 from sentiment.client import UndertoneClient
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.registry import Lineage, Registry

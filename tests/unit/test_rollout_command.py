@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import cli.rollout
+import cli.online.rollout
 from cli.main import app
 from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, NotFound, UndertoneError
@@ -75,7 +75,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> RolloutApi:
     def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
         return UndertoneClient("http://api", attempts=1, sleep=lambda _: None, transport=httpx.WSGITransport(api))
 
-    monkeypatch.setattr(cli.rollout, "connect", connect)
+    monkeypatch.setattr(cli.online.rollout, "connect", connect)
     return api
 
 
@@ -174,7 +174,7 @@ def test_status_says_what_is_waited_for(api):
 
 def test_watch_follows_a_rollout_to_its_end(api, monkeypatch):
     api.put(rollout_of(State.CANARY, 2))
-    monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(rollout_of(State.ABORTED, 2)))
+    monkeypatch.setattr(cli.online.rollout.time, "sleep", lambda _: api.put(rollout_of(State.ABORTED, 2)))
     states = [json.loads(line)["state"] for line in run("status", "--watch", "--json").splitlines()]
     assert states == ["canary", "aborted"]
     assert "aborted" in run("status", "--watch")
@@ -183,10 +183,12 @@ def test_watch_follows_a_rollout_to_its_end(api, monkeypatch):
 def test_a_watch_at_a_terminal_draws_one_card_over_itself_until_the_rollout_ends(api, monkeypatch):
     screen = StringIO()
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(cli.rollout, "console", Console(file=screen, force_terminal=True, color_system=None, width=100))
+    monkeypatch.setattr(
+        cli.online.rollout, "console", Console(file=screen, force_terminal=True, color_system=None, width=100)
+    )
     now = iter([rollout_of(State.CANARY, 2), rollout_of(State.CANARY, 3), rollout_of(State.ABORTED, 3)])
     api.put(next(now))
-    monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(next(now)))
+    monkeypatch.setattr(cli.online.rollout.time, "sleep", lambda _: api.put(next(now)))
     assert run("status", "--watch") == ""
     drawn = re.findall(r"→ 2 +(\w+)\s+step +(\w+) of", screen.getvalue())
     assert [card for card, _ in groupby(drawn)] == [("canary", "1"), ("canary", "10"), ("aborted", "10")]
@@ -200,7 +202,7 @@ def test_a_watch_into_a_file_writes_a_line_for_each_change_and_ends_with_the_rol
     counted = held.model_copy(update={"waits": "20 texts were compared; 200 are waited for"})
     now = iter([held, counted, rollout_of(State.CANARY, 3), rollout_of(State.ABORTED, 3)])
     api.put(next(now))
-    monkeypatch.setattr(cli.rollout.time, "sleep", lambda _: api.put(next(now)))
+    monkeypatch.setattr(cli.online.rollout.time, "sleep", lambda _: api.put(next(now)))
     lines = [line.partition(" ")[2].partition(" ")[2] for line in run("status", "--watch").splitlines()]
     plan, stood = "shadow,1,10,50,100", "version 1 99%, version 2 1% (shadow of 25%)"
     assert lines == [

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from cli import extras
 from cli.extras import require_train
 from cli.main import app
-from cli.training import Bar
+from cli.offline.training import Bar
 from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.models.zoo import save_model
@@ -89,7 +89,7 @@ def test_a_full_disk_is_told_by_the_command_without_a_traceback(monkeypatch: pyt
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
 
-    monkeypatch.setattr("cli.data.open_datasets", full)
+    monkeypatch.setattr("cli.stores.data.open_datasets", full)
     result = CliRunner().invoke(app, ["data", "list", "--home", str(tmp_path)])
     assert result.exit_code == 1
     assert f"The disk is full ({tmp_path})" in result.stderr

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("ray", reason="training needs the train extra")
 
-import cli.tune as command
+import cli.offline.tune as command
 from cli.main import app
 from sentiment.errors import InvalidInput, RegistryUnavailable
 from sentiment.settings import Settings

@@ -12,8 +12,8 @@ import typer
 from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
-import cli.classify_file
-import cli.predict
+import cli.online.classify_file
+import cli.online.predict
 from cli.main import app
 from gradio_ui.results import results_table
 from gradio_ui.try_it import answer_card, explanation
@@ -41,7 +41,7 @@ def client() -> Iterator[UndertoneClient]:
 
 @pytest.fixture
 def command(client: UndertoneClient, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
-    for module in (cli.predict, cli.classify_file):
+    for module in (cli.online.predict, cli.online.classify_file):
         monkeypatch.setattr(module, "connect", lambda url, api_key, attempts: client)
     return app
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.platform import Home, Json
+from cli.online.platform import Home, Json
 from cli.terminal import print_table
 from sentiment.clock import epoch_ms
 from sentiment.errors import InvalidInput, NotFound

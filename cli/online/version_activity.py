@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.connection import connect
-from cli.version_tables import Does
+from cli.online.connection import connect
+from cli.stores.version_tables import Does
 from sentiment.errors import UndertoneError
 from sentiment.settings import Settings
 from serve_app.supervisor import launch

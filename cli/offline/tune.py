@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.cluster import places_of, refuse_unseen, remotely
 from cli.extras import require_train
-from cli.platform import Home, Json
-from cli.registry import with_registry
+from cli.offline.cluster import places_of, refuse_unseen, remotely
+from cli.online.platform import Home, Json
+from cli.stores.registry import with_registry
 from cli.terminal import print_table
 from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.runtime.ray_log import ray_log_aside

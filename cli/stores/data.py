@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import data_report as report
-from cli.platform import Home, Json
+from cli.online.platform import Home, Json
+from cli.stores import data_report as report
 from cli.table_options import Delimiter, QuotingOption
 from sentiment.datasets import DatasetStore, Tally, open_datasets, read_examples
 from sentiment.datasets.labelling import Labelling

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from cli.cluster import refuse_local, refuse_unseen, remotely
 from cli.extras import require_train
-from cli.platform import Home, Json
-from cli.registry import with_registry
+from cli.offline.cluster import refuse_local, refuse_unseen, remotely
+from cli.online.platform import Home, Json
+from cli.stores.registry import with_registry
 from sentiment.settings import Settings, load_settings
 from train_jobs.train.training_options import Address, WorkingDir
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.extras import require_train
-from cli.training import run
+from cli.offline.training import run
 from train_jobs.train.training_options import TrainOptions, with_options
 
 

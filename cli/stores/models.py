@@ -13,13 +13,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.connection import ApiKey, Url
 from cli.extras import require_registering, require_train
-from cli.platform import Home, Json
-from cli.registry import open_registry, with_registry
+from cli.online.connection import ApiKey, Url
+from cli.online.platform import Home, Json
+from cli.online.version_activity import what_each_does, what_it_does_now
+from cli.stores.registry import open_registry, with_registry
+from cli.stores.version_tables import facts_table, problems, versions_table
 from cli.terminal import print_table
-from cli.version_activity import what_each_does, what_it_does_now
-from cli.version_tables import facts_table, problems, versions_table
 from sentiment.datasets.label_spec import parse_labels
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS

@@ -13,10 +13,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.cluster import refuse_unseen, remotely
 from cli.extras import require_train
-from cli.platform import Home, Json
-from cli.registry import with_registry
+from cli.offline.cluster import refuse_unseen, remotely
+from cli.online.platform import Home, Json
+from cli.stores.registry import with_registry
 from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.settings import Settings, load_settings

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from cli.connection import ApiKey, Url, connect
+from cli.online.connection import ApiKey, Url, connect
 from sentiment.answers import Result
 from sentiment.bulk import is_supported
 from sentiment.client import UndertoneClient

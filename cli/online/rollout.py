@@ -16,8 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.connection import ApiKey, Url, connect
-from cli.platform import Json
+from cli.online.connection import ApiKey, Url, connect
+from cli.online.platform import Json
 from cli.terminal import print_table
 from sentiment.client import UndertoneClient
 from sentiment.clock import epoch_ms

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from cli.connection import ApiKey, Url, connect
+from cli.online.connection import ApiKey, Url, connect
 from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.bulk import BATCH_ROWS, Tally

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.cluster import places_of, refuse_unseen
-from cli.registry import with_registry
+from cli.offline.cluster import places_of, refuse_unseen
+from cli.stores.registry import with_registry
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, load_settings
 from train_jobs.runtime.progress import speed_in_words, validation_in_words

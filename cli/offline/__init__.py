@@ -1,0 +1,1 @@
+"""Commands that train and measure: train, distill, tune, compare, evaluate, score; here, or as jobs of a cluster."""

@@ -1,0 +1,1 @@
+"""Commands that look into the stores: model versions and dataset versions."""
