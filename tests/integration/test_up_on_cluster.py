@@ -149,7 +149,12 @@ def test_down_in_the_middle_of_up_leaves_nothing(head: RayHead, folder: Path, wa
 def test_a_configuration_that_serve_deploy_made_is_not_replaced(head: RayHead, folder: Path) -> None:
     config = ROOT / "kuberay" / "serve-config.yaml"
     deploy = [program("serve"), "deploy", "-a", head.address, str(config)]
-    subprocess.run(deploy, env=head.environment, check=True, timeout=120, capture_output=True)
+    until = time.monotonic() + 60  # the dashboard may still hold on to the Serve that has just been shut down
+    while (
+        done := subprocess.run(deploy, env=head.environment, check=False, timeout=120, capture_output=True)
+    ).returncode:
+        assert time.monotonic() < until, done.stderr.decode()
+        time.sleep(2)
     status, said = undertone(head, "up", "--address", head.gcs_address, UNDERTONE_PORT="8000")
     assert status == 1
     assert "undertone at /, of a configuration (serve deploy)" in said
