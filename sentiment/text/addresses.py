@@ -1,4 +1,4 @@
-"""Masks links, mail addresses and user names, as people write them: glued to a word, without a scheme, with dots."""
+"""Masks mail addresses and user names as people write them: with a login, spelt, in any script, glued to a word."""
 
 from __future__ import annotations
 
@@ -6,90 +6,98 @@ import re
 from typing import Final
 
 from sentiment.text.characters import MARKS
+from sentiment.text.links import EUROPEAN, LETTERS, TAIL
 
-#: Letters of host names and mail addresses. Scripts that write no spaces are left out, or a sentence would be taken.
-_EUROPEAN: Final = r"0-9A-Za-z_\xaa-\u024f\u0370-\u052f\u1e00-\u1fff"
-_LETTERS: Final = (
-    rf"{_EUROPEAN}\u0531-\u0587\u05d0-\u05ea\u0620-\u064a\u0660-\u0669\u0671-\u06d3\u06f0-\u06f9\u10a0-\u10ff"
-)
-_HOST: Final = rf"[{_LETTERS}-]++(?:\.[{_LETTERS}-]++)++"
 _AT: Final = "[@\uff20\ufe6b]"
-_SCHEME: Final = r"(?:https?|hxxps?|ftps?|sftp|wss?)://"
-
-#: What a link goes on with: what is not white space, nor a picture, which says how somebody feels.
-_ON: Final = r"[^\s\u2600-\u27bf\U0001f000-\U0001faff]"
-
-_TOP: Final = r"(?P<top>[^\W\d_]{2,24}+|xn--[a-z\d-]+)"
-#: What a copied post ends in, glued to its last word.
-_PICTURE: Final = r"pic\.(?:twitter|x)\.com"
-_LINK = re.compile(
-    rf"{_SCHEME}{_ON}+"
-    rf"|(?<![^\W_])(?![a-z\d+.-]{{0,22}}{_SCHEME})[a-z][a-z\d+.-]{{1,20}}://{_ON}+"
-    rf"|(?<![^\W_])www\d?\.{_ON}+|(?:(?<![aew])|(?<=e)(?=www\.[\w-]+\.\w{{3}}))www\d?\.(?=[\w-]+\.\w){_ON}+"
-    rf"|(?<![\w.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?::\d{{2,5}}/{_ON}*|/[a-z]{_ON}*)"
-    rf"|{_PICTURE}/{_ON}+"
-    rf"|(?<![{_LETTERS}-])(?<![{_LETTERS}-]\.)(?![{_LETTERS}-]+{_PICTURE})"
-    rf"(?P<host>(?://)?(?:[{_LETTERS}-]++\.)++{_TOP})"
-    rf"(?:(?::\d{{2,5}})?/(?P<path>{_ON}*)|:\d{{2,5}}(?!\d){_ON}*|\?[\w.-]+={_ON}*)",
-    re.IGNORECASE,
+_LOCAL: Final = rf"{LETTERS}.+'\u2019&=~%#$^{{}}`-"
+#: A letter, mark or digit of a script that is no part of `LETTERS`.
+_OTHER: Final = rf"(?![{_LOCAL}])[\w{MARKS}]"
+_LABEL: Final = rf"(?:[{LETTERS}-]++|(?:{_OTHER}){{1,24}}+)"
+_COMMON_TOPS: Final = "com|org|net|edu|gov|info|io|de|fr|es|it|br|uk|co|me|eu|nl|pl|ru|in|jp|cn|kr|tw|hk"
+_DOT: Final = rf"(?:[.\uff0e]|[\u3002\uff61](?=(?:{_COMMON_TOPS})(?![A-Za-z])))"
+#: A host has two letters behind a dot somewhere: `3@2.99`, `meet@5.30pm` and `react@18.2.0` name none.
+_HOST: Final = rf"(?=[^\s@]*?[.\uff0e\u3002\uff61](?!\d)\w[\w{MARKS}])(?![\d.]+(?![\w.-])){_LABEL}(?:{_DOT}{_LABEL})++"
+#: What stands before a colon and an address, and is no user name: `john:secret@host.tld` is a login.
+_NO_LOGIN: Final = (
+    r"(?:mailto|sips?|xmpp|e?-?mails?|me|us|contact|kontakt|address|adresse|at|to|from|cc|bcc|an|von|is|correo|courriel|"
+    r"reply-to|e|m|acct|skype|paypal|id|info|support)"
 )
-_LOCAL: Final = rf"{_LETTERS}.+'\u2019&=~%#$^{{}}`-"
+_LOGIN: Final = rf"(?!{_NO_LOGIN}:)[{_LOCAL}]++:[^\s@/:\uff1a]{{1,64}}(?:@[^\s@/.:]{{1,32}}(?=@))?"
 _EMAIL = re.compile(
-    rf"""(?:(?<![@\uff20{_LOCAL}])[{_LOCAL}]++|"[^"@]{{1,64}}"){_AT}(?:{_HOST}|\[[\d.:a-f]{{3,45}}\])""",
+    rf"""(?:(?<![@\uff20{_LOCAL}])(?:{_LOGIN}(?={_AT})|[{_LOCAL}]*+(?:{_OTHER}){{1,16}}(?={_AT})|[{_LOCAL}]++)"""
+    rf"""|(?:{_OTHER}){{1,16}}|"[^"@]{{1,64}}")"""
+    rf"""{_AT}(?:{_HOST}|\[[\d.:a-f]{{3,45}}\])(?::\d{{1,5}}(?!\d)|:(?=[\w.-]+/))?(?:(?<=:)[\w.-]+)?{TAIL}?""",
     re.IGNORECASE,
 )
-#: As people write an address that no robot shall find.
+
+_PROVIDER: Final = (
+    r"(?:g(?:oogle)?mail|yahoo|ymail|hotmail|outlook|live|msn|icloud|aol|gmx|web|proton(?:mail)?|mail|yandex|qq|163|"
+    r"naver)"
+)
+_SPELT_DOT: Final = r"(?: ?[(\[{] ?(?:dot|punkt|punto|ponto|point|\.) ?[)\]}] ?| (?:dot|punkt|punto|ponto) )"
+_SPELT_BOX: Final = rf"[{_LOCAL}]++(?:{_SPELT_DOT}[{_LOCAL}]++)*"
+#: A box whose name is no word: it holds a dot, a digit or an underscore, and a letter.
+_ODD_BOX: Final = (
+    rf"(?:(?=[{_LOCAL}]*[A-Za-z])(?=[{_LOCAL}]*[\d._])[{_LOCAL}]++(?:{_SPELT_DOT}[{_LOCAL}]++)*"
+    rf"|[{_LOCAL}]++(?:{_SPELT_DOT}[{_LOCAL}]++)+)"
+)
+_SPELT_HOST: Final = rf"[{LETTERS}-]+(?:(?: ?\. ?|{_SPELT_DOT})[{LETTERS}-]+)*"
+_SPELT_TOP: Final = rf"(?:\.|{_SPELT_DOT})(?:{_COMMON_TOPS})\b"
+_MAIL_CUE: Final = (
+    r"(?P<cue>\b(?:e-?mails?|mail(?:to)?|contact|write(?: to)?|reach|correo|kontakt)(?:[ :]+(?:me|us|him|her|is|at|on|"
+    r"to|address|adresse))*[ :]+)"
+)
+_BRACKETED_AT: Final = rf" ?[(\[{{<] ?(?:at|{_AT}|arroba|\xe4t) ?[)\]}}>] ?"
+#: As people write an address that no robot shall find. "I shop at amazon dot com" names none.
 _SPELT_EMAIL = re.compile(
-    rf"(?<![{_LOCAL}])[{_LOCAL}]++ ?[(\[{{]at[)\]}}] ?[{_LETTERS}-]+"
-    rf"(?: ?(?:\.|[(\[{{](?:dot|punkt)[)\]}}]) ?[{_LETTERS}-]+)+"
-    rf"|(?<![{_LOCAL}])[{_LOCAL}]++ at [{_LETTERS}-]+(?: dot [{_LETTERS}-]+)? dot (?:com|org|net|edu|gov|de|fr|io)\b",
+    rf"(?<![{_LOCAL}]){_SPELT_BOX}{_BRACKETED_AT}[{LETTERS}-]+(?:(?: ?\. ?|{_SPELT_DOT})[{LETTERS}-]+)+"
+    rf"|(?<![{_LOCAL}]){_ODD_BOX}(?: (?:at|arroba) | ?{_AT} ?){_SPELT_HOST}{_SPELT_TOP}"
+    rf"|(?<![{_LOCAL}]){_SPELT_BOX}(?: (?:at|arroba) | ?{_AT} ?){_PROVIDER}{_SPELT_TOP}"
+    rf"|{_MAIL_CUE}{_SPELT_BOX}(?: (?:at|arroba) | ?{_AT} ?){_SPELT_HOST}{_SPELT_TOP}",
     re.IGNORECASE,
 )
-_NAME: Final = rf"[\w{MARKS}]++(?:[.\-\xb7\u200c\u200d][\w{MARKS}]++)*+"
+_BRACKETED_SIGN = re.compile(r"[(\[{<] ?(?:[aA\xe4][tTr]|@)")
+_PLAIN_SIGN = re.compile(r" (?:@|(?:at|AT) )[\w-]+\.[A-Za-z]")
+
+_WORD: Final = rf"(?:[^\W\d_]{{1,2}}['\u2019][^\W\d_]{{3,}}|[\w{MARKS}]++)"
+_NAME: Final = rf"{_WORD}(?:[.\-\xb7\u200c\u200d][\w{MARKS}]++)*+"
 #: `@5pm` and `@7:30` are times.
 _TIME: Final = r"\d{1,2}(?:[:.]\d\d)?(?:[ap]m?|h|uhr)?(?!\w)"
+_MATRIX: Final = r"(?::(?:[a-z\d-]+\.)+(?:org|com|net|im|io|de|dev|chat|social|eu|fr|nl|uk|ch|xyz|me)(?![\w.-]*\w))"
 _USER = re.compile(
-    rf"(?<![@\uff20\ufe6b{_EUROPEAN}]){_AT}++(?!{_TIME}){_NAME}(?:{_AT}++{_NAME}(?::\d{{2,5}})?)*+", re.IGNORECASE
+    rf"(?<![@\uff20\ufe6b{EUROPEAN}]){_AT}++(?!{_TIME}){_NAME}{_MATRIX}?(?:{_AT}++{_NAME})*+(?::\d{{2,5}}(?!\d))?",
+    re.IGNORECASE,
 )
-#: Reddit's `/u/name`; without the first slash a name that is no word.
-_REDDITOR = re.compile(r"(?<![\w/.])(?:/u/[\w-]{3,20}|u/(?=[a-z]*[\d_-])[\w-]{3,20})(?![\w/])", re.IGNORECASE)
-
-_ODD_IN_PATHS = re.compile(r"[\d/_=?%#&+~-]")
-#: What stands before a slash in a sentence, behind a dot that lacks its blank, and the endings of files.
-_WORDS: Final = (
-    "and or he she her hers him his they them their the you your we our who either neither both maybe good bad "
-    "best worst love hate like right wrong left yes black white male female man woman women mother father mom "
-    "dad win lose on off out up down day night half true false some any all one two pros cons input output read "
-    "write pass fail hot cold old new first last more less now later before after with without js jsx ts css "
-    "html htm php txt csv pdf doc docx xls xlsx ppt jpg jpeg png gif svg xml json yaml yml java exe zip tar gz"
-)
-_NO_TOPS: Final = frozenset(_WORDS.split())
 
 
-def mask_links(text: str) -> str:
-    """Return `text` with `http` for each link, `@user` for Reddit's names; what a link is glued to stays a word."""
-    return _REDDITOR.sub("@user", _LINK.sub(_link_mask, text))
+def mask_emails(text: str) -> str:
+    """Return `text`, which has an at sign, with `[email]` for mail addresses and logins, with what follows the host."""
+    return _EMAIL.sub("[email]", text)
 
 
-def mask_addresses(text: str) -> str:
-    """Return `text`, which has an at sign, with `[email]` for mail addresses and `@user` for user names."""
-    return _USER.sub("@user", _EMAIL.sub("[email]", text))
+def mask_users(text: str) -> str:
+    """Return `text`, which has an at sign and no mail address, with `@user` for user names."""
+    return _USER.sub("@user", text)
 
 
 def mask_spelt_addresses(text: str) -> str:
     """Return `text` with `[email]` for mail addresses as in `name (at) host (dot) tld`."""
-    return _SPELT_EMAIL.sub("[email]", text)
+    if not _may_be_spelt(text):
+        return text
+    return _SPELT_EMAIL.sub(lambda match: f"{match['cue'] or ''}[email]", text)
 
 
-def _link_mask(match: re.Match[str]) -> str:
-    if match["host"] and not _is_host(match["top"], match["path"]):
-        return match[0]
-    start = match.start()
-    glued = start > 0 and (match.string[start - 1].isalnum() or match.string[start - 1] == "_")
-    return " http" if glued else "http"
-
-
-def _is_host(top: str, path: str | None) -> bool:
-    """Whether what ends in `top` is a host: `great.And/or`, `good.and/or` and `index.html/main.css` are none."""
-    of_one_case = top in (top.lower(), top.upper())
-    return of_one_case and (top.lower() not in _NO_TOPS or bool(_ODD_IN_PATHS.search(path or "")))
+def _may_be_spelt(text: str) -> bool:
+    """Whether one may be there: the pattern is slow, and most texts have no sign of any."""
+    if (
+        " dot " in text
+        or " DOT " in text
+        or " punkt " in text
+        or " punto " in text
+        or " ponto " in text
+        or "@ " in text
+    ):
+        return True
+    if ("(" in text or "[" in text or "{" in text or "<" in text) and _BRACKETED_SIGN.search(text):
+        return True
+    return (" @" in text or " at " in text or " AT " in text) and _PLAIN_SIGN.search(text) is not None

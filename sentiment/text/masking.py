@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sentiment.text.addresses import mask_addresses, mask_links, mask_spelt_addresses
+from sentiment.text.addresses import mask_emails, mask_spelt_addresses, mask_users
+from sentiment.text.links import mask_hosts, mask_links
 from sentiment.text.phones import mask_phones
 
 #: What a link or an address has: few words of a text do, and only these are looked at closely.
@@ -18,11 +19,8 @@ def mask(text: str) -> str:
     A mask may lay bare what stood behind it (`a@b.cd@name`): call it again until it changes nothing.
     """
     if '"@' in text:  # a mail address in quotes may hold blanks
-        text = mask_addresses(text)
-    text = _mask_words(text)
-    if "(" in text or "[" in text or "{" in text or " dot " in text:
-        text = mask_spelt_addresses(text)
-    return mask_phones(text)
+        text = mask_users(mask_emails(text))
+    return mask_phones(_mask_words(mask_spelt_addresses(text)))
 
 
 def _mask_words(text: str) -> str:
@@ -37,6 +35,12 @@ def _mask_words(text: str) -> str:
 
 
 def _mask_word(word: str) -> str:
-    if "." in word or "/" in word:
+    """Return the word masked: a mail address goes before the host that it ends in, or the name before it would stay."""
+    if "/" in word:
         word = mask_links(word)
-    return word if _AT_SIGNS.isdisjoint(word) else mask_addresses(word)
+    has_at = not _AT_SIGNS.isdisjoint(word)
+    if has_at:
+        word = mask_emails(word)
+    if "." in word or "/" in word:
+        word = mask_hosts(word)
+    return mask_users(word) if has_at else word
