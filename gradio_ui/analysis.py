@@ -27,7 +27,6 @@ from sentiment.tables import (
     distinct,
     open_table,
     rehearse_table,
-    with_texts,
     write_table,
 )
 from sentiment.text import has_visible_text
@@ -90,10 +89,11 @@ def file_source(path: Path, text_column: str, delimiter: str = AUTO, quoting: st
     """Return a file's column as a source."""
     table = uploaded_table(path, delimiter, quoting)
     table.require(text_column)
+    table = table.with_texts(text_column)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Source(
-        with_texts(table.columns, text_column),
+        table.columns,
         text_column,
         table.row_count,
         table,
@@ -170,4 +170,4 @@ def _drawn(source: Source, wanted: int) -> Iterator[Row]:
         yield from source.rows
         return
     chosen = set(random.Random(0).sample(range(1, source.row_count + 1), wanted))
-    yield from (row for row in source.rows if row.number in chosen)
+    yield from (row for place, row in enumerate(source.rows, 1) if place in chosen)

@@ -19,9 +19,8 @@ from sentiment.answers import Item, Result
 from sentiment.client import UndertoneClient
 from sentiment.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
-from sentiment.tables import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Row
+from sentiment.tables import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Row, text_problem
 from sentiment.text import has_visible_text
-from sentiment.wording import shown
 
 #: Rows of one request: with three in flight, 50 texts a second are still inside the gateway's deadline of 15 s.
 BATCH_ROWS: Final = 200
@@ -177,11 +176,11 @@ def reason_against(row: Row, text_column: str) -> str | None:
     if row.problem is not None:
         return row.problem
     text = row.values.get(text_column)
-    if text is None:
-        return f"{text_column!r} is empty" if text_column in row.values else f"has no {text_column!r}"
-    if not isinstance(text, str):
-        return f"{text_column!r} holds {shown(text)}, not text"
-    return None if has_visible_text(text) else f"{text_column!r} is empty"
+    if text_column not in row.values:
+        return f"has no {text_column!r}"
+    if problem := text_problem(text, text_column):
+        return problem
+    return None if isinstance(text, str) and has_visible_text(text) else f"{text_column!r} is empty"
 
 
 def _answer(client: UndertoneClient, items: dict[int, Item], sleep: Callable[[float], None]) -> dict[int, Verdict]:

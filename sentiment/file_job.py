@@ -31,7 +31,6 @@ from sentiment.tables import (
     ending_of,
     open_table,
     rehearse_table,
-    with_texts,
     write_table,
 )
 
@@ -101,13 +100,14 @@ def run_job(
     ending_of(job.target)
     table = open_table(job.source, job.encoding, delimiter=job.delimiter, quoting=job.quoting)
     table.require(job.text_column)
+    table = table.with_texts(job.text_column)
     identity = _identity(job)
     names = added_names(table.columns)
     if _is_finished(job, identity, overwrite):
         return Outcome(_tally_of(_load(job.state)), names, 0, True, table.description)
     if not job.answers.exists():
         sound = (row.values for row in table if row.problem is None)
-        rehearse_table(job.target, _columns(table, job.text_column, names), sound)
+        rehearse_table(job.target, _columns(table, names), sound)
     with _locked(job.answers) as answers:
         tally = _repaired(answers)
         resumed = tally.rows
@@ -144,12 +144,12 @@ def _write_results(job: FileJob, table: Table, names: dict[str, str]) -> None:
     lines = ({"row": row.number, "reason": v.reason, "values": row.values} for row, v in rejected)
     if (first := next(lines, None)) is not None:
         write_table(job.rejected, _REJECTED_COLUMNS, itertools.chain([first], lines))
-    write_table(job.target, _columns(table, job.text_column, names), _accepted(job, table, names))
+    write_table(job.target, _columns(table, names), _accepted(job, table, names))
 
 
-def _columns(table: Table, text_column: str, names: dict[str, str]) -> dict[str, Kind]:
+def _columns(table: Table, names: dict[str, str]) -> dict[str, Kind]:
     added = {names[name]: kind for name, kind in ADDED_COLUMNS.items()}
-    return with_texts(table.columns, text_column) | added
+    return table.columns | added
 
 
 def _accepted(job: FileJob, table: Table, names: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from sentiment.datasets.example import Example
 from sentiment.datasets.label_set import check_label
+from sentiment.datasets.language_codes import language_code
 from sentiment.datasets.manifest import Shard
 from sentiment.datasets.objects import Objects
 from sentiment.datasets.shards import MOST_ROWS, MOST_TEXT_CHARACTERS, encode_shard
@@ -40,10 +41,10 @@ class Draft:
         self._digest = hashlib.sha256()
 
     def add(self, example: Example) -> None:
-        """Take one example; its text is normalised, so that nothing unmasked is ever stored.
+        """Take one example; its text and its source are normalised, so that nothing unmasked is ever stored.
 
         Raises:
-            InvalidInput: the text is empty, or the label is unknown.
+            InvalidInput: the text is empty, the label is unknown, or the language is no code.
         """
         text, label = self._normalize(example.text), example.label
         check_label(label, self.rows + 1)
@@ -51,7 +52,8 @@ class Draft:
             raise InvalidInput(f"Example {self.rows + 1} has no text: leave it out.", "text")
         self.rows += 1
         self.balance[label or ""] += 1
-        row = (text, label, example.source, example.language)
+        source = self._normalize(example.source)
+        row = (text, label, source, language_code(example.language, f"Example {self.rows}"))
         self._digest.update(json.dumps(row).encode() + b"\n")
         self._waiting.append(Example(*row))
         self._waiting_characters += len(text)

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from sentiment.datasets.example import Example
 from sentiment.datasets.labelling import Labelling, plain_cell
+from sentiment.datasets.language_codes import language_code
 from sentiment.datasets.source_folder import TextFile, look_through
 from sentiment.errors import InvalidInput
-from sentiment.tables import AUTO, Table, has_text_format, is_table, open_table
+from sentiment.tables import AUTO, Table, has_text_format, is_table, open_table, text_problem
 from sentiment.tables.encoding import explained, open_text
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
@@ -63,12 +64,12 @@ def read_examples(
     """Yield the examples of a file, of a folder, or of either at an s3:// address; `options` are those of `Format`.
 
     Files are CSV, TSV, JSONL or Parquet, by their ending. A folder holds such files, or a subfolder of .txt files for
-    each label (as aclImdb/train does); `tally` names what else lies there. Texts are normalised; those that are empty
-    then are left out, and `tally` tells how many. An empty label is None.
+    each label (as aclImdb/train does); `tally` names what else lies there. Texts and sources are normalised; texts that
+    are empty then are left out, and `tally` tells how many. An empty label is None.
 
     Raises:
         InvalidInput: nothing there, not to be read, unknown format, missing column, other encoding, broken row, label
-            without a meaning. It names the file, the row and the remedy.
+            or language without a meaning. It names the file, the row and the remedy.
         DatasetsUnavailable: the S3 server is away or refuses us.
     """
     form, tally = Format(**options), tally or Tally()
@@ -78,7 +79,7 @@ def read_examples(
         for where, text, label, source, language in _rows(path, form, labelling, tally):
             tally.rows += 1
             if normal := normalize(text):
-                yield Example(normal, label, source, language)
+                yield Example(normal, label, normalize(source), language_code(language, where))
             else:
                 tally.empty += 1
                 if len(tally.empty_at) < _SHOWN_EMPTY:
@@ -141,11 +142,13 @@ def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) ->
     )
     tally.total += table.row_count
     _require(table, form)
-    for row in table:
+    for row in table.with_texts(*(column for column in _roles(form).values() if column)):
         where = f"Row {row.number} of {path.name}"
         if row.problem:
             raise InvalidInput(f"{where} {row.problem}. Mend it, or take it out.", "source")
         text, label, source, language = (row.values.get(column) if column else None for column in _roles(form).values())
+        if problem := text_problem(text, form.text_column):
+            raise InvalidInput(f"{where}: {problem}. Mend it, or take it out.", "source")
         yield where, plain_cell(text), labelling.read(label, where), plain_cell(source), plain_cell(language)
 
 

@@ -18,7 +18,18 @@ from sentiment.tables.files import (
 )
 from sentiment.tables.hidden import is_hidden
 from sentiment.tables.json_lines import json_line
-from sentiment.tables.table import BOOLEAN, INTEGER, JSON, NUMBER, STRING, Kind, Row, Table, distinct, with_texts
+from sentiment.tables.table import (
+    BOOLEAN,
+    INTEGER,
+    JSON,
+    NUMBER,
+    STRING,
+    Kind,
+    Row,
+    Table,
+    distinct,
+    text_problem,
+)
 from sentiment.tables.text_format import AUTO, DELIMITERS, QUOTINGS, Quoting, delimiter_of
 
 __all__ = [
@@ -45,6 +56,6 @@ __all__ = [
     "json_line",
     "open_table",
     "rehearse_table",
-    "with_texts",
+    "text_problem",
     "write_table",
 ]

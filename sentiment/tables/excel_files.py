@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.tables.kinds import ColumnKinds
-from sentiment.tables.table import Row, Table, distinct
+from sentiment.tables.table import STRING, Kind, Row, Table, TextCells, distinct
 
 #: Most bytes of an unpacked workbook: all of its texts are in memory at once.
 _MOST_BYTES: Final = 2**30
-_FORMULA: Final = "f"
+_FORMULA, _ERROR = "f", "e"
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,31 @@ def open_xlsx(path: Path, most_bytes: int | None = None, needed: Collection[str]
     _require_size(path, min(most_bytes or _MOST_BYTES, _MOST_BYTES))
     with _explained(path):
         sheet = _sheet_of(path)
-        header = next(_filled(path, sheet))
+        _, header = next(_filled(path, sheet))
         columns = distinct(["" if name is None else str(name).strip() for name in _trimmed(header)])
         kinds, count = ColumnKinds(), 0
         kinds.add(dict.fromkeys(columns))
         for count, row in enumerate(_rows(path, sheet, columns, needed), 1):  # noqa: B007
             kinds.add({name: row.values[name] for name in columns})
-    return Table(path, kinds.columns, count, lambda: _rows(path, sheet, columns, needed), sheet.description)
+    return Table(
+        path, kinds.columns, count, lambda: _rows(path, sheet, columns, needed), sheet.description, _WrittenTexts()
+    )
+
+
+class _WrittenTexts(TextCells):
+    """A spreadsheet makes numbers of texts that look like ones: they are read as they are written."""
+
+    def kind(self, kind: Kind) -> Kind:  # noqa: ARG002 - as TextCells has it
+        """Return STRING, whatever the cells were."""
+        return STRING
+
+    def read(self, value: Any) -> tuple[Any, str | None]:
+        """Return a number or a truth value as it is written; an error of the spreadsheet is no text."""
+        if isinstance(value, _Error):
+            return str(value), f"holds {value}, an error of the spreadsheet, not text"
+        if isinstance(value, bool):
+            return str(value).upper(), None
+        return (str(value) if isinstance(value, int | float) else value), None
 
 
 def _require_openpyxl(path: Path) -> None:
@@ -119,21 +137,31 @@ def _workbook(path: Path, *, formulas: bool) -> Iterator[Any]:
 
 def _rows(path: Path, sheet: _Sheet, columns: Sequence[str], needed: Collection[str] | None) -> Iterator[Row]:
     filled = itertools.islice(_filled(path, sheet), 1, None)
-    yield from (_row(number, cells, columns, needed) for number, cells in enumerate(filled, 1))
+    yield from (_row(number, cells, columns, needed) for number, cells in filled)
 
 
-def _filled(path: Path, sheet: _Sheet) -> Iterator[Sequence[Any]]:
-    """Yield the rows that have a cell; a formula without a saved result is a `_Formula`."""
+def _filled(path: Path, sheet: _Sheet) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Yield the rows that have a cell with their numbers in the sheet; what is no value is a `_Formula` or `_Error`."""
     with _explained(path), _workbook(path, formulas=False) as book:
-        values = book[sheet.name].iter_rows(values_only=True)
+        values = (list(map(_held, row)) for row in book[sheet.name].iter_rows())
         rows = _with_formulas(path, sheet, values) if sheet.has_formulas else values
-        yield from (row for row in rows if _has_value(row))
+        yield from ((number, row) for number, row in enumerate(rows, 1) if _has_value(row))
 
 
 class _Formula(str):
     """A formula whose result the workbook does not hold."""
 
     __slots__ = ()
+
+
+class _Error(str):
+    """What a spreadsheet shows where it could not reckon: #N/A, #REF! and others."""
+
+    __slots__ = ()
+
+
+def _held(cell: Any) -> Any:
+    return _Error(cell.value) if cell.data_type == _ERROR and cell.value is not None else cell.value
 
 
 def _with_formulas(path: Path, sheet: _Sheet, values: Iterator[Sequence[Any]]) -> Iterator[Sequence[Any]]:
@@ -173,4 +201,12 @@ def _value(cell: Any) -> Any:
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat()
     if isinstance(cell, dt.date | dt.time):
         return cell.isoformat()
-    return str(cell) if isinstance(cell, dt.timedelta) else cell
+    return _span(cell) if isinstance(cell, dt.timedelta) else cell
+
+
+def _span(span: dt.timedelta) -> str:
+    """Return a duration as a spreadsheet writes it: hours beyond a day, minutes, seconds."""
+    seconds, rest = divmod(abs(span), dt.timedelta(seconds=1))
+    fraction = f".{rest.microseconds:06d}".rstrip("0") if rest else ""
+    sign = "-" if span < dt.timedelta() else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"

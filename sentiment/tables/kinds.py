@@ -34,7 +34,9 @@ def _kind_of(value: Any) -> str | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         return INTEGER if abs(value) <= _FLOAT_INTEGERS else _LONG if -_INT64 <= value < _INT64 else JSON
-    return {bool: BOOLEAN, float: NUMBER, str: STRING}.get(type(value), JSON)
+    if isinstance(value, str):
+        return STRING
+    return {bool: BOOLEAN, float: NUMBER}.get(type(value), JSON)
 
 
 def _wider(one: str | None, other: str | None) -> str | None:

@@ -7,6 +7,7 @@ cell that holds what its type forbids, as bytes that are no UTF-8, spoils its ro
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import IO, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.tables.arrow_cells import ArrowCell
-from sentiment.tables.table import BOOLEAN, INTEGER, NUMBER, Kind, Row, Table, cell_of, distinct
+from sentiment.tables.table import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Row, Table, TextCells, cell_of, distinct
 
 _BATCH_ROWS: Final = 1024
 
@@ -43,13 +44,49 @@ def open_parquet(path: Path, needed: Collection[str] | None = None) -> Table:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
             columns = dict(zip(distinct(schema.names), schema.types, strict=True))
+            repeated = frozenset(name for name, times in Counter(schema.names).items() if times > 1)
             for batch in file.iter_batches(_BATCH_ROWS):
                 count += batch.num_rows
             count = count or file.metadata.num_rows
     except (ArrowException, OSError, UnicodeDecodeError) as exc:
         where = f"is damaged after row {count}" if count else "cannot be read as Parquet"
         raise InvalidInput(f"{path.name} {where}: {exc}.", "file") from exc
-    return Table(path, columns, count, lambda: _parquet_rows(path, list(columns), needed))
+    return Table(
+        path,
+        columns,
+        count,
+        lambda: _parquet_rows(path, list(columns), needed),
+        text_cells=_BinaryTexts(),
+        repeated=repeated,
+    )
+
+
+class _BinaryTexts(TextCells):
+    """Texts may stand in columns of bytes without a word that they are UTF-8: Spark, Impala and Hive write such."""
+
+    def kind(self, kind: Kind) -> Kind:
+        """Return STRING for a column of bytes."""
+        return STRING if _is_binary(kind) else kind
+
+    def read(self, value: Any) -> tuple[Any, str | None]:
+        """Return bytes as the text that they are, or what could be made of them and what is wrong."""
+        if not isinstance(value, ArrowCell) or not _is_binary(value.array.type):
+            return value, None
+        cell = _decoded(_bytes_of(value.scalar))
+        return (cell.shown, cell.problem) if isinstance(cell, _BadCell) else (cell, None)
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(test(held) for test in tests)
+
+
+def _bytes_of(scalar: Any) -> bytes | None:
+    held = scalar.as_py()
+    return held if isinstance(held, bytes) else None
 
 
 def _parquet_rows(path: Path, columns: list[str], needed: Collection[str] | None) -> Iterator[Row]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.tables.arrow_cells import ArrowCell
+from sentiment.wording import shown
 
 STRING, INTEGER, NUMBER, BOOLEAN, JSON = "string", "integer", "number", "boolean", "json"
 #: The kind of a column of a CSV file, where nothing tells texts from numbers.
@@ -26,18 +28,37 @@ Kind = Any  #: one of the names above, or the pyarrow type of a Parquet column
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: `number` counts from 1 without the header. With a `problem`, `values` holds what could be read."""
+    """One row: `number` counts from 1 without the header; in a workbook it is the sheet's own.
+
+    With a `problem`, `values` holds what could be read.
+    """
 
     number: int
     values: dict[str, Any]
     problem: str | None = None
 
 
+class TextCells:
+    """How the cells of a column of texts are read: as they are; a format that writes texts otherwise has its own."""
+
+    def kind(self, kind: Kind) -> Kind:
+        """Return the kind of a column, of what kind it was, once its cells are texts."""
+        return STRING if kind == UNTYPED else kind
+
+    def read(self, value: Any) -> tuple[Any, str | None]:
+        """Return a cell as a text if it is one, else as it is; and what is wrong with it."""
+        return value, None
+
+
+_AS_THEY_ARE: Final = TextCells()
+
+
 @dataclass(frozen=True)
 class Table:
     """A file that has been looked through once: its columns with their kinds, and how many rows it has.
 
-    `description` says in words how it was read, where there was something to choose.
+    `description` says in words how it was read, where there was something to choose; `repeated` are the names that
+    more than one column has where that is no matter of numbering them.
     """
 
     path: Path
@@ -45,6 +66,8 @@ class Table:
     row_count: int
     _read: Callable[[], Iterator[Row]]
     description: str = ""
+    text_cells: TextCells = _AS_THEY_ARE
+    repeated: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Row]:
         return self._read()
@@ -56,6 +79,24 @@ class Table:
                 f"{self.path.name} has no column {column!r}. Its columns are: {self.column_names}.", "text_column"
             )
 
+    def with_texts(self, *names: str) -> Table:
+        """Return the table with the columns `names` as ones of texts; a cell that cannot be one spoils its row.
+
+        Raises:
+            InvalidInput: a name stands twice in the file.
+        """
+        if twice := [name for name in names if name in self.repeated]:
+            raise InvalidInput(
+                f"{self.path.name} has more than one column {twice[0]!r}: rename one, to tell which to read.",
+                "text_column",
+            )
+        kinds = {name: self.text_cells.kind(kind) for name, kind in self.columns.items() if name in names}
+        return replace(
+            self,
+            columns=self.columns | kinds,
+            _read=lambda: (_row_with_texts(row, names, self.text_cells) for row in self),
+        )
+
     @property
     def column_names(self) -> str:
         """The names of the columns as a message shows them: the first ones, long ones cut."""
@@ -64,9 +105,23 @@ class Table:
         return (", ".join(names) or "none") + (f" and {more} more" if more > 0 else "")
 
 
-def with_texts(columns: dict[str, Kind], text_column: str) -> dict[str, Kind]:
-    """Return the columns with `text_column` as one of texts, where nothing told."""
-    return columns | ({text_column: STRING} if columns[text_column] == UNTYPED else {})
+def _row_with_texts(row: Row, names: Sequence[str], cells: TextCells) -> Row:
+    read = {name: cells.read(row.values[name]) for name in names if name in row.values}
+    problems = [f"{name!r} {problem}" for name, (_, problem) in read.items() if problem]
+    values = row.values | {name: value for name, (value, _) in read.items()}
+    return Row(row.number, values, row.problem or "; ".join(problems) or None)
+
+
+def text_problem(value: Any, column: str) -> str | None:
+    """Say why a cell is no text, as it must be in a column of texts; None if it is one, or empty."""
+    if isinstance(value, str) or is_missing(value):
+        return None
+    return f"{column!r} holds {shown(value)}, not text"
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a cell is empty: null, or NaN, which pandas writes for one."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _cut(name: str) -> str:

@@ -46,6 +46,40 @@ def test_texts_are_normalised_and_columns_for_slices_are_kept(tmp_path: Path) ->
     assert read(path, **columns) == [Example("hi @user & co", "positive", "mail", "en")]
 
 
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("bob@example.org", "[email]"),
+        ("@bobby +1 202 555 0143", "@user [phone]"),
+        ("https://example.org/bob?id=7", "http"),
+        (" mail  app ", "mail app"),
+        ("imdb", "imdb"),
+    ],
+)
+def test_a_source_is_masked_as_texts_are(tmp_path: Path, given: str, stored: str) -> None:
+    path = file_of(tmp_path, f"text,label,who\nso good,positive,{given}\n")
+    assert read(path, source_column="who")[0].source == stored
+
+
+@pytest.mark.parametrize("code", ["en", "deu", "pt-BR", "zh-Hans-CN", "en_US", "UND"])
+def test_a_language_is_a_code(tmp_path: Path, code: str) -> None:
+    path = file_of(tmp_path, f"text,label,lang\nso good,positive, {code} \n")
+    assert read(path, language_column="lang")[0].language == code
+
+
+@pytest.mark.parametrize("given", ["", "NaN", "null", "None", "N/A"])
+def test_a_missing_language_is_none(tmp_path: Path, given: str) -> None:
+    path = file_of(tmp_path, f"text,label,lang\nso good,positive,{given}\n")
+    assert read(path, language_column="lang")[0].language == ""
+
+
+@pytest.mark.parametrize("given", ["English", "bob@example.org", "e", "en-", "@bob", "en de", "12", "x" * 90])
+def test_a_language_that_is_no_code_is_refused(tmp_path: Path, given: str) -> None:
+    path = file_of(tmp_path, f"text,label,lang\nso good,positive,en\nso bad,negative,{given}\n")
+    with pytest.raises(InvalidInput, match=r"Row 2 of tweets.csv has the language .*no code such as en.*--language-"):
+        read(path, language_column="lang")
+
+
 @pytest.mark.parametrize("column", ["text", "label", "source", "language"])
 def test_a_missing_column_is_answered_with_those_that_there_are(tmp_path: Path, column: str) -> None:
     path = file_of(tmp_path, "text,label\nso good,positive\n")

@@ -30,6 +30,13 @@ def failing(number: int) -> Any:
     return fail
 
 
+def test_no_source_is_stored_unmasked_and_no_language_that_is_no_code(store: DatasetStore) -> None:
+    store.push("tweets", [Example("so good", None, "bob@example.org", "en")], source="tests")
+    assert [example.source for example in store.read("tweets@1")] == ["[email]"]
+    with pytest.raises(InvalidInput, match="Example 1 has the language '@bob', which is no code"):
+        store.push("others", [Example("so good", None, "mail", "@bob")], source="tests")
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_named_with_the_remedy_and_leaves_nothing(
     store: DatasetStore, monkeypatch: pytest.MonkeyPatch, number: int

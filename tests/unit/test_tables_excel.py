@@ -39,11 +39,17 @@ def test_texts_numbers_and_times_are_read_as_what_they_are(tmp_path: Path) -> No
     assert pq.read_table(tmp_path / "out.parquet")["m"].to_pylist() == ["1", "x", None]
 
 
-def test_blank_rows_and_columns_around_a_table_are_no_data(tmp_path: Path) -> None:
+def test_durations_are_hours_minutes_and_seconds(tmp_path: Path) -> None:
+    spans = [dt.timedelta(days=1, hours=2, seconds=5), dt.timedelta(minutes=3), dt.timedelta(milliseconds=1500)]
+    table = open_table(book_of(tmp_path, [["text", "span"], *(["a", span] for span in spans)]))
+    assert [row.values["span"] for row in table] == ["26:00:05", "0:03:00", "0:00:01.5"]
+
+
+def test_blank_rows_and_columns_are_no_data_and_rows_have_the_sheets_numbers(tmp_path: Path) -> None:
     path = book_of(tmp_path, [[], [None, None], ["id", "text", None], [1, "a", None], [None, None, None], [2, "b"], []])
     assert [(row.number, row.values) for row in open_table(path)] == [
-        (1, {"id": 1, "text": "a"}),
-        (2, {"id": 2, "text": "b"}),
+        (4, {"id": 1, "text": "a"}),
+        (6, {"id": 2, "text": "b"}),
     ]
 
 

@@ -23,7 +23,6 @@ from sentiment.tables import (
     Row,
     has_text_format,
     open_table,
-    with_texts,
     write_table,
 )
 from sentiment.text import NO_WORDS, NORMALIZERS
@@ -95,12 +94,13 @@ def cut_file(
     else:
         table = open_table(path, encoding)
     table.require(text_column)
-    columns, rows = with_texts(table.columns, text_column), iter(table)
+    table = table.with_texts(text_column)
+    rows = iter(table)
     for number in itertools.count():
         taken = list(itertools.islice(rows, shard_rows))
         if not taken:
             return
-        yield Shard(shard_name(file_number, number), source, columns, taken)
+        yield Shard(shard_name(file_number, number), source, table.columns, taken)
 
 
 @dataclass(frozen=True)
