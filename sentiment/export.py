@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -21,12 +23,14 @@ from sentiment.errors import ModelRejected
 from sentiment.models.zoo import Start, save_model
 from sentiment.predictor.onnx_engine import open_session
 from sentiment.version import ENGINE_FILES
+from sentiment.wording import in_one_line
 
 _LOG = logging.getLogger(__name__)
 _OPSET: Final = 17
 _INPUTS: Final = ["input_ids", "attention_mask"]
 _OTHER_SHAPES: Final = ((9, 1, 4), (2,), (3, 12))
 _PROBED_PIECES: Final = 7
+_LONGEST_PROBE: Final = max(map(max, _OTHER_SHAPES))
 _MOST_OFF: Final = 1e-3
 _LARGEST_BYTE: Final = 127.0
 _TINY: Final = 1e-12
@@ -45,21 +49,32 @@ class Agreement:
 
 
 def export_engines(start: Start, folder: Path) -> None:
-    """Write all but manifest and card of a full version: config, tokenizer, safetensors, ONNX in float32 and int8."""
+    """Write all but manifest and card of a full version: config, tokenizer, safetensors, ONNX in float32 and int8.
+
+    Raises:
+        ModelRejected: the network cannot be exported, quantised or run as ONNX.
+    """
     save_model(start, folder)
-    export_onnx(start.model, folder / ENGINE_FILES["onnx"])
-    quantize_int8(folder / ENGINE_FILES["onnx"], folder / ENGINE_FILES["onnx-int8"])
+    export_onnx(start.model, folder / ENGINE_FILES["onnx"], start.config.positions)
+    with _refused(folder / ENGINE_FILES["onnx-int8"], "quantised for"):
+        quantize_int8(folder / ENGINE_FILES["onnx"], folder / ENGINE_FILES["onnx-int8"])
 
 
-def export_onnx(model: nn.Module, target: Path) -> None:
-    """Write `model` as ONNX, of any batch and length.
+def export_onnx(model: nn.Module, target: Path, longest: int = _LONGEST_PROBE) -> None:
+    """Write `model`, which reads at most `longest` tokens, as ONNX, of any batch and length.
 
     Inputs `input_ids` and `attention_mask`, int64 [batch, tokens]; output `logits`, float32 [batch, labels].
 
     Raises:
-        ModelRejected: the graph says something else than the network, so the network cannot be exported.
+        ModelRejected: the network cannot be exported or run, or the graph says something else than the network.
     """
     model.eval()
+    with _refused(target, "exported for"):
+        _trace(model, target)
+        _require_same(model, target, longest)
+
+
+def _trace(model: nn.Module, target: Path) -> None:
     sample = torch.tensor([[2, 5, 6, 3, 0]])
     with warnings.catch_warnings():
         # The newer exporter writes the same graph, larger; the older one is deprecated for its limits, not its results.
@@ -75,13 +90,13 @@ def export_onnx(model: nn.Module, target: Path) -> None:
             output_names=["logits"],
             dynamic_axes=_AXES,
         )
-    _require_same(model, target)
 
 
-def _require_same(model: nn.Module, graph: Path) -> None:
+def _require_same(model: nn.Module, graph: Path, longest: int) -> None:
     """Compare graph and network on batches of other shapes than the sample's, with padding and without."""
     session = open_session(graph)
-    for lengths in _OTHER_SHAPES:
+    for shape in _OTHER_SHAPES:
+        lengths = [min(length, longest) for length in shape]
         mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
         ids = mask * (torch.arange(mask.numel()).reshape(mask.shape) % _PROBED_PIECES + 1)
         with torch.no_grad():
@@ -93,6 +108,19 @@ def _require_same(model: nn.Module, graph: Path) -> None:
                 f"{graph}: the exported graph is {off:.2g} off the network's logits for a batch of {len(lengths)}; "
                 "this network cannot be served as ONNX, only with engine torch"
             )
+
+
+@contextmanager
+def _refused(graph: Path, what: str) -> Iterator[None]:
+    """Raise as ModelRejected what torch's exporter and ONNX Runtime raise, whose errors have no public base."""
+    try:
+        yield
+    except (ModelRejected, OSError, MemoryError):  # a full disk is nothing that the model did
+        raise
+    except Exception as exc:
+        raise ModelRejected(
+            f"{graph.name} of this network cannot be {what} ONNX Runtime {onnxruntime.__version__}: {in_one_line(exc)}"
+        ) from exc
 
 
 def quantize_int8(source: Path, target: Path) -> None:
@@ -140,9 +168,14 @@ def _in_bytes(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
 
 
 def onnx_probabilities(graph: Path, tokenizer: Tokenizer, texts: Sequence[str]) -> Floats:
-    """Return probabilities [texts, labels] of an ONNX graph at temperature 1, each text alone and in one window."""
-    session = open_session(graph)
-    logits = np.stack([session.run(None, _inputs(tokenizer, text))[0][0] for text in texts])
+    """Return probabilities [texts, labels] of an ONNX graph at temperature 1, each text alone and in one window.
+
+    Raises:
+        ModelRejected: the graph cannot be loaded, or fails on a text, as on one that is longer than it reads.
+    """
+    with _refused(graph, "run by"):
+        session = open_session(graph)
+        logits = np.stack([session.run(None, _inputs(tokenizer, text))[0][0] for text in texts])
     return cool(np.exp(logits - logits.max(axis=-1, keepdims=True)), 1.0)
 
 

@@ -24,6 +24,8 @@ TOKENIZER: Final = "tokenizer.json"
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
 FORMAT: Final = 1
+#: Of tokens, [CLS] and [SEP] counted.
+SHORTEST_WINDOW_TOKENS: Final = 8
 
 EngineName = Literal["onnx-int8", "onnx", "torch"]
 
@@ -81,7 +83,7 @@ class Manifest(_Data):
     normalizer: str
     steps: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
-    window_tokens: int = Field(ge=8, le=8192)
+    window_tokens: int = Field(ge=SHORTEST_WINDOW_TOKENS, le=8192)
     window_overlap_tokens: int = Field(ge=0)
     max_windows: int = Field(ge=1, le=256)
     temperature: dict[EngineName, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]]

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic_core import ErrorDetails
 
 _LONGEST_GIVEN: Final = 64
+_LONGEST_REASON: Final = 300
 #: The part of a sentence that tells what was given.
 _TOLD: Final = re.compile(r"[,;][^,;]*\{given\}.*")
 
@@ -82,6 +83,11 @@ def _written(value: Any) -> str:
 def listed(values: Iterable[object]) -> str:
     """Return values as a list in a sentence: `a, b, c`, or `none`."""
     return ", ".join(map(str, values)) or "none"
+
+
+def in_one_line(exc: BaseException) -> str:
+    """Return what a library's error says as one line of at most 300 characters; its kind where it says nothing."""
+    return " ".join(str(exc).split())[:_LONGEST_REASON] or type(exc).__name__
 
 
 def in_words(

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -18,26 +16,16 @@ from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.models.encoder import EncoderConfig, encoder_state
 from sentiment.models.hub import convert_tokenizer
 from sentiment.models.start import checked
-from sentiment.version import CONFIG, ENGINE_FILES, TOKENIZER
+from sentiment.models.weights import WEIGHTS, deeper, read_tensors, refuse_pointer
+from sentiment.version import CONFIG, TOKENIZER
 from sentiment.wording import listed, shown
 
-WEIGHTS: Final = ENGINE_FILES["torch"]
 #: What a config.json of ours holds beside the fields of the shape.
 STEPS_FIELD: Final = "steps"
 NOT_SHAPE: Final = frozenset({"architecture", STEPS_FIELD})
 #: Kinds of Hugging Face models whose encoder is BERT's, up to the names of its tensors.
 BERT_LIKE: Final = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert"})
 
-_ADAPTER: Final = "adapter_config.json"
-#: Names of what is put around a model in a training, and what to save instead.
-_WRAPPERS: Final = {
-    "_orig_mod": "what torch.compile puts around a model: save model._orig_mod.save_pretrained(...)",
-    "_fsdp_wrapped_module": "what FSDP puts around a model: save the full state of the model inside",
-    "_forward_module": "what Lightning puts around a model: save the model inside",
-    "module": "what DataParallel puts around a model: save model.module.save_pretrained(...)",
-    "base_model": "what PEFT puts around a model: save model.merge_and_unload().save_pretrained(...)",
-}
-_INDEX: Final = f"{WEIGHTS}.index.json"
 _PREFIXES: Final = ("bert.", "roberta.", "distilbert.", "camembert.", "model.")
 _OLD_NORMS: Final = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 _DISTILBERT: Final = {
@@ -51,6 +39,8 @@ _DISTILBERT: Final = {
     "ffn.lin2": "output.dense",
     "output_layer_norm": "output.LayerNorm",
 }
+_POSITIONS_FIELD: Final = "max_position_embeddings"
+_POSITIONS: Final = "embeddings.position_embeddings.weight"
 _DISTILBERT_LAYERS: Final = 6
 _ROBERTA_PADDING: Final = 1
 _DISTILBERT_CONFIG: Final = {
@@ -103,6 +93,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     except (InvalidInput, TypeError, ValueError) as exc:
         raise ModelRejected(f"{folder / CONFIG} does not describe a {origin['model_type']}: {exc}") from exc
     _require_shape(folder, config, state, bert)
+    if origin.get(_POSITIONS_FIELD) is not None:  # else the table is believed
+        _require_positions(folder, config.positions, tensors)
     return Checkpoint(state, replace(config, positions=positions), tokenizer, bert, origin)
 
 
@@ -127,7 +119,7 @@ def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
         "layers": spelt.get("num_hidden_layers", layers),
         "heads": spelt.get("num_attention_heads", 12),
         "feed_forward": spelt.get("intermediate_size", 3072),
-        "positions": spelt.get("max_position_embeddings", 512),
+        "positions": spelt.get(_POSITIONS_FIELD, 512),
         "dropout": spelt.get("hidden_dropout_prob", 0.1),
         "layer_norm_eps": spelt.get("layer_norm_eps", 1e-12),
     }
@@ -142,11 +134,10 @@ def as_bert(tensors: Mapping[str, Tensor], origin: Mapping[str, Any]) -> dict[st
     """
     model_type = str(origin["model_type"])
     named = {_bert_name(name, model_type): _wide(tensor) for name, tensor in tensors.items()}
-    positions = "embeddings.position_embeddings.weight"
-    if counts_from_padding(model_type) and positions in named:
-        named[positions] = named[positions][padding_of(origin) + 1 :]
-    if model_type == "distilbert" and positions in named:
-        named["embeddings.token_type_embeddings.weight"] = torch.zeros_like(named[positions][:1])
+    if counts_from_padding(model_type) and _POSITIONS in named:
+        named[_POSITIONS] = named[_POSITIONS][padding_of(origin) + 1 :]
+    if model_type == "distilbert" and _POSITIONS in named:
+        named["embeddings.token_type_embeddings.weight"] = torch.zeros_like(named[_POSITIONS][:1])
     return named
 
 
@@ -180,6 +171,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         ModelRejected: it is missing or no JSON object.
     """
     path = folder / CONFIG
+    if not path.is_file():
+        raise ModelRejected(f"{folder} is no model's folder: it has no {CONFIG}{deeper(folder, CONFIG)}")
+    refuse_pointer(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
@@ -196,6 +190,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         ModelRejected: `tokenizer.json` is missing or broken.
     """
     path = folder / TOKENIZER
+    refuse_pointer(path)
     try:
         tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else convert_tokenizer(folder)
     except ModelRejected:
@@ -205,45 +200,6 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
-
-
-def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """Return all tensors of a model's folder from its safetensors, one file or several with an index.
-
-    Raises:
-        ModelRejected: there are none (pickles are never read), one is broken, or they are of what wraps a model.
-    """
-    index = folder / _INDEX
-    try:
-        is_sharded = index.is_file() and not (folder / WEIGHTS).is_file()
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values())) if is_sharded else [WEIGHTS]
-        tensors: dict[str, Tensor] = {}
-        for shard in shards:
-            tensors.update(load_file(folder / Path(shard).name))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as exc:
-        if (folder / _ADAPTER).is_file():
-            raise ModelRejected(
-                f"{folder} holds an adapter alone ({_ADAPTER}): merge it into its model first, "
-                "peft_model.merge_and_unload().save_pretrained(...)"
-            ) from exc
-        raise ModelRejected(
-            f"{folder / WEIGHTS} cannot be read: {exc}. Only safetensors are, since a pickle could run code: convert "
-            "the checkpoint, or name a revision that has them"
-        ) from exc
-    _refuse_wrapped(folder, tensors)
-    return tensors
-
-
-def _refuse_wrapped(folder: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors of a model that was saved with what a training had put around it."""
-    for name in tensors:
-        parts = name.split(".")
-        found = [part for part in _WRAPPERS if part in (parts if part.startswith("_") else parts[:1])]
-        if found:
-            raise ModelRejected(
-                f"{folder}: its tensors are named as in {name!r}, and {found[0]}. is {_WRAPPERS[found[0]]}; or take "
-                f"{found[0]}. out of the names"
-            )
 
 
 def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors: Mapping[str, Tensor]) -> Checkpoint:
@@ -272,6 +228,16 @@ def _require_shape(
         raise ModelRejected(
             f"{folder} has tensors of more layers than the {config.layers} that its {CONFIG} says: they are not of one "
             "model"
+        )
+
+
+def _require_positions(folder: Path, wanted: int, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a table of positions of another length than the config says."""
+    name = next(name for name in tensors if name.endswith(_POSITIONS))
+    if (rows := len(tensors[name])) != wanted:
+        raise ModelRejected(
+            f"{folder}: {name} has {rows} rows, by {CONFIG} {wanted} ({_POSITIONS_FIELD}): the two files are not of "
+            "one model"
         )
 
 

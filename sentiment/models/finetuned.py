@@ -20,7 +20,6 @@ from sentiment.models.checkpoint import (
     padding_of,
     read_checkpoint,
     read_config,
-    read_tensors,
     read_tokenizer,
 )
 from sentiment.models.encoder import EncoderClassifier, load_body
@@ -28,8 +27,9 @@ from sentiment.models.head_labels import HeadLabels, read_head_labels, require_o
 from sentiment.models.hub import tokenizer_of_transformers
 from sentiment.models.pretrained import wrap_classifier
 from sentiment.models.start import Start
-from sentiment.version import CONFIG, TOKENIZER
-from sentiment.wording import listed, shown
+from sentiment.models.weights import read_tensors
+from sentiment.version import CONFIG, SHORTEST_WINDOW_TOKENS, TOKENIZER
+from sentiment.wording import in_one_line, listed, shown
 
 _Head = tuple[Literal["tanh", "relu"], str, str]
 #: How each kind's head is named: what stands between its two layers, and their names.
@@ -80,6 +80,7 @@ def import_classifier(folder: Path, spec: LabelSpec | None = None) -> Imported:
     else:
         start = wrap_classifier(folder, origin, tokenizer, tensors, head, last)
     _require_vocabulary(start, folder)
+    _require_window(start, folder)
     return Imported(start, head)
 
 
@@ -129,7 +130,7 @@ def _encoder(found: Checkpoint, head: HeadLabels, folder: Path) -> Start:
     try:
         load_body(model, found.state | _head(found, dense, out, head.order or range(len(head.rows)), folder))
     except RuntimeError as exc:  # shapes
-        raise ModelRejected(f"{folder}: {CONFIG} and the safetensors are not of one model: {exc}") from exc
+        raise ModelRejected(f"{folder}: {CONFIG} and the safetensors are not of one model: {in_one_line(exc)}") from exc
     return Start(model.eval(), config, found.tokenizer, "encoder")
 
 
@@ -151,4 +152,12 @@ def _require_vocabulary(start: Start, folder: Path) -> None:
         raise ModelRejected(
             f"{folder / TOKENIZER} has {pieces:,} pieces, the model embeddings of {start.config.vocabulary:,}: they "
             "are not of one model"
+        )
+
+
+def _require_window(start: Start, folder: Path) -> None:
+    if start.config.positions < SHORTEST_WINDOW_TOKENS:
+        raise ModelRejected(
+            f"{folder} reads {start.config.positions} tokens at most; a version reads windows of "
+            f"{SHORTEST_WINDOW_TOKENS} or more"
         )

@@ -10,6 +10,7 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput, ModelRejected, NotFound, Unavailable
+from sentiment.wording import in_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def convert_tokenizer(folder: Path) -> Tokenizer:
         converted = _by_transformers(folder)
     except Exception as exc:  # the library raises what its parsers raise
         raise ModelRejected(
-            f"{folder} has no tokenizer.json and none can be made: {_first_line(exc)}. {_FAST_FILE}"
+            f"{folder} has no tokenizer.json and none can be made: {in_one_line(exc)}. {_FAST_FILE}"
         ) from exc
     if _is_empty(converted):
         raise ModelRejected(
@@ -99,7 +100,7 @@ def tokenizer_of_transformers(folder: Path) -> Tokenizer | None:
     try:
         found = _by_transformers(folder)
     except Exception as exc:  # noqa: BLE001 - the library raises what its parsers raise; tokenizer.json is there
-        logger.warning("%s is read without %s: %s", folder, _TOKENIZER_CONFIG, _first_line(exc))
+        logger.warning("%s is read without %s: %s", folder, _TOKENIZER_CONFIG, in_one_line(exc))
         return None
     return None if _is_empty(found) else found
 

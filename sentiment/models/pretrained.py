@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,12 +19,11 @@ from sentiment.models.label_sums import LabelSums
 from sentiment.models.start import Size, Start
 from sentiment.models.wrapped import portable
 from sentiment.version import CONFIG
-from sentiment.wording import shown
+from sentiment.wording import in_one_line, shown
 
 _LONGEST: Final = 512
 _TOLERANCE: Final = 1e-4
 _PADDING: Final = 3
-_LONGEST_REASON: Final = 300
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def wrap_classifier(
         vocabulary = model.network.get_input_embeddings().num_embeddings
         config = replace(config, vocabulary=vocabulary, positions=_positions(model, origin))
     except (IndexError, RuntimeError, ValueError, TypeError, AttributeError) as exc:
-        raise ModelRejected(f"{folder}: the network of transformers fails on a text: {_in_one_line(exc)}") from exc
+        raise ModelRejected(f"{folder}: the network of transformers fails on a text: {in_one_line(exc)}") from exc
     model.config = config
     return Start(model, config, tokenizer, "pretrained")
 
@@ -95,11 +95,16 @@ def _plain(origin: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _positions(model: PretrainedClassifier, origin: Mapping[str, Any]) -> int:
-    """Return how many tokens the model reads, 512 at most: some kinds begin to count behind the id of their padding."""
-    table = min(int(origin.get("max_position_embeddings") or _LONGEST), _LONGEST + padding_of(origin) + 1)
-    if table <= _LONGEST and _reads(model, table):
-        return table
-    return min(table - padding_of(origin) - 1, _LONGEST)
+    """Return how many tokens the model reads, 512 at most: some kinds begin to count behind the id of their padding.
+
+    Kinds that call their table by another name than config.json's usual one are tried for what they read.
+    """
+    padding = padding_of(origin) + 1
+    table = min(int(origin.get("max_position_embeddings") or _LONGEST), _LONGEST + padding)
+    for tokens in (table, table - padding):
+        if 0 < tokens <= _LONGEST and _reads(model, tokens):
+            return tokens
+    return bisect_left(range(1, _LONGEST), True, key=lambda tokens: not _reads(model, tokens))
 
 
 def _reads(model: PretrainedClassifier, tokens: int) -> bool:
@@ -124,7 +129,7 @@ def _network(origin: Mapping[str, Any], rows: int) -> Any:
     except Exception as exc:  # the library raises what it likes for configs that it does not know
         raise ModelRejected(
             f"transformers makes no classifier of model_type {shown(origin.get('model_type'))} without code of its "
-            f"own: {_in_one_line(exc)}"
+            f"own: {in_one_line(exc)}"
         ) from exc
 
 
@@ -141,7 +146,10 @@ def _ordered(tensors: Mapping[str, Tensor], head: HeadLabels, head_name: str) ->
 def _fill(network: Any, tensors: Mapping[str, Tensor], folder: Path) -> None:
     prefix = f"{network.base_model_prefix}."
     wanted = network.state_dict()
-    named = {name if name in wanted else f"{prefix}{name}": tensor for name, tensor in tensors.items()}
+    named = {
+        name if name in wanted or name.startswith(prefix) else f"{prefix}{name}": tensor
+        for name, tensor in tensors.items()
+    }
     for name, made in wanted.items():
         if name not in named:
             raise ModelRejected(f"{folder} has no tensor {name!r}, which the model of its {CONFIG} has")
@@ -168,7 +176,3 @@ def _require_padding_unread(model: PretrainedClassifier, tokenizer: Tokenizer, f
         beside = model(nn.functional.pad(ids, (0, _PADDING)), nn.functional.pad(mask, (0, _PADDING)))
     if not torch.allclose(alone, beside, atol=_TOLERANCE):
         raise ModelRejected(f"{folder}: what this model says of a text changes with the padding behind it")
-
-
-def _in_one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:_LONGEST_REASON] or type(exc).__name__

@@ -43,9 +43,9 @@ class OnnxEngine:
 
 
 def open_session(path: Path, options: onnxruntime.SessionOptions | None = None) -> onnxruntime.InferenceSession:
-    """Open a graph on the CPU, its operations fused as they are served."""
+    """Open a graph on the CPU, its operations fused as they are served; `options` are those of a quiet session."""
     return onnxruntime.InferenceSession(
-        path, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSIONS
+        path, options or _quiet(), providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSIONS
     )
 
 
@@ -59,11 +59,16 @@ def sums_may_overflow(machine: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> bo
     return not cpuinfo.is_file() or "_vnni" not in cpuinfo.read_text()
 
 
-def _options() -> onnxruntime.SessionOptions:
+def _quiet() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL
+    return options
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = _quiet()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = _FATAL
     options.enable_mem_pattern = False  # keeps a plan for every shape ever seen: memory without bound
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     exact = sums_may_overflow(platform.machine())  # a third slower, so only where it is needed

@@ -106,7 +106,7 @@ def test_pickles_are_never_read(kind, tmp_path):
     network = hub_classifier(kind, tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save(network.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(ModelRejected, match="Only safetensors are, since a pickle could run code"):
+    with pytest.raises(ModelRejected, match="Only safetensors are read, since a pickle could run code"):
         build("hub", 3, backbone=str(tmp_path))
 
 

@@ -251,21 +251,36 @@ def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> ND
 
 
 def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:
-    int8, full = (_said_if_held(folder, engine, facts) for engine in _ONNX)
+    texts = _fitting(folder, facts)
+    int8, full = (_said_if_held(folder, engine, facts, texts) for engine in _ONNX)
     return tuple(
         SelfCheck(text=text, probabilities=quantised or exact or (), full=exact)
-        for text, quantised, exact in zip(_SELF_CHECK, int8, full, strict=True)
+        for text, quantised, exact in zip(texts, int8, full, strict=True)
     )
 
 
-def _said_if_held(folder: Path, engine: EngineName, facts: Facts) -> Sequence[tuple[float, ...] | None]:
+def _fitting(folder: Path, facts: Facts) -> list[str]:
+    """Return the self-check's texts, each cut to one window: words are left out at its end, then letters."""
+    tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
+
+    def cut(text: str) -> str:
+        while text and len(tokenizer.encode(steps(text)).ids) > facts.window_tokens:
+            text = text.rpartition(" ")[0] or text[:-1]
+        return text
+
+    return list(dict.fromkeys(map(cut, _SELF_CHECK)))
+
+
+def _said_if_held(
+    folder: Path, engine: EngineName, facts: Facts, texts: Sequence[str]
+) -> Sequence[tuple[float, ...] | None]:
     is_held = (folder / ENGINE_FILES[engine]).exists()
-    return _said_of_known(folder, engine, facts) if is_held else [None] * len(_SELF_CHECK)
+    return _said_of_known(folder, engine, facts, texts) if is_held else [None] * len(texts)
 
 
-def _said_of_known(folder: Path, engine: EngineName, facts: Facts) -> list[tuple[float, ...]]:
+def _said_of_known(folder: Path, engine: EngineName, facts: Facts, texts: Sequence[str]) -> list[tuple[float, ...]]:
     """Return what an engine's file says of the self-check's texts, each classified alone."""
     tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
-    plain = onnx_probabilities(folder / ENGINE_FILES[engine], tokenizer, [steps(text) for text in _SELF_CHECK])
+    plain = onnx_probabilities(folder / ENGINE_FILES[engine], tokenizer, [steps(text) for text in texts])
     rows = cool(plain.astype(np.float64), facts.temperature[engine]).round(_DIGITS).tolist()
     return [tuple(row) for row in rows]
