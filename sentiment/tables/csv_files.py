@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 from sentiment.errors import InvalidInput
 from sentiment.tables.dialect import NEVER_IN_TEXTS, Dialect, enclosed_cells, find_dialect, split_line
 from sentiment.tables.encoding import open_text
-from sentiment.tables.formulas import escaped, is_result, unescaped
+from sentiment.tables.formulas import escaped, is_escaped, is_result, unescaped
 from sentiment.tables.table import LONGEST_CELL_CHARACTERS, UNTYPED, Kind, Row, Table, cell_of, distinct, plain
 from sentiment.tables.text_format import TextFormat
 
@@ -63,10 +63,11 @@ def open_csv(path: Path, form: TextFormat, *, is_tsv: bool = False) -> Table:
         return open_text(path, form.encoding, newline)
 
     dialect = find_dialect(opened, form, is_tsv=is_tsv)
-    is_ours = form.columns is None and _is_result(opened, dialect)
-    if form.quoting == "auto" and (is_ours or (not is_tsv and _spans_after_all(opened, dialect))):
+    spans = form.columns is None and _is_result(opened, dialect)
+    if form.quoting == "auto" and (spans or (not is_tsv and _spans_after_all(opened, dialect))):
         dialect = _spanning(dialect)
     names = list(form.columns or _header(path, opened, dialect))
+    is_ours = form.columns is None and is_escaped(names)
     columns = distinct([unescaped(name) for name in names] if is_ours else names)
 
     def read() -> Iterator[Row]:
@@ -247,12 +248,12 @@ def write_csv(
 ) -> None:
     """Write a header and the rows in UTF-8; lone surrogates become question marks.
 
-    Where the columns are those of a result, texts that a spreadsheet would take for formulas are escaped.
+    Texts that a spreadsheet would take for formulas are escaped where the columns are our own (`is_escaped`).
     """
     writer = csv.writer(_LineFeeds(codecs.getwriter("utf-8")(file, "replace")), delimiter=delimiter)
-    is_escaped = is_result(list(columns))
-    writer.writerow([escaped(name) if is_escaped else name for name in columns])
-    cell = _result_cell if is_escaped else _plain_cell
+    is_ours = is_escaped(list(columns))
+    writer.writerow([escaped(name) if is_ours else name for name in columns])
+    cell = _result_cell if is_ours else _plain_cell
     for row in rows:
         writer.writerow([cell(row.get(name), kind) for name, kind in columns.items()])
 

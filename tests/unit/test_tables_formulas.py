@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
+from sentiment.datasets import open_datasets, read_examples
+from sentiment.datasets.leaks import Leak, LeakKind, write_leaks
+from sentiment.datasets.manifest import SCHEMA
 from sentiment.tables import NUMBER, STRING, open_table, write_table
-from sentiment.tables.formulas import RESULT_COLUMNS, escaped, unescaped
+from sentiment.tables.formulas import OTHER_HEADERS, RESULT_COLUMNS, escaped, unescaped
 from sentiment.tables.table import UNTYPED
 
 TEXTS = ["=1+1", "+1 for this", "-", "@bob hi", "'=1", "''@x", "'quoted'", "\t=1", "\r=1", "\n=1", "＝1+1", "plain"]
@@ -36,6 +39,38 @@ def test_no_text_of_a_result_opens_as_a_formula_and_each_is_read_back_as_it_was(
     path = result_of(tmp_path / name, TEXTS)
     assert not [cell for cell in cells_of(path) if cell[0] in "=+-@\t\r\n＝"]
     assert [row.values["text"] for row in open_table(path)] == TEXTS
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv"])
+def test_a_pulled_version_has_no_formula_and_pushed_again_is_the_same_version(tmp_path: Path, name: str) -> None:
+    store = open_datasets(tmp_path / "sets")
+    rows = [{"text": text, "who": who} for text in TEXTS[:8] for who in ("=1+1", "mail")]
+    write_table(tmp_path / "in.jsonl", {"text": STRING, "who": STRING}, [*rows, {"text": 'so "good", "fine"'}])
+    examples = read_examples(tmp_path / "in.jsonl", label_column=None, source_column="who")
+    first = store.push("tweets", examples, source="tests")
+    pulled = store.pull(first.ref, tmp_path / name)
+    assert not [cell for cell in cells_of(pulled) if cell[0] in "=+-@\t\r\n＝"]
+    again = read_examples(pulled, label_column=None, source_column="source", language_column="language")
+    assert store.push("again", again, source="tests").digest == first.digest
+
+
+def test_leaks_in_csv_hold_no_formula_and_are_read_back_equal(tmp_path: Path) -> None:
+    leaks = [Leak(LeakKind.NEAR, 1, 2, 0.5, text, f"{text} too", "positive", None) for text in ("=1+1", "@user hi")]
+    write_leaks(leaks, tmp_path / "leaks.csv")
+    lines = (tmp_path / "leaks.csv").read_text().splitlines()
+    assert lines[1] == "near,1,2,0.5,'=1+1,'=1+1 too,positive,"
+    read = [(row.values["text"], row.values["first_text"]) for row in open_table(tmp_path / "leaks.csv")]
+    assert read == [(leak.text, leak.first_text) for leak in leaks]
+
+
+def test_the_columns_of_versions_and_leaks_are_known_to_be_ours(tmp_path: Path) -> None:
+    write_leaks([], tmp_path / "leaks.csv")
+    assert (tuple(SCHEMA), tuple((tmp_path / "leaks.csv").read_text().strip().split(","))) == OTHER_HEADERS
+
+
+def test_quotes_in_somebody_s_own_tsv_with_these_columns_stay_characters(tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_text('text\tlabel\tsource\tlanguage\n"so good\tpositive\t\t\nsaid "no"\tnegative\t\t\n')
+    assert [row.values["text"] for row in open_table(tmp_path / "in.tsv")] == ['"so good', 'said "no"']
 
 
 def test_numbers_are_written_as_they_are(tmp_path: Path) -> None:
