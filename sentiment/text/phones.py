@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 from sentiment.text.characters import plain_forms
+from sentiment.text.cues import CUES, SIGNS, SMALL_WORDS
 
 #: Cheap to look for: six digits close together, or letters behind a code as in 1-800-FLOWERS.
 _CLUSTER = re.compile(r"\d(?:(?:\D{0,4}\d){5,}|(?<=[89])\d\d\)?[-. ][A-Za-z]\w*)")
@@ -36,6 +37,10 @@ _THINGS: Final = (  # what has a number, and a telephone as well: without a word
     r"passport|"
     r"licen[cs]e|patent|commande|facture|colis|pedido|factura|ordine|fattura|bestelling|paket"
 )
+_PAPERS: Final = r"(?:invoices?|receipt|rechnung|facture|factura|fattura|(?:my|your|our|this|an) order)"
+_DRAWS: Final = (
+    r"(?:lott[oe]\w*|loto|euromillions|powerball|(?:lucky|winning) numbers?|numéros gagnants|gewinnzahlen|lottozahlen)"
+)
 _NUMBER_WORD: Final = r"\W{0,3}(?:number|num|no|nr|code|id|num[eé]ro|n[°ºo]|#)(?:\W{0,3}(?:is|was|ist|:))?\W{0,3}"
 _MORE: Final = r"(?:[ ./-]{1,2}[A-Z]{0,3}\d[\dA-Z]*){0,9}"
 _TIMES: Final = (
@@ -52,6 +57,8 @@ _NAMED_NUMBERS: Final = (
     rf"\b(?i:{_CODES})(?i:{_NUMBER_WORD})?\W{{0,3}}(?=[A-Z-]{{0,6}}\d)[A-Za-z\d]+{_MORE}",
     rf"\b(?i:{_THINGS})(?i:{_NUMBER_WORD})[A-Z-]{{0,6}}\d+(?:[ ./-][\dA-Z]+)*",
     rf"\b(?i:{_THINGS})\W{{0,3}}[A-Z-]{{0,6}}[1-9]\d*(?![ ./-]?\d)",
+    rf"\b(?i:{_PAPERS}[ :#.]{{0,3}})\d+(?:[ ./-][\dA-Z]+)*",
+    rf"\b(?i:{_DRAWS})\W{{0,3}}(?:[a-z]+\W{{1,3}}){{0,2}}\d\d?(?:[ ,-]+\d\d?(?!\d))*",
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,4})?\b",  # IBAN
 )
 _OTHER_NUMBERS: Final = (
@@ -60,23 +67,16 @@ _OTHER_NUMBERS: Final = (
     r"\b[2-6]\d{3}(?P<card>[ -])\d{4}(?P=card)\d{4}(?P=card)\d{4}\b|\b3[47]\d\d[ -]\d{6}[ -]\d{5}\b",
     r"\b[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}\b",
     r"\b(?:\d|[1-9]\d|1\d\d|2\d\d)(?:\.(?:\d|[1-9]\d|1\d\d|2\d\d)){3}(?::\d+)?(?!\.?\d)",  # IPv4
+    r"\b(?:214748364[78]|429496729[56]|4294967296|18446744073709551615)\b",  # bounds of 32 and 64 bits
+    r"(?<![\d-])0\d{4}-\d{4}(?![\d-])",  # ZIP+4
+    r"\b0\d\d(?P<zero>[ -])0\d\d(?:(?P=zero)0\d\d)+(?!\d)|\b[1-9]00(?:-[1-9]00){2,}(?!\d)",
     *_TIMES,
     _DECIMALS,
     r"(?<![\d.])[1-9]\d{0,2}(?:[ .]\d{3}){2,}(?![ .-]?\d)",  # thousands
 )
-_CUES: Final = (
-    r"tel|telef[^\W\d_]*|telephone|t[eé]l(?:[eé]phone)?|phone|fon|mob|mobile?|mobil[^\W\d_]*|m[oó]vil|"
-    r"handy[^\W\d_]*|cell|celular|cellulare|fax|whats ?app|call|text|dial|ring|sms|hotline|helpline|viber|"
-    r"portable|ll[aá]ma[^\W\d_]*|appel[^\W\d_]*|ruf|rufe?n?|anrufen|durchwahl|chiama[^\W\d_]*|ligue|bel|"
-    r"\u0442\u0435\u043b[^\W\d_]*|\u0437\u0432\u043e\u043d[^\W\d_]*"
-)
-_SIGNS: Final = r"[\u260e\u2706\U0001f4de\U0001f4f1\U0001f4f2\U0001f4df]\ufe0f?|\u7535\u8bdd|\u96fb\u8a71|\u624b\u673a"
-_SMALL_WORDS: Final = (
-    r"(?:me|us|him|her|number|no|nr|is|at|on|now|under|unter|us|mich|uns|an|au|al|le|il|numero|num[eé]ro|today|:)"
-)
 _CUE: Final = (
-    rf"(?:(?<![^\W_])(?<!\[)(?=\D{{2,40}}\d)(?i:{_CUES})(?![^\W\d_])\.?|{_SIGNS})"
-    rf"[^\w+(]{{0,4}}(?i:{_SMALL_WORDS}[^\w+(]{{1,3}}){{0,3}}"
+    rf"(?:(?<![^\W_])(?<!\[)(?=\D{{2,40}}\d)(?i:{CUES})(?![^\W\d_])\.?|{SIGNS})"
+    rf"[^\w+(]{{0,4}}(?i:{SMALL_WORDS}[^\w+(]{{1,3}}){{0,3}}"
 )
 #: "Call on 12.10.2015 at 9.30" names no number.
 _NO_DATE: Final = rf"(?!{_DATE.format('n')}(?![-./]?\d)|{_CLOCK}(?![-./]?\d))"
@@ -93,17 +93,18 @@ _SHAPES: Final = (
     rf"0\d(?P<fr#>{_SEP})\d\d(?:(?P=fr#)\d\d){{3}}(?!{_SEP}?\d\d\d)",
     rf"\(0\d{{1,5}}\) ?[-./]? ?\d{{2,9}}(?:{_SEP}\d{{2,8}}){{0,4}}(?:-\d{{1,4}})?",
     r"0 [89]\d\d(?: \d{3}){2}|0 [89]\d\d(?: \d\d){3}|0 [1-9]\d{1,3}(?: ?[/-] ?\d{2,8}(?: \d{1,4}){0,4}| \d{5,8})",
-    rf"\(0\) ?[1-9]\d+(?:{_SEP}\d{{2,8}}){{0,4}}",
+    rf"\(0\) ?[1-9]\d+(?:{_SEP}\d{{2,8}}){{0,4}}|0 ?\([1-9]\d{{1,4}}\) ?\d{{2,8}}(?:{_SEP}\d{{2,8}}){{0,4}}",
+    r"0[1-9]\d{0,2}\) ?\d{3,4}[- ]?\d{4}|0[- ][89]00[- ]\d{3}[- ]\d{4}|0[1-9]\d{1,3}(?: \d\d){3} \d(?![ .,-]?\d)",
     r"0\d{1,4} ?/ ?\d{4,8}(?:[ -]\d{1,5}){0,3}",
     r"0(?!00)\d{1,5}(?: ?/ ?)?(?:(?: ?[-.] ?| )?\(?\d{2,10}\)?){1,6}(?:-\d{1,4})?",
     # America.
-    r"(?:1[-. ]?)?(?:\([2-9]\d\d\) ?[-.]? ?|[1-9]\d\d ?[-./ ] ?)\d{3} ?[-./ ] ?\d{4}",
-    r"[2-9]\d\d[ ./-]\d{7}(?!-\d)|555[-. ]01\d\d|1[38]00[ -]\d{3}[ -]\d{3}",
+    r"(?:1[-. ]?)?(?:\([2-9]\d\d\) ?[-.]? ?|[1-9]\d\d ?[-./ ] ?)\d{3} ?[-./ ] ?\d{4}|1?\([2-9]\d\d\) ?\d{7}",
+    r"(?:1[ .-])?[2-9]\d\d[ ./-]\d{7}(?!-\d)|555[-. ]01\d\d|1[38]00[ -]\d{3}[ -]\d{3}",
     r"[1-9]\d[ -](?!(?:19|20)\d\d-(?:19|20)\d\d)9?\d{4}-\d{4}",
     # A code in brackets, no year.
-    r"\((?!(?:19|20)\d\d\))[1-9]\d{1,3}\) ?(?:\d{2,5}(?:[ ./-]\d{2,5}){1,3}|\d{5,8})",
+    r"\((?!(?:19|20)\d\d\))[1-9]\d{1,3}\) ?(?:\d{2,5}(?:[ ./-]\d{2,5}){1,3}|\d{5,9})",
     # Russia, Spain, Norway, Poland, India, China.
-    r"[78][- ]?\(?\d{3}\)?[- ]\d{3}[- ]\d\d[- ]\d\d",
+    r"[78][- ]?(?:\(\d{3,4}\)[- ]?\d{2,3}[- ]?|\(?\d{3}\)?[- ]\d{3}[- ])\d\d[- ]?\d\d",
     r"[5-9]\d\d(?P<es#>[ .-])\d\d(?P=es#)\d\d(?P=es#)\d\d|[5-9]\d(?P<eu#>[ .-])\d{3}(?P=eu#)\d\d(?P=eu#)\d\d",
     r"[2-9]\d\d-\d{3}-\d{3}|[49]\d\d \d\d \d{3}",
     r"[6-9]\d{4}[ -]\d{5}|1[3-9]\d[ -]\d{4}[ -]\d{4}",
@@ -142,14 +143,22 @@ def _number() -> re.Pattern[str]:
 #: What a number behind a word such as "call" may be all the same.
 _NOT_CALLED = re.compile("|".join((*_TIMES, _DECIMALS, r"[1-9]\d?(?: \d{3}){2,}|\d*0000")))
 _UNIT = re.compile(
-    r" ?(?:[%€$£¥₹°]|(?:USD|EUR|GBP|CHF|INR|km|kg|MB|GB|zł|kr|Mio|million|billion|people|views|followers)\b)"
+    r" ?(?:[%€$£¥₹°]|(?:USD|EUR|GBP|CHF|INR|[kKMGT]i?B|km|kg|m[glm]|c[lm]|lbs|oz|k?cal|[kMG]?Hz|zł|kr|Mio|million|"
+    r"billion|people|views|followers|sub(?:scriber)?s|users|likes|downloads|plays|streams|copies|dollars|euros|bytes|"
+    r"bits)\b)"
 )
+_LUCKY = re.compile(r"[ ,:]*(?:are |were |as )?(?:my |our |the )?(?:lucky|winning|lotto|lottery)\b")
+_COUNT = re.compile(r"\+[1-9]\d{0,2}(?:[ .]\d{3})+")
+_ROUND = re.compile(r"\+[1-9]\d{0,2}(?:[ .]\d{3})*(?:[ .]000){2}")
+#: `2^32 = 4294967296` and `9 * 5 = …` are sums.
+_SUM = re.compile(r"[\d)\]] ?= ?$")
 _NO_WORD_BEFORE = re.compile(r"(?:^|[^A-Za-z_]|[A-Za-z][a-z])$")
 _NOT_OF_NUMBER = re.compile(r"[A-Za-z#,]")
 _ONE_DOT = re.compile(r"\+\d{1,3}\.\d{0,8}")
 _FEWEST_DIGITS: Final = 7
 _FEWEST_OF_NATIONAL: Final = 9
 _FEWEST_WITHOUT_GAPS: Final = 9
+_FEWEST_IN_HASHTAG: Final = 10
 
 
 def mask_phones(text: str) -> str:
@@ -186,9 +195,13 @@ def _is_phone(match: re.Match[str]) -> bool:
     """Whether what has the shape of a phone number, and no word before it that says so, is one."""
     number = _NOT_OF_NUMBER.split(match["phone"], 1)[0].strip()
     digits = sum(map(str.isdecimal, number))
-    before, behind = match.string[: match.start("phone")][-2:], match.string[match.end("phone") :][:12]
+    start, end = match.span("phone")
+    before, behind = match.string[max(start - 4, 0) : start], match.string[end : end + 24]
     if number.isdecimal():  # one run of digits might be any number
-        return not (digits < _FEWEST_WITHOUT_GAPS or number.endswith("0000") or _is_glued(before, behind))
+        is_short = digits < (_FEWEST_IN_HASHTAG if before.endswith("#") else _FEWEST_WITHOUT_GAPS)
+        return not (is_short or number.endswith("0000") or _is_glued(before, behind) or _SUM.search(before))
+    if _LUCKY.match(behind) or _is_count(number, behind):
+        return False
     if number.startswith(("+", "(+")):
         has_gaps = not number.lstrip("(+").isdecimal()
         is_number = number.endswith("0000") or digits < _FEWEST_WITHOUT_GAPS
@@ -200,9 +213,14 @@ def _is_phone(match: re.Match[str]) -> bool:
     return digits >= _FEWEST_DIGITS and not _UNIT.match(behind)
 
 
+def _is_count(number: str, behind: str) -> bool:
+    """Whether groups of three digits count something: `+150 000 000`, `+1 500 000 views`."""
+    return bool(_ROUND.fullmatch(number) or (_COUNT.fullmatch(number) and _UNIT.match(behind)))
+
+
 def _is_glued(before: str, behind: str) -> bool:
-    """Whether a run of digits belongs to a code (`A0123456789`, `#0123456789`), or has a unit behind it."""
+    """Whether a run of digits belongs to a code (`A0123456789`), or has a unit behind it."""
     letters = before[-1:] + behind[:1]
-    return any(letter.isascii() and (letter.isalpha() or letter in "_#") for letter in letters) or bool(
+    return any(letter.isascii() and (letter.isalpha() or letter == "_") for letter in letters) or bool(
         _UNIT.match(behind)
     )

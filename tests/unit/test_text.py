@@ -96,8 +96,8 @@ _PIECES = (
     "&amp; &lt; &#38; & #64; @ ＠ bob . - _ / :// http https:// www. x.y bit.ly/a a@b.cd @user [phone] [email] 0170 "
     "123 4567 +49 (0) \u200b \u200d \ufe0f \u3164 \u2800 <br> <br /> > \x00 \n é e\u0301 अ ि 😀 🏴 \U000e0067 \u037e "
     "\ud800 tel ext.12 x12 call 1-800- FLOWERS 0 1 ( ) /u/abc_1 (at) (dot) ' ’ \" = ?q=1 :8080 pic.twitter.com/ % $ "
-    "— … ! ; | ” 。 [ ] ../ at dot com gmail u/ ’neil : 名 例え.jp t.co/a \u202a ٠ ５ \xad "
-    "order no. DE89 3704 12.10.2015 2019-2020 \u0300 ー – ·"
+    "โทร 8(912) 345-67-89 #0170 sđt = 000 +1 — … ! ; | ” 。 [ ] ../ at dot com gmail u/ ’neil : 名 例え.jp t.co/a "
+    "\u202a ٠ ５ \xad order no. DE89 3704 12.10.2015 2019-2020 \u0300 ー – ·"
 )
 PIECES = st.lists(
     st.sampled_from(_PIECES.split(" ")) | st.just(" "),
