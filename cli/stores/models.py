@@ -68,7 +68,7 @@ def show_all(
 
       undertone models list --search 'metrics.validation_macro_recall > 0.7 and tags.dataset = "tweets@3"'
     """
-    settings = load_settings(home=home, model_name=name)
+    settings = _settings(home, name)
     if search:
         parse_query(search)
     with open_registry(settings) as registry:
@@ -98,7 +98,7 @@ def show_one(version: Version, name: Name = None, home: Home = None, as_json: Js
 
     Example: undertone models show 8
     """
-    settings = load_settings(home=home, model_name=name)
+    settings = _settings(home, name)
     wanted = parse_reference(version, settings.model_name)
     with open_registry(settings) as registry:
         found = find_version(registry, wanted)
@@ -212,7 +212,7 @@ def alias(
 
       undertone models alias --remove challenger
     """
-    settings = load_settings(home=home, model_name=name)
+    settings = _settings(home, name)
     wanted = _removed(settings, remove, alias) if remove else _wanted(settings, alias, version)
     with open_registry(settings) as registry:
         changed = _remove(registry, wanted) if remove else _set(registry, str(alias), wanted)
@@ -227,6 +227,13 @@ def alias(
                 f"Roll it out with: undertone rollout start {changed['version']} "
                 "(a platform with UNDERTONE_ROLLOUTS_AUTOMATIC=1 does so itself)"
             )
+
+
+def _settings(home: Path | None, name: str | None) -> Settings:
+    """Return the settings with the registered model of `--name`. Raises InvalidInput for one that there is not."""
+    if name is not None and name not in LABEL_SETS:
+        raise InvalidInput(f"--name: there is no registered model {name!r}; there are {', '.join(LABEL_SETS)}.", "name")
+    return load_settings(home=home, model_name=name)
 
 
 def _under_other_names(versions: Sequence[RegisteredVersion], search: str | None) -> Iterator[str]:

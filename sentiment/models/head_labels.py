@@ -94,7 +94,8 @@ def read_head_labels(origin: Mapping[str, Any], head_rows: int, spec: LabelSpec 
 
     Raises:
         ModelRejected: the head has one row only, or other rows than names; or its names are of no label set of ours.
-        InvalidInput: its rows have no names and `spec` is None, or `spec` does not fit the rows.
+        InvalidInput: its rows have no names and `spec` is None, or `spec` does not fit the rows, or gives labels in an
+            order that their names contradict.
     """
     names = names_in(origin, folder)
     if head_rows < 2:
@@ -154,6 +155,7 @@ def _given(spec: LabelSpec, names: Sequence[str], head_rows: int, folder: Path) 
                 f"'{quoted((names or _numbers(head_rows))[0])}=negative,…'.",
                 "labels",
             )
+        _require_order(spec.names, names, folder)
         return list(spec.names)
     keys = [value_key(name) for name in names]
     if not names or not spec.pairs.keys() <= set(keys):  # by the rows' numbers, or by names of which one is wrong
@@ -167,6 +169,21 @@ def _given(spec: LabelSpec, names: Sequence[str], head_rows: int, folder: Path) 
     if missing:
         raise InvalidInput(f"--labels gives no meaning to {_some(missing)}; {rows}. Give each one a label.", "labels")
     return [spec.pairs[key] for key in keys]
+
+
+def _require_order(given: Sequence[str], names: Sequence[str], folder: Path) -> None:
+    """Refuse labels in an order that the model's own names contradict; names that say nothing are passed over."""
+    wrong = [
+        (name, label) for name, label in zip(names, given, strict=False) if ALIASES.get(value_key(name), label) != label
+    ]
+    if wrong:
+        pairs = ",".join(f"{quoted(name)}={label}" for name, label in zip(names, given, strict=True))
+        raise InvalidInput(
+            f"--labels {','.join(given)} contradicts {folder / CONFIG}, whose id2label has {_some(names)} in that "
+            f"order: {wrong[0][0]} would be told as {wrong[0][1]}. Leave --labels out where id2label is right; where "
+            f"it is wrong, say so for each name: --labels '{pairs}'.",
+            "labels",
+        )
 
 
 def quoted(name: str) -> str:

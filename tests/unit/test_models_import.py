@@ -139,6 +139,10 @@ def test_a_config_that_leaves_out_what_is_the_default_is_read_as_transformers_re
         (["joy, or so", "anger", "fear"], '"joy, or so=positive",anger=negative,FEAR=negative', (1, 0, 0)),
         (["1", "2", "3", "4", "5"], "1=negative,2=negative,3=neutral,4=positive,5=positive", (0, 0, 1, 2, 2)),
         (["no", "yes"], "positive,negative", (1, 0)),
+        (["NEG", "neutral", "Positive"], "negative,neutral,positive", (0, 1, 2)),
+        (["negative", "neutral", "positive"], "negative=positive,neutral=neutral,positive=negative", (2, 1, 0)),
+        (["negative", "neutral", "positive"], "0=positive,1=neutral,2=negative", (2, 1, 0)),
+        (["LABEL_0", "mixed", "positive"], "negative,neutral,positive", (0, 1, 2)),
     ],
 )
 def test_labels_mean_what_their_names_or_the_option_say(
@@ -168,6 +172,27 @@ def test_an_option_that_does_not_fit_the_rows_names_them_and_the_users_folder(
         import_model(str(tmp_path / "stars"), tmp_path / "out", labels=parse_labels(spec) if spec else None)
     assert str(tmp_path / "stars") in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "spec"),
+    [
+        (["negative", "neutral", "positive"], "positive,neutral,negative"),
+        (["NEG", "NEU", "POS"], "neutral,negative,positive"),
+        (["LABEL_0", "LABEL_1", "Positive"], "positive,neutral,negative"),
+        (["NEGATIVE", "POSITIVE"], "positive,negative"),
+    ],
+)
+def test_labels_in_an_order_that_the_names_contradict_are_refused_unless_said_by_name(
+    tmp_path: Path, names: list[str], spec: str
+) -> None:
+    hub_classifier("bert", tmp_path, id2label=dict(enumerate(names)), num_labels=len(names))
+    with pytest.raises(InvalidInput, match=f"id2label has {', '.join(names)}") as caught:
+        import_classifier(tmp_path, parse_labels(spec))
+    assert caught.value.field == "labels"
+    surely = str(caught.value).split("--labels '")[1].split("'")[0]
+    head = import_classifier(tmp_path, parse_labels(surely)).head
+    assert [head.labels[row] for row in head.rows] == spec.split(",")
 
 
 def test_rows_without_names_are_meant_by_their_numbers(tmp_path: Path) -> None:
