@@ -23,7 +23,8 @@ from sentiment.errors import (
 from sentiment.identifiers import ID_PATTERN, ID_RULE
 from sentiment.public_words import without_folders
 from sentiment.wording import in_words
-from serve_app.gateway.http.schemas.texts import CURSOR_PATTERN, PRINTABLE_PATTERN, ErrorOut, TeiErrorOut
+from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN
+from serve_app.gateway.http.schemas.texts import CURSOR_PATTERN, ErrorOut, TeiErrorOut
 
 logger = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from serve_app.gateway.http.body import described, described_query, json_respons
 from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
 from serve_app.gateway.http.rendering import iso, text_out
+from serve_app.gateway.http.schemas.names import ShortText, Source, Topic
 from serve_app.gateway.http.schemas.texts import (
     Cursor,
     Label,
@@ -27,11 +28,9 @@ from serve_app.gateway.http.schemas.texts import (
     LabelOut,
     Moment,
     PageOut,
-    ShortText,
     StoredOut,
     TextIn,
     TextOut,
-    Topic,
 )
 
 
@@ -41,7 +40,7 @@ class TextsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: Label | None = None
-    source: ShortText | None = None
+    source: Source | None = None
     topic: Topic | None = None
     author: ShortText | None = Field(None, description="the author's name as it was sent")
     model_version: Annotated[int, Field(ge=1, le=2**31)] | None = None

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from serve_app.gateway.http.schemas.texts import PRINTABLE_PATTERN, Cursor, Identifier, Label, ShortText, Topic, WordOut
+from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN, ShortName, Source
+from serve_app.gateway.http.schemas.texts import Cursor, Identifier, Label, WordOut
 from serve_app.rollout.policy.record import StartRequest
 
 
@@ -52,7 +53,7 @@ _VERSIONS: dict[str, Any] = {
 class SplitIn(_Strict):
     """A version for each value of the header X-Undertone-Split, or id of an API key; none end the split."""
 
-    versions: Annotated[dict[Topic, Version], Field(max_length=16), WithJsonSchema(_VERSIONS)]
+    versions: Annotated[dict[ShortName, Version], Field(max_length=16), WithJsonSchema(_VERSIONS)]
 
 
 class SplitOut(BaseModel):
@@ -66,7 +67,7 @@ class FeedbackIn(_Strict):
 
     id: Identifier = Field(description="the text's id")
     label: Label
-    source: ShortText = Field(description="who says so; its last word about a text counts", examples=["support team"])
+    source: Source = Field(description="who says so; its last word about a text counts", examples=["support team"])
 
 
 class FeedbackOut(WordOut):

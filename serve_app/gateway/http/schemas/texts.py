@@ -22,13 +22,11 @@ from pydantic import (
 
 from sentiment.identifiers import ID_PATTERN
 from sentiment.records import RawText
+from serve_app.gateway.http.schemas.names import ShortText, Source, Topic
 
-PRINTABLE_PATTERN: Final = r"^[^\x00-\x1f]+$"
 CURSOR_PATTERN: Final = r"^[A-Za-z0-9_=-]{1,512}$"
 
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE_PATTERN)]
-Topic = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE_PATTERN)]
 Cursor = Annotated[str, StringConstraints(pattern=CURSOR_PATTERN)]
 Label = Literal["negative", "neutral", "positive"]
 Language = Annotated[str | None, Field(description="code of ISO 639; null where it cannot be told", examples=["en"])]
@@ -62,9 +60,9 @@ class TextIn(_Strict):
     text: str = Field(min_length=1, description="the text itself", examples=["I love this product!"])
     id: Identifier | None = Field(None, description="names this text for good; made here if left out")
     created_at: Moment | None = Field(None, description="when it was written (ISO 8601 with a zone); now if left out")
-    source: ShortText | None = Field(None, description="where it comes from", examples=["twitter"])
+    source: Source | None = Field(None, description="where it comes from; kept masked", examples=["twitter"])
     author: ShortText | None = Field(None, description="who wrote it; kept as a keyed hash only")
-    topics: list[Topic] = Field(default_factory=list, max_length=20, description="what it is about")
+    topics: list[Topic] = Field(default_factory=list, max_length=20, description="what it is about; kept masked")
 
     def raw(self) -> RawText:
         """Return the text as the parts pass it on."""
