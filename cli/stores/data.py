@@ -12,7 +12,15 @@ from cli.stores import data_report as report
 from cli.table_options import Delimiter, QuotingOption
 from sentiment.datasets import DatasetStore, Tally, open_datasets, read_examples
 from sentiment.datasets.labelling import Labelling
-from sentiment.datasets.leaks import DEFAULT_THRESHOLD, find_leaks, leak_keys, unique, without, write_leaks
+from sentiment.datasets.leaks import (
+    DEFAULT_THRESHOLD,
+    find_leaks,
+    leak_keys,
+    require_some,
+    unique,
+    without,
+    write_leaks,
+)
 from sentiment.datasets.split import parse_split, push_split
 from sentiment.settings import load_settings
 from sentiment.tables import AUTO
@@ -106,7 +114,8 @@ def push(
     }
     examples = read_examples(source, endpoint=settings.s3_endpoint, tally=tally, **options)
     if leave_out:
-        examples = without(examples, {key for ref in leave_out for key in leak_keys(versions.read(ref))})
+        left = without(examples, {key for ref in leave_out for key in leak_keys(versions.read(ref))})
+        examples = require_some(left, source)
     if distinct:
         examples = unique(examples)
     facts: dict[str, Any] = {"source": source, "parent": parent, "labels": Labelling(labels).label_set}

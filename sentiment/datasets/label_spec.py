@@ -34,7 +34,7 @@ ALIASES: Final[Mapping[str, str]] = {
 EXAMPLES: Final = "--labels negative,neutral,positive for 0, 1, 2, or --labels 0=negative,2=neutral,4=positive"
 _YAML_ENDINGS: Final = (".yaml", ".yml")
 _YAML_FORM: Final = "write a line for each value, such as `4: positive`"
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,2})?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,300})(?:e[+-]?[0-9]{1,2})?")
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 _MINUS: Final = {ord("\N{MINUS SIGN}"): "-"}
 

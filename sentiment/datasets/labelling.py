@@ -10,6 +10,7 @@ from sentiment.errors import InvalidInput
 from sentiment.labels import THREE_CLASSES
 
 #: What programs write for a label that is missing; a name in `--labels` comes first.
+_SHOWN_CHARACTERS: Final = 100
 _MISSING: Final = frozenset({"", "nan", "null", "none", "n/a", "na", "<na>"})
 
 
@@ -40,7 +41,7 @@ class Labelling:
         Raises:
             InvalidInput: it stands for none, it is a number without a meaning, or names and numbers are mixed.
         """
-        key, value = value_key(raw), plain_cell(raw)
+        key, value = value_key(raw), _shortened(plain_cell(raw))
         if key in self._spec.pairs:
             return self._spec.pairs[key]
         if key in _MISSING:
@@ -89,6 +90,10 @@ def plain_cell(raw: Any) -> str:
     if isinstance(raw, float) and raw.is_integer():
         return str(int(raw))
     return str(raw).strip()
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= _SHOWN_CHARACTERS else f"{value[: _SHOWN_CHARACTERS - 1]}…"
 
 
 def _named(key: str, value: str, where: str) -> str:

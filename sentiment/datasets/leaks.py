@@ -98,6 +98,23 @@ def without(examples: Iterable[Example], keys: set[str]) -> Iterator[Example]:
     return (example for example in examples if near_duplicate_key(example.text) not in keys)
 
 
+def require_some(examples: Iterable[Example], source: str) -> Iterator[Example]:
+    """Yield the examples that `without` has left of a source.
+
+    Raises:
+        InvalidInput: it has left none.
+    """
+    first = next(remaining := iter(examples), None)
+    if first is None:
+        raise InvalidInput(
+            f"Nothing of {source} is left to push: every text in it is empty or stands in a version that --without "
+            "names. Leave one out.",
+            "leave_out",
+        )
+    yield first
+    yield from remaining
+
+
 def unique(examples: Iterable[Example]) -> Iterator[Example]:
     """Yield the examples, of those with the same words and emoji the first only: other emoji say something else."""
     seen: set[str] = set()

@@ -164,6 +164,7 @@ def _roles(form: Format) -> dict[str, str | None]:
 def _require(table: Table, form: Format) -> None:
     for role, column in _roles(form).items():
         if column and column not in table.columns:
+            table.require_a_row()
             otherwise = " If the texts have no labels, say --unlabelled." if role == "label" else ""
             if form.columns is None and has_text_format(table.path):
                 otherwise += " If the file has no header, name its columns: --columns a,b,c."
@@ -177,6 +178,6 @@ def _require(table: Table, form: Format) -> None:
 def _text_rows(path: Path, texts: Sequence[TextFile], form: Format, labelling: Labelling) -> Iterator[_Cells]:
     for label, file in texts:
         where = str(file.relative_to(path))
-        with explained(file, form.encoding, "--encoding"), open_text(file, form.encoding) as opened:
+        with explained(file, form.encoding, "--encoding", name=where), open_text(file, form.encoding) as opened:
             text = opened.read()
         yield where, text, labelling.read(label, where) if form.label_column else None, "", ""

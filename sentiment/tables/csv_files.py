@@ -205,13 +205,18 @@ def _line_records(lines: _Lines, dialect: Dialect) -> Iterator[_Record]:
     """Yield a row a line."""
     for line in lines:
         lines.begin()
-        if not line.strip("\r\n"):
+        if _is_blank(line, dialect.delimiter):
             continue
         cells = split_line(line, dialect.delimiter)
         if dialect.encloses:
             cells = enclosed_cells(line, dialect.delimiter) or cells
         problem = _TOO_LONG if lines.is_cut else _BARE_RETURN if "\r" in line.rstrip("\r\n") else None
         yield _Record(lines.number, lines.number, cells, problem)
+
+
+def _is_blank(line: str, delimiter: str) -> bool:
+    """Return whether a line holds nothing, or blanks where a row has more cells than one."""
+    return not line.strip("\r\n") or (bool(delimiter) and delimiter not in line and line.isspace())
 
 
 def _spanning_records(lines: _Lines, delimiter: str) -> Iterator[_Record]:
@@ -229,7 +234,7 @@ def _spanning_records(lines: _Lines, delimiter: str) -> Iterator[_Record]:
             yield _Record(first, first, split_line(line, delimiter), _problem(exc, line))
             reader = _reader(lines, delimiter)
             continue
-        if cells:
+        if cells and not (len(cells) == 1 and _is_blank(cells[0] or "-", delimiter)):
             yield _Record(first, lines.number, cells, _TOO_LONG if lines.is_cut else None)
 
 

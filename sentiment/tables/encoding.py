@@ -65,16 +65,20 @@ def _marked(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def explained(path: Path, encoding: str, option: str | None) -> Iterator[None]:
-    """Turn an unknown encoding, bytes that are not in it, and a damaged gzip file into InvalidInput with the remedy."""
+def explained(path: Path, encoding: str, option: str | None, *, name: str | None = None) -> Iterator[None]:
+    """Turn an unknown encoding, bytes that are not in it, and a damaged gzip file into InvalidInput with the remedy.
+
+    `name` is what the file is called there, its last part if None.
+    """
+    name = name or path.name
     try:
         yield
     except LookupError as exc:
         raise InvalidInput(f"{encoding!r} is not an encoding; try utf-8, cp1252, utf-16.", "encoding") from exc
     except UnicodeError as exc:
-        raise InvalidInput(_encoding_problem(path, encoding, option), "encoding") from exc
+        raise InvalidInput(f"{name} {_encoding_problem(path, encoding, option)}", "encoding") from exc
     except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
-        raise InvalidInput(f"{path.name} is cut off or damaged as a gzip file ({exc}): fetch it anew.", "file") from exc
+        raise InvalidInput(f"{name} is cut off or damaged as a gzip file ({exc}): fetch it anew.", "file") from exc
 
 
 def require_encoding(path: Path, encoding: str, option: str | None) -> None:
@@ -105,7 +109,7 @@ def _wide(start: bytes) -> str | None:
 def _encoding_problem(path: Path, encoding: str, option: str | None) -> str:
     likely = _marked(path) or _single_byte(encoding)
     where = _first_bad_byte(path, encoding_of(path, encoding))
-    return f"{path.name} is not {encoding} {where}. {_remedy(likely, option)}."
+    return f"is not {encoding} {where}. {_remedy(likely, option)}."
 
 
 def _remedy(likely: str, option: str | None) -> str:

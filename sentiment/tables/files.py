@@ -114,7 +114,7 @@ def _require_table(path: Path) -> str:
     except OSError as exc:
         raise InvalidInput(f"{path} cannot be read ({exc.strerror}).", "file") from exc
     if ending is not None and not is_file:
-        raise InvalidInput(f"There is no file {path}.", "file")
+        raise InvalidInput(_no_file(path), "file")
     if ending is None:
         advice = ending_advice(path)
         raise InvalidInput(
@@ -123,6 +123,14 @@ def _require_table(path: Path) -> str:
             "file",
         )
     return ending
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return f"{path} is a folder: name a file in it."
+    if path.exists():
+        return f"{path} is a pipe, a socket or a device: write what comes out of it to a file, and give that."
+    return f"There is no file {path}."
 
 
 def _require_filled(path: Path, ending: str | None) -> None:

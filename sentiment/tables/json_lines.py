@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +18,14 @@ from sentiment.tables.table import LONGEST_CELL_CHARACTERS, Kind, Row, Table, js
 
 _SURE_CHARACTERS: Final = 16  # fifteen digits and a point: a float holds each such number
 _MARK: Final = "\ufeff"
+#: Levels of objects and arrays in each other; writing them takes a call a level.
+_MOST_LEVELS: Final = 100
+_TOO_DEEP: Final = f"nests objects and arrays more than {_MOST_LEVELS} deep"
+#: An escape: a pair of surrogates, half of one, or another.
+_HALF: Final = "u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_ESCAPE: Final = re.compile(
+    rf"\\(?:u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|(?P<half>{_HALF})|.)", re.DOTALL
+)
 
 
 def open_jsonl(path: Path, encoding: str) -> Table:
@@ -65,18 +75,54 @@ def _jsonl_rows(path: Path, encoding: str) -> Iterator[Row]:
 
 def _jsonl_row(number: int, line: str) -> Row:
     if len(line) >= LONGEST_CELL_CHARACTERS:
-        return Row(number, {}, "the line is too long to be read")
+        return Row(number, {}, f"is longer than {LONGEST_CELL_CHARACTERS:,} characters")
+    line = line.rstrip("\r\n")
+    values, problem = _parsed(line)
+    return Row(number, {"line": line} if values is None else values, problem)
+
+
+def _parsed(line: str) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the object that a line holds, or what is wrong with it."""
     try:
-        values = json.loads(line, parse_float=_exact_number, object_pairs_hook=_once_each)
-    except _RepeatedKey as exc:
-        return Row(number, {"line": line.rstrip("\r\n")}, f"names {exc} more than once")
-    except ArithmeticError:
-        return Row(number, {"line": line.rstrip("\r\n")}, "holds a number with an exponent beyond all bounds")
-    except (ValueError, RecursionError) as exc:
-        return Row(number, {"line": line.rstrip("\r\n")}, f"is not JSON: {exc}")
+        values = json.loads(_whole(line), parse_float=_exact_number, object_pairs_hook=_once_each)
+    except (_RepeatedKey, ArithmeticError, ValueError, RecursionError) as exc:
+        return None, _problem(exc)
     if not isinstance(values, dict):
-        return Row(number, {"line": line.rstrip("\r\n")}, "is not a JSON object")
-    return Row(number, values)
+        return None, "is not a JSON object"
+    return (None, _TOO_DEEP) if _is_deep(line, values) else (values, None)
+
+
+def _problem(exc: Exception) -> str:
+    match exc:
+        case _RepeatedKey():
+            return f"names {exc} more than once"
+        case ArithmeticError():
+            return "holds a number with an exponent beyond all bounds"
+        case json.JSONDecodeError():
+            return f"is not JSON: {exc.msg} at character {exc.pos + 1}"
+        case RecursionError():
+            return _TOO_DEEP
+    return f"holds an integer of more than {sys.get_int_max_str_digits():,} digits"
+
+
+def _whole(line: str) -> str:
+    """Return a line of JSON with U+FFFD for each half of a surrogate pair, which no file of texts can hold."""
+    if "\\u" not in line:
+        return line
+    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape["half"] else escape[0], line)
+
+
+def _is_deep(line: str, values: dict[str, Any]) -> bool:
+    if line.count("{") + line.count("[") <= _MOST_LEVELS:
+        return False
+    level: list[Any] = [values]
+    for _ in range(_MOST_LEVELS):
+        level = [inner for each in level for inner in _inside(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 class _RepeatedKey(Exception):

@@ -50,7 +50,7 @@ def open_parquet(path: Path, needed: Collection[str] | None = None) -> Table:
             count = count or file.metadata.num_rows
     except (ArrowException, OSError, UnicodeDecodeError) as exc:
         where = f"is damaged after row {count}" if count else "cannot be read as Parquet"
-        raise InvalidInput(f"{path.name} {where}: {exc}.", "file") from exc
+        raise InvalidInput(f"{path.name} {where} ({_first_line(exc)}): write or fetch it anew.", "file") from exc
     return Table(
         path,
         columns,
@@ -103,7 +103,13 @@ def _parquet_rows(path: Path, columns: list[str], needed: Collection[str] | None
                     number += 1
                     yield _row(number, names, cells)
     except (ArrowException, OSError) as exc:
-        raise InvalidInput(f"{path.name} is damaged after row {number}: {exc}.", "file") from exc
+        where = f"is damaged after row {number}"
+        raise InvalidInput(f"{path.name} {where} ({_first_line(exc)}): write or fetch it anew.", "file") from exc
+
+
+def _first_line(exc: Exception) -> str:
+    """Return what Arrow says without the lines that are for its authors."""
+    return str(exc).strip().partition("\n")[0].rstrip(" .:")
 
 
 def _row(number: int, columns: Sequence[str], cells: Sequence[Any]) -> Row:

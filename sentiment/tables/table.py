@@ -75,9 +75,16 @@ class Table:
     def require(self, column: str) -> None:
         """Raise InvalidInput, naming the columns there are, unless `column` is one of them."""
         if column not in self.columns:
+            self.require_a_row()
             raise InvalidInput(
                 f"{self.path.name} has no column {column!r}. Its columns are: {self.column_names}.", "text_column"
             )
+
+    def require_a_row(self) -> None:
+        """Raise InvalidInput with what is wrong with the first row where none can be read and there is no column."""
+        problems = () if self.columns else (f"Row {row.number} {row.problem}" for row in self if row.problem)
+        if problem := next(iter(problems), None):
+            raise InvalidInput(f"{self.path.name} has no row that can be read. {problem}.", "file")
 
     def with_texts(self, *names: str) -> Table:
         """Return the table with the columns `names` as ones of texts; a cell that cannot be one spoils its row.

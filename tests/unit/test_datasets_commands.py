@@ -98,6 +98,13 @@ def test_leaks_are_counted_by_kind_and_can_be_left_out(source: Path, tmp_path: P
     assert "No text of only@1 stands in train@1" in run("leaks", "train", "only").stdout
 
 
+def test_a_push_of_which_without_leaves_nothing_says_so(source: Path) -> None:
+    run("push", source, "--name", "train")
+    result = run("push", source, "--name", "again", "--without", "train")
+    assert result.exit_code == 1
+    assert "every text in it is empty or stands in a version that --without names" in result.stderr
+
+
 def test_leaks_that_were_not_looked_for_are_not_counted_and_the_file_is_named(source: Path, tmp_path: Path) -> None:
     run("push", source, "--name", "train")
     (tmp_path / "test.csv").write_text("text,label\nso bad!,negative\nfine by me,positive\n")

@@ -244,3 +244,11 @@ def test_an_empty_source_is_not_the_folder_that_the_command_is_typed_in(source: 
 def test_a_folder_that_is_not_there_is_not_answered_with_endings(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"There is no file or folder .*none\."):
         read(tmp_path / "none")
+
+
+def test_a_text_in_another_encoding_is_named_with_its_folder(tmp_path: Path) -> None:
+    for folder, text in (("neg", b"caf\xe9!"), ("pos", b"good")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_bytes(text)
+    with pytest.raises(InvalidInput, match=r"^neg/a\.txt is not utf-8 at byte 3"):
+        list(read_examples(tmp_path))

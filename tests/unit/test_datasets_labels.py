@@ -215,3 +215,10 @@ def test_a_yaml_file_where_nothing_reads_yaml_is_answered_with_what_to_install(
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(InvalidInput, match=r"labels\.yaml needs PyYAML to be read: pip install pyyaml"):
         parse_labels(str(tmp_path / "labels.yaml"))
+
+
+def test_a_label_of_thousands_of_digits_is_refused_in_a_short_line() -> None:
+    with pytest.raises(InvalidInput, match=r"Row 1 has the label '9{99}…', which is none of"):
+        Labelling().read("9" * 5000, "Row 1")
+    with pytest.raises(InvalidInput, match="has the label"):
+        Labelling("negative,positive").read("9" * 5000, "Row 1")

@@ -123,6 +123,18 @@ def test_a_quote_within_an_unquoted_cell_is_a_character(tmp_path: Path) -> None:
     assert texts_of(tmp_path, "in.csv", 'id,text\n1,a 5" pipe\n2,say "hi"\n') == ['a 5" pipe', 'say "hi"']
 
 
+@pytest.mark.parametrize(("name", "text"), [("in.csv", "id,text\n1,a\n"), ("in.tsv", "id\ttext\n1\ta\n")])
+@pytest.mark.parametrize("blanks", ["  ", "   \n", "\u00a0\n\n", " \r\n \r\n"])
+@pytest.mark.parametrize("quoting", ["auto", "none", "all"])
+def test_lines_of_blanks_are_blank(tmp_path: Path, name: str, text: str, blanks: str, quoting: str) -> None:
+    rows = rows_of(tmp_path, name, text + blanks, quoting=quoting)
+    assert [(row.values, row.problem) for row in rows] == [({"id": "1", "text": "a"}, None)]
+
+
+def test_a_line_of_blanks_is_an_empty_text_where_there_is_one_column(tmp_path: Path) -> None:
+    assert texts_of(tmp_path, "in.csv", "text\na\n  \nb\n") == ["a", "  ", "b"]
+
+
 def test_a_line_that_is_too_long_is_a_problem_and_the_next_one_is_read(tmp_path: Path) -> None:
     for name in ("in.csv", "in.tsv"):
         rows = rows_of(tmp_path, name, "text\n" + "x" * (LONGEST_CELL_CHARACTERS + 5) + "\nfine\n")

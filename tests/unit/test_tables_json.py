@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet as pq
 
+from sentiment.datasets import read_examples
 from sentiment.errors import InvalidInput
 from sentiment.tables import open_table, write_table
 from sentiment.tables.table import INTEGER, JSON, NUMBER, STRING
@@ -86,6 +87,60 @@ def test_a_key_that_stands_twice_is_a_problem_since_one_value_would_be_lost(tmp_
     (row,) = open_table(lines_of(tmp_path, line))
     assert str(row.problem).endswith("more than once")
     assert row.values == {"line": line}
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"text": "a"', "is not JSON: Expecting ',' delimiter at character 13"),
+        (f'{{"n": {"9" * 5000}}}', "holds an integer of more than 4,300 digits"),
+        (f'{{"n": {"[" * 100}{"]" * 100}}}', "nests objects and arrays more than 100 deep"),
+        (f'{{"n": {"[" * 9000}{"]" * 9000}}}', "nests objects and arrays more than 100 deep"),
+        ("[" * 9000, "nests objects and arrays more than 100 deep"),
+        ("5", "is not a JSON object"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said_without_python_s_words(tmp_path: Path, line: str, problem: str) -> None:
+    first, second = open_table(lines_of(tmp_path, '{"n": 1}', line))
+    assert first.values == {"n": 1}
+    assert second.problem == problem
+
+
+def test_many_objects_beside_each_other_are_not_deep(tmp_path: Path) -> None:
+    (row,) = open_table(lines_of(tmp_path, f'{{"n": [{", ".join(["{}"] * 500)}], "m": {"[" * 99}{"]" * 99}}}'))
+    assert row.problem is None
+
+
+def test_a_file_without_a_row_that_can_be_read_is_refused_with_the_first_one_s_reason(tmp_path: Path) -> None:
+    path = lines_of(tmp_path, '{"text": "a"')
+    with pytest.raises(InvalidInput, match=r"in\.jsonl has no row that can be read\. Row 1 is not JSON: Expecting"):
+        open_table(path).require("text")
+    with pytest.raises(InvalidInput, match=r"in\.jsonl has no row that can be read\. Row 1 is not JSON: Expecting"):
+        list(read_examples(path))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"a\ud83d", "a\ufffd"),
+        (r"\uDE00b", "\ufffdb"),
+        (r"\ud83d\ud83d\ude00", "\ufffd😀"),
+        (r"\ud83d\ude00", "😀"),
+        (r"\\ud83d", r"\ud83d"),
+        (r"\\\ud83d", "\\\ufffd"),
+        (r"\ude00\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_the_replacement_character_in_every_format(
+    tmp_path: Path, written: str, read: str
+) -> None:
+    path = lines_of(tmp_path, f'{{"text": "{written}", "in": ["{written}"]}}')
+    for ending in (".csv", ".jsonl", ".parquet"):
+        table, target = open_table(path), tmp_path / f"out{ending}"
+        write_table(target, table.columns, (row.values for row in table))
+        assert [row.values["text"] for row in open_table(target)] == [read]
+    assert [row.values["in"] for row in open_table(path)] == [[read]]
+    assert [example.text for example in read_examples(path, label_column=None)] == [read]
 
 
 @pytest.mark.parametrize("number", ["1e99999999999999999999", "9" * 5000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,17 @@ def test_a_damaged_page_is_known_before_the_first_row_is_given(tmp_path: Path, p
     path.write_bytes(content)
     with pytest.raises(InvalidInput, match=r"in\.parquet (is damaged|cannot be read as Parquet)"):
         open_table(path)
+
+
+def test_a_damaged_file_is_said_to_be_so_in_one_line(tmp_path: Path) -> None:
+    path = file_of(tmp_path, text=["a" * 50, "b" * 50])
+    whole = path.read_bytes()
+    for damaged in (whole[:4] + bytes(40) + whole[44:], whole[:-8], whole[:20] + b"\xff" * 9 + whole[29:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InvalidInput) as caught:
+            open_table(path)
+        told = r"in\.parquet cannot be read as Parquet \([^\n]+\w\)?\): write or fetch it anew\."
+        assert re.fullmatch(told, str(caught.value))
 
 
 def test_a_column_that_parquet_cannot_hold_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -151,3 +152,14 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("sentiment.tables.files.require_content", refused)
     with pytest.raises(InvalidInput, match=r"in\.csv cannot be read \(Permission denied\)"):
         open_table(tmp_path / "in.csv")
+
+
+def test_a_pipe_and_a_folder_are_there_and_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.csv")
+    (tmp_path / "in.tsv").mkdir()
+    with pytest.raises(InvalidInput, match=r"in\.csv is a pipe, a socket or a device: write what comes"):
+        open_table(tmp_path / "in.csv")
+    with pytest.raises(InvalidInput, match=r"in\.tsv is a folder: name a file in it"):
+        open_table(tmp_path / "in.tsv")
+    with pytest.raises(InvalidInput, match="There is no file"):
+        open_table(tmp_path / "none.csv")
