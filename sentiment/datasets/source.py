@@ -145,7 +145,8 @@ def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) ->
     for row in table.with_texts(*(column for column in _roles(form).values() if column)):
         where = f"Row {row.number} of {path.name}"
         if row.problem:
-            raise InvalidInput(f"{where} {row.problem}. Mend it, or take it out.", "source")
+            colon = ":" * row.problem.startswith("'")  # what is wrong with a column, and not with the row
+            raise InvalidInput(f"{where}{colon} {row.problem}. Mend it, or take it out.", "source")
         text, label, source, language = (row.values.get(column) if column else None for column in _roles(form).values())
         if problem := text_problem(text, form.text_column):
             raise InvalidInput(f"{where}: {problem}. Mend it, or take it out.", "source")

@@ -99,7 +99,7 @@ def _problem(exc: Exception) -> str:
         case ArithmeticError():
             return "holds a number with an exponent beyond all bounds"
         case json.JSONDecodeError():
-            return f"is not JSON: {exc.msg} at character {exc.pos + 1}"
+            return f"is not JSON: {exc.msg.removesuffix(' at')} at character {exc.pos + 1}"
         case RecursionError():
             return _TOO_DEEP
     return f"holds an integer of more than {sys.get_int_max_str_digits():,} digits"

@@ -109,7 +109,8 @@ def _parquet_rows(path: Path, columns: list[str], needed: Collection[str] | None
 
 def _first_line(exc: Exception) -> str:
     """Return what Arrow says without the lines that are for its authors."""
-    return str(exc).strip().partition("\n")[0].rstrip(" .:")
+    first = str(exc).strip().partition("\n")[0]
+    return "".join(filter(str.isprintable, first)).rstrip(" .:")
 
 
 def _row(number: int, columns: Sequence[str], cells: Sequence[Any]) -> Row:

@@ -123,7 +123,7 @@ def text_problem(value: Any, column: str) -> str | None:
     """Say why a cell is no text, as it must be in a column of texts; None if it is one, or empty."""
     if isinstance(value, str) or is_missing(value):
         return None
-    return f"{column!r} holds {shown(value)}, not text"
+    return f"{column!r} holds {shown(plain(value))}, not text"
 
 
 def is_missing(value: Any) -> bool:

@@ -97,6 +97,7 @@ def test_a_key_that_stands_twice_is_a_problem_since_one_value_would_be_lost(tmp_
         (f'{{"n": {"[" * 100}{"]" * 100}}}', "nests objects and arrays more than 100 deep"),
         (f'{{"n": {"[" * 9000}{"]" * 9000}}}', "nests objects and arrays more than 100 deep"),
         ("[" * 9000, "nests objects and arrays more than 100 deep"),
+        ('{"text": "a', "is not JSON: Unterminated string starting at character 10"),
         ("5", "is not a JSON object"),
     ],
 )

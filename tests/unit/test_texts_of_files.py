@@ -115,6 +115,13 @@ def test_a_binary_cell_that_is_not_utf_8_is_one_bad_row(tmp_path: Path, door: st
         DOORS[door](tmp_path / "in.parquet")
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_a_list_of_parquet_is_shown_as_json(tmp_path: Path, door: str) -> None:
+    pq.write_table(pa.table({"text": [["I love"]]}), tmp_path / "in.parquet")
+    with pytest.raises(InvalidInput, match=r"'text' holds \[\"I love\"\], not text"):
+        DOORS[door](tmp_path / "in.parquet")
+
+
 def test_a_binary_column_of_texts_leaves_as_text_and_another_as_it_came(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [b"good"], "blob": [b"\xff\x00"]}), tmp_path / "in.parquet")
     table = open_table(tmp_path / "in.parquet").with_texts("text")
