@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console, Group
@@ -27,6 +28,8 @@ from sentiment.text import has_visible_text
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _BAR_CELLS = 30
 _ATTEMPTS = 2  # a person waits
+#: How the stream names a text, by its place; at the beginning alone, since a text may be quoted behind it.
+_PLACE = re.compile(r"^lines\.\d+(?:\.text)?(?![\w.])")
 _MARK = "\0"  # no argument of a program can hold it
 _REMEDY = "A text that begins so stands behind --, as in: undertone predict -- --great"
 
@@ -140,8 +143,16 @@ def _answered(client: UndertoneClient, entries: Iterable[_Given]) -> Iterator[tu
     waiting: deque[_Given] = deque()
     for result in client.predict_stream(_sent(entries, waiting)):
         yield from _blanks(waiting)
-        yield waiting.popleft(), result
+        yield waiting.popleft(), _without_place(result)
     yield from _blanks(waiting)
+
+
+def _without_place(result: Result) -> Result:
+    """Return a result whose error speaks of the text, not of its place in what was sent."""
+    if "error" not in result:
+        return result
+    said = {name: _PLACE.sub("text", told) if isinstance(told, str) else told for name, told in result["error"].items()}
+    return cast("Result", {**result, "error": said})
 
 
 def _sent(entries: Iterable[_Given], waiting: deque[_Given]) -> Iterator[str]:

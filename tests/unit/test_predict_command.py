@@ -81,6 +81,27 @@ def test_predict_shows_markup_as_it_is_and_fails_when_a_text_is_refused(command:
 
 
 @pytest.mark.parametrize(
+    ("field", "message", "shown"),
+    [
+        ("lines.0.text", "lines.0.text: must not be empty", "text: must not be empty"),
+        ("lines.0", "lines.0 has more than 32 bytes", "text has more than 32 bytes"),
+        ("text", "text has lines.0 in it", "text has lines.0 in it"),
+    ],
+)
+def test_a_refused_text_is_not_named_by_its_place_in_the_stream(
+    field: str, message: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = {"error": {"code": "invalid_input", "message": message, "field": field}, "id": None}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=json.dumps(refusal) + "\n"))
+    monkeypatch.setattr(
+        cli.online.predict, "connect", lambda *_: UndertoneClient("http://api", attempts=1, transport=transport)
+    )
+    assert shown in CliRunner().invoke(app, ["predict", ""]).output.replace("│", "")
+    error = json.loads(CliRunner().invoke(app, ["predict", "", "--json"]).output)["error"]
+    assert error == {"code": "invalid_input", "message": shown, "field": "text"}
+
+
+@pytest.mark.parametrize(
     ("arguments", "texts"),
     [
         (["-1 out of 10"], ["-1 out of 10"]),

@@ -182,12 +182,10 @@ def test_what_there_is_not_fails_and_changes_nothing(
 @pytest.mark.parametrize(
     "words", [["list", "--name", "nope"], ["show", "1", "--name", "nope"], ["alias", "champion", "1", "--name", "nope"]]
 )
-def test_a_registered_model_that_there_is_not_is_told_by_its_option(words: list[str]) -> None:
-    result = CliRunner().invoke(app, ["models", *words])
-    assert isinstance(result.exception, InvalidInput)
-    assert str(result.exception) == (
-        "--name: there is no registered model 'nope'; there are sentiment, sentiment-reviews."
-    )
+def test_a_registered_model_that_there_is_not_is_told_by_its_option(words: list[str], run: Run) -> None:
+    output = run(*words, fails=True)
+    assert "--name: there is no registered model 'nope'; there are sentiment, sentiment-reviews." in output
+    assert "UNDERTONE_MODEL_NAME" not in output
 
 
 def test_a_version_whose_files_do_not_match_its_manifest_is_not_registered(
