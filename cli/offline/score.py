@@ -160,3 +160,10 @@ def _print_summary(outcome: Outcome, console: Console) -> None:
         console.print(
             f"{totals.rejected:,} rows have no score: {outcome.out}/rejected says which and why.", markup=False
         )
+    if totals.renamed:
+        own = ", ".join(dict.fromkeys(totals.renamed.values()))
+        console.print(
+            f"Where a file has a column of its own of the name ({own}), ours is {', '.join(totals.renamed)} there.",
+            markup=False,
+            highlight=False,
+        )

@@ -93,7 +93,9 @@ def test_a_search_that_the_cluster_does_not_take_has_not_begun(monkeypatch: pyte
 
 
 def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path: Path) -> None:
-    totals = Totals.of([ShardResult("part-00000-000000", "a.csv", "scored/x", 4, 1, {"positive": 3}, 2.7)])
+    renamed = {"predicted_label": "label", "predicted_score": "score"}
+    done = ShardResult("part-00000-000000", "a.csv", "scored/x", 4, 1, {"positive": 3}, 2.7, renamed=renamed)
+    totals = Totals.of([done])
     outcome = Outcome("s3://bucket/scored", totals, 2, changed=("a.csv",))
     cluster.outcome = outcome.plain()
     words = ["s3://bucket/texts", "--model", "champion", "--out", "s3://bucket/scored", "--gpus", "1", "--overwrite"]
@@ -107,7 +109,12 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
     assert (options.source, options.model, options.out) == ("s3://bucket/texts", "champion", "s3://bucket/scored")
     assert (options.gpus, options.most, options.overwrite, options.shard_rows) == (1.0, 2, True, 2000)
     assert (options.delimiter, options.quoting) == (";", "none")
-    assert "positive" in run("score", *words, "--address", AWAY, "--home", str(tmp_path)).stderr
+    shown = run("score", *words, "--address", AWAY, "--home", str(tmp_path)).stderr
+    assert "positive" in shown
+    assert shown.splitlines()[-1] == (
+        "Where a file has a column of its own of the name (label, score), ours is predicted_label, predicted_score "
+        "there."
+    )
 
 
 @pytest.mark.parametrize(

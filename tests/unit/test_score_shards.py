@@ -87,6 +87,18 @@ def test_a_column_of_the_table_is_not_overwritten(predictor: Predictor, tmp_path
     result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Place(str(tmp_path / "out")), ".jsonl")
     (row,) = open_table(tmp_path / "out" / result.output)
     assert (row.values["label"], row.values["predicted_label"]) == ("mine", "positive")
+    assert result.renamed == {"predicted_label": "label"}
+
+
+def test_a_result_that_is_scored_again_keeps_both_earlier_columns(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"text": "good", "label": "mine", "predicted_label": "earlier"}\n')
+    (shard,) = cut_file(path, "texts", 0, 10, "text", "utf-8")
+    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Place(str(tmp_path / "out")), ".jsonl")
+    (row,) = open_table(tmp_path / "out" / result.output)
+    found = [row.values[name] for name in ("label", "predicted_label", "predicted_predicted_label")]
+    assert found == ["mine", "earlier", "positive"]
+    assert result.renamed == {"predicted_predicted_label": "label"}
 
 
 def test_a_shard_cut_off_before_its_record_is_not_done_and_is_written_over(

@@ -67,7 +67,7 @@ class ScoreJob:
 
 @dataclass
 class Totals:
-    """Sums over shards."""
+    """Sums over shards; `renamed` has what some files' added columns are called, by which ones they are."""
 
     shards: int = 0
     rows: int = 0
@@ -75,6 +75,7 @@ class Totals:
     labels: Counter[str] = field(default_factory=Counter)
     sentiment_sum: float = 0.0
     unsupported: int = 0
+    renamed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, results: Iterable[ShardResult]) -> Self:
@@ -92,6 +93,7 @@ class Totals:
         self.labels.update(result.labels)
         self.sentiment_sum += result.sentiment_sum
         self.unsupported += result.unsupported
+        self.renamed |= result.renamed
 
     @property
     def mean_sentiment(self) -> float:

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +47,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard: its output's name, and counts. Stored under `done/`, last: what is there is done."""
+    """What became of a shard: its output's name, and counts. Stored under `done/`, last: what is there is done.
+
+    `renamed` has the added columns whose names the file had already, by the names that they got instead.
+    """
 
     name: str
     source: str
@@ -57,6 +60,7 @@ class ShardResult:
     labels: dict[str, int]
     sentiment_sum: float
     unsupported: int = 0
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Return it as it is stored."""
@@ -146,6 +150,7 @@ def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: s
         dict(tally.labels),
         tally.sentiment_sum,
         tally.unsupported,
+        {given: name for name, given in added_names(shard.columns).items() if given != name},
     )
     out.write(f"{DONE}/{shard.name}.json", result.to_json())
     return result
