@@ -23,10 +23,12 @@ _NO_LOGIN: Final = (
     r"reply-to|e|m|acct|skype|paypal|id|info|support)"
 )
 _LOGIN: Final = rf"(?!{_NO_LOGIN}:)[{_LOCAL}]++:[^\s@/:\uff1a]{{1,64}}(?:@[^\s@/.:]{{1,32}}(?=@))?"
+_IP: Final = r"\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)"
 _EMAIL = re.compile(
+    rf"(?<![@\uff20{_LOCAL}]){_LOGIN}{_AT}[{LETTERS}-]++:\d{{2,5}}(?!\d){TAIL}?|"
     rf"""(?:(?<![@\uff20{_LOCAL}])(?:{_LOGIN}(?={_AT})|[{_LOCAL}]*+(?:{_OTHER}){{1,16}}(?={_AT})|[{_LOCAL}]++)"""
     rf"""|(?:{_OTHER}){{1,16}}|"[^"@]{{1,64}}")"""
-    rf"""{_AT}(?:{_HOST}|\[[\d.:a-f]{{3,45}}\])(?::\d{{1,5}}(?!\d)|:(?=[\w.-]+/))?(?:(?<=:)[\w.-]+)?{TAIL}?""",
+    rf"""{_AT}(?:{_HOST}|{_IP}|\[[\d.:a-f]{{3,45}}\])(?::\d{{1,5}}(?!\d)|:(?=[\w.-]+/))?(?:(?<=:)[\w.-]+)?{TAIL}?""",
     re.IGNORECASE,
 )
 
@@ -53,6 +55,7 @@ _SPELT_EMAIL = re.compile(
     rf"(?<![{_LOCAL}]){_SPELT_BOX}{_BRACKETED_AT}[{LETTERS}-]+(?:(?: ?\. ?|{_SPELT_DOT})[{LETTERS}-]+)+"
     rf"|(?<![{_LOCAL}]){_ODD_BOX}(?: (?:at|arroba) | ?{_AT} ?){_SPELT_HOST}{_SPELT_TOP}"
     rf"|(?<![{_LOCAL}]){_SPELT_BOX}(?: (?:at|arroba) | ?{_AT} ?){_PROVIDER}{_SPELT_TOP}"
+    rf"|(?<![{_LOCAL}]){_SPELT_BOX} arroba {_SPELT_HOST}{_SPELT_TOP}"
     rf"|{_MAIL_CUE}{_SPELT_BOX}(?: (?:at|arroba) | ?{_AT} ?){_SPELT_HOST}{_SPELT_TOP}",
     re.IGNORECASE,
 )

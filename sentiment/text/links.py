@@ -52,7 +52,7 @@ _BARE = re.compile(
 #: Reddit's `/u/name`; without the first slash a name, but for what "u" has behind it where it says "you".
 _REDDITOR = re.compile(
     r"(?<![\w/.])(?:/u/[\w-]{3,20}|u/(?!(?:the[ymir]*|you[r]?s?|she|her|him|his|who|any\w*|some\w*|every\w*|and|not|are|"
-    r"have|had|has|was|were|will|can|can't|dont|don|miss|love|like|hate|need|want|know|see|get|got|all|both|our|"
+    r"have|had|has|was|were|will|can|can't|dont|don|miss|love|like|hate|need|want|know|see|get|got|all|both|our|do|does|did|say|said|should|would|could|must|think|"
     r"others?|people|guys|just|then|else|one)(?![\w-]))[\w-]{3,20})(?![\w/])",
     re.IGNORECASE,
 )
