@@ -233,5 +233,5 @@ def test_a_bad_cell_of_a_column_that_is_not_read_stops_nothing(tmp_path: Path) -
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     (tmp_path / "b.xlsx").write_bytes(workbook([["n", "text", "label"], ["=1+1", "so good", "positive"]]))
     assert read(tmp_path) == [GOOD, BAD, GOOD]
-    with pytest.raises(InvalidInput, match=r"Row 1 of a\.parquet 'note' is not UTF-8"):
+    with pytest.raises(InvalidInput, match=r"Row 1 of a\.parquet: 'note' is not UTF-8"):
         read(tmp_path / "a.parquet", source_column="note")
