@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ pytest.importorskip("ray", reason="scoring needs the train extra")
 
 from sentiment.bulk import Verdict
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError
+from sentiment.registry import ResolvedModel
+from sentiment.settings import Settings
 from sentiment.tables import STRING, Row, Table
 from tests.tiny_scoring import job_in, table
 from train_jobs.runtime.failures import death_in, reason_in
@@ -254,3 +258,31 @@ def test_an_own_error_in_ray_s_wrapping_is_unwrapped() -> None:
     with pytest.raises(InvalidInput) as caught, score_job._told_where(None):
         raise wrapped
     assert (type(caught.value), str(caught.value)) == (InvalidInput, "a.csv is empty")
+
+
+class Execution:
+    """Stands for Ray Data's, which ends once nothing refers to it."""
+
+
+def test_the_error_of_a_failed_scoring_keeps_nothing_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[Execution]] = []
+
+    def fails(*_: object) -> Iterator[shards.ShardResult]:
+        execution = Execution()
+        alive.append(weakref.ref(execution))
+        try:
+            raise ValueError("an actor's")
+        except ValueError as exc:
+            raise Unavailable("scoring stopped") from exc
+        yield from ()
+
+    monkeypatch.setattr(score_job, "ray_started", lambda _: nullcontext())
+    monkeypatch.setattr(score_job, "_run", fails)
+    table(tmp_path / "in" / "a.csv")
+    model = ResolvedModel(tmp_path, "sentiment", "d" * 64, 8)
+    with pytest.raises(Unavailable) as held:
+        score_job.score(job_in(tmp_path), model, Settings(home=tmp_path / "home"))
+    assert held.value.__cause__ is not None
+    assert [reference() for reference in alive] == [None]

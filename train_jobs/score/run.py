@@ -13,6 +13,7 @@ import argparse
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def score(
         return Outcome(job.out.uri, totals, len(done), was_finished=True)
     for name in opened.changed:
         _LOG.info("%s has changed since an earlier run and is scored anew", name)
-    with stdout_aside(), ray_started(settings):
+    with stdout_aside(), ray_started(settings), _released():
         for result in _run(job, model, settings, fleet, opened.inputs, frozenset(done)):
             totals.add(result)
             if progress:
@@ -223,6 +224,23 @@ def _run(
     with _told_where(board):
         for row in scored.iter_rows():
             yield read_result(row["result"].encode())
+
+
+@contextmanager
+def _released() -> Iterator[None]:
+    """Let go of what the frames of an error hold.
+
+    Ray Data ends a run, and frees its actors' CPUs, once nothing refers to it any more; who keeps the error would keep
+    them, and a second scoring in the same session would wait for them.
+    """
+    try:
+        yield
+    except BaseException as exc:
+        error: BaseException | None = exc
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        raise
 
 
 @contextmanager
