@@ -16,6 +16,7 @@ from sentiment.datasets.source_folder import TextFile, look_through
 from sentiment.errors import InvalidInput
 from sentiment.tables import AUTO, Table, has_text_format, is_table, open_table, text_problem
 from sentiment.tables.encoding import explained, open_text
+from sentiment.tables.table import cell_of
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS
 
 _SHOWN_EMPTY: Final = 5
@@ -150,7 +151,7 @@ def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) ->
         text, label, source, language = (row.values.get(column) if column else None for column in _roles(form).values())
         if problem := text_problem(text, form.text_column):
             raise InvalidInput(f"{where}: {problem}. Mend it, or take it out.", "source")
-        yield where, plain_cell(text), labelling.read(label, where), plain_cell(source), plain_cell(language)
+        yield where, plain_cell(text), labelling.read(label, where), plain_cell(cell_of(source)), plain_cell(language)
 
 
 def _roles(form: Format) -> dict[str, str | None]:

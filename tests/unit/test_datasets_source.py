@@ -61,6 +61,12 @@ def test_a_source_is_masked_as_texts_are(tmp_path: Path, given: str, stored: str
     assert read(path, source_column="who")[0].source == stored
 
 
+def test_a_source_that_is_an_object_is_kept_as_json(tmp_path: Path) -> None:
+    path = file_of(tmp_path, '{"text": "so good", "who": {"mail": "bob@example.org", "ok": true}}\n', "in.jsonl")
+    (example,) = read(path, label_column=None, source_column="who")
+    assert example.source == '{"mail": "[email]", "ok": true}'
+
+
 @pytest.mark.parametrize("code", ["en", "deu", "pt-BR", "zh-Hans-CN", "en_US", "UND"])
 def test_a_language_is_a_code(tmp_path: Path, code: str) -> None:
     path = file_of(tmp_path, f"text,label,lang\nso good,positive, {code} \n")
