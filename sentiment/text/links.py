@@ -52,7 +52,7 @@ _BARE = re.compile(
 #: Reddit's `/u/name`; without the first slash a name, but for what "u" has behind it where it says "you".
 _REDDITOR = re.compile(
     r"(?<![\w/.])(?:/u/[\w-]{3,20}|u/(?!(?:the[ymir]*|you[r]?s?|she|her|him|his|who|any\w*|some\w*|every\w*|and|not|are|"
-    r"have|had|has|was|were|will|can|can't|dont|don|miss|love|like|hate|need|want|know|see|get|got|all|both|our|do|does|did|say|said|should|would|could|must|think|"
+    r"have|had|has|was|were|will|can|can't|dont|don|miss|love|like|hate|need|want|know|see|get|got|all|both|our|do|does|did|but|when|what|that|this|still|always|say|said|should|would|could|must|think|"
     r"others?|people|guys|just|then|else|one)(?![\w-]))[\w-]{3,20})(?![\w/])",
     re.IGNORECASE,
 )
@@ -94,9 +94,10 @@ def _host_mask(match: re.Match[str]) -> str:
 
 
 def _link_mask(match: re.Match[str]) -> str:
-    start = match.start()
+    start, behind = match.start(), match.string[match.end() : match.end() + 1]
     glued = start > 0 and (match.string[start - 1].isalnum() or match.string[start - 1] == "_")
-    return " http" if glued else "http"
+    goes_on = behind.isalnum() or behind in ("@", "\uff20", "\ufe6b")  # glued to a word, a name would be no name
+    return f"{' ' if glued else ''}http{' ' if goes_on else ''}"
 
 
 def _is_host(match: re.Match[str]) -> bool:

@@ -136,3 +136,8 @@ def test_no_text_costs_much_more_than_its_length(piece):
     started = time.process_time()
     NORMALIZE(piece * (10_000 // len(piece)))
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("link", ["https://t.co/abc", "t.co/abc"])
+def test_a_name_glued_behind_a_link_is_masked(link):
+    assert NORMALIZE(f"{link}@brett_mc gone") == "http @user gone"
