@@ -24,6 +24,8 @@ from serve_app.gateway.canary.stage_metrics import StageMetrics
 from serve_app.gateway.canary.throughput_baseline import ThroughputBaseline
 from serve_app.gateway.inference.answer_cache import AnswerCache
 from serve_app.gateway.inference.failover import FailoverClassifier
+from serve_app.gateway.inference.request import SubmittedText
+from serve_app.gateway.prediction.answer import Prediction
 from serve_app.gateway.prediction.dry_run import DryRun, ModelParts
 from serve_app.gateway.prediction.persistence import Persistence
 from serve_app.gateway.prediction.pipeline import Observe, Pipeline
@@ -108,7 +110,7 @@ def build_graph(
     baseline = ThroughputBaseline(options.in_flight)
     limits = options.max_items, options.gather_s, options.in_flight, options.max_queued
 
-    async def answer(lane: Lane, batch: list[Any]) -> Any:
+    async def answer(lane: Lane, batch: list[SubmittedText]) -> Awaitable[list[Prediction | Exception]]:
         return await pipeline.answer(lane, batch)
 
     def has_room(texts: int, *, bulk: bool) -> bool:
