@@ -35,7 +35,7 @@ def test_sentences_in_twenty_other_languages_are_not_supported(predictor: Predic
     assert len(missed) <= (1 - LEAST_UNSUPPORTED) * len(texts), missed
 
 
-def test_sentences_that_no_bound_was_chosen_on_are_not_supported_either(predictor: Predictor) -> None:
+def test_most_sentences_of_further_languages_are_not_supported_either(predictor: Predictor) -> None:
     missed = _supported(predictor, list(MORE_LANGUAGES))
     assert len(missed) <= (1 - LEAST_UNSUPPORTED) * len(MORE_LANGUAGES), missed
 
