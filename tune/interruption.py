@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
+from train_jobs.runtime.signals import signal_handlers_restored
+
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 _STATUS: Final = 128  # a shell's status of a program that a signal ended, less the signal's number
 
@@ -54,11 +56,6 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """Take the signals that end a process while the block runs, and give them back to who had them."""
     interruption = Interruption()
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
-    interruption.listen()
-    try:
+    with signal_handlers_restored():
+        interruption.listen()
         yield interruption
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in kept.items():
-                signal.signal(number, handler)

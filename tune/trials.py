@@ -15,6 +15,7 @@ import ray.tune
 
 from sentiment.settings import Settings
 from train_jobs.runtime.failures import own_error, reason_in
+from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import storage_of
 from tune.kept import claim, storage_root
 from tune.plan import Search, State, Trial, check, corners
@@ -61,7 +62,7 @@ def search_for(
     rooms = Rooms(search, lambda point: need_of(search, search.config_at(point)), partial(watched.tell, "waiting"))
     watched.on_begin, watched.on_step, watched.on_end = partial(_renew_resources, search), rooms.look, rooms.ended
     # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
-    with watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
+    with signal_handlers_restored(), watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
         found = _tuner(search, settings, registry, run).fit()
     return [_trial(search, result, watched.unended) for result in found]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.tiny_training import TINY, examples
 from train_jobs.runs import run_folder as run_folder_module
 from train_jobs.runs.lease import LEASE_S, Holder, Lease
 from train_jobs.runs.run_folder import Begun, run_folder
+from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import named_storage
 from train_jobs.train import prepare
 from train_jobs.train.prepare import Places, pinned
@@ -122,6 +124,27 @@ def test_a_head_that_has_lost_its_run_is_interrupted_and_told_so(
     with pytest.raises(Conflict, match="elsewhere has taken the run 'one'"):
         lose()
     assert names == ["00000001.json", "00000002.json"]
+
+
+def test_a_lost_run_is_told_of_even_where_another_takes_the_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder_module, "BEAT_S", 0.05)
+    interrupted: list[int] = []
+
+    def lose() -> None:
+        with taken(tmp_path) as held:
+            late = Lease(held.shared, "one", lambda: time.time() + 2 * LEASE_S, Holder("elsewhere", "another", 7, 1.0))
+            late.take()
+            for _ in range(100):
+                if interrupted:
+                    return
+                time.sleep(0.05)
+
+    with signal_handlers_restored():
+        signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
+        with pytest.raises(Conflict, match="elsewhere has taken the run 'one'"):
+            lose()
 
 
 def test_what_was_asked_for_in_vain_binds_a_run_to_nothing(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def _beating(lease: Lease) -> Iterator[None]:
     """Tell from a thread that this process lives; give the run back at the end.
 
     Raises:
-        Conflict: another head has taken the run; the block is interrupted.
+        Conflict: another head has taken the run; the block is interrupted, unless who handles SIGINT lets it end.
     """
     ended, lost = threading.Event(), threading.Event()
     reasons: list[Conflict] = []
@@ -138,8 +138,10 @@ def _beating(lease: Lease) -> Iterator[None]:
     thread.start()
     try:
         yield
-    except BaseException as exc:
         if lost.is_set():
+            raise reasons[0]
+    except BaseException as exc:
+        if lost.is_set() and exc is not reasons[0]:
             raise reasons[0] from exc
         raise
     finally:

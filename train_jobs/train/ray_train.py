@@ -33,6 +33,7 @@ from train_jobs.runs.worker_events import WorkerEvents, free_while_waiting
 from train_jobs.runtime.drafts import draft_of
 from train_jobs.runtime.failures import full_disk_told, goes_on, lost_too_often, reason_in
 from train_jobs.runtime.ray_cluster import note_room, ray_at
+from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import runs_in, storage_of
 from train_jobs.train.checkpoint_list import keep_list
 from train_jobs.train.prepare import Places, pinned, prepare, require_trainable
@@ -226,7 +227,8 @@ def _scaling(need: Need) -> ScalingConfig:
 
 def _fit(trainer: TorchTrainer, name: str) -> Any:
     try:
-        return trainer.fit()
+        with signal_handlers_restored():
+            return trainer.fit()
     except ray.train.TrainingFailedError as exc:
         failures = [*getattr(exc, "worker_failures", {}).values(), getattr(exc, "controller_failure", None)]
         causes = [cause for failure in failures for cause in (failure, getattr(failure, "cause", None))]
