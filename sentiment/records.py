@@ -155,6 +155,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """Which texts were written, labelled, deleted or expired after a revision: their ids, each once."""
+
+    ids: list[str]
+    #: Of the last of them: ask for those after it next. Every change has a revision, and these only grow.
+    revision: int
+    #: False where some are not kept any more, or the store is another one than it was: read all texts anew.
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A small JSON object kept beside the texts (traffic table, API key); `generation` counts its writes from 1."""
 

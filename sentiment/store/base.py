@@ -11,10 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sentiment.records import Document, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.records import Changes, Document, Operation, Outcome, Page, TextQuery, TextRecord
 
 #: How long a call waits for the database before it gives up.
 TIMEOUT_S: Final = 5.0
+
+#: How many changes are kept for those who follow them, if they do not say that they have them: hours at full load.
+KEPT_CHANGES: Final = 1_000_000
 
 
 class TextStore(ABC):
@@ -78,6 +81,21 @@ class TextStore(ABC):
 
         Tombstones older than TOMBSTONE_MS go with them.
         """
+
+    @abstractmethod
+    def revision(self) -> int:
+        """Return the revision of the last change of a text, 0 before the first. It only grows."""
+
+    @abstractmethod
+    def changes(self, after: int, limit: int) -> Changes:
+        """Return which texts changed after revision `after`, the earliest changes first, about `limit` ids at most.
+
+        A change is noted with the write itself: who follows the changes and reads the texts misses none.
+        """
+
+    @abstractmethod
+    def forget_changes(self, upto: int) -> None:
+        """Drop what is kept of the changes up to revision `upto`: nobody will ask for them."""
 
     @abstractmethod
     def get_document(self, kind: str, name: str) -> Document | None:

@@ -12,8 +12,8 @@ from typing import Any
 from typing_extensions import override
 
 from sentiment.errors import Conflict, StoreUnavailable
-from sentiment.records import Document, Operation, Outcome, Page, TextQuery, TextRecord
-from sentiment.store.base import TextStore
+from sentiment.records import Changes, Document, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.store.base import KEPT_CHANGES, TextStore
 from sentiment.store.cursor import page_of, position_of
 from sentiment.store.state import NOTHING, TOMBSTONE_MS, StoreState, fold, id_of
 from sentiment.store.words import words_of, words_to_find
@@ -26,6 +26,8 @@ class MemoryStore(TextStore):
         self.available = True
         self._states: dict[str, StoreState] = {}
         self._documents: dict[tuple[str, str], tuple[int, str]] = {}
+        self._changed: list[str] = []
+        self._forgotten = 0
         self._lock = threading.Lock()
 
     @override
@@ -38,7 +40,9 @@ class MemoryStore(TextStore):
         with self._database():
             states = {text_id: self._states.get(text_id, NOTHING) for text_id in map(id_of, operations)}
             outcomes = fold(states, operations)
+            changed = [text_id for text_id, state in states.items() if state is not self._states.get(text_id, NOTHING)]
             self._states.update(states)
+            self._note(changed)
             return outcomes
 
     @override
@@ -64,7 +68,28 @@ class MemoryStore(TextStore):
             for text_id in expired:
                 self._states[text_id] = StoreState(None, self._states[text_id].deleted_at_ms)
             self._states = {text_id: state for text_id, state in self._states.items() if _is_kept(state, now_ms)}
+            self._note(expired)
             return len(expired)
+
+    @override
+    def revision(self) -> int:
+        with self._database():
+            return self._forgotten + len(self._changed)
+
+    @override
+    def changes(self, after: int, limit: int) -> Changes:
+        with self._database():
+            last = self._forgotten + len(self._changed)
+            if not self._forgotten <= after <= last:
+                return Changes([], last, is_whole=False)
+            start = after - self._forgotten
+            found = self._changed[start : start + limit]
+        return Changes(list(dict.fromkeys(found)), after + len(found))
+
+    @override
+    def forget_changes(self, upto: int) -> None:
+        with self._database():
+            self._forget(upto)
 
     @override
     def get_document(self, kind: str, name: str) -> Document | None:
@@ -105,6 +130,15 @@ class MemoryStore(TextStore):
     @override
     def close(self) -> None:
         self.available = False
+
+    def _note(self, ids: Sequence[str]) -> None:
+        self._changed += ids
+        self._forget(self._forgotten + len(self._changed) - KEPT_CHANGES)
+
+    def _forget(self, upto: int) -> None:
+        gone = max(0, min(upto - self._forgotten, len(self._changed)))
+        del self._changed[:gone]
+        self._forgotten += gone
 
     @contextmanager
     def _database(self) -> Iterator[None]:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import pymongo
-from bson.datetime_ms import DatetimeMS
 from bson.errors import BSONError
 from pymongo import DESCENDING, IndexModel, InsertOne, MongoClient, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
@@ -26,13 +25,13 @@ from pymongo.write_concern import WriteConcern
 from typing_extensions import override
 
 from sentiment.errors import Conflict, InvalidInput, InvalidSettings, StoreUnavailable
-from sentiment.records import Document, Feedback, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.records import Changes, Document, Operation, Outcome, Page, TextQuery, TextRecord
 from sentiment.store.base import TIMEOUT_S, TextStore
 from sentiment.store.cursor import page_of, position_of
+from sentiment.store.mongo_changes import MongoChanges
+from sentiment.store.mongo_mapping import Fields, document_of, record_of, text_fields, tombstone_fields, where_of
 from sentiment.store.state import NOTHING, TOMBSTONE_MS, StoreState, fold, id_of
-from sentiment.store.words import words_of, words_to_find
 
-_FIELDS: Final = tuple(field.name for field in fields(TextRecord))
 _NEWEST_FIRST: Final = [("created_at_ms", DESCENDING), ("id", DESCENDING)]
 _INDEXES: Final = (
     IndexModel([("live", 1), *_NEWEST_FIRST]),
@@ -48,8 +47,6 @@ _AWAY: Final = "The text store does not answer; try again later."
 _DENIED: Final = "The text store refuses the user in UNDERTONE_MONGO_URI; check its password and its roles."
 _CONTENDED: Final = "Too many writers want the same entry of the text store; try again."
 _UNFIT: Final = "A value is too large, or a text holds half a character; no store keeps that."
-
-_Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class MongoStore(TextStore):
     def __init__(self, uri: str, database: str, timeout_s: float = TIMEOUT_S) -> None:
         milliseconds = int(timeout_s * 1000)
         try:
-            self._client: MongoClient[_Fields] = MongoClient(
+            self._client: MongoClient[Fields] = MongoClient(
                 uri,
                 appname="undertone",
                 connect=False,
@@ -84,6 +81,9 @@ class MongoStore(TextStore):
         options = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("majority")}
         self._texts = self._client.get_database(database, **options).get_collection("texts")  # type: ignore[arg-type]
         self._documents = self._client.get_database(database, **options).get_collection("documents")  # type: ignore[arg-type]
+        self._changes = MongoChanges(
+            self._client.get_database(database, **options).get_collection("changes")  # type: ignore[arg-type]
+        )
         self._timeout_s = timeout_s
         self._indexing = threading.Lock()
         self._indexed = False
@@ -105,6 +105,7 @@ class MongoStore(TextStore):
                 outcomes |= {n: outcome for (n, operation), outcome in decided if id_of(operation) not in lost}
                 remaining = [(n, operation) for n, operation in remaining if id_of(operation) in lost]
                 if not remaining:
+                    self._note({id_of(operation) for operation in operations})
                     return [outcomes[n] for n in range(len(operations))]
         raise StoreUnavailable(_CONTENDED)
 
@@ -112,43 +113,61 @@ class MongoStore(TextStore):
     def get_many(self, ids: Sequence[str]) -> dict[str, TextRecord]:
         with self._calling():
             found = list(self._texts.find({"_id": {"$in": list(ids)}, "live": True}, {"words": 0}))
-        return {record.id: record for record in map(_record, found)}
+        return {record.id: record for record in map(record_of, found)}
 
     @override
     def page(self, query: TextQuery, limit: int, after: str | None = None) -> Page:
-        where = _where(query)
+        where = where_of(query)
         if position := position_of(after):
             created_at_ms, text_id = position
             same_time = {"created_at_ms": created_at_ms, "id": {"$lt": text_id}}
             where["$or"] = [{"created_at_ms": {"$lt": created_at_ms}}, same_time]
         with self._calling():
             found = list(self._texts.find(where, {"words": 0}).sort(_NEWEST_FIRST).limit(limit + 1))
-        return page_of([_record(fields) for fields in found], limit)
+        return page_of([record_of(fields) for fields in found], limit)
 
     @override
     def count(self, query: TextQuery) -> dict[str, int]:
-        groups = [{"$match": _where(query)}, {"$group": {"_id": "$label", "texts": {"$sum": 1}}}]
+        groups = [{"$match": where_of(query)}, {"$group": {"_id": "$label", "texts": {"$sum": 1}}}]
         with self._calling():
             return {group["_id"] or "unlabelled": group["texts"] for group in self._texts.aggregate(groups)}
 
     @override
     def delete_expired(self, now_ms: int) -> int:
+        expired = {"live": True, "expires_at_ms": {"$lte": now_ms}}
         with self._calling():
-            deleted = self._texts.delete_many({"live": True, "expires_at_ms": {"$lte": now_ms}})
+            ids = [values["_id"] for values in self._texts.find(expired, {"_id": 1})]
+            deleted = self._texts.delete_many(expired)
+            self._note(ids)
             self._texts.delete_many({"live": False, "deleted_at_ms": {"$lte": now_ms - TOMBSTONE_MS}})
         return deleted.deleted_count
+
+    @override
+    def revision(self) -> int:
+        with self._calling():
+            return self._changes.last()
+
+    @override
+    def changes(self, after: int, limit: int) -> Changes:
+        with self._calling():
+            return self._changes.read(after, limit)
+
+    @override
+    def forget_changes(self, upto: int) -> None:
+        with self._calling():
+            self._changes.forget(upto)
 
     @override
     def get_document(self, kind: str, name: str) -> Document | None:
         with self._calling():
             found = self._documents.find_one({"_id": f"{kind}:{name}"})
-        return _document(found) if found else None
+        return document_of(found) if found else None
 
     @override
     def list_documents(self, kind: str) -> list[Document]:
         with self._calling():
             found = list(self._documents.find({"kind": kind}))
-        return sorted(map(_document, found), key=lambda document: document.name)
+        return sorted(map(document_of, found), key=lambda document: document.name)
 
     @override
     def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
@@ -156,7 +175,7 @@ class MongoStore(TextStore):
         query = {"_id": {"$gte": f"{kind}:", "$lt": end}, "kind": kind}
         with self._calling():
             found = list(self._documents.find(query).sort("_id", -1).limit(limit))
-        return list(map(_document, found))
+        return list(map(document_of, found))
 
     @override
     def put_document(
@@ -181,6 +200,11 @@ class MongoStore(TextStore):
     def close(self) -> None:
         self._client.close()
 
+    def _note(self, ids: Collection[str]) -> None:
+        # Of all operations, also of those that changed nothing: a replay after a crash notes what the crash did not.
+        if not self._changes.note(ids):
+            raise StoreUnavailable(_CONTENDED)
+
     def _replace_document(self, document: Document) -> bool:
         key = {"_id": f"{document.kind}:{document.name}"}
         values = asdict(document) | {"body": json.dumps(document.body)}
@@ -204,7 +228,7 @@ class MongoStore(TextStore):
     def _load(self, ids: Iterable[str]) -> dict[str, _Found]:
         before = dict.fromkeys(ids, _Found())
         for values in self._texts.find({"_id": {"$in": list(before)}}, {"words": 0}):
-            state = StoreState(_record(values) if values["live"] else None, values["deleted_at_ms"])
+            state = StoreState(record_of(values) if values["live"] else None, values["deleted_at_ms"])
             before[values["_id"]] = _Found(state, values["rev"])
         return before
 
@@ -222,7 +246,7 @@ class MongoStore(TextStore):
             lost |= replaced - {values["_id"] for values in mine}
         return lost
 
-    def _write_all(self, writes: list[InsertOne[_Fields] | ReplaceOne[_Fields]]) -> tuple[int, list[int]]:
+    def _write_all(self, writes: list[InsertOne[Fields] | ReplaceOne[Fields]]) -> tuple[int, list[int]]:
         """Return how many replacements matched, and which inserts came too late."""
         try:
             return self._texts.bulk_write(writes, ordered=False).matched_count, []
@@ -252,48 +276,9 @@ class MongoStore(TextStore):
             raise InvalidInput(_UNFIT) from exc
 
 
-def _where(query: TextQuery) -> _Fields:
-    bounds = {"$gte": query.created_from_ms, "$lt": query.created_to_ms}
-    conditions = {
-        "label": query.label,
-        "source": query.source,
-        "author_key": query.author_key,
-        "model_version": query.model_version,
-        "created_at_ms": {operator: bound for operator, bound in bounds.items() if bound is not None} or None,
-        "topics": None if query.topic is None else {"$all": [query.topic]},
-        "words": None if query.search is None else {"$all": words_to_find(query.search)},
-    }
-    return {"live": True} | {name: condition for name, condition in conditions.items() if condition is not None}
-
-
-def _write(text_id: str, old_rev: str | None, state: StoreState, rev: str) -> InsertOne[_Fields] | ReplaceOne[_Fields]:
+def _write(text_id: str, old_rev: str | None, state: StoreState, rev: str) -> InsertOne[Fields] | ReplaceOne[Fields]:
     values = {"id": text_id, "live": state.record is not None, "deleted_at_ms": state.deleted_at_ms, "rev": rev}
-    values |= _tombstone(state) if state.record is None else _text(state.record)
+    values |= tombstone_fields(state) if state.record is None else text_fields(state.record)
     if old_rev is None:
         return InsertOne({"_id": text_id} | values)
     return ReplaceOne({"_id": text_id, "rev": old_rev}, values)
-
-
-def _tombstone(state: StoreState) -> _Fields:
-    return {"expires_at": DatetimeMS((state.deleted_at_ms or 0) + TOMBSTONE_MS)}
-
-
-def _text(record: TextRecord) -> _Fields:
-    values = {name: getattr(record, name) for name in _FIELDS}
-    values["topics"] = list(record.topics)
-    values["probabilities"] = record.probabilities and dict(record.probabilities)
-    values["feedback"] = [asdict(word) for word in record.feedback]
-    values["words"] = words_of(record.text)
-    if record.expires_at_ms is not None:
-        values["expires_at"] = DatetimeMS(record.expires_at_ms)
-    return values
-
-
-def _record(values: Mapping[str, Any]) -> TextRecord:
-    known = {name: values[name] for name in _FIELDS if name in values}  # texts of earlier releases lack the newer ones
-    feedback = tuple(Feedback(**word) for word in values.get("feedback", ()))
-    return TextRecord(**known | {"topics": tuple(known["topics"]), "feedback": feedback})
-
-
-def _document(values: Mapping[str, Any]) -> Document:
-    return Document(values["kind"], values["name"], values["generation"], json.loads(values["body"]))

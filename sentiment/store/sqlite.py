@@ -12,9 +12,10 @@ from typing import Any, Final
 from typing_extensions import override
 
 from sentiment.errors import Conflict
-from sentiment.records import Document, Feedback, Operation, Outcome, Page, TextQuery, TextRecord
+from sentiment.records import Changes, Document, Feedback, Operation, Outcome, Page, TextQuery, TextRecord
 from sentiment.store.base import TIMEOUT_S, TextStore
 from sentiment.store.cursor import page_of, position_of
+from sentiment.store.sqlite_changes import forget_changes, last_revision, note_changes, read_changes
 from sentiment.store.sqlite_connections import Connections
 from sentiment.store.state import NOTHING, TOMBSTONE_MS, StoreState, fold, id_of
 from sentiment.store.words import words_of, words_to_find
@@ -92,6 +93,21 @@ class SqliteStore(TextStore):
         return deleted
 
     @override
+    def revision(self) -> int:
+        with self._connections.reading() as connection:
+            return last_revision(connection)
+
+    @override
+    def changes(self, after: int, limit: int) -> Changes:
+        with self._connections.reading() as connection:
+            return read_changes(connection, after, limit)
+
+    @override
+    def forget_changes(self, upto: int) -> None:
+        with self._connections.writing() as connection:
+            forget_changes(connection, upto)
+
+    @override
     def get_document(self, kind: str, name: str) -> Document | None:
         with self._connections.reading() as connection:
             return _document(connection, kind, name)
@@ -139,6 +155,7 @@ class SqliteStore(TextStore):
         with self._connections.writing() as connection:
             ids = [row[0] for row in connection.execute(statement, [now_ms, _EXPIRED_IN_ONE_GO])]
             _delete(connection, ids)
+            note_changes(connection, ids)
         return len(ids)
 
     def _forget_words(self) -> None:
@@ -174,6 +191,7 @@ def _save(connection: sqlite3.Connection, before: dict[str, StoreState], after: 
         "INSERT OR REPLACE INTO tombstones VALUES (?, ?)",
         [(text_id, after[text_id].deleted_at_ms) for text_id in changed if after[text_id].deleted_at_ms is not None],
     )
+    note_changes(connection, changed)
     return bool(gone)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from sentiment.errors import InvalidInput, StoreUnavailable
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 # `words.py` finds the words of a text; they come here joined by spaces, so every other character belongs to a word.
 _SCHEMA: Final = """
@@ -33,6 +33,7 @@ CREATE VIRTUAL TABLE search USING fts5 (
     words, detail = none, tokenize = "unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'"
 );
 CREATE TABLE tombstones (id TEXT PRIMARY KEY, deleted_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL) STRICT;
 CREATE TABLE documents (
     kind TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
@@ -43,6 +44,7 @@ _STEPS: Final = {
     1: "ALTER TABLE texts ADD COLUMN feedback TEXT NOT NULL DEFAULT '[]'",
     2: "ALTER TABLE texts ADD COLUMN language TEXT",
     3: "ALTER TABLE texts ADD COLUMN supported INTEGER NOT NULL DEFAULT 1",
+    4: "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL) STRICT",
 }
 
 _BUSY: Final = "The text store is locked by another process; try again later."

@@ -142,6 +142,7 @@ def test_a_file_of_the_first_version_learns_to_keep_feedback(path: Path) -> None
     with closing(sqlite3.connect(path)) as connection:
         for column in ("feedback", "language", "supported"):
             connection.execute(f"ALTER TABLE texts DROP COLUMN {column}")
+        connection.execute("DROP TABLE changes")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()
     with closing(SqliteStore(path)) as store:
@@ -156,6 +157,7 @@ def test_a_file_of_before_languages_were_told_learns_to_keep_them(path: Path) ->
     with closing(sqlite3.connect(path)) as connection:
         for column in ("language", "supported"):
             connection.execute(f"ALTER TABLE texts DROP COLUMN {column}")
+        connection.execute("DROP TABLE changes")
         connection.execute("PRAGMA user_version = 2")
         connection.commit()
     with closing(SqliteStore(path)) as store:
@@ -163,6 +165,19 @@ def test_a_file_of_before_languages_were_told_learns_to_keep_them(path: Path) ->
         assert (before.label, before.language, before.supported) == ("positive", None, True)
         store.apply([PutText(labelled("b"))])
         assert (store.get("b").language, store.get("b").supported) == ("de", False)
+
+
+def test_a_file_of_before_changes_were_noted_notes_those_to_come(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.apply([PutText(labelled("a"))])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE changes")
+        connection.execute("PRAGMA user_version = 4")
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        assert (store.get("a"), store.revision()) == (labelled("a"), 0)
+        store.apply([PutText(labelled("b"))])
+        assert store.changes(0, 10).ids == ["b"]
 
 
 def test_a_question_that_takes_too_long_is_given_up(path: Path) -> None:

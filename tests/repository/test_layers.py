@@ -62,7 +62,7 @@ HOMES = {
     "gradio": ("gradio_ui/",),
     "lark": ("sentiment/insight/",),
     "mlflow": ("sentiment/registry/", "sentiment/tracking.py"),
-    "pymongo": ("sentiment/store/mongo.py",),
+    "pymongo": ("sentiment/store/mongo.py", "sentiment/store/mongo_changes.py"),
     "plotly": ("gradio_ui/",),
     "tantivy": ("sentiment/insight/",),
     "openpyxl": ("sentiment/tables/excel_files.py",),
