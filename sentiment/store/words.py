@@ -18,10 +18,14 @@ _MARKS: Final = r"\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0966-\u0
 _WORD: Final = re.compile(rf"[{_SPACELESS}{_SYMBOLS}]|(?:[^\W_{_SPACELESS}]|[{_MARKS}])+")
 
 
+def word_sequence(text: str) -> list[str]:
+    """Return the words of a text one after the other, case folded, repeats included."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text.casefold()))
+
+
 def words_of(text: str) -> list[str]:
     """Return the different words of a text, case folded, in the order of their first occurrence."""
-    folded = unicodedata.normalize("NFKC", text.casefold())
-    return list(dict.fromkeys(_WORD.findall(folded)))
+    return list(dict.fromkeys(word_sequence(text)))
 
 
 def words_to_find(search: str) -> list[str]:

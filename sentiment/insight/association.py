@@ -1,0 +1,57 @@
+"""Which words and topics go with a search: more frequent in the texts found than in all, and not by chance.
+
+Significance: the log-likelihood ratio G² of T. Dunning, "Accurate methods for the statistics of surprise and
+coincidence", Computational Linguistics 19 (1993). A term counts from G² 10.83 on (chi-squared, one degree of freedom:
+one in a thousand by chance) and from three texts on. The order is by lift times log(1 + count), so that a word of a
+few texts does not lead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sentiment.insight.values import TermKind
+
+MIN_COUNT: Final = 3
+MIN_G2: Final = 10.83
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A term with the number of texts found, and of all texts, that have it."""
+
+    term: str
+    kind: TermKind
+    found: int
+    overall: int
+
+
+def lift_of(candidate: Candidate, hits: int, texts: int) -> float:
+    """Return how many times as frequent a term is in the `hits` texts found as in all `texts`."""
+    return (candidate.found / hits) / (candidate.overall / texts)
+
+
+def strongest(candidates: Iterable[Candidate], hits: int, texts: int, limit: int) -> list[Candidate]:
+    """Return up to `limit` significant candidates, the strongest first."""
+    kept = [each for each in candidates if each.found >= MIN_COUNT and _is_significant(each, hits, texts)]
+    kept.sort(key=lambda each: (-lift_of(each, hits, texts) * math.log1p(each.found), each.term, each.kind))
+    return kept[:limit]
+
+
+def _is_significant(candidate: Candidate, hits: int, texts: int) -> bool:
+    return lift_of(candidate, hits, texts) > 1 and _g2(candidate, hits, texts) >= MIN_G2
+
+
+def _g2(candidate: Candidate, hits: int, texts: int) -> float:
+    """Return G² of the table of texts: found or not, with the term or without."""
+    found, overall = candidate.found, candidate.overall
+    table = [
+        (found, hits * overall / texts),
+        (hits - found, hits * (texts - overall) / texts),
+        (overall - found, (texts - hits) * overall / texts),
+        (texts - hits - overall + found, (texts - hits) * (texts - overall) / texts),
+    ]
+    return 2 * sum(seen * math.log(seen / expected) for seen, expected in table if seen > 0)

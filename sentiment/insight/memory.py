@@ -1,0 +1,198 @@
+"""An insight index in memory: exact and slow, the model that the contract tests compare others with."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from typing_extensions import override
+
+from sentiment.errors import Unavailable
+from sentiment.insight.association import Candidate, lift_of, strongest
+from sentiment.insight.buckets import Stretch, stretches_of
+from sentiment.insight.index import InsightIndex
+from sentiment.insight.ordering import cursor_after, key_of, place_of
+from sentiment.insight.prefix import Prefix, prefix_of
+from sentiment.insight.query.conditions import topics_in, words_in
+from sentiment.insight.query.matching import matches
+from sentiment.insight.sums import BucketSums, Sums, comparison_of, timeline_of
+from sentiment.insight.values import (
+    ALL_TIME,
+    UNLABELLED,
+    Completion,
+    Deletion,
+    IdPage,
+    IndexedText,
+    Order,
+    Query,
+    Span,
+    Term,
+    TermKind,
+    Timeline,
+    TimelineComparison,
+    TimeRange,
+)
+
+
+class MemoryIndex(InsightIndex):
+    """Keeps every text in a dictionary and looks at all of them for each question."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, IndexedText] = {}
+        self._deleted: dict[str, int] = {}
+        self._position = ""
+        self._name, self._commits = secrets.token_hex(4), 0
+        self._lock = threading.RLock()
+        self._is_open = True
+
+    @property
+    @override
+    def commit(self) -> str:
+        return f"{self._name}-{self._commits}"
+
+    @property
+    @override
+    def position(self) -> str:
+        return self._position
+
+    @override
+    def apply(self, deletions: Sequence[Deletion], texts: Sequence[IndexedText], position: str) -> None:
+        with self._content():
+            for text in texts:
+                self._put(text)
+            for deletion in deletions:
+                self._delete(deletion)
+            self._position, self._commits = position, self._commits + 1
+
+    @override
+    def rebuild(self, texts: Iterable[IndexedText], position: str) -> None:
+        with self._content():
+            self._texts, self._deleted = {}, {}
+            self.apply([], list(texts), position)
+
+    @override
+    def count(self, query: Query, within: TimeRange = ALL_TIME) -> int:
+        return len(self._matching(query, within))
+
+    @override
+    def extent(self, query: Query) -> TimeRange | None:
+        times = [text.created_at_ms for text in self._matching(query, ALL_TIME)]
+        return TimeRange(min(times), max(times) + 1) if times else None
+
+    @override
+    def timeline(self, query: Query, span: Span, now_ms: int) -> Timeline:
+        stretches = stretches_of(span, now_ms)
+        with self._content():
+            found = self._matching(query, TimeRange(span.from_ms, span.to_ms))
+            buckets = [_sums_of_bucket(_inside(found, stretch)) for stretch in stretches]
+            return timeline_of(query, span, stretches, buckets, self.commit)
+
+    @override
+    def compare(self, queries: Sequence[Query], span: Span, now_ms: int) -> TimelineComparison:
+        with self._content():
+            return comparison_of([self.timeline(query, span, now_ms) for query in queries])
+
+    @override
+    def related(self, query: Query, limit: int, within: TimeRange = ALL_TIME) -> list[Term]:
+        with self._content():
+            everything, found = list(self._texts.values()), self._matching(query, within)
+        left_out = {("word", word) for word in words_in(query.condition)}
+        left_out |= {("topic", topic) for topic in topics_in(query.condition)}
+        overall = Counter(term for text in everything for term in _terms(text))
+        inside = Counter(term for text in found for term in _terms(text) if term not in left_out)
+        candidates = [Candidate(term, kind, count, overall[kind, term]) for (kind, term), count in inside.items()]
+        return [
+            Term(
+                each.term,
+                each.kind,
+                each.found,
+                lift_of(each, len(found), len(everything)),
+                _sums([text for text in found if (each.kind, each.term) in _terms(text)]).mean,
+            )
+            for each in strongest(candidates, len(found), len(everything), limit)
+        ]
+
+    @override
+    def top(
+        self, query: Query, order: Order, limit: int, within: TimeRange = ALL_TIME, after: str | None = None
+    ) -> IdPage:
+        place = place_of(after)
+        with self._content():
+            found, commit = self._matching(query, within), self.commit
+        places = [(key, text.id) for text in found if (key := key_of(text, order)) is not None]
+        listed = sorted((each for each in places if place is None or each < place), reverse=True)
+        page = listed[:limit]
+        following = cursor_after(*page[-1]) if len(listed) > limit else None
+        return IdPage(tuple(text_id for _, text_id in page), following, commit)
+
+    @override
+    def complete(self, prefix: str, limit: int) -> list[Completion]:
+        begun = prefix_of(prefix)
+        with self._content():
+            counts = Counter(term for text in self._texts.values() for term in _terms(text) if _begins(term, begun))
+        found = [Completion(term, kind, count) for (kind, term), count in counts.items()]
+        return sorted(found, key=lambda each: (-each.count, each.term, each.kind))[:limit]
+
+    @override
+    def close(self) -> None:
+        self._is_open = False
+
+    @contextmanager
+    def _content(self) -> Iterator[None]:
+        with self._lock:
+            if not self._is_open:
+                raise Unavailable("The insight index is closed; start the platform again.")
+            yield
+
+    def _put(self, text: IndexedText) -> None:
+        there = self._texts.get(text.id)
+        if (there is None or there.revision <= text.revision) and self._deleted.get(text.id, -1) < text.revision:
+            self._texts[text.id] = text
+
+    def _delete(self, deletion: Deletion) -> None:
+        self._deleted[deletion.id] = max(deletion.revision, self._deleted.get(deletion.id, -1))
+        there = self._texts.get(deletion.id)
+        if there is not None and there.revision <= deletion.revision:
+            del self._texts[deletion.id]
+
+    def _matching(self, query: Query, within: TimeRange) -> list[IndexedText]:
+        with self._content():
+            texts = list(self._texts.values())
+        return [text for text in texts if _is_within(text, within) and matches(query.condition, text)]
+
+
+def _is_within(text: IndexedText, within: TimeRange) -> bool:
+    return (within.from_ms is None or within.from_ms <= text.created_at_ms) and (
+        within.to_ms is None or text.created_at_ms < within.to_ms
+    )
+
+
+def _inside(texts: Sequence[IndexedText], stretch: Stretch) -> list[IndexedText]:
+    return [text for text in texts if stretch.from_ms <= text.created_at_ms < stretch.to_ms]
+
+
+def _sums(texts: Sequence[IndexedText]) -> Sums:
+    scores = [text.sentiment for text in texts if text.sentiment is not None]
+    return Sums(len(texts), len(scores), sum(scores), sum(score * score for score in scores))
+
+
+def _sums_of_bucket(texts: Sequence[IndexedText]) -> BucketSums:
+    labels = Counter(text.label or UNLABELLED for text in texts)
+    versions = {text.model_version for text in texts if text.model_version is not None}
+    return BucketSums(
+        _sums(texts),
+        dict(labels),
+        {str(each): _sums([text for text in texts if text.model_version == each]) for each in versions},
+    )
+
+
+def _terms(text: IndexedText) -> set[tuple[TermKind, str]]:
+    words: set[tuple[TermKind, str]] = {("word", word) for word in text.words}
+    return words | {("topic", topic) for topic in text.topics}
+
+
+def _begins(term: tuple[TermKind, str], begun: Prefix) -> bool:
+    return begun.is_begun and term[1].startswith(begun.text) and (term[0] == "topic" or not begun.topics_only)
