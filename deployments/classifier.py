@@ -17,9 +17,9 @@ from ray.util.metrics import Counter, Histogram
 
 from deployments.logs import log_with_serve
 from sentiment.errors import ModelRejected
-from sentiment.explanation import explain
 from sentiment.predictor import Predictor
 from sentiment.predictor.engines import EngineChoice
+from sentiment.predictor.explanation import explain
 from sentiment.priority import rise
 from sentiment.records import Answers, Explanation
 from sentiment.settings import Settings, load_settings

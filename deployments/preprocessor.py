@@ -10,13 +10,13 @@ from typing import Final
 from ray import serve
 
 from deployments.logs import log_with_serve
+from sentiment.access.secret import secret_of
 from sentiment.errors import ModelRejected
 from sentiment.priority import rise
 from sentiment.records import CleanText, RawText
-from sentiment.secret import secret_of
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, hashtags, keyed_digest, near_duplicate_key
-from sentiment.wording import listed
+from sentiment.validation_messages import listed
 
 MAX_TOPICS: Final = 20
 _CONTROL = re.compile(r"[\x00\ud800-\udfff]")

@@ -12,12 +12,12 @@ from ray.util.metrics import Counter, Gauge, Histogram
 from deployments.logs import log_with_serve
 from sentiment.clock import epoch_ms
 from sentiment.journal import JournalOptions
-from sentiment.periodic import Periodic
 from sentiment.priority import rise
 from sentiment.records import Operation, Outcome
 from sentiment.settings import load_settings
 from sentiment.store import open_store
 from sentiment.writes import adopt_orphans, open_writes
+from sentiment.writes.periodic import Periodic
 
 logger = logging.getLogger(__name__)
 

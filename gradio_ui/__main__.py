@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from gradio_ui.page import build_page, launch
-from sentiment.client import UndertoneClient, url_of
+from sentiment.client.http import UndertoneClient, url_of
 from sentiment.errors import UndertoneError
 from sentiment.settings import Settings, load_settings
 

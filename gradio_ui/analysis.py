@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, classify_rows, row_ids
-from sentiment.client import UndertoneClient
+from sentiment.client.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, classify_rows, row_ids
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import (
     AUTO,

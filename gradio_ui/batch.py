@@ -26,7 +26,7 @@ from gradio_ui.charts import donut, progress, tiles
 from gradio_ui.messages import note, platform_state, problem, sendable
 from gradio_ui.preview import DELIMITER_CHOICES, QUOTING_CHOICES, preview
 from gradio_ui.results import results_table
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.tables import AUTO, ENDINGS, has_text_format
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import UndertoneError
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

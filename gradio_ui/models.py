@@ -13,7 +13,7 @@ from gradio_ui.rollout_actions import BUTTONS
 from gradio_ui.rollout_desk import Desk
 from gradio_ui.rollout_form import FIELDS, STICKY
 from gradio_ui.rollout_view import buttons_help
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.settings import Settings
 
 _REFRESH_S: Final = 2.0

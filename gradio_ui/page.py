@@ -12,7 +12,7 @@ from gradio_ui.batch import build_batch
 from gradio_ui.messages import platform_state
 from gradio_ui.models import build_models
 from gradio_ui.try_it import build_try_it
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidSettings
 from sentiment.settings import LOOPBACK
 

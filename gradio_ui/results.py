@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gradio_ui.messages import shown
-from sentiment.bulk import Verdict, is_supported
+from sentiment.client.bulk import Verdict, is_supported
 from sentiment.language import name_of
 from sentiment.tables import Row
 

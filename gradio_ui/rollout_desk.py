@@ -13,7 +13,7 @@ from gradio_ui.messages import away_line, note, problem, serving_line, shown
 from gradio_ui.rollout_actions import BUTTONS, Record, offer_of, question_before_abort
 from gradio_ui.rollout_form import FOLDED, Typed, in_words, key_in_words
 from gradio_ui.rollout_view import disagreements, rollout_card, versions_table
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, KeyRefused, NotFound, UndertoneError
 
 _SAID: Final = {

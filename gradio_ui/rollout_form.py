@@ -6,8 +6,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from sentiment.durations import seconds_of
 from sentiment.errors import InvalidInput, KeyRefused
-from sentiment.spans import seconds_of
 
 #: The API's fields by what the page calls them.
 FIELDS: Final = {

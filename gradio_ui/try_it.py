@@ -10,9 +10,9 @@ import gradio as gr
 
 from gradio_ui.charts import bars, gauge
 from gradio_ui.messages import note, platform_state, problem
-from sentiment.answers import Answer
-from sentiment.bulk import is_supported
-from sentiment.client import UndertoneClient
+from sentiment.client.answers import Answer
+from sentiment.client.bulk import is_supported
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.language import unsupported_words
 from sentiment.text import has_visible_text

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from sentiment.access.logins import has_login, without_login
+from sentiment.access.secret_files import file_variable, files_of
 from sentiment.errors import InvalidInput, InvalidSettings
-from sentiment.logins import has_login, without_login
-from sentiment.secret_files import file_variable, files_of
 from sentiment.settings import OPTIONS, PREFIX, REQUIRED, SECRETS, Settings
 
 #: Settings of the machine that the command is typed at. A cluster's nodes have hosts and ports of their own.

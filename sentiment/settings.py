@@ -20,11 +20,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sentiment.access.logins import without_login
+from sentiment.access.origins import parse_origins
+from sentiment.access.secret_files import file_variable, from_files, lacking
 from sentiment.errors import InvalidSettings
-from sentiment.logins import without_login
-from sentiment.origins import parse_origins
-from sentiment.secret_files import file_variable, from_files, lacking
-from sentiment.wording import in_words
+from sentiment.validation_messages import in_words
 
 PREFIX = "UNDERTONE_"
 FILE = "undertone.toml"

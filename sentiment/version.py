@@ -15,9 +15,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sentiment.errors import ModelRejected
 from sentiment.labels import LABEL_SETS
 from sentiment.language import languages_problem
-from sentiment.steps import steps_problem
 from sentiment.text import NORMALIZERS
-from sentiment.wording import in_words, listed
+from sentiment.text.steps import steps_problem
+from sentiment.validation_messages import in_words, listed
 
 MANIFEST: Final = "manifest.json"
 TOKENIZER: Final = "tokenizer.json"

@@ -24,7 +24,7 @@ import httpx
 import onnx
 from onnx import TensorProto, helper
 
-from sentiment.tokenisation import load_tokenisation
+from sentiment.predictor.tokenisation import load_tokenisation
 from sentiment.version import Manifest, SelfCheck, Version, file_facts, read_version, write_manifest
 from tests.running_platform import RunningPlatform, command, running
 

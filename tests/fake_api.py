@@ -17,9 +17,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from pydantic import ValidationError
 
+from sentiment.access.keys import GRANTS, Scope
 from sentiment.errors import InvalidInput
 from sentiment.identifiers import new_id
-from sentiment.keys import GRANTS, Scope
 from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
 from serve_app.gateway.http.errors import HttpError, invalid_input
 from serve_app.gateway.http.guard import require, scope_of

@@ -10,8 +10,8 @@ import torch
 
 from sentiment.datasets import Example
 from sentiment.labels import THREE_CLASSES
+from sentiment.models.bundle import Start
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig
-from sentiment.models.start import Start
 from sentiment.models.vocabulary import build_tokenizer
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import EncodedTexts, encoded_texts

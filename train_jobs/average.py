@@ -18,11 +18,11 @@ from sentiment.datasets import Example
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
 from sentiment.models.averaging import greedy, uniform
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
+from sentiment.registry.tracking import Tracker, ended
 from sentiment.settings import Settings, load_settings
-from sentiment.tracking import Tracker, ended
 from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
 from sentiment.training.encoded import encoded_texts
 from sentiment.training.objective import dtype_of

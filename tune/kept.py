@@ -8,7 +8,7 @@ from typing import Any
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 from train_jobs.runtime.locations import Place, place_at
 from tune.plan import Search
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 from sentiment.errors import InvalidInput
 from sentiment.training.config import TrainConfig, from_mapping
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 from tune.points import grid_points, random_points
 from tune.space import Point, Space, configured
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from sentiment.errors import InvalidInput, RegistryUnavailable, no_room
-from sentiment.tracking import Run, Tracker
+from sentiment.registry.tracking import Run, Tracker
 from train_jobs.runtime.drafts import draft_beside, write_whole
 from train_jobs.runtime.locations import Place
 from tune.plan import Search, Trial, best_of, is_cut_off, ranked

@@ -120,7 +120,7 @@ def _searched(
     on_begin: Callable[[], None],
     interruption: Interruption,
 ) -> dict[str, Any]:
-    from sentiment.tracking import Tracker, ended
+    from sentiment.registry.tracking import Tracker, ended
     from train_jobs.runtime.tracking_server import tracking_server
     from train_jobs.train.class_balance import warn_of_unlearnt
     from train_jobs.train.prepare import Places, require_trainable

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from sentiment.errors import InvalidInput
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 
 Kind = Literal["choice", "uniform", "loguniform", "int"]
 Point = dict[str, Any]

@@ -14,10 +14,10 @@ from rich.text import Text
 from cli.online.connection import ApiKey, Url, connect
 from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
-from sentiment.bulk import BATCH_ROWS, Tally
-from sentiment.client import UndertoneClient
+from sentiment.client.bulk import BATCH_ROWS, Tally
+from sentiment.client.file_job import FileJob, Outcome, run_job
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import UndertoneError
-from sentiment.file_job import FileJob, Outcome, run_job
 from sentiment.labels import THREE_CLASSES
 from sentiment.tables import AUTO
 

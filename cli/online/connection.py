@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sentiment.client import UndertoneClient, url_of
+from sentiment.client.http import UndertoneClient, url_of
 from sentiment.settings import load_settings
 from serve_app.supervisor.launch import look
 

@@ -13,12 +13,12 @@ from rich.table import Table
 
 from cli.online.platform import Home, Json
 from cli.terminal import print_table
+from sentiment.access.keys import Key, Scope, create_key, list_keys, revoke_key
+from sentiment.access.secret import secret_of
 from sentiment.clock import epoch_ms
+from sentiment.durations import no_time, span_s
 from sentiment.errors import InvalidInput, NotFound
-from sentiment.keys import Key, Scope, create_key, list_keys, revoke_key
-from sentiment.secret import secret_of
 from sentiment.settings import load_settings
-from sentiment.spans import no_time, span_s
 from sentiment.store import open_store, store_exists
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)

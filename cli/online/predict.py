@@ -18,9 +18,9 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from cli.online.connection import ApiKey, Url, connect
-from sentiment.answers import Result
-from sentiment.bulk import is_supported
-from sentiment.client import UndertoneClient
+from sentiment.client.answers import Result
+from sentiment.client.bulk import is_supported
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.language import unsupported_words
 from sentiment.text import has_visible_text

@@ -19,9 +19,9 @@ from rich.text import Text
 from cli.online.connection import ApiKey, Url, connect
 from cli.online.platform import Json
 from cli.terminal import print_table
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.clock import epoch_ms
-from sentiment.spans import seconds_of
+from sentiment.durations import seconds_of
 
 app = typer.Typer(help="Give a new model version the traffic, step by step, or take it back.", no_args_is_help=True)
 console = Console(soft_wrap=True)

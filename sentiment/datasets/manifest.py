@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from sentiment.errors import DatasetDamaged
-from sentiment.wording import in_words
+from sentiment.validation_messages import in_words
 
 FORMAT: Final = 1
 #: The columns of every shard, in order. `label` is null where an example has none.

@@ -9,8 +9,8 @@ import secrets
 from collections.abc import Iterator
 from typing import Any, Final
 
+from sentiment.access.logins import told_of, without_login
 from sentiment.errors import DatasetsUnavailable, InvalidInput
-from sentiment.logins import told_of, without_login
 
 _ABSENT: Final = ("NoSuchKey", "404", "NotFound")
 _TAKEN: Final = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 from sentiment.evaluation.child import answer_parent, peak_memory_bytes, run_in_child
-from sentiment.metrics import macro_recall
+from sentiment.evaluation.metrics import macro_recall
 from sentiment.text import MARKS
 
 _TIMEOUT_S: Final = 3600.0

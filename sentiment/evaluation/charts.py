@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
+from sentiment.evaluation.metrics import Reliability
 from sentiment.evaluation.slices import Slice
-from sentiment.metrics import Reliability
 
 _INK: Final = "#1f2937"
 _MUTED: Final = "#9ca3af"

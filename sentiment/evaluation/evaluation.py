@@ -14,11 +14,11 @@ from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.evaluation.bootstrap import PairedDifference, compare
 from sentiment.evaluation.checklist import CheckOutcome, Classify, run_tests
 from sentiment.evaluation.figures import Figures, measure
+from sentiment.evaluation.metrics import Reliability, reliability
 from sentiment.evaluation.performance import Performance
 from sentiment.evaluation.slices import EmptySlice, Slice, SliceRow, cut_slices, empty_slices
 from sentiment.evaluation.templates import make_tests
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
-from sentiment.metrics import Reliability, reliability
 from sentiment.predictor import Predictor
 from sentiment.text import NORMALIZERS
 

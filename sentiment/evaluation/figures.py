@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment.evaluation.bootstrap import Interval, macro_recall_interval, share_interval
-from sentiment.metrics import (
+from sentiment.evaluation.metrics import (
     accuracy,
     confusion,
     expected_calibration_error,

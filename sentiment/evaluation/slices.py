@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment.evaluation.bootstrap import Interval, macro_recall_interval, share_interval
-from sentiment.metrics import confusion, macro_recall
+from sentiment.evaluation.metrics import confusion, macro_recall
 
 _NEGATION: Final = re.compile(r"\b(?:not|no|never|nothing|hardly|without)\b|n['’]t\b", re.IGNORECASE)
 _EMOJI: Final = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")

@@ -4,7 +4,7 @@ lock                  locked by the process that owns the folder; freed by the k
 0000000000000001      segments
 checkpoint            up to where the store has everything
 1-42.corrupt          bytes of segment 1 at offset 42 that are no frame, kept for a person to look at
-conflicts.jsonl       operations that were promised and that the store refused (sentiment/writes/refused.py)
+conflicts.jsonl       operations that were promised and that the store refused (sentiment/writes/rejected_log.py)
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ from typing import Final
 
 from sentiment.clock import epoch_ms
 from sentiment.errors import JournalFull
-from sentiment.group_commit import GroupCommit, Waiting
 from sentiment.journal.folder import OwnedFolder, Position
 from sentiment.journal.frames import FramePiece, Header, encode_frame, read_headers, read_pieces
+from sentiment.journal.group_commit import GroupCommit, Waiting
 from sentiment.journal.operations import decode_operations, encode_operations
 from sentiment.journal.segment import SegmentWriter
 from sentiment.records import Operation

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.start import Start
-from sentiment.wording import listed
+from sentiment.models.bundle import Start
+from sentiment.validation_messages import listed
 
 
 def average(models: Sequence[Start]) -> Start:

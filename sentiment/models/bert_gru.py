@@ -8,10 +8,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.bundle import Share, Size
 from sentiment.models.dropout import Dropout
 from sentiment.models.encoder import Encoder, EncoderConfig
 from sentiment.models.recurrent import Pooling, run_and_pool
-from sentiment.models.start import Share, Size
 
 
 @dataclass(frozen=True)

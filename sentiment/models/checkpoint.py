@@ -13,12 +13,12 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.models.bundle import checked
 from sentiment.models.encoder import EncoderConfig, encoder_state
 from sentiment.models.hub import convert_tokenizer
-from sentiment.models.start import checked
 from sentiment.models.weights import WEIGHTS, deeper, read_tensors, refuse_pointer
+from sentiment.validation_messages import listed, shown
 from sentiment.version import CONFIG, TOKENIZER
-from sentiment.wording import listed, shown
 
 #: What a config.json of ours holds beside the fields of the shape.
 STEPS_FIELD: Final = "steps"

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.bundle import Share, Size
 from sentiment.models.dropout import Dropout
-from sentiment.models.start import Share, Size
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Final, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from sentiment.models.bundle import Share, Size, SizeOrNone
 from sentiment.models.dropout import Dropout
 from sentiment.models.label_sums import LabelSums
-from sentiment.models.start import Share, Size, SizeOrNone
 
 _MASKED: Final = -1e4
 _BERT_LAYER: Final = {

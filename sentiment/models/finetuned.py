@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sentiment.datasets.label_spec import LabelSpec
 from sentiment.errors import ModelRejected
+from sentiment.models.bundle import Start
 from sentiment.models.checkpoint import (
     Checkpoint,
     counts_from_padding,
@@ -26,10 +27,9 @@ from sentiment.models.encoder import EncoderClassifier, load_body
 from sentiment.models.head_labels import HeadLabels, read_head_labels, require_one_label
 from sentiment.models.hub import tokenizer_of_transformers
 from sentiment.models.pretrained import wrap_classifier
-from sentiment.models.start import Start
 from sentiment.models.weights import read_tensors
+from sentiment.validation_messages import in_one_line, listed, shown
 from sentiment.version import CONFIG, SHORTEST_WINDOW_TOKENS, TOKENIZER
-from sentiment.wording import in_one_line, listed, shown
 
 _Head = tuple[Literal["tanh", "relu"], str, str]
 #: How each kind's head is named: what stands between its two layers, and their names.

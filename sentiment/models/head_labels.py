@@ -10,8 +10,8 @@ from typing import Any, Final
 from sentiment.datasets.label_spec import ALIASES, LabelSpec, value_key
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.labels import LABEL_SETS
+from sentiment.validation_messages import listed, shown
 from sentiment.version import CONFIG
-from sentiment.wording import listed, shown
 
 _SINGLE: Final = "single_label_classification"
 _UNNAMED: Final = "label_"

@@ -10,7 +10,7 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput, ModelRejected, NotFound, Unavailable
-from sentiment.wording import in_one_line
+from sentiment.validation_messages import in_one_line
 
 logger = logging.getLogger(__name__)
 

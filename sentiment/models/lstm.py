@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from sentiment.models.bundle import Share, Size
 from sentiment.models.dropout import Dropout
 from sentiment.models.recurrent import Pooling, run_and_pool
-from sentiment.models.start import Share, Size
 
 
 @dataclass(frozen=True)

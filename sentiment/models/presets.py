@@ -23,12 +23,12 @@ from sentiment.models.backbone import (
     with_vocabulary,
 )
 from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.bundle import ConfigT, Start, overridden
 from sentiment.models.checkpoint import is_bert_like, read_config
 from sentiment.models.cnn import CnnClassifier, CnnConfig
 from sentiment.models.encoder import EncoderClassifier, load_body
 from sentiment.models.hub import fetch
 from sentiment.models.lstm import LstmClassifier, LstmConfig
-from sentiment.models.start import ConfigT, Start, overridden
 from sentiment.models.vectors import read_vectors
 from sentiment.models.vocabulary import CountPieces, is_uncased_wordpiece
 from sentiment.models.wrapped import wrap

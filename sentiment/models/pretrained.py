@@ -13,13 +13,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from sentiment.errors import ModelRejected
+from sentiment.models.bundle import Size, Start
 from sentiment.models.checkpoint import current_name, padding_of
 from sentiment.models.head_labels import HeadLabels
 from sentiment.models.label_sums import LabelSums
-from sentiment.models.start import Size, Start
 from sentiment.models.wrapped import portable
+from sentiment.validation_messages import in_one_line, shown
 from sentiment.version import CONFIG
-from sentiment.wording import in_one_line, shown
 
 _LONGEST: Final = 512
 _TOLERANCE: Final = 1e-4

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sentiment.errors import ModelRejected
+from sentiment.validation_messages import in_one_line, listed
 from sentiment.version import ENGINE_FILES
-from sentiment.wording import in_one_line, listed
 
 WEIGHTS: Final = ENGINE_FILES["torch"]
 

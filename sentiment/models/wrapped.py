@@ -12,12 +12,12 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.models.bundle import Share, Size, Start, overridden
 from sentiment.models.checkpoint import current_name, read_config, read_tokenizer
 from sentiment.models.dropout import Dropout
-from sentiment.models.start import Share, Size, Start, overridden
 from sentiment.models.weights import read_tensors
+from sentiment.validation_messages import shown
 from sentiment.version import CONFIG
-from sentiment.wording import shown
 
 _POSITIONS: Final = 256
 _TOLERANCE: Final = 1e-4

@@ -7,8 +7,8 @@ from typing import Final, Literal, Protocol
 from sentiment.errors import ModelRejected
 from sentiment.predictor.batches import Logits, Padded
 from sentiment.predictor.onnx_engine import OnnxEngine
+from sentiment.validation_messages import listed
 from sentiment.version import ENGINE_FILES, EngineName, Version
-from sentiment.wording import listed
 
 EngineChoice = EngineName | Literal["auto"]
 

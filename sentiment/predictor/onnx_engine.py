@@ -10,7 +10,7 @@ import onnxruntime
 
 from sentiment.errors import ModelRejected
 from sentiment.predictor.batches import Logits, Padded
-from sentiment.wording import listed
+from sentiment.validation_messages import listed
 
 #: What is not fused: adding, then normalising, takes a quarter of the time of the kernel for both.
 _SLOWER_FUSIONS: Final = ["SkipLayerNormFusion"]

@@ -19,8 +19,8 @@ from sentiment.language import Identify, open_identifier
 from sentiment.predictor.batches import Logits, Padded, Window, cut, forward_each
 from sentiment.predictor.engines import Engine, EngineChoice, choose_engine, open_engine
 from sentiment.predictor.language_gate import LanguageGate
+from sentiment.predictor.tokenisation import TextPieces, load_tokenisation
 from sentiment.records import Answers
-from sentiment.tokenisation import TextPieces, load_tokenisation
 from sentiment.version import EngineName, SelfCheck, Version, read_version
 
 logger = logging.getLogger(__name__)

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from sentiment.access.logins import without_login
 from sentiment.errors import ModelRejected, NotFound, RegistryUnavailable
-from sentiment.logins import without_login
 from sentiment.registry.own_server import Server, not_own, server_at
 from sentiment.registry.records import Origin, RegisteredVersion, require_label_set
 from sentiment.registry.runs import RunVersion, download_run
-from sentiment.tracking import experiment_id, open_client
+from sentiment.registry.tracking import experiment_id, open_client
 from sentiment.version import Version, read_version
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Final, Literal, Protocol
 
 from sentiment.errors import Conflict
 from sentiment.labels import LABEL_SETS
+from sentiment.validation_messages import listed
 from sentiment.version import Version
-from sentiment.wording import listed
 
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"

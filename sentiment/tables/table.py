@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.tables.arrow_cells import ArrowCell
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 
 STRING, INTEGER, NUMBER, BOOLEAN, JSON = "string", "integer", "number", "boolean", "json"
 #: The kind of a column of a CSV file, where nothing tells texts from numbers.

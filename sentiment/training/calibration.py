@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from sentiment.errors import InvalidInput
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.training.learner import head_of
 
 

@@ -13,12 +13,12 @@ import torch
 from safetensors import SafetensorError
 
 from sentiment.errors import Conflict, ModelRejected
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.models.zoo import load_model, save_model
 from sentiment.training.config import TrainConfig
 from sentiment.training.learner import Learner
 from sentiment.training.stopping import Stopper
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 
 MODEL: Final = "model"
 STATE: Final = "state.pt"

@@ -10,9 +10,9 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from sentiment.errors import InvalidInput
 from sentiment.language import parse_languages
-from sentiment.steps import steps_problem
+from sentiment.text.steps import steps_problem
 from sentiment.training.recipes import recipe_of
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 
 OPTIMIZERS: Final = ("adamw", "adam", "adagrad", "sgd")
 SCHEDULES: Final = ("linear", "cosine", "exponential", "constant")
@@ -70,8 +70,8 @@ class TrainConfig:
     """All hyperparameters of a run, and the data by name.
 
     `validation` names a dataset version; without it, `validation_share` of `data` is held out. `steps` are done to a
-    text before it is tokenised, in training as in serving (`sentiment.steps`). `languages` are those that the version
-    reads, as codes with commas, or `any`; left out, those of what it starts from. A batch has at most
+    text before it is tokenised, in training as in serving (see `sentiment.text.steps`). `languages` are those that
+    the version reads, as codes with commas, or `any`; left out, those of what it starts from. A batch has at most
     `batch_tokens` tokens, padding counted, and `batch_rows` texts. A text longer than `window_tokens` ([CLS] and [SEP]
     counted) is cut to its head, or with `windows="draw"` to a window drawn anew in each epoch: head, tail or any.
     A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the

@@ -22,9 +22,9 @@ from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput
 from sentiment.models.vocabulary import count_pieces
-from sentiment.steps import Step, open_steps, steps_key
 from sentiment.text import near_duplicate_key
-from sentiment.wording import shown
+from sentiment.text.steps import Step, open_steps, steps_key
+from sentiment.validation_messages import shown
 
 UNLABELLED: Final = -1
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.training.batches import Batch
 from sentiment.training.checkpoint import Progress, Terms, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 
 
 class Learner(nn.Module):

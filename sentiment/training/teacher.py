@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
 from sentiment.training.encoded import Labelled, content_key, encoded_texts, made_once
@@ -20,8 +20,8 @@ from sentiment.training.learner import head_of
 from sentiment.training.objective import Lesson
 from sentiment.training.team import Team
 from sentiment.training.validation import HeldOut, held_out_logits
+from sentiment.validation_messages import listed
 from sentiment.version import ENGINE_FILES, file_facts
-from sentiment.wording import listed
 
 _FORMAT: Final = 1
 _CHUNK_TEXTS: Final = 1000

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import nn
 
-from sentiment.metrics import (
+from sentiment.evaluation.metrics import (
     accuracy,
     confusion,
     expected_calibration_error,

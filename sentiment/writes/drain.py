@@ -11,7 +11,7 @@ from sentiment.errors import InvalidInput, StoreUnavailable
 from sentiment.journal import Journal
 from sentiment.records import DeleteText, Operation, Outcome, PutText
 from sentiment.store.base import TextStore
-from sentiment.writes.refused import Refusal, RefusedFile
+from sentiment.writes.rejected_log import Refusal, RefusedFile
 
 logger = logging.getLogger(__name__)
 

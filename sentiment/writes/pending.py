@@ -10,7 +10,7 @@ from typing import Final
 
 from sentiment.journal import Position
 from sentiment.records import AddFeedback, Operation, PutText, SetLabel
-from sentiment.writes.verdicts import Known
+from sentiment.writes.admission import Known
 
 MAX_IDS: Final = 100_000
 _NEVER: Final = Position(2**63, 0)

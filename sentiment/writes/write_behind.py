@@ -16,14 +16,14 @@ from functools import partial
 from typing import Any, Final
 
 from sentiment.errors import StoreUnavailable, Unavailable
-from sentiment.group_commit import GroupCommit, Waiting, running_future
 from sentiment.journal import Journal, Position
+from sentiment.journal.group_commit import GroupCommit, Waiting, running_future
 from sentiment.records import Operation, Outcome
 from sentiment.store.base import TextStore
 from sentiment.store.state import id_of
+from sentiment.writes.admission import Known, is_certain, is_journaled, judge
 from sentiment.writes.drain import MAX_OPERATIONS, Drain
 from sentiment.writes.pending import Pending, Reservation
-from sentiment.writes.verdicts import Known, is_certain, is_journaled, judge
 
 logger = logging.getLogger(__name__)
 

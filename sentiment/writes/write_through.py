@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from sentiment.errors import InvalidInput, StoreUnavailable, Unavailable
-from sentiment.group_commit import GroupCommit, Waiting
+from sentiment.journal.group_commit import GroupCommit, Waiting
 from sentiment.records import Operation, Outcome, PutText
 from sentiment.store.base import TextStore
 

@@ -14,10 +14,10 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import log_with_serve
 from deployments.preprocessor import cleaner_of
+from sentiment.access.keys import KeyRing
+from sentiment.access.secret import secret_of
 from sentiment.clock import epoch_ms
-from sentiment.keys import KeyRing
 from sentiment.priority import rise
-from sentiment.secret import secret_of
 from sentiment.settings import load_settings
 from sentiment.store import open_store
 from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph

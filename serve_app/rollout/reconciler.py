@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentiment.errors import ModelRejected, NotFound
-from sentiment.public_words import without_folders
+from sentiment.redaction import without_folders
 from sentiment.registry import CHALLENGER, CHAMPION, ModelRegistry
 from sentiment.settings import Settings
 from serve_app.rollout.cluster.load_failures import LoadFailures

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from sentiment.access.secret import secret_of
 from sentiment.clock import epoch_ms
 from sentiment.errors import NotFound, StoreUnavailable
-from sentiment.secret import secret_of
 from sentiment.settings import Settings
 
 _NAME: Final = "undertone-platform"
@@ -27,7 +27,7 @@ def platform_key(settings: Settings) -> Iterator[str | None]:
     if settings.on_loopback and settings.address is None:
         yield None
         return
-    from sentiment.keys import create_key, revoke_key
+    from sentiment.access.keys import create_key, revoke_key
     from sentiment.store import open_store
 
     store = open_store(settings)

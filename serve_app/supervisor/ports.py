@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 import psutil
 
+from sentiment.access.logins import without_login
 from sentiment.errors import PlatformError
-from sentiment.logins import without_login
 from sentiment.settings import Settings, spelling_of
 from serve_app.supervisor.ingress.haproxy_config import LOOPBACK, installed_haproxy
 from serve_app.supervisor.probe import Address

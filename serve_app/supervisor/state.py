@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sentiment.access.secret import unusable_home
 from sentiment.errors import PlatformError
-from sentiment.secret import unusable_home
 
 # Unix sockets' paths end at 107 bytes, and Ray and HAProxy add up to 83 of their own: home may be too deep for them.
 _SHORT: Final = Path("/tmp")  # noqa: S108 - the folder made in it is private, see `_make_private`

@@ -17,9 +17,9 @@ from typing import Final
 
 import psutil
 
+from sentiment.access.logins import has_login
 from sentiment.errors import PlatformError, UndertoneError
 from sentiment.identifiers import new_id
-from sentiment.logins import has_login
 from sentiment.settings import Settings, load_settings, public_values
 from serve_app.on_cluster.record import read_record
 from serve_app.supervisor.api_key import platform_key

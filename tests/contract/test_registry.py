@@ -25,8 +25,8 @@ from sentiment.registry import (
     server_at,
     sync_shipped,
 )
+from sentiment.registry.tracking import Tracker
 from sentiment.settings import Settings
-from sentiment.tracking import Tracker
 from sentiment.version import Version, read_version
 from serve_app.supervisor.probe import Address, answers
 from tests.fake_registry import FakeRegistry

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sentiment.secret import secret_of
+from sentiment.access.secret import secret_of
 from sentiment.settings import Settings
 from serve_app.edge_contract import ARRIVAL_HEADER, STREAM_PATH, stamp_of
 from serve_app.supervisor.ingress.haproxy_config import (

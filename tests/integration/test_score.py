@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from sentiment.bulk import Verdict
+from sentiment.client.bulk import Verdict
 from sentiment.errors import InvalidInput
 from sentiment.registry import resolve_model
 from sentiment.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from sentiment.tokenisation import load_tokenisation
+from sentiment.predictor.tokenisation import load_tokenisation
 from sentiment.version import read_version
 from tests.benchmarks.texts import unique_texts
 from tests.tiny_model import build_tiny_version

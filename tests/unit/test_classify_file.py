@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 import cli.online.classify_file
 from cli.main import app
-from sentiment.bulk import Tally, classify_rows, row_ids
-from sentiment.client import UndertoneClient
+from sentiment.client.bulk import Tally, classify_rows, row_ids
+from sentiment.client.file_job import FileJob, Outcome, run_job
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, Unavailable
-from sentiment.file_job import FileJob, Outcome, run_job
 from sentiment.tables import Row
 from tests.fake_api import FakeApi
 

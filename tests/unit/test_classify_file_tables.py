@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 import cli.online.classify_file
 from cli.main import app
-from sentiment.bulk import row_ids
-from sentiment.client import UndertoneClient
+from sentiment.client.bulk import row_ids
+from sentiment.client.file_job import FileJob, Outcome, run_job
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
-from sentiment.file_job import FileJob, Outcome, run_job
 from sentiment.tables import open_table
 from tests.fake_api import FakeApi
 from tests.tiny_workbook import workbook

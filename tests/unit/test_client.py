@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from sentiment.client import STREAM_WINDOW, UndertoneClient
+from sentiment.client.http import STREAM_WINDOW, UndertoneClient
 from sentiment.errors import (
     DeadlineExceeded,
     InvalidInput,

@@ -17,7 +17,7 @@ from cli.offline.score import _print_summary as summarise_score
 from cli.online.classify_file import _print_summary as summarise_file
 from cli.online.rollout import _card
 from cli.stores.version_tables import facts_table, versions_table
-from sentiment.bulk import Tally
+from sentiment.client.bulk import Tally
 from sentiment.errors import NotFound
 from sentiment.registry import RegisteredVersion
 from serve_app.rollout.api_view import to_public

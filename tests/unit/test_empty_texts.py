@@ -11,7 +11,7 @@ import pytest
 from cli.online.predict import _Given
 from gradio_ui.analysis import lines_source
 from gradio_ui.try_it import answer_card, explanation
-from sentiment.bulk import reason_against
+from sentiment.client.bulk import reason_against
 from sentiment.datasets import Example, Tally, open_datasets, read_examples
 from sentiment.errors import InvalidInput
 from sentiment.predictor import Predictor

@@ -17,12 +17,12 @@ from sentiment.evaluation.bootstrap import compare, macro_recall_interval, share
 from sentiment.evaluation.child import run_in_child
 from sentiment.evaluation.evaluation import answer, require_labels
 from sentiment.evaluation.figures import measure
+from sentiment.evaluation.metrics import confusion
 from sentiment.evaluation.performance import measure_performance
 from sentiment.evaluation.report import render_report
 from sentiment.evaluation.slices import cut_slices
 from sentiment.evaluation.summary import summarise
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
-from sentiment.metrics import confusion
 from sentiment.settings import FOLLOWED, load_settings
 from tests.tiny_model import build_tiny_version
 from train_jobs import evaluate

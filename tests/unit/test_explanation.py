@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sentiment.errors import InvalidInput
-from sentiment.explanation import MAX_WORDS, explain
 from sentiment.labels import THREE_CLASSES
+from sentiment.predictor.explanation import MAX_WORDS, explain
 from sentiment.records import Answers
 
 

@@ -17,7 +17,12 @@ pytest.importorskip("onnx", reason="exporting needs the train extra")
 from tokenizers import Tokenizer  # noqa: E402
 
 from sentiment.errors import ModelRejected  # noqa: E402
-from sentiment.export import (  # noqa: E402
+from sentiment.labels import THREE_CLASSES  # noqa: E402
+from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
+from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa: E402
+from sentiment.models.zoo import Start, save_model  # noqa: E402
+from sentiment.predictor import Predictor  # noqa: E402
+from sentiment.training.export import (  # noqa: E402
     Agreement,
     agreement,
     cool,
@@ -25,11 +30,6 @@ from sentiment.export import (  # noqa: E402
     onnx_probabilities,
     require_agreement,
 )
-from sentiment.labels import THREE_CLASSES  # noqa: E402
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
-from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa: E402
-from sentiment.models.zoo import Start, save_model  # noqa: E402
-from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.version import ENGINE_FILES, read_version  # noqa: E402
 from train_jobs.shipped_model.default_model import pull_back, shift_neutral  # noqa: E402
 from train_jobs.shipped_model.readers import Example  # noqa: E402

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from sentiment.errors import Unavailable
-from sentiment.group_commit import GroupCommit, Waiting
+from sentiment.journal.group_commit import GroupCommit, Waiting
 
 
 def test_what_comes_while_a_commit_is_under_way_shares_the_next_one():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from sentiment.access.keys import GRANTS, KeyRing, create_key, list_keys, revoke_key
 from sentiment.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
-from sentiment.keys import GRANTS, KeyRing, create_key, list_keys, revoke_key
 from sentiment.store.memory import MemoryStore
 
 SECRET = b"s" * 32

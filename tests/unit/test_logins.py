@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentiment.logins import has_login, told_of, without_login
+from sentiment.access.logins import has_login, told_of, without_login
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentiment.metrics import (
+from sentiment.evaluation.metrics import (
     accuracy,
     confusion,
     expected_calibration_error,

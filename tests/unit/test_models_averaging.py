@@ -12,7 +12,7 @@ pytest.importorskip("transformers", reason="the zoo needs the train extra")
 
 from sentiment.errors import InvalidInput  # noqa: E402
 from sentiment.models.averaging import average, greedy, uniform  # noqa: E402
-from sentiment.models.start import Start  # noqa: E402
+from sentiment.models.bundle import Start  # noqa: E402
 from tests.tiny_backbone import own_backbone  # noqa: E402
 from tests.tiny_training import tiny_start  # noqa: E402
 from tests.tiny_zoo import make  # noqa: E402

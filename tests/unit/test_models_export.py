@@ -15,13 +15,13 @@ pytest.importorskip("transformers", reason="the zoo needs the train extra")
 onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
 
 from sentiment.errors import ModelRejected  # noqa: E402
-from sentiment.export import export_engines, export_onnx, onnx_probabilities  # noqa: E402
 from sentiment.labels import LABEL_SETS  # noqa: E402
 from sentiment.models.zoo import Start, build  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.batches import Padded  # noqa: E402
 from sentiment.predictor.onnx_engine import OnnxEngine  # noqa: E402
 from sentiment.text import CURRENT_NORMALIZER  # noqa: E402
+from sentiment.training.export import export_engines, export_onnx, onnx_probabilities  # noqa: E402
 from sentiment.version import ENGINE_FILES, Manifest, SelfCheck, file_facts, write_manifest  # noqa: E402
 from tests.tiny_backbone import hub_classifier, own_backbone  # noqa: E402
 

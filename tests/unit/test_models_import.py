@@ -13,12 +13,12 @@ pytest.importorskip("transformers", reason="importing needs the train extra")
 
 from sentiment.datasets.label_spec import parse_labels  # noqa: E402
 from sentiment.errors import InvalidInput, ModelRejected  # noqa: E402
-from sentiment.export import export_onnx  # noqa: E402
 from sentiment.models.finetuned import import_classifier  # noqa: E402
 from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.batches import Padded  # noqa: E402
 from sentiment.predictor.onnx_engine import OnnxEngine  # noqa: E402
+from sentiment.training.export import export_onnx  # noqa: E402
 from tests.tiny_backbone import configure, hub_classifier, rewrite_tensors, tiny_tokenizer  # noqa: E402
 from train_jobs.versions.import_model import import_model  # noqa: E402
 

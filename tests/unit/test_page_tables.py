@@ -12,7 +12,7 @@ from pyarrow import parquet as pq
 
 from gradio_ui.analysis import Analysis, analyse, file_source, lines_source, uploaded_table, write_downloads
 from gradio_ui.preview import DELIMITER_CHOICES, QUOTING_CHOICES, preview
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import open_table
 from tests.fake_api import FakeApi

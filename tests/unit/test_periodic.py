@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from sentiment.errors import StoreUnavailable
-from sentiment.periodic import Periodic
+from sentiment.writes.periodic import Periodic
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import cli.online.platform
 from cli.main import app
+from sentiment.access.keys import list_keys
 from sentiment.errors import PlatformError
-from sentiment.keys import list_keys
 from sentiment.settings import OPTIONS, Settings, load_settings, public_values
 from sentiment.store import open_store
 from serve_app.supervisor import launch

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import cli.online.classify_file
 import cli.online.predict
 from cli.main import app
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from tests.fake_api import FakeApi
 
 

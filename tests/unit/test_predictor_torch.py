@@ -16,8 +16,8 @@ from safetensors.torch import save_file  # noqa: E402
 from sentiment.errors import ModelRejected  # noqa: E402
 from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
+from sentiment.predictor.tokenisation import load_tokenisation  # noqa: E402
 from sentiment.predictor.torch_engine import TorchEngine  # noqa: E402
-from sentiment.tokenisation import load_tokenisation  # noqa: E402
 from sentiment.version import Manifest, SelfCheck, Version, file_facts, read_version, write_manifest  # noqa: E402
 from tests.tiny_model import build_tiny_version  # noqa: E402
 

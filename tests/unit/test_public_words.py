@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.public_words import without_folders
+from sentiment.redaction import without_folders
 
 FOLDER = "/home/ann/.undertone/models/sentiment/8-ab12cd34ef56"
 

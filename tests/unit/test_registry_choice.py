@@ -14,7 +14,7 @@ import pytest
 
 from cli.online.connection import connect
 from cli.stores.registry import with_registry
-from sentiment.client import url_of
+from sentiment.client.http import url_of
 from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.settings import Settings, public_values
 from serve_app.supervisor.ports import addresses

@@ -18,7 +18,7 @@ from cli import extras
 from cli.main import app
 from cli.online import version_activity
 from cli.stores import models as commands
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.registry import Lineage, Registry
 from sentiment.version import MANIFEST, read_version

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import cli.online.rollout
 from cli.main import app
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import Conflict, NotFound, UndertoneError
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore

@@ -11,7 +11,7 @@ import pytest
 
 from gradio_ui.rollout_actions import BUTTONS
 from gradio_ui.rollout_desk import Desk
-from sentiment.client import UndertoneClient
+from sentiment.client.http import UndertoneClient
 from tests.fake_api import ROLLOUT, FakeApi
 
 FULL = {**ROLLOUT, "state": "full", "phase": "full"}

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("ray", reason="scoring needs the train extra")
 
-from sentiment.bulk import Verdict
+from sentiment.client.bulk import Verdict
 from sentiment.errors import InvalidInput, Unavailable, UndertoneError
 from sentiment.registry import ResolvedModel
 from sentiment.settings import Settings

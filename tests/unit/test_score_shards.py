@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.bulk import ADDED_COLUMNS
+from sentiment.client.bulk import ADDED_COLUMNS
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.predictor import Predictor
 from sentiment.tables import open_table

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sentiment.access.secret import secret_of
 from sentiment.environment import environment_of, process_environment
 from sentiment.errors import InvalidSettings
-from sentiment.secret import secret_of
 from sentiment.settings import (
     Settings,
     load_settings,

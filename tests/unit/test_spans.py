@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sentiment.durations import no_time, seconds_of, span_s
 from sentiment.errors import InvalidInput
-from sentiment.spans import no_time, seconds_of, span_s
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentiment.errors import InvalidInput
-from sentiment.steps import STEPS, base, lower, open_steps, steps_key, steps_problem
+from sentiment.text.steps import STEPS, base, lower, open_steps, steps_key, steps_problem
 
 pytest.importorskip("snowballstemmer", reason="the steps stem and lemma need the steps extra")
 pytest.importorskip("simplemma", reason="the steps stem and lemma need the steps extra")

@@ -15,10 +15,10 @@ pytest.importorskip("simplemma", reason="the step lemma needs the steps extra")
 
 from sentiment.datasets import Example, open_datasets  # noqa: E402
 from sentiment.errors import InvalidInput, ModelRejected  # noqa: E402
-from sentiment.explanation import explain  # noqa: E402
 from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
+from sentiment.predictor.explanation import explain  # noqa: E402
 from sentiment.settings import load_settings  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.encoded import encoded_texts  # noqa: E402

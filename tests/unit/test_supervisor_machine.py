@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sentiment.access.secret import secret_of
 from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
-from sentiment.secret import secret_of
 from sentiment.settings import Settings
 from serve_app.edge_contract import ARRIVAL_HEADER, stamp_of
 from serve_app.supervisor import processes

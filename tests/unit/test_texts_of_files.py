@@ -14,11 +14,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from sentiment.bulk import reason_against
-from sentiment.client import UndertoneClient
+from sentiment.client.bulk import reason_against
+from sentiment.client.file_job import FileJob, run_job
+from sentiment.client.http import UndertoneClient
 from sentiment.datasets import read_examples
 from sentiment.errors import InvalidInput
-from sentiment.file_job import FileJob, run_job
 from sentiment.tables import STRING, Row, open_table
 from tests.fake_api import FakeApi
 from tests.tiny_workbook import workbook

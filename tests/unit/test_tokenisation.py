@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.errors import ModelRejected
-from sentiment.tokenisation import Tokenisation, evenly_spread, load_tokenisation, window_starts
+from sentiment.predictor.tokenisation import Tokenisation, evenly_spread, load_tokenisation, window_starts
 from sentiment.version import read_version
 from tests.tiny_model import build_tiny_version
 

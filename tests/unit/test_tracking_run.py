@@ -17,8 +17,8 @@ pytest.importorskip("matplotlib", reason="training needs the train extra")
 from sentiment.datasets import Example, open_datasets
 from sentiment.errors import InvalidInput, RegistryUnavailable, UndertoneError
 from sentiment.labels import TWO_CLASSES
+from sentiment.registry.tracking import Tracker, ended, experiment_id
 from sentiment.settings import load_settings
-from sentiment.tracking import Tracker, ended, experiment_id
 from sentiment.training.config import DistillConfig
 from tests.free_ports import free_port
 from tests.tiny_training import TINY, examples

@@ -15,11 +15,11 @@ pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
 from sentiment.errors import Conflict, InvalidInput, Unavailable, UndertoneError
-from sentiment.export import Agreement
 from sentiment.models.zoo import save_model
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig
+from sentiment.training.export import Agreement
 from sentiment.training.fit import Fit
 from sentiment.version import read_version
 from tests.tiny_training import TINY, examples, tiny_start

@@ -138,7 +138,7 @@ def test_the_pieces_of_texts_are_counted_once_and_after_the_steps(
     stemmed = piece_counts(tmp_path, "a", read, tokenizer, ("stem",))
     assert len(asked) == 2
     assert stemmed["love"] == 3
-    monkeypatch.setattr("sentiment.steps._version", lambda name: "another")
+    monkeypatch.setattr("sentiment.text.steps._version", lambda name: "another")
     piece_counts(tmp_path, "a", read, tokenizer, ("stem",))
     assert len(asked) == 3
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sentiment.errors import InvalidInput
-from sentiment.tracking import ended
+from sentiment.registry.tracking import ended
 from sentiment.training.config import from_mapping
 from train_jobs.runtime.locations import Place
 from tune.plan import Search, Trial, best_of, check, ranked

@@ -17,9 +17,9 @@ import cli.online.predict
 from cli.main import app
 from gradio_ui.results import results_table
 from gradio_ui.try_it import answer_card, explanation
-from sentiment.bulk import Tally, Verdict, is_supported
-from sentiment.client import UndertoneClient
-from sentiment.file_job import FileJob, run_job
+from sentiment.client.bulk import Tally, Verdict, is_supported
+from sentiment.client.file_job import FileJob, run_job
+from sentiment.client.http import UndertoneClient
 from sentiment.language import unsupported_words
 from sentiment.predictor import Predictor
 from sentiment.tables import Row, open_table

@@ -13,7 +13,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from sentiment.wording import in_words, shown
+from sentiment.validation_messages import in_words, shown
 
 ITSELF: list[Any] = []
 ITSELF.append(ITSELF)

@@ -23,7 +23,7 @@ from sentiment.evaluation.baseline import BaselineSplit, measure_baseline
 from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 from sentiment.settings import Settings, job_address, load_settings
-from sentiment.steps import Step, open_steps, steps_key
+from sentiment.text.steps import Step, open_steps, steps_key
 from train_jobs.compare.files import Measured, kept, key_of, write_comparison
 from train_jobs.compare.plan import CompareConfig, Plan, plan_of, taught_by
 from train_jobs.compare.splits import Splits

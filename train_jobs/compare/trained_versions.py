@@ -19,11 +19,11 @@ from sentiment.evaluation.performance import measure_performance
 from sentiment.models.zoo import PRESETS, count_parameters, load_model
 from sentiment.predictor import Predictor
 from sentiment.registry import resolve_model
+from sentiment.registry.tracking import Tracker
 from sentiment.settings import Settings
-from sentiment.tracking import Tracker
 from sentiment.training.config import TrainConfig, from_mapping
+from sentiment.validation_messages import shown
 from sentiment.version import ENGINE_FILES
-from sentiment.wording import shown
 from train_jobs.compare.files import Measured
 from train_jobs.compare.splits import Splits
 from train_jobs.runs.capacity import Need

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sentiment.evaluation.comparison import Comparison
 from sentiment.evaluation.evaluation import Evaluation
 from sentiment.evaluation.report import render_report
-from sentiment.tracking import Run, Tracker, ended
+from sentiment.registry.tracking import Run, Tracker, ended
 from train_jobs.compare.splits import Splits
 
 EXPERIMENT: Final = "undertone-evaluation"

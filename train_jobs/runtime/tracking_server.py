@@ -18,9 +18,9 @@ from typing import IO, Final
 
 import httpx
 
+from sentiment.access.logins import without_login
 from sentiment.environment import process_environment
 from sentiment.errors import PlatformError, RegistryUnavailable
-from sentiment.logins import without_login
 from sentiment.registry import Server, server_at
 from sentiment.settings import Settings
 from train_jobs.runtime import server_keeper

@@ -24,7 +24,7 @@ from sentiment.errors import InvalidInput, Unavailable
 from sentiment.registry import ResolvedModel, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
-from sentiment.wording import listed
+from sentiment.validation_messages import listed
 from train_jobs.runtime.failures import death_in, own_error
 from train_jobs.runtime.locations import InputFile, place_at
 from train_jobs.runtime.output import OUTCOME, told

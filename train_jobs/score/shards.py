@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
+from sentiment.client.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
 from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
 from sentiment.records import Answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from sentiment.bulk import Verdict
+from sentiment.client.bulk import Verdict
 from sentiment.errors import Unavailable, UndertoneError
 from sentiment.predictor import Predictor
 from sentiment.priority import give_way

@@ -21,9 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment.errors import InvalidInput, Unavailable
-from sentiment.evaluation.slices import has_emoji, has_negation
-from sentiment.labels import NEGATIVE, POSITIVE, THREE_CLASSES
-from sentiment.metrics import (
+from sentiment.evaluation.metrics import (
     accuracy,
     expected_calibration_error,
     macro_f1,
@@ -31,8 +29,10 @@ from sentiment.metrics import (
     negative_log_likelihood,
     recalls,
 )
+from sentiment.evaluation.slices import has_emoji, has_negation
+from sentiment.labels import NEGATIVE, POSITIVE, THREE_CLASSES
 from sentiment.predictor import Predictor
-from sentiment.wording import listed
+from sentiment.validation_messages import listed
 from train_jobs.runtime.output import told
 from train_jobs.shipped_model.readers import Example, read_imdb, read_sentiment140_manual, read_sst2, read_tweeteval
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sentiment.evaluation.metrics import fit_shift
 from sentiment.labels import NEUTRAL, THREE_CLASSES
-from sentiment.metrics import fit_shift
 from sentiment.models.backbone import packaged_backbone
-from sentiment.models.cut import start_from
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.models.vocabulary import is_emoji
+from sentiment.models.vocabulary_pruning import start_from
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.batches import Batch
 from sentiment.training.checkpoint import Progress

@@ -21,13 +21,13 @@ from tokenizers import Tokenizer
 
 from sentiment.datasets import DatasetStore, DatasetVersion, open_datasets
 from sentiment.errors import InvalidInput
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.models.vocabulary import CountPieces
 from sentiment.models.zoo import build
 from sentiment.registry import Registry, find_version, is_folder, parse_reference, resolve_model
 from sentiment.settings import Settings, load_settings
-from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
+from sentiment.text.steps import open_steps
 from sentiment.training.config import TrainConfig
 from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of, piece_counts
 from sentiment.training.objective import Lesson, Material, dtype_of

@@ -11,7 +11,7 @@ import yaml
 
 from sentiment.errors import InvalidInput
 from sentiment.training.config import TrainConfig, from_mapping
-from sentiment.wording import shown
+from sentiment.validation_messages import shown
 from train_jobs.runs.recovery import WAIT_S
 from train_jobs.runtime.progress import validation_in_words
 

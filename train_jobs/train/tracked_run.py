@@ -20,8 +20,8 @@ import torch
 from sentiment.errors import RegistryUnavailable
 from sentiment.labels import LABEL_SETS
 from sentiment.registry import Registry
+from sentiment.registry.tracking import Run, Tracker, ended
 from sentiment.text import CURRENT_NORMALIZER
-from sentiment.tracking import Run, Tracker, ended
 from sentiment.version import Version
 from train_jobs.runs.run_folder import RunFolder, version_folder
 from train_jobs.train.pictures import confusion_picture, reliability_picture

@@ -27,19 +27,19 @@ import numpy as np
 from sentiment.datasets import DatasetVersion, open_datasets
 from sentiment.datasets.label_spec import LabelSpec, parse_labels
 from sentiment.errors import InvalidInput
-from sentiment.export import export_engines
+from sentiment.evaluation.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
 from sentiment.labels import LABEL_SETS
 from sentiment.language import name_of, parse_languages
-from sentiment.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
+from sentiment.models.bundle import count_parameters
 from sentiment.models.finetuned import Imported, import_classifier
 from sentiment.models.hub import download, fetch
-from sentiment.models.start import count_parameters
 from sentiment.predictor import Predictor
 from sentiment.registry import VALIDATION, Lineage, ModelRegistry, RegisteredVersion, Registry
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
+from sentiment.training.export import export_engines
+from sentiment.validation_messages import listed
 from sentiment.version import ENGINE_FILES, Version, read_version
-from sentiment.wording import listed
 from train_jobs.runtime.drafts import draft_of
 from train_jobs.runtime.output import told
 from train_jobs.runtime.tracking_server import tracking_server

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from sentiment.language import identified, name_of, open_identifier, parse_languages
 from sentiment.training.config import TrainConfig
+from sentiment.validation_messages import listed
 from sentiment.version import MANIFEST, Manifest
-from sentiment.wording import listed
 
 _LOG = logging.getLogger(__name__)
 

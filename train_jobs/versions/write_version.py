@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput
-from sentiment.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
+from sentiment.evaluation.metrics import fit_biases, fit_temperature
 from sentiment.labels import LABEL_SETS
-from sentiment.metrics import fit_biases, fit_temperature
-from sentiment.models.start import Start
+from sentiment.models.bundle import Start
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
-from sentiment.steps import open_steps
 from sentiment.text import CURRENT_NORMALIZER
+from sentiment.text.steps import open_steps
 from sentiment.training.calibration import move_biases
+from sentiment.training.export import agreement, cool, export_engines, onnx_probabilities, require_agreement
 from sentiment.version import (
     CARD,
     ENGINE_FILES,

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
-from sentiment.origins import ANY_ORIGIN, EXPOSED_HEADERS
+from sentiment.access.origins import ANY_ORIGIN, EXPOSED_HEADERS
 from serve_app.gateway.http.errors import HttpError
 
 #: Headers of requests that a page may send beside those that every page may.

@@ -21,8 +21,8 @@ from sentiment.errors import (
     UndertoneError,
 )
 from sentiment.identifiers import ID_PATTERN, ID_RULE
-from sentiment.public_words import without_folders
-from sentiment.wording import in_words
+from sentiment.redaction import without_folders
+from sentiment.validation_messages import in_words
 from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN
 from serve_app.gateway.http.schemas.texts import CURSOR_PATTERN, ErrorOut, TeiErrorOut
 

@@ -13,9 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sentiment.access.keys import key_id
 from sentiment.errors import DeadlineExceeded, InvalidInput
 from sentiment.identifiers import ID_PATTERN, ID_RULE, new_id
-from sentiment.keys import key_id
 from serve_app.edge_contract import STREAM_PATH
 from serve_app.gateway.http.cors import CrossOrigin
 from serve_app.gateway.http.decoding import DecodedBody, decoder_of

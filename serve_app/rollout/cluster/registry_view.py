@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentiment.errors import Conflict, UndertoneError
-from sentiment.public_words import without_folders
+from sentiment.redaction import without_folders
 from sentiment.registry import ModelRegistry, RegisteredVersion, require_label_set
 from serve_app.rollout.cluster.background_call import BackgroundCall
 

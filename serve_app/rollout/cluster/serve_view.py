@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sentiment.public_words import without_folders
+from sentiment.redaction import without_folders
 from serve_app.rollout.cluster.background_call import BackgroundCall
 from serve_app.rollout.cluster.protocols import AppView, Target
 

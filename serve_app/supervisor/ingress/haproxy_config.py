@@ -11,9 +11,9 @@ import shlex
 from pathlib import Path
 from typing import Final
 
+from sentiment.access.origins import ANY_ORIGIN, EXPOSED_HEADERS
+from sentiment.access.secret import secret_of
 from sentiment.identifiers import ID_PATTERN
-from sentiment.origins import ANY_ORIGIN, EXPOSED_HEADERS
-from sentiment.secret import secret_of
 from sentiment.settings import Settings
 from serve_app.edge_contract import ARRIVAL_HEADER, STREAM_PATH, stamp_of
 

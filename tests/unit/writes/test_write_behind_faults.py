@@ -17,7 +17,7 @@ from sentiment.journal import Journal, JournalOptions, open_free
 from sentiment.records import DeleteText, Outcome, SetLabel
 from sentiment.store.memory import MemoryStore
 from sentiment.writes import WriteBehind, adopt_orphans
-from sentiment.writes.refused import Refusal, RefusedFile
+from sentiment.writes.rejected_log import Refusal, RefusedFile
 from tests.sample_operations import NOW_MS, PickyStore, put
 
 DONE, CONFLICT, NOT_FOUND, UNAVAILABLE = Outcome.DONE, Outcome.CONFLICT, Outcome.NOT_FOUND, Outcome.UNAVAILABLE

@@ -23,7 +23,7 @@ from typing import Final
 
 from sentiment.errors import InvalidInput
 from sentiment.text import MARKS
-from sentiment.wording import listed
+from sentiment.validation_messages import listed
 
 Step = Callable[[str], str]
 

@@ -12,8 +12,8 @@ import torch
 from sentiment.errors import InvalidInput
 from sentiment.models.backbone import open_backbone, spelt_name, with_pieces
 from sentiment.models.bert_gru import BertGruConfig
+from sentiment.models.bundle import Start
 from sentiment.models.encoder import EncoderClassifier, load_body
-from sentiment.models.start import Start
 from sentiment.models.vocabulary import (
     build_tokenizer,
     count_pieces,

@@ -11,7 +11,7 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from sentiment.errors import InvalidInput, ModelRejected
-from sentiment.steps import open_steps
+from sentiment.text.steps import open_steps
 from sentiment.version import TOKENIZER, Version
 
 _PROBE: Final = "a"

@@ -15,8 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sentiment.answers import Item, Result
-from sentiment.client import UndertoneClient
+from sentiment.client.answers import Item, Result
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound, Unavailable
 from sentiment.labels import THREE_CLASSES
 from sentiment.tables import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Row, text_problem

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sentiment.answers import Answer, ExplainedAnswer, Item, Result
+from sentiment.client.answers import Answer, ExplainedAnswer, Item, Result
 from sentiment.errors import (
     Conflict,
     DeadlineExceeded,

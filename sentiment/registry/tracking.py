@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from sentiment.access.logins import told_of, without_login
 from sentiment.clock import epoch_ms
 from sentiment.errors import RegistryUnavailable
-from sentiment.logins import told_of, without_login
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

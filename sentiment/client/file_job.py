@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
-from sentiment.bulk import ADDED_COLUMNS, BATCH_ROWS, Tally, Verdict, added_names, classify_rows, row_ids
-from sentiment.client import UndertoneClient
+from sentiment.client.bulk import ADDED_COLUMNS, BATCH_ROWS, Tally, Verdict, added_names, classify_rows, row_ids
+from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import (
     AUTO,

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from sentiment.errors import InvalidInput
-from sentiment.wording import in_words
+from sentiment.validation_messages import in_words
 
 ConfigT = TypeVar("ConfigT")
 
@@ -26,7 +26,7 @@ class Start:
     """A classifier, its shape, the tokenizer that it reads with, and the name of its architecture in the zoo.
 
     `model(input_ids, attention_mask)`, int64 [batch, tokens], returns logits [batch, labels]. `steps` are done to a
-    text before it is tokenised (`sentiment.steps`).
+    text before it is tokenised (`sentiment.text.steps`).
     """
 
     model: nn.Module

@@ -22,8 +22,8 @@ from torch import nn
 from sentiment.errors import ModelRejected
 from sentiment.models.zoo import Start, save_model
 from sentiment.predictor.onnx_engine import open_session
+from sentiment.validation_messages import in_one_line
 from sentiment.version import ENGINE_FILES
-from sentiment.wording import in_one_line
 
 _LOG = logging.getLogger(__name__)
 _OPSET: Final = 17
