@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import gradio as gr
 
-from gradio_ui.analysis import LARGEST_FILE_MB
-from gradio_ui.batch import build_batch
 from gradio_ui.messages import platform_state
-from gradio_ui.models import build_models
-from gradio_ui.try_it import build_try_it
+from gradio_ui.tabs.batch.analysis import LARGEST_FILE_MB
+from gradio_ui.tabs.batch.tab import build_batch
+from gradio_ui.tabs.models.tab import build_models
+from gradio_ui.tabs.try_it import build_try_it
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidSettings
 from sentiment.settings import LOOPBACK

@@ -13,8 +13,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
+from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.bundle import Start
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer
 from sentiment.models.zoo import save_model
 

@@ -10,13 +10,13 @@ import torch
 
 from sentiment.datasets import Example
 from sentiment.labels import THREE_CLASSES
+from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.bundle import Start
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.vocabulary import build_tokenizer
+from sentiment.training.batching.encoded import EncodedTexts, encoded_texts
+from sentiment.training.batching.plan import BatchPlan, split
 from sentiment.training.config import TrainConfig
-from sentiment.training.encoded import EncodedTexts, encoded_texts
-from sentiment.training.objective import Lesson, Material
-from sentiment.training.plan import BatchPlan, split
+from sentiment.training.objectives.objective import Lesson, Material
 from sentiment.training.validation import HeldOut
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS
 

@@ -23,10 +23,10 @@ from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
 from sentiment.registry.tracking import Tracker, ended
 from sentiment.settings import Settings, load_settings
+from sentiment.training.batching.encoded import encoded_texts
 from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
-from sentiment.training.encoded import encoded_texts
-from sentiment.training.objective import dtype_of
-from sentiment.training.stopping import score_of
+from sentiment.training.objectives.objective import dtype_of
+from sentiment.training.optimisation.early_stopping import score_of
 from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
 from sentiment.version import Manifest, Version, read_version
 from train_jobs.compare.comparison import names_of

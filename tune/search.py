@@ -25,10 +25,10 @@ from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.runtime.output import OUTCOME, begins, tell_failure, told
 from train_jobs.runtime.storage import require_run_name, require_storage, storage_of
 from tune.interruption import Interruption, SearchInterrupted, interruptible
-from tune.kept import claim, kept_at, trainings_of
 from tune.plan import METHODS, Search, check, corners, default_method
+from tune.progress.watch import Listener
+from tune.search_state import claim, kept_at, trainings_of
 from tune.space import configured, read_space
-from tune.watch import Listener
 
 if TYPE_CHECKING:
     from train_jobs.train.prepare import Places
@@ -180,7 +180,7 @@ def require_nodes(search: Search, settings: Settings, places: Places) -> None:
     """
     from train_jobs.runs.capacity import require_capacity
     from train_jobs.runs.storage_probe import require_shared
-    from tune.trial import need_of, settled
+    from tune.trial.run import need_of, settled
 
     asked = settled(search)
     path, filesystem = storage_of(trainings_of(search, settings), settings)
@@ -204,7 +204,7 @@ def _require_places(search: Search, settings: Settings, out: Path) -> None:
 
 def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
     """Do the search of a command line; log and outcome go to standard output and error as those of other jobs do."""
-    from tune.progress_lines import TrialLines, interrupted_lines
+    from tune.progress.lines import TrialLines, interrupted_lines
 
     options = _parser(description).parse_args(arguments)
     with told():

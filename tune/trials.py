@@ -17,12 +17,12 @@ from sentiment.settings import Settings
 from train_jobs.runtime.failures import own_error, reason_in
 from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import storage_of
-from tune.kept import claim, storage_root
 from tune.plan import Search, State, Trial, check, corners
-from tune.rooms import Rooms
+from tune.progress.free_resources import Rooms
+from tune.progress.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, Watched, figures_of, watching
+from tune.search_state import claim, storage_root
 from tune.space import Dimension
-from tune.trial import need_of, run_trial, settled
-from tune.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, Watched, figures_of, watching
+from tune.trial.run import need_of, run_trial, settled
 
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"

@@ -75,7 +75,7 @@ def tune(
     """
     require_train()
     from tune.interruption import SearchInterrupted
-    from tune.progress_lines import interrupted_lines
+    from tune.progress.lines import interrupted_lines
     from tune.search import Request, fields_of, search_of
 
     sized = (trials, concurrent, workers, gpus_per_worker, seed, storage)
@@ -99,7 +99,7 @@ def tune(
 def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
     from train_jobs.runtime.output import begins
-    from tune.progress_lines import TrialLines, WaitingLines
+    from tune.progress.lines import TrialLines, WaitingLines
     from tune.search import run_search
 
     listener = WaitingLines(_say) if as_json else TrialLines(asked.draws, _say)
@@ -154,7 +154,7 @@ def _say(line: str) -> None:
 
 def _table(found: Mapping[str, Any]) -> Table:
     """Return the trials as a table: what each tried, its score and how it ended."""
-    from tune.progress_lines import short
+    from tune.progress.lines import short
 
     fields = list(found["trials"][0]["point"]) if found["trials"] else []
     title = f"{found['search']} ({found['method']})"

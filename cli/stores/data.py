@@ -11,8 +11,7 @@ from cli.online.platform import Home, Json
 from cli.stores import data_report as report
 from cli.table_options import Delimiter, QuotingOption
 from sentiment.datasets import DatasetStore, Tally, open_datasets, read_examples
-from sentiment.datasets.labelling import Labelling
-from sentiment.datasets.leaks import (
+from sentiment.datasets.leaks.search import (
     DEFAULT_THRESHOLD,
     find_leaks,
     leak_keys,
@@ -21,6 +20,7 @@ from sentiment.datasets.leaks import (
     without,
     write_leaks,
 )
+from sentiment.datasets.source.labelling import Labelling
 from sentiment.datasets.split import parse_split, push_split
 from sentiment.settings import load_settings
 from sentiment.tables import AUTO

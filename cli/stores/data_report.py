@@ -19,8 +19,8 @@ from cli.terminal import print_table
 from sentiment.datasets import DatasetVersion, Example, Tally
 from sentiment.datasets.balance import missing_classes
 from sentiment.datasets.difference import Difference
-from sentiment.datasets.leak_advice import advice
-from sentiment.datasets.leaks import Leak, LeakKind
+from sentiment.datasets.leaks.advice import advice
+from sentiment.datasets.leaks.search import Leak, LeakKind
 
 console = Console(soft_wrap=True)
 

@@ -20,7 +20,7 @@ from cli.online.version_activity import what_each_does, what_it_does_now
 from cli.stores.registry import open_registry, with_registry
 from cli.stores.version_tables import facts_table, problems, versions_table
 from cli.terminal import print_table
-from sentiment.datasets.label_spec import parse_labels
+from sentiment.datasets.source.label_spec import parse_labels
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
 from sentiment.language import parse_languages

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from sentiment.datasets.example import Example
-from sentiment.datasets.folder import FolderObjects
-from sentiment.datasets.manifest import DatasetVersion
-from sentiment.datasets.source import Tally, read_examples
-from sentiment.datasets.store import DatasetStore
+from sentiment.datasets.source.examples import Tally, read_examples
+from sentiment.datasets.storage.folder import FolderObjects
+from sentiment.datasets.storage.manifest import DatasetVersion
+from sentiment.datasets.storage.store import DatasetStore
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 
@@ -28,7 +28,7 @@ def open_datasets(place: Settings | str | Path, endpoint: str | None = None) -> 
     if "://" not in (uri := str(place)):
         return DatasetStore(FolderObjects(Path(uri).expanduser().absolute()))
     if uri.startswith("s3://"):
-        from sentiment.datasets.s3 import S3Objects  # here: a local store shall not pay for the import of boto3
+        from sentiment.datasets.storage.s3 import S3Objects  # here: a local store shall not pay for the import of boto3
 
         return DatasetStore(S3Objects(uri, endpoint))
     raise InvalidInput(f"{uri} is no place for datasets: give a folder, or s3://bucket/prefix.", "datasets")

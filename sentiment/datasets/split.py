@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sentiment.datasets.draft import Draft
 from sentiment.datasets.example import Example
-from sentiment.datasets.label_set import label_set_of
-from sentiment.datasets.manifest import DatasetVersion
-from sentiment.datasets.store import DatasetStore
+from sentiment.datasets.source.label_set import label_set_of
+from sentiment.datasets.storage.draft import Draft
+from sentiment.datasets.storage.manifest import DatasetVersion
+from sentiment.datasets.storage.store import DatasetStore
 from sentiment.errors import InvalidInput
 from sentiment.text import near_duplicate_key
 

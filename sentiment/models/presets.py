@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.backbone import (
+from sentiment.models.architectures.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.architectures.cnn import CnnClassifier, CnnConfig
+from sentiment.models.architectures.encoder import EncoderClassifier, load_body
+from sentiment.models.architectures.lstm import LstmClassifier, LstmConfig
+from sentiment.models.architectures.wrapped import wrap
+from sentiment.models.bundle import ConfigT, Start, overridden
+from sentiment.models.huggingface.backbone import (
     Backbone,
     find_backbone,
     narrowed,
@@ -22,16 +28,10 @@ from sentiment.models.backbone import (
     with_layers,
     with_vocabulary,
 )
-from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
-from sentiment.models.bundle import ConfigT, Start, overridden
-from sentiment.models.checkpoint import is_bert_like, read_config
-from sentiment.models.cnn import CnnClassifier, CnnConfig
-from sentiment.models.encoder import EncoderClassifier, load_body
-from sentiment.models.hub import fetch
-from sentiment.models.lstm import LstmClassifier, LstmConfig
+from sentiment.models.huggingface.checkpoint import is_bert_like, read_config
+from sentiment.models.huggingface.hub import fetch
 from sentiment.models.vectors import read_vectors
 from sentiment.models.vocabulary import CountPieces, is_uncased_wordpiece
-from sentiment.models.wrapped import wrap
 
 _NO_CHANGES: Final[Mapping[str, object]] = MappingProxyType({})
 _WINDOW_TOKENS: Final = 256

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from sentiment.errors import InvalidInput
-from sentiment.models.backbone import open_backbone, spelt_name, with_pieces
-from sentiment.models.bert_gru import BertGruConfig
+from sentiment.models.architectures.bert_gru import BertGruConfig
+from sentiment.models.architectures.encoder import EncoderClassifier, load_body
 from sentiment.models.bundle import Start
-from sentiment.models.encoder import EncoderClassifier, load_body
+from sentiment.models.huggingface.backbone import open_backbone, spelt_name, with_pieces
 from sentiment.models.vocabulary import (
     build_tokenizer,
     count_pieces,

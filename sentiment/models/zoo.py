@@ -14,16 +14,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput, ModelRejected
-from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.architectures.bert_gru import BertGruClassifier, BertGruConfig
+from sentiment.models.architectures.cnn import CnnClassifier, CnnConfig
+from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig
+from sentiment.models.architectures.lstm import LstmClassifier, LstmConfig
+from sentiment.models.architectures.wrapped import HubClassifier, HubConfig
 from sentiment.models.bundle import ParameterCounts, Start, checked, count_parameters
-from sentiment.models.checkpoint import NOT_SHAPE, STEPS_FIELD, read_config, read_tokenizer
-from sentiment.models.cnn import CnnClassifier, CnnConfig
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig
-from sentiment.models.lstm import LstmClassifier, LstmConfig
+from sentiment.models.huggingface.checkpoint import NOT_SHAPE, STEPS_FIELD, read_config, read_tokenizer
+from sentiment.models.huggingface.pretrained import PretrainedClassifier, PretrainedConfig
+from sentiment.models.huggingface.weights import WEIGHTS, read_tensors
 from sentiment.models.presets import PRESETS, build
-from sentiment.models.pretrained import PretrainedClassifier, PretrainedConfig
-from sentiment.models.weights import WEIGHTS, read_tensors
-from sentiment.models.wrapped import HubClassifier, HubConfig
 from sentiment.text.steps import steps_problem
 from sentiment.validation_messages import listed, shown
 from sentiment.version import CONFIG, TOKENIZER

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from sentiment.errors import InvalidInput
 from sentiment.models.bundle import Start
-from sentiment.training.learner import head_of
+from sentiment.training.objectives.learner import head_of
 
 
 def move_biases(start: Start, moved: ArrayLike) -> None:

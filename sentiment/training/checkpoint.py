@@ -16,8 +16,8 @@ from sentiment.errors import Conflict, ModelRejected
 from sentiment.models.bundle import Start
 from sentiment.models.zoo import load_model, save_model
 from sentiment.training.config import TrainConfig
-from sentiment.training.learner import Learner
-from sentiment.training.stopping import Stopper
+from sentiment.training.objectives.learner import Learner
+from sentiment.training.optimisation.early_stopping import Stopper
 from sentiment.validation_messages import shown
 
 MODEL: Final = "model"

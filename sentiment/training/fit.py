@@ -17,15 +17,15 @@ from torch import nn
 
 from sentiment.errors import InvalidInput
 from sentiment.models.bundle import Start
-from sentiment.training.batches import Batch
+from sentiment.training.batching.batches import Batch
+from sentiment.training.batching.plan import PlanPiece, TrainingStep
 from sentiment.training.checkpoint import Progress, Terms, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig
-from sentiment.training.learner import Learner
-from sentiment.training.objective import Material, dtype_of, row_loss
-from sentiment.training.optimizers import make_optimizer, set_rate
-from sentiment.training.plan import PlanPiece, TrainingStep
-from sentiment.training.schedules import learning_rate_factor
-from sentiment.training.stopping import Stopper, score_of
+from sentiment.training.objectives.learner import Learner
+from sentiment.training.objectives.objective import Material, dtype_of, row_loss
+from sentiment.training.optimisation.early_stopping import Stopper, score_of
+from sentiment.training.optimisation.optimizers import make_optimizer, set_rate
+from sentiment.training.optimisation.schedules import learning_rate_factor
 from sentiment.training.team import ALONE, Team
 from sentiment.training.validation import held_out_logits, judge_logits
 

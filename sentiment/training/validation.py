@@ -20,9 +20,9 @@ from sentiment.evaluation.metrics import (
     macro_recall,
     negative_log_likelihood,
 )
-from sentiment.training.batches import collate, row_of
-from sentiment.training.encoded import EncodedTexts
-from sentiment.training.plan import held_out_batches
+from sentiment.training.batching.batches import collate, row_of
+from sentiment.training.batching.encoded import EncodedTexts
+from sentiment.training.batching.plan import held_out_batches
 from sentiment.training.team import ALONE, Team
 
 _BINS: Final = 15

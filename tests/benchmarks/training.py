@@ -29,13 +29,13 @@ from ray.train.torch import TorchTrainer
 from torch import nn
 
 from sentiment.labels import THREE_CLASSES
-from sentiment.models.dropout import Dropout
-from sentiment.training.batches import row_of
+from sentiment.models.architectures.dropout import Dropout
+from sentiment.training.batching.batches import row_of
+from sentiment.training.batching.encoded import EncodedTexts, encoded_texts
+from sentiment.training.batching.plan import BatchPlan
 from sentiment.training.config import TrainConfig, from_mapping
-from sentiment.training.encoded import EncodedTexts, encoded_texts
 from sentiment.training.fit import Fit, Watcher
-from sentiment.training.objective import Material
-from sentiment.training.plan import BatchPlan
+from sentiment.training.objectives.objective import Material
 from sentiment.training.validation import HeldOut
 from train_jobs.shipped_model.readers import read_semeval
 from train_jobs.train.prepare import start_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.datasets import Example
-from sentiment.datasets.leaks import LeakKind, find_leaks
+from sentiment.datasets.leaks.search import LeakKind, find_leaks
 from train_jobs.shipped_model import readers as data
 
 CORPORA = Path(__file__).parents[3] / "shared" / "data"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sentiment.datasets import Example, Tally, open_datasets, read_examples
-from sentiment.datasets.s3 import S3Objects
+from sentiment.datasets.storage.s3 import S3Objects
 from sentiment.errors import DatasetDamaged, DatasetsUnavailable, InvalidInput
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_rclone
 from tests.free_ports import free_port

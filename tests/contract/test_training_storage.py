@@ -18,7 +18,7 @@ from train_jobs.runs.lease import LEASE_S, Holder, Lease
 from train_jobs.runs.run_store import RunStore
 from train_jobs.runtime.locations import place_at
 from train_jobs.runtime.storage import require_storage, storage_of
-from tune.trial_checkpoints import TrialCheckpoints
+from tune.trial.checkpoints import TrialCheckpoints
 
 
 @contextmanager

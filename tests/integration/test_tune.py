@@ -27,9 +27,9 @@ from tests.tiny_backbone import own_backbone
 from tests.tiny_training import examples
 from train_jobs.runtime.ray_cluster import give_room_back, note_room
 from train_jobs.train.ray_train import ray_running
-from tune import waiting
 from tune.interruption import interruptible
 from tune.plan import Search, best_of, is_cut_off
+from tune.progress import waiting
 from tune.results import plain, write_best
 from tune.space import parse_space
 from tune.trials import search_for

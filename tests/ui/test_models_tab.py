@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gradio_ui.rollout_actions import BUTTONS
+from gradio_ui.tabs.models.rollout_actions import BUTTONS
 from tests.fake_api import ROLLOUT, FakeApi
 from tests.ui.conftest import Visit, serving_page
 from tests.ui.journeys import classify, fits

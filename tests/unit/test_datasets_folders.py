@@ -209,7 +209,7 @@ class Body:
 
 def test_endings_of_files_in_a_bucket_may_be_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = Bucket({"raw/TWEETS.CSV": TABLE, "raw/notes.md": "x"})
-    monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: bucket)
+    monkeypatch.setattr("sentiment.datasets.source.s3.connect", lambda _: bucket)
     assert list(read_examples("s3://bucket/raw")) == [GOOD, BAD]
 
 
@@ -217,14 +217,14 @@ def test_litter_below_a_prefix_is_not_even_fetched_and_hidden_prefixes_may_be_gi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bucket = Bucket({f".raw/_set/{name}": TABLE for name in ("tweets.csv", *LITTER)})
-    monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: bucket)
+    monkeypatch.setattr("sentiment.datasets.source.s3.connect", lambda _: bucket)
     assert list(read_examples("s3://bucket/.raw/_set")) == [GOOD, BAD]
     assert bucket.fetched == [".raw/_set/tweets.csv"]
 
 
 def test_what_is_wrong_below_a_prefix_is_told_by_the_address_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"set/{part}/{name}": text for part in ("train", "test") for name, text in ACL_IMDB.items()}
-    monkeypatch.setattr("sentiment.datasets.s3_source.connect", lambda _: Bucket(files))
+    monkeypatch.setattr("sentiment.datasets.source.s3.connect", lambda _: Bucket(files))
     with pytest.raises(InvalidInput) as refusal:
         list(read_examples("s3://bucket/set/"))
     assert str(refusal.value).endswith("Push them one by one: s3://bucket/set/test, s3://bucket/set/train.")

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from sentiment.datasets import read_examples
-from sentiment.datasets.label_spec import LabelSpec, parse_labels, value_key
-from sentiment.datasets.labelling import Labelling
+from sentiment.datasets.source.label_spec import LabelSpec, parse_labels, value_key
+from sentiment.datasets.source.labelling import Labelling
 from sentiment.errors import InvalidInput
 
 PAIRS = "2.0=positive,0=negative,1 star=negative,true=positive,FALSE=negative"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sentiment.datasets import DatasetStore, DatasetVersion, Example, open_datasets
-from sentiment.datasets.leak_advice import advice
-from sentiment.datasets.leaks import find_leaks
+from sentiment.datasets.leaks.advice import advice
+from sentiment.datasets.leaks.search import find_leaks
 from sentiment.datasets.split import Split, push_split
 
 BAD = Example("the film was so bad that nobody stayed until the end", "negative")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sentiment.datasets.manifest import DatasetVersion, Shard, decode, encode
+from sentiment.datasets.storage.manifest import DatasetVersion, Shard, decode, encode
 from sentiment.errors import DatasetDamaged
 
 Edit = Callable[[dict[str, Any]], Any]

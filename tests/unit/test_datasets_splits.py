@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.datasets import Example, open_datasets
-from sentiment.datasets.leaks import LeakKind, find_leaks, leak_keys, unique, without
+from sentiment.datasets.leaks.search import LeakKind, find_leaks, leak_keys, unique, without
 from sentiment.datasets.split import Split, parse_split, push_split
 from sentiment.errors import Conflict, InvalidInput
 

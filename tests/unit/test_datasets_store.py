@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sentiment.datasets import DatasetStore, Example, draft, open_datasets
+from sentiment.datasets import DatasetStore, Example, open_datasets
+from sentiment.datasets.storage import draft
 from sentiment.errors import DatasetsUnavailable, InvalidInput
 from sentiment.settings import load_settings
 from sentiment.text import CURRENT_NORMALIZER

@@ -12,8 +12,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.labels import THREE_CLASSES  # noqa: E402
-from sentiment.training.batches import collate, row_of  # noqa: E402
-from sentiment.training.plan import BatchPlan  # noqa: E402
+from sentiment.training.batching.batches import collate, row_of  # noqa: E402
+from sentiment.training.batching.plan import BatchPlan  # noqa: E402
 from tests.tiny_training import examples, tiny_start  # noqa: E402
 from train_jobs.shipped_model.default_model import BROAD, NARROW, Stage, fit  # noqa: E402
 from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint  # noqa: E402

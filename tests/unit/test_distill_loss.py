@@ -14,13 +14,13 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from sentiment.errors import InvalidInput  # noqa: E402
 from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.models.zoo import save_model  # noqa: E402
-from sentiment.training.batches import Batch  # noqa: E402
+from sentiment.training.batching.batches import Batch  # noqa: E402
 from sentiment.training.config import DistillConfig  # noqa: E402
 from sentiment.training.fit import Fit  # noqa: E402
-from sentiment.training.learner import Learner  # noqa: E402
-from sentiment.training.loss import label_loss, soft_loss, state_loss  # noqa: E402
-from sentiment.training.objective import Lesson, distillation_loss  # noqa: E402
-from sentiment.training.teacher import learn_from  # noqa: E402
+from sentiment.training.objectives.learner import Learner  # noqa: E402
+from sentiment.training.objectives.loss import label_loss, soft_loss, state_loss  # noqa: E402
+from sentiment.training.objectives.objective import Lesson, distillation_loss  # noqa: E402
+from sentiment.training.objectives.teacher import learn_from  # noqa: E402
 from tests.tiny_model import build_tiny_version  # noqa: E402
 from tests.tiny_training import TINY, encode, examples, material, tiny_start  # noqa: E402
 from tests.unit.test_training_fit import Keeper  # noqa: E402

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.online.predict import _Given
-from gradio_ui.analysis import lines_source
-from gradio_ui.try_it import answer_card, explanation
+from gradio_ui.tabs.batch.analysis import lines_source
+from gradio_ui.tabs.try_it import answer_card, explanation
 from sentiment.client.bulk import reason_against
 from sentiment.datasets import Example, Tally, open_datasets, read_examples
 from sentiment.errors import InvalidInput

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer  # noqa: E402
 
 from sentiment.errors import ModelRejected  # noqa: E402
 from sentiment.labels import THREE_CLASSES  # noqa: E402
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
+from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa: E402
 from sentiment.models.zoo import Start, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="dropout needs the train extra")
 
-from sentiment.models.dropout import Dropout  # noqa: E402
+from sentiment.models.architectures.dropout import Dropout  # noqa: E402
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

@@ -13,9 +13,9 @@ transformers = pytest.importorskip("transformers", reason="the zoo needs the tra
 from tokenizers import ByteLevelBPETokenizer  # noqa: E402
 
 from sentiment.errors import InvalidInput, ModelRejected, NotFound, Unavailable  # noqa: E402
-from sentiment.models.checkpoint import as_bert, read_checkpoint, read_tokenizer  # noqa: E402
-from sentiment.models.finetuned import import_classifier  # noqa: E402
-from sentiment.models.hub import download, fetch  # noqa: E402
+from sentiment.models.huggingface.checkpoint import as_bert, read_checkpoint, read_tokenizer  # noqa: E402
+from sentiment.models.huggingface.finetuned import import_classifier  # noqa: E402
+from sentiment.models.huggingface.hub import download, fetch  # noqa: E402
 from sentiment.models.zoo import build, count_parameters, load_model, save_model  # noqa: E402
 from tests.tiny_backbone import hub_classifier, tiny_tokenizer  # noqa: E402
 

@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="importing needs the train extra")
 pytest.importorskip("transformers", reason="importing needs the train extra")
 
-from sentiment.datasets.label_spec import parse_labels  # noqa: E402
+from sentiment.datasets.source.label_spec import parse_labels  # noqa: E402
 from sentiment.errors import InvalidInput, ModelRejected  # noqa: E402
-from sentiment.models.finetuned import import_classifier  # noqa: E402
+from sentiment.models.huggingface.finetuned import import_classifier  # noqa: E402
 from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.batches import Padded  # noqa: E402

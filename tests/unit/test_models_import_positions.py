@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch", reason="importing needs the train extra")
 pytest.importorskip("transformers", reason="importing needs the train extra")
 
 from sentiment.errors import ModelRejected  # noqa: E402
-from sentiment.models.finetuned import import_classifier  # noqa: E402
-from sentiment.models.hub import tokenizer_of_transformers  # noqa: E402
-from sentiment.models.pretrained import PretrainedClassifier, PretrainedConfig, _positions  # noqa: E402
+from sentiment.models.huggingface.finetuned import import_classifier  # noqa: E402
+from sentiment.models.huggingface.hub import tokenizer_of_transformers  # noqa: E402
+from sentiment.models.huggingface.pretrained import PretrainedClassifier, PretrainedConfig, _positions  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.training.export import export_onnx, onnx_probabilities  # noqa: E402
 from tests.tiny_backbone import configure, hub_classifier, tiny_tokenizer  # noqa: E402

@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="importing needs the train extra")
 pytest.importorskip("transformers", reason="importing needs the train extra")
 
 from sentiment.errors import ModelRejected
-from sentiment.models.finetuned import import_classifier
+from sentiment.models.huggingface.finetuned import import_classifier
 from tests.tiny_backbone import configure, hub_classifier, rewrite_tensors
 
 

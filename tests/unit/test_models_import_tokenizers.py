@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="importing needs the train extra")
 transformers = pytest.importorskip("transformers", reason="importing needs the train extra")
 
 from sentiment.errors import ModelRejected  # noqa: E402
-from sentiment.models.finetuned import import_classifier  # noqa: E402
+from sentiment.models.huggingface.finetuned import import_classifier  # noqa: E402
 from tests.tiny_backbone import hub_classifier, tiny_tokenizer  # noqa: E402
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sentiment.models.recurrent import Pooling, run_and_pool
+from sentiment.models.architectures.recurrent import Pooling, run_and_pool
 
 _LENGTHS = [7, 1, 0, 4]
 _TOKENS = 7

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the zoo needs the train extra")
 pytest.importorskip("transformers", reason="the zoo needs the train extra")
 
-from sentiment.models.backbone import narrowed  # noqa: E402
+from sentiment.models.huggingface.backbone import narrowed  # noqa: E402
 from sentiment.models.vocabulary import count_pieces  # noqa: E402
 from sentiment.models.zoo import build, count_parameters, save_model  # noqa: E402
 from tests.tiny_backbone import own_backbone  # noqa: E402

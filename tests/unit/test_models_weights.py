@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch", reason="reading weights needs the train ext
 from safetensors.torch import save_file  # noqa: E402
 
 from sentiment.errors import ModelRejected  # noqa: E402
-from sentiment.models.checkpoint import read_config, read_tokenizer  # noqa: E402
-from sentiment.models.weights import read_tensors  # noqa: E402
+from sentiment.models.huggingface.checkpoint import read_config, read_tokenizer  # noqa: E402
+from sentiment.models.huggingface.weights import read_tensors  # noqa: E402
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 1234\n"
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"

@@ -11,11 +11,11 @@ pytest.importorskip("transformers", reason="the zoo needs the train extra")
 
 
 from sentiment.errors import InvalidInput  # noqa: E402
-from sentiment.models.backbone import open_backbone, with_emoji  # noqa: E402
-from sentiment.models.bert_gru import BertGruClassifier, BertGruConfig  # noqa: E402
-from sentiment.models.cnn import CnnClassifier, CnnConfig  # noqa: E402
-from sentiment.models.encoder import EncoderConfig  # noqa: E402
-from sentiment.models.lstm import LstmClassifier, LstmConfig  # noqa: E402
+from sentiment.models.architectures.bert_gru import BertGruClassifier, BertGruConfig  # noqa: E402
+from sentiment.models.architectures.cnn import CnnClassifier, CnnConfig  # noqa: E402
+from sentiment.models.architectures.encoder import EncoderConfig  # noqa: E402
+from sentiment.models.architectures.lstm import LstmClassifier, LstmConfig  # noqa: E402
+from sentiment.models.huggingface.backbone import open_backbone, with_emoji  # noqa: E402
 from sentiment.models.vectors import read_vectors  # noqa: E402
 from sentiment.models.vocabulary_pruning import cut_vocabulary  # noqa: E402
 from sentiment.models.zoo import (  # noqa: E402

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from gradio_ui.analysis import Analysis, analyse, file_source, lines_source, uploaded_table, write_downloads
-from gradio_ui.preview import DELIMITER_CHOICES, QUOTING_CHOICES, preview
+from gradio_ui.tabs.batch.analysis import Analysis, analyse, file_source, lines_source, uploaded_table, write_downloads
+from gradio_ui.tabs.batch.preview import DELIMITER_CHOICES, QUOTING_CHOICES, preview
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import open_table
@@ -124,7 +124,7 @@ def test_a_file_that_unpacks_to_more_than_the_page_holds_is_refused(
 ) -> None:
     import gzip
 
-    monkeypatch.setattr("gradio_ui.analysis._LARGEST_UNPACKED_MB", 1)
+    monkeypatch.setattr("gradio_ui.tabs.batch.analysis._LARGEST_UNPACKED_MB", 1)
     with pytest.raises(InvalidInput, match="more than 1 MB unpacked"):
         uploaded_table(made(tmp_path / "in.csv.gz", gzip.compress(b"text\n" + b"x" * 2**21)))
 

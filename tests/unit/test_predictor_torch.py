@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="the torch engine belongs to the tra
 from safetensors.torch import save_file  # noqa: E402
 
 from sentiment.errors import ModelRejected  # noqa: E402
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
+from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.tokenisation import load_tokenisation  # noqa: E402
 from sentiment.predictor.torch_engine import TorchEngine  # noqa: E402

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sentiment.datasets import open_datasets
-from sentiment.datasets.label_spec import LabelSpec
+from sentiment.datasets.source.label_spec import LabelSpec
 from sentiment.errors import InvalidInput, ModelRejected, NotFound
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.predictor import Predictor

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gradio_ui.rollout_actions import BUTTONS, offer_of, question_before_abort
+from gradio_ui.tabs.models.rollout_actions import BUTTONS, offer_of, question_before_abort
 from sentiment.errors import UndertoneError
 from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gradio_ui.rollout_actions import BUTTONS
-from gradio_ui.rollout_desk import Desk
+from gradio_ui.tabs.models.rollout_actions import BUTTONS
+from gradio_ui.tabs.models.rollout_desk import Desk
 from sentiment.client.http import UndertoneClient
 from tests.fake_api import ROLLOUT, FakeApi
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gradio_ui.rollout_form import FIELDS, FOLDED, STICKY, Typed, in_words
+from gradio_ui.tabs.models.rollout_form import FIELDS, FOLDED, STICKY, Typed, in_words
 from sentiment.errors import InvalidInput
 from serve_app.gateway.http.schemas.rollouts import RolloutIn
 

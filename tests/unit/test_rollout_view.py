@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gradio_ui.rollout_view import rollout_card, versions_table
+from gradio_ui.tabs.models.rollout_view import rollout_card, versions_table
 from serve_app.rollout.api_view import to_public
 from serve_app.rollout.policy.record import Entry, State
 from serve_app.routing.observations import Observations

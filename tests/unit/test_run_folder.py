@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
-from sentiment.datasets import folder as folder_module
 from sentiment.datasets import open_datasets
+from sentiment.datasets.storage import folder as folder_module
 from sentiment.errors import Conflict, NotFound, Unavailable
 from sentiment.settings import load_settings
 from sentiment.training.config import DistillConfig

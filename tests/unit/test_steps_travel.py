@@ -20,9 +20,9 @@ from sentiment.models.zoo import load_model, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.explanation import explain  # noqa: E402
 from sentiment.settings import load_settings  # noqa: E402
+from sentiment.training.batching.encoded import encoded_texts  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
-from sentiment.training.encoded import encoded_texts  # noqa: E402
-from sentiment.training.teacher import learn_from  # noqa: E402
+from sentiment.training.objectives.teacher import learn_from  # noqa: E402
 from sentiment.version import ENGINE_FILES, Manifest, Version, file_facts, read_version, write_manifest  # noqa: E402
 from tests.tiny_model import build_tiny_version  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402

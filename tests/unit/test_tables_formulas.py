@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from sentiment.datasets import open_datasets, read_examples
-from sentiment.datasets.leaks import Leak, LeakKind, write_leaks
-from sentiment.datasets.manifest import SCHEMA
+from sentiment.datasets.leaks.search import Leak, LeakKind, write_leaks
+from sentiment.datasets.storage.manifest import SCHEMA
 from sentiment.tables import NUMBER, STRING, open_table, write_table
 from sentiment.tables.formulas import OTHER_HEADERS, RESULT_COLUMNS, escaped, unescaped
 from sentiment.tables.table import UNTYPED

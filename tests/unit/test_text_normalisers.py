@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sentiment.datasets import Example
-from sentiment.datasets.leaks import LeakKind, find_leaks, unique
+from sentiment.datasets.leaks.search import LeakKind, find_leaks, unique
 from sentiment.datasets.split import Split
 from sentiment.records import RawText
 from serve_app.routing.traffic_table import TrafficTable

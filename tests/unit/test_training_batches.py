@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from sentiment.training.batches import Row, collate, cut_batches  # noqa: E402
-from sentiment.training.loss import class_weights, sentiment_loss  # noqa: E402
-from sentiment.training.schedules import learning_rate_factor  # noqa: E402
+from sentiment.training.batching.batches import Row, collate, cut_batches  # noqa: E402
+from sentiment.training.objectives.loss import class_weights, sentiment_loss  # noqa: E402
+from sentiment.training.optimisation.schedules import learning_rate_factor  # noqa: E402
 
 
 def test_every_row_stands_in_one_batch_and_no_batch_exceeds_its_tokens() -> None:

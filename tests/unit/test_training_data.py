@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput
-from sentiment.training.batches import Row
+from sentiment.training.batching.batches import Row
 from train_jobs.shipped_model.mixture import draw_window
 from train_jobs.shipped_model.readers import (
     Example,

@@ -19,7 +19,7 @@ ray = pytest.importorskip("ray", reason="training needs the train extra")
 from sentiment.errors import RegistryUnavailable, Unavailable  # noqa: E402
 from sentiment.models.zoo import save_model  # noqa: E402
 from sentiment.training.checkpoint import MODEL, Progress, Terms, save_checkpoint  # noqa: E402
-from sentiment.training.learner import Learner  # noqa: E402
+from sentiment.training.objectives.learner import Learner  # noqa: E402
 from tests.tiny_training import TINY, tiny_start  # noqa: E402
 from train_jobs.runtime.drafts import draft_of  # noqa: E402
 from train_jobs.runtime.failures import full_disk_told, run_named  # noqa: E402

@@ -13,11 +13,11 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
 from sentiment.training import fit  # noqa: E402
-from sentiment.training.batches import Batch  # noqa: E402
+from sentiment.training.batching.batches import Batch  # noqa: E402
 from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.fit import Fit, steps_between_checkpoints  # noqa: E402
-from sentiment.training.objective import dtype_of  # noqa: E402
+from sentiment.training.objectives.objective import dtype_of  # noqa: E402
 from tests.tiny_training import TINY, material, tiny_start  # noqa: E402
 
 

@@ -16,12 +16,12 @@ pytest.importorskip("torch", reason="training needs the train extra")
 from sentiment.datasets import Example
 from sentiment.errors import InvalidInput
 from sentiment.labels import THREE_CLASSES
-from sentiment.training.batches import row_of
+from sentiment.training.batching.batches import row_of
+from sentiment.training.batching.encoded import encoded_texts, made_once, piece_counts
+from sentiment.training.batching.plan import BatchPlan, PlanPiece, TrainingStep, split
 from sentiment.training.config import SCHEDULES
-from sentiment.training.encoded import encoded_texts, made_once, piece_counts
-from sentiment.training.plan import BatchPlan, PlanPiece, TrainingStep, split
-from sentiment.training.schedules import learning_rate_factor
-from sentiment.training.stopping import Stopper
+from sentiment.training.optimisation.early_stopping import Stopper
+from sentiment.training.optimisation.schedules import learning_rate_factor
 from sentiment.training.validation import judge_logits
 from tests.tiny_training import TINY, encode, examples, tiny_start
 

@@ -15,8 +15,8 @@ from sentiment.datasets import Example, open_datasets
 from sentiment.models.zoo import save_model
 from sentiment.settings import load_settings
 from sentiment.text import near_duplicate_key
-from sentiment.training.encoded import group_of
-from sentiment.training.plan import split
+from sentiment.training.batching.encoded import group_of
+from sentiment.training.batching.plan import split
 from tests.tiny_training import TINY, encode, examples, tiny_start
 from train_jobs.train.prepare import Places, held_out_texts, prepare
 

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("tokenizers", reason="training needs the train extra")
 
-from sentiment.models.encoder import EncoderClassifier, EncoderConfig, from_bert  # noqa: E402
+from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig, from_bert  # noqa: E402
 from sentiment.models.vocabulary import (  # noqa: E402
     SPECIAL_PIECES,
     build_tokenizer,

@@ -23,7 +23,7 @@ from sentiment.settings import Settings
 from tune import search as job
 from tune.interruption import Interruption, SearchInterrupted, interruptible
 from tune.plan import Search, Trial, is_cut_off
-from tune.progress_lines import interrupted_lines
+from tune.progress.lines import interrupted_lines
 from tune.results import MlflowTrials, plain, write_best
 from tune.search import Request, search_of
 

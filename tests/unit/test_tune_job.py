@@ -24,10 +24,11 @@ from train_jobs.runtime import tracking_server
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.train import ray_train as train_module
 from train_jobs.train.prepare import Places
-from tune import results, trial
+from tune import results
 from tune import search as tune_job
 from tune import trials as search
 from tune.plan import Search
+from tune.trial import run as trial
 
 REQUIRE_NODES = tune_job.require_nodes
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.001, 0.01]}}})

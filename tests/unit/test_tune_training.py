@@ -20,8 +20,8 @@ from sentiment.training.config import TrainConfig
 from tests.tiny_training import examples
 from train_jobs.runtime.locations import Place
 from train_jobs.train.prepare import Places
-from tune.trial_checkpoints import TrialCheckpoints
-from tune.trial_training import train_in_process, tried_again
+from tune.trial.checkpoints import TrialCheckpoints
+from tune.trial.training import train_in_process, tried_again
 
 CONFIG = TrainConfig(model="cnn", data="toys@1", epochs=4, window_tokens=16, batch_rows=16, learning_rate=3e-3)
 

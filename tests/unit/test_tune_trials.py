@@ -14,12 +14,12 @@ pytest.importorskip("torch", reason="searching needs the train extra")
 
 from train_jobs.runs.capacity import Need  # noqa: E402
 from train_jobs.train.ray_train import cpus_of  # noqa: E402
-from tune import trial as trial_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
+from tune.progress.watch import TrialWatch, Watched, watching  # noqa: E402
 from tune.space import parse_space  # noqa: E402
-from tune.trial import need_of, settled  # noqa: E402
+from tune.trial import run as trial_module  # noqa: E402
+from tune.trial.run import need_of, settled  # noqa: E402
 from tune.trials import _renew_resources, _resources, _trial  # noqa: E402
-from tune.watch import TrialWatch, Watched, watching  # noqa: E402
 
 
 def search(concurrent: int = 1, workers: int = 1) -> Search:

@@ -12,11 +12,11 @@ ray = pytest.importorskip("ray", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
 from train_jobs.runs.capacity import Need  # noqa: E402
-from tune import rooms as rooms_module  # noqa: E402
 from tune.plan import Search  # noqa: E402
-from tune.rooms import Rooms  # noqa: E402
+from tune.progress import free_resources as rooms_module  # noqa: E402
+from tune.progress.free_resources import Rooms  # noqa: E402
+from tune.progress.waiting import Patience, bundles_of, in_words, is_refused  # noqa: E402
 from tune.space import parse_space  # noqa: E402
-from tune.waiting import Patience, bundles_of, in_words, is_refused  # noqa: E402
 
 SPACE = parse_space({"space": {"epochs": {"int": [1, 3]}}})
 

@@ -16,7 +16,7 @@ import cli.online.classify_file
 import cli.online.predict
 from cli.main import app
 from gradio_ui.results import results_table
-from gradio_ui.try_it import answer_card, explanation
+from gradio_ui.tabs.try_it import answer_card, explanation
 from sentiment.client.bulk import Tally, Verdict, is_supported
 from sentiment.client.file_job import FileJob, run_job
 from sentiment.client.http import UndertoneClient

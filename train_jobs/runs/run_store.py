@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.datasets.folder import FolderObjects
+from sentiment.datasets.storage.folder import FolderObjects
 from sentiment.errors import DatasetsUnavailable, Unavailable
 
 _S3: Final = "s3://"
@@ -64,6 +64,6 @@ class RunStore:
 def _objects_at(place: str, endpoint: str | None) -> Any:
     if not place.startswith(_S3):
         return FolderObjects(Path(place))
-    from sentiment.datasets.s3 import S3Objects  # here: a folder shall not pay for the import of boto3
+    from sentiment.datasets.storage.s3 import S3Objects  # here: a folder shall not pay for the import of boto3
 
     return S3Objects(place, endpoint)

@@ -19,18 +19,18 @@ from torch import Tensor
 
 from sentiment.evaluation.metrics import fit_shift
 from sentiment.labels import NEUTRAL, THREE_CLASSES
-from sentiment.models.backbone import packaged_backbone
 from sentiment.models.bundle import Start
+from sentiment.models.huggingface.backbone import packaged_backbone
 from sentiment.models.vocabulary import is_emoji
 from sentiment.models.vocabulary_pruning import start_from
 from sentiment.text import CURRENT_NORMALIZER
-from sentiment.training.batches import Batch
+from sentiment.training.batching.batches import Batch
+from sentiment.training.batching.plan import BatchPlan
 from sentiment.training.checkpoint import Progress
 from sentiment.training.config import TrainConfig
 from sentiment.training.fit import Fit
-from sentiment.training.loss import class_weights, sentiment_loss
-from sentiment.training.objective import Material
-from sentiment.training.plan import BatchPlan
+from sentiment.training.objectives.loss import class_weights, sentiment_loss
+from sentiment.training.objectives.objective import Material
 from sentiment.training.validation import HeldOut, held_out_logits
 from train_jobs.runtime.output import told
 from train_jobs.shipped_model.card import CardFacts, write_card

@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from sentiment.training.batches import Row
-from sentiment.training.encoded import EncodedTexts
+from sentiment.training.batching.batches import Row
+from sentiment.training.batching.encoded import EncodedTexts
 from train_jobs.shipped_model.readers import Example, TrainingTexts
 
 _BOTH_ENDS = 2

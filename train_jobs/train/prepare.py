@@ -28,11 +28,11 @@ from sentiment.registry import Registry, find_version, is_folder, parse_referenc
 from sentiment.settings import Settings, load_settings
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.text.steps import open_steps
+from sentiment.training.batching.encoded import UNLABELLED, content_key, encoded_texts, group_of, piece_counts
+from sentiment.training.batching.plan import BatchPlan, split
 from sentiment.training.config import TrainConfig
-from sentiment.training.encoded import UNLABELLED, content_key, encoded_texts, group_of, piece_counts
-from sentiment.training.objective import Lesson, Material, dtype_of
-from sentiment.training.plan import BatchPlan, split
-from sentiment.training.teacher import learn_from
+from sentiment.training.objectives.objective import Lesson, Material, dtype_of
+from sentiment.training.objectives.teacher import learn_from
 from sentiment.training.validation import HeldOut
 from train_jobs.runtime.output import told
 from train_jobs.train.training_texts import Corpus, corpora_of, further_texts, training_texts

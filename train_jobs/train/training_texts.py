@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sentiment.datasets import DatasetStore, DatasetVersion, Example
-from sentiment.datasets.source import read_examples
+from sentiment.datasets.source.examples import read_examples
+from sentiment.training.batching.encoded import content_key
 from sentiment.training.config import TrainConfig
-from sentiment.training.encoded import content_key
 
 
 class Corpus(NamedTuple):

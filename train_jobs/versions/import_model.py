@@ -25,14 +25,14 @@ from typing import Any, Final
 import numpy as np
 
 from sentiment.datasets import DatasetVersion, open_datasets
-from sentiment.datasets.label_spec import LabelSpec, parse_labels
+from sentiment.datasets.source.label_spec import LabelSpec, parse_labels
 from sentiment.errors import InvalidInput
 from sentiment.evaluation.metrics import accuracy, expected_calibration_error, macro_f1, macro_recall
 from sentiment.labels import LABEL_SETS
 from sentiment.language import name_of, parse_languages
 from sentiment.models.bundle import count_parameters
-from sentiment.models.finetuned import Imported, import_classifier
-from sentiment.models.hub import download, fetch
+from sentiment.models.huggingface.finetuned import Imported, import_classifier
+from sentiment.models.huggingface.hub import download, fetch
 from sentiment.predictor import Predictor
 from sentiment.registry import VALIDATION, Lineage, ModelRegistry, RegisteredVersion, Registry
 from sentiment.settings import Settings, load_settings

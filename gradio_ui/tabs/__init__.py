@@ -1,0 +1,1 @@
+"""The tabs of the page, each in its own module or folder."""

@@ -1,0 +1,1 @@
+"""The networks themselves: the encoder of our own, recurrent and convolutional ones, and encoders of transformers."""

@@ -1,0 +1,216 @@
+"""The encoder classifier: a BERT-like transformer, its outputs pooled, a small head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from sentiment.models.architectures.dropout import Dropout
+from sentiment.models.bundle import Share, Size, SizeOrNone
+from sentiment.models.huggingface.label_sums import LabelSums
+
+_MASKED: Final = -1e4
+_BERT_LAYER: Final = {
+    "attention.output.dense": "attention_out",
+    "attention.output.LayerNorm": "attention_norm",
+    "intermediate.dense": "widen",
+    "output.dense": "narrow",
+    "output.LayerNorm": "output_norm",
+}
+_ACTIVATIONS: Final = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The shape of an encoder classifier. `positions` is the longest window in tokens, [CLS] and [SEP] counted.
+
+    `embedding` is the width of the word embeddings where they are narrower than the layers (0: as wide). `pooling`
+    takes the mean of the tokens' outputs or the first token's. `head` is one linear layer, or two with an activation
+    between them. `trained` "layers" freezes the word embeddings, so that words that training does not show keep their
+    places among those that it shows; "head" freezes all below the head, and takes dropout out of it. `rows` is for a
+    head that has several rows a label: the place of the label that each row means (`LabelSums`).
+    """
+
+    vocabulary: Size
+    labels: Size = 3
+    hidden: Size = 384
+    layers: Size = 6
+    heads: Size = 12
+    feed_forward: Size = 1536
+    positions: Size = 256
+    dropout: Share = 0.1
+    layer_norm_eps: Share = 1e-12
+    embedding: SizeOrNone = 0
+    pooling: Literal["mean", "first"] = "mean"
+    head: Literal["linear", "tanh", "relu"] = "linear"
+    trained: Literal["all", "layers", "head"] = "all"
+    rows: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden = {self.hidden} is no multiple of heads = {self.heads}")
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and a feed-forward block, each followed by a residual sum and a layer norm, as in BERT."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.heads, self.width = config.heads, config.hidden // config.heads
+        self.attention_in = nn.Linear(config.hidden, 3 * config.hidden)
+        self.attention_out = nn.Linear(config.hidden, config.hidden)
+        self.attention_norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_eps)
+        self.widen = nn.Linear(config.hidden, config.feed_forward)
+        self.narrow = nn.Linear(config.feed_forward, config.hidden)
+        self.output_norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_eps)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, states: Tensor, bias: Tensor) -> Tensor:
+        """Map states [batch, tokens, hidden]; `bias` [batch, 1, 1, tokens] is added to the attention's logits."""
+        states = self.attention_norm(states + self.dropout(self._attend(states, bias)))
+        states = states + self.dropout(self.narrow(nn.functional.gelu(self.widen(states))))
+        normed: Tensor = self.output_norm(states)
+        return normed
+
+    def _attend(self, states: Tensor, bias: Tensor) -> Tensor:
+        parts = self.attention_in(states).split(self.heads * self.width, dim=-1)
+        queries, keys, values = (
+            part.reshape(states.shape[0], -1, self.heads, self.width).transpose(1, 2) for part in parts
+        )
+        logits = (queries * self.width**-0.5) @ keys.transpose(-1, -2) + bias
+        attention = self.dropout(torch.softmax(logits, dim=-1))
+        merged = (attention @ values).transpose(1, 2).reshape(states.shape[0], -1, self.heads * self.width)
+        projected: Tensor = self.attention_out(merged)
+        return projected
+
+
+class Encoder(nn.Module):
+    """Embeddings and transformer layers: pieces in, a state a piece out."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.words = nn.Embedding(config.vocabulary, config.embedding or config.hidden)
+        if config.embedding:
+            self.widen_words = nn.Linear(config.embedding, config.hidden, bias=False)
+        self.positions = nn.Embedding(config.positions, config.hidden)
+        self.norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_eps)
+        self.dropout = Dropout(config.dropout)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+
+    def hidden_states(self, input_ids: Tensor, attention_mask: Tensor) -> list[Tensor]:
+        """Return the states of the embeddings and of each layer, each [batch, tokens, hidden].
+
+        `input_ids` and `attention_mask` (0 at padding) are int64 [batch, tokens]; states at padding mean nothing.
+        """
+        states = [self._embed(input_ids)]
+        bias = (1.0 - attention_mask.to(states[0].dtype))[:, None, None, :] * _MASKED
+        for layer in self.layers:
+            states.append(layer(states[-1], bias))
+        return states
+
+    def _embed(self, input_ids: Tensor) -> Tensor:
+        places = torch.arange(input_ids.shape[1], device=input_ids.device)
+        words = self.words(input_ids)
+        if hasattr(self, "widen_words"):
+            words = self.widen_words(words)
+        embedded: Tensor = self.dropout(self.norm(words + self.positions(places)))
+        return embedded
+
+
+class EncoderClassifier(Encoder):
+    """Tells the label of a text from what the encoder says of its tokens, padding left out."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__(config)
+        self.config = config
+        self.head_dropout = Dropout(config.dropout)
+        if config.head != "linear":
+            self.dense = nn.Linear(config.hidden, config.hidden)
+        self.head = nn.Linear(config.hidden, len(config.rows) or config.labels)
+        self.label_sums = LabelSums(config.rows, config.labels)
+        if config.trained == "layers":
+            self.words.requires_grad_(False)
+        if config.trained == "head":
+            for name, parameter in self.named_parameters():
+                parameter.requires_grad_(name.startswith(("head.", "dense.")))
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on or off; in a frozen encoder it stays off."""
+        super().train(mode)
+        if self.config.trained == "head":
+            self.dropout.eval()
+            self.layers.eval()
+        return self
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return logits [batch, labels]; `input_ids` and `attention_mask` (0 at padding) are int64 [batch, tokens]."""
+        return self.logits(self.hidden_states(input_ids, attention_mask)[-1], attention_mask)
+
+    def logits(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return logits [batch, labels] from the last layer's states [batch, tokens, hidden]."""
+        pooled = self.head_dropout(self._pool(states, attention_mask))
+        if self.config.head != "linear":
+            pooled = self.head_dropout(_ACTIVATIONS[self.config.head](self.dense(pooled)))
+        logits: Tensor = self.label_sums(self.head(pooled))
+        return logits
+
+    def _pool(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        if self.config.pooling == "first":
+            return states[:, 0]
+        weights = attention_mask.to(states.dtype)
+        return (states * weights[:, :, None]).sum(dim=1) / weights.sum(dim=1, keepdim=True)
+
+
+def from_bert(bert: Mapping[str, Tensor], config: EncoderConfig, rows: Sequence[Sequence[int]]) -> EncoderClassifier:
+    """Return a classifier that starts from a BERT checkpoint's tensors (Hugging Face names, no prefix).
+
+    `rows` has an entry per piece of the new vocabulary: the old rows of which its embedding is the mean. The head is
+    new (drawn from torch's global generator).
+    """
+    model = EncoderClassifier(config)
+    state = encoder_state(bert, config.layers, config.positions)
+    load_body(model, state | {"words.weight": mean_rows(state["words.weight"], rows)})
+    return model
+
+
+def load_body(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load the tensors of an encoder, under its own names, into a model that has more (a head), which stays."""
+    model.load_state_dict({**model.state_dict(), **state})
+
+
+def mean_rows(words: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
+    """Return embeddings [len(rows), width]: each the mean of the named rows of `words` [vocabulary, width]."""
+    ids = torch.tensor([old for row in rows for old in row])
+    starts = torch.tensor([0, *(len(row) for row in rows)]).cumsum(dim=0)[:-1]
+    return nn.functional.embedding_bag(ids, words, starts, mode="mean")
+
+
+def encoder_state(bert: Mapping[str, Tensor], layers: int, positions: int) -> dict[str, Tensor]:
+    """Return an encoder's tensors from a BERT checkpoint's (Hugging Face names, no prefix).
+
+    The one token type that classification uses is added to the positions.
+    """
+    token_type = bert["embeddings.token_type_embeddings.weight"][0]
+    state = {
+        "words.weight": bert["embeddings.word_embeddings.weight"],
+        "positions.weight": bert["embeddings.position_embeddings.weight"][:positions] + token_type,
+        "norm.weight": bert["embeddings.LayerNorm.weight"],
+        "norm.bias": bert["embeddings.LayerNorm.bias"],
+    }
+    for number in range(layers):
+        state.update(_from_bert_layer(bert, number))
+    return state
+
+
+def _from_bert_layer(bert: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
+    old, new = f"encoder.layer.{number}", f"layers.{number}"
+    state = {}
+    for kind in ("weight", "bias"):
+        parts = [bert[f"{old}.attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
+        state[f"{new}.attention_in.{kind}"] = torch.cat(parts)
+        state.update({f"{new}.{here}.{kind}": bert[f"{old}.{there}.{kind}"] for there, here in _BERT_LAYER.items()})
+    return state

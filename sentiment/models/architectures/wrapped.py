@@ -1,0 +1,128 @@
+"""Hugging Face encoders that are not BERT's kin: the library's own network, its outputs pooled, a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from sentiment.errors import InvalidInput, ModelRejected
+from sentiment.models.architectures.dropout import Dropout
+from sentiment.models.bundle import Share, Size, Start, overridden
+from sentiment.models.huggingface.checkpoint import current_name, read_config, read_tokenizer
+from sentiment.models.huggingface.weights import read_tensors
+from sentiment.validation_messages import shown
+from sentiment.version import CONFIG
+
+_POSITIONS: Final = 256
+_TOLERANCE: Final = 1e-4
+_POOLER: Final = "pooler"
+#: What comes from the data or from the encoder that is wrapped.
+_GIVEN: Final = frozenset({"labels", "vocabulary", "transformer"})
+
+
+@dataclass(frozen=True)
+class HubConfig:
+    """The shape of a wrapped encoder. `transformer` is its config.json; `trained` "head" freezes all but the head."""
+
+    vocabulary: Size
+    labels: Size = 3
+    positions: Size = _POSITIONS
+    dropout: Share = 0.1
+    trained: Literal["all", "head"] = "all"
+    transformer: dict[str, Any] = field(default_factory=dict)
+
+
+class HubClassifier(nn.Module):
+    """Tells the label of a text from the mean of a Hugging Face encoder's outputs, padding left out."""
+
+    def __init__(self, config: HubConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.body = _network(config.transformer)
+        self.dropout = Dropout(config.dropout)
+        self.head = nn.Linear(self.body.config.hidden_size, config.labels)
+        for name, parameter in self.body.named_parameters():  # poolers get no gradient, and workers wait for one
+            parameter.requires_grad_(config.trained == "all" and _POOLER not in name)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on or off; in a frozen encoder it stays off."""
+        super().train(mode)
+        if self.config.trained == "head":
+            self.body.eval()
+        return self
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return logits [batch, labels]; `input_ids` and `attention_mask` (0 at padding) are int64 [batch, tokens]."""
+        states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        weights = attention_mask.to(states.dtype)[:, :, None]
+        mean = (states * weights).sum(dim=1) / weights.sum(dim=1)
+        logits: Tensor = self.head(self.dropout(mean))
+        return logits
+
+
+def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> Start:
+    """Build a classifier around the encoder in a Hugging Face folder.
+
+    Raises:
+        InvalidInput: an override cannot be chosen, or asks for longer windows than the encoder reads.
+        ModelRejected: the folder holds no encoder that runs without code of its own, or one that reads padding.
+    """
+    tokenizer, origin = read_tokenizer(folder), portable(read_config(folder))
+    vocabulary = max(int(origin.get("vocab_size", 0)), 1)
+    longest = int(origin.get("max_position_embeddings", _POSITIONS))
+    for name in sorted(overrides.keys() & _GIVEN):
+        raise InvalidInput(f"{name} cannot be chosen: it comes from the data or the encoder in {folder}", name)
+    config = overridden(HubConfig(vocabulary, labels, min(longest, _POSITIONS), transformer=origin), overrides)
+    if "max_position_embeddings" in origin and config.positions > longest:
+        raise InvalidInput(f"positions = {config.positions}; {folder} reads at most {longest} tokens", "positions")
+    model = HubClassifier(config)
+    _fill(model.body, folder)
+    _require_padding_unread(model, tokenizer, folder)
+    return Start(model, config, tokenizer, "hub")
+
+
+def portable(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config.json without what names code, or where it came from."""
+    return {name: value for name, value in origin.items() if name not in ("auto_map", "_name_or_path")}
+
+
+def _network(origin: Mapping[str, Any]) -> Any:
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        config = AutoConfig.for_model(**origin)
+        return AutoModel.from_config(config, trust_remote_code=False, attn_implementation="eager")
+    except Exception as exc:  # the library raises what it likes for configs that it does not know
+        raise ModelRejected(
+            f"transformers makes no encoder of model_type {shown(origin.get('model_type'))} without code of its own: "
+            f"{exc}"
+        ) from exc
+
+
+def _fill(network: Any, folder: Path) -> None:
+    prefix = f"{network.base_model_prefix}."
+    tensors = {current_name(name).removeprefix(prefix): tensor for name, tensor in read_tensors(folder).items()}
+    try:
+        missing = [name for name in network.load_state_dict(tensors, strict=False).missing_keys if _POOLER not in name]
+    except RuntimeError as exc:  # shapes
+        raise ModelRejected(f"{folder}: {CONFIG} and the safetensors are not of one model: {exc}") from exc
+    if missing:
+        raise ModelRejected(f"{folder} has no tensor {missing[0]!r}, which the model of its {CONFIG} has")
+
+
+def _require_padding_unread(model: HubClassifier, tokenizer: Tokenizer, folder: Path) -> None:
+    ids = torch.tensor([tokenizer.encode("a b").ids])
+    padded = nn.functional.pad(ids, (0, 3))
+    model.eval()
+    with torch.no_grad():
+        alone = model(ids, torch.ones_like(ids))
+        beside = model(padded, nn.functional.pad(torch.ones_like(ids), (0, 3)))
+    model.train()
+    if not torch.allclose(alone, beside, atol=_TOLERANCE):
+        raise ModelRejected(f"{folder}: what this model says of a text changes with the padding behind it")

@@ -1,0 +1,1 @@
+"""From texts to batches: tokens on disk, which texts a step takes, and batches cut by tokens."""
