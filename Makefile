@@ -14,6 +14,9 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.installed
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
+# A platform and its tests start many Python processes: each would compile every module again where bytecode isn't kept.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: up down status test test-fast soak lint bench demo-rollout train-env dev-env chromium clean
 
 up: $(STAMPS)/serve

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("sentiment", "deployments", "serve_app", "train_jobs", "tune", "gradio_ui", "cli")
+from tests.repository.sources import PACKAGES, ROOT, SOURCES, nodes_of
+
 ALLOWED = {
     "sentiment": set(),
     "deployments": {"sentiment"},
@@ -98,7 +99,6 @@ PURE = "serve_app/rollout/policy/"
 IMPURE = {"asyncio", "random", "time", "sentiment.store", "sentiment.registry"}
 #: The one module that may use names of Ray's that are not public.
 RAY_INTERNALS = "serve_app/rollout/cluster/serve_internals.py"
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 class Import(NamedTuple):
@@ -108,15 +108,27 @@ class Import(NamedTuple):
     module: str
     name: str
 
+    @property
+    def importer(self) -> str:
+        return self.place.split(":")[0]
 
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    @property
+    def root(self) -> str:
+        return self.module.split(".")[0]
+
+    def __str__(self) -> str:
+        return f"{self.place} imports {f'{self.module}.{self.name}'.strip('.')}"
 
 
-def imports_of(path: Path) -> Iterator[Import]:
-    """Yield every import of a file, lazy ones and those for type checkers included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        place = f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
+@cache
+def imports_of(name: str) -> tuple[Import, ...]:
+    """Return every import of a file, lazy ones and those for type checkers included."""
+    return tuple(_imports_of(name))
+
+
+def _imports_of(name: str) -> Iterator[Import]:
+    for node in nodes_of(name):
+        place = f"{name}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import):
             yield from (Import(place, alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -124,52 +136,60 @@ def imports_of(path: Path) -> Iterator[Import]:
             yield from (Import(place, node.module or "", alias.name) for alias in node.names)
 
 
+def imports() -> Iterator[Import]:
+    return (each for name in SOURCES for each in imports_of(name))
+
+
+@cache
+def _is_file(name: str) -> bool:
+    return (ROOT / name).is_file()
+
+
 def file_of(found: Import) -> str:
     """Return the file of this project that an import reads, as a path; empty for an outside library."""
     whole = f"{found.module}.{found.name}".strip(".").replace(".", "/")
     module = found.module.replace(".", "/")
     names = (f"{whole}.py", f"{whole}/__init__.py", f"{module}.py", f"{module}/__init__.py")
-    return next((name for name in names if (ROOT / name).is_file()), "")
+    return next((name for name in names if _is_file(name)), "")
 
 
-def root_of(found: Import) -> str:
-    return found.module.split(".")[0]
+def refused(wrong: Iterator[Import]) -> list[str]:
+    """Return the imports that break a rule, each with its file and line."""
+    return [str(each) for each in wrong]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_module_imports_only_layers_below_its_own(path):
-    package = path.relative_to(ROOT).parts[0]
-    allowed = ALLOWED[package] | {package}
-    assert not [each for each in imports_of(path) if root_of(each) in PACKAGES and root_of(each) not in allowed]
+def test_a_module_imports_only_layers_below_its_own():
+    ours = (each for each in imports() if each.root in PACKAGES)
+    packages = ((each, each.importer.split("/")[0]) for each in ours)
+    assert not refused(each for each, package in packages if each.root not in ALLOWED[package] | {package})
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if name_of(path).startswith("serve_app/")], ids=name_of)
-def test_a_room_imports_only_rooms_that_it_may(path):
-    room = max((room for room in ROOMS if name_of(path).startswith(room)), key=len)
-    ours = [each for each in imports_of(path) if root_of(each) == "serve_app"]
-    assert not [each for each in ours if not file_of(each).startswith(ROOMS[room])]
+def test_a_room_imports_only_rooms_that_it_may():
+    ours = (each for each in imports() if each.importer.startswith("serve_app/") and each.root == "serve_app")
+    assert not refused(each for each in ours if not file_of(each).startswith(ROOMS[room_of(each.importer)]))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_each_outside_library_is_imported_in_its_home_only(path):
-    homes = {library: places for library, places in HOMES.items() if not name_of(path).startswith(places)}
-    assert not [each for each in imports_of(path) if root_of(each) in homes]
+def room_of(name: str) -> str:
+    return max((room for room in ROOMS if name.startswith(room)), key=len)
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if name_of(path).startswith(PURE)], ids=name_of)
-def test_what_decides_is_pure(path):
-    assert not [each for each in imports_of(path) if each.module in IMPURE]
+def test_each_outside_library_is_imported_in_its_home_only():
+    libraries = (each for each in imports() if each.root in HOMES)
+    assert not refused(each for each in libraries if not each.importer.startswith(HOMES[each.root]))
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if name_of(path).startswith("serve_app/")], ids=name_of)
-def test_names_of_rays_that_are_not_public_have_one_home(path):
-    inside = [each for each in imports_of(path) if root_of(each) == "ray"]
-    private = [each for each in inside if "._" in each.module or each.name.startswith("_")]
-    assert not private or name_of(path) == RAY_INTERNALS
+def test_what_decides_is_pure():
+    assert not refused(each for each in imports() if each.importer.startswith(PURE) and each.module in IMPURE)
+
+
+def test_names_of_rays_that_are_not_public_have_one_home():
+    inside = (each for each in imports() if each.importer.startswith("serve_app/") and each.root == "ray")
+    private = (each for each in inside if "._" in each.module or each.name.startswith("_"))
+    assert not refused(each for each in private if each.importer != RAY_INTERNALS)
 
 
 def test_no_files_import_each_other_in_a_circle():
-    graph = {name_of(path): {file_of(each) for each in imports_of(path)} - {"", name_of(path)} for path in SOURCES}
+    graph = {name: {file_of(each) for each in imports_of(name)} - {"", name} for name in SOURCES}
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as exc:
@@ -179,36 +199,40 @@ def test_no_files_import_each_other_in_a_circle():
 def test_only_the_composition_root_builds_a_gateways_objects():
     built = {"Backend", "PredictionService", "Pipeline", "FailoverClassifier", "StageMetrics", "Mirror", "Persistence"}
     calls = [
-        f"{name_of(path)}:{node.lineno}"
-        for path in SOURCES
-        if name_of(path).startswith("serve_app/")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{name}:{node.lineno}"
+        for name in SOURCES
+        if name.startswith("serve_app/")
+        for node in nodes_of(name)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in built
     ]
     assert {place.split(":")[0] for place in calls} == {"serve_app/gateway/graph.py"}, calls
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=name_of)
-def test_each_folder_says_in_a_paragraph_what_lives_there(folder):
-    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
-    assert said
-    assert len(said) > 40
+def test_each_folder_says_in_a_paragraph_what_lives_there():
+    folders = {Path(name).parent.as_posix() for name in SOURCES}
+    silent = [folder for folder in sorted(folders) if len(_docstring(f"{folder}/__init__.py")) <= 40]
+    assert not silent
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_the_environment_is_read_where_the_settings_are_only(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _docstring(name: str) -> str:
+    module = nodes_of(name)[0] if name in SOURCES else None
+    return (ast.get_docstring(module) if isinstance(module, ast.Module) else None) or ""
+
+
+def test_the_environment_is_read_where_the_settings_are_only():
+    homes = {"sentiment/settings.py", "sentiment/environment.py"}
     reads = [
-        node.lineno
-        for node in ast.walk(tree)
+        f"{name}:{node.lineno}"
+        for name in SOURCES
+        if name not in homes
+        for node in nodes_of(name)
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and ast.unparse(node.value) == "os"
     ]
-    assert not reads or path in {ROOT / "sentiment" / name for name in ("settings.py", "environment.py")}, reads
+    assert not reads
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_module_is_named_for_nothing(path):
-    assert path.stem not in {"utils", "helpers", "common", "misc"}
+def test_no_module_is_named_for_nothing():
+    assert not [name for name in SOURCES if Path(name).stem in {"utils", "helpers", "common", "misc"}]
 
 
 def test_the_layers_name_every_package_at_the_top():
