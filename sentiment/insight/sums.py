@@ -45,7 +45,7 @@ def timeline_of(
     query: Query, span: Span, stretches: Sequence[Stretch], buckets: Sequence[BucketSums], commit: str
 ) -> Timeline:
     """Return the timeline whose stretch i has the sums of bucket i."""
-    whole = _together([bucket.all for bucket in buckets])
+    whole = together([bucket.all for bucket in buckets])
     low, high = whole.ends
     points = tuple(_point(stretch, bucket) for stretch, bucket in zip(stretches, buckets, strict=True))
     return Timeline(query.text, whole.count, whole.mean, low, high, bucket_of(span), span.tz, points, commit)
@@ -72,7 +72,8 @@ def _point(stretch: Stretch, bucket: BucketSums) -> Point:
     )
 
 
-def _together(parts: Sequence[Sums]) -> Sums:
+def together(parts: Sequence[Sums]) -> Sums:
+    """Return the sums of several sets of texts that share none."""
     return Sums(
         sum(part.count for part in parts),
         sum(part.scored for part in parts),
