@@ -16,7 +16,7 @@ class Item(TypedDict):
     topics: NotRequired[list[str]]
 
 
-class Model(TypedDict):
+class AnsweringModel(TypedDict):
     """The model version that answered."""
 
     name: str
@@ -35,7 +35,7 @@ class Answer(TypedDict):
     sentiment: float
     verdict: str
     probabilities: dict[str, float]
-    model: Model
+    model: AnsweringModel
     truncated: bool
     language: str | None
     supported: bool
@@ -60,7 +60,7 @@ class Result(TypedDict, total=False):
     sentiment: float
     verdict: str
     probabilities: dict[str, float]
-    model: Model
+    model: AnsweringModel
     truncated: bool
     language: str | None
     supported: bool
@@ -79,4 +79,4 @@ class ExplainedAnswer(TypedDict):
     truncated: bool
     language: str | None
     supported: bool
-    model: Model
+    model: AnsweringModel
