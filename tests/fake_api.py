@@ -18,13 +18,14 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from pydantic import ValidationError
 
 from sentiment.access.keys import GRANTS, Scope
-from sentiment.errors import InvalidInput
+from sentiment.errors import Conflict, InvalidInput, NotFound
 from sentiment.identifiers import new_id
 from sentiment.labels import THREE_CLASSES, sentiment_of, verdict_of
-from serve_app.gateway.http.errors import HttpError, invalid_input
+from serve_app.gateway.http.errors import HttpError, invalid_input, status_and_body
 from serve_app.gateway.http.guard import require, scope_of
 from serve_app.gateway.http.schemas.rollouts import RolloutIn
 from serve_app.rollout.policy.plan import steps_of
+from tests.fake_rollout import ROLLOUT
 
 GOOD = {"love", "great", "good", "wonderful", "thanks", "happy"}
 BAD = {"hate", "awful", "bad", "terrible", "broken", "sad"}
@@ -40,76 +41,13 @@ _LISTED = {
     "replicas": 2,
     "metrics": {"macro_recall": 0.6983, "ece": 0.03},
 }
-ROLLOUT: dict[str, Any] = {
-    "id": "r-1",
-    "model": "sentiment",
-    "champion": 7,
-    "challenger": 8,
-    "state": "canary",
-    "phase": "canary",
-    "paused": False,
-    "asked": None,
-    "hold_s": 60.0,
-    "auto": False,
-    "sticky": "none",
-    "in_place": False,
-    "waits": "step 10 waits for promote",
-    "step": "10",
-    "stage": 3,
-    "plan": "shadow,1,10,100",
-    "reason": "step 10 begins",
-    "traffic": [{"version": 7, "weight": 0.9, "shadow": 0.0}, {"version": 8, "weight": 0.1, "shadow": 0.25}],
-    "versions": [
-        {
-            "version": 7,
-            "requests": 900,
-            "errors": 0,
-            "p50_ms": 9.5,
-            "p99_ms": 38.1,
-            "labels": {"positive": 900},
-            "confidence": 0.9,
-        },
-        {
-            "version": 8,
-            "requests": 100,
-            "errors": 1,
-            "p50_ms": None,
-            "p99_ms": None,
-            "labels": {"positive": 90, "neutral": 10},
-            "confidence": 0.85,
-        },
-    ],
-    "compared": {
-        "compared": 200,
-        "disagreed": 10,
-        "neutral_flips": 8,
-        "mirror_dropped": 0,
-        "examples": [
-            {
-                "id": "t-1",
-                "text": "so <so>, @user",
-                "champion_label": "neutral",
-                "champion_score": 0.6,
-                "challenger_label": "negative",
-                "challenger_score": 0.7,
-            }
-        ],
-    },
-    "numbers": {
-        "labelled": 12.0,
-        "confidence_shift": -0.05,
-        "label_shift": 0.1,
-        "only_champion_right": 2.0,
-        "only_challenger_right": 1.0,
-        "evidence_worse": 1.25,
-        "evidence_no_worse": 0.8,
-    },
-    "decisions": [
-        {"at_ms": 1_800_000_000_000, "state": "loading", "stage": 0, "reason": "asked for", "numbers": {}},
-        {"at_ms": 1_800_000_060_000, "state": "canary", "stage": 3, "reason": "step 10 begins", "numbers": {}},
-    ],
+_STATUS = {
+    200: "200 OK",
+    401: "401 Unauthorized",
+    404: "404 Not Found",
+    409: "409 Conflict",
+    422: "422 Unprocessable Content",
 }
-_STATUS = {200: "200 OK", 401: "401 Unauthorized", 404: "404 Not Found", 422: "422 Unprocessable Content"}
 
 
 class FakeApi:
@@ -120,6 +58,8 @@ class FakeApi:
         self.scopes = GRANTS[scope]
         self.failures: list[tuple[int, dict[str, str]]] = []
         self.texts: dict[str, str] = {}
+        self.items: dict[str, dict[str, Any]] = {}
+        self.feedback: dict[str, str] = {}
         self.requests: list[tuple[str, Any]] = []
         self.is_ready = True
         self.rollout: dict[str, Any] | None = None
@@ -159,6 +99,7 @@ class FakeApi:
         answer = {
             "/v1/predict": lambda: self._predict(json.loads(body)),
             "/v1/predict/batch": lambda: {"results": [self._item(item) for item in json.loads(body)["items"]]},
+            "/v1/feedback": lambda: self._feedback(json.loads(body)),
             "/v1/explain": lambda: self._explain(json.loads(body)["text"]),
             "/v1/models": lambda: {"models": [{**_LISTED, "version": self.serves}]},
         }
@@ -172,8 +113,9 @@ class FakeApi:
             if path not in answer:
                 return self._rollouts(path, environ.get("QUERY_STRING", ""), body)
             return 200, {}, [json.dumps(answer[path]()).encode()]
-        except InvalidInput as exc:
-            return 422, {}, [_error_json(str(exc), "invalid_input", exc.field)]
+        except (InvalidInput, NotFound, Conflict) as exc:
+            status, problem = status_and_body(exc)
+            return status, {}, [_error_json(problem["message"], problem["code"], problem["field"])]
 
     def _rollouts(self, path: str, query: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
         """Begin one, say how it is, or take a command; the next look at it says that it was asked."""
@@ -197,8 +139,8 @@ class FakeApi:
     def _item(self, item: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._predict(item)
-        except InvalidInput as exc:
-            return {"error": {"code": "invalid_input", "message": str(exc), "field": exc.field}, "id": item.get("id")}
+        except (InvalidInput, Conflict) as exc:
+            return {"error": status_and_body(exc)[1], "id": item.get("id")}
 
     def _predict(self, item: dict[str, Any]) -> dict[str, Any]:
         text = item["text"]
@@ -208,7 +150,9 @@ class FakeApi:
         label = max(probabilities, key=lambda name: probabilities[name])
         identifier = item.get("id") or new_id()
         with self._lock:
-            self.texts[identifier] = text
+            if self.texts.setdefault(identifier, text) != text:
+                raise Conflict(f"id {identifier!r} already names another text", "id")
+            self.items.setdefault(identifier, item)
         return {
             "id": identifier,
             "label": label,
@@ -222,6 +166,12 @@ class FakeApi:
             "supported": is_read,
             "timing_ms": {"queue": 1.2, "preprocess": 0.4, "inference": 5.1, "total": 7.0},
         }
+
+    def _feedback(self, said: dict[str, Any]) -> dict[str, Any]:
+        if said["id"] not in self.texts:
+            raise NotFound(f"there is no text {said['id']!r}")
+        self.feedback[said["id"]] = said["label"]
+        return {**said, "at": "2026-01-31T12:00:00Z"}
 
     def _explain(self, text: str) -> dict[str, Any]:
         probabilities = _probabilities(_checked(text))

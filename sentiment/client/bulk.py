@@ -164,9 +164,11 @@ def _classify(
         for row in batch
         if row.number not in reasons
     }
-    answered = _answer(client, items, sleep)
+    answers = answer_items(client, items, sleep)
     return [
-        Verdict(row.number, None, reasons[row.number]) if row.number in reasons else answered[row.number]
+        Verdict(row.number, None, reasons[row.number])
+        if row.number in reasons
+        else _verdict(row.number, answers[row.number])
         for row in batch
     ]
 
@@ -183,18 +185,25 @@ def reason_against(row: Row, text_column: str) -> str | None:
     return None if isinstance(text, str) and has_visible_text(text) else f"{text_column!r} is empty"
 
 
-def _answer(client: UndertoneClient, items: dict[int, Item], sleep: Callable[[float], None]) -> dict[int, Verdict]:
-    """Answer all items; those whose error passes by itself are sent again."""
-    verdicts: dict[int, Verdict] = {}
+def answer_items(
+    client: UndertoneClient, items: Mapping[int, Item], sleep: Callable[[float], None] = time.sleep
+) -> dict[int, Result]:
+    """Return what the API says about each item, by its number; those whose error passes by itself are sent again.
+
+    Raises:
+        Unavailable, Overloaded, DeadlineExceeded: the platform did not answer within the client's patience.
+    """
+    answers: dict[int, Result] = {}
+    waiting = dict(items)
     for attempt in range(_ITEM_ATTEMPTS):
-        results = _results(client, items)
-        verdicts |= {number: _verdict(number, result) for number, result in results.items()}
-        items = {number: items[number] for number, result in results.items() if _is_temporary(result)}
-        if not items:
-            return verdicts
+        results = _results(client, waiting)
+        answers |= results
+        waiting = {number: waiting[number] for number, result in results.items() if _is_temporary(result)}
+        if not waiting:
+            return answers
         sleep(0.5 * 2**attempt)
-    number = next(iter(items))
-    raise Unavailable(f"Row {number} was not answered {_ITEM_ATTEMPTS} times: {verdicts[number].reason}")
+    number = next(iter(waiting))
+    raise Unavailable(f"Row {number} was not answered {_ITEM_ATTEMPTS} times: {reason_of(answers[number])}")
 
 
 def _results(client: UndertoneClient, items: dict[int, Item]) -> dict[int, Result]:
@@ -223,9 +232,13 @@ def _is_temporary(result: Result) -> bool:
 
 
 def _verdict(number: int, result: Result) -> Verdict:
-    if "error" in result:
-        return Verdict(number, None, _PLACE_IN_REQUEST.sub("", result["error"]["message"]))
-    return Verdict(number, _added_values(result))
+    reason = reason_of(result)
+    return Verdict(number, _added_values(result)) if reason is None else Verdict(number, None, reason)
+
+
+def reason_of(result: Result) -> str | None:
+    """Return why a text was refused, without its place in the request; None if it was answered."""
+    return _PLACE_IN_REQUEST.sub("", result["error"]["message"]) if "error" in result else None
 
 
 def _added_values(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,10 @@ class UndertoneClient:
         while window := list(itertools.islice(named, STREAM_WINDOW)):
             yield from self._stream(window)
 
+    def add_feedback(self, text_id: str, label: str, source: str) -> None:
+        """Say what the label of a kept text truly is."""
+        self._send("POST", "/v1/feedback", {"id": text_id, "label": label, "source": source})
+
     def explain(self, text: str) -> ExplainedAnswer:
         """Say which words moved the answer for a text. The text is not kept."""
         return cast("ExplainedAnswer", self._send("POST", "/v1/explain", {"text": text}))

@@ -70,10 +70,11 @@ def _lines(file: IO[str]) -> Iterator[str]:
 def _jsonl_rows(path: Path, encoding: str) -> Iterator[Row]:
     with open_text(path, encoding) as file:
         lines = (line for line in _lines(file) if line.strip())
-        yield from (_jsonl_row(number, line) for number, line in enumerate(lines, 1))
+        yield from (jsonl_row(number, line) for number, line in enumerate(lines, 1))
 
 
-def _jsonl_row(number: int, line: str) -> Row:
+def jsonl_row(number: int, line: str) -> Row:
+    """Return a line as the row of its object; what is wrong with it is the row's problem."""
     if len(line) >= LONGEST_CELL_CHARACTERS:
         return Row(number, {}, f"is longer than {LONGEST_CELL_CHARACTERS:,} characters")
     line = line.rstrip("\r\n")

@@ -1,0 +1,121 @@
+"""Send files and streams of texts through a platform: `undertone ingest csv tweets.csv --name tweets`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cli.online import ingest_options as options
+from cli.online.connection import ApiKey, Url
+from cli.online.ingest_run import Request, run
+from cli.table_options import Delimiter, QuotingOption
+from sentiment.sources import KINDS, Columns, FileFormat, Reading, speed_of
+from sentiment.tables import AUTO
+
+app = typer.Typer(help="Send files and streams of texts through a platform.", no_args_is_help=True)
+
+_FILES: Final = {
+    "csv": "Send the rows of a CSV or TSV file.",
+    "jsonl": "Send the objects of a JSON Lines file, one a line.",
+    "parquet": "Send the rows of a Parquet file.",
+}
+_FILE_HELP: Final = """{summary}
+
+    Ended at any moment, the same command goes on where it was: no text is lost, none is kept twice. Rows that cannot be
+    kept stand in UNDERTONE_HOME/ingests/NAME/rejected.jsonl, with the reason.
+
+    Examples:
+
+      undertone ingest {kind} tweets.{kind} --time-column date --author-column user --id-column id --name tweets
+
+      undertone ingest {kind} export.{kind} --time-column created --time-format '%m/%d/%Y %H:%M' --speed 60x
+    """
+
+
+def _file_command(kind: str) -> Callable[..., None]:
+    def command(
+        file: Annotated[Path, typer.Argument(help="The file.")],
+        text_column: options.TextColumn = "text",
+        time_column: options.TimeColumn = None,
+        time_format: options.TimeFormat = None,
+        time_zone: options.TimeZone = "UTC",
+        author_column: options.AuthorColumn = None,
+        topic_column: options.TopicColumn = None,
+        id_column: options.IdColumn = None,
+        label_column: options.LabelColumn = None,
+        labels: options.Labels = None,
+        encoding: Annotated[str, typer.Option(help="Encoding of the file, such as cp1252.")] = "utf-8",
+        delimiter: Delimiter = AUTO,
+        quoting: QuotingOption = AUTO,
+        columns: options.Header = None,
+        limit: options.Limit = None,
+        speed: options.Speed = "max",
+        name: options.Name = None,
+        restart: options.Restart = False,
+        url: Url = None,
+        api_key: ApiKey = None,
+        as_json: options.AsJson = False,
+    ) -> None:
+        header = tuple(column.strip() for column in columns.split(",")) if columns else None
+        named = Columns(text_column, time_column, author_column, topic_column, id_column, label_column)
+        request = Request(
+            kind=kind,
+            name=name or file.name.removesuffix(".gz").rpartition(".")[0],
+            reading=Reading(named, time_format, time_zone, labels),
+            path=file,
+            form=FileFormat(encoding, delimiter, quoting, header),
+            limit=limit,
+            speed=speed_of(speed),
+            restart=restart,
+        )
+        run(request, url, api_key, as_json=as_json)
+
+    command.__doc__ = _FILE_HELP.format(summary=_FILES[kind], kind=kind)
+    return command
+
+
+for _kind in KINDS:
+    app.command(_kind)(_file_command(_kind))
+
+
+@app.command("stdin")
+def stdin(
+    name: Annotated[str, typer.Option("--name", help="What the stream is called: the source of its texts.")],
+    text_column: options.TextColumn = "text",
+    time_column: options.TimeColumn = None,
+    time_format: options.TimeFormat = None,
+    time_zone: options.TimeZone = "UTC",
+    author_column: options.AuthorColumn = None,
+    topic_column: options.TopicColumn = None,
+    id_column: options.IdColumn = None,
+    label_column: options.LabelColumn = None,
+    labels: options.Labels = None,
+    limit: options.Limit = None,
+    speed: options.Speed = "max",
+    url: Url = None,
+    api_key: ApiKey = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Send the lines of standard input as they come: JSON objects if the first line begins with {, else a text a line.
+
+    The same lines again are the same texts: nobody can go back in a stream, so that a run reads it from its beginning.
+
+    Examples:
+
+      tail -F posts.jsonl | undertone ingest stdin --text-column body --id-column id --name posts
+
+      undertone ingest stdin --name reviews < reviews.txt
+    """
+    named = Columns(text_column, time_column, author_column, topic_column, id_column, label_column)
+    request = Request(
+        kind="stdin",
+        name=name,
+        reading=Reading(named, time_format, time_zone, labels),
+        limit=limit,
+        speed=speed_of(speed),
+        restart=True,
+    )
+    run(request, url, api_key, as_json=as_json)

@@ -1,0 +1,190 @@
+"""Runs an ingest under a line that tells how it goes, and prints what it counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from cli.online.connection import connect
+from sentiment.client.bulk import IN_FLIGHT
+from sentiment.client.http import UndertoneClient
+from sentiment.clock import epoch_ms
+from sentiment.datasets.source.labelling import Labelling
+from sentiment.errors import UndertoneError
+from sentiment.ingest import Checkpoint, HttpDelivery, Ingest, Limits, Totals, open_checkpoint, require_name
+from sentiment.settings import load_settings
+from sentiment.sources import FileFormat, Reading, RowReader, Source, StreamSource, TimeReader, open_file
+from sentiment.sources.times import require_format, zone_of
+
+_ATTEMPTS: Final = 10  # about two minutes of patience with a platform that restarts
+_CHUNK_BYTES: Final = 2**16
+#: How often a log, which is no terminal, is told how it goes.
+_TOLD_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line."""
+
+    kind: str
+    name: str
+    reading: Reading
+    path: Path | None = None
+    form: FileFormat = field(default_factory=FileFormat)
+    limit: int | None = None
+    speed: float | None = None
+    restart: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What decides which texts are read, and how: a run that goes on must have the same."""
+        times = {"--time-format": self.reading.time_format, "--time-zone": self.reading.time_zone}
+        text = {"--delimiter": self.form.delimiter, "--quoting": self.form.quoting, "--encoding": self.form.encoding}
+        others = {"--labels": self.reading.labels, "--columns": ",".join(self.form.header or ()) or None}
+        named = {"source": self.kind, **self.reading.columns.options, **times, **text, **others}
+        return {option: value for option, value in named.items() if value is not None}
+
+
+def run(request: Request, url: str | None, api_key: str | None, *, as_json: bool) -> None:
+    """Run an ingest to its end and print its counts.
+
+    Raises:
+        Exit: with status 1, nothing of what was read could be kept.
+    """
+    console = Console(stderr=True, soft_wrap=True)
+    require_name(request.name)
+    source = _source_of(request)
+    root = load_settings().home / "ingests"
+    with (
+        connect(url, api_key, _ATTEMPTS) as client,
+        open_checkpoint(root, request.name, request.options, restart=request.restart) as checkpoint,
+    ):
+        resumed = checkpoint.state.totals.read
+        try:
+            totals = asyncio.run(_ingest(request, source, client, checkpoint, console))
+        except (KeyboardInterrupt, asyncio.CancelledError, UndertoneError):
+            if checkpoint.state.totals.read:
+                console.print("Stopped. What was answered is kept: the same command goes on.")
+            raise
+        _print_totals(request.name, totals, checkpoint.rejected, resumed, as_json=as_json)
+    if totals.rejected and totals.rejected == totals.read:
+        raise typer.Exit(1)
+
+
+async def _ingest(
+    request: Request, source: Source, client: UndertoneClient, checkpoint: Checkpoint, console: Console
+) -> Totals:
+    limits = Limits(speed=request.speed, records=request.limit)
+    pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="ingest")
+    try:
+        with _progress(request.name, source.expected, console) as tell:
+            return await Ingest(source, HttpDelivery(client, request.name, pool), checkpoint, limits, tell).run()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _source_of(request: Request) -> Source:
+    reading = request.reading
+    if request.path is not None:
+        return open_file(request.kind, request.path, request.name, reading, request.form, epoch_ms)
+    if reading.time_format is not None:
+        require_format(reading.time_format)
+    times = TimeReader(reading.time_format, zone_of(reading.time_zone))
+    reader = RowReader(request.name, reading.columns, times, Labelling(reading.labels), epoch_ms)
+    return StreamSource(_chunks(stdin_descriptor()), reader)
+
+
+def stdin_descriptor() -> int:
+    """Return the descriptor of standard input."""
+    return sys.stdin.fileno()
+
+
+async def _chunks(descriptor: int) -> AsyncIterator[bytes]:
+    """Yield what comes in at a descriptor, as it comes.
+
+    A thread of its own waits for it: one that hangs in a read must not keep the command from ending.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[bytes] = asyncio.Queue(4)
+
+    def read() -> None:
+        chunk = b"-"
+        while chunk:
+            chunk = os.read(descriptor, _CHUNK_BYTES)
+            try:
+                asyncio.run_coroutine_threadsafe(queue.put(chunk), loop).result()
+            except (RuntimeError, asyncio.CancelledError):  # the loop has ended
+                return
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    while chunk := await queue.get():
+        yield chunk
+
+
+@contextmanager
+def _progress(name: str, expected: int | None, console: Console) -> Iterator[Callable[[Totals], None]]:
+    """Give what is told of the totals: a line that changes on a terminal, a line now and then in a log."""
+    began_s, began_rows = time.monotonic(), None
+    last_told_s = began_s
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bars:
+        bar = bars.add_task(name, total=expected)
+
+        def tell(totals: Totals) -> None:
+            nonlocal began_rows, last_told_s
+            now_s = time.monotonic()
+            began_rows = totals.read if began_rows is None else began_rows
+            rate = (totals.read - began_rows) / (now_s - began_s)
+            line = _line(name, totals, expected, rate)
+            bars.update(bar, description=line, completed=totals.read)
+            if not console.is_terminal and now_s - last_told_s >= _TOLD_S:
+                last_told_s = now_s
+                console.print(line, markup=False, highlight=False)
+
+        yield tell
+
+
+def _line(name: str, totals: Totals, expected: int | None, rate: float) -> str:
+    of = f" of {expected:,}" if expected is not None else ""
+    return (
+        f"{name}: {totals.read:,}{of} read, {totals.kept:,} kept ({totals.folded:,} folded), "
+        f"{totals.rejected:,} rejected, {rate:,.0f} rows/s"
+    )
+
+
+def _print_totals(name: str, totals: Totals, rejected: Path, resumed: int, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"name": name, **totals.plain()}))
+        return
+    console = Console(soft_wrap=True)
+    for line in _remarks(name, totals, rejected, resumed):
+        console.print(line, markup=False, highlight=False)
+
+
+def _remarks(name: str, totals: Totals, rejected: Path, resumed: int) -> list[str]:
+    """Return what a person should know, a sentence each."""
+    counts = f"{totals.read:,} read, {totals.kept:,} kept, {totals.folded:,} of these folded"
+    remarks = [f"{name}: {counts}, {totals.rejected:,} rejected, in {totals.seconds:,.1f} s."]
+    if resumed:
+        is_done = resumed == totals.read
+        remarks.append("Finished earlier; nothing was left to do." if is_done else f"Went on behind row {resumed:,}.")
+    if totals.repeated:
+        remarks.append(f"{totals.repeated:,} had an id that came before: kept once.")
+    if totals.corrected:
+        remarks.append(f"{totals.corrected:,} had a time that cannot be: the time at which they came took its place.")
+    if totals.rejected:
+        remarks.append(f"{rejected} says which were rejected, and why.")
+    return remarks

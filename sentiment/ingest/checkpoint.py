@@ -1,0 +1,188 @@
+"""What an ingest remembers, in a folder of its own under home: options, position, counts, and the records set aside.
+
+ingests/NAME/state.json        written whole, after the platform has answered; the rest is cut to what it says
+ingests/NAME/rejected.jsonl    records that were not kept: row, reason, values
+ingests/NAME/recent-N.bin      keys of the last texts
+ingests/NAME/lock              held while the ingest runs
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from sentiment.errors import Conflict, InvalidInput
+from sentiment.ingest.totals import Totals
+from sentiment.ingest.window import RecentTexts
+from sentiment.sources import Position
+from sentiment.tables import json_line
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class IngestState:
+    """How far an ingest has come."""
+
+    #: The options that say what is read and how: another ingest has others.
+    options: Mapping[str, Any] = field(default_factory=dict)
+    position: Position | None = None
+    totals: Totals = field(default_factory=Totals)
+    rejected_bytes: int = 0
+    recent_texts: int = 0
+    is_finished: bool = False
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the state that `plain` made JSON of."""
+        return cls(**{**plain, "totals": Totals.of(plain["totals"])})
+
+    def plain(self) -> dict[str, Any]:
+        """Return the state as JSON has it."""
+        return asdict(self) | {"options": dict(self.options), "totals": self.totals.plain()}
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """The folder of one ingest, whose lock this process holds. Close it, or use it as a context manager."""
+
+    folder: Path
+    state: IngestState
+    recent: RecentTexts
+    _lock: IO[bytes]
+    _rejected: IO[bytes]
+
+    @property
+    def rejected(self) -> Path:
+        """Records that were not kept, each with its row and the reason."""
+        return self.folder / "rejected.jsonl"
+
+    def set_aside(self, place: int, reason: str, values: Mapping[str, Any]) -> None:
+        """Keep a record that is no text, or that was refused."""
+        self._rejected.write(json_line({"row": place, "reason": reason, "values": dict(values)}))
+
+    def save(self, position: Position | None, totals: Totals, *, is_finished: bool = False) -> None:
+        """Move the position: all before it has been answered, and is counted in `totals`."""
+        self._rejected.flush()
+        self.recent.save()
+        self.state = replace(
+            self.state,
+            position=position,
+            totals=replace(totals),
+            rejected_bytes=self._rejected.tell(),
+            recent_texts=self.recent.count,
+            is_finished=is_finished,
+        )
+        write_state(self.folder, self.state)
+
+    def close(self) -> None:
+        """Let others go on."""
+        self._rejected.close()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restart: bool = False) -> Checkpoint:
+    """Open the folder of the ingest `name` below `root`, as a run before left it; `restart` forgets that.
+
+    Raises:
+        InvalidInput: it is no name; or what was read under it had other options.
+        Conflict: it runs.
+    """
+    folder = root / require_name(name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _locked(folder, name)
+    try:
+        state = IngestState(options=options) if restart else read_state(folder) or IngestState(options=options)
+        _require_same(name, state.options, options)
+        return Checkpoint(folder, state, RecentTexts(folder, state.recent_texts), lock, _rejected(folder, state))
+    except BaseException:
+        lock.close()
+        raise
+
+
+def require_name(name: str) -> str:
+    """Return the name of an ingest, which is a folder's and a source's. Raises InvalidInput."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"--name {name!r} is no name of an ingest: give 1 to 40 letters, digits or . _ -, the first no dot.", "name"
+        )
+    return name
+
+
+def read_state(folder: Path) -> IngestState | None:
+    """Return how far the ingest of a folder has come; None before its first batch was answered."""
+    try:
+        return IngestState.of(json.loads((folder / "state.json").read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        raise InvalidInput(
+            f"{folder / 'state.json'} cannot be read ({exc}): begin anew with --restart, or give another --name.",
+            "name",
+        ) from exc
+
+
+def write_state(folder: Path, state: IngestState) -> None:
+    """Replace the state of a folder at once."""
+    draft = folder / ".state.json.draft"
+    with draft.open("wb") as file:
+        file.write(json.dumps(state.plain(), indent=2).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / "state.json")
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether some process runs the ingest of a folder."""
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _locked(folder: Path, name: str) -> IO[bytes]:
+    file = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        file.close()
+        raise Conflict(f"The ingest {name!r} runs already: wait for its end, or give another --name.", "name") from exc
+    return file
+
+
+def _rejected(folder: Path, state: IngestState) -> IO[bytes]:
+    file = (folder / "rejected.jsonl").open("ab")
+    file.truncate(min(state.rejected_bytes, file.tell()))
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def _require_same(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    others = [option for option in _names(before, now) if before.get(option) != now.get(option)]
+    if others:
+        option = others[0]
+        raise InvalidInput(
+            f"The ingest {name!r} was begun with {option} {before.get(option)!r}, not {now.get(option)!r}: "
+            "give another --name, or begin anew with --restart.",
+            option.strip("-").replace("-", "_"),
+        )
+
+
+def _names(*options: Mapping[str, Any]) -> Iterable[str]:
+    return dict.fromkeys(name for each in options for name in each)

@@ -1,0 +1,157 @@
+"""One ingest: reads a source, keeps some batches under way, and moves the position in the order of the source."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sentiment.client.bulk import BATCH_ROWS, IN_FLIGHT
+from sentiment.ingest.batches import batches_of
+from sentiment.ingest.checkpoint import Checkpoint
+from sentiment.ingest.delivery import Delivery
+from sentiment.ingest.totals import Totals
+from sentiment.sources import Arrival, Rejected, Source, SourceText, paced
+from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
+
+_NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
+_Answers = asyncio.Task[list[str | None]]
+#: Batches under way with their answers, in the order of the source; None is the end.
+_UnderWay = asyncio.Queue[tuple[list[Arrival], _Answers] | None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much at once, how fast, and until when."""
+
+    batch_rows: int = BATCH_ROWS
+    in_flight: int = IN_FLIGHT
+    #: How long a text that has come waits for others.
+    linger_s: float = 0.25
+    #: How many times faster than its own the source comes; None for as fast as it is answered.
+    speed: float | None = None
+    #: Records to read in all runs together; None for all.
+    records: int | None = None
+
+
+@dataclass(eq=False)
+class Ingest:
+    """Reads `source` from where `checkpoint` is. `progress` gets the totals whenever a batch was answered."""
+
+    source: Source
+    delivery: Delivery
+    checkpoint: Checkpoint
+    limits: Limits = field(default_factory=Limits)
+    progress: Callable[[Totals], None] = lambda _: None
+    clock_s: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __post_init__(self) -> None:
+        state = self.checkpoint.state
+        self.totals, self._position = Totals.of(state.totals.plain()), state.position
+        self._counted_s = self.clock_s()
+        self._calls = set[_Answers]()
+
+    async def run(self) -> Totals:
+        """Read to the end, or to the limit, and return the totals.
+
+        Raises:
+            InvalidInput: the source is not the one that it was.
+            Unavailable, Overloaded, DeadlineExceeded: the platform was away too long; running again goes on.
+        """
+        # Beside what the queue holds, one batch is waited for and one waits for room.
+        under_way: _UnderWay = asyncio.Queue(max(self.limits.in_flight - 2, 1))
+        settler, sender = asyncio.create_task(self._settle(under_way)), asyncio.create_task(self._send(under_way))
+        try:
+            await settler
+            await sender
+        finally:
+            await _cancelled(settler, sender, *self._calls)
+        self._save(is_finished=True)
+        return self.totals
+
+    async def _send(self, under_way: _UnderWay) -> None:
+        """Put batches under way as long as there is room; what comes first is settled first."""
+        arrivals = paced(self._within_limit(), self.limits.speed, self.clock_s, self.sleep)
+        try:
+            async for batch in batches_of(arrivals, self.limits.batch_rows, self.limits.linger_s):
+                texts = [arrival.record for arrival in batch if isinstance(arrival.record, SourceText)]
+                answers = self._called(self.delivery.send(texts) if texts else _nothing())
+                await under_way.put((batch, answers))
+        finally:
+            if not _is_cancelled():
+                await under_way.put(None)
+
+    def _called(self, call: Coroutine[None, None, list[str | None]]) -> _Answers:
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return task
+
+    async def _within_limit(self) -> AsyncIterator[Arrival]:
+        most, read = self.limits.records, self.totals.read
+        if most is not None and read >= most:
+            return
+        async for arrival in self.source.arrivals(self._position):
+            yield arrival
+            read += 1
+            if most is not None and read >= most:
+                return
+
+    async def _settle(self, under_way: _UnderWay) -> None:
+        while entry := await under_way.get():
+            batch, answers = entry
+            self._count(batch, await answers)
+            self._position = batch[-1].position
+            self._save()
+            self.progress(self.totals)
+
+    def _count(self, batch: Sequence[Arrival], answers: Sequence[str | None]) -> None:
+        reasons = iter(answers)
+        for arrival in batch:
+            self.totals.read += 1
+            match arrival.record:
+                case Rejected(reason=reason, values=values):
+                    self.totals.rejected += 1
+                    self.checkpoint.set_aside(arrival.place, reason, values)
+                case SourceText() as text:
+                    self._count_text(arrival, text, next(reasons))
+
+    def _count_text(self, arrival: Arrival, text: SourceText, reason: str | None) -> None:
+        if reason is not None:
+            self.totals.rejected += 1
+            self.checkpoint.set_aside(arrival.place, reason, {"id": text.id, "text": text.text, "author": text.author})
+            return
+        recent = self.checkpoint.recent
+        if recent.knows_id(text.id):
+            self.totals.repeated += 1
+            return
+        content = near_duplicate_key(_NORMALIZE(text.text))
+        self.totals.kept += 1
+        self.totals.folded += recent.knows_content(content)
+        self.totals.corrected += text.is_corrected
+        recent.add(text.id, content)
+
+    def _save(self, *, is_finished: bool = False) -> None:
+        now_s = self.clock_s()
+        self.totals.seconds += now_s - self._counted_s
+        self._counted_s = now_s
+        self.checkpoint.save(self._position, self.totals, is_finished=is_finished)
+
+
+async def _nothing() -> list[str | None]:
+    return []
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """End tasks, whatever they were about to say."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,35 @@
+"""Where texts come from: an async iterator of arrivals with a position to resume from, and a module a protocol.
+
+A source reads and names; it sends nothing. What becomes of its records is the business of `sentiment.ingest`.
+"""
+
+from __future__ import annotations
+
+from sentiment.sources.columns import Columns, RowReader
+from sentiment.sources.files import KINDS, FileFormat, FileSource, Reading, open_file
+from sentiment.sources.record import Arrival, Position, Rejected, Source, SourceDeletion, SourceRecord, SourceText
+from sentiment.sources.replay import paced, speed_of
+from sentiment.sources.stream import StreamSource
+from sentiment.sources.times import TimeReader, reader_of_column
+
+__all__ = [
+    "KINDS",
+    "Arrival",
+    "Columns",
+    "FileFormat",
+    "FileSource",
+    "Position",
+    "Reading",
+    "Rejected",
+    "RowReader",
+    "Source",
+    "SourceDeletion",
+    "SourceRecord",
+    "SourceText",
+    "StreamSource",
+    "TimeReader",
+    "open_file",
+    "paced",
+    "reader_of_column",
+    "speed_of",
+]

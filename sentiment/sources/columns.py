@@ -1,0 +1,150 @@
+"""Which column of a table holds what, and a row as the record that it stands for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sentiment.client.bulk import reason_against
+from sentiment.datasets.source.labelling import Labelling
+from sentiment.errors import InvalidInput
+from sentiment.identifiers import ID_PATTERN
+from sentiment.sources.record import Rejected, SourceText
+from sentiment.sources.times import TimeReader, UnreadableTime, plausible_ms
+from sentiment.tables import Row, Table
+from sentiment.tables.table import is_missing, plain
+
+MOST_TOPICS: Final = 20
+LONGEST_TOPIC: Final = 64
+_TOPIC_SIGNS: Final = re.compile(r"[,;|]")
+_ID: Final = re.compile(ID_PATTERN)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the columns; None where the source has none of the kind."""
+
+    text: str = "text"
+    time: str | None = None
+    author: str | None = None
+    topic: str | None = None
+    id: str | None = None
+    label: str | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The columns that are named, by the option that names them."""
+        named = {kind: getattr(self, kind) for kind in ("text", "time", "author", "topic", "id", "label")}
+        return {f"--{kind}-column": name for kind, name in named.items() if name is not None}
+
+    def require(self, table: Table) -> None:
+        """Raise InvalidInput, with the columns that there are, unless the table has all of them, each once."""
+        for option, name in self.options.items():
+            field = option.strip("-").replace("-", "_")
+            if name not in table.columns:
+                table.require_a_row()
+                raise InvalidInput(
+                    f"{table.path.name} has no column {name!r} ({option}). Its columns are: {table.column_names}.",
+                    field,
+                )
+            if name in table.repeated:
+                raise InvalidInput(
+                    f"{table.path.name} has more than one column {name!r} ({option}): rename one.", field
+                )
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Reads the rows of one source, called `name`, of which all ids bear the name."""
+
+    name: str
+    columns: Columns
+    times: TimeReader
+    labels: Labelling
+    now_ms: Callable[[], int]
+
+    def read(self, row: Row) -> SourceText | Rejected:
+        """Return the text that a row holds, or why it holds none."""
+        columns, values = self.columns, row.values
+        try:
+            if reason := reason_against(row, columns.text):
+                raise _NoRecord(reason)
+            text = values[columns.text]
+            at_ms = None if columns.time is None else self._time_ms(values.get(columns.time))
+            created_at_ms = None if at_ms is None else plausible_ms(at_ms, self.now_ms())
+            return SourceText(
+                self._id(row, text),
+                text,
+                created_at_ms,
+                _word_of(values.get(columns.author)) if columns.author else None,
+                topics_of(values.get(columns.topic)) if columns.topic else (),
+                self._label(row) if columns.label else None,
+                is_corrected=at_ms is not None and created_at_ms is None,
+            )
+        except _NoRecord as exc:
+            return Rejected(str(exc), values)
+
+    def require_labels(self, rows: Sequence[Row]) -> None:
+        """Raise InvalidInput where a label of these first rows has no meaning: `--labels` has to give it one."""
+        for row in rows:
+            if self.columns.label in row.values and row.problem is None:
+                self.labels.read(row.values[self.columns.label], f"row {row.number}")
+
+    def _time_ms(self, value: Any) -> int:
+        try:
+            return self.times.read_ms(value)
+        except UnreadableTime as exc:
+            raise _NoRecord(f"{self.columns.time!r} {exc}") from None
+
+    def _label(self, row: Row) -> str | None:
+        try:
+            return self.labels.read(row.values.get(self.columns.label or ""), f"row {row.number}")
+        except InvalidInput as exc:
+            raise _NoRecord(str(exc)) from None
+
+    def _id(self, row: Row, text: str) -> str:
+        if self.columns.id is None:
+            return row_id(self.name, row.number, text)
+        given = _word_of(row.values.get(self.columns.id))
+        if given is None:
+            raise _NoRecord(f"{self.columns.id!r} is empty: it names the text")
+        return named_id(self.name, given)
+
+
+class _NoRecord(Exception):
+    """A row holds no text that could be kept; never leaves this module."""
+
+
+def row_id(name: str, number: int, text: str) -> str:
+    """Return the id of a row that nothing names: the same whenever the same text stands in the same row."""
+    return f"{name}:{number}-{_digest(text)}"
+
+
+def named_id(name: str, given: str) -> str:
+    """Return the id of what its source calls `given`; a digest where that could be no id."""
+    id_ = f"{name}:{given}"
+    return id_ if _ID.fullmatch(id_) else f"{name}:{_digest(given)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def topics_of(value: Any) -> tuple[str, ...]:
+    """Return the topics in a cell, a list or a text with `,`, `;` or `|` between: each once, cut to what is kept."""
+    value = plain(value)
+    given = value if isinstance(value, list) else _TOPIC_SIGNS.split(_word_of(value) or "")
+    words = [word[:LONGEST_TOPIC].strip() for each in given if (word := _word_of(each))]
+    return tuple(dict.fromkeys(word for word in words if word))[:MOST_TOPICS]
+
+
+def _word_of(value: Any) -> str | None:
+    """Return a cell as one word or name without control characters; None if it is empty."""
+    value = plain(value)
+    if is_missing(value):
+        return None
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value  # pandas' ids beside an empty one
+    return " ".join(str(whole).split()) or None

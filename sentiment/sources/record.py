@@ -1,0 +1,68 @@
+"""What a source gives: texts, deletions and what cannot be read, each with the position behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+#: Where a source goes on: JSON that only the source itself reads.
+Position = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text as its source has it. The id is the same whenever this text comes."""
+
+    id: str
+    text: str
+    #: When it was written; None where the source does not say, or says what cannot be.
+    created_at_ms: int | None = None
+    author: str | None = None
+    topics: tuple[str, ...] = ()
+    #: Its true label, where one came along.
+    label: str | None = None
+    #: Whether the source's time was left out because it cannot be.
+    is_corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDeletion:
+    """The source has deleted the text of this id, which may never have come."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What is no record: why it is none, and what could be read of it."""
+
+    reason: str
+    values: dict[str, Any]
+
+
+SourceRecord = SourceText | SourceDeletion | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record, its place in the source (a row, a line), and the position from which the source goes on behind it."""
+
+    record: SourceRecord
+    place: int
+    position: Position
+
+
+class Source(Protocol):
+    """Something that texts come from. It may be read several times, one reader at a time."""
+
+    @property
+    def expected(self) -> int | None:
+        """How many records it has in all; None where nobody knows."""
+
+    def arrivals(self, position: Position | None) -> AsyncIterator[Arrival]:
+        """Yield what comes behind `position`, from the beginning if that is None.
+
+        Raises:
+            InvalidInput: what stands at `position` is not what stood there.
+        """

@@ -1,0 +1,170 @@
+"""`undertone ingest` from the command line to a platform that answers from a word list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from sentiment.client.http import UndertoneClient
+from sentiment.ingest import HttpDelivery
+from tests.fake_api import FakeApi, serving
+
+CSV = "text,date,user,tags,label\n" + "".join(
+    f"{text},Mon May 11 03:1{n}:00 UTC 2009,ann,a;b,{label}\n"
+    for n, (text, label) in enumerate([("I love it", 4), ("awful", 0), ("", 4), ("I love it!", 4)])
+)
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeApi()
+
+
+@pytest.fixture
+def address(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
+    with serving(api) as url:
+        monkeypatch.setenv("UNDERTONE_URL", url)
+        yield url
+
+
+@pytest.fixture
+def tweets(tmp_path: Path) -> Path:
+    path = tmp_path / "tweets.csv"
+    path.write_text(CSV)
+    return path
+
+
+def ingest(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["ingest", *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+COLUMNS = ("--time-column", "date", "--author-column", "user", "--topic-column", "tags")
+
+
+def test_the_last_line_counts_what_was_read_kept_folded_and_rejected(address, tweets, api):
+    status, printed, _ = ingest("csv", tweets, *COLUMNS, "--json")
+    told = json.loads(printed.splitlines()[-1])
+    assert status == 0
+    assert told.pop("seconds") >= 0
+    assert told == {
+        "name": "tweets",
+        "read": 4,
+        "kept": 3,
+        "folded": 1,
+        "repeated": 0,
+        "rejected": 1,
+        "corrected": 0,
+    }
+    [item] = [item for item in api.items.values() if item["text"] == "awful"]
+    assert item == {
+        "text": "awful",
+        "id": item["id"],
+        "created_at": "2009-05-11T03:11:00.000+00:00",
+        "author": "ann",
+        "topics": ["a", "b"],
+        "source": "tweets",
+    }
+
+
+def test_the_same_command_again_sends_nothing_and_says_so(address, tweets, api):
+    ingest("csv", tweets, *COLUMNS)
+    api.requests.clear()
+    status, printed, _ = ingest("csv", tweets, *COLUMNS)
+    assert status == 0
+    assert api.requests == []
+    assert "tweets: 4 read, 3 kept, 1 of these folded, 1 rejected" in printed
+    assert "Finished earlier; nothing was left to do." in printed
+    assert "rejected.jsonl says which were rejected, and why." in printed
+
+
+def test_a_new_beginning_keeps_no_text_twice(address, tweets, api):
+    ingest("csv", tweets, *COLUMNS)
+    before = dict(api.items)
+    assert ingest("csv", tweets, *COLUMNS, "--restart")[0] == 0
+    assert api.items == before
+
+
+def test_a_busy_platform_is_waited_for(address, tweets, api):
+    api.failures = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"})]
+    assert ingest("csv", tweets)[0] == 0
+    assert len(api.texts) == 3
+
+
+def test_true_labels_become_feedback_on_their_texts(address, tweets, api):
+    labelled = ("--label-column", "label", "--labels", "0=negative,4=positive")
+    assert ingest("csv", tweets, *COLUMNS, *labelled)[0] == 0
+    assert {api.texts[id_]: label for id_, label in api.feedback.items()} == {
+        "I love it": "positive",
+        "awful": "negative",
+        "I love it!": "positive",
+    }
+
+
+def test_standard_input_is_read_as_it_comes(address, api, monkeypatch, tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"body": "I love it", "n": 1}\nbroken\n')
+    with path.open() as file:
+        monkeypatch.setattr("cli.online.ingest_run.stdin_descriptor", file.fileno)
+        status, printed, _ = ingest("stdin", "--name", "posts", "-c", "body", "--id-column", "n", "--json")
+    assert status == 0
+    assert json.loads(printed)["rejected"] == 1
+    assert list(api.texts) == ["posts:1"]
+
+
+def test_a_file_of_which_nothing_can_be_kept_ends_with_status_1(address, tmp_path):
+    path = tmp_path / "empty.csv"
+    path.write_text("text,n\n,1\n")
+    status, printed, _ = ingest("csv", path)
+    assert status == 1
+    assert "1 rejected" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--time-column", "when"),
+            "no column 'when' (--time-column). Its columns are: 'text', 'date', 'user'",
+        ),
+        (("--label-column", "label"), "row 1 has the label 4: say what the numbers mean"),
+        (("--speed", "fast"), "--speed 'fast' is none"),
+        (("--name", "a/b"), "--name 'a/b' is no name of an ingest"),
+        (("--time-column", "date", "--time-zone", "Nowhere"), "--time-zone 'Nowhere' is no time zone"),
+        (("--time-column", "date", "--time-format", "%H"), "--time-format '%H' tells no date"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_line_with_its_name(address, tweets, api, arguments, message):
+    status, _, told = ingest("csv", tweets, *arguments)
+    assert status == 1
+    assert message in told
+    assert api.texts == {}
+
+
+def test_a_platform_that_is_away_is_told_with_the_way_to_start_it(tweets, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("cli.online.ingest_run._ATTEMPTS", 1)
+    status, _, told = ingest("csv", tweets, "--url", "http://127.0.0.1:9")
+    assert status == 1
+    assert "Nothing answers at http://127.0.0.1:9" in told
+    assert "undertone up" in told
+
+
+def test_a_delivery_says_for_each_text_why_it_was_refused(api):
+    import httpx
+
+    from sentiment.sources import SourceText
+
+    with UndertoneClient(transport=httpx.WSGITransport(api)) as client:
+        delivery = HttpDelivery(client, "t", pool=None)  # type: ignore[arg-type]  # nothing is put into it
+        texts = [("t:1", "good"), ("t:2", "x" * 50_001), ("t:1", "other")]
+        reasons = delivery._send([SourceText(id_, text) for id_, text in texts])
+    assert reasons[0] is None
+    assert "longer than 50000" in reasons[1]
+    assert "already names another text" in reasons[2]
