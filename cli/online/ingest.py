@@ -10,9 +10,9 @@ import typer
 
 from cli.online import ingest_options as options
 from cli.online.connection import ApiKey, Url
-from cli.online.ingest_run import Request, run
+from cli.online.ingest_run import IngestRequest, run
 from cli.table_options import Delimiter, QuotingOption
-from sentiment.sources import KINDS, Columns, FileFormat, Reading, speed_of
+from sentiment.sources import KINDS, Columns, FileFormat, SourceReading, speed_of
 from sentiment.tables import AUTO
 
 app = typer.Typer(help="Send files and streams of texts through a platform.", no_args_is_help=True)
@@ -61,10 +61,10 @@ def _file_command(kind: str) -> Callable[..., None]:
     ) -> None:
         header = tuple(column.strip() for column in columns.split(",")) if columns else None
         named = Columns(text_column, time_column, author_column, topic_column, id_column, label_column)
-        request = Request(
+        request = IngestRequest(
             kind=kind,
             name=name or file.name.removesuffix(".gz").rpartition(".")[0],
-            reading=Reading(named, time_format, time_zone, labels),
+            reading=SourceReading(named, time_format, time_zone, labels),
             path=file,
             form=FileFormat(encoding, delimiter, quoting, header),
             limit=limit,
@@ -110,10 +110,10 @@ def stdin(
       undertone ingest stdin --name reviews < reviews.txt
     """
     named = Columns(text_column, time_column, author_column, topic_column, id_column, label_column)
-    request = Request(
+    request = IngestRequest(
         kind="stdin",
         name=name,
-        reading=Reading(named, time_format, time_zone, labels),
+        reading=SourceReading(named, time_format, time_zone, labels),
         limit=limit,
         speed=speed_of(speed),
         restart=True,

@@ -25,9 +25,17 @@ from sentiment.client.http import UndertoneClient
 from sentiment.clock import epoch_ms
 from sentiment.datasets.source.labelling import Labelling
 from sentiment.errors import UndertoneError
-from sentiment.ingest import Checkpoint, HttpDelivery, Ingest, Limits, Totals, open_checkpoint, require_name
+from sentiment.ingest import (
+    HttpDelivery,
+    Ingest,
+    IngestCheckpoint,
+    IngestLimits,
+    IngestTotals,
+    open_checkpoint,
+    require_name,
+)
 from sentiment.settings import load_settings
-from sentiment.sources import FileFormat, Reading, RowReader, Source, StreamSource, TimeReader, open_file
+from sentiment.sources import FileFormat, RowReader, SourceReading, StreamSource, TextSource, TimeReader, open_file
 from sentiment.sources.times import require_format, zone_of
 
 _ATTEMPTS: Final = 10  # about two minutes of patience with a platform that restarts
@@ -37,12 +45,12 @@ _TOLD_S: Final = 10.0
 
 
 @dataclass(frozen=True)
-class Request:
+class IngestRequest:
     """What was asked for on the command line."""
 
     kind: str
     name: str
-    reading: Reading
+    reading: SourceReading
     path: Path | None = None
     form: FileFormat = field(default_factory=FileFormat)
     limit: int | None = None
@@ -59,7 +67,7 @@ class Request:
         return {option: value for option, value in named.items() if value is not None}
 
 
-def run(request: Request, url: str | None, api_key: str | None, *, as_json: bool) -> None:
+def run(request: IngestRequest, url: str | None, api_key: str | None, *, as_json: bool) -> None:
     """Run an ingest to its end and print its counts.
 
     Raises:
@@ -86,9 +94,9 @@ def run(request: Request, url: str | None, api_key: str | None, *, as_json: bool
 
 
 async def _ingest(
-    request: Request, source: Source, client: UndertoneClient, checkpoint: Checkpoint, console: Console
-) -> Totals:
-    limits = Limits(speed=request.speed, records=request.limit)
+    request: IngestRequest, source: TextSource, client: UndertoneClient, checkpoint: IngestCheckpoint, console: Console
+) -> IngestTotals:
+    limits = IngestLimits(speed=request.speed, records=request.limit)
     pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="ingest")
     try:
         with _progress(request.name, source.expected, console) as tell:
@@ -97,7 +105,7 @@ async def _ingest(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _source_of(request: Request) -> Source:
+def _source_of(request: IngestRequest) -> TextSource:
     reading = request.reading
     if request.path is not None:
         return open_file(request.kind, request.path, request.name, reading, request.form, epoch_ms)
@@ -136,14 +144,14 @@ async def _chunks(descriptor: int) -> AsyncIterator[bytes]:
 
 
 @contextmanager
-def _progress(name: str, expected: int | None, console: Console) -> Iterator[Callable[[Totals], None]]:
+def _progress(name: str, expected: int | None, console: Console) -> Iterator[Callable[[IngestTotals], None]]:
     """Give what is told of the totals: a line that changes on a terminal, a line now and then in a log."""
     began_s, began_rows = time.monotonic(), None
     last_told_s = began_s
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bars:
         bar = bars.add_task(name, total=expected)
 
-        def tell(totals: Totals) -> None:
+        def tell(totals: IngestTotals) -> None:
             nonlocal began_rows, last_told_s
             now_s = time.monotonic()
             began_rows = totals.read if began_rows is None else began_rows
@@ -157,7 +165,7 @@ def _progress(name: str, expected: int | None, console: Console) -> Iterator[Cal
         yield tell
 
 
-def _line(name: str, totals: Totals, expected: int | None, rate: float) -> str:
+def _line(name: str, totals: IngestTotals, expected: int | None, rate: float) -> str:
     of = f" of {expected:,}" if expected is not None else ""
     return (
         f"{name}: {totals.read:,}{of} read, {totals.kept:,} kept ({totals.folded:,} folded), "
@@ -165,7 +173,7 @@ def _line(name: str, totals: Totals, expected: int | None, rate: float) -> str:
     )
 
 
-def _print_totals(name: str, totals: Totals, rejected: Path, resumed: int, *, as_json: bool) -> None:
+def _print_totals(name: str, totals: IngestTotals, rejected: Path, resumed: int, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"name": name, **totals.plain()}))
         return
@@ -174,7 +182,7 @@ def _print_totals(name: str, totals: Totals, rejected: Path, resumed: int, *, as
         console.print(line, markup=False, highlight=False)
 
 
-def _remarks(name: str, totals: Totals, rejected: Path, resumed: int) -> list[str]:
+def _remarks(name: str, totals: IngestTotals, rejected: Path, resumed: int) -> list[str]:
     """Return what a person should know, a sentence each."""
     counts = f"{totals.read:,} read, {totals.kept:,} kept, {totals.folded:,} of these folded"
     remarks = [f"{name}: {counts}, {totals.rejected:,} rejected, in {totals.seconds:,.1f} s."]

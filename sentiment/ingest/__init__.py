@@ -5,19 +5,19 @@ Killed at any moment, the same ingest goes on where it was: ids make a repeated 
 
 from __future__ import annotations
 
-from sentiment.ingest.checkpoint import Checkpoint, IngestState, open_checkpoint, require_name
+from sentiment.ingest.checkpoint import IngestCheckpoint, IngestState, open_checkpoint, require_name
 from sentiment.ingest.delivery import Delivery, HttpDelivery
-from sentiment.ingest.runner import Ingest, Limits
-from sentiment.ingest.totals import Totals
+from sentiment.ingest.runner import Ingest, IngestLimits
+from sentiment.ingest.totals import IngestTotals
 
 __all__ = [
-    "Checkpoint",
     "Delivery",
     "HttpDelivery",
     "Ingest",
+    "IngestCheckpoint",
+    "IngestLimits",
     "IngestState",
-    "Limits",
-    "Totals",
+    "IngestTotals",
     "open_checkpoint",
     "require_name",
 ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from sentiment.errors import Conflict, InvalidInput
-from sentiment.ingest.totals import Totals
+from sentiment.ingest.totals import IngestTotals
 from sentiment.ingest.window import RecentTexts
 from sentiment.sources import Position
 from sentiment.tables import json_line
@@ -33,7 +33,7 @@ class IngestState:
     #: The options that say what is read and how: another ingest has others.
     options: Mapping[str, Any] = field(default_factory=dict)
     position: Position | None = None
-    totals: Totals = field(default_factory=Totals)
+    totals: IngestTotals = field(default_factory=IngestTotals)
     rejected_bytes: int = 0
     recent_texts: int = 0
     is_finished: bool = False
@@ -41,7 +41,7 @@ class IngestState:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
         """Return the state that `plain` made JSON of."""
-        return cls(**{**plain, "totals": Totals.of(plain["totals"])})
+        return cls(**{**plain, "totals": IngestTotals.of(plain["totals"])})
 
     def plain(self) -> dict[str, Any]:
         """Return the state as JSON has it."""
@@ -49,7 +49,7 @@ class IngestState:
 
 
 @dataclass(eq=False)
-class Checkpoint:
+class IngestCheckpoint:
     """The folder of one ingest, whose lock this process holds. Close it, or use it as a context manager."""
 
     folder: Path
@@ -67,7 +67,7 @@ class Checkpoint:
         """Keep a record that is no text, or that was refused."""
         self._rejected.write(json_line({"row": place, "reason": reason, "values": dict(values)}))
 
-    def save(self, position: Position | None, totals: Totals, *, is_finished: bool = False) -> None:
+    def save(self, position: Position | None, totals: IngestTotals, *, is_finished: bool = False) -> None:
         """Move the position: all before it has been answered, and is counted in `totals`."""
         self._rejected.flush()
         self.recent.save()
@@ -93,7 +93,7 @@ class Checkpoint:
         self.close()
 
 
-def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restart: bool = False) -> Checkpoint:
+def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restart: bool = False) -> IngestCheckpoint:
     """Open the folder of the ingest `name` below `root`, as a run before left it; `restart` forgets that.
 
     Raises:
@@ -106,7 +106,7 @@ def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restar
     try:
         state = IngestState(options=options) if restart else read_state(folder) or IngestState(options=options)
         _require_same(name, state.options, options)
-        return Checkpoint(folder, state, RecentTexts(folder, state.recent_texts), lock, _rejected(folder, state))
+        return IngestCheckpoint(folder, state, RecentTexts(folder, state.recent_texts), lock, _rejected(folder, state))
     except BaseException:
         lock.close()
         raise

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sentiment.client.bulk import BATCH_ROWS, IN_FLIGHT
 from sentiment.ingest.batches import batches_of
-from sentiment.ingest.checkpoint import Checkpoint
+from sentiment.ingest.checkpoint import IngestCheckpoint
 from sentiment.ingest.delivery import Delivery
-from sentiment.ingest.totals import Totals
-from sentiment.sources import Arrival, Rejected, Source, SourceText, paced
+from sentiment.ingest.totals import IngestTotals
+from sentiment.sources import Arrival, Rejected, SourceText, TextSource, paced
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
@@ -23,7 +23,7 @@ _UnderWay = asyncio.Queue[tuple[list[Arrival], _Answers] | None]
 
 
 @dataclass(frozen=True)
-class Limits:
+class IngestLimits:
     """How much at once, how fast, and until when."""
 
     batch_rows: int = BATCH_ROWS
@@ -40,21 +40,21 @@ class Limits:
 class Ingest:
     """Reads `source` from where `checkpoint` is. `progress` gets the totals whenever a batch was answered."""
 
-    source: Source
+    source: TextSource
     delivery: Delivery
-    checkpoint: Checkpoint
-    limits: Limits = field(default_factory=Limits)
-    progress: Callable[[Totals], None] = lambda _: None
+    checkpoint: IngestCheckpoint
+    limits: IngestLimits = field(default_factory=IngestLimits)
+    progress: Callable[[IngestTotals], None] = lambda _: None
     clock_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def __post_init__(self) -> None:
         state = self.checkpoint.state
-        self.totals, self._position = Totals.of(state.totals.plain()), state.position
+        self.totals, self._position = IngestTotals.of(state.totals.plain()), state.position
         self._counted_s = self.clock_s()
         self._calls = set[_Answers]()
 
-    async def run(self) -> Totals:
+    async def run(self) -> IngestTotals:
         """Read to the end, or to the limit, and return the totals.
 
         Raises:

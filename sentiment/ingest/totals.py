@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 @dataclass(slots=True)
-class Totals:
+class IngestTotals:
     """Counts of records; `seconds` is the time of all runs together."""
 
     read: int = 0

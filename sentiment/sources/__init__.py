@@ -6,8 +6,8 @@ A source reads and names; it sends nothing. What becomes of its records is the b
 from __future__ import annotations
 
 from sentiment.sources.columns import Columns, RowReader
-from sentiment.sources.files import KINDS, FileFormat, FileSource, Reading, open_file
-from sentiment.sources.record import Arrival, Position, Rejected, Source, SourceDeletion, SourceRecord, SourceText
+from sentiment.sources.files import KINDS, FileFormat, FileSource, SourceReading, open_file
+from sentiment.sources.record import Arrival, Position, Rejected, SourceDeletion, SourceRecord, SourceText, TextSource
 from sentiment.sources.replay import paced, speed_of
 from sentiment.sources.stream import StreamSource
 from sentiment.sources.times import TimeReader, reader_of_column
@@ -19,14 +19,14 @@ __all__ = [
     "FileFormat",
     "FileSource",
     "Position",
-    "Reading",
     "Rejected",
     "RowReader",
-    "Source",
     "SourceDeletion",
+    "SourceReading",
     "SourceRecord",
     "SourceText",
     "StreamSource",
+    "TextSource",
     "TimeReader",
     "open_file",
     "paced",

@@ -39,7 +39,7 @@ class FileFormat:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SourceReading:
     """What the columns of a source are, and how their times and labels are written."""
 
     columns: Columns = field(default_factory=Columns)
@@ -85,7 +85,7 @@ class FileSource:
 
 
 def open_file(
-    kind: str, path: Path, name: str, reading: Reading, form: FileFormat, now_ms: Callable[[], int]
+    kind: str, path: Path, name: str, reading: SourceReading, form: FileFormat, now_ms: Callable[[], int]
 ) -> FileSource:
     """Look a file through and return it as a source.
 

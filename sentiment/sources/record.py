@@ -53,7 +53,7 @@ class Arrival:
     position: Position
 
 
-class Source(Protocol):
+class TextSource(Protocol):
     """Something that texts come from. It may be read several times, one reader at a time."""
 
     @property

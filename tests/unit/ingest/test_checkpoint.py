@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sentiment.errors import Conflict, InvalidInput
-from sentiment.ingest import Totals, open_checkpoint, require_name
+from sentiment.ingest import IngestTotals, open_checkpoint, require_name
 from sentiment.ingest.checkpoint import is_running, read_state
 
 OPTIONS = {"source": "csv", "--text-column": "text"}
@@ -16,20 +16,20 @@ OPTIONS = {"source": "csv", "--text-column": "text"}
 def test_position_counts_and_options_are_there_again(tmp_path):
     with open_checkpoint(tmp_path, "tweets", OPTIONS) as checkpoint:
         assert checkpoint.state.position is None
-        checkpoint.save({"row": 5}, Totals(read=5, kept=4, rejected=1, seconds=1.234))
+        checkpoint.save({"row": 5}, IngestTotals(read=5, kept=4, rejected=1, seconds=1.234))
     with open_checkpoint(tmp_path, "tweets", OPTIONS) as checkpoint:
         assert checkpoint.state.position == {"row": 5}
-        assert checkpoint.state.totals == Totals(read=5, kept=4, rejected=1, seconds=1.23)
+        assert checkpoint.state.totals == IngestTotals(read=5, kept=4, rejected=1, seconds=1.23)
 
 
 def test_what_was_set_aside_behind_the_last_position_is_cut_off(tmp_path):
     with open_checkpoint(tmp_path, "tweets", OPTIONS) as checkpoint:
         checkpoint.set_aside(1, "is empty", {"text": ""})
-        checkpoint.save({"row": 1}, Totals(read=1, rejected=1))
+        checkpoint.save({"row": 1}, IngestTotals(read=1, rejected=1))
         checkpoint.set_aside(2, "is empty", {"text": ""})
     with open_checkpoint(tmp_path, "tweets", OPTIONS) as checkpoint:
         checkpoint.set_aside(3, "is empty", {"text": "\ud83d"})
-        checkpoint.save({"row": 3}, Totals(read=3, rejected=2))
+        checkpoint.save({"row": 3}, IngestTotals(read=3, rejected=2))
         lines = [json.loads(line) for line in checkpoint.rejected.read_text().splitlines()]
     assert [line["row"] for line in lines] == [1, 3]
     assert lines[0] == {"row": 1, "reason": "is empty", "values": {"text": ""}}
@@ -47,14 +47,14 @@ def test_only_one_process_runs_an_ingest(tmp_path):
 def test_other_options_are_refused_by_name_unless_it_begins_anew(tmp_path):
     with open_checkpoint(tmp_path, "tweets", OPTIONS) as checkpoint:
         checkpoint.set_aside(1, "is empty", {})
-        checkpoint.save({"row": 1}, Totals(read=1))
+        checkpoint.save({"row": 1}, IngestTotals(read=1))
     with pytest.raises(
         InvalidInput, match="begun with --text-column 'text', not 'body': give another --name"
     ) as refused:
         open_checkpoint(tmp_path, "tweets", OPTIONS | {"--text-column": "body"})
     assert refused.value.field == "text_column"
     with open_checkpoint(tmp_path, "tweets", OPTIONS | {"--text-column": "body"}, restart=True) as checkpoint:
-        assert checkpoint.state.totals == Totals()
+        assert checkpoint.state.totals == IngestTotals()
         assert checkpoint.rejected.read_bytes() == b""
 
 
@@ -64,7 +64,7 @@ def test_a_state_that_cannot_be_read_is_named_with_the_way_out(tmp_path):
     with pytest.raises(InvalidInput, match=r"state.json cannot be read .* begin anew with --restart"):
         open_checkpoint(tmp_path, "tweets", OPTIONS)
     with open_checkpoint(tmp_path, "tweets", OPTIONS, restart=True) as checkpoint:
-        checkpoint.save(None, Totals())
+        checkpoint.save(None, IngestTotals())
     assert read_state(tmp_path / "tweets") is not None
 
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentiment.errors import Unavailable
-from sentiment.ingest import Ingest, Limits, Totals, open_checkpoint
-from sentiment.sources import Rejected, Source, SourceRecord, SourceText
+from sentiment.ingest import Ingest, IngestLimits, IngestTotals, open_checkpoint
+from sentiment.sources import Rejected, SourceRecord, SourceText, TextSource
 from tests.unit.ingest.fake_delivery import FakeDelivery, ListSource
 
 
@@ -22,26 +22,30 @@ def texts(count: int) -> list[SourceText]:
 
 
 async def run(
-    folder: Path, source: Source, delivery: FakeDelivery, limits: Limits | None = None, killed_after: int | None = None
-) -> Totals:
+    folder: Path,
+    source: TextSource,
+    delivery: FakeDelivery,
+    limits: IngestLimits | None = None,
+    killed_after: int | None = None,
+) -> IngestTotals:
     """Run an ingest; `killed_after` so many answered batches it ends without a word, as by a kill."""
     batches = 0
 
-    def progress(_: Totals) -> None:
+    def progress(_: IngestTotals) -> None:
         nonlocal batches
         batches += 1
         if batches == killed_after:
             raise Killed
 
     with open_checkpoint(folder, "t", {}) as checkpoint:
-        return await Ingest(source, delivery, checkpoint, limits or Limits(batch_rows=4), progress).run()
+        return await Ingest(source, delivery, checkpoint, limits or IngestLimits(batch_rows=4), progress).run()
 
 
 class Killed(BaseException):
     """What a kill looks like from inside."""
 
 
-def counts(totals: Totals) -> dict[str, int]:
+def counts(totals: IngestTotals) -> dict[str, int]:
     return {name: count for name, count in totals.plain().items() if name != "seconds"}
 
 
@@ -64,7 +68,7 @@ async def test_copies_are_folded_and_kept_and_a_repeated_id_is_kept_once(tmp_pat
         SourceText("t:3", "edited since"),
     ]
     delivery = FakeDelivery()
-    totals = await run(tmp_path, ListSource(records), delivery, Limits(batch_rows=1))
+    totals = await run(tmp_path, ListSource(records), delivery, IngestLimits(batch_rows=1))
     assert counts(totals) == {"read": 5, "kept": 3, "folded": 1, "repeated": 1, "rejected": 1, "corrected": 1}
     assert len(delivery.kept) == totals.kept
 
@@ -108,9 +112,9 @@ async def test_a_source_that_breaks_leaves_all_that_came_before(tmp_path):
 
 async def test_a_limit_holds_for_all_runs_together(tmp_path):
     source, delivery = ListSource(texts(20)), FakeDelivery()
-    assert (await run(tmp_path, source, delivery, Limits(batch_rows=4, records=6))).read == 6
-    assert (await run(tmp_path, source, delivery, Limits(batch_rows=4, records=6))).read == 6
-    assert (await run(tmp_path, source, delivery, Limits(batch_rows=4, records=15))).read == 15
+    assert (await run(tmp_path, source, delivery, IngestLimits(batch_rows=4, records=6))).read == 6
+    assert (await run(tmp_path, source, delivery, IngestLimits(batch_rows=4, records=6))).read == 6
+    assert (await run(tmp_path, source, delivery, IngestLimits(batch_rows=4, records=15))).read == 15
     assert len(delivery.kept) == 15
 
 
@@ -130,7 +134,7 @@ class Blocked(FakeDelivery):
 
 async def test_it_reads_no_further_ahead_than_some_batches_and_keeps_no_more_than_so_many_under_way(tmp_path):
     source, delivery = ListSource(texts(1000)), Blocked()
-    running = asyncio.create_task(run(tmp_path, source, delivery, Limits(batch_rows=4, in_flight=3)))
+    running = asyncio.create_task(run(tmp_path, source, delivery, IngestLimits(batch_rows=4, in_flight=3)))
     for _ in range(200):
         await asyncio.sleep(0)
     assert delivery.most_under_way == 3
@@ -148,7 +152,7 @@ async def test_a_text_of_a_slow_source_waits_for_no_full_batch(tmp_path):
                     await hold.wait()
 
     hold, delivery = asyncio.Event(), FakeDelivery()
-    running = asyncio.create_task(run(tmp_path, Slow(texts(3)), delivery, Limits(batch_rows=100, linger_s=0.01)))
+    running = asyncio.create_task(run(tmp_path, Slow(texts(3)), delivery, IngestLimits(batch_rows=100, linger_s=0.01)))
     for _ in range(1000):
         await asyncio.sleep(0.005)
         if len(delivery.kept) == 2:

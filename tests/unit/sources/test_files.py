@@ -19,8 +19,8 @@ from sentiment.sources import (
     FileFormat,
     FileSource,
     Position,
-    Reading,
     Rejected,
+    SourceReading,
     SourceText,
     open_file,
 )
@@ -31,7 +31,7 @@ ROWS = [
     {"text": "", "when": "Mon May 11 03:19:40 UTC 2009", "who": "ann"},
     {"text": "a table", "when": "Mon May 11 03:20:40 UTC 2009", "who": ""},
 ]
-READING = Reading(Columns("text", "when", "who"))
+READING = SourceReading(Columns("text", "when", "who"))
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -47,7 +47,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def opened(path: Path, reading: Reading = READING, form: FileFormat | None = None) -> FileSource:
+def opened(path: Path, reading: SourceReading = READING, form: FileFormat | None = None) -> FileSource:
     kind = {".tsv": "csv"}.get(path.suffix, path.suffix[1:])
     return open_file(kind, path, "tweets", reading, form or FileFormat(), lambda: 1_800_000_000_000)
 
@@ -73,7 +73,7 @@ async def test_every_kind_of_file_gives_the_same_records(tmp_path, ending):
 async def test_times_of_a_parquet_files_own_kind_are_read(tmp_path):
     table = pa.table({"text": ["x"], "when": pa.array([1_242_011_860], pa.timestamp("s", "America/New_York"))})
     pq.write_table(table, tmp_path / "in.parquet")
-    [arrival] = await all_of(opened(tmp_path / "in.parquet", Reading(Columns(time="when"))))
+    [arrival] = await all_of(opened(tmp_path / "in.parquet", SourceReading(Columns(time="when"))))
     assert arrival.record.created_at_ms == 1_242_011_860_000
 
 
@@ -102,7 +102,7 @@ async def test_a_file_without_a_header_has_the_columns_that_were_named(tmp_path)
     path = tmp_path / "in.csv"
     path.write_text("I love it,2009-05-11\n")
     form = FileFormat(header=("text", "when"))
-    [arrival] = await all_of(opened(path, Reading(Columns(time="when")), form))
+    [arrival] = await all_of(opened(path, SourceReading(Columns(time="when")), form))
     assert arrival.record.created_at_ms == 1_242_000_000_000
 
 
@@ -119,7 +119,7 @@ async def test_a_file_without_a_header_has_the_columns_that_were_named(tmp_path)
 )
 def test_a_column_that_is_not_there_is_named_with_its_option_and_those_there_are(tmp_path, columns, option):
     with pytest.raises(InvalidInput) as refused:
-        opened(write(tmp_path / "in.csv", ROWS), Reading(columns))
+        opened(write(tmp_path / "in.csv", ROWS), SourceReading(columns))
     assert f"({option}). Its columns are: 'text', 'when', 'who'." in str(refused.value)
     assert refused.value.field == option[2:].replace("-", "_")
 
@@ -140,7 +140,7 @@ def test_dates_that_may_be_two_are_refused_before_anything_is_read(tmp_path):
 def test_labels_without_a_meaning_are_refused_before_anything_is_read(tmp_path):
     path = write(tmp_path / "in.csv", [{"text": "x", "label": 4}])
     with pytest.raises(InvalidInput, match="row 1 has the label 4"):
-        opened(path, Reading(Columns(label="label")))
+        opened(path, SourceReading(Columns(label="label")))
 
 
 def replace_when(row: dict[str, Any], when: str) -> dict[str, Any]:
