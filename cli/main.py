@@ -15,7 +15,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from cli.offline import compare, distill, evaluate, score, train, tune
-from cli.online import classify_file, ingest, keys, platform, predict, rollout
+from cli.online import classify_file, ingest, insight, keys, platform, predict, rollout
 from cli.stores import data, models
 from sentiment.errors import UndertoneError, no_room
 
@@ -52,6 +52,7 @@ for module in (platform, predict, classify_file, train, distill, evaluate, compa
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(ingest.app, name="ingest")
+app.add_typer(insight.app, name="insight")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(rollout.app, name="rollout")

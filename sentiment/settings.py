@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     classifier_gpus: float = Field(0, ge=0, description="GPUs of one classifier replica; 0 runs int8 on CPUs")
     batch_tokens: int = Field(256, ge=16, description="word pieces in one forward pass on a CPU")
 
+    insight: bool = Field(True, description="keep an index of the texts, for `undertone insight` and /v1/insights")
+    insight_dir: Path | None = Field(None, description="folder of that index; empty: `insight` in home")
+
     identify_languages: bool = Field(True, description="tell the language of texts; off: only unknown pieces count")
 
     rollouts_automatic: bool = Field(False, description="a version with the alias `challenger` starts a rollout itself")
@@ -150,7 +153,7 @@ class Settings(BaseSettings):
     rollouts_max_labels: int = Field(10_000, ge=1, description="labelled texts after which a person decides")
     rollouts_evidence_s: float = Field(3600.0, ge=0, description="wait for labels to decide, then a person does")
 
-    @field_validator("home", "database", "journal_dir")
+    @field_validator("home", "database", "journal_dir", "insight_dir")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -189,6 +192,11 @@ class Settings(BaseSettings):
     def journal_path(self) -> Path:
         """Folder of the journals."""
         return self.journal_dir or self.home / "journal"
+
+    @property
+    def insight_path(self) -> Path:
+        """Folder of the insight index."""
+        return self.insight_dir or self.home / "insight"
 
     @property
     def database_path(self) -> Path:

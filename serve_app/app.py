@@ -1,4 +1,4 @@
-"""Builds the application: Gateway, Preprocessor, Sink and RolloutController.
+"""Builds the application: Gateway, Preprocessor, Sink, RolloutController and Insight.
 
     serve run serve_app.app:build_app                 # on a running Ray cluster
     serve run serve_app.app:build_app gateways=4
@@ -17,6 +17,7 @@ from deployments.preprocessor import Preprocessor
 from deployments.sink import Sink
 from sentiment.settings import load_settings
 from serve_app.gateway.deployment import Gateway
+from serve_app.insight.deployment import Insight
 from serve_app.on_cluster.standing import INSTANCE
 from serve_app.rollout.controller import RolloutController
 
@@ -41,7 +42,9 @@ def build_app(args: AppArgs) -> serve.Application:
     gateway = _replicated(Gateway, args.gateways or settings.gateway_replicas)
     if args.instance:
         gateway = gateway.options(user_config={INSTANCE: args.instance})
-    return gateway.bind(preprocessor, sink, _replicated(RolloutController, 1).bind(), local=args.local)
+    controller = _replicated(RolloutController, 1).bind()
+    insight = _replicated(Insight, 1).bind() if settings.insight else None
+    return gateway.bind(preprocessor, sink, controller, insight, local=args.local)
 
 
 def _replicated(deployment: Any, replicas: int) -> Any:

@@ -25,7 +25,7 @@ from train_jobs.runtime.ray_log import ray_log_aside
 from train_jobs.train.training_options import Address, WorkingDir
 
 if TYPE_CHECKING:
-    from train_jobs.score.job import ScoringResult, Totals
+    from train_jobs.score.job import Outcome, Totals
     from train_jobs.score.run import Fleet
 
 
@@ -91,7 +91,7 @@ def _here(
     fleet: Fleet,
     overwrite: bool,
     console: Console,
-) -> ScoringResult:
+) -> Outcome:
     """Score from this process, which drives Ray."""
     from train_jobs.score.run import job_of, model_at_hand, score
 
@@ -121,10 +121,10 @@ def _arguments(
     return [source, "--model", model, "--out", out, *words, *(["--overwrite"] if overwrite else [])]
 
 
-def _outcome(found: dict[str, Any]) -> ScoringResult:
-    from train_jobs.score.job import ScoringResult
+def _outcome(found: dict[str, Any]) -> Outcome:
+    from train_jobs.score.job import Outcome
 
-    return ScoringResult.read(found)
+    return Outcome.read(found)
 
 
 def _bars(console: Console) -> Progress:
@@ -132,11 +132,11 @@ def _bars(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _print_json(outcome: ScoringResult) -> None:
+def _print_json(outcome: Outcome) -> None:
     sys.stdout.write(json.dumps(outcome.plain()) + "\n")
 
 
-def _print_summary(outcome: ScoringResult, console: Console) -> None:
+def _print_summary(outcome: Outcome, console: Console) -> None:
     totals = outcome.totals
     scored = totals.rows - totals.rejected
     table = Table(

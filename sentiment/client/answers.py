@@ -16,7 +16,7 @@ class Item(TypedDict):
     topics: NotRequired[list[str]]
 
 
-class AnsweringModel(TypedDict):
+class Model(TypedDict):
     """The model version that answered."""
 
     name: str
@@ -35,7 +35,7 @@ class Answer(TypedDict):
     sentiment: float
     verdict: str
     probabilities: dict[str, float]
-    model: AnsweringModel
+    model: Model
     truncated: bool
     language: str | None
     supported: bool
@@ -60,7 +60,7 @@ class Result(TypedDict, total=False):
     sentiment: float
     verdict: str
     probabilities: dict[str, float]
-    model: AnsweringModel
+    model: Model
     truncated: bool
     language: str | None
     supported: bool
@@ -79,4 +79,4 @@ class ExplainedAnswer(TypedDict):
     truncated: bool
     language: str | None
     supported: bool
-    model: AnsweringModel
+    model: Model

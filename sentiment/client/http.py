@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -127,6 +127,10 @@ class UndertoneClient:
             stage = self.rollout()["stage"]
         meant = "" if stage is None else f"?stage={stage}"
         return self._send("POST", f"/v1/rollouts/current/{command}{meant}", {})
+
+    def insights(self, question: str, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Ask `timeline`, `compare`, `related`, `top` or `complete` of many texts at once; see docs/insight.md."""
+        return self._send("GET", f"/v1/insights/{question}?{urlencode(parameters)}")
 
     def ready(self) -> bool:
         """Return whether the platform answers predictions now. Never waits for it."""

@@ -101,6 +101,18 @@ def stretches_of(span: Span, now_ms: int) -> list[Stretch]:
     ]
 
 
+def outward(span: Span, *, beginning: bool, end: bool) -> Span:
+    """Return the span with its beginning, or its end, moved outward to where a bucket begins or ends.
+
+    Raises:
+        InvalidInput: as `bucket_of` and `zone_of`.
+    """
+    bucket, zone = bucket_of(span), zone_of(span.tz)
+    edges = list(_edges(span, bucket, zone))
+    from_ms, to_ms = edges[0] if beginning else span.from_ms, edges[-1] if end else span.to_ms
+    return Span(from_ms, to_ms, bucket, span.tz)
+
+
 def _check_ends(span: Span) -> None:
     if span.from_ms >= span.to_ms:
         raise InvalidInput("from is not before to; a span ends after it begins.", "from")

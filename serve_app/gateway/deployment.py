@@ -23,7 +23,7 @@ from sentiment.store import open_store
 from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph
 from serve_app.gateway.http.app import build_http_app
 from serve_app.gateway.metrics import GatewayMetrics, node_metrics
-from serve_app.gateway.remote import RemoteParts
+from serve_app.gateway.remote import RemoteIndex, RemoteParts
 from serve_app.on_cluster.standing import INSTANCE
 from serve_app.routing.table_watcher import TrafficWatch
 from serve_app.routing.traffic_table import KIND, Route, from_body
@@ -69,7 +69,13 @@ class Gateway:
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
-        self, preprocessor: DeploymentHandle, sink: DeploymentHandle, controller: DeploymentHandle, *, local: bool
+        self,
+        preprocessor: DeploymentHandle,
+        sink: DeploymentHandle,
+        controller: DeploymentHandle,
+        insight: DeploymentHandle | None = None,
+        *,
+        local: bool,
     ) -> None:
         # The controller's handle is not used: binding it makes the controller a part of this application.
         del controller
@@ -78,7 +84,9 @@ class Gateway:
         self._settings, self._instance = settings, ""
         self._needs_key = not (local and settings.on_loopback)
         self._store = await asyncio.to_thread(open_store, settings)
-        self._parts = RemoteParts(preprocessor, sink, patience_s=settings.deadline_ms / 1000)
+        patience_s = settings.deadline_ms / 1000
+        self._parts = RemoteParts(preprocessor, sink, patience_s)
+        self._index = None if insight is None else RemoteIndex(insight, patience_s)
         self._watch = TrafficWatch(self._read_table, self._open_route)
         self._metrics = GatewayMetrics()
         self._graph = build_graph(
@@ -112,6 +120,7 @@ class Gateway:
             needs_key=self._needs_key,
             adds_request_id=False,
             instance=lambda: self._instance,
+            index=self._index,
         )
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:

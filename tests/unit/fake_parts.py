@@ -18,6 +18,7 @@ from serve_app.gateway.backend import Backend
 from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph
 from serve_app.gateway.http.app import build_http_app
 from serve_app.gateway.prediction.answer import Prediction
+from serve_app.insight.api import Asks
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import Route, TrafficTable
 
@@ -171,7 +172,9 @@ class NoKeys:
         return {**scopes, "all": frozenset({"read", "predict", "admin"})}.get(token)
 
 
-def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settings: object) -> httpx.AsyncClient:
+def client_of(
+    parts: FakeParts, *, backend_options: dict | None = None, index: Asks | None = None, **settings: object
+) -> httpx.AsyncClient:
     options = Settings(**({"max_text_characters": 2000, "max_body_bytes": 100_000} | settings))
     app = build_http_app(
         backend_of(parts, **(backend_options or {})),
@@ -179,6 +182,7 @@ def client_of(parts: FakeParts, *, backend_options: dict | None = None, **settin
         options,
         lambda *_: None,
         needs_key=not options.on_loopback,
+        index=index,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")

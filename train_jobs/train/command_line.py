@@ -14,7 +14,7 @@ from sentiment.settings import is_followed, job_address, load_settings
 from train_jobs.runtime.output import OUTCOME, begins, told
 from train_jobs.runtime.progress import progress_listener
 from train_jobs.train.job import run_job
-from train_jobs.train.request import TrainingResult, job_of, outcome_in_words
+from train_jobs.train.request import Outcome, job_of, outcome_in_words
 from train_jobs.train.training_options import DistillOptions, TrainingOptions, TrainOptions, read_options
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def run_from_command_line(job: str, description: str, arguments: Sequence[str]) 
             sys.stderr.write(f"Warning: {outcome['warning']}\n")
 
 
-def _done(job: str, options: TrainingOptions) -> TrainingResult:
+def _done(job: str, options: TrainingOptions) -> Outcome:
     from train_jobs.train.ray_train import new_name
 
     _require_joinable(job, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import cast
 
@@ -23,12 +24,15 @@ from serve_app.gateway.http.errors import HttpError, error_response, worded
 from serve_app.gateway.http.guard import Guard, KeyLookup, Observe, RequestLimits
 from serve_app.gateway.http.paths import methods_of
 from serve_app.gateway.http.routes.feedback import feedback_routes
+from serve_app.gateway.http.routes.insights import insight_routes
 from serve_app.gateway.http.routes.operations import operation_routes
 from serve_app.gateway.http.routes.predict import predict_routes
 from serve_app.gateway.http.routes.rollouts import rollout_routes
 from serve_app.gateway.http.routes.tei import tei_routes
 from serve_app.gateway.http.routes.texts import text_routes
+from serve_app.insight.api import Asks, Insights
 from serve_app.rollout.api import Rollouts
+from serve_app.rollout.marks import rollout_marks
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -42,10 +46,11 @@ def build_http_app(
     needs_key: bool,
     adds_request_id: bool = True,
     instance: Callable[[], str] = str,
+    index: Asks | None = None,
 ) -> FastAPI:
     """Return the application: all routes behind the guard. `observe(route, status, ms)` is told of every answer.
 
-    `instance` names the platform's start that this is a part of, if it is one.
+    `instance` names the platform's start that this is a part of, if it is one. `index` asks the insight index.
     """
     # The page at /docs brings its own scripts: it works without the internet, and tells nobody who reads it.
     app = FastAPIOffline(
@@ -63,6 +68,8 @@ def build_http_app(
     app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
     app.include_router(feedback_routes(backend))
     app.include_router(rollout_routes(Rollouts(backend.store, settings)))
+    marks = partial(rollout_marks, backend.store, settings.model_name)
+    app.include_router(insight_routes(Insights(index, backend.store, marks)))
     app.include_router(operation_routes(backend, instance))
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -80,12 +80,18 @@ def _parsed(body: bytes, schema: type[M]) -> M:
     return schema.model_validate(content)
 
 
-def read_query(request: Request, schema: type[M]) -> M:
-    """Return the query string as `schema`. Raises InvalidInput, also for a parameter that is given twice."""
-    pairs = request.query_params.multi_items()
-    values = dict(pairs)
+def read_query(request: Request, schema: type[M], repeated: frozenset[str] = frozenset()) -> M:
+    """Return the query string as `schema`; those of `repeated` are lists.
+
+    Raises:
+        InvalidInput: a parameter is wrong, or one that is no list is given twice.
+    """
+    pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in repeated]
+    values: dict[str, Any] = dict(pairs)
     if len(values) != len(pairs):
         raise InvalidInput("each query parameter may be given once only", "query")
+    lists = {name: request.query_params.getlist(name) for name in repeated}
+    values |= {name: found for name, found in lists.items() if found}
     try:
         return schema.model_validate(values)
     except ValidationError as exc:
@@ -125,5 +131,11 @@ def described(schema: type[BaseModel]) -> dict[str, Any]:
 
 def described_query(schema: type[BaseModel]) -> dict[str, Any]:
     """Return the OpenAPI description of a route whose query parameters are the fields of `schema`."""
-    properties = schema.model_json_schema()["properties"]
-    return {"parameters": [{"name": name, "in": "query", "schema": rule} for name, rule in properties.items()]}
+    described = schema.model_json_schema()
+    required = described.get("required", [])
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "schema": rule} | ({"required": True} if name in required else {})
+            for name, rule in described["properties"].items()
+        ]
+    }

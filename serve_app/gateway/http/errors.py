@@ -93,7 +93,11 @@ def error_response(error: Exception, request_id: str) -> Response:
 
 def invalid_input(error: ValidationError, schema: type[BaseModel], prefix: str = "") -> InvalidInput:
     """Translate what pydantic found against `schema`: the first names the field, the message lists them all."""
-    return worded(error.errors(include_url=False), ", ".join(schema.model_fields), prefix)
+    return worded(error.errors(include_url=False), ", ".join(_names(schema)), prefix)
+
+
+def _names(schema: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in schema.model_fields.items()]
 
 
 def worded(found: Sequence[ErrorDetails], permitted: str = "", prefix: str = "") -> InvalidInput:

@@ -1,0 +1,219 @@
+"""`undertone insight …`: how many texts, how they feel and when, what goes with a search, and its texts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from cli.online import insight_view as view
+from cli.online.connection import ApiKey, Url, connect
+from cli.online.platform import Json
+from cli.terminal import print_table
+from sentiment.errors import InvalidInput
+from sentiment.tables.formulas import escaped
+
+app = typer.Typer(help="Ask many texts at once: how many, how they feel, when, and why.", no_args_is_help=True)
+console = Console(soft_wrap=True)
+
+_ATTEMPTS: Final = 3  # a person waits
+_LONGEST_PAGE: Final = 200
+
+_Parameters = list[tuple[str, str]]
+
+
+class Bucket(StrEnum):
+    """The width of a timeline's points."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Order(StrEnum):
+    """Which texts come first."""
+
+    NEWEST = "newest"
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+
+
+Search = Annotated[
+    str, typer.Argument(help='A search: climate and (flood or "heat wave") not label:neutral. Empty: all texts.')
+]
+From = Annotated[
+    str | None, typer.Option("--from", help="A date, a time or ms since 1970; the first text if left out.")
+]
+To = Annotated[str | None, typer.Option("--to", help="As --from, not included; or the last text.")]
+Width = Annotated[Bucket | None, typer.Option("--bucket", help="Width of a point; one that suits if left out.")]
+Zone = Annotated[str, typer.Option("--tz", help="Time zone such as Europe/Berlin: it rules where days begin.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")]
+
+
+@app.command("timeline")
+def timeline(
+    query: Search = "",
+    from_: From = None,
+    to: To = None,
+    bucket: Width = None,
+    tz: Zone = "UTC",
+    as_json: Json = False,
+    as_csv: Csv = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Show a search over time: texts and sentiment, bucket by bucket.
+
+    Example: undertone insight timeline "climate and (flood or fire)" --from 2026-01-01 --bucket day
+    """
+    parameters = [("q", query), *_span(from_, to, tz), *_given(bucket=bucket)]
+    answer = _ask("timeline", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
+    if as_json:
+        _print_json(answer)
+    elif as_csv:
+        _print_csv(view.timeline_rows([answer]))
+    else:
+        print_table(console, view.timeline_card(answer, console.width))
+
+
+@app.command("compare")
+def compare(
+    queries: Annotated[list[str], typer.Argument(help="Two to five searches.")],
+    from_: From = None,
+    to: To = None,
+    bucket: Width = None,
+    tz: Zone = "UTC",
+    as_json: Json = False,
+    as_csv: Csv = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Show searches beside each other, over one span.
+
+    Example: undertone insight compare "tea" "coffee or espresso" --bucket week
+    """
+    parameters = [*(("q", query) for query in queries), *_span(from_, to, tz), *_given(bucket=bucket)]
+    answer = _ask("compare", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
+    if as_json:
+        _print_json(answer)
+    elif as_csv:
+        _print_csv(view.timeline_rows(answer["series"]))
+    else:
+        print_table(console, view.comparison_card(answer, console.width))
+
+
+@app.command("related")
+def related(
+    query: Search,
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    limit: Annotated[int, typer.Option(help="How many terms at most.", min=1, max=200)] = 20,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Show words and topics that are more frequent where a search finds texts, and not by chance.
+
+    Example: undertone insight related "climate" --from 2026-01-01
+    """
+    parameters = [("q", query), *_span(from_, to, tz), ("limit", str(limit))]
+    answer = _ask("related", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
+    if as_json:
+        _print_json(answer)
+    elif as_csv:
+        _print_csv(answer["terms"])
+    elif answer["terms"]:
+        print_table(console, view.terms_table(answer["terms"]))
+    else:
+        console.print("Nothing is more frequent there than elsewhere, or too few texts were found to tell.")
+
+
+@app.command("top")
+def top(
+    query: Search = "",
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    order: Annotated[Order, typer.Option(help="What comes first.")] = Order.NEWEST,
+    limit: Annotated[int, typer.Option(help="How many texts at most.", min=1)] = 20,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Show texts that a search finds: the newest, the most positive or the most negative ones.
+
+    Example: undertone insight top "climate" --order negative --limit 5
+    """
+    parameters = [("q", query), *_span(from_, to, tz), ("order", order.value)]
+    answer = _pages(parameters, limit, url, api_key, as_json=as_json, as_csv=as_csv)
+    if as_json:
+        _print_json(answer)
+    elif as_csv:
+        _print_csv([view.text_row(text) for text in answer["texts"]])
+    elif answer["texts"]:
+        print_table(console, view.texts_table(answer["texts"], tz))
+    else:
+        console.print("No text was found.")
+
+
+def _span(from_: str | None, to: str | None, tz: str) -> _Parameters:
+    return [*_given(**{"from": from_}, to=to), ("tz", tz)]
+
+
+def _given(**values: str | None) -> _Parameters:
+    return [(name, str(value)) for name, value in values.items() if value is not None]
+
+
+def _ask(
+    question: str, parameters: _Parameters, url: str | None, api_key: str | None, *, as_json: bool, as_csv: bool
+) -> dict[str, Any]:
+    _refuse_both(as_json=as_json, as_csv=as_csv)
+    with connect(url, api_key, _ATTEMPTS) as client:
+        return client.insights(question, parameters)
+
+
+def _pages(
+    parameters: _Parameters, limit: int, url: str | None, api_key: str | None, *, as_json: bool, as_csv: bool
+) -> dict[str, Any]:
+    """Return up to `limit` texts as one answer, its `next` that of the last page."""
+    _refuse_both(as_json=as_json, as_csv=as_csv)
+    texts: list[dict[str, Any]] = []
+    after: _Parameters = []
+    with connect(url, api_key, _ATTEMPTS) as client:
+        while True:
+            size = ("limit", str(min(_LONGEST_PAGE, limit - len(texts))))
+            answer = client.insights("top", [*parameters, size, *after])
+            texts += answer["texts"]
+            if answer["next"] is None or len(texts) >= limit:
+                return {**answer, "texts": texts}
+            after = [("after", answer["next"])]
+
+
+def _refuse_both(*, as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise InvalidInput("--json and --csv exclude each other: give one of them", "--csv")
+
+
+def _print_json(answer: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+
+def _print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows[0])
+        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
+
+
+def _cell(value: Any) -> Any:
+    return escaped(value) if isinstance(value, str) else "" if value is None else value

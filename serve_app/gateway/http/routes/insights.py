@@ -1,0 +1,87 @@
+"""Routes over many texts at once: a search over time, beside others, what goes with it, its texts; completion."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serve_app.gateway.http.body import described_query, read_query
+from serve_app.gateway.http.errors import ERRORS
+from serve_app.gateway.http.guard import require
+from serve_app.gateway.http.rendering import text_out
+from serve_app.gateway.http.schemas.insights import (
+    CompareOut,
+    CompareQuery,
+    CompleteOut,
+    CompleteQuery,
+    RelatedOut,
+    RelatedQuery,
+    TimelineOut,
+    TimelineQuery,
+    TopOut,
+    TopQuery,
+)
+from serve_app.insight.api import Insights
+
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    **ERRORS,
+    304: {"description": "nothing has changed since the answer whose ETag If-None-Match names"},
+}
+
+
+def insight_routes(insights: Insights) -> APIRouter:
+    """Build the routes."""
+    router = APIRouter(tags=["insights"], responses=_ANSWERS)
+
+    @router.get("/v1/insights/timeline", response_model=TimelineOut, openapi_extra=described_query(TimelineQuery))
+    async def timeline(request: Request) -> Response:
+        """Count the texts that a search finds, and say how they feel, bucket by bucket."""
+        require(request.scope, "read")
+        return _answer(request, await insights.timeline(read_query(request, TimelineQuery).search()))
+
+    @router.get("/v1/insights/compare", response_model=CompareOut, openapi_extra=described_query(CompareQuery))
+    async def compare(request: Request) -> Response:
+        """Set up to five searches beside each other, with the same buckets."""
+        require(request.scope, "read")
+        wanted = read_query(request, CompareQuery, repeated=frozenset({"q"}))
+        return _answer(request, await insights.compare(wanted.search()))
+
+    @router.get("/v1/insights/related", response_model=RelatedOut, openapi_extra=described_query(RelatedQuery))
+    async def related(request: Request) -> Response:
+        """Tell the words and topics that are more frequent where a search finds texts, and not by chance."""
+        require(request.scope, "read")
+        return _answer(request, await insights.related(read_query(request, RelatedQuery).search()))
+
+    @router.get("/v1/insights/top", response_model=TopOut, openapi_extra=described_query(TopQuery))
+    async def top(request: Request) -> Response:
+        """List the texts that a search finds, a page at a time."""
+        require(request.scope, "read")
+        answer, records = await insights.top(read_query(request, TopQuery).search())
+        return _answer(request, {**answer, "texts": [text_out(record) for record in records]})
+
+    @router.get("/v1/insights/complete", response_model=CompleteOut, openapi_extra=described_query(CompleteQuery))
+    async def complete(request: Request) -> Response:
+        """Tell the words, after a # the topics, that begin as the last word of `q`."""
+        require(request.scope, "read")
+        return _answer(request, await insights.complete(read_query(request, CompleteQuery).search()))
+
+    return router
+
+
+def _answer(request: Request, answer: dict[str, Any]) -> Response:
+    """Return the answer as JSON under a tag of the index's commit and its content, or 304 where the caller has it."""
+    body = to_json(answer)
+    tag = f'"{answer["commit"]}-{zlib.crc32(body):08x}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if tag in _tags(request.headers.get("if-none-match", "")):
+        return Response(None, 304, headers)
+    return Response(body, 200, headers, "application/json")
+
+
+def _tags(sent: str) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in sent.split(",")}

@@ -1,0 +1,201 @@
+"""What clients ask about many texts at once, and what they get: a part of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sentiment.insight.buckets import zone_of
+from sentiment.insight.query.parser import MAX_CHARACTERS
+from sentiment.insight.values import Bucket, Order
+from serve_app.gateway.http.schemas.texts import Cursor, TextOut
+from serve_app.insight.search import Search, moment_ms
+
+MAX_SERIES: Final = 5
+
+Searched = Annotated[
+    str, Field(max_length=MAX_CHARACTERS, description="a search; empty: all texts", examples=["climate and not rain"])
+]
+Epoch = Annotated[int, Field(description="milliseconds since 1970")]
+Mean = Annotated[float | None, Field(description="mean sentiment; null where no text has one")]
+End = Annotated[float | None, Field(description="an end of the mean's 95 % interval")]
+
+
+class _Within(BaseModel):
+    """When the texts were written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: str | None = Field(
+        None, alias="from", max_length=64, description="a date, a time or ms since 1970; inclusive; the first text's"
+    )
+    to: str | None = Field(None, max_length=64, description="as `from`; exclusive; the last text's")
+    tz: str = Field("UTC", max_length=64, description="IANA name: where days begin, and whose midnight a date means")
+
+    def within(self) -> dict[str, Any]:
+        """Return the times as a search has them. Raises InvalidInput."""
+        zone = zone_of(self.tz)
+        return {
+            "from_ms": None if self.from_ is None else moment_ms(self.from_, zone, "from"),
+            "to_ms": None if self.to is None else moment_ms(self.to, zone, "to"),
+            "tz": self.tz,
+        }
+
+
+class TimelineQuery(_Within):
+    """A search over time."""
+
+    q: Searched = ""
+    bucket: Bucket | None = Field(None, description="width of a point; left out, one that suits the span")
+
+    def search(self) -> Search:
+        """Return it as it is asked. Raises InvalidInput."""
+        return Search((self.q,), bucket=self.bucket, **self.within())
+
+
+class CompareQuery(_Within):
+    """Searches over one span; `q` comes once for each."""
+
+    q: Annotated[list[Searched], Field(min_length=1, max_length=MAX_SERIES)]
+    bucket: Bucket | None = Field(None, description="width of a point; left out, one that suits the span")
+
+    def search(self) -> Search:
+        """Return it as it is asked. Raises InvalidInput."""
+        return Search(tuple(self.q), bucket=self.bucket, **self.within())
+
+
+class RelatedQuery(_Within):
+    """A search whose words and topics are wanted."""
+
+    q: Searched = ""
+    limit: int = Field(20, ge=1, le=200)
+
+    def search(self) -> Search:
+        """Return it as it is asked. Raises InvalidInput."""
+        return Search((self.q,), limit=self.limit, **self.within())
+
+
+class TopQuery(_Within):
+    """A search whose texts are wanted, a page at a time."""
+
+    q: Searched = ""
+    order: Order = Field("newest", description="what comes first: the newest, or the strongest feeling")
+    limit: int = Field(20, ge=1, le=200)
+    after: Cursor | None = Field(None, description="`next` of the page before")
+
+    def search(self) -> Search:
+        """Return it as it is asked. Raises InvalidInput."""
+        return Search((self.q,), order=self.order, limit=self.limit, after=self.after, **self.within())
+
+
+class CompleteQuery(BaseModel):
+    """A word or topic that has been begun."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field("", max_length=MAX_CHARACTERS, description="what was typed; its last word counts", examples=["clim"])
+    limit: int = Field(10, ge=1, le=100)
+
+    def search(self) -> Search:
+        """Return it as it is asked."""
+        return Search((self.q,), limit=self.limit)
+
+
+class VersionOut(BaseModel):
+    """What one model version said within a point."""
+
+    count: int
+    sentiment: Mean
+
+
+class PointOut(BaseModel):
+    """One bucket; `partial` where the span or the present cuts it."""
+
+    from_ms: Epoch
+    to_ms: Epoch
+    count: int
+    sentiment: Mean
+    low: End
+    high: End
+    labels: dict[str, int]
+    versions: dict[str, VersionOut]
+    partial: bool
+
+
+class MarkOut(BaseModel):
+    """A moment at which a rollout moved traffic: `share` is that of version `to` from then on."""
+
+    at_ms: Epoch
+    kind: Literal["rollout"]
+    from_: int = Field(alias="from")
+    to: int
+    state: str
+    share: float
+
+
+class TimelineOut(BaseModel):
+    """A search over time; the empty buckets are there too."""
+
+    query: str
+    total: int
+    sentiment: Mean
+    low: End
+    high: End
+    from_ms: Epoch
+    to_ms: Epoch
+    bucket: Bucket
+    tz: str
+    points: list[PointOut]
+    marks: list[MarkOut]
+    commit: str
+
+
+class CompareOut(BaseModel):
+    """Searches over one span; `share` is each one's part of all that they count."""
+
+    series: list[TimelineOut]
+    share: list[float | None]
+    commit: str
+
+
+class TermOut(BaseModel):
+    """A word or topic, in `count` of the texts found: `lift` times as often as in all texts."""
+
+    term: str
+    kind: Literal["word", "topic"]
+    count: int
+    lift: float
+    sentiment: Mean
+
+
+class RelatedOut(BaseModel):
+    """What goes with a search, the strongest first."""
+
+    query: str
+    terms: list[TermOut]
+    commit: str
+
+
+class TopOut(BaseModel):
+    """A page of texts; `next` continues after them as `?after=`."""
+
+    query: str
+    texts: list[TextOut]
+    next: str | None
+    commit: str
+
+
+class CompletionOut(BaseModel):
+    """A word or topic, and how many texts have it."""
+
+    term: str
+    kind: Literal["word", "topic"]
+    count: int
+
+
+class CompleteOut(BaseModel):
+    """What begins so, the most frequent first."""
+
+    terms: list[CompletionOut]
+    commit: str
