@@ -11,19 +11,23 @@ from __future__ import annotations
 import math
 from typing import Final
 
-_Z: Final = 1.959963984540054  # the normal distribution's 97.5 % quantile
+Z_95: Final = 1.959963984540054  # the normal distribution's 97.5 % quantile
 _ADDED: Final = 4
 
 
-def mean_interval(count: int, total: float, squares: float) -> tuple[float, float] | None:
+def mean_interval(count: float, total: float, squares: float) -> tuple[float, float] | None:
     """Return the lower and upper end, within [−1, 1]; None for no text.
 
     `total` is the sum of the sentiments, `squares` that of their squares.
     """
     if count == 0:
         return None
-    size = count + _ADDED
-    mean = total / size
-    variance = max(0.0, (squares + _ADDED) / size - mean * mean)
-    half = _Z * math.sqrt(variance / size)
+    mean = total / (count + _ADDED)
+    half = Z_95 * math.sqrt(variance_of_mean(count, total, squares))
     return max(-1.0, mean - half), min(1.0, mean + half)
+
+
+def variance_of_mean(count: float, total: float, squares: float) -> float:
+    """Return the variance of a mean sentiment, the four added texts counted."""
+    size = count + _ADDED
+    return max(0.0, (squares + _ADDED) / size - (total / size) ** 2) / size

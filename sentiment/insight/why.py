@@ -1,0 +1,202 @@
+"""Why the tone of a search moved between two spans: an exact split of the change into its causes.
+
+The *net tone* of a span is its texts a day times their mean tone. Its change, a text of the average volume, is
+
+    change = mix + inside + model + volume, and mix + inside + model is the change of the mean tone:
+
+- *mix*: other topics are spoken of: each topic's change of share times its tone against the mean;
+- *inside*: the same topics are spoken of otherwise, what the model's versions differ by taken out;
+- *model*: other model versions have labelled the texts, by how far they are known to differ;
+- *volume*: more or fewer texts of the same tone.
+
+Each product of two changes is halved between its two causes, as Marshall and Edgeworth do for prices and amounts: the
+split has no remainder and none of the spans is the base. A text of k topics weighs 1/k in each; texts without a topic
+are a topic of their own (None).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+from sentiment.insight.interval import Z_95, variance_of_mean
+
+Group = tuple[str | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSums:
+    """The texts of one topic and one model version: those with a tone, each by its weight."""
+
+    weight: float
+    total: float
+    """Sum of weight times tone."""
+    squares: float
+    """Sum of weight times the tone's square."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanSums:
+    """One of the two spans: what it holds by topic and model version (None: labelled by people)."""
+
+    days: float
+    groups: Mapping[Group, GroupSums]
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A topic's part in the change, and its figures before and after; None where it has no texts."""
+
+    topic: str | None
+    mix: float
+    inside: float
+    model: float
+    count_before: float
+    count_after: float
+    sentiment_before: float | None
+    sentiment_after: float | None
+
+    @property
+    def strength(self) -> float:
+        """How much of the change goes back to this topic, whatever its sign."""
+        return abs(self.mix + self.inside + self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class ToneChange:
+    """The change of a search's tone and its parts, which add up to `change`."""
+
+    change: float
+    mix: float
+    inside: float
+    model: float
+    volume: float
+    tone_before: float
+    tone_after: float
+    margin: float
+    """Half the width of the 95 % interval of the change of the mean tone, by sample size."""
+    drivers: tuple[Driver, ...]
+    """By strength, the strongest first."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the mean tone has changed by more than chance explains."""
+        return abs(self.tone_change) > self.margin
+
+    @property
+    def tone_change(self) -> float:
+        """The change of the mean tone."""
+        return self.tone_after - self.tone_before
+
+
+def split_change(before: SpanSums, after: SpanSums, offsets: Mapping[int, float]) -> ToneChange | None:
+    """Return what moved the tone, None where one of the spans has no text with a tone.
+
+    Args:
+        before: the first span.
+        after: the second one.
+        offsets: by how much a model version's tone is above the truth that all are compared with; 0 for those left out.
+    """
+    if not _weight(before) or not _weight(after):
+        return None
+    tones = [_mean(span) for span in (before, after)]
+    middle = sum(tones) / 2
+    topics = {topic for span in (before, after) for topic, _ in span.groups}
+    drivers = sorted(
+        (_driver(topic, before, after, offsets, middle) for topic in topics),
+        key=lambda driver: (-driver.strength, driver.topic or ""),
+    )
+    rates = [_weight(span) / span.days for span in (before, after)]
+    volume = (rates[1] - rates[0]) / (sum(rates) / 2) * middle
+    return ToneChange(
+        change=tones[1] - tones[0] + volume,
+        mix=sum(driver.mix for driver in drivers),
+        inside=sum(driver.inside for driver in drivers),
+        model=sum(driver.model for driver in drivers),
+        volume=volume,
+        tone_before=tones[0],
+        tone_after=tones[1],
+        margin=Z_95 * sqrt(_variance_of_mean(before) + _variance_of_mean(after)),
+        drivers=tuple(drivers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    """A topic in one span: its share of all texts, its mean tone, and the model's part of that."""
+
+    weight: float
+    share: float
+    mean: float
+    offset: float
+
+
+def _driver(
+    topic: str | None, before: SpanSums, after: SpanSums, offsets: Mapping[int, float], middle: float
+) -> Driver:
+    first, second = (_topic(topic, span, offsets) for span in (before, after))
+    # A topic that one span lacks has nothing to change inside: all of it is mix.
+    present = [each for each in (first, second) if each]
+    old, new = present[0], present[-1]
+    shares = (first.share if first else 0.0, second.share if second else 0.0)
+    share = sum(shares) / 2
+    model = share * (new.offset - old.offset)
+    return Driver(
+        topic=topic,
+        mix=(shares[1] - shares[0]) * ((old.mean + new.mean) / 2 - middle),
+        inside=share * (new.mean - old.mean) - model,
+        model=model,
+        count_before=first.weight if first else 0.0,
+        count_after=second.weight if second else 0.0,
+        sentiment_before=first.mean if first else None,
+        sentiment_after=second.mean if second else None,
+    )
+
+
+def _topic(topic: str | None, span: SpanSums, offsets: Mapping[int, float]) -> _Topic | None:
+    groups = {version: sums for (name, version), sums in span.groups.items() if name == topic}
+    weight = sum(sums.weight for sums in groups.values())
+    if not weight:
+        return None
+    offset = sum(sums.weight * offsets.get(version, 0.0) for version, sums in groups.items() if version is not None)
+    total = sum(sums.total for sums in groups.values())
+    return _Topic(weight, weight / _weight(span), total / weight, offset / weight)
+
+
+def _weight(span: SpanSums) -> float:
+    return sum(sums.weight for sums in span.groups.values())
+
+
+def _mean(span: SpanSums) -> float:
+    return sum(sums.total for sums in span.groups.values()) / _weight(span)
+
+
+def _variance_of_mean(span: SpanSums) -> float:
+    total, squares = (sum(getattr(sums, name) for sums in span.groups.values()) for name in ("total", "squares"))
+    return variance_of_mean(_weight(span), total, squares)
+
+
+def sentence(query: str, change: ToneChange) -> str:
+    """Return the split in words that can be quoted, with its uncertainty."""
+    about = f"of texts about {query}" if query else "of all texts"
+    low, high = change.tone_change - change.margin, change.tone_change + change.margin
+    if not change.is_certain:
+        return (
+            f"The tone {about} went from {change.tone_before:+.2f} to {change.tone_after:+.2f}; a change this small "
+            f"may be chance (95 % interval {low:+.2f} to {high:+.2f})."
+        )
+    verb = "rose" if change.tone_change > 0 else "fell"
+    causes = {
+        "that other topics were spoken of": change.mix,
+        "how the same topics were spoken of": change.inside,
+        "another version of the model": change.model,
+    }
+    cause = max(causes, key=lambda name: abs(causes[name]))
+    main = next((driver.topic for driver in change.drivers if driver.topic is not None), None)
+    most = f", most of all {main}" if main is not None and causes[cause] != change.model else ""
+    return (
+        f"The tone {about} {verb} by {abs(change.tone_change):.2f}, from {change.tone_before:+.2f} to "
+        f"{change.tone_after:+.2f} (95 % interval of the change {low:+.2f} to {high:+.2f}). "
+        f"The largest part, {causes[cause]:+.2f}, is {cause}{most}."
+    )
