@@ -34,15 +34,14 @@ def lift_of(candidate: Candidate, hits: int, texts: int) -> float:
     return (candidate.found / hits) / (candidate.overall / texts)
 
 
-def strongest(candidates: Iterable[Candidate], hits: int, texts: int, limit: int) -> list[Candidate]:
-    """Return up to `limit` significant candidates, the strongest first."""
-    kept = [each for each in candidates if each.found >= MIN_COUNT and _is_significant(each, hits, texts)]
+def strongest(
+    candidates: Iterable[Candidate], hits: int, texts: int, limit: int, least_g2: float = MIN_G2
+) -> list[Candidate]:
+    """Return up to `limit` candidates of a significance, the strongest first."""
+    kept = [each for each in candidates if each.found >= MIN_COUNT and lift_of(each, hits, texts) > 1]
+    kept = [each for each in kept if _g2(each, hits, texts) >= least_g2]
     kept.sort(key=lambda each: (-lift_of(each, hits, texts) * math.log1p(each.found), each.term, each.kind))
     return kept[:limit]
-
-
-def _is_significant(candidate: Candidate, hits: int, texts: int) -> bool:
-    return lift_of(candidate, hits, texts) > 1 and _g2(candidate, hits, texts) >= MIN_G2
 
 
 def _g2(candidate: Candidate, hits: int, texts: int) -> float:

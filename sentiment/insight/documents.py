@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sentiment.insight.values import IndexedText
+from sentiment.insight.words import indexed_words
 from sentiment.records import TextRecord
-from sentiment.store.words import word_sequence
 
 
 def indexed_text(record: TextRecord, revision: int) -> IndexedText:
@@ -12,7 +12,7 @@ def indexed_text(record: TextRecord, revision: int) -> IndexedText:
     return IndexedText(
         id=record.id,
         revision=revision,
-        words=tuple(word_sequence(record.text)),
+        words=indexed_words(record.text),
         created_at_ms=record.created_at_ms,
         topics=record.topics,
         source=record.source,

@@ -44,6 +44,7 @@ class MemoryIndex(InsightIndex):
         self._texts: dict[str, IndexedText] = {}
         self._deleted: dict[str, int] = {}
         self._position = ""
+        self._meanwhile: list[tuple[Sequence[Deletion], Sequence[IndexedText], str]] | None = None
         self._name, self._commits = secrets.token_hex(4), 0
         self._lock = threading.RLock()
         self._is_open = True
@@ -66,12 +67,23 @@ class MemoryIndex(InsightIndex):
             for deletion in deletions:
                 self._delete(deletion)
             self._position, self._commits = position, self._commits + 1
+            if self._meanwhile is not None:
+                self._meanwhile.append((deletions, texts, position))
 
     @override
     def rebuild(self, texts: Iterable[IndexedText], position: str) -> None:
         with self._content():
+            self._meanwhile = []
+        try:
+            fresh = list(texts)
+        except BaseException:
+            self._meanwhile = None
+            raise
+        with self._content():
+            meanwhile, self._meanwhile = self._meanwhile, None
             self._texts, self._deleted = {}, {}
-            self.apply([], list(texts), position)
+            for change in ([], fresh, position), *meanwhile:
+                self.apply(*change)
 
     @override
     def count(self, query: Query, within: TimeRange = ALL_TIME) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from sentiment.insight.words import MAX_WORD_CHARACTERS
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -23,4 +25,4 @@ def prefix_of(typed: str) -> Prefix:
     """Return the beginning of the last word in `typed`; empty after a blank, when nothing is begun yet."""
     last = "" if typed[-1:].isspace() else (typed.split() or [""])[-1].lstrip('("')
     folded = unicodedata.normalize("NFKC", last.casefold())
-    return Prefix(folded.removeprefix("#"), folded.startswith("#"))
+    return Prefix(folded.removeprefix("#")[:MAX_WORD_CHARACTERS], folded.startswith("#"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sentiment.insight.query.conditions import Condition, Everything
+from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE
 
 Bucket = Literal["hour", "day", "week", "month"]
 Order = Literal["newest", "positive", "negative"]
@@ -14,6 +15,8 @@ TermKind = Literal["word", "topic"]
 
 #: The key of texts without a label in `Point.labels`, as `TextStore.count` has it.
 UNLABELLED: Final = "unlabelled"
+#: What `label:` may be.
+LABELS: Final = (NEGATIVE, NEUTRAL, POSITIVE, UNLABELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class IndexedText:
     revision: int
     """Grows with every change of the text. What is there with a higher one stays."""
     words: tuple[str, ...]
-    """All words in the text's order, repeats included (`sentiment.store.words.word_sequence`)."""
+    """All words in the text's order, repeats included (`sentiment.insight.words`)."""
     created_at_ms: int
     topics: tuple[str, ...] = ()
     source: str | None = None

@@ -8,6 +8,9 @@ from pathlib import Path
 import pymongo
 import pytest
 
+from sentiment.insight.embedded.index import TantivyIndex
+from sentiment.insight.index import InsightIndex
+from sentiment.insight.memory import MemoryIndex
 from sentiment.store.base import TextStore
 from tests.contract.nx_server import NxServer
 from tests.contract.stores import open_at
@@ -45,5 +48,12 @@ def address(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 @pytest.fixture
 def store(address: str) -> Iterator[TextStore]:
     opened = open_at(address)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def insight(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InsightIndex]:
+    opened = MemoryIndex() if request.param == "memory" else TantivyIndex(tmp_path / "insight")
     yield opened
     opened.close()

@@ -11,11 +11,11 @@ from typing import Final
 
 from tantivy import Query, Searcher
 
-from sentiment.insight.association import Candidate, lift_of, strongest
+from sentiment.insight.association import MIN_G2, Candidate, lift_of, strongest
 from sentiment.insight.embedded.compiler import compile_query, term
 from sentiment.insight.prefix import Prefix
 from sentiment.insight.query.conditions import Condition, Everything, topics_in, words_in
-from sentiment.insight.values import ALL_TIME, Completion, Term, TermKind, TimeRange
+from sentiment.insight.values import ALL_TIME, LABELS, Completion, Term, TermKind, TimeRange
 
 _FIELDS: Final[Mapping[TermKind, str]] = {"word": "words", "topic": "topics"}
 #: Terms looked at, the most frequent ones in the texts found.
@@ -23,6 +23,8 @@ _MOST_TERMS: Final = 3000
 _SEGMENT_TERMS: Final = 20_000
 #: So many times the terms asked for are counted anew.
 _FINALISTS: Final = 4
+#: So much of the significance that counts makes a finalist, whose numbers are estimated.
+_LENIENCY: Final = 0.5
 _MORE_COMPLETIONS: Final = 50
 
 
@@ -35,7 +37,8 @@ def related_terms(searcher: Searcher, condition: Condition, limit: int, within: 
     """Return the words and topics that go with a search, the strongest first."""
     query = compile_query(condition, within)
     hits, texts = count_of(searcher, query), count_of(searcher, compile_query(Everything(), ALL_TIME))
-    likely = strongest(_candidates(searcher, query, condition, hits, texts), hits, texts, limit * _FINALISTS)
+    candidates = _candidates(searcher, query, condition, hits, texts)
+    likely = strongest(candidates, hits, texts, limit * _FINALISTS, MIN_G2 * _LENIENCY)
     counted, means = _counted(searcher, query, likely)
     return [
         Term(each.term, each.kind, each.found, lift_of(each, hits, texts), means[each.kind, each.term])
@@ -58,14 +61,15 @@ def completions_of(searcher: Searcher, begun: Prefix, limit: int) -> list[Comple
 
 
 def _candidates(searcher: Searcher, query: Query, condition: Condition, hits: int, texts: int) -> Iterator[Candidate]:
+    alive = texts / max(1, sum(searcher.doc_freq("label", label) for label in LABELS))
     left_out: dict[TermKind, set[str]] = {"word": set(words_in(condition)), "topic": set(topics_in(condition))}
     for kind, field in _FIELDS.items():
         terms = {"field": field, "size": _MOST_TERMS, "segment_size": _SEGMENT_TERMS}
         for bucket in searcher.aggregate(query, {"terms": {"terms": terms}})["terms"]["buckets"]:
             name, found = bucket["key"], bucket["doc_count"]
             if name not in left_out[kind]:
-                overall = min(searcher.doc_freq(field, name), texts - hits + found)
-                yield Candidate(name, kind, found, overall)
+                overall = round(searcher.doc_freq(field, name) * alive)
+                yield Candidate(name, kind, found, max(found, min(overall, texts - hits + found)))
 
 
 def _counted(

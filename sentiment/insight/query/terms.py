@@ -10,9 +10,8 @@ from lark import Token
 
 from sentiment.errors import InvalidInput
 from sentiment.insight.query.conditions import Comparator, FieldIs, FieldName, Near, Phrase, Tone
-from sentiment.insight.values import UNLABELLED
-from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE
-from sentiment.store.words import word_sequence
+from sentiment.insight.values import LABELS
+from sentiment.insight.words import indexed_words
 from sentiment.text.words import hashtags
 
 MAX_DISTANCE: Final = 50
@@ -22,7 +21,6 @@ NEAR_FORM: Final = 'near takes a distance and two words, phrases or groups: near
 _TONE: Final = re.compile(r"tone\s*([<>=]+)\s*(.*)", re.IGNORECASE | re.DOTALL)
 _NEAR: Final = re.compile(r"near\s*\(\s*(\S*?)\s*(,?)", re.IGNORECASE)
 _FIELD: Final = re.compile(r"([a-z_]+):(\s*)(.*)", re.IGNORECASE | re.DOTALL)
-_LABELS: Final = (NEGATIVE, NEUTRAL, POSITIVE, UNLABELLED)
 
 
 def wrong(place: int, cause: str) -> InvalidInput:
@@ -36,10 +34,10 @@ def phrase(token: Token) -> Phrase:
     Raises:
         InvalidInput: there is no word in it.
     """
-    words = word_sequence(token)
+    words = indexed_words(token)
     if not words:
         raise wrong(_place(token), f"'{token}' holds no word; leave it out")
-    return Phrase(tuple(words))
+    return Phrase(words)
 
 
 def topic(token: Token) -> FieldIs:
@@ -113,8 +111,8 @@ def _value(place: int, name: FieldName, value: str, author_key: Callable[[str], 
     if name == "source":
         return value
     folded = value.casefold()
-    if name == "label" and folded not in _LABELS:
-        raise wrong(place, f"'{value}' is no label; use {', '.join(_LABELS)}")
+    if name == "label" and folded not in LABELS:
+        raise wrong(place, f"'{value}' is no label; use {', '.join(LABELS)}")
     if name == "version":
         return _version(place, folded)
     return folded

@@ -1,0 +1,15 @@
+"""The words of a text and of a search, as the index holds them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sentiment.store.words import word_sequence
+
+#: Longer words are cut: an index takes no word of 65,531 bytes or more.
+MAX_WORD_CHARACTERS: Final = 200
+
+
+def indexed_words(text: str) -> tuple[str, ...]:
+    """Return all words in the text's order, repeats included, each cut to MAX_WORD_CHARACTERS."""
+    return tuple(word[:MAX_WORD_CHARACTERS] for word in word_sequence(text))
