@@ -12,11 +12,11 @@ import typer
 from cli.extras import require_train
 from cli.offline.cluster import places_of, refuse_local, refuse_unseen, remotely
 from cli.offline.evaluate import errors, show
-from cli.online.platform import Home, Json
+from cli.options import Home, Json
 from cli.stores.registry import with_registry
 from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.runtime.options import Address, Config, Gpus, Set, Workers, WorkingDir
 from train_jobs.runtime.ray_log import ray_log_aside
-from train_jobs.train.training_options import Address, Config, Gpus, Set, Workers, WorkingDir
 
 
 def register(app: typer.Typer) -> None:

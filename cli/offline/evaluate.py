@@ -13,10 +13,10 @@ from rich.console import Console
 
 from cli.extras import require_train
 from cli.offline.cluster import refuse_local, refuse_unseen, remotely
-from cli.online.platform import Home, Json
+from cli.options import Home, Json
 from cli.stores.registry import with_registry
 from sentiment.settings import Settings, load_settings
-from train_jobs.train.training_options import Address, WorkingDir
+from train_jobs.runtime.options import Address, WorkingDir
 
 errors = Console(stderr=True, soft_wrap=True)
 

@@ -15,14 +15,13 @@ from rich.text import Text
 
 from cli.extras import require_train
 from cli.offline.cluster import refuse_unseen, remotely
-from cli.online.platform import Home, Json
+from cli.options import Delimiter, Home, Json, QuotingOption
 from cli.stores.registry import with_registry
-from cli.table_options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.settings import Settings, load_settings
 from sentiment.tables import AUTO
+from train_jobs.runtime.options import Address, WorkingDir
 from train_jobs.runtime.ray_log import ray_log_aside
-from train_jobs.train.training_options import Address, WorkingDir
 
 if TYPE_CHECKING:
     from train_jobs.score.job import Outcome, Totals

@@ -6,7 +6,8 @@ import typer
 
 from cli.extras import require_train
 from cli.offline.training import run
-from train_jobs.train.training_options import TrainOptions, with_options
+from train_jobs.runtime.options import with_options
+from train_jobs.train.training_options import TrainOptions
 
 
 def register(app: typer.Typer) -> None:

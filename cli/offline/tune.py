@@ -15,12 +15,13 @@ from rich.table import Table
 
 from cli.extras import require_train
 from cli.offline.cluster import places_of, refuse_unseen, remotely
-from cli.online.platform import Home, Json
+from cli.options import Home, Json
 from cli.stores.registry import with_registry
 from cli.terminal import print_table
 from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.runtime.options import Address, WorkingDir
 from train_jobs.runtime.ray_log import ray_log_aside
-from train_jobs.train.training_options import Address, Data, WorkingDir
+from train_jobs.train.training_options import Data
 
 if TYPE_CHECKING:
     from tune.plan import Search

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.online.connection import ApiKey, Url, connect
-from cli.table_options import Delimiter, QuotingOption
+from cli.options import Delimiter, QuotingOption
 from cli.terminal import print_table
 from sentiment.client.bulk import BATCH_ROWS, Tally
 from sentiment.client.file_job import FileJob, Outcome, run_job

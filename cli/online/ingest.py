@@ -11,7 +11,7 @@ import typer
 from cli.online import ingest_options as options
 from cli.online.connection import ApiKey, Url
 from cli.online.ingest_run import IngestRequest, run
-from cli.table_options import Delimiter, QuotingOption
+from cli.options import Delimiter, QuotingOption
 from sentiment.sources import KINDS, Columns, FileFormat, SourceReading, speed_of
 from sentiment.tables import AUTO
 

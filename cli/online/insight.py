@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.online import insight_view as view
 from cli.online.connection import ApiKey, Url, connect
-from cli.online.platform import Json
+from cli.options import Json
 from cli.terminal import print_table
 from sentiment.errors import InvalidInput
 from sentiment.tables.formulas import escaped

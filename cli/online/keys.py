@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.online.platform import Home, Json
+from cli.options import Home, Json
 from cli.terminal import print_table
 from sentiment.access.keys import Key, Scope, create_key, list_keys, revoke_key
 from sentiment.access.secret import secret_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,15 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.extras import require_serve
+from cli.options import Home, Json
 from cli.terminal import print_table
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.supervisor import launch
 from serve_app.supervisor.ports import elsewhere
 from serve_app.supervisor.probe import Address
 from serve_app.supervisor.state import PlatformPaths, PlatformState
-
-Home = Annotated[Path | None, typer.Option(help="Folder of the platform's data (UNDERTONE_HOME, ~/.undertone).")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _UP = """Start the platform, and return when it answers.
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.online.connection import ApiKey, Url, connect
-from cli.online.platform import Json
+from cli.options import Json
 from cli.terminal import print_table
 from sentiment.client.http import UndertoneClient
 from sentiment.clock import epoch_ms

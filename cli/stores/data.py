@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.online.platform import Home, Json
+from cli.options import Delimiter, Home, Json, QuotingOption
 from cli.stores import data_report as report
-from cli.table_options import Delimiter, QuotingOption
 from sentiment.datasets import DatasetStore, Tally, open_datasets, read_examples
 from sentiment.datasets.leaks.search import (
     DEFAULT_THRESHOLD,

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from cli.extras import require_registering, require_train
 from cli.online.connection import ApiKey, Url
-from cli.online.platform import Home, Json
 from cli.online.version_activity import what_each_does, what_it_does_now
+from cli.options import Home, Json
 from cli.stores.registry import open_registry, with_registry
 from cli.stores.version_tables import facts_table, problems, versions_table
 from cli.terminal import print_table

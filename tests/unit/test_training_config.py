@@ -12,8 +12,9 @@ yaml = pytest.importorskip("yaml", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput  # noqa: E402
 from sentiment.training.config import DistillConfig, TrainConfig, from_mapping  # noqa: E402
+from train_jobs.runtime.options import read_options  # noqa: E402
 from train_jobs.train.request import assignment, job_of, nested, read_config  # noqa: E402
-from train_jobs.train.training_options import DistillOptions, read_options  # noqa: E402
+from train_jobs.train.training_options import DistillOptions  # noqa: E402
 
 
 def test_a_configuration_survives_yaml_and_pickle() -> None:

@@ -20,6 +20,7 @@ from sentiment.settings import FOLLOWED
 from sentiment.training.config import DistillConfig
 from train_jobs import distill, evaluate
 from train_jobs.compare import comparison as compare
+from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.score import run as score
 from train_jobs.train import __main__ as train
@@ -27,7 +28,7 @@ from train_jobs.train import command_line
 from train_jobs.train import job as job_module
 from train_jobs.train.command_line import run_from_command_line
 from train_jobs.train.request import Job, Outcome, job_of
-from train_jobs.train.training_options import DistillOptions, TrainOptions, read_options
+from train_jobs.train.training_options import DistillOptions, TrainOptions
 from tune import search as tune_job
 
 MODULES = {"train": (train, TrainOptions), "distill": (distill, DistillOptions)}

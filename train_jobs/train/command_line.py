@@ -11,11 +11,12 @@ from functools import partial
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import is_followed, job_address, load_settings
+from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME, begins, told
 from train_jobs.runtime.progress import progress_listener
 from train_jobs.train.job import run_job
 from train_jobs.train.request import Outcome, job_of, outcome_in_words
-from train_jobs.train.training_options import DistillOptions, TrainingOptions, TrainOptions, read_options
+from train_jobs.train.training_options import DistillOptions, TrainingOptions, TrainOptions
 
 _LOG = logging.getLogger(__name__)
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import typer
 
 from train_jobs.runs.recovery import WAIT_S
-
-_ADDRESS: Final = "Dashboard of a Ray cluster to run on: http://HOST:8265; for python -m, a node to join: HOST:6379."
+from train_jobs.runtime.options import CommandOptions, Config, Gpus, Set, Workers
 
 Data = Annotated[str | None, typer.Option("--data", help="Dataset version to train on, such as tweets@3.")]
 Model = Annotated[str | None, typer.Option(help="lstm, cnn, bert-gru, minilm, distilbert, hub or student (minilm).")]
@@ -32,27 +27,16 @@ Mixed = Annotated[int | None, typer.Option(help="Further texts to make of halves
 Temperature = Annotated[float | None, typer.Option(help="Temperature of the teacher's and the student's softmax (2).")]
 HardWeight = Annotated[float | None, typer.Option(help="Share of the labels in the loss, from 0 to 1 (0.3).")]
 HiddenWeight = Annotated[float | None, typer.Option(help="Weight of the states before the last layer (0).")]
-Config = Annotated[str | None, typer.Option(help="YAML file with the configuration, as a run stores and tune writes.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE of the configuration; repeatable.")]
 Name = Annotated[str | None, typer.Option(help="Name of the run; one that was ended is taken up where it was.")]
 Storage = Annotated[str | None, typer.Option(help="Folder or s3:// address for checkpoints (runs in home).")]
-Workers = Annotated[int, typer.Option(min=1, help="Data-parallel workers.")]
-Gpus = Annotated[float, typer.Option("--gpus-per-worker", min=0, help="GPUs of each worker.")]
 Wait = Annotated[float, typer.Option(min=0, help="Minutes to wait for room on a cluster, at the start and later.")]
 Register = Annotated[bool, typer.Option("--register", help="Register the version that is made.")]
-Address = Annotated[str | None, typer.Option(help=_ADDRESS)]
-WorkingDir = Annotated[str | None, typer.Option(help="Folder of code for the cluster, if not what is installed there.")]
-Home = Annotated[Path | None, typer.Option(help="Folder of the platform's data (UNDERTONE_HOME, ~/.undertone).")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-OptionsT = TypeVar("OptionsT", bound="TrainingOptions")
-
-_OPTIONS: Final = "options"
 _LESSON: Final = ("teacher", "unlabelled", "mixed", "temperature", "hard_weight", "hidden_weight")
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(CommandOptions):
     """What every training can be asked for; a field of the configuration that is None was not given."""
 
     validation: Validation = None
@@ -68,10 +52,6 @@ class TrainingOptions:
     gpus_per_worker: Gpus = 0
     wait: Wait = WAIT_S / 60
     register_it: Register = False
-    address: Address = None
-    working_dir: WorkingDir = None
-    home: Home = None
-    as_json: Json = False
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -81,7 +61,7 @@ class TrainingOptions:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainOptions(TrainingOptions):
     """The options of `train`."""
 
@@ -94,7 +74,7 @@ class TrainOptions(TrainingOptions):
         return {**super().fields, "data": self.data, "model": self.model}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillOptions(TrainingOptions):
     """The options of `distill`."""
 
@@ -112,46 +92,3 @@ class DistillOptions(TrainingOptions):
         """As for every training, with the data, the model, and what the student is taught by."""
         lesson = {f"distill.{name}": getattr(self, name) for name in _LESSON}
         return {**super().fields, "data": self.data, "model": self.model, **lesson}
-
-
-def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command as Typer reads it: each field of the class of its parameter `options` is an option.
-
-    Those that the class has of its own stand before those that it shares with others.
-    """
-    kind = inspect.signature(command, eval_str=True).parameters[_OPTIONS].annotation
-    parameters = inspect.signature(kind, eval_str=True).parameters
-    shared = inspect.signature(TrainingOptions).parameters
-
-    @wraps(command)
-    def called(**given: Any) -> None:
-        """Gather the fields again."""
-        command(options=kind(**given))
-
-    ordered = sorted(parameters.values(), key=lambda parameter: parameter.name in shared)
-    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in ordered]
-    called.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    called.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
-    return called
-
-
-def read_options(kind: type[OptionsT], program: str, description: str, arguments: Sequence[str]) -> OptionsT:
-    """Return the options of a command line, as `kind` declares them.
-
-    Raises:
-        SystemExit: help was asked for (0), or something in them is wrong, which is told on standard error (2).
-    """
-    read: list[OptionsT] = []
-
-    def take(options: kind) -> None:  # type: ignore[valid-type]
-        read.append(options)
-
-    take.__annotations__[_OPTIONS] = kind
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(help=description, context_settings={"help_option_names": ["-h", "--help"]})(with_options(take))
-    try:
-        typer.main.get_command(app)(args=list(arguments), prog_name=program)
-    except SystemExit:
-        if not read:
-            raise
-    return read[0]
