@@ -169,6 +169,16 @@ def test_a_text_received_after_the_deletion_is_kept(store: TextStore) -> None:
     assert store.page(TextQuery(search="old"), 10).records == []
 
 
+def test_a_text_has_none_of_the_topics_of_one_that_was_deleted(store: TextStore) -> None:
+    store.apply([PutText(text("old", topics=("tea", "milk"))), DeleteText("old", NOW_MS + 10)])
+    store.apply([PutText(text("gone", topics=("tea", "milk")))])
+    store.apply([DeleteText("gone", NOW_MS + 10)])
+    new = text("new", topics=("milk",))
+    assert store.apply([PutText(new)]) == [DONE]
+    assert store.page(TextQuery(topic="tea"), 10).records == []
+    assert store.page(TextQuery(topic="milk"), 10).records == [new]
+
+
 def test_a_deletion_that_comes_before_its_put_holds(store: TextStore) -> None:
     assert store.apply([DeleteText("a", NOW_MS)]) == [NOT_FOUND]
     assert store.apply([PutText(text("a")), DeleteText("a", NOW_MS + 5), DeleteText("b", NOW_MS)]) == [

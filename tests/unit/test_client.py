@@ -231,6 +231,17 @@ def test_a_stream_that_breaks_goes_on_at_the_first_line_without_an_answer(api: F
     assert len(api.requests[1][1].splitlines()) == 3
 
 
+def test_the_patience_with_a_stream_begins_anew_with_every_answer(api: FakeApi, waits: Waits) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        content = httpx.WSGITransport(api).handle_request(request).read()
+        return httpx.Response(200, content=content.splitlines()[0])  # breaks after each answer
+
+    with UndertoneClient(attempts=2, sleep=waits, transport=httpx.MockTransport(respond)) as client:
+        results = list(client.predict_stream({"text": "good", "id": f"n{number}"} for number in range(5)))
+    assert [result["id"] for result in results] == ["n0", "n1", "n2", "n3", "n4"]
+    assert waits == [0.2] * 4
+
+
 def test_explanations_models_and_readiness_are_read(client: UndertoneClient, api: FakeApi) -> None:
     explained = client.explain("I love tables")
     assert explained["words"][1] == "love"

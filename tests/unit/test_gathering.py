@@ -116,6 +116,12 @@ async def test_single_texts_go_before_bulk_ones_of_which_a_share_still_goes():
     assert process.batches[1] == [1, 2, 3, 100]
 
 
+async def test_bulk_texts_fill_micro_batches_that_no_single_text_wants():
+    process = Recorder()
+    await batcher(process).submit(list(range(8)), bulk=True)
+    assert process.batches == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
 async def test_a_caller_that_comes_long_after_a_crowd_does_not_wait_for_it():
     subject = batcher(Recorder(delay_s=0.02), gather_s=60)
     await asyncio.gather(*(subject.submit([number]) for number in range(8)))

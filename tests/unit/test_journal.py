@@ -160,6 +160,16 @@ def test_a_failed_sync_refuses_the_append_and_the_next_one_is_safe(tmp_path: Pat
     assert contents(tmp_path) == [put("1"), put("3")]
 
 
+def test_a_segment_whose_name_is_not_on_disk_takes_no_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with closing(open_free(tmp_path)) as journal:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", fail_with(errno.EIO))
+            with pytest.raises(JournalFull):
+                journal.append([put("1")]).result()
+        journal.append([put("2")]).result()
+    assert contents(tmp_path) == [put("2")]
+
+
 def test_of_a_group_exactly_the_operations_that_do_not_fit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     small, large = [put("small")], [put("large", "x" * 10_000)]
     with closing(open_free(tmp_path)) as journal:

@@ -8,6 +8,7 @@ import pytest
 
 from sentiment.access.keys import GRANTS, KeyRing, create_key, list_keys, revoke_key
 from sentiment.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from sentiment.records import Document
 from sentiment.store.memory import MemoryStore
 
 SECRET = b"s" * 32
@@ -129,6 +130,22 @@ def test_known_keys_work_while_the_store_is_away(store: MemoryStore, ring: KeyRi
     clock.now_s += 60
     assert ring.scopes_of(token, NOW_MS) == {"predict"}
     assert ring.scopes_of(token, NOW_MS + 1000) is None
+
+
+def test_a_store_that_is_away_is_asked_once_in_the_cache_time(
+    store: MemoryStore, ring: KeyRing, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(kind: str) -> list[Document]:
+        reads.append(kind)
+        raise StoreUnavailable("the text store is away")
+
+    reads: list[str] = []
+    token = make(store)
+    ring.scopes_of(token, NOW_MS)
+    monkeypatch.setattr(store, "list_documents", away)
+    clock.now_s += 3
+    assert [ring.scopes_of(token, NOW_MS) for _ in range(5)] == [{"predict"}] * 5
+    assert len(reads) == 1
 
 
 def test_nobody_is_let_in_before_the_store_has_answered(store: MemoryStore, ring: KeyRing) -> None:

@@ -69,6 +69,13 @@ def test_the_card_says_whether_feedback_was_heard(seen, says):
     assert says in rollout_card(to_public(rollout_of(State.CANARY, 2, seen=seen), START_MS))
 
 
+def test_the_card_says_on_how_many_texts_the_versions_agree_and_on_how_many_they_say_the_reverse():
+    seen = Observations(compared=2_000, disagreed=100, neutral_flips=97)
+    card = rollout_card(to_public(rollout_of(State.CANARY, 2, seen=seen), START_MS))
+    assert "agree on <strong>95.0%</strong> of 2,000 texts; on 3 one says positive and the other negative." in card
+    assert "agree on" not in rollout_card(to_public(rollout_of(State.CANARY, 2), START_MS))
+
+
 def test_the_card_says_how_sure_the_versions_are_and_how_their_labels_differ():
     arms = {1: arm(100, labels={"positive": 80, "negative": 20}), 2: arm(50, labels={"positive": 45, "negative": 5})}
     card = rollout_card(to_public(rollout_of(State.CANARY, 2, seen=Observations(arms)), START_MS))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -18,6 +22,7 @@ from sentiment.settings import Settings
 from serve_app.edge_contract import ARRIVAL_HEADER, stamp_of
 from serve_app.supervisor import processes
 from serve_app.supervisor.ingress.haproxy_config import write_wrapper
+from serve_app.supervisor.ingress.haproxy_drain import close_door
 from serve_app.supervisor.ports import needed_ports, refuse_taken_ports
 from serve_app.supervisor.probe import Address, answers
 from serve_app.supervisor.process_specs import PlatformStart, process_specs
@@ -210,3 +215,27 @@ def test_what_the_supervisor_wrote_is_read_back_and_a_torn_file_is_nothing(tmp_p
     assert read_state(places) == state
     places.state.write_text('{"pid": 1')
     assert read_state(places) is None
+
+
+class AdminSocket(socketserver.BaseRequestHandler):
+    """The commands of an HAProxy without requests; at the third look the one before it ends, all answered."""
+
+    def handle(self) -> None:
+        command = self.request.recv(1024)
+        if command == b"show sess\n":
+            self.server.looks += 1
+            if self.server.looks == 3:
+                self.server.earlier.terminate()
+                self.server.earlier.wait()
+
+
+def test_an_haproxy_that_was_replaced_may_answer_what_it_has_before_all_are_ended(tmp_path: Path) -> None:
+    binary = tmp_path / "haproxy"
+    binary.symlink_to(shutil.which("sleep") or "/bin/sleep")
+    doors = [psutil.Popen([binary, "60"]) for _ in range(2)]
+    with socketserver.ThreadingUnixStreamServer(str(tmp_path / "admin"), AdminSocket) as admin:
+        admin.looks, admin.earlier = 0, doors[0]
+        threading.Thread(target=admin.serve_forever, daemon=True).start()
+        close_door(doors, tmp_path / "admin", patience_s=30.0)
+        admin.shutdown()
+    assert [door.wait(timeout=10) for door in doors] == [-signal.SIGTERM, -signal.SIGKILL]

@@ -90,6 +90,15 @@ def test_a_part_that_hangs_is_ended_and_started_anew() -> None:
     assert len(machine.started) == 2
 
 
+def test_a_part_that_has_not_answered_since_its_start_has_the_time_of_a_start() -> None:
+    machine = Machine()
+    part = machine.part()
+    machine.tick(part, seconds=30, times=4)  # longer than one that has answered may be silent
+    assert (len(machine.started), machine.ended) == (1, 0)
+    machine.tick(part, seconds=30)
+    assert machine.ended == 1
+
+
 def test_a_part_that_does_not_come_up_is_reported_with_its_last_words(tmp_path: Path) -> None:
     log = tmp_path / "part.log"
     log.write_text("Traceback …\nModuleNotFoundError: No module named 'ray'\n")

@@ -10,7 +10,6 @@ import pytest
 
 from sentiment.errors import InvalidInput, NotFound, Overloaded
 from sentiment.records import RawText
-from sentiment.text import NORMALIZERS
 from serve_app.gateway.canary.shadow import MAX_TEXTS, Answered
 from serve_app.gateway.inference.request import InferenceRequest
 from serve_app.routing.observations import Observations
@@ -245,17 +244,6 @@ async def test_what_is_too_much_for_the_shadow_is_dropped_and_counted(parts):
     assert seen_by(service).mirror_dropped == len(unit)
 
 
-async def test_a_version_in_the_shadow_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
-    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text) + " meh")
-    champion, challenger = canary_of(0.0, shadow=1.0).routes
-    service = service_of(
-        parts, replace(canary_of(0.0), routes=(champion, replace(challenger, normalizer="3", shadow=1.0)))
-    )
-    await service.predict([RawText("hello  @me")])
-    await mirrored(service, 1)
-    assert parts.classified == [["hello @user"], ["hello @user meh"]]
-
-
 async def test_a_deleted_text_leaves_the_shadows_queue(parts):
     service = service_of(parts, canary_of(0.0, shadow=1.0))
     await service.predict([LOVE])
@@ -273,22 +261,3 @@ async def test_what_waits_for_a_shadow_that_has_ended_does_not_hold_up_the_next_
     service.mirror.offer(table, [])
     assert [unit.route.app for unit in service.mirror._queue] == [TRIAL.app]
     assert service.mirror._queued == 1
-
-
-async def test_each_version_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
-    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text).upper())
-    both = (ROUTE, replace(TRIAL, normalizer="3", weight=0.0))
-    service = service_of(parts, TrafficTable(1, both, split={"b": 4}))
-    await service.predict([RawText("love  @me", id="n-1")], preference=Preference(split="b"))
-    await service.predict([RawText("hate  @me")])
-    await service.predict([RawText("so  so")], preference=Preference(version=4))
-    assert parts.classified == [["LOVE @USER"], ["hate @user"], ["SO SO"]]
-    assert parts.store.get("n-1").text == "love @user"  # kept as the current normaliser leaves it
-
-
-async def test_a_version_that_stands_in_reads_a_text_as_its_own_normaliser_leaves_it(parts, monkeypatch):
-    monkeypatch.setitem(NORMALIZERS, "3", lambda text: NORMALIZERS["1"](text) + " venom")
-    service = service_of(parts, TrafficTable(1, (ROUTE, replace(TRIAL, normalizer="3", weight=0.0)), split={"b": 4}))
-    [answer] = await service.predict([RawText("love  it")], preference=Preference(split="b"))
-    assert answer.version == 3
-    assert parts.classified == [["love it venom"], ["love it"]]

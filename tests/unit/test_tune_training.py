@@ -84,6 +84,25 @@ def test_a_checkpoint_that_was_cut_off_is_not_listed_and_is_written_anew(tmp_pat
         assert (folder / "state").read_text() == "whole again"
 
 
+@pytest.mark.parametrize("moment", ["write", "remove"])
+def test_a_checkpoint_that_is_listed_is_there_whenever_its_process_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def killed(*_: object) -> None:
+        raise Killed
+
+    checkpoints = TrialCheckpoints(Place(str(tmp_path)), 1)
+    checkpoints.keep({"step": 1, "score": 0.5}, 1, write("1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Place, moment, killed)
+        with pytest.raises(Killed):
+            checkpoints.keep({"step": 2, "score": 0.6}, 2, write("2"))
+    again = TrialCheckpoints(Place(str(tmp_path)), 1)
+    with again.folder_of(again.latest) as latest, again.folder_of(again.best) as best:
+        assert latest == best
+        assert (latest / "state").read_text() == str(again.latest.validations)
+
+
 def test_a_list_of_checkpoints_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.json").write_text("[{")
     with pytest.raises(Unavailable, match=r"checkpoints\.json is no list of checkpoints"):

@@ -64,6 +64,19 @@ def test_a_conflict_found_late_is_kept_in_a_file_and_not_told_to_the_log(
     assert kept.read_text() == ""
 
 
+def test_a_conflict_whose_text_is_deleted_in_the_same_step_is_not_kept(
+    sink: WriteBehind, store: MemoryStore, journal: Journal
+):
+    store.apply([put("x", "tea")])
+    store.available = False
+    sink.write([put("x", "secret milk", claimed=True)])
+    sink.write([DeleteText("x", LATER_MS)])
+    store.available = True
+    sink.tick()
+    assert sink.state()["late_conflicts"] == 1
+    assert (journal.path / "conflicts.jsonl").read_text() == ""
+
+
 def test_a_conflict_torn_by_a_crash_hides_no_other(tmp_path: Path):
     refused = RefusedFile(tmp_path)
     refused.keep([Refusal(put("1"), "conflict")])
