@@ -16,11 +16,11 @@ from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph
-from serve_app.gateway.http.app import build_http_app
 from serve_app.gateway.prediction.answer import Prediction
 from serve_app.insight.api import Asks
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import Route, TrafficTable
+from tests.unit.shared_app import SharedApp, own_app
 
 LABELS = ("negative", "neutral", "positive")
 SECRET = b"s" * 32
@@ -173,17 +173,16 @@ class NoKeys:
 
 
 def client_of(
-    parts: FakeParts, *, backend_options: dict | None = None, index: Asks | None = None, **settings: object
+    parts: FakeParts,
+    *,
+    backend_options: dict | None = None,
+    index: Asks | None = None,
+    shares_app: bool = True,
+    **settings: object,
 ) -> httpx.AsyncClient:
     options = Settings(**({"max_text_characters": 2000, "max_body_bytes": 100_000} | settings))
-    app = build_http_app(
-        backend_of(parts, **(backend_options or {})),
-        NoKeys(),
-        options,
-        lambda *_: None,
-        needs_key=not options.on_loopback,
-        index=index,
-    )
+    build = SharedApp if shares_app else own_app
+    app = build(backend_of(parts, **(backend_options or {})), NoKeys(), index, options)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,14 +27,6 @@ STAGE = Stage(
     replace(BROAD.training, window_tokens=12, batch_tokens=60, batch_rows=6, dtype="float32", checkpoint_every_steps=2),
     neutral_weight=0.1,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ async def test_a_slash_at_the_end_changes_nothing(client, slashes):
     assert (await client.post(f"/predict{slashes}", json=tei)).json()[0]["label"] == "positive"
     assert (await client.get(f"/v1/texts/t1{slashes}")).json()["id"] == "t1"
     assert (await client.get(f"/v1/texts{slashes}?limit=1")).status_code == 200
-    assert (await client.get(f"/health{slashes}")).status_code == 200
+    assert (await client.get(f"/healthz{slashes}")).status_code == 200
     assert (await client.get(f"/docs{slashes}")).status_code == 200
     assert (await client.get(f"/nothing{slashes}")).status_code == 404
     assert (await client.get(f"/static-offline-docs{slashes}")).status_code == 404
@@ -145,11 +145,11 @@ async def test_the_root_needs_the_scope_of_predict(parts):
 
 
 async def test_health_is_empty_and_200_while_the_model_answers_and_needs_no_key(parts):
-    async with client_of(parts, host="0.0.0.0") as client:
+    async with client_of(parts, host="0.0.0.0", shares_app=False) as client:
         well = await client.get("/health")
         assert (well.status_code, well.content) == (200, b"")
     parts.broken = True
-    async with client_of(parts, host="0.0.0.0") as client:
+    async with client_of(parts, host="0.0.0.0", shares_app=False) as client:
         ill = await client.get("/health")
         assert (ill.status_code, ill.json()) == (503, {"error": "unhealthy", "error_type": "Unhealthy"})
 

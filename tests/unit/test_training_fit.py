@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,14 +41,6 @@ class Keeper:
         write(folder)
         self.kept.append(dict(figures))
         self.latest = folder
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run(config: TrainConfig, keeper: Keeper, resume: Path | None = None) -> tuple[Fit, Progress]:

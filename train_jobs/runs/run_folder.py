@@ -5,9 +5,9 @@ What lies in the storage any head can read, so that another one goes on when the
 
 from __future__ import annotations
 
-import _thread
 import json
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -131,7 +131,7 @@ def _beating(lease: Lease) -> Iterator[None]:
             except Conflict as exc:
                 reasons.append(exc)
                 lost.set()
-                _thread.interrupt_main()
+                _interrupt_main_thread()
                 return
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)
@@ -150,6 +150,12 @@ def _beating(lease: Lease) -> Iterator[None]:
         if not lost.is_set():
             with suppress(Unavailable):  # its time runs out by itself
                 lease.give_back()
+
+
+def _interrupt_main_thread() -> None:
+    """Send SIGINT to the main thread: it ends a wait at once, which `_thread.interrupt_main` lets come to its end."""
+    if main := threading.main_thread().ident:
+        signal.pthread_kill(main, signal.SIGINT)
 
 
 def _claim(shared: RunStore, local: RunStore, config: Mapping[str, Any]) -> None:
