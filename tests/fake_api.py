@@ -100,7 +100,7 @@ class FakeApi:
         answer = {
             "/v1/predict": lambda: self._predict(json.loads(body)),
             "/v1/predict/batch": lambda: {"results": [self._item(item) for item in json.loads(body)["items"]]},
-            "/v1/feedback": lambda: self._feedback(json.loads(body)),
+            "/v1/feedback/batch": lambda: {"results": [self._feedback(word) for word in json.loads(body)["items"]]},
             "/v1/explain": lambda: self._explain(json.loads(body)["text"]),
             "/v1/models": lambda: {"models": [{**_LISTED, "version": self.serves}]},
         }
@@ -170,7 +170,7 @@ class FakeApi:
 
     def _feedback(self, said: dict[str, Any]) -> dict[str, Any]:
         if said["id"] not in self.texts:
-            raise NotFound(f"there is no text {said['id']!r}")
+            return {"error": status_and_body(NotFound(f"there is no text {said['id']!r}"))[1], "id": said["id"]}
         self.feedback[said["id"]] = said["label"]
         return {**said, "at": "2026-01-31T12:00:00Z"}
 

@@ -16,6 +16,14 @@ class Item(TypedDict):
     topics: NotRequired[list[str]]
 
 
+class FeedbackItem(TypedDict):
+    """What `source` says that the label of a kept text truly is."""
+
+    id: str
+    label: str
+    source: str
+
+
 class Model(TypedDict):
     """The model version that answered."""
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from sentiment.client.answers import Answer, ExplainedAnswer, Item, Result
+from sentiment.client.answers import Answer, ExplainedAnswer, FeedbackItem, Item, Result
 from sentiment.errors import (
     Conflict,
     DeadlineExceeded,
@@ -85,9 +85,10 @@ class UndertoneClient:
         while window := list(itertools.islice(named, STREAM_WINDOW)):
             yield from self._stream(window)
 
-    def add_feedback(self, text_id: str, label: str, source: str) -> None:
-        """Say what the label of a kept text truly is."""
-        self._send("POST", "/v1/feedback", {"id": text_id, "label": label, "source": source})
+    def add_feedback(self, words: Sequence[FeedbackItem]) -> list[Result]:
+        """Say what the labels of up to 1,000 kept texts truly are; a bad word has an `error` in its place."""
+        body = {"items": list(words)}
+        return cast("list[Result]", self._send("POST", "/v1/feedback/batch", body)["results"])
 
     def explain(self, text: str) -> ExplainedAnswer:
         """Say which words moved the answer for a text. The text is not kept."""

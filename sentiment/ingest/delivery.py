@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from sentiment.client.answers import Item
+from sentiment.client.answers import FeedbackItem, Item
 from sentiment.client.bulk import answer_items, reason_of
 from sentiment.client.http import UndertoneClient
+from sentiment.errors import Unavailable
 from sentiment.sources import SourceText
 
 
@@ -44,10 +45,17 @@ class HttpDelivery:
         items = {number: item_of(text, self.source) for number, text in enumerate(texts)}
         answers = answer_items(self.client, items, self.sleep)
         reasons = [reason_of(answers[number]) for number in items]
-        for text, reason in zip(texts, reasons, strict=True):
-            if text.label is not None and reason is None:
-                self.client.add_feedback(text.id, text.label, self.source)
+        kept = (text for text, reason in zip(texts, reasons, strict=True) if reason is None)
+        self._say_labels([text for text in kept if text.label is not None])
         return reasons
+
+    def _say_labels(self, texts: Sequence[SourceText]) -> None:
+        words: list[FeedbackItem] = [
+            {"id": text.id, "label": text.label or "", "source": self.source} for text in texts
+        ]
+        for result in self.client.add_feedback(words) if words else ():
+            if (reason := reason_of(result)) is not None:
+                raise Unavailable(f"The label of {result.get('id')} was not kept: {reason}. The same ingest goes on.")
 
 
 def item_of(text: SourceText, source: str) -> Item:

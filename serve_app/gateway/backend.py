@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,10 +105,23 @@ class Backend:
 
     async def add_feedback(self, id_: str, label: str, source: str) -> int:
         """Note what `source` says that a stored text's label is; return when, in epoch ms. Raises NotFound."""
+        [result] = await self.add_feedback_batch([(id_, label, source)])
+        if isinstance(result, UndertoneError):
+            raise result
+        return result
+
+    async def add_feedback_batch(self, words: Sequence[tuple[str, str, str]]) -> list[int | UndertoneError]:
+        """Note what sources say of stored texts, as (id, label, source); return for each when, or what is wrong."""
         now = epoch_ms()
-        await self._apply(AddFeedback(id_, label, source, now), id_)
-        self.pairs.offer(id_, label)
-        return now
+        operations: list[Operation] = [AddFeedback(id_, label, source, now) for id_, label, source in words]
+        outcomes = await self.service.parts.write(operations) if operations else []
+        results: list[int | UndertoneError] = []
+        for (id_, label, _), outcome in zip(words, outcomes, strict=True):
+            problem = _problem(outcome, id_)
+            if problem is None:
+                self.pairs.offer(id_, label)
+            results.append(problem or now)
+        return results
 
     async def delete(self, id_: str) -> None:
         """Forget a text: in the journal, the store and all gateways' caches. Raises NotFound."""
@@ -169,9 +182,13 @@ class Backend:
 
 
 def _check(outcome: Outcome, id_: str) -> None:
+    if problem := _problem(outcome, id_):
+        raise problem
+
+
+def _problem(outcome: Outcome, id_: str) -> UndertoneError | None:
     if outcome is Outcome.NOT_FOUND:
-        raise NotFound(f"there is no text {id_!r}")
+        return NotFound(f"there is no text {id_!r}")
     if outcome is Outcome.CONFLICT:
-        raise Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
-    if outcome is Outcome.UNAVAILABLE:
-        raise Unavailable("the text store is away; try again soon")
+        return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
+    return Unavailable("the text store is away; try again soon") if outcome is Outcome.UNAVAILABLE else None

@@ -55,3 +55,41 @@ async def test_feedback_that_was_not_kept_is_not_acknowledged(client, parts):
     parts.write = away
     answer = await client.post("/v1/feedback", json={"id": "f-1", "label": "negative", "source": "team"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+
+
+async def test_feedback_on_many_texts_is_answered_in_order_and_a_bad_item_in_its_place(client, parts):
+    for name in ("f-1", "f-2"):
+        await client.post("/v1/predict", json={"text": "meh", "id": name})
+    said = {"label": "negative", "source": "team"}
+    items = [
+        {"id": "f-1", **said},
+        {"id": "nowhere", **said},
+        {"id": "f-2", "label": "lovely"},
+        7,
+        {"id": "f-2", **said},
+    ]
+    answer = await client.post("/v1/feedback/batch", json={"items": items})
+    first, lost, wrong, none, last = answer.json()["results"]
+    assert (first["id"], first["label"], last["id"]) == ("f-1", "negative", "f-2")
+    assert (lost["id"], lost["error"]["code"]) == ("nowhere", "not_found")
+    assert (wrong["error"]["field"], none["error"]["field"]) == ("items.2.label", "items.3")
+    assert [word.label for name in ("f-1", "f-2") for word in parts.store.get(name).feedback] == [
+        "negative",
+        "negative",
+    ]
+
+
+@pytest.mark.parametrize("items", [[], [{"id": "f-1", "label": "negative", "source": "team"}] * 1001])
+async def test_a_batch_of_feedback_has_a_size(client, items):
+    answer = await client.post("/v1/feedback/batch", json={"items": items})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "items")
+
+
+async def test_a_batch_of_feedback_that_was_not_kept_says_so_in_each_place(client, parts):
+    async def away(operations: list[Operation]) -> list[Outcome]:
+        return [Outcome.UNAVAILABLE] * len(operations)
+
+    parts.write = away
+    items = [{"id": "f-1", "label": "negative", "source": "team"}]
+    [result] = (await client.post("/v1/feedback/batch", json={"items": items})).json()["results"]
+    assert result["error"]["code"] == "unavailable"

@@ -66,7 +66,7 @@ def build_http_app(
     serve_directly(app, predict, "/v1/predict", "/v1/predict/batch")
     app.include_router(tei_routes(backend, **limits))
     app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
-    app.include_router(feedback_routes(backend))
+    app.include_router(feedback_routes(backend, max_items=settings.max_batch_items))
     app.include_router(rollout_routes(Rollouts(backend.store, settings)))
     marks = partial(rollout_marks, backend.store, settings.model_name)
     app.include_router(insight_routes(Insights(index, backend.store, marks)))

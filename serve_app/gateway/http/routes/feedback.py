@@ -1,21 +1,25 @@
-"""The route that takes feedback on stored texts."""
+"""The routes that take feedback on stored texts: of one, of many."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sentiment.errors import InvalidInput
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.body import described, json_response, read
-from serve_app.gateway.http.errors import ERRORS
+from serve_app.gateway.http.errors import ERRORS, invalid_input, status_and_body
 from serve_app.gateway.http.guard import require
 from serve_app.gateway.http.rendering import iso
-from serve_app.gateway.http.schemas.rollouts import FeedbackIn, FeedbackOut
+from serve_app.gateway.http.schemas.feedback import FeedbackBatchIn, FeedbackBatchOut, FeedbackIn, FeedbackOut
 
 
-def feedback_routes(backend: Backend) -> APIRouter:
-    """Build the route."""
+def feedback_routes(backend: Backend, *, max_items: int) -> APIRouter:
+    """Build the routes."""
     router = APIRouter(tags=["feedback"], responses=ERRORS)
 
     @router.post("/v1/feedback", response_model=FeedbackOut, openapi_extra=described(FeedbackIn))
@@ -26,4 +30,38 @@ def feedback_routes(backend: Backend) -> APIRouter:
         at_ms = await backend.add_feedback(said.id, said.label, said.source)
         return json_response({"id": said.id, "label": said.label, "source": said.source, "at": iso(at_ms)})
 
+    @router.post("/v1/feedback/batch", response_model=FeedbackBatchOut, openapi_extra=described(FeedbackBatchIn))
+    async def feedback_batch(request: Request) -> Response:
+        """Say what the labels of up to 1,000 stored texts truly are; a bad item gets an error in its place."""
+        require(request.scope, "predict")
+        items = (await read(request, FeedbackBatchIn)).items
+        if not 1 <= len(items) <= max_items:
+            raise InvalidInput(f"items has {len(items)} entries, 1 to {max_items} are taken at once", "items")
+        checked = [_feedback_of(item, f"items.{place}") for place, item in enumerate(items)]
+        given = [said for said in checked if isinstance(said, FeedbackIn)]
+        answers = iter(await backend.add_feedback_batch([(said.id, said.label, said.source) for said in given]))
+        results = [
+            _result(said, said if isinstance(said, InvalidInput) else next(answers), f"items.{place}")
+            for place, said in enumerate(checked)
+        ]
+        return json_response({"results": results})
+
     return router
+
+
+def _feedback_of(item: Any, field: str) -> FeedbackIn | InvalidInput:
+    """Return one item of a batch, or what is wrong with it, named by `field`."""
+    if not isinstance(item, dict):
+        return InvalidInput(f"{field}: must be an object with id, label and source", field)
+    try:
+        return FeedbackIn.model_validate(item)
+    except ValidationError as exc:
+        return invalid_input(exc, FeedbackIn, field)
+
+
+def _result(said: FeedbackIn | InvalidInput, answer: int | Exception, place: str) -> dict[str, Any]:
+    if isinstance(said, InvalidInput):  # it names its place already
+        return {"error": status_and_body(said)[1], "id": None}
+    if isinstance(answer, Exception):
+        return {"error": status_and_body(answer, place)[1], "id": said.id}
+    return {"id": said.id, "label": said.label, "source": said.source, "at": iso(answer)}

@@ -1,4 +1,4 @@
-"""What clients send and get about rollouts, the fixed split and feedback: a part of the OpenAPI document."""
+"""What clients send and get about rollouts and the fixed split: a part of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN, ShortName, Source
-from serve_app.gateway.http.schemas.texts import Cursor, Identifier, Label, WordOut
+from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN, ShortName
+from serve_app.gateway.http.schemas.texts import Cursor, Label
 from serve_app.rollout.policy.record import StartRequest
 
 
@@ -60,20 +60,6 @@ class SplitOut(BaseModel):
     """The fixed split."""
 
     versions: dict[str, int]
-
-
-class FeedbackIn(_Strict):
-    """What somebody says that a stored text's label truly is."""
-
-    id: Identifier = Field(description="the text's id")
-    label: Label
-    source: Source = Field(description="who says so; its last word about a text counts", examples=["support team"])
-
-
-class FeedbackOut(WordOut):
-    """The feedback as it is kept."""
-
-    id: str
 
 
 class ShareOut(BaseModel):
