@@ -28,6 +28,8 @@ _WIDTH_MS: Final[Mapping[Bucket, int]] = {
     "week": 7 * _DAY_MS,
     "month": 30 * _DAY_MS,
 }
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 #: Times that a calendar has, with room for any zone: the years 2 to 9998.
 _FIRST_MS: Final = -62_104_060_800_000
 _LAST_MS: Final = 253_370_764_800_000
@@ -124,10 +126,16 @@ def _check_ends(span: Span) -> None:
 
 def _edges(span: Span, bucket: Bucket, zone: tzinfo) -> Iterator[int]:
     """Yield edges from the last one at or before the span's beginning to the first at or after its end."""
-    edge, following = _first_edge(span.from_ms, bucket, zone), _FOLLOWING[bucket]
+    edge, following, width_ms = _first_edge(span.from_ms, bucket, zone), _FOLLOWING[bucket], _WIDTH_MS[bucket]
+    offset_ms = _offset_ms(edge, zone)
     yield edge
     while edge < span.to_ms:
-        edge = following(edge, zone)
+        offset_before_ms, offset_ms = offset_ms, _offset_ms(edge + width_ms, zone)
+        if bucket != "month" and offset_ms == offset_before_ms and (edge + offset_ms) % min(width_ms, _DAY_MS) == 0:
+            edge += width_ms  # the clocks did not change, and the edge is where the clock says
+        else:
+            edge = following(edge, zone)
+            offset_ms = _offset_ms(edge, zone)
         yield edge
 
 
@@ -175,7 +183,7 @@ def _after(edge_ms: int, zone: tzinfo, following: Callable[[datetime], datetime]
 
 def _local(at_ms: int, zone: tzinfo) -> datetime:
     """Return what the local clock shows, as a bare datetime; UTC arithmetic holds before 1970 too."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).astimezone(zone).replace(tzinfo=None)
+    return (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone).replace(tzinfo=None)
 
 
 def _midnight(at_ms: int, zone: tzinfo) -> datetime:
@@ -192,12 +200,11 @@ def _instant(wall: datetime, zone: tzinfo) -> int:
 
 def _hour_of(at_ms: int, zone: tzinfo) -> int:
     """Return when the local hour of an instant began; the hour begins anew where the clocks change within it."""
-    local = _local(at_ms, zone)
-    begin_ms = at_ms - (local.minute * 60_000 + local.second * 1000 + local.microsecond // 1000)
-    offset = local - _local(at_ms, UTC)
-    if _local(begin_ms, zone) - _local(begin_ms, UTC) == offset:
+    offset_ms = _offset_ms(at_ms, zone)
+    begin_ms = at_ms - (at_ms + offset_ms) % _HOUR_MS
+    if _offset_ms(begin_ms, zone) == offset_ms:
         return begin_ms
-    return _first(begin_ms, at_ms, lambda instant: _local(instant, zone) - _local(instant, UTC) == offset)
+    return _first(begin_ms, at_ms, lambda instant: _offset_ms(instant, zone) == offset_ms)
 
 
 def _first(low_ms: int, high_ms: int, holds: Callable[[int], bool]) -> int:
@@ -208,5 +215,13 @@ def _first(low_ms: int, high_ms: int, holds: Callable[[int], bool]) -> int:
     return high_ms
 
 
+def _offset_ms(at_ms: int, zone: tzinfo) -> int:
+    """Return how much the local clock is ahead of UTC."""
+    if zone is UTC:
+        return 0
+    offset = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone).utcoffset()
+    return 0 if offset is None else offset // _MILLISECOND
+
+
 def _epoch_ms(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MILLISECOND

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from typing import Final, NamedTuple
 
 from sentiment.insight.buckets import Stretch, bucket_of
 from sentiment.insight.interval import mean_interval
 from sentiment.insight.values import Point, Query, Span, Timeline, TimelineComparison, VersionMean
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """A number of texts, and the sums over those of them that have a sentiment."""
 
-    count: int = 0
+    texts: int = 0
     scored: int = 0
     total: float = 0.0
     """Sum of the sentiments."""
@@ -32,23 +33,39 @@ class Sums:
         return mean_interval(self.scored, self.total, self.squares) or (None, None)
 
 
+NOTHING: Final = Sums()
+
+
 @dataclass(frozen=True, slots=True)
 class BucketSums:
     """The sums of one bucket, and those of each label and model version within it."""
 
-    all: Sums = Sums()
+    whole: Sums = NOTHING
     labels: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, Sums] = field(default_factory=dict)
+
+
+def bucket_of_groups(groups: Iterable[tuple[str, str, Sums]]) -> BucketSums:
+    """Return the sums of a bucket from those of each (label, version) in it; an empty version is none."""
+    whole = NOTHING
+    labels: dict[str, int] = {}
+    versions: dict[str, Sums] = {}
+    for label, version, sums in groups:
+        whole = added(whole, sums)
+        labels[label] = labels.get(label, 0) + sums[0]
+        if version:
+            versions[version] = added(versions[version], sums) if version in versions else sums
+    return BucketSums(whole, labels, versions)
 
 
 def timeline_of(
     query: Query, span: Span, stretches: Sequence[Stretch], buckets: Sequence[BucketSums], commit: str
 ) -> Timeline:
     """Return the timeline whose stretch i has the sums of bucket i."""
-    whole = together([bucket.all for bucket in buckets])
+    whole = reduce(added, (bucket.whole for bucket in buckets), NOTHING)
     low, high = whole.ends
     points = tuple(_point(stretch, bucket) for stretch, bucket in zip(stretches, buckets, strict=True))
-    return Timeline(query.text, whole.count, whole.mean, low, high, bucket_of(span), span.tz, points, commit)
+    return Timeline(query.text, whole.texts, whole.mean, low, high, bucket_of(span), span.tz, points, commit)
 
 
 def comparison_of(series: Sequence[Timeline]) -> TimelineComparison:
@@ -58,25 +75,20 @@ def comparison_of(series: Sequence[Timeline]) -> TimelineComparison:
 
 
 def _point(stretch: Stretch, bucket: BucketSums) -> Point:
-    low, high = bucket.all.ends
+    low, high = bucket.whole.ends
     return Point(
         stretch.from_ms,
         stretch.to_ms,
-        bucket.all.count,
-        bucket.all.mean,
+        bucket.whole.texts,
+        bucket.whole.mean,
         low,
         high,
         bucket.labels,
-        {version: VersionMean(sums.count, sums.mean) for version, sums in bucket.versions.items()},
+        {version: VersionMean(sums.texts, sums.mean) for version, sums in bucket.versions.items()},
         stretch.partial,
     )
 
 
-def together(parts: Sequence[Sums]) -> Sums:
-    """Return the sums of several sets of texts that share none."""
-    return Sums(
-        sum(part.count for part in parts),
-        sum(part.scored for part in parts),
-        sum(part.total for part in parts),
-        sum(part.squares for part in parts),
-    )
+def added(one: Sums, other: Sums) -> Sums:
+    """Return the sums of two sets of texts that share none."""
+    return Sums(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])

@@ -20,7 +20,7 @@ def unique_texts(count: int, seed: int, tokenizer: Path = _SHIPPED) -> list[str]
     Each word is one piece of `tokenizer` (a WordPiece vocabulary).
     """
     generator = random.Random(seed)
-    words = _whole_words(tokenizer)
+    words = whole_words(tokenizer)
     texts: dict[str, None] = {}
     while len(texts) < count:
         texts[" ".join(generator.choices(words, k=_length(generator)))] = None
@@ -33,6 +33,7 @@ def _length(generator: random.Random) -> int:
     return round(min(max(pieces, low), high)) - _SPECIAL_PIECES
 
 
-def _whole_words(tokenizer: Path) -> list[str]:
+def whole_words(tokenizer: Path = _SHIPPED) -> list[str]:
+    """Return the words that are one piece of a WordPiece vocabulary, in the order of the alphabet."""
     vocabulary: dict[str, int] = json.loads(tokenizer.read_text())["model"]["vocab"]
     return sorted(piece for piece in vocabulary if piece.isascii() and piece.isalpha() and len(piece) > 1)

@@ -12,6 +12,7 @@ from sentiment.insight.embedded.index import TantivyIndex
 from sentiment.insight.index import InsightIndex
 from sentiment.insight.memory import MemoryIndex
 from sentiment.store.base import TextStore
+from tests.contract.insight_texts import quick_folder
 from tests.contract.nx_server import NxServer
 from tests.contract.stores import open_at
 
@@ -53,7 +54,8 @@ def store(address: str) -> Iterator[TextStore]:
 
 
 @pytest.fixture(params=["memory", "embedded"])
-def insight(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[InsightIndex]:
-    opened = MemoryIndex() if request.param == "memory" else TantivyIndex(tmp_path / "insight")
-    yield opened
-    opened.close()
+def insight(request: pytest.FixtureRequest) -> Iterator[InsightIndex]:
+    with quick_folder() as folder:
+        opened = MemoryIndex() if request.param == "memory" else TantivyIndex(Path(folder) / "insight")
+        yield opened
+        opened.close()

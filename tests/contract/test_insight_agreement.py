@@ -17,7 +17,7 @@ from sentiment.insight.index import InsightIndex
 from sentiment.insight.memory import MemoryIndex
 from sentiment.insight.query.conditions import AllOf, AnyOf, Condition, Everything, FieldIs, Near, Not, Phrase, Tone
 from sentiment.insight.values import Deletion, IndexedText, Query, Span, Timeline, TimeRange
-from tests.contract.insight_texts import NOW_MS, indexed, search, walk
+from tests.contract.insight_texts import NOW_MS, indexed, quick_folder, search, walk
 
 DAY_MS = 86_400_000
 WORDS = st.sampled_from(["a", "b", "c", "茶", "😀"])
@@ -69,10 +69,11 @@ def spans(draw: st.DrawFn) -> Span:
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TantivyIndex]:
-    opened = TantivyIndex(tmp_path_factory.mktemp("agreement") / "insight")
-    yield opened
-    opened.close()
+def embedded() -> Iterator[TantivyIndex]:
+    with quick_folder() as folder:
+        opened = TantivyIndex(Path(folder) / "insight")
+        yield opened
+        opened.close()
 
 
 def assert_same_timeline(one: Timeline, other: Timeline) -> None:

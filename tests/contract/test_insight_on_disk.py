@@ -14,7 +14,7 @@ import pytest
 from sentiment.errors import Unavailable
 from sentiment.insight.embedded.index import TantivyIndex
 from sentiment.insight.values import Deletion
-from tests.contract.insight_texts import indexed, search, walk
+from tests.contract.insight_texts import indexed, quick_folder, search, walk
 from tests.contract.insight_writer import TEXTS_A_COMMIT
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +22,9 @@ EVERYTHING = search("")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "insight"
+def folder() -> Iterator[Path]:
+    with quick_folder() as parent:
+        yield Path(parent) / "home" / "insight"
 
 
 def generations(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from sentiment.errors import Unavailable
-from sentiment.insight.buckets import stretches_of
+from sentiment.insight.buckets import Stretch, stretches_of
 from sentiment.insight.embedded.compiler import compile_query
 from sentiment.insight.embedded.content import FAULTS, Change, Content, Snapshot
 from sentiment.insight.embedded.folder import IndexFolder
@@ -99,12 +99,12 @@ class TantivyIndex(InsightIndex):
 
     @override
     def timeline(self, query: Query, span: Span, now_ms: int) -> Timeline:
-        return _timeline(self._snapshot(), query, span, now_ms)
+        return _timeline(self._snapshot(), query, span, stretches_of(span, now_ms))
 
     @override
     def compare(self, queries: Sequence[Query], span: Span, now_ms: int) -> TimelineComparison:
-        snapshot = self._snapshot()
-        return comparison_of([_timeline(snapshot, query, span, now_ms) for query in queries])
+        snapshot, stretches = self._snapshot(), stretches_of(span, now_ms)
+        return comparison_of([_timeline(snapshot, query, span, stretches) for query in queries])
 
     @override
     def related(self, query: Query, limit: int, within: TimeRange = ALL_TIME) -> list[Term]:
@@ -160,7 +160,6 @@ class TantivyIndex(InsightIndex):
         return self._opened_content().snapshot
 
 
-def _timeline(snapshot: Snapshot, query: Query, span: Span, now_ms: int) -> Timeline:
-    stretches = stretches_of(span, now_ms)
+def _timeline(snapshot: Snapshot, query: Query, span: Span, stretches: Sequence[Stretch]) -> Timeline:
     buckets = sums_of(snapshot.searcher, query.condition, stretches)
     return timeline_of(query, span, stretches, buckets, snapshot.commit)

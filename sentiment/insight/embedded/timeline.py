@@ -7,7 +7,6 @@ two changes of the clocks, days are equal. Months are not, and are asked for as 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
@@ -18,7 +17,7 @@ from sentiment.insight.buckets import Stretch
 from sentiment.insight.embedded.compiler import compile_query
 from sentiment.insight.embedded.schema import label_and_version
 from sentiment.insight.query.conditions import Condition
-from sentiment.insight.sums import BucketSums, Sums, together
+from sentiment.insight.sums import BucketSums, Sums, bucket_of_groups
 from sentiment.insight.values import TimeRange
 
 #: tantivy refuses an answer of more than 65,000 buckets, those of all levels together.
@@ -27,8 +26,8 @@ _MOST_BUCKETS: Final = 60_000
 _MOST_RUNS: Final = 20
 
 _SUMS: Final = {"sums": {"extended_stats": {"field": "sentiment"}}}
-#: The sums of the groups in each bucket, by the bucket's beginning.
-_Found = dict[int, dict[str, Sums]]
+#: The label, version and sums of the groups in each bucket, by the bucket's beginning.
+_Found = dict[int, list[tuple[str, str, Sums]]]
 
 
 def sums_of(searcher: Searcher, condition: Condition, stretches: Sequence[Stretch]) -> list[BucketSums]:
@@ -36,11 +35,11 @@ def sums_of(searcher: Searcher, condition: Condition, stretches: Sequence[Stretc
     groups = len(searcher.terms_with_prefix("group", ""))
     runs = [list(run) for _, run in groupby(stretches, key=lambda stretch: stretch.to_ms - stretch.from_ms)]
     by_range = len(runs) > _MOST_RUNS
-    found: _Found = defaultdict(dict)
+    found: _Found = {}
     for run in [list(stretches)] if by_range else runs:
         for part in _parts(run, max(1, _MOST_BUCKETS // (groups + 1))):
             _ask(searcher, condition, part, _ranges(part) if by_range else _histogram(part), found)
-    return [_bucket(found[stretch.from_ms]) for stretch in stretches]
+    return [bucket_of_groups(found.get(stretch.from_ms, ())) for stretch in stretches]
 
 
 def _parts(stretches: list[Stretch], size: int) -> Iterator[list[Stretch]]:
@@ -63,26 +62,9 @@ def _ask(searcher: Searcher, condition: Condition, part: list[Stretch], buckets:
     query = compile_query(condition, TimeRange(part[0].from_ms, part[-1].to_ms))
     levels = {"terms": {"field": "group", "size": _MOST_BUCKETS}, "aggs": {"buckets": buckets | {"aggs": _SUMS}}}
     for group in searcher.aggregate(query, {"groups": levels})["groups"]["buckets"]:
+        label, version = label_and_version(group["key"])
         for bucket in group["buckets"]["buckets"]:
-            if bucket["doc_count"]:
-                begin = bucket.get("from", bucket["key"])
-                found[int(begin)][group["key"]] = _sums(bucket["doc_count"], bucket["sums"])
-
-
-def _sums(count: int, stats: dict[str, Any]) -> Sums:
-    return Sums(count, int(stats["count"]), stats["sum"] or 0.0, stats["sum_of_squares"] or 0.0)
-
-
-def _bucket(groups: dict[str, Sums]) -> BucketSums:
-    labels: dict[str, int] = defaultdict(int)
-    versions: dict[str, list[Sums]] = defaultdict(list)
-    for group, sums in groups.items():
-        label, version = label_and_version(group)
-        labels[label] += sums.count
-        if version:
-            versions[version].append(sums)
-    return BucketSums(
-        together(list(groups.values())),
-        dict(labels),
-        {version: together(parts) for version, parts in versions.items()},
-    )
+            if count := bucket["doc_count"]:
+                stats = bucket["sums"]
+                sums = Sums(count, stats["count"], stats["sum"] or 0.0, stats["sum_of_squares"] or 0.0)
+                found.setdefault(int(bucket.get("from", bucket["key"])), []).append((label, version, sums))

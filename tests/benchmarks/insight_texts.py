@@ -1,0 +1,90 @@
+"""Texts for the insight benchmark: words as frequent as in a language, over two years, with topics, labels and authors.
+
+Without a corpus the words are the tokenizer's own, the one of rank r drawn in proportion to 1 / (r + 20). With one (CSV
+with a column `text`, also packed as .xz) each text is the beginning of one of its texts and the end of another.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import lzma
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from sentiment.insight.values import IndexedText
+from sentiment.insight.words import indexed_words
+from sentiment.text.words import hashtags
+from tests.benchmarks.texts import whole_words
+
+FIRST_MS: Final = 1_704_067_200_000  # the year 2024 begins
+SPAN_MS: Final = 730 * 86_400_000
+_SEED: Final = 11
+_WORDS: Final = (8, 28)
+_AUTHORS: Final = 50_000
+_TAGGED: Final = 0.2
+_LABELS: Final = ("negative", "neutral", "positive")
+
+
+def indexed_texts(count: int, corpus: Path | None) -> Iterator[IndexedText]:
+    """Yield texts in the order of their times, the same in every run."""
+    draw = random.Random(_SEED)
+    write = _writer(corpus, draw)
+    for number in range(count):
+        text = write()
+        feeling = draw.uniform(-1, 1)
+        yield IndexedText(
+            id=_id(number),
+            revision=number,
+            words=indexed_words(text),
+            created_at_ms=FIRST_MS + SPAN_MS * number // count,
+            topics=tuple(dict.fromkeys(tag.casefold() for tag in hashtags(text))),
+            source="benchmark",
+            language="en",
+            label=_LABELS[min(2, int((feeling + 1) * 1.5))],
+            author_key=hashlib.blake2b(b"%d" % draw.randrange(_AUTHORS), digest_size=16).hexdigest(),
+            sentiment=feeling,
+            model_version=1 + number * 2 // count,
+        )
+
+
+def nearest_share(texts: list[IndexedText], share: float, length: int) -> str:
+    """Return the words, `length` one after the other, that the nearest to such a part of the texts have."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for text in texts:
+        counts.update(set(zip(*(text.words[start:] for start in range(length)), strict=False)))
+    words = min(counts, key=lambda each: (abs(counts[each] / len(texts) - share), each))
+    return " ".join(words)
+
+
+def _id(number: int) -> str:
+    digits = hashlib.blake2b(b"%d" % number, digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _writer(corpus: Path | None, draw: random.Random) -> Callable[[], str]:
+    if corpus is not None:
+        lines = [text.split() for text in _corpus_texts(corpus)]
+        return lambda: _crossed(draw.choice(lines), draw.choice(lines))
+    words = whole_words()
+    draw.shuffle(words)
+    weights = list(itertools.accumulate(1 / (rank + 20) for rank in range(len(words))))
+    return lambda: _drawn(words, weights, draw)
+
+
+def _crossed(one: list[str], other: list[str]) -> str:
+    return " ".join(one[: len(one) // 2 + 1] + other[len(other) // 2 :])
+
+
+def _drawn(words: list[str], weights: list[float], draw: random.Random) -> str:
+    text = " ".join(draw.choices(words, cum_weights=weights, k=draw.randint(*_WORDS)))
+    return f"{text} #{draw.choices(words, cum_weights=weights)[0]}" if draw.random() < _TAGGED else text
+
+
+def _corpus_texts(corpus: Path) -> list[str]:
+    with lzma.open(corpus, "rt") if corpus.suffix == ".xz" else corpus.open() as file:
+        return [row["text"] for row in csv.DictReader(file)]
