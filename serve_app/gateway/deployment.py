@@ -35,6 +35,8 @@ MAX_ONGOING_REQUESTS: Final = 1024
 MAX_QUEUED_REQUESTS: Final = 1024
 _METRICS_EVERY_S: Final = 1.0
 _FORGET_S: Final = 3.0
+#: The part of a request's time after which it hears that the index is away, rather than nothing.
+_INDEX_PATIENCE: Final = 0.8
 _OPENING_TEXT: Final = "a first text"
 
 
@@ -86,7 +88,7 @@ class Gateway:
         self._store = await asyncio.to_thread(open_store, settings)
         patience_s = settings.deadline_ms / 1000
         self._parts = RemoteParts(preprocessor, sink, patience_s)
-        self._index = None if insight is None else RemoteIndex(insight, patience_s)
+        self._index = None if insight is None else RemoteIndex(insight, _INDEX_PATIENCE * patience_s)
         self._watch = TrafficWatch(self._read_table, self._open_route)
         self._metrics = GatewayMetrics()
         self._graph = build_graph(

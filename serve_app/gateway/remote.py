@@ -76,7 +76,7 @@ class RemoteParts:
 
 
 class RemoteIndex:
-    """A handle of the Insight deployment; `patience_s` bounds how long a question is asked again."""
+    """A handle of the Insight deployment; `patience_s` bounds how long an answer is waited for."""
 
     def __init__(self, insight: DeploymentHandle, patience_s: float) -> None:
         self._insight = insight
@@ -85,7 +85,11 @@ class RemoteIndex:
     async def answer(self, question: Question, search: Search) -> dict[str, Any]:
         """See `Asks.answer`."""
         send = partial(self._insight.answer.remote, question, search)
-        answer: dict[str, Any] = await _call("insight index", send, self._patience_s)
+        try:
+            async with asyncio.timeout(self._patience_s):  # while there is no replica, the call itself waits for one
+                answer: dict[str, Any] = await _call("insight index", send, self._patience_s)
+        except TimeoutError:
+            raise Unavailable("the insight index does not answer; if it is starting again, try in a moment") from None
         return answer
 
 

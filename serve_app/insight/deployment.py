@@ -17,7 +17,7 @@ from sentiment.clock import epoch_ms
 from sentiment.insight.embedded.index import TantivyIndex
 from sentiment.insight.indexer import Indexer, IndexState
 from sentiment.insight.query.parser import parse_query
-from sentiment.priority import rise
+from sentiment.priority import give_way, rise
 from sentiment.settings import load_settings
 from sentiment.store import open_store
 from sentiment.text import keyed_digest
@@ -83,7 +83,7 @@ class Insight:
         rise()
         self._periodic = [
             Periodic("insight index", _TICK_S, self._indexer.tick),
-            Periodic("insight renewal", _RENEWAL_S, self._indexer.renew_if_due),
+            Periodic("insight renewal", _RENEWAL_S, self._renew),
             Periodic("insight metrics", _METRICS_S, lambda: metrics.publish(self._indexer.state())),
         ]
 
@@ -91,6 +91,10 @@ class Insight:
         """Return the answer to a question; see `InsightService.answer`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._service.answer, question, search)
+
+    def _renew(self) -> None:
+        give_way()  # to read all texts takes minutes, and nobody waits for it
+        self._indexer.renew_if_due()
 
     def __del__(self) -> None:  # Serve calls it once a replica has answered its last request
         for periodic in getattr(self, "_periodic", []):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -71,12 +71,12 @@ class InsightService:
 
     def _timeline(self, index: InsightIndex, search: Search) -> Answer:
         query = self._parse(search.queries[0])
-        span = self._span(index, search)
+        span = self._span(index, search, [query])
         return _timeline_out(index.timeline(query, span, self._now_ms()), span)
 
     def _compare(self, index: InsightIndex, search: Search) -> Answer:
         queries = [self._parse(query) for query in search.queries]
-        span = self._span(index, search)
+        span = self._span(index, search, queries)
         compared = index.compare(queries, span, self._now_ms())
         return {
             "series": [_timeline_out(timeline, span) for timeline in compared.series],
@@ -102,19 +102,24 @@ class InsightService:
         found = index.complete(search.queries[0], search.limit)
         return {"terms": [asdict(completion) for completion in found], "commit": commit}
 
-    def _span(self, index: InsightIndex, search: Search) -> Span:
-        """Return the span asked for; an end that is left out is that of the bucket of the first or the last text."""
+    def _span(self, index: InsightIndex, search: Search, queries: Sequence[Query]) -> Span:
+        """Return the span asked for; an end that is left out is the bucket of the first, or the last, text found."""
         open_from, open_to = search.from_ms is None, search.to_ms is None
-        if not (open_from or open_to):
-            return Span(search.from_ms or 0, search.to_ms or 0, search.bucket, search.tz)
-        extent = index.extent(Query()) or TimeRange(self._now_ms() - _NO_TEXTS_MS, self._now_ms())
-        from_ms = search.from_ms if search.from_ms is not None else extent.from_ms or 0
-        to_ms = search.to_ms if search.to_ms is not None else extent.to_ms or 0
-        if open_from:
-            from_ms = min(from_ms, to_ms - 1)
-        if open_to:
-            to_ms = max(to_ms, from_ms + 1)
+        first_ms, last_ms = self._extent(index, queries) if open_from or open_to else (0, 0)
+        from_ms = first_ms if search.from_ms is None else search.from_ms
+        to_ms = last_ms if search.to_ms is None else search.to_ms
+        if from_ms >= to_ms and open_from:
+            from_ms = to_ms - 1
+        elif from_ms >= to_ms and open_to:
+            to_ms = from_ms + 1
         return outward(Span(from_ms, to_ms, search.bucket, search.tz), beginning=open_from, end=open_to)
+
+    def _extent(self, index: InsightIndex, queries: Sequence[Query]) -> tuple[int, int]:
+        found = [extent for query in queries if (extent := index.extent(query))]
+        firsts = [extent.from_ms for extent in found if extent.from_ms is not None]
+        lasts = [extent.to_ms for extent in found if extent.to_ms is not None]
+        now_ms = self._now_ms()
+        return min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
 
 
 def _timeline_out(timeline: Timeline, span: Span) -> Answer:

@@ -71,10 +71,13 @@ async def test_a_timeline_has_every_bucket_with_its_texts(client):
     assert told["marks"] == []
 
 
-async def test_without_ends_the_span_is_that_of_all_texts_in_whole_buckets(client):
-    told = (await client.get("/v1/insights/timeline?q=tea&bucket=day")).json()
+async def test_without_ends_the_span_is_that_of_the_texts_found_in_whole_buckets(client):
+    told = (await client.get("/v1/insights/timeline?q=flood&bucket=day")).json()
     assert (told["from_ms"], told["to_ms"]) == (FIRST_MS, FIRST_MS + 5 * DAY_MS)
-    assert [point["count"] for point in told["points"]] == [0, 0, 1, 0, 0]
+    told = (await client.get("/v1/insights/timeline?q=tea&bucket=day")).json()
+    assert [(point["from_ms"], point["count"]) for point in told["points"]] == [(FIRST_MS + 2 * DAY_MS, 1)]
+    told = (await client.get("/v1/insights/timeline?q=flood&bucket=day&from=2026-04-09")).json()
+    assert [point["count"] for point in told["points"]] == [0], "all texts are from before"
 
 
 async def test_where_there_are_no_texts_there_is_a_week_of_nothing():
