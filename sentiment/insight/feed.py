@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Self
 
-from sentiment.errors import Conflict
+from sentiment.errors import Conflict, StoreUnavailable
 from sentiment.identifiers import new_id
 from sentiment.insight.documents import indexed_text
 from sentiment.insight.index import InsightIndex
@@ -58,10 +58,13 @@ class Place:
 
 @dataclass(slots=True)
 class Progress:
-    """How far an index that is made from all texts is."""
+    """How far an index that is made from all texts is; `of` is 0 where their number is not known."""
 
     texts: int = 0
     of: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.texts:,} of {self.of:,}" if self.of else f"{self.texts:,} so far"
 
 
 class Feed:
@@ -126,7 +129,7 @@ class Feed:
         with self._lock:
             self._erased_meanwhile = False
         place = Place(self._identity, self._store.revision(), self._now_ms())
-        self.progress = Progress(0, sum(self._store.count(TextQuery()).values()))
+        self.progress = Progress(0, self._texts_in_store())
         self._index.rebuild(self._all_texts(place.revision), place.position)
         with self._lock:
             followed = self.place.revision if self.place else 0  # what came meanwhile is in the new content too
@@ -140,6 +143,14 @@ class Feed:
         """
         if self.place:
             self._store.forget_changes(self.place.revision - _LEFT_CHANGES)
+
+    def _texts_in_store(self) -> int:
+        try:
+            return sum(self._store.count(TextQuery()).values())
+        except (
+            StoreUnavailable
+        ):  # to count many millions may take longer than the store lets it: only a message needs it
+            return 0
 
     def _final_states(self, ids: list[str], revision: int) -> dict[str, IndexedText | Deletion]:
         records = self._store.get_many(ids)

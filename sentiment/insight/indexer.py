@@ -67,8 +67,7 @@ class Indexer:
             raise Unavailable(f"the insight index is not open: {self._problem}; try again in a moment")
         index, feed = self._opened
         if feed.place is None:
-            done, of = feed.progress.texts, feed.progress.of
-            raise Unavailable(f"the insight index is being made from the texts, {done:,} of {of:,}; try again soon")
+            raise Unavailable(f"the insight index is being made from the texts, {feed.progress}; try again soon")
         return index
 
     def tick(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sentiment.errors import Unavailable
+from sentiment.errors import StoreUnavailable, Unavailable
 from sentiment.insight.feed import Feed, Place
 from sentiment.insight.memory import MemoryIndex
 from sentiment.insight.values import Order, Query
@@ -49,6 +49,18 @@ def test_an_index_that_knows_nothing_is_made_from_the_stores_texts(store, index)
     assert index.count(Query()) == 2500
     assert (feed.progress.texts, feed.progress.of) == (2500, 2500)
     assert feed.follow() == 0
+
+
+def test_a_store_that_cannot_count_its_texts_in_time_is_read_all_the_same(store, index, monkeypatch):
+    store.apply([labelled("a")])
+
+    def too_slow(*_: object) -> None:
+        raise StoreUnavailable("took too long")
+
+    monkeypatch.setattr(store, "count", too_slow)
+    feed = fed(store, index)
+    assert ids_in(index) == {"a"}
+    assert str(feed.progress) == "1 so far"
 
 
 def test_what_is_written_labelled_and_deleted_is_followed(store, index):
