@@ -16,8 +16,8 @@ from sentiment.models.vocabulary import build_tokenizer
 from sentiment.training.batching.encoded import EncodedTexts, encoded_texts
 from sentiment.training.batching.plan import BatchPlan, split
 from sentiment.training.config import TrainConfig
-from sentiment.training.objectives.objective import Lesson, Material
-from sentiment.training.validation import HeldOut
+from sentiment.training.objectives.objective import Lesson, TrainingData
+from sentiment.training.validation import ValidationSet
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS
 
 _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -74,8 +74,10 @@ def encode(folder: Path | None = None, texts: list[Example] | None = None) -> En
     )
 
 
-def material(config: TrainConfig, lesson: Lesson | None = None, workers: int = 1) -> Material:
+def material(config: TrainConfig, lesson: Lesson | None = None, workers: int = 1) -> TrainingData:
     """Return what a run of `config` learns from."""
     texts = encode()
     train, held_out = split(texts.labels, config.validation_share, config.seed)
-    return Material(BatchPlan(texts, train, config, workers), HeldOut(texts, held_out, config.window_tokens), lesson)
+    return TrainingData(
+        BatchPlan(texts, train, config, workers), ValidationSet(texts, held_out, config.window_tokens), lesson
+    )

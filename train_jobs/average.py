@@ -27,7 +27,7 @@ from sentiment.training.batching.encoded import encoded_texts
 from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
 from sentiment.training.objectives.objective import dtype_of
 from sentiment.training.optimisation.early_stopping import score_of
-from sentiment.training.validation import HeldOut, held_out_logits, judge_logits
+from sentiment.training.validation import ValidationSet, held_out_logits, judge_logits
 from sentiment.version import Manifest, Version, read_version
 from train_jobs.compare.comparison import names_of
 from train_jobs.runtime.output import run_as_job
@@ -228,13 +228,13 @@ def _stir(
 
 def _held_out(
     model: Start, trained: TrainConfig, places: Places, rows: Sequence[tuple[str, str]], labels: Sequence[str]
-) -> HeldOut:
+) -> ValidationSet:
     examples = [Example(text, label) for text, label in rows]
     texts = encoded_texts(places.encoded, digest_of(rows), lambda: examples, labels, model.tokenizer, model.steps)
-    return HeldOut(texts, np.arange(len(texts)), trained.window_tokens)
+    return ValidationSet(texts, np.arange(len(texts)), trained.window_tokens)
 
 
-def _score(model: Start, held_out: HeldOut, trained: TrainConfig, monitor: str) -> float:
+def _score(model: Start, held_out: ValidationSet, trained: TrainConfig, monitor: str) -> float:
     logits = held_out_logits(model.model, held_out, dtype=dtype_of(trained.dtype, "cpu"))
     return score_of(judge_logits(logits, held_out.labels), monitor)
 

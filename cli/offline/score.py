@@ -24,7 +24,7 @@ from train_jobs.runtime.options import Address, WorkingDir
 from train_jobs.runtime.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
-    from train_jobs.score.job import Outcome, Totals
+    from train_jobs.score.job import ScoringResult, Totals
     from train_jobs.score.run import Fleet
 
 
@@ -90,7 +90,7 @@ def _here(
     fleet: Fleet,
     overwrite: bool,
     console: Console,
-) -> Outcome:
+) -> ScoringResult:
     """Score from this process, which drives Ray."""
     from train_jobs.score.run import job_of, model_at_hand, score
 
@@ -120,10 +120,10 @@ def _arguments(
     return [source, "--model", model, "--out", out, *words, *(["--overwrite"] if overwrite else [])]
 
 
-def _outcome(found: dict[str, Any]) -> Outcome:
-    from train_jobs.score.job import Outcome
+def _outcome(found: dict[str, Any]) -> ScoringResult:
+    from train_jobs.score.job import ScoringResult
 
-    return Outcome.read(found)
+    return ScoringResult.read(found)
 
 
 def _bars(console: Console) -> Progress:
@@ -131,11 +131,11 @@ def _bars(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _print_json(outcome: Outcome) -> None:
+def _print_json(outcome: ScoringResult) -> None:
     sys.stdout.write(json.dumps(outcome.plain()) + "\n")
 
 
-def _print_summary(outcome: Outcome, console: Console) -> None:
+def _print_summary(outcome: ScoringResult, console: Console) -> None:
     totals = outcome.totals
     scored = totals.rows - totals.rejected
     table = Table(

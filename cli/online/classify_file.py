@@ -14,8 +14,8 @@ from rich.text import Text
 from cli.online.connection import ApiKey, Url, connect
 from cli.options import Delimiter, QuotingOption
 from cli.terminal import print_table
-from sentiment.client.bulk import BATCH_ROWS, Tally
-from sentiment.client.file_job import FileJob, Outcome, run_job
+from sentiment.client.bulk import BATCH_ROWS, VerdictCounts
+from sentiment.client.file_job import FileJob, FileJobResult, run_job
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import UndertoneError
 from sentiment.labels import THREE_CLASSES
@@ -69,11 +69,11 @@ def classify_file(
                 console.print("Stopped. What is done is kept: the same command continues.")
             raise
     _print_summary(job, outcome, Console(stderr=True, soft_wrap=True))
-    if outcome.tally.rejected and not outcome.tally.classified:
+    if outcome.counts.rejected and not outcome.counts.classified:
         raise typer.Exit(1)
 
 
-def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Console) -> Outcome:
+def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Console) -> FileJobResult:
     """Do the job under a bar with its speed and the time left."""
     with Progress(
         TextColumn("{task.description}"),
@@ -86,11 +86,11 @@ def _run(job: FileJob, client: UndertoneClient, overwrite: bool, console: Consol
     ) as bars:
         bar = bars.add_task(job.source.name, total=None)
 
-        def progress(tally: Tally, total: int) -> None:
+        def progress(counts: VerdictCounts, total: int) -> None:
             """Move the bar to what is done; the first call says where an earlier run was."""
             if bars.tasks[0].total is None:  # what an earlier run did must not count as this one's speed
-                bars.reset(bar, total=total, completed=tally.rows)
-            bars.update(bar, completed=tally.rows)
+                bars.reset(bar, total=total, completed=counts.rows)
+            bars.update(bar, completed=counts.rows)
 
         return run_job(job, client, progress, overwrite)
 
@@ -103,38 +103,38 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f} rows/s" if task.speed else "", "cyan")
 
 
-def _print_summary(job: FileJob, outcome: Outcome, console: Console) -> None:
-    tally = outcome.tally
+def _print_summary(job: FileJob, outcome: FileJobResult, console: Console) -> None:
+    counts = outcome.counts
     table = Table(title=Text(f"{job.target}", "table.title"), title_justify="left", box=None, padding=(0, 2))
     for heading in ("label", "rows", "share"):
         table.add_column(heading, justify="left" if heading == "label" else "right")
     for label in THREE_CLASSES:
-        count = tally.labels[label]
-        table.add_row(label, f"{count:,}", f"{count / max(tally.classified, 1):.1%}")
+        count = counts.labels[label]
+        table.add_row(label, f"{count:,}", f"{count / max(counts.classified, 1):.1%}")
     print_table(console, table)
     for line in _remarks(job, outcome):
         console.print(line, markup=False, highlight=False)
 
 
-def _remarks(job: FileJob, outcome: Outcome) -> list[str]:
+def _remarks(job: FileJob, outcome: FileJobResult) -> list[str]:
     """Return what a person should know beside the table, a sentence each."""
-    tally = outcome.tally
-    versions = ", ".join(map(str, sorted(tally.versions))) or "none"
-    mean = f"{tally.mean_sentiment:+.3f}"
-    remarks = [f"{_rows(tally.classified)} classified, mean sentiment {mean}, version {versions}."]
+    counts = outcome.counts
+    versions = ", ".join(map(str, sorted(counts.versions))) or "none"
+    mean = f"{counts.mean_sentiment:+.3f}"
+    remarks = [f"{_rows(counts.classified)} classified, mean sentiment {mean}, version {versions}."]
     if outcome.description:
         remarks.insert(0, f"{job.source.name}: {outcome.description}.")
     if outcome.was_finished:
         remarks.insert(0, "Finished earlier; nothing was left to do (--overwrite begins anew).")
     if outcome.resumed_rows:
         remarks.append(f"Continued after row {outcome.resumed_rows:,} of an earlier run.")
-    if tally.unsupported:
+    if counts.unsupported:
         remarks.append(
-            f"{_rows(tally.unsupported)} neutral without being read: in another language, or of unknown words "
+            f"{_rows(counts.unsupported)} neutral without being read: in another language, or of unknown words "
             "(columns language and supported)."
         )
-    if tally.rejected:
-        remarks.append(f"{_rows(tally.rejected)} could not be classified: {job.rejected} says which and why.")
+    if counts.rejected:
+        remarks.append(f"{_rows(counts.rejected)} could not be classified: {job.rejected} says which and why.")
     renamed = [f"{name} as {given}" for name, given in outcome.columns.items() if name != given]
     if renamed:
         remarks.append(f"The file has such columns already; written {', '.join(renamed)}.")

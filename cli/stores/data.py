@@ -9,7 +9,7 @@ import typer
 
 from cli.options import Delimiter, Home, Json, QuotingOption
 from cli.stores import data_report as report
-from sentiment.datasets import DatasetStore, Tally, open_datasets, read_examples
+from sentiment.datasets import DatasetStore, ReadProgress, open_datasets, read_examples
 from sentiment.datasets.leaks.search import (
     DEFAULT_THRESHOLD,
     find_leaks,
@@ -99,7 +99,7 @@ def push(
         --columns target,ids,date,flag,user,text --label-column target --labels 0=negative,4=positive
     """
     settings = load_settings(home=home, datasets=store)
-    versions, tally = open_datasets(settings), Tally()
+    versions, progress = open_datasets(settings), ReadProgress()
     options = {
         "text_column": text_column,
         "label_column": None if unlabelled else label_column,
@@ -111,19 +111,19 @@ def push(
         "delimiter": delimiter,
         "quoting": quoting,
     }
-    examples = read_examples(source, endpoint=settings.s3_endpoint, tally=tally, **options)
+    examples = read_examples(source, endpoint=settings.s3_endpoint, progress=progress, **options)
     if leave_out:
         left = without(examples, {key for ref in leave_out for key in leak_keys(versions.read(ref))})
         examples = require_some(left, source)
     if distinct:
         examples = unique(examples)
     facts: dict[str, Any] = {"source": source, "parent": parent, "labels": Labelling(labels).label_set}
-    with report.reading(tally, Path(source).name) as counted:
+    with report.reading(progress, Path(source).name) as counted:
         if split:
             pushed = push_split(versions, name, counted(examples), parse_split(split, seed), **facts)
         else:
             pushed = [versions.push(name, counted(examples), **facts)]
-    report.show_pushed(pushed, tally, as_json=as_json)
+    report.show_pushed(pushed, progress, as_json=as_json)
 
 
 @app.command("list")
@@ -212,8 +212,8 @@ def leaks(
     """
     versions = _open(home, store)
     train, test = versions.find(first), versions.find(second)
-    tally = Tally(total=train.rows + test.rows)
-    with report.reading(tally, "Comparing") as counted:
+    progress = ReadProgress(total=train.rows + test.rows)
+    with report.reading(progress, "Comparing") as counted:
         ours, theirs = (counted(versions.read(version), count=True) for version in (train, test))
         found = list(find_leaks(ours, theirs, threshold, near=near))
     if out:

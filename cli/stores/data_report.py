@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.terminal import print_table
-from sentiment.datasets import DatasetVersion, Example, Tally
+from sentiment.datasets import DatasetVersion, Example, ReadProgress
 from sentiment.datasets.balance import missing_classes
 from sentiment.datasets.difference import Difference
 from sentiment.datasets.leaks.advice import advice
@@ -33,10 +33,10 @@ Counted = Callable[..., Iterator[Example]]
 
 
 @contextlib.contextmanager
-def reading(tally: Tally, title: str) -> Iterator[Counted]:
-    """Show a bar on stderr that follows `tally`; yield a function through which the examples are to be drawn.
+def reading(progress: ReadProgress, title: str) -> Iterator[Counted]:
+    """Show a bar on stderr that follows `progress`; yield a function through which the examples are to be drawn.
 
-    That function counts them in `tally` itself if `count` is said.
+    That function counts them in `progress` itself if `count` is true.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     stderr = Console(stderr=True)
@@ -44,29 +44,31 @@ def reading(tally: Tally, title: str) -> Iterator[Counted]:
         bar = bars.add_task(title, total=None)
 
         def counted(examples: Iterable[Example], *, count: bool = False) -> Iterator[Example]:
-            """Pass examples on; the bar moves with the tally, not with each of them."""
+            """Pass examples on; the bar moves with the progress, not with each of them."""
             for drawn, example in enumerate(examples):
-                tally.rows += count
+                progress.rows += count
                 if drawn % _PROGRESS_ROWS == 0:
-                    bars.update(bar, total=tally.total or None, completed=tally.rows)
+                    bars.update(bar, total=progress.total or None, completed=progress.rows)
                 yield example
 
         yield counted
 
 
-def show_pushed(versions: Sequence[DatasetVersion], tally: Tally, *, as_json: bool) -> None:
+def show_pushed(versions: Sequence[DatasetVersion], progress: ReadProgress, *, as_json: bool) -> None:
     """Tell what was pushed, and what was left out."""
-    left_out = tally.rows - tally.empty - sum(version.rows for version in versions)
+    left_out = progress.rows - progress.empty - sum(version.rows for version in versions)
     warnings = list(_missing_classes(versions))
     if as_json:
         pushed = [_brief(version) for version in versions]
-        counts = {"read": tally.rows, "empty": tally.empty, "left_out": left_out}
-        _print_json({"versions": pushed, **counts, "not_read": tally.not_read, "warnings": warnings})
+        counts = {"read": progress.rows, "empty": progress.empty, "left_out": left_out}
+        _print_json({"versions": pushed, **counts, "not_read": progress.not_read, "warnings": warnings})
         return
     print_table(console, _table(versions))
-    _say_not_read(tally.not_read)
-    if tally.empty:
-        _say(f"{tally.empty:,} empty texts were left out: {', '.join(tally.empty_at)}{' …' * (tally.empty > 5)}")
+    _say_not_read(progress.not_read)
+    if progress.empty:
+        _say(
+            f"{progress.empty:,} empty texts were left out: {', '.join(progress.empty_at)}{' …' * (progress.empty > 5)}"
+        )
     if left_out:
         _say(f"{left_out:,} texts were left out: they stand there twice (--unique) or in another version (--without).")
     for warning in warnings:

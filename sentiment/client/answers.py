@@ -24,7 +24,7 @@ class FeedbackItem(TypedDict):
     source: str
 
 
-class Model(TypedDict):
+class AnsweringModel(TypedDict):
     """The model version that answered."""
 
     name: str
@@ -43,7 +43,7 @@ class Answer(TypedDict):
     sentiment: float
     verdict: str
     probabilities: dict[str, float]
-    model: Model
+    model: AnsweringModel
     truncated: bool
     language: str | None
     supported: bool
@@ -68,7 +68,7 @@ class Result(TypedDict, total=False):
     sentiment: float
     verdict: str
     probabilities: dict[str, float]
-    model: Model
+    model: AnsweringModel
     truncated: bool
     language: str | None
     supported: bool
@@ -87,4 +87,4 @@ class ExplainedAnswer(TypedDict):
     truncated: bool
     language: str | None
     supported: bool
-    model: Model
+    model: AnsweringModel

@@ -52,7 +52,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class Tally:
+class VerdictCounts:
     """Counts verdicts as they come. `unsupported` rows have a label, but the model could not read them."""
 
     labels: Counter[str] = field(default_factory=Counter)

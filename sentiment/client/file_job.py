@@ -12,11 +12,11 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from sentiment.client.bulk import ADDED_COLUMNS, BATCH_ROWS, Tally, Verdict, added_names, classify_rows, row_ids
+from sentiment.client.bulk import ADDED_COLUMNS, BATCH_ROWS, Verdict, VerdictCounts, added_names, classify_rows, row_ids
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import (
@@ -71,26 +71,26 @@ class FileJob:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run did. `columns` maps the added columns to the names they got in the target.
+class FileJobResult:
+    """What a run of a file job did."""
 
-    `description` says how the source was read, where there was something to choose.
-    """
-
-    tally: Tally
+    counts: VerdictCounts
     columns: dict[str, str]
+    """Added columns, each with the name that it got in the target."""
     resumed_rows: int = 0
+    """Rows that an earlier run had classified."""
     was_finished: bool = False
     description: str = ""
+    """How the source was read, where there was something to choose."""
 
 
 def run_job(
     job: FileJob,
     client: UndertoneClient,
-    progress: Callable[[Tally, int], None],
+    progress: Callable[[VerdictCounts, int], None],
     overwrite: bool = False,
-) -> Outcome:
-    """Classify what is not classified yet and write the target; `progress` gets the tally and the number of all rows.
+) -> FileJobResult:
+    """Classify what is not classified yet and write the target; `progress` gets the counts and the number of all rows.
 
     Raises:
         InvalidInput: the source cannot be read, has no such column, holds what the target's format cannot, or has
@@ -104,20 +104,20 @@ def run_job(
     identity = _identity(job)
     names = added_names(table.columns)
     if _is_finished(job, identity, overwrite):
-        return Outcome(_tally_of(_load(job.state)), names, 0, True, table.description)
+        return FileJobResult(_counts_of(_load(job.state)), names, 0, True, table.description)
     if not job.answers.exists():
         sound = (row.values for row in table if row.problem is None)
         rehearse_table(job.target, _columns(table, names), sound)
     with _locked(job.answers) as answers:
-        tally = _repaired(answers)
-        resumed = tally.rows
+        counts = _repaired(answers)
+        resumed = counts.rows
         _save(job.state, {**identity, "finished": False})
-        _classify_rest(job, client, table, answers, tally, progress)
+        _classify_rest(job, client, table, answers, counts, progress)
         _require_unchanged(job, identity)
         _write_results(job, table, names)
-        _save(job.state, {**identity, "finished": True, "tally": _plain(tally)})
+        _save(job.state, {**identity, "finished": True, "tally": _plain(counts)})
         job.answers.unlink()
-    return Outcome(tally, names, resumed, False, table.description)
+    return FileJobResult(counts, names, resumed, False, table.description)
 
 
 def _classify_rest(
@@ -125,17 +125,17 @@ def _classify_rest(
     client: UndertoneClient,
     table: Table,
     answers: IO[bytes],
-    tally: Tally,
-    progress: Callable[[Tally, int], None],
+    counts: VerdictCounts,
+    progress: Callable[[VerdictCounts, int], None],
 ) -> None:
-    progress(tally, table.row_count)
-    rows = itertools.islice(table, tally.rows, None)
+    progress(counts, table.row_count)
+    rows = itertools.islice(table, counts.rows, None)
     id_of = row_ids(*_origin(_identity(job)))
     for verdicts in classify_rows(client, rows, job.text_column, id_of, job.batch_rows):
         answers.write(json.dumps([[v.number, v.values, v.reason] for v in verdicts]).encode() + b"\n")
         answers.flush()
-        _count(verdicts, tally)
-        progress(tally, table.row_count)
+        _count(verdicts, counts)
+        progress(counts, table.row_count)
 
 
 def _write_results(job: FileJob, table: Table, names: dict[str, str]) -> None:
@@ -227,18 +227,18 @@ def _locked(path: Path) -> IO[bytes]:
     return file
 
 
-def _repaired(answers: IO[bytes]) -> Tally:
+def _repaired(answers: IO[bytes]) -> VerdictCounts:
     """Count the answers so far and cut off a last line that a kill left unfinished."""
-    tally, end = Tally(), 0
+    counts, end = VerdictCounts(), 0
     answers.seek(0)
     for line in answers:
         try:
-            _count(_verdicts(line), tally)
+            _count(_verdicts(line), counts)
         except ValueError:
             break
         end += len(line)
     answers.truncate(end)
-    return tally
+    return counts
 
 
 def _verdicts(line: bytes) -> list[Verdict]:
@@ -247,9 +247,9 @@ def _verdicts(line: bytes) -> list[Verdict]:
     return [Verdict(number, values, reason) for number, values, reason in json.loads(line)]
 
 
-def _count(verdicts: list[Verdict], tally: Tally) -> None:
+def _count(verdicts: list[Verdict], counts: VerdictCounts) -> None:
     for verdict in verdicts:
-        tally.add(verdict)
+        counts.add(verdict)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -266,20 +266,20 @@ def _save(path: Path, state: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def _plain(tally: Tally) -> dict[str, Any]:
+def _plain(counts: VerdictCounts) -> dict[str, Any]:
     return {
-        "labels": tally.labels,
-        "rejected": tally.rejected,
-        "sentiment_sum": tally.sentiment_sum,
-        "versions": sorted(tally.versions),
-        "unsupported": tally.unsupported,
+        "labels": counts.labels,
+        "rejected": counts.rejected,
+        "sentiment_sum": counts.sentiment_sum,
+        "versions": sorted(counts.versions),
+        "unsupported": counts.unsupported,
     }
 
 
-def _tally_of(state: dict[str, Any]) -> Tally:
+def _counts_of(state: dict[str, Any]) -> VerdictCounts:
     plain = state["tally"]
-    counts = {"rejected": plain["rejected"], "unsupported": plain.get("unsupported", 0)}
-    tally = replace(Tally(), **counts, sentiment_sum=plain["sentiment_sum"])
-    tally.labels.update(plain["labels"])
-    tally.versions.update(plain["versions"])
-    return tally
+    unsupported = plain.get("unsupported", 0)
+    counts = VerdictCounts(rejected=plain["rejected"], unsupported=unsupported, sentiment_sum=plain["sentiment_sum"])
+    counts.labels.update(plain["labels"])
+    counts.versions.update(plain["versions"])
+    return counts

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from sentiment.datasets.example import Example
-from sentiment.datasets.source.examples import Tally, read_examples
+from sentiment.datasets.source.examples import ReadProgress, read_examples
 from sentiment.datasets.storage.folder import FolderObjects
 from sentiment.datasets.storage.manifest import DatasetVersion
 from sentiment.datasets.storage.store import DatasetStore
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 
-__all__ = ["DatasetStore", "DatasetVersion", "Example", "Tally", "open_datasets", "read_examples"]
+__all__ = ["DatasetStore", "DatasetVersion", "Example", "ReadProgress", "open_datasets", "read_examples"]
 
 
 def open_datasets(place: Settings | str | Path, endpoint: str | None = None) -> DatasetStore:

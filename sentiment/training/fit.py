@@ -22,7 +22,7 @@ from sentiment.training.batching.plan import PlanPiece, TrainingStep
 from sentiment.training.checkpoint import Progress, Terms, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig
 from sentiment.training.objectives.learner import Learner
-from sentiment.training.objectives.objective import Material, dtype_of, row_loss
+from sentiment.training.objectives.objective import TrainingData, dtype_of, row_loss
 from sentiment.training.optimisation.early_stopping import Stopper, score_of
 from sentiment.training.optimisation.optimizers import make_optimizer, set_rate
 from sentiment.training.optimisation.schedules import learning_rate_factor
@@ -55,16 +55,16 @@ class Fit:
     """A run on one worker. `run` goes through it; all else is what it holds."""
 
     def __init__(
-        self, start: Start, material: Material, config: TrainConfig, watcher: Watcher, team: Team = ALONE
+        self, start: Start, data: TrainingData, config: TrainConfig, watcher: Watcher, team: Team = ALONE
     ) -> None:
-        self.start, self.material, self.config, self.team = start, material, config, team
+        self.start, self.data, self.config, self.team = start, data, config, team
         self._watcher = watcher
         start.model.to(team.device)
-        states = material.lesson.states if material.lesson else None
+        states = data.lesson.states if data.lesson else None
         self.learner = Learner(start, None if states is None else states.shape[1]).to(team.device)
         self._optimizer = make_optimizer(config.optimizer, self.learner, config.learning_rate, config.weight_decay)
-        self._loss = row_loss(config, material, start.config.labels, team.device)
-        self._total_steps = material.plan.total_steps
+        self._loss = row_loss(config, data, start.config.labels, team.device)
+        self._total_steps = data.plan.total_steps
         self._keep_every = steps_between_checkpoints(config, self._total_steps)
         self.dtype = dtype_of(config.dtype, team.device)
         self.progress = Progress(stopper=Stopper(config.monitor, config.patience))
@@ -79,7 +79,7 @@ class Fit:
 
     @property
     def _terms(self) -> Terms:
-        return Terms(self.config.to_mapping(), self.material.digest, self.material.plan.workers)
+        return Terms(self.config.to_mapping(), self.data.digest, self.data.plan.workers)
 
     def run(self) -> Progress:
         """Train to the end, from wherever the run is, and return how it went.
@@ -96,7 +96,7 @@ class Fit:
 
     def _epoch(self, shared: nn.Module) -> None:
         progress = self.progress
-        steps = self.material.plan.epoch(progress.epoch, progress.batches)
+        steps = self.data.plan.epoch(progress.epoch, progress.batches)
         for place, step in enumerate(steps, 1):
             self._step(shared, step)
             if place == len(steps):
@@ -153,7 +153,7 @@ class Fit:
             self._sums[3] += len(known)
 
     def _batch(self, piece: PlanPiece) -> Batch:
-        batch, lesson = self.material.plan.batch(self.progress.epoch, piece), self.material.lesson
+        batch, lesson = self.data.plan.batch(self.progress.epoch, piece), self.data.lesson
         if lesson:
             states = None if lesson.states is None else torch.from_numpy(lesson.states[piece.rows])
             batch = replace(batch, teacher_logits=torch.from_numpy(lesson.logits[piece.rows]), teacher_states=states)
@@ -176,9 +176,9 @@ class Fit:
         losses, right, labelled, texts = self._collect()
         trained = {"train_loss": losses / max(texts, 1.0), "train_accuracy": right / max(labelled, 1.0)}
         self.learner.eval()
-        logits = held_out_logits(self.start.model, self.material.held_out, self.team, self.dtype)
+        logits = held_out_logits(self.start.model, self.data.held_out, self.team, self.dtype)
         self._require_numbers(logits)
-        judged = judge_logits(logits, self.material.held_out.labels)
+        judged = judge_logits(logits, self.data.held_out.labels)
         where = {"step": progress.step, "epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
         entry = {**where, **trained, **judged}
         progress.history.append(entry)

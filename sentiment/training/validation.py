@@ -29,7 +29,7 @@ _BINS: Final = 15
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class ValidationSet:
     """The labelled texts to judge on: places `numbers` in `texts`, cut to heads of `window_tokens`."""
 
     texts: EncodedTexts
@@ -43,7 +43,7 @@ class HeldOut:
 
 
 def held_out_logits(
-    model: nn.Module, held_out: HeldOut, team: Team = ALONE, dtype: torch.dtype = torch.float32
+    model: nn.Module, held_out: ValidationSet, team: Team = ALONE, dtype: torch.dtype = torch.float32
 ) -> NDArray[np.float32]:
     """Return the logits [texts, labels] in the order of `held_out.numbers`, the same on every worker."""
     batches = held_out_batches(held_out.texts, held_out.numbers, held_out.window_tokens)
@@ -86,7 +86,7 @@ def reliability(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -
 
 
 def _logits(
-    model: nn.Module, held_out: HeldOut, cut: Sequence[int], team: Team, dtype: torch.dtype
+    model: nn.Module, held_out: ValidationSet, cut: Sequence[int], team: Team, dtype: torch.dtype
 ) -> NDArray[np.float32]:
     batch = collate([row_of(held_out.texts, row, held_out.window_tokens) for row in cut]).to(team.device)
     kind = torch.device(team.device).type

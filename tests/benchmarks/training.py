@@ -35,8 +35,8 @@ from sentiment.training.batching.encoded import EncodedTexts, encoded_texts
 from sentiment.training.batching.plan import BatchPlan
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit, Watcher
-from sentiment.training.objectives.objective import Material
-from sentiment.training.validation import HeldOut
+from sentiment.training.objectives.objective import TrainingData
+from sentiment.training.validation import ValidationSet
 from train_jobs.shipped_model.readers import read_semeval
 from train_jobs.train.prepare import start_of
 from train_jobs.train.progress_channel import RayWatcher, open_mailbox
@@ -82,14 +82,14 @@ def bucketed(
     texts: EncodedTexts, config: TrainConfig, watcher: Watcher | None = None, dropout: type[nn.Module] = Dropout
 ) -> float:
     """Return texts a second of the loop."""
-    held_out = HeldOut(texts, np.arange(_TEXTS_JUDGED), config.window_tokens)
-    material = Material(BatchPlan(texts, np.arange(len(texts)), config), held_out)
+    held_out = ValidationSet(texts, np.arange(_TEXTS_JUDGED), config.window_tokens)
+    data = TrainingData(BatchPlan(texts, np.arange(len(texts)), config), held_out)
     start = start_of(config, len(THREE_CLASSES))
     for part in start.model.modules():
         if isinstance(part, Dropout):
             part.__class__ = dropout
-    fit = Fit(start, material, config, watcher or Quiet())
-    steps = material.plan.epoch(0)[: config.most_steps]
+    fit = Fit(start, data, config, watcher or Quiet())
+    steps = data.plan.epoch(0)[: config.most_steps]
     fit.run()
     return sum(step.texts for step in steps) / fit.progress.seconds
 

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-def examples_of(rows: Iterable[data.Example]) -> list[Example]:
+def examples_of(rows: Iterable[data.LabelledText]) -> list[Example]:
     return [Example(row.text, str(row.label)) for row in rows]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sentiment.datasets import Example, Tally, open_datasets, read_examples
+from sentiment.datasets import Example, ReadProgress, open_datasets, read_examples
 from sentiment.datasets.storage.s3 import S3Objects
 from sentiment.errors import DatasetDamaged, DatasetsUnavailable, InvalidInput
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, S3Server, client_of, start_rclone
@@ -136,10 +136,10 @@ def test_missing_keys_are_asked_for(rclone: S3Server, monkeypatch: pytest.Monkey
 def test_a_table_in_a_bucket_is_a_source(rclone: S3Server, prefix: str, place: str, tmp_path: Path) -> None:
     (tmp_path / "raw.csv").write_text("text,label\nso good @bob,positive\n,negative\nso bad,negative\n")
     upload(rclone, prefix, tmp_path)
-    tally = Tally()
-    found = list(read_examples(f"{place}/raw.csv", endpoint=rclone.endpoint, tally=tally))
+    progress = ReadProgress()
+    found = list(read_examples(f"{place}/raw.csv", endpoint=rclone.endpoint, progress=progress))
     assert found == [Example("so good @user", "positive"), Example("so bad", "negative")]
-    assert (tally.rows, tally.total, tally.empty, tally.empty_at) == (3, 3, 1, ["Row 2 of raw.csv"])
+    assert (progress.rows, progress.total, progress.empty, progress.empty_at) == (3, 3, 1, ["Row 2 of raw.csv"])
 
 
 def test_folders_named_by_label_in_a_bucket_are_a_source(

@@ -39,7 +39,7 @@ from train_jobs.runtime.tracking_server import tracking_server  # noqa: E402
 from train_jobs.train.job import run_job  # noqa: E402
 from train_jobs.train.progress_channel import Report  # noqa: E402
 from train_jobs.train.ray_train import run_training  # noqa: E402
-from train_jobs.train.request import Job, Outcome  # noqa: E402
+from train_jobs.train.request import Job, TrainingResult  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -75,7 +75,7 @@ def server(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def whole(config: TrainConfig, settings: Settings, server: str) -> Outcome:
+def whole(config: TrainConfig, settings: Settings, server: str) -> TrainingResult:
     return run_job(Job(config, "whole", workers=2, register=True), settings, None, lambda _: None)
 
 
@@ -103,7 +103,7 @@ class Killer:
 
 
 def test_a_job_leaves_a_run_in_mlflow_and_a_registered_version(
-    whole: Outcome, config: TrainConfig, settings: Settings, server: str
+    whole: TrainingResult, config: TrainConfig, settings: Settings, server: str
 ) -> None:
     client = MlflowClient(server)
     run = client.get_run(whole.run_id)
@@ -123,7 +123,7 @@ def test_a_job_leaves_a_run_in_mlflow_and_a_registered_version(
 
 
 def test_a_run_whose_worker_is_killed_ends_with_the_weights_of_one_that_ran_through(
-    whole: Outcome, config: TrainConfig, settings: Settings
+    whole: TrainingResult, config: TrainConfig, settings: Settings
 ) -> None:
     killer = Killer(step=120)
     killed = run_training(config, workers=2, name="killed", settings=settings, on_report=killer)
@@ -177,7 +177,7 @@ def reports_of(lines: Iterable[str] | None) -> Iterator[Report]:
     return (json.loads(line.removeprefix(PROGRESS)) for line in lines or () if line.startswith(PROGRESS))
 
 
-def assert_ends_like(whole: Outcome, command: Command, seed: int) -> None:
+def assert_ends_like(whole: TrainingResult, command: Command, seed: int) -> None:
     step = Random(seed).randrange(210, 380)
     reached = command.killed_at(step)
     outcome, steps_after = command.finished()
@@ -191,7 +191,7 @@ def assert_ends_like(whole: Outcome, command: Command, seed: int) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_a_run_whose_driver_is_killed_at_any_step_goes_on_by_its_name_and_ends_with_the_same_weights(
-    whole: Outcome, config: TrainConfig, settings: Settings, server: str
+    whole: TrainingResult, config: TrainConfig, settings: Settings, server: str
 ) -> None:
     assert_ends_like(whole, Command("train", config, "cut-off", 2, settings, server), seed=20)
 
@@ -199,7 +199,7 @@ def test_a_run_whose_driver_is_killed_at_any_step_goes_on_by_its_name_and_ends_w
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_a_distillation_whose_driver_is_killed_goes_on_as_well(
-    whole: Outcome, config: TrainConfig, settings: Settings, server: str
+    whole: TrainingResult, config: TrainConfig, settings: Settings, server: str
 ) -> None:
     lesson = replace(config, seed=7, distill=DistillConfig(whole.version, temperature=3.0, hidden_weight=0.5))
     taught = run_job(Job(lesson, "taught"), settings, None, lambda _: None)
@@ -207,7 +207,7 @@ def test_a_distillation_whose_driver_is_killed_goes_on_as_well(
 
 
 def test_versions_from_one_start_are_averaged_into_a_version_that_is_registered_and_answers(
-    whole: Outcome, config: TrainConfig, settings: Settings, server: str, tmp_path: Path
+    whole: TrainingResult, config: TrainConfig, settings: Settings, server: str, tmp_path: Path
 ) -> None:
     short = replace(config, epochs=4, learning_rate=2e-3, validate_every_steps=None)
     other = run_job(Job(short, "other"), settings, None, lambda _: None)
@@ -224,7 +224,9 @@ def test_versions_from_one_start_are_averaged_into_a_version_that_is_registered_
     assert Predictor.load(version).predict(["i love this wonderful day"]).probabilities
 
 
-def test_what_has_no_weights_or_no_company_is_not_averaged(whole: Outcome, settings: Settings, tmp_path: Path) -> None:
+def test_what_has_no_weights_or_no_company_is_not_averaged(
+    whole: TrainingResult, settings: Settings, tmp_path: Path
+) -> None:
     shipped = str(Path(__file__).parents[2] / "sentiment" / "shipped" / "sentiment")
     with pytest.raises(InvalidInput, match="two versions at least"):
         AverageConfig((whole.version,))

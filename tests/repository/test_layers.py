@@ -241,3 +241,12 @@ def test_no_module_is_named_for_nothing():
 def test_the_layers_name_every_package_at_the_top():
     found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     assert found <= set(PACKAGES)
+
+
+def test_no_two_public_classes_have_one_name():
+    files: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                files.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
+    assert not {name: places for name, places in files.items() if len(places) > 1}

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import cli.online.classify_file
 from cli.main import app
-from sentiment.client.bulk import Tally, classify_rows, row_ids
-from sentiment.client.file_job import FileJob, Outcome, run_job
+from sentiment.client.bulk import VerdictCounts, classify_rows, row_ids
+from sentiment.client.file_job import FileJob, FileJobResult, run_job
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.tables import Row
@@ -50,7 +50,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def run(job: FileJob, client: UndertoneClient, **options: Any) -> Outcome:
+def run(job: FileJob, client: UndertoneClient, **options: Any) -> FileJobResult:
     return run_job(job, client, lambda *_: None, **options)
 
 
@@ -59,7 +59,7 @@ class Killed(BaseException):
 
 
 def killing_after(rows: int) -> Any:
-    def progress(tally: Tally, total: int) -> None:
+    def progress(tally: VerdictCounts, total: int) -> None:
         if tally.rows >= rows:
             raise Killed
 
@@ -72,7 +72,7 @@ def test_every_row_is_in_the_result_or_among_the_rejected(tmp_path: Path, client
     rows, rejected = read_csv(job.target), [json.loads(line) for line in job.rejected.read_text().splitlines()]
     assert sorted([int(row["id"]) for row in rows] + [line["row"] for line in rejected]) == list(range(1, 26))
     assert rejected[0] == {"row": 3, "reason": "'text' is empty", "values": {"id": "3", "text": ""}}
-    assert (outcome.tally.classified, outcome.tally.rejected) == (20, 5)
+    assert (outcome.counts.classified, outcome.counts.rejected) == (20, 5)
     assert [(row["label"], row["model_version"]) for row in rows[:2]] == [("positive", "7"), ("negative", "7")]
     assert float(rows[0]["p_positive"]) == pytest.approx(0.93)
 
@@ -126,7 +126,7 @@ def test_a_finished_job_asks_nothing_and_knows_its_counts(
     api.requests.clear()
     again = run(job, client)
     assert again.was_finished
-    assert again.tally == first.tally
+    assert again.counts == first.counts
     assert api.requests == []
     assert not job.answers.exists()
 
@@ -137,7 +137,7 @@ def test_a_target_of_another_input_is_only_replaced_when_asked(tmp_path: Path, c
     csv_of(job.source, ["awful"])
     with pytest.raises(InvalidInput, match="--overwrite"):
         run(job, client)
-    assert run(job, client, overwrite=True).tally.labels == {"negative": 1}
+    assert run(job, client, overwrite=True).counts.labels == {"negative": 1}
     assert read_csv(job.target)[0]["label"] == "negative"
 
 
@@ -154,7 +154,7 @@ def test_a_file_of_someone_else_is_not_replaced(tmp_path: Path, client: Underton
 def test_two_runs_do_not_write_the_same_target(tmp_path: Path, client: UndertoneClient) -> None:
     job = FileJob(csv_of(tmp_path / "in.csv", TEXTS), tmp_path / "out.csv")
 
-    def second_run(tally: Tally, total: int) -> None:
+    def second_run(tally: VerdictCounts, total: int) -> None:
         with pytest.raises(InvalidInput, match="Another run"):
             run(job, client)
 
@@ -174,7 +174,7 @@ def test_columns_of_the_file_are_kept_where_they_bear_a_name_that_is_added(
 def test_a_platform_that_goes_away_stops_the_run_and_keeps_what_is_done(tmp_path: Path, api: FakeApi) -> None:
     job = FileJob(csv_of(tmp_path / "in.csv", TEXTS), tmp_path / "out.csv", batch_rows=5)
 
-    def away_later(tally: Tally, total: int) -> None:
+    def away_later(tally: VerdictCounts, total: int) -> None:
         if tally.rows == 5:
             api.failures = [(503, {})] * 100
 

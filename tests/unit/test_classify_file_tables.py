@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import cli.online.classify_file
 from cli.main import app
 from sentiment.client.bulk import row_ids
-from sentiment.client.file_job import FileJob, Outcome, run_job
+from sentiment.client.file_job import FileJob, FileJobResult, run_job
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import open_table
@@ -55,7 +55,7 @@ def made(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def run(job: FileJob, client: UndertoneClient, **options: Any) -> Outcome:
+def run(job: FileJob, client: UndertoneClient, **options: Any) -> FileJobResult:
     return run_job(job, client, lambda *_: None, **options)
 
 
@@ -86,13 +86,13 @@ def test_numbers_beside_the_texts_of_a_csv_are_untouched(tmp_path: Path, client:
 
 def test_a_tsv_never_makes_one_row_of_three_tweets(tmp_path: Path, client: UndertoneClient, api: FakeApi) -> None:
     source = made(tmp_path / "in.tsv", 'id\ttext\n1\t"I love it\n2\tawful\n3\tgood"\n')
-    assert run(FileJob(source, tmp_path / "out.csv"), client).tally.rows == 3
+    assert run(FileJob(source, tmp_path / "out.csv"), client).counts.rows == 3
     assert len(api.texts) == 3
 
 
 def test_a_quote_left_open_costs_one_row(tmp_path: Path, client: UndertoneClient) -> None:
     job = FileJob(made(tmp_path / "in.csv", 'id,text\n1,"good\n2,awful\n3,"fine"\n'), tmp_path / "out.csv")
-    assert run(job, client).tally.classified == 2
+    assert run(job, client).counts.classified == 2
     assert "(line 2): a quote is left open there" in rejected(job)[1]
 
 
@@ -110,7 +110,7 @@ def test_packed_files_workbooks_and_marked_encodings_are_classified(
     tmp_path: Path, client: UndertoneClient, name: str, content: bytes
 ) -> None:
     job = FileJob(made(tmp_path / name, content), tmp_path / "out.parquet")
-    assert run(job, client).tally.labels == {"positive": 1, "negative": 1}
+    assert run(job, client).counts.labels == {"positive": 1, "negative": 1}
 
 
 def test_large_integers_beside_fractions_reach_parquet_and_nothing_that_was_done_is_lost(
@@ -144,7 +144,7 @@ def test_a_bad_cell_of_a_parquet_file_is_one_rejected_row_and_all_else_arrives(
     late = pa.array([253_402_300_800_000_000, None, 2**62], pa.timestamp("us", "Mars/Phobos"))
     pq.write_table(pa.table({"text": ["good", "awful", "a table"], "note": note, "at": late}), tmp_path / "in.parquet")
     job = FileJob(tmp_path / "in.parquet", tmp_path / "out.parquet")
-    assert run(job, client).tally.classified == 2
+    assert run(job, client).counts.classified == 2
     assert rejected(job) == {2: "'note' is not UTF-8 at byte 0 (0xff)"}
     after = pq.read_table(job.target)["at"].combine_chunks()
     assert after.equals(pa.array([253_402_300_800_000_000, 2**62], late.type))

@@ -22,7 +22,7 @@ from train_jobs.runtime import ray_cluster
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.runtime.ray_cluster import join
 from train_jobs.score import run as score_job
-from train_jobs.score.job import Outcome, Totals
+from train_jobs.score.job import ScoringResult, Totals
 from train_jobs.score.shards import ShardResult
 from train_jobs.train.ray_train import ray_running
 from tune import search as tune_job
@@ -96,13 +96,13 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
     renamed = {"predicted_label": "label", "predicted_score": "score"}
     done = ShardResult("part-00000-000000", "a.csv", "scored/x", 4, 1, {"positive": 3}, 2.7, renamed=renamed)
     totals = Totals.of([done])
-    outcome = Outcome("s3://bucket/scored", totals, 2, changed=("a.csv",))
+    outcome = ScoringResult("s3://bucket/scored", totals, 2, changed=("a.csv",))
     cluster.outcome = outcome.plain()
     words = ["s3://bucket/texts", "--model", "champion", "--out", "s3://bucket/scored", "--gpus", "1", "--overwrite"]
     words += ["--delimiter", ";", "--quoting", "none"]
     result = run("score", *words, "--address", AWAY, "--home", str(tmp_path), "--json")
     assert json.loads(result.stdout) == cluster.outcome
-    assert Outcome.read(json.loads(result.stdout)) == outcome
+    assert ScoringResult.read(json.loads(result.stdout)) == outcome
     [(module, arguments, _)] = cluster.jobs
     assert module == "train_jobs.score"
     options = score_job._parser().parse_args(arguments)

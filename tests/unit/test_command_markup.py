@@ -17,13 +17,13 @@ from cli.offline.score import _print_summary as summarise_score
 from cli.online.classify_file import _print_summary as summarise_file
 from cli.online.rollout import _card
 from cli.stores.version_tables import facts_table, versions_table
-from sentiment.client.bulk import Tally
+from sentiment.client.bulk import VerdictCounts
 from sentiment.errors import NotFound
 from sentiment.registry import RegisteredVersion
 from serve_app.rollout.api_view import to_public
 from serve_app.rollout.policy.record import State
 from tests.unit.rollout.rollouts import START_MS, rollout_of
-from train_jobs.score.job import Outcome as Scored
+from train_jobs.score.job import ScoringResult as Scored
 from train_jobs.score.job import Totals
 
 #: A style's name vanishes, an end without a beginning raises, and a backslash ends the escape of what follows.
@@ -125,6 +125,6 @@ def test_the_file_that_was_written_is_named_as_it_is(name):
     assert said.splitlines()[0].strip() == name
     job, outcome = (
         SimpleNamespace(target=Path(name), rejected=None),
-        SimpleNamespace(tally=Tally(), was_finished=False, resumed_rows=0, columns={}, description=""),
+        SimpleNamespace(counts=VerdictCounts(), was_finished=False, resumed_rows=0, columns={}, description=""),
     )
     assert shown(lambda console: summarise_file(job, outcome, console)).splitlines()[0].strip() == name

@@ -131,11 +131,11 @@ def test_the_linear_baseline_reads_texts_after_the_steps_that_are_for_all(settin
         )
 
 
-def train_here(settings, job, material, key, threads, on_report, *, log):
+def train_here(settings, job, dataset, key, threads, on_report, *, log):
     """Stand in for a training: a version that answers well, in the folder where the real one leaves it."""
     log.append(job.config)
     build_tiny_version(trained_folder(settings, job, key))
-    return Measured(replace(_MODEL, name=job.config.model), tuple(row.label for row in material.test))
+    return Measured(replace(_MODEL, name=job.config.model), tuple(row.label for row in dataset.test))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from sentiment.datasets import Example, Tally, read_examples
+from sentiment.datasets import Example, ReadProgress, read_examples
 from sentiment.errors import InvalidInput
 from sentiment.tables import is_hidden
 
@@ -56,9 +56,9 @@ def files_in(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def read(path: Path, **options: Any) -> tuple[list[Example], Tally]:
-    tally = Tally()
-    return list(read_examples(path, tally=tally, **options)), tally
+def read(path: Path, **options: Any) -> tuple[list[Example], ReadProgress]:
+    progress = ReadProgress()
+    return list(read_examples(path, progress=progress, **options)), progress
 
 
 @pytest.mark.parametrize("name", LITTER)
@@ -75,15 +75,15 @@ def test_what_people_and_spark_call_data_is_not_hidden(name: str) -> None:
 
 def test_litter_beside_tables_is_no_data(tmp_path: Path) -> None:
     files_in(tmp_path, {"tweets.csv": TABLE, **dict.fromkeys(LITTER, "\0\x05\x16\x07")})
-    examples, tally = read(tmp_path)
-    assert (examples, tally.not_read) == ([GOOD, BAD], [])
+    examples, progress = read(tmp_path)
+    assert (examples, progress.not_read) == ([GOOD, BAD], [])
 
 
 def test_litter_beside_and_in_folders_named_by_label_is_no_data(tmp_path: Path) -> None:
     inside = {f"{folder}/{name}": "\0" for folder in ("pos", "neg") for name in (*LITTER, "._0_9.txt")}
     files_in(tmp_path, {"neg/0_3.txt": "so bad", "pos/0_9.txt": "so good", **dict.fromkeys(LITTER, "\0"), **inside})
-    examples, tally = read(tmp_path)
-    assert (examples, tally.total, tally.not_read) == ([BAD, GOOD], 2, [])
+    examples, progress = read(tmp_path)
+    assert (examples, progress.total, progress.not_read) == ([BAD, GOOD], 2, [])
 
 
 def test_a_folder_with_litter_only_has_nothing_to_read(tmp_path: Path) -> None:
@@ -99,15 +99,15 @@ def test_a_hidden_file_that_is_named_itself_and_one_in_a_hidden_folder_are_read(
 
 
 def test_a_table_marked_with_an_underscore_is_left_out_by_name(tmp_path: Path) -> None:
-    _, tally = read(files_in(tmp_path, {"a.csv": TABLE, "_old.csv": TABLE, "notes.md": "x", "old/b.csv": TABLE}))
-    assert (tally.total, tally.not_read) == (2, ["_old.csv", "notes.md", "old/"])
+    _, progress = read(files_in(tmp_path, {"a.csv": TABLE, "_old.csv": TABLE, "notes.md": "x", "old/b.csv": TABLE}))
+    assert (progress.total, progress.not_read) == (2, ["_old.csv", "notes.md", "old/"])
 
 
 def test_the_folder_of_acl_imdb_is_read_as_its_archive_has_it(tmp_path: Path) -> None:
-    examples, tally = read(files_in(tmp_path, ACL_IMDB))
-    assert (examples, tally.total) == ([BAD, GOOD], 2)
+    examples, progress = read(files_in(tmp_path, ACL_IMDB))
+    assert (examples, progress.total) == ([BAD, GOOD], 2)
     others = ["labeledBow.feat", "unsup/ (2 texts)", "unsupBow.feat", "urls_neg.txt", "urls_pos.txt", "urls_unsup.txt"]
-    assert tally.not_read == others
+    assert progress.not_read == others
 
 
 def test_a_push_of_acl_imdb_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +153,9 @@ def test_a_folder_of_texts_with_another_name_is_refused_and_can_be_passed_over(t
     files_in(tmp_path, {"neg/0_1.txt": "a film", "pos/0_9.txt": "a film", "postive/0_0.txt": "a film"})
     with pytest.raises(InvalidInput, match=r"'postive' has not the name of a label.*--labels neg=negative,pos="):
         read(tmp_path)
-    examples, tally = read(tmp_path, labels="neg=negative,pos=positive")
+    examples, progress = read(tmp_path, labels="neg=negative,pos=positive")
     assert [each.label for each in examples] == ["negative", "positive"]
-    assert tally.not_read == ["postive/ (1 texts)"]
+    assert progress.not_read == ["postive/ (1 texts)"]
 
 
 def test_folders_of_strange_names_alone_are_refused_with_what_to_say(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_empty_folders_are_nothing_and_folders_below_a_label_s_are_left_out_by_n
     files_in(tmp_path, {"neg/0_1.TXT": "so bad", "pos/0_9.txt": "so good", "pos/more/1_9.txt": "x", "pos/a.html": "x"})
     (tmp_path / "neu").mkdir()
     (tmp_path / "drafts").mkdir()
-    examples, tally = read(tmp_path)
-    assert (examples, tally.not_read) == ([BAD, GOOD], ["pos/a.html", "pos/more/ (1 texts)"])
+    examples, progress = read(tmp_path)
+    assert (examples, progress.not_read) == ([BAD, GOOD], ["pos/a.html", "pos/more/ (1 texts)"])
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

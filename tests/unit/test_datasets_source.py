@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from sentiment.datasets import Example, Tally, read_examples
+from sentiment.datasets import Example, ReadProgress, read_examples
 from sentiment.errors import InvalidInput
 from tests.tiny_workbook import workbook
 
@@ -112,10 +112,10 @@ def test_a_byte_that_cp1252_has_not_is_answered_with_latin_1(tmp_path: Path) -> 
 
 
 def test_empty_texts_are_left_out_and_counted(tmp_path: Path) -> None:
-    path, tally = file_of(tmp_path, "text,label\nso good,positive\n  ,negative\n\u200b,\n"), Tally()
-    assert list(read_examples(path, tally=tally)) == [GOOD]
-    assert (tally.rows, tally.total, tally.empty) == (3, 3, 2)
-    assert tally.empty_at == ["Row 2 of tweets.csv", "Row 3 of tweets.csv"]
+    path, progress = file_of(tmp_path, "text,label\nso good,positive\n  ,negative\n\u200b,\n"), ReadProgress()
+    assert list(read_examples(path, progress=progress)) == [GOOD]
+    assert (progress.rows, progress.total, progress.empty) == (3, 3, 2)
+    assert progress.empty_at == ["Row 2 of tweets.csv", "Row 3 of tweets.csv"]
 
 
 def test_an_empty_label_is_none(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.tiny_training import examples, tiny_start  # noqa: E402
 from train_jobs.shipped_model.default_model import BROAD, NARROW, Stage, fit  # noqa: E402
 from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint  # noqa: E402
 from train_jobs.shipped_model.mixture import MixtureConfig, draw  # noqa: E402
-from train_jobs.shipped_model.readers import Example, TrainingTexts  # noqa: E402
+from train_jobs.shipped_model.readers import LabelledText, TrainingTexts  # noqa: E402
 
 MIXTURE = MixtureConfig(reviews=6, phrases=9, window_tokens=8, long_window_tokens=12, long_windows=0.5)
 STAGE = Stage(
@@ -31,10 +31,10 @@ STAGE = Stage(
 
 @pytest.fixture
 def texts() -> TrainingTexts:
-    tweets = [Example(row.text, THREE_CLASSES.index(row.label or "")) for row in examples(30)]
-    held_out = [Example(row.text, THREE_CLASSES.index(row.label or "")) for row in examples(30, seed=4)]
-    reviews = [Example(" ".join(["good"] * 30), 2, True), Example(" ".join(["bad"] * 30), 0, True)] * 4
-    phrases = [Example("a good day", 2, True), Example("it was bad", 0, True)]
+    tweets = [LabelledText(row.text, THREE_CLASSES.index(row.label or "")) for row in examples(30)]
+    held_out = [LabelledText(row.text, THREE_CLASSES.index(row.label or "")) for row in examples(30, seed=4)]
+    reviews = [LabelledText(" ".join(["good"] * 30), 2, True), LabelledText(" ".join(["bad"] * 30), 0, True)] * 4
+    phrases = [LabelledText("a good day", 2, True), LabelledText("it was bad", 0, True)]
     return TrainingTexts(tweets, reviews, phrases, held_out, reviews[:2], phrases)
 
 
@@ -65,7 +65,7 @@ def test_batches_say_whose_corpus_knows_no_neutral(texts: TrainingTexts) -> None
 
 
 def test_a_stage_lowers_the_loss_and_leaves_one_checkpoint(texts: TrainingTexts, tmp_path: Path) -> None:
-    many = [Example(row.text, THREE_CLASSES.index(row.label or "")) for row in examples(300)]
+    many = [LabelledText(row.text, THREE_CLASSES.index(row.label or "")) for row in examples(300)]
     stage = replace(STAGE, training=replace(STAGE.training, learning_rate=2e-2))
     progress = fit(tiny_start(), replace(texts, tweets=many), stage, None, tmp_path)
     assert progress.finished

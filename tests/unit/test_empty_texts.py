@@ -12,7 +12,7 @@ from cli.online.predict import _Given
 from gradio_ui.tabs.batch.analysis import lines_source
 from gradio_ui.tabs.try_it import answer_card, explanation
 from sentiment.client.bulk import reason_against
-from sentiment.datasets import Example, Tally, open_datasets, read_examples
+from sentiment.datasets import Example, ReadProgress, open_datasets, read_examples
 from sentiment.errors import InvalidInput
 from sentiment.predictor import Predictor
 from sentiment.records import TextQuery
@@ -86,8 +86,8 @@ def test_command_and_page_do_not_even_send_it(text: str) -> None:
 def test_a_dataset_leaves_it_out_and_counts_it(text: str, tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": each, "label": "positive"}) + "\n" for each in ("so good", text)))
-    tally = Tally()
-    assert [example.text for example in read_examples(path, tally=tally)] == ["so good"]
-    assert (tally.empty, tally.empty_at) == (1, ["Row 2 of texts.jsonl"])
+    progress = ReadProgress()
+    assert [example.text for example in read_examples(path, progress=progress)] == ["so good"]
+    assert (progress.empty, progress.empty_at) == (1, ["Row 2 of texts.jsonl"])
     with pytest.raises(InvalidInput, match="Example 1 has no text"):
         open_datasets(tmp_path / "store").push("blank", [Example(text, "positive")], source="tests")

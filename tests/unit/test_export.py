@@ -32,7 +32,7 @@ from sentiment.training.export import (  # noqa: E402
 )
 from sentiment.version import ENGINE_FILES, read_version  # noqa: E402
 from train_jobs.shipped_model.default_model import pull_back, shift_neutral  # noqa: E402
-from train_jobs.shipped_model.readers import Example  # noqa: E402
+from train_jobs.shipped_model.readers import LabelledText  # noqa: E402
 from train_jobs.versions import write_version  # noqa: E402
 from train_jobs.versions.write_version import (  # noqa: E402
     export_calibrated,
@@ -119,7 +119,7 @@ def test_shifting_gives_back_to_neutral_what_training_on_reviews_took(start: Sta
     model = _Noisy(start.tokenizer.token_to_id("a"))
     with torch.no_grad():
         model.head.bias += torch.tensor([0.0, -4.0, 0.0])
-    noise = [Example("abc"[(label + off) % 3], label) for label in range(3) for off in (0, 0, 0, 1, 2)]
+    noise = [LabelledText("abc"[(label + off) % 3], label) for label in range(3) for off in (0, 0, 0, 1, 2)]
     shift_neutral(replace(start, model=model), noise)
     assert model.head.bias.tolist() == pytest.approx([0.0] * 3, abs=1e-2)
 

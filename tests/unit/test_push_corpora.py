@@ -10,12 +10,12 @@ pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.datasets import open_datasets
 from train_jobs.shipped_model import push_corpora as job
-from train_jobs.shipped_model.readers import Example, TrainingTexts
+from train_jobs.shipped_model.readers import LabelledText, TrainingTexts
 
 
-def rows(kind: str, *, two_class: bool = False) -> list[Example]:
+def rows(kind: str, *, two_class: bool = False) -> list[LabelledText]:
     labels = (0, 2) if two_class else (0, 1, 2)
-    return [Example(f"{kind} {label}", label, two_class) for label in labels] + [Example("", 0, two_class)]
+    return [LabelledText(f"{kind} {label}", label, two_class) for label in labels] + [LabelledText("", 0, two_class)]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from train_jobs.score import shards, tasks
 from train_jobs.score.board import Board
 from train_jobs.score.located import located, rows_named, unfit_rows
 from train_jobs.score.run import require_tables
-from train_jobs.score.shards import Shard
+from train_jobs.score.shards import InputShard
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 #: As Ray 2.60 reports them.
@@ -49,9 +49,9 @@ Memory on the node (IP: 10.0.0.1) was 15G / 16G (0.96). Refer to the documentati
 issue: https://docs.ray.io/en/latest/ray-core/scheduling/ray-oom-prevention.html. Set RAY_memory_usage_threshold."""
 
 
-def shard_of(*values: Any) -> Shard:
+def shard_of(*values: Any) -> InputShard:
     rows = [Row(number, {"text": "so good", "value": value}) for number, value in enumerate(values, 5)]
-    return Shard("part-00000-000000", "sub/a.csv", {"text": STRING, "value": STRING}, rows)
+    return InputShard("part-00000-000000", "sub/a.csv", {"text": STRING, "value": STRING}, rows)
 
 
 def positive(rows: Sequence[Row]) -> list[Verdict]:

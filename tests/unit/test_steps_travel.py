@@ -119,12 +119,12 @@ def test_a_run_learns_from_and_is_judged_on_texts_after_its_steps(tmp_path: Path
     open_datasets(settings).push("toys", shouted, source="tests")
     save_model(tiny_start(), tmp_path / "backbone")
     config = replace(TINY, model="minilm", backbone=str(tmp_path / "backbone"), steps=STEPS)
-    start, material = prepare(config, Places.of(settings))
+    start, data = prepare(config, Places.of(settings))
     assert start.steps == STEPS
     plain, without = prepare(replace(config, steps=()), Places.of(settings))
     love = start.tokenizer.token_to_id("love")
-    assert (material.plan.texts.ids == love).any()
-    assert material.held_out.texts is material.plan.texts
+    assert (data.plan.texts.ids == love).any()
+    assert data.held_out.texts is data.plan.texts
     assert not (without.plan.texts.ids == love).any()
     assert plain.steps == ()
 

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from sentiment.training.batching.batches import Row, collate, cut_batches  # noqa: E402
+from sentiment.training.batching.batches import EncodedText, collate, cut_batches  # noqa: E402
 from sentiment.training.objectives.loss import class_weights, sentiment_loss  # noqa: E402
 from sentiment.training.optimisation.schedules import learning_rate_factor  # noqa: E402
 
@@ -34,7 +34,7 @@ def test_a_row_longer_than_a_batch_is_a_batch_of_its_own() -> None:
 
 
 def test_collating_pads_with_masked_zeros() -> None:
-    batch = collate([Row([2, 7, 3], 2, two_class=True), Row([2, 7, 8, 9, 3], 0, two_class=False)])
+    batch = collate([EncodedText([2, 7, 3], 2, two_class=True), EncodedText([2, 7, 8, 9, 3], 0, two_class=False)])
     assert batch.input_ids.tolist() == [[2, 7, 3, 0, 0], [2, 7, 8, 9, 3]]
     assert batch.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
     assert (batch.labels.tolist(), batch.two_class.tolist()) == ([2, 0], [True, False])

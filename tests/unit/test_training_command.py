@@ -29,7 +29,7 @@ from tests.tiny_training import examples, tiny_start
 from train_jobs.runtime.output import FAILURE, OUTCOME, PROGRESS, follow
 from train_jobs.runtime.storage import storage_of
 from train_jobs.runtime.submit import lines_of
-from train_jobs.train.request import Job, Outcome
+from train_jobs.train.request import Job, TrainingResult
 
 
 def test_without_the_extra_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +104,11 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
     asked: list[Job] = []
     figures = dict.fromkeys(("macro_recall", "macro_f1", "accuracy", "loss", "ece"), 0.5)
 
-    def run_job(job: Job, *told: Any) -> Outcome:
+    def run_job(job: Job, *told: Any) -> TrainingResult:
         asked.append(job)
         told[-2]()
         metrics = {f"validation_{name}": value for name, value in figures.items()}
-        return Outcome(str(job.name), "7" * 32, metrics, 3, "version", "digest")
+        return TrainingResult(str(job.name), "7" * 32, metrics, 3, "version", "digest")
 
     monkeypatch.setattr("train_jobs.train.job.run_job", run_job)
     shared = [

@@ -13,10 +13,10 @@ import pytest
 pytest.importorskip("torch", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput
-from sentiment.training.batching.batches import Row
+from sentiment.training.batching.batches import EncodedText
 from train_jobs.shipped_model.mixture import draw_window
 from train_jobs.shipped_model.readers import (
-    Example,
+    LabelledText,
     decode_semeval,
     read_news_words,
     read_sentiment140,
@@ -69,14 +69,14 @@ def test_escapes_and_doubled_quotes_of_semeval_are_undone() -> None:
 
 def test_training_texts_hold_no_duplicate_and_no_text_of_a_held_out_or_test_set(corpora: Path) -> None:
     texts = read_training_texts(corpora)
-    assert texts.tweets == [Example("So good ’til now", 2), Example("bad & sad", 0)]
-    assert texts.phrases == [Example("a laugh", 2, two_class=True)]
-    assert texts.reviews_held_out == [Example("fine film", 2, two_class=True)]
-    assert texts.tweets_held_out == [Example("in val", 1)]
+    assert texts.tweets == [LabelledText("So good ’til now", 2), LabelledText("bad & sad", 0)]
+    assert texts.phrases == [LabelledText("a laugh", 2, two_class=True)]
+    assert texts.reviews_held_out == [LabelledText("fine film", 2, two_class=True)]
+    assert texts.tweets_held_out == [LabelledText("in val", 1)]
 
 
 def test_lines_end_at_line_feeds_only(corpora: Path) -> None:
-    assert read_tweeteval(corpora, "test") == [Example("in test @user", 1), Example("line break", 0)]
+    assert read_tweeteval(corpora, "test") == [LabelledText("in test @user", 1), LabelledText("line break", 0)]
 
 
 def test_tweets_of_sentiment140_come_without_labels_and_normalised(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_news_words_come_from_the_last_part_of_addresses(tmp_path: Path) -> None
 
 
 def test_windows_keep_the_special_tokens_and_the_order_of_the_body() -> None:
-    row = Row([2, *range(100, 150), 3], 0, two_class=True)
+    row = EncodedText([2, *range(100, 150), 3], 0, two_class=True)
     drawn = [draw_window(row, 12, Random(seed)).ids for seed in range(40)]
     assert all(len(ids) == 12 and ids[0] == 2 and ids[-1] == 3 for ids in drawn)
     assert all(ids[1:-1] == list(range(ids[1], ids[1] + 10)) for ids in drawn)

@@ -33,7 +33,7 @@ from train_jobs.train import tracked_run as tracked
 from train_jobs.train.job import run_job
 from train_jobs.train.prepare import Places, prepare
 from train_jobs.train.ray_train import TrainResult
-from train_jobs.train.request import Job, Outcome
+from train_jobs.train.request import Job, TrainingResult
 from train_jobs.versions import write_version
 
 
@@ -73,9 +73,9 @@ def train_here(
 ) -> TrainResult:
     """Train as Ray's workers do, in this process."""
     on_begin()
-    start, material = prepare(config, Places.of(settings))
+    start, data = prepare(config, Places.of(settings))
     folder = settings.home / "runs" / name
-    progress = Fit(start, material, config, LatestCheckpoint(folder / "checkpoints")).run()
+    progress = Fit(start, data, config, LatestCheckpoint(folder / "checkpoints")).run()
     save_model(start, folder / "best" / MODEL)
     metrics = {key: float(value) for key, value in progress.history[-1].items() if not isinstance(value, list)}
     return TrainResult(folder / "best" / MODEL, metrics, progress.history, None, name, progress.step)
@@ -106,7 +106,7 @@ def settings(tmp_path: Path) -> Settings:
     return found
 
 
-def done(settings: Settings, name: str, **changes: Any) -> Outcome:
+def done(settings: Settings, name: str, **changes: Any) -> TrainingResult:
     config = replace(TINY, model="minilm", backbone=str(settings.home / "backbone"), data="toys@latest", threads=1)
     return run_job(Job(replace(config, **changes), name), settings, None, lambda _: None)
 
@@ -191,10 +191,10 @@ def test_a_job_of_a_cluster_says_by_which_name_it_is_taken_up(
 ) -> None:
     asked: list[Job] = []
 
-    def run_here(job: Job, *others: Any) -> Outcome:
+    def run_here(job: Job, *others: Any) -> TrainingResult:
         asked.append(job)
         others[-1]()
-        return Outcome(str(job.name), "7" * 32, {}, 3, "version", "digest")
+        return TrainingResult(str(job.name), "7" * 32, {}, 3, "version", "digest")
 
     monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path))
     monkeypatch.setattr(command_line, "run_job", run_here)

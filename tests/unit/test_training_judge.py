@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from sentiment.errors import Unavailable
 from train_jobs.shipped_model.corpus_benchmark import TestSet, chunks, flatten, from_api, judge, judge_all, table
-from train_jobs.shipped_model.readers import Example
+from train_jobs.shipped_model.readers import LabelledText
 
 _ANSWERS = {"awful": (0.8, 0.1, 0.1), "so so": (0.2, 0.7, 0.1), "nice": (0.1, 0.5, 0.4), "great": (0.0, 0.1, 0.9)}
-_THREE = [Example("awful", 0), Example("so so", 1), Example("nice", 2), Example("great", 2)]
-_TWO = [Example("awful", 0, two_class=True), Example("nice", 2, two_class=True)]
+_THREE = [LabelledText("awful", 0), LabelledText("so so", 1), LabelledText("nice", 2), LabelledText("great", 2)]
+_TWO = [LabelledText("awful", 0, two_class=True), LabelledText("nice", 2, two_class=True)]
 
 
 def _classify(texts: Sequence[str]) -> NDArray[np.float64]:

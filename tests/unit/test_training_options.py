@@ -27,7 +27,7 @@ from train_jobs.train import __main__ as train
 from train_jobs.train import command_line
 from train_jobs.train import job as job_module
 from train_jobs.train.command_line import run_from_command_line
-from train_jobs.train.request import Job, Outcome, job_of
+from train_jobs.train.request import Job, TrainingResult, job_of
 from train_jobs.train.training_options import DistillOptions, TrainOptions
 from tune import search as tune_job
 
@@ -90,9 +90,9 @@ def test_every_option_of_a_command_means_the_same_to_its_module(
 ) -> None:
     asked: list[tuple[Job, Path]] = []
 
-    def run_job(job: Job, settings: Any, *_: Any, **__: Any) -> Outcome:
+    def run_job(job: Job, settings: Any, *_: Any, **__: Any) -> TrainingResult:
         asked.append((job, settings.home))
-        return Outcome(str(job.name), "7" * 32, FIGURES, 3, "version", "digest")
+        return TrainingResult(str(job.name), "7" * 32, FIGURES, 3, "version", "digest")
 
     monkeypatch.setattr(job_module, "run_job", run_job)
     monkeypatch.setattr(command_line, "run_job", run_job)
@@ -122,7 +122,7 @@ def test_a_student_is_the_preset_of_a_distillation_unless_a_file_or_an_option_na
 def test_a_job_that_nobody_follows_tells_what_it_made_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = Outcome("mine", "7" * 32, FIGURES, 3, "version", "digest", warning="no int8")
+    made = TrainingResult("mine", "7" * 32, FIGURES, 3, "version", "digest", warning="no int8")
     monkeypatch.setattr(command_line, "run_job", lambda *_, **__: made)
     words = ["--data", "toys@1", "--home", str(tmp_path)]
     run_from_command_line("train", "", words)

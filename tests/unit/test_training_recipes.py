@@ -52,6 +52,6 @@ def test_networks_that_start_from_little_learn_far_above_chance_with_no_option_g
     open_datasets(settings).push("toys", examples(TEXTS), source="tests")
     given = {"model": preset, "data": "toys@1", "threads": 1, "window_tokens": 16, "dtype": "float32"}
     config = from_mapping(given)
-    start, material = prepare(config, Places.of(settings))
-    progress = Fit(start, material, config, LatestCheckpoint(tmp_path / "kept")).run()
+    start, data = prepare(config, Places.of(settings))
+    progress = Fit(start, data, config, LatestCheckpoint(tmp_path / "kept")).run()
     assert progress.history[-1]["validation_macro_recall"] > ENOUGH_RECALL

@@ -67,10 +67,10 @@ def test_a_run_validates_on_no_text_whose_words_it_was_trained_on(tmp_path: Path
     open_datasets(settings).push("toys", rows, source="tests")
     save_model(tiny_start(), tmp_path / "backbone")
     config = replace(TINY, model="minilm", backbone=str(tmp_path / "backbone"))
-    _, material = prepare(config, Places.of(settings))
+    _, data = prepare(config, Places.of(settings))
     trained, held_out = (
         {near_duplicate_key(rows[number].text) for number in numbers}
-        for numbers in (material.plan.numbers, material.held_out.numbers)
+        for numbers in (data.plan.numbers, data.held_out.numbers)
     )
     assert len(held_out) >= 5
     assert not trained & held_out

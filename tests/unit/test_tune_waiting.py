@@ -15,7 +15,7 @@ from train_jobs.runs.capacity import Need  # noqa: E402
 from tune.plan import Search  # noqa: E402
 from tune.progress import free_resources as rooms_module  # noqa: E402
 from tune.progress.free_resources import Rooms  # noqa: E402
-from tune.progress.waiting import Patience, bundles_of, in_words, is_refused  # noqa: E402
+from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused  # noqa: E402
 from tune.space import parse_space  # noqa: E402
 
 SPACE = parse_space({"space": {"epochs": {"int": [1, 3]}}})
@@ -34,7 +34,7 @@ def trial(name: str, status: str = "PENDING", **last_result: float) -> Any:
 
 
 def test_a_trial_that_waits_is_told_of_within_a_minute_and_then_every_five() -> None:
-    patience, told = Patience(), []
+    patience, told = WaitReminder(), []
     for now_s in range(0, 700, 1):
         if patience.overdue(["a"], float(now_s)):
             told.append(now_s)
@@ -43,7 +43,7 @@ def test_a_trial_that_waits_is_told_of_within_a_minute_and_then_every_five() -> 
 
 
 def test_a_trial_that_begins_is_forgotten_and_waits_anew() -> None:
-    patience = Patience()
+    patience = WaitReminder()
     assert patience.overdue(["a"], 0.0) == []
     assert patience.overdue(["a", "b"], 19.0) == []
     assert patience.overdue(["b"], 25.0) == []
@@ -51,7 +51,7 @@ def test_a_trial_that_begins_is_forgotten_and_waits_anew() -> None:
 
 
 def test_a_trial_that_only_starts_slowly_is_looked_at_every_few_seconds() -> None:
-    patience = Patience()
+    patience = WaitReminder()
     looks = [now_s for now_s in range(60) if patience.overdue(["a"], float(now_s))]
     assert looks == list(range(20, 60, 5))
 

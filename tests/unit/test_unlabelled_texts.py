@@ -9,16 +9,18 @@ import pytest
 
 from sentiment.errors import InvalidInput
 from train_jobs.shipped_model import unlabelled_texts as job
-from train_jobs.shipped_model.readers import Example, TrainingTexts
+from train_jobs.shipped_model.readers import LabelledText, TrainingTexts
 
 SENTENCE = "one two three four {}."
 
 
 @pytest.fixture
 def corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    reviews = [Example(f"Too short! {SENTENCE.format(n)} {'long ' * 31}? {SENTENCE.format(-n)}", 0) for n in range(50)]
+    reviews = [
+        LabelledText(f"Too short! {SENTENCE.format(n)} {'long ' * 31}? {SENTENCE.format(-n)}", 0) for n in range(50)
+    ]
     monkeypatch.setattr(job, "read_sentiment140", lambda _: [f"tweet {number}" for number in range(2010)])
-    texts = TrainingTexts([], reviews, [], [], [Example(SENTENCE.format("held out"), 0)], [])
+    texts = TrainingTexts([], reviews, [], [], [LabelledText(SENTENCE.format("held out"), 0)], [])
     monkeypatch.setattr(job, "read_training_texts", lambda _: texts)
     return tmp_path
 

@@ -17,7 +17,7 @@ import cli.online.predict
 from cli.main import app
 from gradio_ui.results import results_table
 from gradio_ui.tabs.try_it import answer_card, explanation
-from sentiment.client.bulk import Tally, Verdict, is_supported
+from sentiment.client.bulk import Verdict, VerdictCounts, is_supported
 from sentiment.client.file_job import FileJob, run_job
 from sentiment.client.http import UndertoneClient
 from sentiment.language import unsupported_words
@@ -85,20 +85,20 @@ def test_a_file_that_was_finished_says_again_how_many_were_not_read(tmp_path: Pa
     source = tmp_path / "in.csv"
     source.write_text(f"text\n{GERMAN}\n")
     job = FileJob(source, tmp_path / "out.csv")
-    assert run_job(job, client, lambda *_: None).tally.unsupported == 1
+    assert run_job(job, client, lambda *_: None).counts.unsupported == 1
     again = run_job(job, client, lambda *_: None)
-    assert (again.was_finished, again.tally.unsupported) == (True, 1)
+    assert (again.was_finished, again.counts.unsupported) == (True, 1)
     state = json.loads(job.state.read_text())
     del state["tally"]["unsupported"]  # as earlier releases wrote it
     job.state.write_text(json.dumps(state))
-    assert run_job(job, client, lambda *_: None).tally.unsupported == 0
+    assert run_job(job, client, lambda *_: None).counts.unsupported == 0
 
 
 def test_a_row_that_an_earlier_release_answered_counts_as_supported() -> None:
-    tally = Tally()
-    tally.add(Verdict(1, {"label": "positive", "sentiment": 0.9, "model_version": 7}))
-    tally.add(Verdict(2, {"label": "neutral", "sentiment": 0.0, "model_version": 7, "supported": False}))
-    assert (tally.classified, tally.unsupported) == (2, 1)
+    counts = VerdictCounts()
+    counts.add(Verdict(1, {"label": "positive", "sentiment": 0.9, "model_version": 7}))
+    counts.add(Verdict(2, {"label": "neutral", "sentiment": 0.0, "model_version": 7, "supported": False}))
+    assert (counts.classified, counts.unsupported) == (2, 1)
     assert is_supported({})
 
 

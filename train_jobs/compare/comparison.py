@@ -27,7 +27,7 @@ from sentiment.text.steps import Step, open_steps, steps_key
 from train_jobs.compare.files import Measured, kept, key_of, write_comparison
 from train_jobs.compare.plan import CompareConfig, Plan, plan_of, taught_by
 from train_jobs.compare.splits import Splits
-from train_jobs.compare.trained_versions import Material, TrainAs, measure_version, train_version, trained_folder
+from train_jobs.compare.trained_versions import DatasetSplits, TrainAs, measure_version, train_version, trained_folder
 from train_jobs.runtime.output import run_as_job
 from train_jobs.runtime.tracked_results import track_comparison
 from train_jobs.runtime.tracking_server import tracking_server
@@ -147,21 +147,21 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(settings: Settings, plan: Plan, out: Path, on_step: OnStep) -> Comparison:
     splits, config = plan.splits, plan.config
-    material = _read(settings, splits)
+    dataset = _read(settings, splits)
     digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
     on_step("measuring the linear baseline", {})
     key = key_of([*digests, steps_key(config.steps)] if config.steps else digests)
-    baseline = kept(out / _BASELINE, key, lambda: _baseline(material, config.steps))
+    baseline = kept(out / _BASELINE, key, lambda: _baseline(dataset, config.steps))
     measured = [baseline]
     for ref in config.versions:
         on_step(f"measuring {ref}", {})
-        measured.append(measure_version(settings, ref, material, config.threads))
-    found, missing = _train_all(settings, plan, material, digests, out, on_step)
-    return _beside(splits, material, [*measured, *found], missing)
+        measured.append(measure_version(settings, ref, dataset, config.threads))
+    found, missing = _train_all(settings, plan, dataset, digests, out, on_step)
+    return _beside(splits, dataset, [*measured, *found], missing)
 
 
 def _train_all(
-    settings: Settings, plan: Plan, material: Material, digests: Sequence[str], out: Path, on_step: OnStep
+    settings: Settings, plan: Plan, dataset: DatasetSplits, digests: Sequence[str], out: Path, on_step: OnStep
 ) -> tuple[list[Measured], dict[str, str]]:
     """Return the figures of the models that could be trained, and of the others the reason why not."""
     measured: list[Measured] = []
@@ -175,7 +175,7 @@ def _train_all(
 
         def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
             with _reason_kept():
-                return train_version(settings, job, material, key, plan.config.threads, partial(on_step, name))
+                return train_version(settings, job, dataset, key, plan.config.threads, partial(on_step, name))
 
         folder = trained_folder(settings, job, key)
         is_missing = name in plan.teachers and not folder.is_dir()  # others learn from the version itself
@@ -206,18 +206,18 @@ def _require_taught(job: TrainAs, missing: Mapping[str, str]) -> None:
         raise _NotTrainedError(f"its teacher {teacher} could not be trained")
 
 
-def _read(settings: Settings, splits: Splits) -> Material:
+def _read(settings: Settings, splits: Splits) -> DatasetSplits:
     store = open_datasets(settings)
 
     def rows(part: Any) -> list[Example]:
         return [row for row in store.read(part) if row.label is not None]
 
     train, validation, test = rows(splits.train), rows(splits.validation), rows(splits.test)
-    return Material(splits.test.labels, train, validation, test)
+    return DatasetSplits(splits.test.labels, train, validation, test)
 
 
-def _baseline(material: Material, steps: Sequence[str]) -> Measured:
-    do, parts = open_steps(steps), (material.train, material.validation, material.test)
+def _baseline(dataset: DatasetSplits, steps: Sequence[str]) -> Measured:
+    do, parts = open_steps(steps), (dataset.train, dataset.validation, dataset.test)
     found = measure_baseline(*(_split(rows, do) for rows in parts))
     model = ComparedModel(
         name=_BASELINE,
@@ -240,10 +240,12 @@ def _split(rows: Sequence[Example], do: Step) -> BaselineSplit:
     return BaselineSplit([do(row.text) for row in rows], [row.label or "" for row in rows])
 
 
-def _beside(splits: Splits, material: Material, measured: Sequence[Measured], missing: Mapping[str, str]) -> Comparison:
+def _beside(
+    splits: Splits, dataset: DatasetSplits, measured: Sequence[Measured], missing: Mapping[str, str]
+) -> Comparison:
     """Compare models with the linear baseline, which is the first one that was `measured`."""
     baseline = measured[0]
-    labels, truth = material.labels, tuple(row.label or "" for row in material.test)
+    labels, truth = dataset.labels, tuple(row.label or "" for row in dataset.test)
     places = {label: place for place, label in enumerate(labels)}
     ids, linear = (np.array([places[label] for label in part]) for part in (truth, baseline.test_predictions))
     models = [baseline.model]
@@ -251,5 +253,5 @@ def _beside(splits: Splits, material: Material, measured: Sequence[Measured], mi
         said = np.array([places[label] for label in each.test_predictions])
         difference = compare(ids, said, linear, len(labels))[0]
         models.append(replace(each.model, against_linear=difference))
-    rows = {"train": len(material.train), "validation": len(material.validation), "test": len(material.test)}
+    rows = {"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)}
     return Comparison(splits.train.ref, splits.validation.ref, splits.test.ref, rows, tuple(models), missing)

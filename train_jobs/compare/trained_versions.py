@@ -39,7 +39,7 @@ MOST_TRAIN_TEXTS: Final = 4000
 
 
 @dataclass(frozen=True)
-class Material:
+class DatasetSplits:
     """Labelled rows, and what they are called; `labels` are in the label set's order."""
 
     labels: tuple[str, ...]
@@ -79,7 +79,7 @@ class TrainAs:
 def train_version(
     settings: Settings,
     job: TrainAs,
-    material: Material,
+    dataset: DatasetSplits,
     key: str,
     threads: int,
     on_report: Callable[[Mapping[str, float]], None],
@@ -99,7 +99,7 @@ def train_version(
     made = run_job(asked, settings, None, take)
     if settings.tracking_uri:  # what an earlier process did of the run counts as well
         peak_mib = max(peak_mib, Tracker(settings.tracking_uri).highest(made.run_id, _MEMORY))
-    measured = measure_folder(job.config.model, Path(made.version), material, threads)
+    measured = measure_folder(job.config.model, Path(made.version), dataset, threads)
     epochs = int(made.metrics.get("epoch", 0))
     model = replace(
         measured.model,
@@ -119,12 +119,12 @@ def _run_name(job: TrainAs, key: str) -> str:
     return f"compare-{job.config.model}-{key[:_KEY_DIGITS]}"
 
 
-def measure_version(settings: Settings, ref: str, material: Material, threads: int) -> Measured:
+def measure_version(settings: Settings, ref: str, dataset: DatasetSplits, threads: int) -> Measured:
     """Measure a version that there is. Raises what `resolve_model` does."""
-    return measure_folder(ref, resolve_model(settings, ref).folder, material, threads)
+    return measure_folder(ref, resolve_model(settings, ref).folder, dataset, threads)
 
 
-def measure_folder(name: str, folder: Path, material: Material, threads: int) -> Measured:
+def measure_folder(name: str, folder: Path, dataset: DatasetSplits, threads: int) -> Measured:
     """Measure the version in `folder`, on the engine that serves on CPUs.
 
     Raises:
@@ -133,15 +133,15 @@ def measure_folder(name: str, folder: Path, material: Material, threads: int) ->
     """
     predictor = Predictor.load(folder, threads=threads)
     said = {
-        part: _answers(predictor, rows, material.labels)
+        part: _answers(predictor, rows, dataset.labels)
         for part, rows in (
-            ("train", _spread(material.train)),
-            ("validation", material.validation),
-            ("test", material.test),
+            ("train", _spread(dataset.train)),
+            ("validation", dataset.validation),
+            ("test", dataset.test),
         )
     }
     right = {part: float(accuracies(ids, predictions)) for part, (ids, predictions) in said.items()}
-    speed = measure_performance(folder, [row.text for row in material.test], threads=threads)
+    speed = measure_performance(folder, [row.text for row in dataset.test], threads=threads)
     has_weights = "torch" in predictor.version.manifest.engines
     counts = count_parameters(load_model(folder).model) if has_weights else None
     model = ComparedModel(
@@ -149,14 +149,14 @@ def measure_folder(name: str, folder: Path, material: Material, threads: int) ->
         train_accuracy=right["train"],
         validation_accuracy=right["validation"],
         test_accuracy=right["test"],
-        test_macro_recall=float(macro_recalls(*said["test"], len(material.labels))),
+        test_macro_recall=float(macro_recalls(*said["test"], len(dataset.labels))),
         texts_per_s=speed.texts_per_s,
         serving_peak_bytes=speed.peak_memory_bytes,
         file_bytes=predictor.version.file(ENGINE_FILES[predictor.engine]).stat().st_size,
         parameters=counts.all if counts else None,
         trained_parameters=counts.trained if counts else None,
     )
-    return Measured(model, tuple(material.labels[place] for place in said["test"][1].tolist()))
+    return Measured(model, tuple(dataset.labels[place] for place in said["test"][1].tolist()))
 
 
 def _answers(

@@ -106,7 +106,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScoringResult:
     """What a run came to: totals of all runs of this job together, and how many shards earlier runs had done.
 
     `changed` names the files that are others than an earlier run saw, and were scored anew.

@@ -31,7 +31,7 @@ from train_jobs.runtime.output import OUTCOME, told
 from train_jobs.runtime.ray_cluster import ray_at
 from train_jobs.runtime.ray_log import stdout_aside
 from train_jobs.score.board import open_board, rows_under_way
-from train_jobs.score.job import MANIFEST, Outcome, ScoreJob, Totals, finish, open_job
+from train_jobs.score.job import MANIFEST, ScoreJob, ScoringResult, Totals, finish, open_job
 from train_jobs.score.located import located
 from train_jobs.score.shards import ShardResult, read_result
 from train_jobs.score.tasks import ShardScorer, cutter
@@ -73,7 +73,7 @@ def score(
     fleet: Fleet = Fleet(),
     progress: Progress | None = None,
     overwrite: bool = False,
-) -> Outcome:
+) -> ScoringResult:
     """Score what has not been scored yet. Ray is started for that once all that can be is checked without it.
 
     Raises:
@@ -86,7 +86,7 @@ def score(
     opened = open_job(job, inputs, overwrite)
     done, totals = opened.done, Totals.of(opened.done.values())
     if job.out.read(MANIFEST) is not None:
-        return Outcome(job.out.uri, totals, len(done), was_finished=True)
+        return ScoringResult(job.out.uri, totals, len(done), was_finished=True)
     for name in opened.changed:
         _LOG.info("%s has changed since an earlier run and is scored anew", name)
     with stdout_aside(), ray_started(settings), _released():
@@ -94,7 +94,7 @@ def score(
             totals.add(result)
             if progress:
                 progress(totals)
-    return Outcome(job.out.uri, finish(job, model.ref, opened.inputs), len(done), changed=opened.changed)
+    return ScoringResult(job.out.uri, finish(job, model.ref, opened.inputs), len(done), changed=opened.changed)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.client.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, reason_against
+from sentiment.client.bulk import ADDED_COLUMNS, Verdict, VerdictCounts, added_names, reason_against
 from sentiment.labels import THREE_CLASSES, sentiment_of
 from sentiment.predictor import Predictor
 from sentiment.records import Answers
@@ -36,7 +36,7 @@ _REJECTED_COLUMNS: Final[dict[str, Kind]] = {"row": INTEGER, "reason": STRING, "
 
 
 @dataclass(frozen=True)
-class Shard:
+class InputShard:
     """Rows of a file, and the columns that the whole file has. `name` orders as the rows of a file do."""
 
     name: str
@@ -87,7 +87,7 @@ def cut_file(
     encoding: str,
     delimiter: str | None = None,
     quoting: str = AUTO,
-) -> Iterator[Shard]:
+) -> Iterator[InputShard]:
     """Yield the shards of a table, in constant memory. `delimiter` and `quoting` are for CSV and TSV, others have none.
 
     Raises:
@@ -104,7 +104,7 @@ def cut_file(
         taken = list(itertools.islice(rows, shard_rows))
         if not taken:
             return
-        yield Shard(shard_name(file_number, number), source, table.columns, taken)
+        yield InputShard(shard_name(file_number, number), source, table.columns, taken)
 
 
 @dataclass(frozen=True)
@@ -128,35 +128,35 @@ def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> l
     return [scored.get(row.number) or Verdict(row.number, None, reasons[row.number]) for row in rows]
 
 
-def write_shard(shard: Shard, verdicts: Sequence[Verdict], out: Place, ending: str) -> ShardResult:
+def write_shard(shard: InputShard, verdicts: Sequence[Verdict], out: Place, ending: str) -> ShardResult:
     """Write a shard's output, its bad rows, and last the record that it is done.
 
     Cut off before the record, the shard is scored again and writes the same names: no row is there twice.
     """
-    tally = Tally()
+    counts = VerdictCounts()
     for verdict in verdicts:
-        tally.add(verdict)
+        counts.add(verdict)
     output, rejected = f"{SCORED}/{shard.name}{ending}", f"{REJECTED}/{shard.name}.jsonl"
     pairs = list(zip(shard.rows, verdicts, strict=True))
     _put(out, output, *_scored(shard, pairs))
-    if tally.rejected:
+    if counts.rejected:
         _put(out, rejected, _REJECTED_COLUMNS, _bad(pairs))
     result = ShardResult(
         shard.name,
         shard.source,
         output,
-        tally.rows,
-        tally.rejected,
-        dict(tally.labels),
-        tally.sentiment_sum,
-        tally.unsupported,
+        counts.rows,
+        counts.rejected,
+        dict(counts.labels),
+        counts.sentiment_sum,
+        counts.unsupported,
         {given: name for name, given in added_names(shard.columns).items() if given != name},
     )
     out.write(f"{DONE}/{shard.name}.json", result.to_json())
     return result
 
 
-def try_rows(shard: Shard, rows: Sequence[Row], verdicts: Sequence[Verdict], ending: str) -> None:
+def try_rows(shard: InputShard, rows: Sequence[Row], verdicts: Sequence[Verdict], ending: str) -> None:
     """Write some rows of a shard as `write_shard` does and throw them away. Raises what writing them raises."""
     with draft_folder() as folder:
         write_table(folder / f"rows{ending}", *_scored(shard, list(zip(rows, verdicts, strict=True))))
@@ -195,7 +195,9 @@ def _verdict(row: Row, answers: Answers, place: int, scoring: Scoring) -> Verdic
     return Verdict(row.number, values)
 
 
-def _scored(shard: Shard, pairs: Sequence[tuple[Row, Verdict]]) -> tuple[dict[str, Kind], Iterator[dict[str, Any]]]:
+def _scored(
+    shard: InputShard, pairs: Sequence[tuple[Row, Verdict]]
+) -> tuple[dict[str, Kind], Iterator[dict[str, Any]]]:
     """Return the columns and the rows of a shard's output."""
     names = added_names(shard.columns)
     columns = {**shard.columns, **{names[name]: kind for name, kind in ADDED_COLUMNS.items()}}

@@ -16,16 +16,16 @@ from train_jobs.runtime.failures import DIED
 from train_jobs.score import board as boards
 from train_jobs.score.job import ScoreJob
 from train_jobs.score.located import located, rows_named, unfit_rows
-from train_jobs.score.shards import Scoring, Shard, ShardResult, cut_file, score_rows, try_rows, write_shard
+from train_jobs.score.shards import InputShard, Scoring, ShardResult, cut_file, score_rows, try_rows, write_shard
 
 #: How often a shard is begun whose worker dies over it; Ray would begin it for ever.
 _MOST_TRIES: Final = 4
 
 
-def cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], Iterator[dict[str, Shard]]]:
+def cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], Iterator[dict[str, InputShard]]]:
     """Return what a reading task does with one file: yield its shards that are not done, a row of Ray Data each."""
 
-    def cut(file: dict[str, Any]) -> Iterator[dict[str, Shard]]:
+    def cut(file: dict[str, Any]) -> Iterator[dict[str, InputShard]]:
         source, row = file["name"] or job.source.uri, 0
         reading = (job.text_column, job.encoding, job.delimiter, job.quoting)
         with (
@@ -60,7 +60,7 @@ class ShardScorer:
         """Score the shards in a batch of Ray Data; return their records as JSON."""
         return {"result": [self._noted(shard).to_json().decode() for shard in batch["shard"]]}
 
-    def _noted(self, shard: Shard) -> ShardResult:
+    def _noted(self, shard: InputShard) -> ShardResult:
         rows = rows_named(shard.source, shard.rows)
         if boards.begin(self._board, shard.name, rows) > _MOST_TRIES:
             raise Unavailable(f"scoring stopped at {rows}: {DIED}; what is done is kept, the same command continues")
@@ -73,7 +73,7 @@ class ShardScorer:
         return score_rows(self._predictor, rows, self._scoring)
 
 
-def score_shard(shard: Shard, verdicts_of: Callable[[Sequence[Row]], list[Verdict]], job: ScoreJob) -> ShardResult:
+def score_shard(shard: InputShard, verdicts_of: Callable[[Sequence[Row]], list[Verdict]], job: ScoreJob) -> ShardResult:
     """Score and write a shard. A row that fails by itself, the others not, is a rejected one, with the reason.
 
     Raises: what scoring and writing raise where it is no row's fault.

@@ -34,7 +34,13 @@ from sentiment.labels import NEGATIVE, POSITIVE, THREE_CLASSES
 from sentiment.predictor import Predictor
 from sentiment.validation_messages import listed
 from train_jobs.runtime.output import told
-from train_jobs.shipped_model.readers import Example, read_imdb, read_sentiment140_manual, read_sst2, read_tweeteval
+from train_jobs.shipped_model.readers import (
+    LabelledText,
+    read_imdb,
+    read_sentiment140_manual,
+    read_sst2,
+    read_tweeteval,
+)
 
 #: Answers with the probabilities [texts, 3] of `THREE_CLASSES`.
 Classify = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -56,7 +62,7 @@ class TestSet:
     __test__ = False  # no test class, whatever pytest makes of the name
 
     name: str
-    examples: Sequence[Example]
+    examples: Sequence[LabelledText]
 
 
 def read_test_sets(corpora: Path) -> list[TestSet]:
@@ -84,7 +90,7 @@ def judge_all(test_sets: Sequence[TestSet], classify: Classify) -> dict[str, dic
     }
 
 
-def judge(examples: Sequence[Example], probabilities: NDArray[np.float64]) -> dict[str, float]:
+def judge(examples: Sequence[LabelledText], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Return the figures of one test set from probabilities [texts, 3].
 
     Where the corpus knows no neutral: accuracy by the sign of P(positive) − P(negative). Else those of three classes.

@@ -30,14 +30,14 @@ from sentiment.training.checkpoint import Progress
 from sentiment.training.config import TrainConfig
 from sentiment.training.fit import Fit
 from sentiment.training.objectives.loss import class_weights, sentiment_loss
-from sentiment.training.objectives.objective import Material
-from sentiment.training.validation import HeldOut, held_out_logits
+from sentiment.training.objectives.objective import TrainingData
+from sentiment.training.validation import ValidationSet, held_out_logits
 from train_jobs.runtime.output import told
 from train_jobs.shipped_model.card import CardFacts, write_card
 from train_jobs.shipped_model.corpus_benchmark import TestSet, flatten, judge_all, read_test_sets, table
 from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint
 from train_jobs.shipped_model.mixture import MixtureConfig, as_texts, draw, encode
-from train_jobs.shipped_model.readers import Example, TrainingTexts, read_news_words, read_training_texts
+from train_jobs.shipped_model.readers import LabelledText, TrainingTexts, read_news_words, read_training_texts
 from train_jobs.versions.write_version import (
     Facts,
     Judgement,
@@ -122,7 +122,7 @@ def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | 
         return sentiment_loss(logits, batch.labels, batch.two_class, weights, stage.neutral_weight)
 
     plan, keeper = BatchPlan(drawn, np.arange(len(drawn)), config), LatestCheckpoint(folder)
-    run = Fit(start, Material(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
+    run = Fit(start, TrainingData(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
     if keeper.latest:
         run.resume(keeper.latest)
     return run.run()
@@ -140,7 +140,7 @@ def pull_back(start: Start, initial: Mapping[str, Tensor], share: float) -> None
                 parameter.lerp_(initial[name], share)
 
 
-def shift_neutral(start: Start, held_out: Sequence[Example]) -> None:
+def shift_neutral(start: Start, held_out: Sequence[LabelledText]) -> None:
     """Move neutral's bias to what suits held-out tweets best: corpora without neutral texts have drawn it aside."""
     judged, neutral = _held_out(start, held_out), THREE_CLASSES.index(NEUTRAL)
     shift = fit_shift(held_out_logits(start.model.eval(), judged), judged.labels.tolist(), neutral)
@@ -211,8 +211,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.write(table(judgement.int8) + "\n")
 
 
-def _held_out(start: Start, examples: Sequence[Example]) -> HeldOut:
-    return HeldOut(as_texts(encode(examples, start.tokenizer)), np.arange(len(examples)), _WINDOW_TOKENS)
+def _held_out(start: Start, examples: Sequence[LabelledText]) -> ValidationSet:
+    return ValidationSet(as_texts(encode(examples, start.tokenizer)), np.arange(len(examples)), _WINDOW_TOKENS)
 
 
 def _card_facts(

@@ -9,9 +9,9 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
-from sentiment.training.batching.batches import Row
+from sentiment.training.batching.batches import EncodedText
 from sentiment.training.batching.encoded import EncodedTexts
-from train_jobs.shipped_model.readers import Example, TrainingTexts
+from train_jobs.shipped_model.readers import LabelledText, TrainingTexts
 
 _BOTH_ENDS = 2
 
@@ -44,16 +44,16 @@ def draw(texts: TrainingTexts, tokenizer: Tokenizer, config: MixtureConfig) -> E
     return as_texts(rows)
 
 
-def encode(examples: Sequence[Example], tokenizer: Tokenizer) -> list[Row]:
+def encode(examples: Sequence[LabelledText], tokenizer: Tokenizer) -> list[EncodedText]:
     """Tokenise whole texts, [CLS] and [SEP] included."""
     encodings = tokenizer.encode_batch([example.text for example in examples])
     return [
-        Row(encoding.ids, example.label, example.two_class)
+        EncodedText(encoding.ids, example.label, example.two_class)
         for encoding, example in zip(encodings, examples, strict=True)
     ]
 
 
-def as_texts(rows: Sequence[Row]) -> EncodedTexts:
+def as_texts(rows: Sequence[EncodedText]) -> EncodedTexts:
     """Return rows as encoded texts, in memory."""
     return EncodedTexts(
         ids=np.concatenate([np.asarray(row.ids, dtype=np.int32) for row in rows]),
@@ -63,7 +63,7 @@ def as_texts(rows: Sequence[Row]) -> EncodedTexts:
     )
 
 
-def draw_window(row: Row, tokens: int, random: Random) -> Row:
+def draw_window(row: EncodedText, tokens: int, random: Random) -> EncodedText:
     """Return a row of at most `tokens` tokens: a third heads, a third tails, a third from anywhere in the body.
 
     Reviewers say what they think at the start and at the end.

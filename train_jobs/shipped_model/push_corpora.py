@@ -11,12 +11,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sentiment.datasets import DatasetStore, DatasetVersion, open_datasets
-from sentiment.datasets import Example as StoredExample
+from sentiment.datasets import DatasetStore, DatasetVersion, Example, open_datasets
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.settings import load_settings
 from train_jobs.runtime.output import told
-from train_jobs.shipped_model.readers import Example, read_imdb, read_sst2, read_training_texts, read_tweeteval
+from train_jobs.shipped_model.readers import LabelledText, read_imdb, read_sst2, read_training_texts, read_tweeteval
 
 
 def push_corpora(store: DatasetStore, corpora: Path) -> list[DatasetVersion]:
@@ -29,7 +28,7 @@ def push_corpora(store: DatasetStore, corpora: Path) -> list[DatasetVersion]:
         InvalidInput: a corpus is missing.
     """
     texts = read_training_texts(corpora)
-    pushes: list[tuple[str, Sequence[Example], str]] = [
+    pushes: list[tuple[str, Sequence[LabelledText], str]] = [
         ("tweets", texts.tweets, "SemEval-2017 task 4A, 2013 to 2016"),
         ("tweets-validation", texts.tweets_held_out, "TweetEval sentiment, val"),
         ("tweets-test", read_tweeteval(corpora, "test"), "TweetEval sentiment, test"),
@@ -46,10 +45,10 @@ def push_corpora(store: DatasetStore, corpora: Path) -> list[DatasetVersion]:
     ]
 
 
-def _stored(rows: Sequence[Example]) -> Iterator[StoredExample]:
+def _stored(rows: Sequence[LabelledText]) -> Iterator[Example]:
     for row in rows:
         if row.text:
-            yield StoredExample(row.text, THREE_CLASSES[row.label])
+            yield Example(row.text, THREE_CLASSES[row.label])
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ _HELD_OUT_REVIEWS: Final = 1000
 _SPLIT_SEED: Final = 42
 
 
-class Example(NamedTuple):
+class LabelledText(NamedTuple):
     """A normalised text, the id of its label in `THREE_CLASSES`, and whether its corpus knows no neutral."""
 
     text: str
@@ -45,12 +45,12 @@ class Example(NamedTuple):
 class TrainingTexts:
     """What a default model is trained and chosen on; no test text is in it."""
 
-    tweets: list[Example]
-    reviews: list[Example]
-    phrases: list[Example]
-    tweets_held_out: list[Example]
-    reviews_held_out: list[Example]
-    phrases_held_out: list[Example]
+    tweets: list[LabelledText]
+    reviews: list[LabelledText]
+    phrases: list[LabelledText]
+    tweets_held_out: list[LabelledText]
+    reviews_held_out: list[LabelledText]
+    phrases_held_out: list[LabelledText]
 
 
 def read_training_texts(corpora: Path) -> TrainingTexts:
@@ -74,17 +74,17 @@ def read_training_texts(corpora: Path) -> TrainingTexts:
     )
 
 
-def read_semeval(corpora: Path) -> list[Example]:
+def read_semeval(corpora: Path) -> list[LabelledText]:
     """Read the 50,334 tweets of SemEval-2017 task 4A (training years 2013 to 2016)."""
     downloaded = (corpora / "semeval2017_task4a" / "downloaded").glob("*.tsv.xz")
     files = sorted(file for file in downloaded if not is_hidden(file.name))
     if not files:
         raise InvalidInput(f"No *.tsv.xz in {corpora}/semeval2017_task4a/downloaded; --corpora names the folder above.")
     rows = (line.split("\t") for file in files for line in _lines(file))
-    return [Example(_NORMALIZE(decode_semeval(row[2])), _IDS[row[1]]) for row in rows]
+    return [LabelledText(_NORMALIZE(decode_semeval(row[2])), _IDS[row[1]]) for row in rows]
 
 
-def read_tweeteval(corpora: Path, split: str) -> list[Example]:
+def read_tweeteval(corpora: Path, split: str) -> list[LabelledText]:
     """Read TweetEval's `val` (2,000 tweets, escapes decoded) or `test` (12,284 tweets, as they stand)."""
     folder = corpora / "tweeteval_sentiment"
     texts, labels = _lines(folder / f"{split}_text.txt.xz"), _lines(folder / f"{split}_labels.txt")
@@ -92,7 +92,7 @@ def read_tweeteval(corpora: Path, split: str) -> list[Example]:
     return _examples(plain, [_TWEETEVAL_LABELS[label] for label in labels])
 
 
-def read_imdb(corpora: Path, half: str) -> list[Example]:
+def read_imdb(corpora: Path, half: str) -> list[LabelledText]:
     """Read one half (`train` or `test`, 25,000 reviews) of the Large Movie Review Dataset."""
     archive = corpora / "imdb_aclImdb" / f"aclImdb_{half}.tar.xz"
     with tarfile.open(_existing(archive), "r:xz") as tar:
@@ -101,7 +101,7 @@ def read_imdb(corpora: Path, half: str) -> list[Example]:
     return _examples(texts, labels, two_class=True)
 
 
-def read_sst2(corpora: Path, split: str) -> list[Example]:
+def read_sst2(corpora: Path, split: str) -> list[LabelledText]:
     """Read `train` (67,349 phrases), `dev` (872 sentences) or `test` (1,821 sentences) of SST-2."""
     rows = [line.split("\t") for line in _lines(corpora / "sst2_glue" / f"{split}.tsv.xz")[1:]]
     return _examples([row[1] for row in rows], [_SST2_LABELS[row[0]] for row in rows], two_class=True)
@@ -114,7 +114,7 @@ def read_sentiment140(corpora: Path) -> list[str]:
         return [_NORMALIZE(row["text"]) for row in csv.DictReader(file)]
 
 
-def read_sentiment140_manual(corpora: Path) -> list[Example]:
+def read_sentiment140_manual(corpora: Path) -> list[LabelledText]:
     """Read the 498 hand-labelled tweets of Sentiment140 (three classes)."""
     path = corpora / "sentiment140" / "testdata_manual_498.csv.xz"
     with lzma.open(_existing(path), "rt", encoding="utf-8", newline="") as file:
@@ -147,12 +147,12 @@ def _tar_texts(tar: tarfile.TarFile, name: re.Pattern[str]) -> Iterator[tuple[st
             yield _IMDB_LABELS[match[1]], file.read().decode("utf-8")
 
 
-def _examples(texts: Sequence[str], labels: Sequence[str], *, two_class: bool = False) -> list[Example]:
+def _examples(texts: Sequence[str], labels: Sequence[str], *, two_class: bool = False) -> list[LabelledText]:
     pairs = zip(texts, labels, strict=True)
-    return [Example(_NORMALIZE(text), _IDS[label], two_class) for text, label in pairs]
+    return [LabelledText(_NORMALIZE(text), _IDS[label], two_class) for text, label in pairs]
 
 
-def _unique(examples: Iterable[Example], unwanted: set[str]) -> list[Example]:
+def _unique(examples: Iterable[LabelledText], unwanted: set[str]) -> list[LabelledText]:
     seen = set(unwanted)
     kept = []
     for example in examples:
@@ -163,7 +163,7 @@ def _unique(examples: Iterable[Example], unwanted: set[str]) -> list[Example]:
     return kept
 
 
-def _keys(examples: Iterable[Example]) -> set[str]:
+def _keys(examples: Iterable[LabelledText]) -> set[str]:
     return {near_duplicate_key(example.text) for example in examples}
 
 

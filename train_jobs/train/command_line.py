@@ -15,7 +15,7 @@ from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME, begins, told
 from train_jobs.runtime.progress import progress_listener
 from train_jobs.train.job import run_job
-from train_jobs.train.request import Outcome, job_of, outcome_in_words
+from train_jobs.train.request import TrainingResult, job_of, outcome_in_words
 from train_jobs.train.training_options import DistillOptions, TrainingOptions, TrainOptions
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def run_from_command_line(job: str, description: str, arguments: Sequence[str]) 
             sys.stderr.write(f"Warning: {outcome['warning']}\n")
 
 
-def _done(job: str, options: TrainingOptions) -> Outcome:
+def _done(job: str, options: TrainingOptions) -> TrainingResult:
     from train_jobs.train.ray_train import new_name
 
     _require_joinable(job, options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sentiment.settings import Settings
 from train_jobs.train.progress_channel import Report
-from train_jobs.train.request import Job, Outcome
+from train_jobs.train.request import Job, TrainingResult
 
 if TYPE_CHECKING:
     from train_jobs.runs.capacity import Need
@@ -24,7 +24,7 @@ def run_job(
     on_report: Callable[[Report], None],
     on_begin: Callable[[], None] = lambda: None,
     on_event: Callable[[str], None] = _LOG.warning,
-) -> Outcome:
+) -> TrainingResult:
     """Do a job: train, track it, make a version of the best model, and register it if that is asked for.
 
     `on_begin` is called once all that was asked for is checked; from then on a run that is cut off can be taken up.
@@ -83,7 +83,7 @@ def run_job(
             registered = run.register(version) if job.register else None
     warning = precision_warning(version.manifest.engines, version.manifest.metrics)
     made = (str(version.folder), version.digest, registered, warning)
-    return Outcome(name, run.run_id, result.metrics, result.steps, *made)
+    return TrainingResult(name, run.run_id, result.metrics, result.steps, *made)
 
 
 def _checked_needs(job: Job, name: str, settings: Settings, address: str | None) -> list[Need]:

@@ -31,9 +31,9 @@ from sentiment.text.steps import open_steps
 from sentiment.training.batching.encoded import UNLABELLED, content_key, encoded_texts, group_of, piece_counts
 from sentiment.training.batching.plan import BatchPlan, split
 from sentiment.training.config import TrainConfig
-from sentiment.training.objectives.objective import Lesson, Material, dtype_of
+from sentiment.training.objectives.objective import Lesson, TrainingData, dtype_of
 from sentiment.training.objectives.teacher import learn_from
-from sentiment.training.validation import HeldOut
+from sentiment.training.validation import ValidationSet
 from train_jobs.runtime.output import told
 from train_jobs.train.training_texts import Corpus, corpora_of, further_texts, training_texts
 
@@ -171,7 +171,7 @@ def fixed_reference(text: str, places: Places) -> str:
     return str(replace(ref, which=find_version(Registry(places.registry), ref).version))
 
 
-def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, Material]:
+def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str = "cpu") -> tuple[Start, TrainingData]:
     """Return the model to train and what it learns from; on a node where this was done before, it is read from disk.
 
     Raises:
@@ -184,7 +184,7 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
     texts = encoded_texts(places.encoded, learnt.digest, learnt.read, data.labels, start.tokenizer, start.steps)
     share = 0.0 if data.validation else config.validation_share
     train, held_out = split(texts.labels, share, config.seed, config.most_rows, texts.groups)
-    judged = HeldOut(texts, held_out, config.window_tokens)
+    judged = ValidationSet(texts, held_out, config.window_tokens)
     if other := data.validation:
         found = encoded_texts(
             places.encoded,
@@ -194,11 +194,11 @@ def prepare(config: TrainConfig, places: Places, workers: int = 1, device: str =
             start.tokenizer,
             start.steps,
         )
-        judged = HeldOut(found, np.flatnonzero(found.labels >= 0), config.window_tokens)
+        judged = ValidationSet(found, np.flatnonzero(found.labels >= 0), config.window_tokens)
     if not len(judged.numbers) or not len(train):
         raise InvalidInput(f"{data.train.ref} has too few labelled texts to train and to validate on", "data")
     lesson = _lesson(config, places, learnt, data.labels, device)
-    return start, Material(BatchPlan(texts, train, config, workers), judged, lesson)
+    return start, TrainingData(BatchPlan(texts, train, config, workers), judged, lesson)
 
 
 def held_out_texts(config: TrainConfig, places: Places) -> list[tuple[str, str]]:
@@ -282,9 +282,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--model", default="minilm", help="preset of the model (default: minilm)")
     options = parser.parse_args(arguments)
     with told():
-        _, material = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
-        plan = material.plan
-        facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(material.held_out.numbers)}
+        _, data = prepare(TrainConfig(model=options.model, data=options.data), Places.of(load_settings()))
+        plan = data.plan
+        facts = {"texts": len(plan.texts), "tokens": len(plan.texts.ids), "held_out": len(data.held_out.numbers)}
         sys.stdout.write(json.dumps({**facts, "steps_an_epoch": plan.steps_by_epoch[0]}) + "\n")
 
 

@@ -187,9 +187,9 @@ def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
 
 
 def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
-    start, material = prepare(config, job["places"], team.size, team.device)
+    start, data = prepare(config, job["places"], team.size, team.device)
     watcher = RayWatcher(team.rank, job["mailbox"])
-    fit = Fit(start, material, config, watcher, team)
+    fit = Fit(start, data, config, watcher, team)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:
             fit.resume(Path(folder))

@@ -45,7 +45,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What a job made: figures of the best model, its version's folder and digest, its number if registered.
 
     `warning` tells of what the version lacks.

@@ -69,7 +69,7 @@ Imported with `undertone models import {source}`; its labels, as its authors hav
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class CalibrationSet:
     """Labelled texts that a model is calibrated and measured on: normalised texts with the ids of their labels."""
 
     version: DatasetVersion
@@ -82,7 +82,7 @@ def import_model(
     *,
     labels: LabelSpec | None = None,
     languages: tuple[str, ...] = (),
-    held_out: Callable[[tuple[str, ...]], HeldOut] | None = None,
+    held_out: Callable[[tuple[str, ...]], CalibrationSet] | None = None,
     get: Callable[[str, str | None], Path] = download,
 ) -> Version:
     """Write the version of the classifier at `source` (a folder, or `hf:OWNER/NAME`) into `out` and return it.
@@ -122,7 +122,7 @@ def import_and_register(
     Raises: what `import_model` and `register_folder` do; NotFound: there is no such dataset version.
     """
 
-    def held_out(wanted: tuple[str, ...]) -> HeldOut:
+    def held_out(wanted: tuple[str, ...]) -> CalibrationSet:
         return read_held_out(settings, str(data), wanted)
 
     with tempfile.TemporaryDirectory(prefix="undertone-import-") as folder:
@@ -133,7 +133,7 @@ def import_and_register(
         return register_folder(registry, version.folder, "imported", lineage)
 
 
-def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> HeldOut:
+def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> CalibrationSet:
     """Read at most 2,000 labelled texts, evenly spread, of a dataset version.
 
     Raises:
@@ -147,14 +147,14 @@ def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> Held
             f"{version.ref} has the labels {listed(version.labels)}; the model answers with {listed(labels)}."
         )
     rows = [(row.text, labels.index(row.label)) for row in store.read(version) if row.label is not None]
-    return HeldOut(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
+    return CalibrationSet(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
 
 
 def _write(
     found: Imported,
     name: str,
     source: str,
-    held_out: HeldOut | None,
+    held_out: CalibrationSet | None,
     folder: Path,
     languages: tuple[str, ...],
 ) -> None:
@@ -188,7 +188,7 @@ def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
     return {f"{VALIDATION}{figure}": round(float(value), 5) for figure, value in figures.items()}
 
 
-def _card(found: Imported, name: str, source: str, held_out: HeldOut | None, facts: Facts) -> str:
+def _card(found: Imported, name: str, source: str, held_out: CalibrationSet | None, facts: Facts) -> str:
     return _CARD.format(
         name=name,
         source=source,
@@ -201,7 +201,7 @@ def _card(found: Imported, name: str, source: str, held_out: HeldOut | None, fac
     )
 
 
-def _calibration(held_out: HeldOut | None, facts: Facts) -> str:
+def _calibration(held_out: CalibrationSet | None, facts: Facts) -> str:
     if held_out is None:
         return f"Its probabilities are not calibrated, and nothing was measured here (normaliser {CURRENT_NORMALIZER})."
     figures: Mapping[str, Any] = facts.metrics

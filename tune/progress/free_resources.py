@@ -9,7 +9,7 @@ from typing import Any, Final
 from train_jobs.runs.capacity import Need
 from train_jobs.runtime.ray_cluster import give_room_back
 from tune.plan import Search
-from tune.progress.waiting import Patience, bundles_of, in_words, is_refused
+from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused
 
 _LOG = logging.getLogger(__name__)
 _PENDING: Final = "PENDING"
@@ -23,7 +23,7 @@ class Rooms:
 
     def __init__(self, search: Search, need_at: Callable[[dict[str, Any]], Need], say: Callable[[str], None]) -> None:
         self._search, self._need_at, self._say = search, need_at, say
-        self._patience = Patience()
+        self._patience = WaitReminder()
         self._ended: list[str] = []
         self._due: list[tuple[float, str]] = []
 

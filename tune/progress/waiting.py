@@ -17,7 +17,7 @@ _NAMES: Final = {"CPU": "CPU", "GPU": "GPU"}
 Bundles = Sequence[Mapping[str, float]]
 
 
-class Patience:
+class WaitReminder:
     """Decides when trials that wait are told of: after 20 s, and every five minutes from then on."""
 
     def __init__(self) -> None:

@@ -106,8 +106,8 @@ def _fit(config: TrainConfig, places: Places, checkpoints: TrialCheckpoints, thr
     from train_jobs.train.prepare import prepare
 
     torch.set_num_threads(threads)
-    start, material = prepare(config, places)
-    fit = Fit(start, material, config, TrialWatcher(checkpoints, validated))
+    start, data = prepare(config, places)
+    fit = Fit(start, data, config, TrialWatcher(checkpoints, validated))
     if latest := checkpoints.latest:
         with checkpoints.folder_of(latest) as folder:
             fit.resume(folder)

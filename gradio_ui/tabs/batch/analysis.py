@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.client.bulk import ADDED_COLUMNS, Tally, Verdict, added_names, classify_rows, row_ids
+from sentiment.client.bulk import ADDED_COLUMNS, Verdict, VerdictCounts, added_names, classify_rows, row_ids
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput
 from sentiment.tables import (
@@ -59,7 +59,7 @@ class Analysis:
 
     source: Source
     total: int
-    tally: Tally = field(default_factory=Tally)
+    tally: VerdictCounts = field(default_factory=VerdictCounts)
     results: list[tuple[Row, Verdict]] = field(default_factory=list)
     seconds: float = 0.0
 

@@ -23,18 +23,18 @@ _SHOWN_EMPTY: Final = 5
 
 
 @dataclass
-class Tally:
-    """How far reading has come. `total` counts the rows of the file, or of the folder, that is being read.
-
-    Empty texts are left out: `empty` counts them, `empty_at` names the first few. `not_read` names what lies in the
-    folder beside the data.
-    """
+class ReadProgress:
+    """How far the reading of a source has come."""
 
     rows: int = 0
     total: int = 0
+    """Rows of the file or the folder that is being read."""
     empty: int = 0
+    """Rows without a text; they are left out."""
     empty_at: list[str] = field(default_factory=list)
+    """Where the first few empty texts stand."""
     not_read: list[str] = field(default_factory=list)
+    """Files and folders that lie beside the data."""
 
 
 @dataclass(frozen=True)
@@ -60,31 +60,31 @@ class Format:
 
 
 def read_examples(
-    path_or_uri: str | Path, *, endpoint: str | None = None, tally: Tally | None = None, **options: Any
+    path_or_uri: str | Path, *, endpoint: str | None = None, progress: ReadProgress | None = None, **options: Any
 ) -> Iterator[Example]:
     """Yield the examples of a file, of a folder, or of either at an s3:// address; `options` are those of `Format`.
 
     Files are CSV, TSV, JSONL or Parquet, by their ending. A folder holds such files, or a subfolder of .txt files for
-    each label (as aclImdb/train does); `tally` names what else lies there. Texts and sources are normalised; texts that
-    are empty then are left out, and `tally` tells how many. An empty label is None.
+    each label (as aclImdb/train does). Texts and sources are normalised; texts that are empty then are left out.
+    `progress` counts the rows and the empty texts, and names what else lies in a folder. An empty label is None.
 
     Raises:
         InvalidInput: nothing there, not to be read, unknown format, missing column, other encoding, broken row, label
             or language without a meaning. It names the file, the row and the remedy.
         DatasetsUnavailable: the S3 server is away or refuses us.
     """
-    form, tally = Format(**options), tally or Tally()
+    form, progress = Format(**options), progress or ReadProgress()
     labelling = Labelling(form.labels)
     with _at_hand(str(path_or_uri), endpoint) as path, _readable(path):
         normalize = NORMALIZERS[CURRENT_NORMALIZER]
-        for where, text, label, source, language in _rows(path, form, labelling, tally):
-            tally.rows += 1
+        for where, text, label, source, language in _rows(path, form, labelling, progress):
+            progress.rows += 1
             if normal := normalize(text):
                 yield Example(normal, label, normalize(source), language_code(language, where))
             else:
-                tally.empty += 1
-                if len(tally.empty_at) < _SHOWN_EMPTY:
-                    tally.empty_at.append(where)
+                progress.empty += 1
+                if len(progress.empty_at) < _SHOWN_EMPTY:
+                    progress.empty_at.append(where)
 
 
 _Cells = tuple[str, str, str | None, str, str]  # where, text, label, source, language
@@ -120,19 +120,19 @@ def _readable(path: Path) -> Iterator[None]:
         raise InvalidInput(f"{exc.filename or path} cannot be read ({exc.strerror or exc}).", "source") from exc
 
 
-def _rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
+def _rows(path: Path, form: Format, labelling: Labelling, progress: ReadProgress) -> Iterator[_Cells]:
     if not path.is_dir():
-        yield from _table_rows(path, form, labelling, tally)
+        yield from _table_rows(path, form, labelling, progress)
         return
     contents = look_through(path, labelling, labelled=form.label_column is not None)
-    tally.not_read.extend(contents.left_out)
+    progress.not_read.extend(contents.left_out)
     for table in contents.tables:
-        yield from _table_rows(table, form.fitting(table), labelling, tally)
-    tally.total += len(contents.texts)
+        yield from _table_rows(table, form.fitting(table), labelling, progress)
+    progress.total += len(contents.texts)
     yield from _text_rows(path, contents.texts, form, labelling)
 
 
-def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) -> Iterator[_Cells]:
+def _table_rows(path: Path, form: Format, labelling: Labelling, progress: ReadProgress) -> Iterator[_Cells]:
     table = open_table(
         path,
         form.encoding,
@@ -141,7 +141,7 @@ def _table_rows(path: Path, form: Format, labelling: Labelling, tally: Tally) ->
         quoting=form.quoting,
         needed=[column for column in _roles(form).values() if column],
     )
-    tally.total += table.row_count
+    progress.total += table.row_count
     _require(table, form)
     for row in table.with_texts(*(column for column in _roles(form).values() if column)):
         where = f"Row {row.number} of {path.name}"

@@ -17,7 +17,7 @@ _POOL_BATCHES: Final = 40
 _BOTH_ENDS: Final = 2
 
 
-class Row(NamedTuple):
+class EncodedText(NamedTuple):
     """An encoded text: token ids ([CLS] and [SEP] included), its label's id, whether its corpus knows no neutral."""
 
     ids: Sequence[int]
@@ -63,7 +63,7 @@ def cut_batches(lengths: Sequence[int], most_tokens: int, most_rows: int, random
     return batches
 
 
-def collate(rows: Sequence[Row]) -> Batch:
+def collate(rows: Sequence[EncodedText]) -> Batch:
     """Pad rows to the longest of them with id 0 and make tensors of them."""
     longest = max(len(row.ids) for row in rows)
     input_ids = np.zeros((len(rows), longest), dtype=np.int64)
@@ -76,7 +76,7 @@ def collate(rows: Sequence[Row]) -> Batch:
     return Batch(torch.from_numpy(input_ids), torch.from_numpy(mask), labels, two_class)
 
 
-def row_of(texts: EncodedTexts, number: int, window_tokens: int, random: Random | None = None) -> Row:
+def row_of(texts: EncodedTexts, number: int, window_tokens: int, random: Random | None = None) -> EncodedText:
     """Return a text as a row of at most `window_tokens`: its head, or with `random` a window drawn by it.
 
     A third of the windows that are drawn are heads, a third tails, a third from anywhere: writers say what they think
@@ -85,13 +85,13 @@ def row_of(texts: EncodedTexts, number: int, window_tokens: int, random: Random 
     start, end = int(texts.starts[number]), int(texts.starts[number + 1])
     label, two_class = int(texts.labels[number]), texts.two_class is not None and bool(texts.two_class[number])
     if end - start <= window_tokens:
-        return Row(texts.ids[start:end], label, two_class)  # type: ignore[arg-type]  # an array is a sequence here
+        return EncodedText(texts.ids[start:end], label, two_class)  # type: ignore[arg-type]  # an array is a sequence here
     slack = end - start - window_tokens
     moved = random.choice((0, slack, random.randint(0, slack))) if random else 0
     first = start + 1 + moved
     body = texts.ids[first : first + window_tokens - _BOTH_ENDS]
     ids = np.concatenate([texts.ids[start : start + 1], body, texts.ids[end - 1 : end]])
-    return Row(ids, label, two_class)  # type: ignore[arg-type]
+    return EncodedText(ids, label, two_class)  # type: ignore[arg-type]
 
 
 def _cut(numbers: Sequence[int], lengths: Sequence[int], most_tokens: int, most_rows: int) -> Iterator[list[int]]:

@@ -18,7 +18,7 @@ from sentiment.training.batching.encoded import UNLABELLED
 from sentiment.training.batching.plan import BatchPlan
 from sentiment.training.config import DistillConfig, TrainConfig
 from sentiment.training.objectives.loss import RowLoss, class_weights, label_loss, soft_loss, state_loss
-from sentiment.training.validation import HeldOut
+from sentiment.training.validation import ValidationSet
 
 _DTYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -32,14 +32,14 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """What is learned from: the plan of the training texts, the texts to judge on, and a teacher's lesson, if any.
 
     `loss` stands in for that of labels and lessons where the texts ask for one of their own.
     """
 
     plan: BatchPlan
-    held_out: HeldOut
+    held_out: ValidationSet
     lesson: Lesson | None = None
     loss: RowLoss | None = None
 
@@ -53,15 +53,15 @@ class Material:
         return hashed.hexdigest()
 
 
-def row_loss(config: TrainConfig, material: Material, classes: int, device: str) -> RowLoss:
+def row_loss(config: TrainConfig, data: TrainingData, classes: int, device: str) -> RowLoss:
     """Return the loss of a run: the material's own, that of labels alone, or of a teacher's lesson too.
 
     Raises:
         InvalidInput: the training texts have labels of one class only, or none and there is no teacher.
     """
-    if material.loss:
-        return material.loss
-    labels = material.plan.texts.labels[material.plan.numbers]
+    if data.loss:
+        return data.loss
+    labels = data.plan.texts.labels[data.plan.numbers]
     known = labels[labels != UNLABELLED].tolist()
     if len(set(known)) < 2 and config.distill is None:
         raise InvalidInput(f"the training texts are of {len(set(known))} class; two are needed at least", "data")

@@ -19,7 +19,7 @@ from sentiment.training.batching.encoded import Labelled, content_key, encoded_t
 from sentiment.training.objectives.learner import head_of
 from sentiment.training.objectives.objective import Lesson
 from sentiment.training.team import Team
-from sentiment.training.validation import HeldOut, held_out_logits
+from sentiment.training.validation import ValidationSet, held_out_logits
 from sentiment.validation_messages import listed
 from sentiment.version import ENGINE_FILES, file_facts
 
@@ -101,7 +101,7 @@ def _ask_network(
     _require_labels(start.config.labels, labels)
     texts = encoded_texts(folder, digest, read, labels, start.tokenizer, start.steps)
     window = min(getattr(start.config, "positions", _WINDOW_TOKENS), _WINDOW_TOKENS)
-    everything = HeldOut(texts, np.arange(len(texts)), window)
+    everything = ValidationSet(texts, np.arange(len(texts)), window)
     model = (_Described(start) if states else start.model).to(device).eval()
     found = held_out_logits(model, everything, Team(device=device), dtype)
     wide = len(labels)
