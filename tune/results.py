@@ -14,7 +14,7 @@ import yaml
 from sentiment.errors import InvalidInput, RegistryUnavailable, no_room
 from sentiment.registry.tracking import Run, Tracker
 from train_jobs.runtime.drafts import draft_beside, write_whole
-from train_jobs.runtime.locations import Place
+from train_jobs.runtime.locations import Location
 from tune.plan import Search, Trial, best_of, is_cut_off, ranked
 from tune.space import Point
 
@@ -29,7 +29,7 @@ class MlflowTrials:
     tells the digest of each dataset version that is trained on.
     """
 
-    def __init__(self, tracker: Tracker, search: Search, digests: Mapping[str, str], place: Place) -> None:
+    def __init__(self, tracker: Tracker, search: Search, digests: Mapping[str, str], place: Location) -> None:
         self._tracker, self._search, self._digests, self._place = tracker, search, digests, place
         self._known = self._kept()
         self._ended = set[str]()

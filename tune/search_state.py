@@ -9,7 +9,7 @@ from typing import Any
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from sentiment.validation_messages import shown
-from train_jobs.runtime.locations import Place, place_at
+from train_jobs.runtime.locations import Location, place_at
 from tune.plan import Search
 
 
@@ -23,7 +23,7 @@ def trainings_of(search: Search, settings: Settings) -> str:
     return f"{storage_root(search, settings)}/{search.name}-trainings"
 
 
-def kept_at(search: Search, settings: Settings) -> Place:
+def kept_at(search: Search, settings: Settings) -> Location:
     """Return the place of a search's own records."""
     return place_at(storage_root(search, settings), settings.s3_endpoint)
 

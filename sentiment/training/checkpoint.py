@@ -37,7 +37,7 @@ class Terms:
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a run is: whole epochs, batches of the one under way, steps; the sums since the last validation.
 
     `sums` are the losses, the texts told right, the labelled texts and all texts. `history` has an entry a validation.
@@ -60,7 +60,7 @@ def save_checkpoint(
     start: Start,
     learner: Learner,
     optimizer: torch.optim.Optimizer,
-    progress: Progress,
+    progress: TrainingProgress,
     terms: Terms,
 ) -> None:
     """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`.
@@ -87,7 +87,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: Path, start: Start, learner: Learner, optimizer: torch.optim.Optimizer, terms: Terms
-) -> Progress:
+) -> TrainingProgress:
     """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return how far its run was.
 
     Raises:
@@ -110,7 +110,7 @@ def load_checkpoint(
     if learner.projection and content["projection"] is not None:
         learner.projection.load_state_dict(content["projection"])
     progress = content["progress"]
-    return Progress(**{**progress, "stopper": Stopper(**progress["stopper"])})
+    return TrainingProgress(**{**progress, "stopper": Stopper(**progress["stopper"])})
 
 
 def require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:

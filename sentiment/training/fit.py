@@ -19,7 +19,7 @@ from sentiment.errors import InvalidInput
 from sentiment.models.bundle import Start
 from sentiment.training.batching.batches import Batch
 from sentiment.training.batching.plan import PlanPiece, TrainingStep
-from sentiment.training.checkpoint import Progress, Terms, load_checkpoint, save_checkpoint
+from sentiment.training.checkpoint import Terms, TrainingProgress, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig
 from sentiment.training.objectives.learner import Learner
 from sentiment.training.objectives.objective import TrainingData, dtype_of, row_loss
@@ -67,7 +67,7 @@ class Fit:
         self._total_steps = data.plan.total_steps
         self._keep_every = steps_between_checkpoints(config, self._total_steps)
         self.dtype = dtype_of(config.dtype, team.device)
-        self.progress = Progress(stopper=Stopper(config.monitor, config.patience))
+        self.progress = TrainingProgress(stopper=Stopper(config.monitor, config.patience))
         self._texts, self._busy_s, self._mark = 0, 0.0, 0.0
         self._sums = torch.zeros(4, dtype=torch.float64)
 
@@ -81,7 +81,7 @@ class Fit:
     def _terms(self) -> Terms:
         return Terms(self.config.to_mapping(), self.data.digest, self.data.plan.workers)
 
-    def run(self) -> Progress:
+    def run(self) -> TrainingProgress:
         """Train to the end, from wherever the run is, and return how it went.
 
         Raises:

@@ -14,7 +14,7 @@ from sentiment.predictor import Predictor
 from sentiment.tables import open_table
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import ONE, ROWS, SCORING, job_in, table
-from train_jobs.runtime.locations import Place
+from train_jobs.runtime.locations import Location
 from train_jobs.score.job import Opened, ScoreJob, Totals, clear, done_shards, finish, open_job
 from train_jobs.score.shards import cut_file, score_rows, write_shard
 
@@ -84,7 +84,7 @@ def test_a_file_that_was_mended_is_scored_anew_and_the_others_keep_their_shards(
 
 
 def test_a_kill_while_old_shards_are_swept_away_leaves_none_that_counts(predictor: Predictor, tmp_path: Path) -> None:
-    class Killed(Place):
+    class Killed(Location):
         def remove(self, name: str) -> None:
             raise KeyboardInterrupt
 
@@ -157,7 +157,7 @@ def test_what_is_not_scores_is_never_written_into(tmp_path: Path) -> None:
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
-    out = Place(str(tmp_path))
+    out = Location(str(tmp_path))
     out.write("done/part-00000-000000.json", b'{"name": ')
     with pytest.raises(InvalidInput, match="part-00000-000000"):
         done_shards(out, ONE)
@@ -168,7 +168,7 @@ def test_litter_beside_the_tables_is_no_input(tmp_path: Path) -> None:
     for name in (*names, "a.csv", "sub/b.csv"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text("text\nso good\n")
-    assert [file.name for file in Place(str(tmp_path / "in")).inputs()] == ["a.csv", "sub/b.csv"]
+    assert [file.name for file in Location(str(tmp_path / "in")).inputs()] == ["a.csv", "sub/b.csv"]
 
 
 def test_another_delimiter_or_quoting_is_another_job_and_one_from_before_they_existed_is_continued(

@@ -15,7 +15,7 @@ from sentiment.errors import InvalidInput, Unavailable
 from sentiment.registry import ResolvedModel
 from sentiment.settings import Settings
 from tests.tiny_scoring import job_in, table
-from train_jobs.runtime.locations import Place, draft_folder, place_at
+from train_jobs.runtime.locations import Location, draft_folder, place_at
 from train_jobs.score import run as score_job
 from train_jobs.score.job import finish, open_job
 from train_jobs.score.run import Fleet, job_of, model_at_hand
@@ -125,9 +125,9 @@ def test_a_full_disk_says_where_room_is_needed(tmp_path: Path, monkeypatch: pyte
     def fails(*_: Any, **__: Any) -> None:
         raise full
 
-    monkeypatch.setattr(Place, "_rename_into", fails)
+    monkeypatch.setattr(Location, "_rename_into", fails)
     with pytest.raises(Unavailable, match=rf"The disk of {tmp_path} is full: make room there.*same command continues"):
-        Place(str(tmp_path)).write("done/x.json", b"{}")
+        Location(str(tmp_path)).write("done/x.json", b"{}")
     with pytest.raises(Unavailable, match=r"is full: make room there, or set TMPDIR"), draft_folder():
         raise full
 
@@ -143,6 +143,6 @@ def test_an_empty_path_is_not_the_folder_that_the_command_is_typed_in(tmp_path: 
 def test_a_file_that_is_no_table_is_answered_with_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "texts.tar.gz").write_bytes(b"\x1f\x8b\x08\x00packed")
     with pytest.raises(InvalidInput, match=r"texts\.tar\.gz is gzip by its first bytes: unpack it"):
-        Place(str(tmp_path / "texts.tar.gz")).inputs()
+        Location(str(tmp_path / "texts.tar.gz")).inputs()
     with pytest.raises(InvalidInput, match="There is no file or folder"):
-        Place(str(tmp_path / "none")).inputs()
+        Location(str(tmp_path / "none")).inputs()

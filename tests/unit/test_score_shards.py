@@ -13,7 +13,7 @@ from sentiment.predictor import Predictor
 from sentiment.tables import open_table
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import ONE, SCORING, table
-from train_jobs.runtime.locations import Place
+from train_jobs.runtime.locations import Location
 from train_jobs.score.job import done_shards
 from train_jobs.score.shards import cut_file, score_rows, write_shard
 
@@ -68,7 +68,7 @@ def test_a_shard_keeps_its_columns_and_its_bad_rows_go_elsewhere(
     ending: str, predictor: Predictor, tmp_path: Path
 ) -> None:
     (shard,) = cut_file(table(tmp_path / "texts.jsonl"), "texts.jsonl", 0, 10, "text", "utf-8")
-    out = Place(str(tmp_path / "out"))
+    out = Location(str(tmp_path / "out"))
     result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), out, ending)
     assert (result.rows, result.rejected, result.labels) == (7, 4, {"positive": 2, "negative": 1})
     written = list(open_table(tmp_path / "out" / result.output))
@@ -84,7 +84,7 @@ def test_a_column_of_the_table_is_not_overwritten(predictor: Predictor, tmp_path
     path = tmp_path / "texts.jsonl"
     path.write_text('{"text": "good", "label": "mine"}\n')
     (shard,) = cut_file(path, "texts", 0, 10, "text", "utf-8")
-    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Place(str(tmp_path / "out")), ".jsonl")
+    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Location(str(tmp_path / "out")), ".jsonl")
     (row,) = open_table(tmp_path / "out" / result.output)
     assert (row.values["label"], row.values["predicted_label"]) == ("mine", "positive")
     assert result.renamed == {"predicted_label": "label"}
@@ -94,7 +94,7 @@ def test_a_result_that_is_scored_again_keeps_both_earlier_columns(predictor: Pre
     path = tmp_path / "texts.jsonl"
     path.write_text('{"text": "good", "label": "mine", "predicted_label": "earlier"}\n')
     (shard,) = cut_file(path, "texts", 0, 10, "text", "utf-8")
-    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Place(str(tmp_path / "out")), ".jsonl")
+    result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), Location(str(tmp_path / "out")), ".jsonl")
     (row,) = open_table(tmp_path / "out" / result.output)
     found = [row.values[name] for name in ("label", "predicted_label", "predicted_predicted_label")]
     assert found == ["mine", "earlier", "positive"]
@@ -104,7 +104,7 @@ def test_a_result_that_is_scored_again_keeps_both_earlier_columns(predictor: Pre
 def test_a_shard_cut_off_before_its_record_is_not_done_and_is_written_over(
     predictor: Predictor, tmp_path: Path
 ) -> None:
-    class Full(Place):
+    class Full(Location):
         def write(self, name: str, content: bytes) -> None:
             raise Unavailable("the disk is full")
 
@@ -112,9 +112,9 @@ def test_a_shard_cut_off_before_its_record_is_not_done_and_is_written_over(
     verdicts, place = score_rows(predictor, shard.rows, SCORING), str(tmp_path / "out")
     with pytest.raises(Unavailable):
         write_shard(shard, verdicts, Full(place), ".csv")
-    assert done_shards(Place(place), ONE) == {}
-    write_shard(shard, verdicts, Place(place), ".csv")
-    assert list(done_shards(Place(place), ONE)) == [shard.name]
+    assert done_shards(Location(place), ONE) == {}
+    write_shard(shard, verdicts, Location(place), ".csv")
+    assert list(done_shards(Location(place), ONE)) == [shard.name]
     assert len(list((tmp_path / "out/scored").iterdir())) == 1
 
 

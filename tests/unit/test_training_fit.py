@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from sentiment.errors import Conflict, InvalidInput, ModelRejected  # noqa: E402
 from sentiment.training import fit  # noqa: E402
 from sentiment.training.batching.batches import Batch  # noqa: E402
-from sentiment.training.checkpoint import MODEL, STATE, Progress  # noqa: E402
+from sentiment.training.checkpoint import MODEL, STATE, TrainingProgress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
 from sentiment.training.fit import Fit, steps_between_checkpoints  # noqa: E402
 from sentiment.training.objectives.objective import dtype_of  # noqa: E402
@@ -43,7 +43,7 @@ class Keeper:
         self.latest = folder
 
 
-def run(config: TrainConfig, keeper: Keeper, resume: Path | None = None) -> tuple[Fit, Progress]:
+def run(config: TrainConfig, keeper: Keeper, resume: Path | None = None) -> tuple[Fit, TrainingProgress]:
     fit = Fit(tiny_start(), material(config), config, keeper)
     if resume:
         fit.resume(resume)
@@ -59,7 +59,7 @@ def assert_same(one: Fit, other: Fit) -> None:
         assert torch.equal(tensor, weights(other)[name]), name
 
 
-def without_time(progress: Progress) -> list[dict[str, object]]:
+def without_time(progress: TrainingProgress) -> list[dict[str, object]]:
     return [{name: value for name, value in entry.items() if name != "seconds"} for entry in progress.history]
 
 

@@ -186,10 +186,10 @@ class Runs:
 
 
 def test_the_runs_of_trials_that_were_cut_off_are_killed_and_no_others(tmp_path: Path) -> None:
-    from train_jobs.runtime.locations import Place
+    from train_jobs.runtime.locations import Location
 
     runs = Runs()
-    tracked = MlflowTrials(runs, search(), {"toys@1": "digest"}, Place(str(tmp_path)))  # type: ignore[arg-type]
+    tracked = MlflowTrials(runs, search(), {"toys@1": "digest"}, Location(str(tmp_path)))  # type: ignore[arg-type]
     for name in ("ended", "failed", "gone", "cut"):
         tracked.started(name, {"learning_rate": 0.1})
     tracked.ended("ended", False)

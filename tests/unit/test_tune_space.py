@@ -13,7 +13,7 @@ import yaml
 from sentiment.errors import InvalidInput
 from sentiment.registry.tracking import ended
 from sentiment.training.config import from_mapping
-from train_jobs.runtime.locations import Place
+from train_jobs.runtime.locations import Location
 from tune.plan import Search, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, require_writable, write_best
 from tune.search import Request, search_of
@@ -205,7 +205,7 @@ DIGESTS = {"toys@1": "1" * 64, "toys@2": "2" * 64}
 
 def test_each_trial_is_a_run_below_that_of_its_search(tmp_path: Path) -> None:
     book = Book()
-    trials = MlflowTrials(book, search(), DIGESTS, Place(str(tmp_path)))  # type: ignore[arg-type]
+    trials = MlflowTrials(book, search(), DIGESTS, Location(str(tmp_path)))  # type: ignore[arg-type]
     trials.started("t1", {"learning_rate": 0.1})
     trials.validated("t1", {"score": 0.5}, 1)
     trials.started("t1", {"learning_rate": 0.1})
@@ -226,7 +226,7 @@ def test_each_trial_is_a_run_below_that_of_its_search(tmp_path: Path) -> None:
 
 
 def test_a_search_that_is_taken_up_goes_on_in_its_runs(tmp_path: Path) -> None:
-    book, place = Book(), Place(str(tmp_path))
+    book, place = Book(), Location(str(tmp_path))
     for _ in range(2):  # two processes, one after the other
         trials = MlflowTrials(book, search(), DIGESTS, place)  # type: ignore[arg-type]
         trials.started("t1", {"learning_rate": 0.1})

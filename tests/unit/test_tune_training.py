@@ -18,7 +18,7 @@ from sentiment.errors import InvalidInput, NotFound, Unavailable, UndertoneError
 from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig
 from tests.tiny_training import examples
-from train_jobs.runtime.locations import Place
+from train_jobs.runtime.locations import Location
 from train_jobs.train.prepare import Places
 from tune.trial.checkpoints import TrialCheckpoints
 from tune.trial.training import train_in_process, tried_again
@@ -39,12 +39,12 @@ def write(text: str) -> Callable[[Path], None]:
     return fill
 
 
-def names(place: Place) -> list[str]:
+def names(place: Location) -> list[str]:
     return sorted(path.name for path in Path(place.uri).glob("checkpoint_*"))
 
 
 def test_the_best_checkpoints_and_the_latest_are_kept(tmp_path: Path) -> None:
-    place = Place(str(tmp_path))
+    place = Location(str(tmp_path))
     checkpoints = TrialCheckpoints(place, 2)
     assert (checkpoints.latest, checkpoints.best) == (None, None)
     for step, score in enumerate([0.3, 0.9, 0.5, 0.8, 0.1], 1):
@@ -57,16 +57,16 @@ def test_the_best_checkpoints_and_the_latest_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_between_validations_is_the_latest_and_never_the_best(tmp_path: Path) -> None:
-    checkpoints = TrialCheckpoints(Place(str(tmp_path)), 1)
+    checkpoints = TrialCheckpoints(Location(str(tmp_path)), 1)
     checkpoints.keep({"step": 4, "score": -0.7}, 1, write("4"))
     checkpoints.keep({"step": 6}, 1, write("6"))
     assert (checkpoints.best.figures["step"], checkpoints.latest.figures["step"]) == (4, 6)
     checkpoints.keep({"step": 8, "score": -0.6}, 2, write("8"))
-    assert names(Place(str(tmp_path))) == ["checkpoint_00000008"]
+    assert names(Location(str(tmp_path))) == ["checkpoint_00000008"]
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_listed_and_is_written_anew(tmp_path: Path) -> None:
-    checkpoints = TrialCheckpoints(Place(str(tmp_path)), 1)
+    checkpoints = TrialCheckpoints(Location(str(tmp_path)), 1)
     checkpoints.keep({"step": 1, "score": 0.5}, 1, write("whole"))
 
     def cut(folder: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_checkpoint_that_was_cut_off_is_not_listed_and_is_written_anew(tmp_pat
     with pytest.raises(Killed):
         checkpoints.keep({"step": 2, "score": 0.6}, 2, cut)
     (tmp_path / ".checkpoint_00000002.7.draft" / "model").mkdir(parents=True)  # as a killed process leaves one
-    again = TrialCheckpoints(Place(str(tmp_path)), 1)
+    again = TrialCheckpoints(Location(str(tmp_path)), 1)
     assert not list(tmp_path.glob(".*"))
     assert again.latest.figures["step"] == 1
     again.keep({"step": 2, "score": 0.6}, 2, write("whole again"))
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_is_listed_is_there_whenever_its_process_is_killed(
 def test_a_list_of_checkpoints_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.json").write_text("[{")
     with pytest.raises(Unavailable, match=r"checkpoints\.json is no list of checkpoints"):
-        TrialCheckpoints(Place(str(tmp_path)), 1)
+        TrialCheckpoints(Location(str(tmp_path)), 1)
 
 
 class Failing:
@@ -164,7 +164,7 @@ def trained(
         if number == end_after:
             raise Killed
 
-    checkpoints = TrialCheckpoints(Place(str(folder)), config.keep_checkpoints)
+    checkpoints = TrialCheckpoints(Location(str(folder)), config.keep_checkpoints)
     try:
         return told, train_in_process(config, "s-1", places, checkpoints, 1, validated)
     except Killed:

@@ -26,7 +26,7 @@ from sentiment.tables import Row, open_table
 from tests.fake_api import FakeApi
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import SCORING
-from train_jobs.runtime.locations import Place
+from train_jobs.runtime.locations import Location
 from train_jobs.score.job import Totals
 from train_jobs.score.shards import cut_file, read_result, score_rows, write_shard
 
@@ -107,7 +107,7 @@ def test_scored_files_have_the_columns_and_the_sums_count_them(tmp_path: Path) -
     source = tmp_path / "texts.jsonl"
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("good day", "この店は本当に")))
     (shard,) = cut_file(source, "texts", 0, 10, "text", "utf-8")
-    out = Place(str(tmp_path / "out"))
+    out = Location(str(tmp_path / "out"))
     result = write_shard(shard, score_rows(predictor, shard.rows, SCORING), out, ".parquet")
     assert [row.values["supported"] for row in open_table(tmp_path / "out" / result.output)] == [True, False]
     assert (result.unsupported, Totals.of([result]).plain()["unsupported"]) == (1, 1)

@@ -44,7 +44,7 @@ class InputFile:
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A folder or a file, on disk or `s3://bucket/prefix`; `endpoint` is the S3 server's address, None Amazon's.
 
     Holds no connection, so that it travels to other processes. Every method raises Unavailable, naming the place, when
@@ -213,7 +213,7 @@ def draft_folder() -> Iterator[Path]:
         raise
 
 
-def place_at(uri: str, endpoint: str | None) -> Place:
+def place_at(uri: str, endpoint: str | None) -> Location:
     """Return the place that a user named: a path, made absolute, or an `s3://` address.
 
     Raises:
@@ -222,10 +222,10 @@ def place_at(uri: str, endpoint: str | None) -> Place:
     if not uri.strip():
         raise InvalidInput("The path is empty: name a file, a folder or s3://bucket/prefix.", "source")
     if uri.startswith(_S3):
-        return Place(uri.rstrip("/"), endpoint)
+        return Location(uri.rstrip("/"), endpoint)
     if "://" in uri:
         raise InvalidInput(f"{uri}: only paths and s3://bucket/prefix can be read and written.", "source")
-    return Place(str(Path(uri).expanduser().absolute()))
+    return Location(str(Path(uri).expanduser().absolute()))
 
 
 def _drafts_full() -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NoReturn, Self
 
 from sentiment.errors import InvalidInput
 from sentiment.tables import AUTO, delimiter_of
-from train_jobs.runtime.locations import InputFile, Place
+from train_jobs.runtime.locations import InputFile, Location
 from train_jobs.score.shards import DONE, REJECTED, SCORED, ShardResult, file_number_of, read_result
 
 Format = Literal["parquet", "jsonl", "csv"]
@@ -40,8 +40,8 @@ _CALLED: Final = {
 class ScoreJob:
     """What is scored, how, and where to. `model` is the version's digest, `shard_rows` the most rows of a shard."""
 
-    source: Place
-    out: Place
+    source: Location
+    out: Location
     model: str
     text_column: str = "text"
     encoding: str = "utf-8"
@@ -201,7 +201,7 @@ def _numbered(known: Sequence[InputFile], inputs: Sequence[InputFile]) -> list[I
     ]
 
 
-def sweep_strangers(out: Place, inputs: Sequence[InputFile]) -> None:
+def sweep_strangers(out: Location, inputs: Sequence[InputFile]) -> None:
     """Delete what is left of files that are not among the inputs as they are now; the records first."""
     numbers = {file.number for file in inputs}
     for folder in (DONE, SCORED, REJECTED):
@@ -210,7 +210,7 @@ def sweep_strangers(out: Place, inputs: Sequence[InputFile]) -> None:
                 out.remove(f"{folder}/{name}")
 
 
-def done_shards(out: Place, inputs: Sequence[InputFile]) -> dict[str, ShardResult]:
+def done_shards(out: Location, inputs: Sequence[InputFile]) -> dict[str, ShardResult]:
     """Return the shards of the input's files whose output is complete, by name.
 
     Raises:
@@ -241,13 +241,13 @@ def finish(job: ScoreJob, model: str, inputs: Sequence[InputFile]) -> Totals:
     return totals
 
 
-def clear(out: Place) -> None:
+def clear(out: Location) -> None:
     """Delete what a run wrote; the records first, so that a cut leaves nothing that counts as done."""
     for name in (MANIFEST, DONE, _JOB, SCORED, REJECTED):
         out.remove(name)
 
 
-def _refuse_foreign(out: Place) -> None:
+def _refuse_foreign(out: Location) -> None:
     there = [*out.names(""), *out.names(SCORED)]
     if there:
         raise InvalidInput(
@@ -259,7 +259,7 @@ def _content(identity: dict[str, Any]) -> bytes:
     return json.dumps(identity, indent=2).encode() + b"\n"
 
 
-def _is_begun(out: Place) -> bool:
+def _is_begun(out: Location) -> bool:
     """Return whether anything was written since the place was claimed."""
     return any(out.names(folder) for folder in (SCORED, REJECTED, DONE)) or out.read(MANIFEST) is not None
 
@@ -282,7 +282,7 @@ def _files_of(identity: dict[str, Any]) -> list[InputFile]:
     return [InputFile(**{"number": place, **entry}) for place, entry in enumerate(identity.get(_INPUTS) or [])]
 
 
-def _is_scored(out: Place, file: InputFile) -> bool:
+def _is_scored(out: Location, file: InputFile) -> bool:
     return any(file_number_of(name) == file.number for name in out.names(DONE))
 
 

@@ -26,7 +26,7 @@ from sentiment.tables import (
     write_table,
 )
 from sentiment.text import NO_WORDS, NORMALIZERS
-from train_jobs.runtime.locations import Place, draft_folder
+from train_jobs.runtime.locations import Location, draft_folder
 
 SCORED: Final = "scored"
 REJECTED: Final = "rejected"
@@ -128,7 +128,7 @@ def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> l
     return [scored.get(row.number) or Verdict(row.number, None, reasons[row.number]) for row in rows]
 
 
-def write_shard(shard: InputShard, verdicts: Sequence[Verdict], out: Place, ending: str) -> ShardResult:
+def write_shard(shard: InputShard, verdicts: Sequence[Verdict], out: Location, ending: str) -> ShardResult:
     """Write a shard's output, its bad rows, and last the record that it is done.
 
     Cut off before the record, the shard is scored again and writes the same names: no row is there twice.
@@ -215,7 +215,7 @@ def _bad(pairs: Sequence[tuple[Row, Verdict]]) -> Iterator[dict[str, Any]]:
             yield {"row": row.number, "reason": verdict.reason, "values": row.values}
 
 
-def _put(out: Place, name: str, columns: dict[str, Kind], rows: Iterator[dict[str, Any]]) -> None:
+def _put(out: Location, name: str, columns: dict[str, Kind], rows: Iterator[dict[str, Any]]) -> None:
     with draft_folder() as folder:
         draft = folder / Path(name).name
         write_table(draft, columns, rows)

@@ -26,7 +26,7 @@ from sentiment.models.vocabulary_pruning import start_from
 from sentiment.text import CURRENT_NORMALIZER
 from sentiment.training.batching.batches import Batch
 from sentiment.training.batching.plan import BatchPlan
-from sentiment.training.checkpoint import Progress
+from sentiment.training.checkpoint import TrainingProgress
 from sentiment.training.config import TrainConfig
 from sentiment.training.fit import Fit
 from sentiment.training.objectives.loss import class_weights, sentiment_loss
@@ -111,7 +111,7 @@ def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, con
     return start_from(backbone, [tweets, reviews, phrases, news_words], tweets, config.pieces, config.seed)
 
 
-def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path) -> Progress:
+def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path) -> TrainingProgress:
     """Train the model of `start` in place through one stage; a stage that was ended goes on from its checkpoint."""
     config = replace(stage.training, most_seconds=most_seconds)
     weights = class_weights([tweet.label for tweet in texts.tweets], len(THREE_CLASSES), config.class_weight_power)
@@ -186,7 +186,7 @@ def validation_sets(texts: TrainingTexts) -> list[TestSet]:
     ]
 
 
-def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[Progress]) -> dict[str, Any]:
+def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[TrainingProgress]) -> dict[str, Any]:
     """Return what the manifest keeps about the training data and the run."""
     stages = zip(config.stages, states, strict=True)
     return {
@@ -219,7 +219,7 @@ def _card_facts(
     start: Start,
     texts: TrainingTexts,
     config: DefaultModelConfig,
-    states: Sequence[Progress],
+    states: Sequence[TrainingProgress],
     facts: Facts,
     validation: Mapping[str, Mapping[str, float]],
     judgement: Judgement,

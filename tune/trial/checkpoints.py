@@ -12,7 +12,7 @@ from typing import Final
 
 from sentiment.errors import Unavailable
 from train_jobs.runtime.drafts import draft_of
-from train_jobs.runtime.locations import Place, draft_folder
+from train_jobs.runtime.locations import Location, draft_folder
 
 _LIST: Final = "checkpoints.json"
 _SCORE: Final = "score"
@@ -36,7 +36,7 @@ class TrialCheckpoints:
     Unavailable when the place cannot be read or written.
     """
 
-    def __init__(self, place: Place, most: int) -> None:
+    def __init__(self, place: Location, most: int) -> None:
         self._place, self._most = place, most
         self._listed = self._read()
         if not place.is_remote:
