@@ -244,9 +244,9 @@ def test_the_layers_name_every_package_at_the_top():
 
 
 def test_no_two_public_classes_have_one_name():
-    files: dict[str, list[str]] = {}
-    for path in SOURCES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    places: dict[str, list[str]] = {}
+    for name in SOURCES:
+        for node in nodes_of(name):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                files.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
-    assert not {name: places for name, places in files.items() if len(places) > 1}
+                places.setdefault(node.name, []).append(f"{name}:{node.lineno}")
+    assert not {name: where for name, where in places.items() if len(where) > 1}
