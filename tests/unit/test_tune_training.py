@@ -91,13 +91,13 @@ def test_a_checkpoint_that_is_listed_is_there_whenever_its_process_is_killed(
     def killed(*_: object) -> None:
         raise Killed
 
-    checkpoints = TrialCheckpoints(Place(str(tmp_path)), 1)
+    checkpoints = TrialCheckpoints(Location(str(tmp_path)), 1)
     checkpoints.keep({"step": 1, "score": 0.5}, 1, write("1"))
     with monkeypatch.context() as patched:
-        patched.setattr(Place, moment, killed)
+        patched.setattr(Location, moment, killed)
         with pytest.raises(Killed):
             checkpoints.keep({"step": 2, "score": 0.6}, 2, write("2"))
-    again = TrialCheckpoints(Place(str(tmp_path)), 1)
+    again = TrialCheckpoints(Location(str(tmp_path)), 1)
     with again.folder_of(again.latest) as latest, again.folder_of(again.best) as best:
         assert latest == best
         assert (latest / "state").read_text() == str(again.latest.validations)
