@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer
 from sentiment.models.zoo import save_model
 
@@ -54,7 +54,7 @@ def own_backbone(folder: Path) -> Path:
     """Write an encoder in our own form into `folder` and return it."""
     torch.manual_seed(7)
     config = EncoderConfig(len(PIECES), hidden=24, layers=4, heads=4, feed_forward=48, positions=64)
-    save_model(Start(EncoderClassifier(config), config, tiny_tokenizer(), "encoder"), folder)
+    save_model(ModelBundle(EncoderClassifier(config), config, tiny_tokenizer(), "encoder"), folder)
     return folder
 
 

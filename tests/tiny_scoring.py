@@ -11,7 +11,7 @@ from sentiment.tables import write_table
 from train_jobs.runtime.locations import InputFile
 from train_jobs.score.job import ScoreJob
 from train_jobs.score.run import job_of
-from train_jobs.score.shards import Scoring
+from train_jobs.score.shards import ScoringRules
 
 ROWS = [
     {"id": 1, "text": "I love this phone"},
@@ -23,7 +23,7 @@ ROWS = [
     {"id": 7, "text": None},
 ]
 ONE = [InputFile("texts", 1, 1)]
-SCORING = Scoring("text", 100, 8)
+SCORING = ScoringRules("text", 100, 8)
 
 
 def table(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:

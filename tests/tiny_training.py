@@ -11,12 +11,12 @@ import torch
 from sentiment.datasets import Example
 from sentiment.labels import THREE_CLASSES
 from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.vocabulary import build_tokenizer
 from sentiment.training.batching.encoded import EncodedTexts, encoded_texts
 from sentiment.training.batching.plan import BatchPlan, split
 from sentiment.training.config import TrainConfig
-from sentiment.training.objectives.objective import Lesson, TrainingData
+from sentiment.training.objectives.objective import TeacherTargets, TrainingData
 from sentiment.training.validation import ValidationSet
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS
 
@@ -36,12 +36,12 @@ TINY: Final = TrainConfig(
 )
 
 
-def tiny_start(layers: int = 1, hidden: int = 16, seed: int = 1) -> Start:
+def tiny_start(layers: int = 1, hidden: int = 16, seed: int = 1) -> ModelBundle:
     """Return an untrained encoder of one layer that reads the words of `tests.tiny_model`."""
     torch.manual_seed(seed)
     shape = {"hidden": hidden, "layers": layers, "heads": 2, "feed_forward": 32, "positions": 32}
     config = EncoderConfig(vocabulary=len(_PIECES), **shape)
-    return Start(EncoderClassifier(config), config, build_tokenizer(_PIECES), "encoder")
+    return ModelBundle(EncoderClassifier(config), config, build_tokenizer(_PIECES), "encoder")
 
 
 def examples(count: int = 90, seed: int = 3) -> list[Example]:
@@ -74,7 +74,7 @@ def encode(folder: Path | None = None, texts: list[Example] | None = None) -> En
     )
 
 
-def material(config: TrainConfig, lesson: Lesson | None = None, workers: int = 1) -> TrainingData:
+def material(config: TrainConfig, lesson: TeacherTargets | None = None, workers: int = 1) -> TrainingData:
     """Return what a run of `config` learns from."""
     texts = encode()
     train, held_out = split(texts.labels, config.validation_share, config.seed)

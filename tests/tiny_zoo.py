@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from sentiment.models.zoo import Start, build
+from sentiment.models.zoo import ModelBundle, build
 
 SMALL = {
     "lstm": {"embedding": 12, "hidden": 8},
@@ -18,7 +18,7 @@ SMALL = {
 }
 
 
-def make(preset: str, backbone: Path, labels: int = 3, **overrides: object) -> Start:
+def make(preset: str, backbone: Path, labels: int = 3, **overrides: object) -> ModelBundle:
     """Return an untrained model, the same one for the same arguments."""
     torch.manual_seed(3)
     start = build(preset, labels, backbone=str(backbone), overrides={**SMALL[preset], **overrides})

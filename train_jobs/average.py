@@ -18,7 +18,7 @@ from sentiment.datasets import Example
 from sentiment.errors import InvalidInput
 from sentiment.labels import LABEL_SETS
 from sentiment.models.averaging import greedy, uniform
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.zoo import load_model, save_model
 from sentiment.registry import Registry, resolve_model
 from sentiment.registry.tracking import Tracker, ended
@@ -27,16 +27,16 @@ from sentiment.training.batching.encoded import encoded_texts
 from sentiment.training.config import CALIBRATIONS, MONITORS, TrainConfig, from_mapping
 from sentiment.training.objectives.objective import dtype_of
 from sentiment.training.optimisation.early_stopping import score_of
-from sentiment.training.validation import ValidationSet, held_out_logits, judge_logits
+from sentiment.training.validation import ValidationSet, figures_of_logits, held_out_logits
 from sentiment.version import Manifest, Version, read_version
 from train_jobs.compare.comparison import names_of
 from train_jobs.runtime.output import run_as_job
 from train_jobs.runtime.tracking_server import tracking_server
-from train_jobs.train.prepare import Places, digest_of, held_out_texts
+from train_jobs.train.prepare import RunLocations, digest_of, held_out_texts
 from train_jobs.versions.register import register_folder
 from train_jobs.versions.write_version import require_version_place, version_from_model
 
-#: Which of the versions are averaged: those that do not make the mean worse on validation, or all.
+#: Which versions are averaged: `greedy` those that do not make the mean worse on validation, `uniform` all.
 RECIPES: Final = {"greedy": greedy, "uniform": uniform}
 _FEWEST: Final = 2
 _MODEL: Final = "model"
@@ -45,19 +45,19 @@ _VERSION: Final = "version"
 
 @dataclass(frozen=True)
 class AverageConfig:
-    """What to average: version folders or references. `monitor` is what must not fall on the validation texts.
-
-    `validation` names the dataset version to choose on, which none may have been trained on; without it they are judged
-    on the texts that all of them were chosen on. `calibration` is that of a training's configuration; without it the
-    first version's own. `recipe` is one of `RECIPES`.
-    """
+    """What to average and how."""
 
     versions: tuple[str, ...]
+    """Version folders or references into the registry."""
     validation: str | None = None
+    """Dataset version to choose on, which no version may have been trained on; None: what all were validated on."""
     monitor: str = "macro_recall"
+    """Figure that must not fall on the validation texts."""
     calibration: str | None = None
+    """As in a training's configuration; None for the first version's."""
     register: bool = False
     recipe: str = "greedy"
+    """One of `RECIPES`."""
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -65,20 +65,20 @@ class AverageConfig:
         if self.monitor not in MONITORS:
             raise InvalidInput(f"monitor is {self.monitor!r}; it must be one of {', '.join(MONITORS)}", "monitor")
         if len(self.versions) < _FEWEST:
-            raise InvalidInput("Name two versions at least, folders or models:/NAME/NUMBER.", "versions")
+            raise InvalidInput("Name at least two versions: folders, or models:/NAME/NUMBER.", "versions")
 
 
 def run_averaging(
     settings: Settings, config: AverageConfig, out: Path, on_step: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Average as `config` says, write the version into `out`, track it as an MLflow run, register it if asked to.
+    """Average as `config` says, write the version into `out`, track an MLflow run, and register it if requested.
 
-    The outcome has the `members` (the best first), each one's `scores`, the soup's `score`, the `folder`, the `digest`,
-    the `run_id`, and `registered`.
+    The outcome has the `members` (the best first), the `scores` of all versions, the average's `score`, its `folder`
+    and `digest`, the `run_id`, and `registered`.
 
     Raises:
-        InvalidInput: the versions have no weights, other shapes, other labels, were not trained by this project, or
-            were chosen on other texts while no `validation` is named; or `out` holds something else than a version.
+        InvalidInput: the versions have no weights, differ in shape or labels, or were not trained by this project; they
+            were validated on different texts and no `validation` is named; or `out` holds foreign files.
         NotFound: there is no such version or dataset.
     """
     require_version_place(out / _VERSION)
@@ -87,7 +87,7 @@ def run_averaging(
         versions = [read_version(resolve_model(settings, ref, registry).folder) for ref in config.versions]
         trained = shared_config(versions, config.validation)
         trained = replace(trained, calibration=config.calibration or trained.calibration)
-        places = Places.of(settings, uri)
+        places = RunLocations.of(settings, uri)
         held_out = judging_texts(versions[0], trained, places, named=config.validation is not None)
         scores, soup, members, score = _stir(versions, trained, places, held_out, config, on_step)
         named = [config.versions[place] for place in members]
@@ -95,17 +95,23 @@ def run_averaging(
         lineage = {**_lineage(versions[0].manifest, trained, named), "held_out": digest_of(held_out)}
         read = {version.manifest.languages for version in versions}
         languages = read.pop() if len(read) == 1 else ()
-        made = _write(soup, trained, held_out, out, lineage, {config.monitor: score}, languages)
+        new_version = _write(soup, trained, held_out, out, lineage, {config.monitor: score}, languages)
         facts = {"members": named, "scores": dict(zip(config.versions, scores, strict=True)), "score": score}
-        run_id = _track(uri, out, config, facts, made, _data_tags(lineage, trained, places))
-        registered = register_folder(registry, made.folder, "trained") if config.register else None
+        run_id = _track(uri, out, config, facts, new_version, _data_tags(lineage, trained, places))
+        registered = register_folder(registry, new_version.folder, "trained") if config.register else None
     reference = f"models:/{registered.name}/{registered.version}" if registered else None
-    outcome = {**facts, "folder": str(made.folder), "digest": made.digest, "run_id": run_id, "registered": reference}
+    outcome = {
+        **facts,
+        "folder": str(new_version.folder),
+        "digest": new_version.digest,
+        "run_id": run_id,
+        "registered": reference,
+    }
     return {**outcome, "summary": _summary(facts, config.monitor)}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Average what the command line names; the outcome goes to standard output."""
+    """Average as the command line asks; write the outcome to standard output."""
     options = parser().parse_args(arguments)
 
     def work() -> dict[str, Any]:
@@ -129,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def config_of(options: argparse.Namespace) -> AverageConfig:
-    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
+    """Return the configuration that the parsed command line asks for. Raises InvalidInput, naming the field."""
     return AverageConfig(
         names_of(options.versions),
         options.validation,
@@ -141,17 +147,21 @@ def config_of(options: argparse.Namespace) -> AverageConfig:
 
 
 def shared_config(versions: Sequence[Version], validation: str | None) -> TrainConfig:
-    """Return the configuration that the first was trained with, to be judged on `validation` if that is named.
+    """Return the training configuration of the first version, with `validation` in it if that is named.
 
     Raises:
-        InvalidInput: they are not of one label set and one normaliser, or have no weights; or without `validation` they
-            held out other texts, so that the mean would be chosen on what some of them were trained on.
+        InvalidInput: the versions differ in label set or normaliser, or have no weights; or no `validation` is named
+            and they held out different texts: some were trained on texts that the average would be chosen on.
     """
     first = versions[0].manifest
     for version in versions:
         manifest = version.manifest
         if (manifest.labels, manifest.normalizer) != (first.labels, first.normalizer):
-            raise InvalidInput(f"{version.folder} has other labels or another normaliser than the first.", "versions")
+            raise InvalidInput(
+                f"{version.folder} and {versions[0].folder} differ in their labels or normalisers: name versions that "
+                "agree in both.",
+                "versions",
+            )
         if "torch" not in manifest.engines:
             raise InvalidInput(f"{version.folder} has no weights (model.safetensors): name a full version.", "versions")
     trained = _trained(versions[0])
@@ -160,45 +170,46 @@ def shared_config(versions: Sequence[Version], validation: str | None) -> TrainC
     for version in versions[1:]:
         if _held_out_by(version) != _held_out_by(versions[0]):
             raise InvalidInput(
-                f"{version.folder} held out other texts than {versions[0].folder}, and was trained on some of those: "
-                "name data that none of them saw with --validation.",
+                f"{version.folder} and {versions[0].folder} held out different texts, so each was trained on texts of "
+                "the other: name data for --validation that no version was trained on.",
                 "validation",
             )
     return trained
 
 
 def _trained(version: Version) -> TrainConfig:
-    if not isinstance(known := version.manifest.dataset.get("config"), Mapping):
+    if not isinstance(config := version.manifest.dataset.get("config"), Mapping):
         raise InvalidInput(
-            f"{version.folder} does not say how it was trained: begin with one that does, and name --validation.",
+            f"{version.folder} does not say how it was trained: name a version first that does, and a --validation "
+            "dataset.",
             "versions",
         )
-    return from_mapping(known)
+    return from_mapping(config)
 
 
-def judging_texts(first: Version, trained: TrainConfig, places: Places, *, named: bool) -> list[tuple[str, str]]:
-    """Return the texts to choose on, with their labels: those `named`, or those that the runs were chosen on.
+def judging_texts(first: Version, trained: TrainConfig, places: RunLocations, *, named: bool) -> list[tuple[str, str]]:
+    """Return the texts to choose on, with their labels: those of `--validation` if `named`, else the held-out ones.
 
     Raises:
-        InvalidInput: none are named, and those that the `first` held out are not found again: the data are others now,
-            or it is of a time when copies of a text could stand on both sides.
+        InvalidInput: none are named, and the texts that the `first` version held out cannot be determined: the data
+            have changed, or an early release split copies of one text into both parts.
     """
     rows = held_out_texts(trained, places)
-    known = first.manifest.dataset.get("held_out")
-    if named or known == digest_of(rows) or (known is None and trained.validation):
+    held_out = first.manifest.dataset.get("held_out")
+    if named or held_out == digest_of(rows) or (held_out is None and trained.validation):
         return rows
     raise InvalidInput(
-        f"the texts that {first.folder} held out cannot be told any more: name data that no version saw with "
-        "--validation.",
+        f"the texts that {first.folder} held out can no longer be determined: name data for --validation that no "
+        "version was trained on.",
         "validation",
     )
 
 
 def _held_out_by(version: Version) -> tuple[Any, ...]:
-    """Return what decides on which texts a version's run validated."""
-    config, known = _trained(version), version.manifest.dataset.get("held_out")
-    if known:
-        return (known,)
+    """Return values that are equal for two versions if, and only if, they were validated on the same texts."""
+    config, held_out = _trained(version), version.manifest.dataset.get("held_out")
+    if held_out:
+        return (held_out,)
     if config.validation:
         return (config.validation,)
     unlabelled = config.distill.unlabelled if config.distill else None
@@ -208,16 +219,16 @@ def _held_out_by(version: Version) -> tuple[Any, ...]:
 def _stir(
     versions: Sequence[Version],
     trained: TrainConfig,
-    places: Places,
+    places: RunLocations,
     texts: Sequence[tuple[str, str]],
     config: AverageConfig,
     on_step: Callable[[str], None],
-) -> tuple[list[float], Start, list[int], float]:
+) -> tuple[list[float], ModelBundle, list[int], float]:
     models = [load_model(version.folder) for version in versions]
     held_out = _held_out(models[0], trained, places, texts, versions[0].manifest.labels)
     scores: list[float] = []
 
-    def score(model: Start) -> float:
+    def score(model: ModelBundle) -> float:
         scores.append(_score(model, held_out, trained, config.monitor))
         on_step(f"judged {len(scores)}: {config.monitor} {scores[-1]:.4f}")
         return scores[-1]
@@ -227,20 +238,24 @@ def _stir(
 
 
 def _held_out(
-    model: Start, trained: TrainConfig, places: Places, rows: Sequence[tuple[str, str]], labels: Sequence[str]
+    model: ModelBundle,
+    trained: TrainConfig,
+    places: RunLocations,
+    rows: Sequence[tuple[str, str]],
+    labels: Sequence[str],
 ) -> ValidationSet:
     examples = [Example(text, label) for text, label in rows]
     texts = encoded_texts(places.encoded, digest_of(rows), lambda: examples, labels, model.tokenizer, model.steps)
     return ValidationSet(texts, np.arange(len(texts)), trained.window_tokens)
 
 
-def _score(model: Start, held_out: ValidationSet, trained: TrainConfig, monitor: str) -> float:
+def _score(model: ModelBundle, held_out: ValidationSet, trained: TrainConfig, monitor: str) -> float:
     logits = held_out_logits(model.model, held_out, dtype=dtype_of(trained.dtype, "cpu"))
-    return score_of(judge_logits(logits, held_out.labels), monitor)
+    return score_of(figures_of_logits(logits, held_out.labels), monitor)
 
 
 def _write(
-    soup: Start,
+    soup: ModelBundle,
     trained: TrainConfig,
     held_out: Sequence[tuple[str, str]],
     out: Path,
@@ -264,13 +279,13 @@ def _write(
 
 
 def _lineage(manifest: Manifest, trained: TrainConfig, members: Sequence[str]) -> dict[str, Any]:
-    """Return the first version's lineage without its run, how the mean was made, and of what."""
+    """Return the first version's lineage without its run, with the average's configuration and its members."""
     first = {key: value for key, value in manifest.dataset.items() if key != "run_id"}
     return {**first, "config": trained.to_mapping(), "averaged": list(members)}
 
 
-def _data_tags(lineage: Mapping[str, Any], trained: TrainConfig, places: Places) -> dict[str, str]:
-    """Return what the members learned from, as their runs say it, and what they were judged on if that is another."""
+def _data_tags(lineage: Mapping[str, Any], trained: TrainConfig, places: RunLocations) -> dict[str, str]:
+    """Return tags of the members' training data, and of the validation data if these were named."""
     tags = {tag: str(lineage[key]) for tag, key in (("dataset", "ref"), ("dataset_digest", "digest")) if key in lineage}
     if not trained.validation:
         return tags
@@ -279,14 +294,14 @@ def _data_tags(lineage: Mapping[str, Any], trained: TrainConfig, places: Places)
 
 
 def _track(
-    uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], made: Version, data: Mapping[str, str]
+    uri: str, out: Path, config: AverageConfig, facts: Mapping[str, Any], new_version: Version, data: Mapping[str, str]
 ) -> str:
     params = {"versions": ",".join(config.versions), "members": ",".join(facts["members"]), "monitor": config.monitor}
     params["recipe"] = config.recipe
-    run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": made.digest, **data})
+    run = Tracker(uri).run(f"average {out.name}", params, {"job": "average", "digest": new_version.digest, **data})
     with ended(run):
         run.log({f"best_validation_{config.monitor}": facts["score"]}, 0)
-        run.artifact(made.folder, _VERSION)
+        run.artifact(new_version.folder, _VERSION)
     return run.run_id
 
 

@@ -20,11 +20,11 @@ from sentiment.datasets import DatasetVersion, Example, open_datasets
 from sentiment.errors import InvalidInput
 from sentiment.evaluation.checklist import Classify
 from sentiment.evaluation.evaluation import (
-    Against,
+    EvaluatedVersion,
     Evaluation,
     EvaluationTexts,
     ModelAnswers,
-    Subject,
+    VersionComparison,
     answer,
     behave,
     classifier_of,
@@ -48,33 +48,34 @@ from train_jobs.runtime.tracking_server import tracking_server
 _LOG = logging.getLogger(__name__)
 _CASES: Final = 100
 
-#: Told of each step as it begins.
+#: Called with a sentence when a step begins.
 OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What to evaluate and how. `model` and `against` are version folders or references into the registry.
-
-    `cases` bounds the cases of each behaviour test; 0 leaves them out. `seed` draws them, and the bootstrap.
-    """
+    """What to evaluate and how."""
 
     model: str
+    """A version folder, or a reference into the registry."""
     data: str
     slices: bool = False
     against: str | None = None
+    """Another version to compare with, named like `model`."""
     cases: int = _CASES
+    """Most cases of each behaviour test; 0 runs none."""
     performance: bool = True
     engine: EngineChoice = "auto"
     threads: int = 2
     seed: int = 0
+    """Draws the cases and the bootstrap's resamples."""
 
 
 @dataclass(frozen=True)
 class _Loaded:
     """A version that is ready to answer."""
 
-    subject: Subject
+    subject: EvaluatedVersion
     predictor: Predictor
     classify: Classify
 
@@ -83,7 +84,7 @@ def run_evaluation(settings: Settings, config: EvaluateConfig, on_step: OnStep =
     """Evaluate as `config` says.
 
     Raises:
-        InvalidInput: the version and the data have other labels, or no row has a label.
+        InvalidInput: version and data differ in their labels, or no row has a label.
         NotFound: there is no such version, or no such data.
         ModelRejected: the version cannot be served, or fails on a text.
     """
@@ -97,8 +98,8 @@ def run_evaluation(settings: Settings, config: EvaluateConfig, on_step: OnStep =
             require_labels(each.predictor.labels, data.labels)
     on_step(f"classifying {len(rows):,} texts of {data.ref}")
     answers = answer(loaded.classify, loaded.predictor.labels, rows, data.labels)
-    found = evaluate(loaded.subject, data, rows, answers, slices=config.slices)
-    return _add_parts(found, loaded, other, rows, answers, config, on_step)
+    evaluation = evaluate(loaded.subject, data, rows, answers, slices=config.slices)
+    return _add_parts(evaluation, loaded, other, rows, answers, config, on_step)
 
 
 def read_labelled(settings: Settings, ref: str) -> tuple[DatasetVersion, list[Example]]:
@@ -112,20 +113,20 @@ def read_labelled(settings: Settings, ref: str) -> tuple[DatasetVersion, list[Ex
     version = store.find(ref)
     rows = [row for row in store.read(version) if row.label is not None]
     if not rows:
-        raise InvalidInput(f"{version.ref} has no labelled row: push a version with --label-column.", "data")
+        raise InvalidInput(f"{version.ref} has no labelled rows: push a version with --label-column.", "data")
     return version, rows
 
 
-def write_report(found: Evaluation, target: Path) -> None:
-    """Write the HTML report; folders are made, and a reader never sees half of it.
+def write_report(evaluation: Evaluation, target: Path) -> None:
+    """Write the HTML report whole or not at all; missing folders are created.
 
     Raises:
-        InvalidInput: it cannot be written there.
+        InvalidInput: the file cannot be written.
     """
     draft = target.with_name(f".{target.name}.draft")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(render_report(found, datetime.now(UTC)), encoding="utf-8")
+        draft.write_text(render_report(evaluation, datetime.now(UTC)), encoding="utf-8")
         draft.replace(target)
     except OSError as exc:
         raise InvalidInput(f"{target} cannot be written: {exc.strerror}. Name another file.", "report") from exc
@@ -134,25 +135,24 @@ def write_report(found: Evaluation, target: Path) -> None:
 def evaluate_and_keep(
     settings: Settings, config: EvaluateConfig, *, report: Path | None, track: bool, on_step: OnStep = _LOG.info
 ) -> dict[str, Any]:
-    """Evaluate, write the report if a file is named, record the run in MLflow if that is wanted; return the outcome.
+    """Evaluate; write the report if a file is named; record an MLflow run if `track`; return the outcome.
 
-    The outcome has `result` (all that was found), `summary` (a screenful of Markdown) and `run_id` (None if untracked).
-    An MLflow server is started for the time that this takes where none answers and one is needed: to record the run,
-    or to find versions that are no folders.
+    The outcome has `result` (all figures), `summary` (a screenful of Markdown) and `run_id` (None if untracked). A
+    temporary MLflow server is started if one is needed, to track or to look up versions, and none is configured.
 
-    Raises: what `run_evaluation` and `write_report` do; RegistryUnavailable if the server that is set does not answer.
+    Raises: what `run_evaluation` and `write_report` do; RegistryUnavailable if the configured server does not answer.
     """
     references = [ref for ref in (config.model, config.against) if ref and not is_folder(ref)]
     with tracking_server(settings) if track or references else nullcontext(settings.registry_uri) as uri:
-        found = run_evaluation(settings.model_copy(update={"tracking_uri": uri}), config, on_step)
+        evaluation = run_evaluation(settings.model_copy(update={"tracking_uri": uri}), config, on_step)
         if report:
-            write_report(found, report)
-        run_id = track_evaluation(uri, found, asdict(config)) if track else None
-    return {"run_id": run_id, "summary": summarise(found, slices=config.slices), "result": found.to_mapping()}
+            write_report(evaluation, report)
+        run_id = track_evaluation(uri, evaluation, asdict(config)) if track else None
+    return {"run_id": run_id, "summary": summarise(evaluation, slices=config.slices), "result": evaluation.to_mapping()}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Evaluate what the command line names; a summary and the outcome go to standard output."""
+    """Evaluate as the command line asks; write a summary and the outcome to standard output."""
     options = parser().parse_args(arguments)
 
     def work() -> dict[str, Any]:
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def config_of(options: argparse.Namespace) -> EvaluateConfig:
-    """Return what the parsed command line asks for."""
+    """Return the configuration that the parsed command line asks for."""
     return EvaluateConfig(
         model=options.model,
         data=options.data,
@@ -198,7 +198,7 @@ def _load(settings: Settings, ref: str, config: EvaluateConfig) -> _Loaded:
     model = resolve_model(settings, ref)
     predictor = Predictor.load(model.folder, engine=config.engine, threads=config.threads)
     manifest, engine = predictor.version.manifest, predictor.engine
-    subject = Subject(
+    subject = EvaluatedVersion(
         ref=model.ref if model.version else ref,
         name=model.name,
         digest=model.digest,
@@ -211,13 +211,13 @@ def _load(settings: Settings, ref: str, config: EvaluateConfig) -> _Loaded:
 
 
 def _reading_by(normalizer: str, classify: Classify) -> Classify:
-    """Return `classify` for texts of any normaliser: a version reads them as its own leaves them."""
+    """Return `classify` with the version's own normaliser before it: stored texts may come from another one."""
     normalize = NORMALIZERS[normalizer]
     return lambda texts: classify([normalize(text) for text in texts])
 
 
 def _add_parts(
-    found: Evaluation,
+    evaluation: Evaluation,
     loaded: _Loaded,
     other: _Loaded | None,
     rows: Sequence[Example],
@@ -229,23 +229,23 @@ def _add_parts(
     if config.cases > 0:
         on_step("testing behaviour")
         outcomes = behave(loaded.classify, labels, normalizer, rows, cases=config.cases, seed=config.seed)
-        found = replace(found, behaviour=outcomes)
+        evaluation = replace(evaluation, behaviour=outcomes)
     if config.performance:
         on_step("measuring speed and memory")
         texts = [row.text for row in rows]
         speed = measure_performance(
             loaded.predictor.version.folder, texts, engine=config.engine, threads=config.threads
         )
-        found = replace(found, performance=speed)
+        evaluation = replace(evaluation, performance=speed)
     if other:
         on_step(f"comparing with {other.subject.ref}")
-        found = replace(found, against=_against(other, rows, answers, found.data.labels, config.seed))
-    return found
+        evaluation = replace(evaluation, against=_against(other, rows, answers, evaluation.data.labels, config.seed))
+    return evaluation
 
 
 def _against(
     other: _Loaded, rows: Sequence[Example], answers: ModelAnswers, labels: tuple[str, ...], seed: int
-) -> Against:
+) -> VersionComparison:
     theirs = answer(other.classify, other.predictor.labels, rows, labels)
     return set_against(answers, theirs, other.subject, labels, seed=seed)
 

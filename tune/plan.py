@@ -50,8 +50,8 @@ class Search:
     def draws(self) -> int:
         """How many trials there will be: a space that has an end has no more than its points."""
         size = self.space.size
-        wanted = self.trials or (size if self.method == "grid" and size else _TRIALS)
-        return wanted if size is None else min(wanted, size)
+        requested = self.trials or (size if self.method == "grid" and size else _TRIALS)
+        return requested if size is None else min(requested, size)
 
     @property
     def points(self) -> list[Point]:
@@ -139,10 +139,10 @@ def _bounded(search: Search) -> list[tuple[str, int | None, int]]:
 
 def _require_distinct(search: Search, points: Iterable[Point]) -> None:
     """Refuse points that are no configuration, or two that are the same one: 0.001 and "1e-3", two names of data."""
-    known: dict[str, Point] = {}
+    points_by_config: dict[str, Point] = {}
     for point in points:
         config = json.dumps(search.config_at(point).to_mapping(), sort_keys=True)
-        other = known.setdefault(config, point)
+        other = points_by_config.setdefault(config, point)
         field = next((name for name in point if _differ(point[name], other[name])), None)
         if field is not None:
             raise InvalidInput(

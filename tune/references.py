@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sentiment.errors import InvalidInput
-from train_jobs.train.prepare import Places, fixed_teacher, whole_path
+from train_jobs.train.prepare import RunLocations, absolute_path, fixed_teacher
 from tune.plan import Search
 from tune.space import Dimension, configured
 
@@ -15,13 +15,13 @@ _TEACHER: Final = "distill.teacher"
 _UNLABELLED: Final = "distill.unlabelled"
 
 
-def digests(search: Search, places: Places) -> dict[str, str]:
+def digests(search: Search, places: RunLocations) -> dict[str, str]:
     """Return the digest of each dataset version that a trial may train on."""
     varied = [value for each in search.space.dimensions if each.field == "data" for value in each.values]
     return {ref: places.store.find(ref).digest for ref in (search.base["data"], *varied)}
 
 
-def fixed(search: Search, places: Places) -> Search:
+def with_fixed_references(search: Search, places: RunLocations) -> Search:
     """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
 
     What names something on this disk is named by its whole path, as in `train_jobs.train.prepare.pinned`.
@@ -41,9 +41,9 @@ def fixed(search: Search, places: Places) -> Search:
     resolvers = {
         "data": data,
         "validation": data,
-        "backbone": whole_path,
+        "backbone": absolute_path,
         _TEACHER: teacher,
-        _UNLABELLED: whole_path,
+        _UNLABELLED: absolute_path,
     }
     config = search.config_at({})
     named = {
@@ -62,13 +62,13 @@ def fixed(search: Search, places: Places) -> Search:
 
 def _resolved(dimension: Dimension, resolver: Callable[[str], str]) -> Dimension:
     """Return a dimension with what its references stand for. Raises InvalidInput: two of them stand for the same."""
-    known: dict[str | None, Any] = {}
+    refs: dict[str | None, Any] = {}
     for ref in dimension.values:
-        other = known.setdefault(ref and resolver(ref), ref)
+        other = refs.setdefault(ref and resolver(ref), ref)
         if other != ref:
             raise InvalidInput(
                 f"{dimension.field}: {other} and {ref} are the same, which would be trained on twice; take one of them "
                 "out of the space.",
                 dimension.field,
             )
-    return replace(dimension, values=tuple(known))
+    return replace(dimension, values=tuple(refs))

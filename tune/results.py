@@ -44,7 +44,7 @@ class MlflowTrials:
             self._runs[trial] = self._begun(trial, point, tags)
 
     def _begun(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
-        if (known := self._known.get(name)) and (run := self._tracker.again(known)):
+        if (run_id := self._known.get(name)) and (run := self._tracker.again(run_id)):
             return run
         run = self._tracker.run(name, params, tags, experiment=_EXPERIMENT)
         self._known[name] = run.run_id
@@ -52,8 +52,8 @@ class MlflowTrials:
         return run
 
     def _kept(self) -> dict[str, str]:
-        found = self._place.read(self._file)
-        return dict(json.loads(found)) if found else {}
+        content = self._place.read(self._file)
+        return dict(json.loads(content)) if content else {}
 
     @property
     def _file(self) -> str:
@@ -102,19 +102,18 @@ def require_writable(out: Path) -> None:
         raise InvalidInput(f"{out} is a folder; name the file for the best configuration: --out best.yaml.", "out")
 
 
-def write_best(found: Mapping[str, Any], out: Path) -> None:
+def write_best(outcome: Mapping[str, Any], out: Path) -> None:
     """Write the best configuration of what a search found as YAML that `undertone train --config` takes.
 
     Raises:
         InvalidInput: it cannot be written there.
     """
-    figure = f"validation {found['monitor']} {abs(found['best']['score']):.4f}"
-    head = (
-        f"# The best of {len(found['trials'])} trials of the search {found['search']} ({found['method']}): {figure}.\n"
-    )
+    figure = f"validation {outcome['monitor']} {abs(outcome['best']['score']):.4f}"
+    search = f"the search {outcome['search']} ({outcome['method']})"
+    head = f"# The best of {len(outcome['trials'])} trials of {search}: {figure}.\n"
     with _written(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, head + yaml.safe_dump(found["configuration"], sort_keys=False))
+        write_whole(out, head + yaml.safe_dump(outcome["configuration"], sort_keys=False))
 
 
 def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
@@ -144,8 +143,8 @@ def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) ->
 def _not_begun(search: Search, trials: list[Trial]) -> list[Point | None]:
     """Return the points of the trials that were not begun, None where they were not chosen yet."""
     begun = [dict(trial.point) for trial in trials]
-    left: list[Point | None] = [point for point in search.points if point not in begun]
-    return left or [None] * (search.draws - len(trials))
+    points: list[Point | None] = [point for point in search.points if point not in begun]
+    return points or [None] * (search.draws - len(trials))
 
 
 @contextmanager

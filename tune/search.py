@@ -22,23 +22,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
-from train_jobs.runtime.output import OUTCOME, begins, tell_failure, told
+from train_jobs.runtime.output import OUTCOME, begins, job_output, tell_failure
 from train_jobs.runtime.storage import require_run_name, require_storage, storage_of
 from tune.interruption import Interruption, SearchInterrupted, interruptible
 from tune.plan import METHODS, Search, check, corners, default_method
 from tune.progress.watch import Listener
-from tune.search_state import claim, kept_at, trainings_of
+from tune.search_state import claim, location_of, trainings_of
 from tune.space import configured, read_space
 
 if TYPE_CHECKING:
-    from train_jobs.train.prepare import Places
+    from train_jobs.train.prepare import RunLocations
 
 _LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
 
 
 @dataclass(frozen=True)
-class Request:
+class SearchRequest:
     """A search as it is asked for; `fields` are those of the trainings' configuration, which win over all else.
 
     Without a `method` the space tells it: a grid where it has choices only.
@@ -57,7 +57,7 @@ class Request:
     storage: str | None = None
 
 
-def search_of(request: Request) -> Search:
+def search_of(request: SearchRequest) -> Search:
     """Return the search that is asked for: the configuration file's fields, then the space's, then its own.
 
     Raises:
@@ -122,22 +122,22 @@ def _searched(
 ) -> dict[str, Any]:
     from sentiment.registry.tracking import Tracker, ended
     from train_jobs.runtime.tracking_server import tracking_server
-    from train_jobs.train.class_balance import warn_of_unlearnt
-    from train_jobs.train.prepare import Places, require_trainable
-    from tune.references import digests, fixed
+    from train_jobs.train.class_balance import warn_of_missing_classes
+    from train_jobs.train.prepare import RunLocations, require_trainable
+    from tune.references import digests, with_fixed_references
     from tune.results import MlflowTrials, plain, write_best
     from tune.trials import search_for
 
     _require_places(search, settings, out)
     configs = [search.config_at(point) for point in corners(search.space)]
     for config in configs:
-        require_trainable(config, Places.of(settings))
-    warn_of_unlearnt(configs, Places.of(settings))
+        require_trainable(config, RunLocations.of(settings))
+    warn_of_missing_classes(configs, RunLocations.of(settings))
     with tracking_server(settings) as uri:
-        places = Places.of(settings, uri)
-        search = fixed(search, places)
+        places = RunLocations.of(settings, uri)
+        search = with_fixed_references(search, places)
         claim(search, settings)
-        tracked = MlflowTrials(Tracker(uri), search, digests(search, places), kept_at(search, settings))
+        tracked = MlflowTrials(Tracker(uri), search, digests(search, places), location_of(search, settings))
         listeners = [tracked, listener] if listener else [tracked]
         with ended(tracked.parent):
             with _ray_with_room(search, address, settings, places):
@@ -156,7 +156,7 @@ def _searched(
 
 
 @contextmanager
-def _ray_with_room(search: Search, address: str | None, settings: Settings, places: Places) -> Iterator[None]:
+def _ray_with_room(search: Search, address: str | None, settings: Settings, places: RunLocations) -> Iterator[None]:
     """Have Ray at hand while the block runs, with nodes that can do any of the search's trials.
 
     Raises:
@@ -172,7 +172,7 @@ def _ray_with_room(search: Search, address: str | None, settings: Settings, plac
         yield
 
 
-def require_nodes(search: Search, settings: Settings, places: Places) -> None:
+def require_nodes(search: Search, settings: Settings, places: RunLocations) -> None:
     """Refuse a search whose trials no node holds, or whose nodes do not all see its storage and data; Ray must run.
 
     Raises:
@@ -180,17 +180,17 @@ def require_nodes(search: Search, settings: Settings, places: Places) -> None:
     """
     from train_jobs.runs.capacity import require_capacity
     from train_jobs.runs.storage_probe import require_shared
-    from tune.trial.run import need_of, settled
+    from tune.trial.run import resource_request_of, with_fixed_threads
 
-    asked = settled(search)
+    sized = with_fixed_threads(search)
     path, filesystem = storage_of(trainings_of(search, settings), settings)
-    probed = set[tuple[str, str | None]]()
+    checked = set[tuple[str, str | None]]()
     for config in (search.config_at(point) for point in corners(search.space)):
-        need, data = need_of(asked, config), (config.data, config.validation)
+        need, data = resource_request_of(sized, config), (config.data, config.validation)
         require_capacity(need)
-        if data not in probed:
+        if data not in checked:
             require_shared(path, filesystem, config, need, places)
-            probed.add(data)
+            checked.add(data)
 
 
 def _require_places(search: Search, settings: Settings, out: Path) -> None:
@@ -207,26 +207,26 @@ def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
     from tune.progress.lines import TrialLines, interrupted_lines
 
     options = _parser(description).parse_args(arguments)
-    with told():
+    with job_output():
         search, settings = search_of(request_of(options)), load_settings()
         _LOG.info("search %s", search.name)
         out = options.out or _place_of(search, settings)
         lines = TrialLines(search.draws, _LOG.info)
         say = partial(_LOG.info, "%s", begins("Search", search.name))
         try:
-            found = run_search(search, settings, options.address or job_address(), out, lines, say)
+            outcome = run_search(search, settings, options.address or job_address(), out, lines, say)
         except SearchInterrupted as interrupted:
-            found, status = None, interrupted.status
+            outcome, status = None, interrupted.status
             reason = interrupted_lines(search.name, interrupted.found)
-    if found is None:
+    if outcome is None:
         tell_failure(" ".join(reason))
         sys.exit(status)
-    sys.stdout.write(f"{OUTCOME}{json.dumps(found)}\n")
+    sys.stdout.write(f"{OUTCOME}{json.dumps(outcome)}\n")
 
 
-def request_of(options: argparse.Namespace) -> Request:
+def request_of(options: argparse.Namespace) -> SearchRequest:
     """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
-    return Request(
+    return SearchRequest(
         options.space,
         options.search,
         fields_of(options.set, options.data, options.model),
@@ -250,8 +250,8 @@ def fields_of(changes: Iterable[str], data: str | None, model: str | None) -> di
     from train_jobs.train.request import assignment
 
     named = {"data": data, "model": model}
-    given = {name: value for name, value in named.items() if value is not None}
-    return {**dict(assignment(text) for text in changes), **given}
+    set_fields = {name: value for name, value in named.items() if value is not None}
+    return {**dict(assignment(text) for text in changes), **set_fields}
 
 
 def _place_of(search: Search, settings: Settings) -> Path:

@@ -23,7 +23,7 @@ def trainings_of(search: Search, settings: Settings) -> str:
     return f"{storage_root(search, settings)}/{search.name}-trainings"
 
 
-def kept_at(search: Search, settings: Settings) -> Location:
+def location_of(search: Search, settings: Settings) -> Location:
     """Return the place of a search's own records."""
     return place_at(storage_root(search, settings), settings.s3_endpoint)
 
@@ -35,23 +35,23 @@ def claim(search: Search, settings: Settings) -> None:
         InvalidInput: a search of that name was another one.
         Unavailable: its storage cannot be read or written.
     """
-    place, name = kept_at(search, settings), f"{search.name}.json"
-    wanted = json.loads(json.dumps(search.identity()))
-    found = place.read(name)
-    if found is None:
-        place.write(name, json.dumps(wanted, indent=2).encode() + b"\n")
+    place, name = location_of(search, settings), f"{search.name}.json"
+    identity = json.loads(json.dumps(search.identity()))
+    content = place.read(name)
+    if content is None:
+        place.write(name, json.dumps(identity, indent=2).encode() + b"\n")
         return
-    known = json.loads(found)
-    differing = "; ".join(_differences(known, wanted))
+    stored = json.loads(content)
+    differing = "; ".join(_differences(stored, identity))
     if differing:
         raise InvalidInput(
             f"A search named {search.name!r} was another one: {differing}. Give this one another --name.", "name"
         )
 
 
-def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+def _differences(stored: Mapping[str, Any], identity: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs between two searches, the fields that their trials share by their own names."""
-    before, now = ({**plain, **plain["base"], "base": None} for plain in (known, wanted))
+    before, now = ({**plain, **plain["base"], "base": None} for plain in (stored, identity))
     for part in sorted(before.keys() | now.keys()):
         if before.get(part) != now.get(part):
             yield f"{part} was {shown(before.get(part))}, now {shown(now.get(part))}"

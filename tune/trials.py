@@ -18,11 +18,11 @@ from train_jobs.runtime.failures import own_error, reason_in
 from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import storage_of
 from tune.plan import Search, State, Trial, check, corners
-from tune.progress.free_resources import Rooms
-from tune.progress.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, Watched, figures_of, watching
+from tune.progress.free_resources import TrialPlacement
+from tune.progress.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, WatchedSearch, figures_of, watching
 from tune.search_state import claim, storage_root
 from tune.space import Dimension
-from tune.trial.run import need_of, run_trial, settled
+from tune.trial.run import resource_request_of, run_trial, with_fixed_threads
 
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
@@ -57,14 +57,20 @@ def search_for(
     """
     check(search)
     claim(search, settings)
-    search = settled(search)
-    watched = Watched(listeners)
-    rooms = Rooms(search, lambda point: need_of(search, search.config_at(point)), partial(watched.tell, "waiting"))
-    watched.on_begin, watched.on_step, watched.on_end = partial(_renew_resources, search), rooms.look, rooms.ended
+    search = with_fixed_threads(search)
+    watched = WatchedSearch(listeners)
+    placement = TrialPlacement(
+        search, lambda point: resource_request_of(search, search.config_at(point)), partial(watched.tell, "waiting")
+    )
+    watched.on_begin, watched.on_step, watched.on_end = (
+        partial(_renew_resources, search),
+        placement.look,
+        placement.ended,
+    )
     # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
     with signal_handlers_restored(), watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
-        found = _tuner(search, settings, registry, run).fit()
-    return [_trial(search, result, watched.unended) for result in found]
+        results = _tuner(search, settings, registry, run).fit()
+    return [_trial(search, result, watched.unended) for result in results]
 
 
 def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTrial) -> Any:
@@ -101,7 +107,7 @@ def _resources(search: Search, point: Mapping[str, Any]) -> Any:
     """Return what a trial's own process asks for: CPUs are left to the workers of a training that run beside it."""
     if not search.trains_in_process:
         return ray.tune.PlacementGroupFactory([{"memory": _TRIAL_BYTES}])
-    return ray.tune.PlacementGroupFactory([{"CPU": need_of(search, search.config_at(dict(point))).cpus}])
+    return ray.tune.PlacementGroupFactory([{"CPU": resource_request_of(search, search.config_at(dict(point))).cpus}])
 
 
 def _renew_resources(search: Search, trials: Sequence[Any]) -> None:

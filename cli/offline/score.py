@@ -25,7 +25,7 @@ from train_jobs.runtime.ray_log import ray_log_aside
 
 if TYPE_CHECKING:
     from train_jobs.score.job import ScoringResult, Totals
-    from train_jobs.score.run import Fleet
+    from train_jobs.score.run import ActorPool
 
 
 def register(app: typer.Typer) -> None:
@@ -67,9 +67,9 @@ def score(
       undertone score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored --format jsonl
     """
     require_train()
-    from train_jobs.score.run import Fleet
+    from train_jobs.score.run import ActorPool
 
-    fleet, console = Fleet(least, most, threads, gpus), Console(stderr=True)
+    fleet, console = ActorPool(least, most, threads, gpus), Console(stderr=True)
     columns = (text_column, encoding, format, shard_rows, delimiter, quoting)
     if address:
         refuse_unseen([("SOURCE", source), ("--model", model)], address, working_dir, [("--out", out)])
@@ -87,7 +87,7 @@ def _here(
     model: str,
     out: str,
     columns: tuple[str, str, str, int, str, str],
-    fleet: Fleet,
+    fleet: ActorPool,
     overwrite: bool,
     console: Console,
 ) -> ScoringResult:
@@ -110,7 +110,7 @@ def _here(
 
 
 def _arguments(
-    source: str, model: str, out: str, columns: tuple[str, str, str, int, str, str], fleet: Fleet, overwrite: bool
+    source: str, model: str, out: str, columns: tuple[str, str, str, int, str, str], fleet: ActorPool, overwrite: bool
 ) -> list[str]:
     """Return the command line of the job for a cluster."""
     names = ("--text-column", "--encoding", "--format", "--shard-rows", "--delimiter", "--quoting")

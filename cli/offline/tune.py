@@ -77,10 +77,10 @@ def tune(
     require_train()
     from tune.interruption import SearchInterrupted
     from tune.progress.lines import interrupted_lines
-    from tune.search import Request, fields_of, search_of
+    from tune.search import SearchRequest, fields_of, search_of
 
     sized = (trials, concurrent, workers, gpus_per_worker, seed, storage)
-    asked = search_of(Request(space, search, fields_of(changes or [], data, model), config, name, *sized))
+    asked = search_of(SearchRequest(space, search, fields_of(changes or [], data, model), config, name, *sized))
     status = 0
     try:
         if address:

@@ -1,7 +1,7 @@
-"""A client of the HTTP API: one call a method, patient with a busy or restarting platform, errors of our own.
+"""A client of the HTTP API: one method a route, retries while the platform is busy or restarts, the project's errors.
 
-Every text is sent under an id, made here if the caller gives none, so that a repeated request is a retry and never a
-second text.
+Every text is sent with an id, made here if the caller gives none. A repeated request is therefore a retry and never
+adds a second text.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def url_of(settings: Settings) -> str:
 
 
 class UndertoneClient:
-    """Speaks to one platform. Thread safe; close it, or use it as a context manager.
+    """A thread-safe client of one platform. Close it, or use it as a context manager.
 
-    Busy (429), restarting (503) and broken connections are tried again, up to `attempts` times in all and after
-    the time that Retry-After asks for. Every method raises errors of `sentiment.errors` that bear the server's message:
-    Unavailable, Overloaded and DeadlineExceeded when trying later may help.
+    It tries again after 429, 503 and broken connections: up to `attempts` times, after the time that Retry-After names.
+    Every method raises errors of `sentiment.errors` with the server's message; Unavailable, Overloaded and
+    DeadlineExceeded mean that trying later may help.
     """
 
     def __init__(
@@ -71,16 +71,16 @@ class UndertoneClient:
         self.url, self._attempts, self._sleep = url, attempts, sleep
 
     def predict(self, text: str, **fields: Any) -> Answer:
-        """Classify and keep one text; `fields` are the others of `Item`."""
+        """Classify and store one text; `fields` are the other fields of `Item`."""
         return cast("Answer", self._send("POST", "/v1/predict", _item({"text": text, **fields})))
 
     def predict_batch(self, items: Sequence[str | Item]) -> list[Result]:
-        """Classify and keep up to 1,000 texts; a bad one has an `error` in its place."""
+        """Classify and store up to 1,000 texts; an invalid one has an `error` in place of its answer."""
         body = {"items": [_item(item) for item in items]}
         return cast("list[Result]", self._send("POST", "/v1/predict/batch", body)["results"])
 
     def predict_stream(self, items: Iterable[str | Item]) -> Iterator[Result]:
-        """Classify and keep any number of texts in constant memory; results come in the order of `items`."""
+        """Classify and store any number of texts in constant memory; results come in the order of `items`."""
         named = (_item(item) for item in items)
         while window := list(itertools.islice(named, STREAM_WINDOW)):
             yield from self._stream(window)
@@ -91,16 +91,16 @@ class UndertoneClient:
         return cast("list[Result]", self._send("POST", "/v1/feedback/batch", body)["results"])
 
     def explain(self, text: str) -> ExplainedAnswer:
-        """Say which words moved the answer for a text. The text is not kept."""
+        """Return the answer for a text and the words that moved it. The text is not stored."""
         return cast("ExplainedAnswer", self._send("POST", "/v1/explain", {"text": text}))
 
     def models(self) -> list[dict[str, Any]]:
         """Return the registered versions, oldest first: name, version, aliases, state, problem, weight, replicas."""
         return cast("list[dict[str, Any]]", self._send("GET", "/v1/models")["models"])
 
-    def start_rollout(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def start_rollout(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start the rollout of a version (`version`, `plan`, `hold_s`, `auto`, `sticky`, `in_place`); needs admin."""
-        return self._send("POST", "/v1/rollouts", asked)
+        return self._send("POST", "/v1/rollouts", request)
 
     def rollout(self) -> dict[str, Any]:
         """Return the rollout under way, or the last one. Raises NotFound before the first."""
@@ -108,33 +108,33 @@ class UndertoneClient:
 
     def rollouts(self, limit: int = 20) -> list[dict[str, Any]]:
         """Return up to `limit` rollouts, the newest first."""
-        found: list[dict[str, Any]] = []
+        rollouts: list[dict[str, Any]] = []
         after = ""
-        while len(found) < limit:
-            page = self._send("GET", f"/v1/rollouts?limit={min(100, limit - len(found))}{after}")
-            found += page["rollouts"]
+        while len(rollouts) < limit:
+            page = self._send("GET", f"/v1/rollouts?limit={min(100, limit - len(rollouts))}{after}")
+            rollouts += page["rollouts"]
             if page["next"] is None:
                 break
             after = f"&after={page['next']}"
-        return found
+        return rollouts
 
     def command_rollout(self, command: str, stage: int | None = None) -> dict[str, Any]:
-        """Let the rollout under way `pause`, `resume`, `promote` or `abort`; returns it as it is then.
+        """Send the running rollout a command (`pause`, `resume`, `promote`, `abort`) and return its new state.
 
-        The command is meant for `stage`, where given: in another one it raises Conflict. Without it a promote is sent
-        for the stage that is under way now: sent again because its answer was lost, it takes no second step.
+        With `stage`, the command raises Conflict if another stage is running. A promote always names a stage, by
+        default the one that runs now: a retry after a lost answer then cannot promote a second time.
         """
         if stage is None and command == "promote":
             stage = self.rollout()["stage"]
-        meant = "" if stage is None else f"?stage={stage}"
-        return self._send("POST", f"/v1/rollouts/current/{command}{meant}", {})
+        query = "" if stage is None else f"?stage={stage}"
+        return self._send("POST", f"/v1/rollouts/current/{command}{query}", {})
 
     def insights(self, question: str, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """Ask `timeline`, `compare`, `related`, `top` or `complete` of many texts at once; see docs/insight.md."""
         return self._send("GET", f"/v1/insights/{question}?{urlencode(parameters)}")
 
     def ready(self) -> bool:
-        """Return whether the platform answers predictions now. Never waits for it."""
+        """Return whether the platform can answer predictions now, without retries."""
         try:
             return self._http.get("/readyz").status_code == httpx.codes.OK
         except httpx.TransportError:
@@ -163,14 +163,14 @@ class UndertoneClient:
         raise AssertionError("unreachable: _pause raises at the last attempt")
 
     def _stream(self, window: list[Item]) -> Iterator[Result]:
-        done, attempt = 0, 0
-        while done < len(window):
+        answered, attempt = 0, 0
+        while answered < len(window):
             try:
-                for result in self._stream_once(window[done:]):
-                    done, attempt = done + 1, 0
+                for result in self._stream_once(window[answered:]):
+                    answered, attempt = answered + 1, 0
                     yield result
-                if done < len(window):
-                    raise httpx.RemoteProtocolError(f"the stream ended after {done} of {len(window)} lines")
+                if answered < len(window):
+                    raise httpx.RemoteProtocolError(f"the stream ended after {answered} of {len(window)} lines")
             except (httpx.TransportError, _Busy) as exc:
                 attempt += 1
                 self._pause(attempt, exc)
@@ -185,14 +185,14 @@ class UndertoneClient:
             yield from (cast("Result", _decoded(line)) for line in response.iter_lines() if line)
 
     def _pause(self, attempt: int, exc: Exception) -> None:
-        """Wait before the next attempt, or raise what `exc` means if it was the last or waiting is in vain."""
+        """Wait before the next attempt; raise instead if it was the last one or waiting cannot help."""
         if isinstance(exc, httpx.TimeoutException) and not isinstance(exc, httpx.ConnectTimeout):
-            raise DeadlineExceeded(f"{self.url} did not answer within the time limit.") from exc
+            raise DeadlineExceeded(f"{self.url} did not answer within the time limit; try again later.") from exc
         busy = exc.response if isinstance(exc, _Busy) else None
         if attempt >= self._attempts:
             self._give_up(busy, exc)
-        asked = 0.0 if busy is None else _retry_after_s(busy)
-        self._sleep(min(max(asked, 0.2 * 2 ** (attempt - 1)), _LONGEST_WAIT_S))
+        retry_after_s = 0.0 if busy is None else _retry_after_s(busy)
+        self._sleep(min(max(retry_after_s, 0.2 * 2 ** (attempt - 1)), _LONGEST_WAIT_S))
 
     def _give_up(self, busy: httpx.Response | None, exc: Exception) -> None:
         if busy is not None:
@@ -202,7 +202,7 @@ class UndertoneClient:
 
 
 class _Busy(Exception):
-    """The answer says that trying again may help; never leaves this module."""
+    """The platform is busy or restarting, and a retry may help; never leaves this module."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(response)
@@ -240,7 +240,7 @@ def _decoded(content: bytes | str) -> Any:
 
 def _checked_key(key: str) -> str:
     if not re.fullmatch(r"[!-~]+", key.strip()):
-        raise InvalidInput("the API key holds blanks or other characters that no key has; copy it again", "api_key")
+        raise InvalidInput("the API key contains spaces or characters that no key has; copy it again", "api_key")
     return key.strip()
 
 
@@ -260,12 +260,12 @@ def _raise_for(response: httpx.Response) -> None:
         raise Overloaded(message, _retry_after_s(response))
     if status in _INVALID:
         raise InvalidInput(message, str(error.get("field") or ""))
-    needed = _SCOPE.search(message)  # the API knows which one the route needs; a proxy before it does not
+    scope_match = _SCOPE.search(message)  # the API names the scope that the route needs; a proxy's answer does not
     if status == httpx.codes.UNAUTHORIZED:
-        scope = needed[1] if needed else "predict"
+        scope = scope_match[1] if scope_match else "predict"
         raise KeyRefused(f"{response.url.host} asks for a valid key: {_KEY_REMEDY.format(scope=scope)}", scope)
-    if status == httpx.codes.FORBIDDEN and needed:  # else it is no matter of the key
-        raise KeyRefused(message, needed[1], is_known=True)
+    if status == httpx.codes.FORBIDDEN and scope_match:  # without a scope, the key is not the reason
+        raise KeyRefused(message, scope_match[1], is_known=True)
     raise _BY_STATUS.get(status, UndertoneError)(message)
 
 
@@ -284,5 +284,5 @@ def _error_of(response: httpx.Response) -> dict[str, Any]:
 
 
 def _retry_after_s(response: httpx.Response) -> float:
-    asked = response.headers.get("Retry-After", "")
-    return float(asked) if asked.isdecimal() else 1.0
+    header = response.headers.get("Retry-After", "")
+    return float(header) if header.isdecimal() else 1.0

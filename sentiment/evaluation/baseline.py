@@ -1,7 +1,7 @@
 """The linear baseline: TF-IDF of words, or of words and characters, under logistic regression or a linear SVM.
 
-A neural model that does not beat it is not worth its price. It is fitted and measured in a process of its own and
-chosen on validation; only its figures and what it said of the test texts are kept: no model of it is stored.
+A neural model that does not beat it is not worth its cost. It is fitted and measured in a process of its own and
+chosen on the validation texts. Only its figures and its predictions of the test texts are kept, not the model.
 
 python -m sentiment.evaluation.baseline < request.json
 """
@@ -23,8 +23,8 @@ MOST_CHARACTERS: Final = 8_000_000
 _LEAST_TEXTS: Final = 2
 _REGRESSION: Final = "logistic regression"
 _SVM: Final = "linear SVM"
-#: What is tried on each kind of features: a model, and its C (how little it is held back).
-_TRIED: Final = ((_REGRESSION, 1.0), (_REGRESSION, 4.0), (_SVM, 0.1), (_SVM, 0.4))
+#: Candidates on each kind of features: a model and its inverse regularisation strength C.
+_CANDIDATES: Final = ((_REGRESSION, 1.0), (_REGRESSION, 4.0), (_SVM, 0.1), (_SVM, 0.4))
 _WORDS: Final = "words"
 _CHARACTERS: Final = "words and characters"
 _WORD: Final = rf"(?u)[\w{MARKS}]+|[^\w\s{MARKS}]"
@@ -42,16 +42,16 @@ class BaselineSplit(NamedTuple):
 
 @dataclass(frozen=True)
 class BaselineFigures:
-    """What the chosen linear model reached: shares in [0, 1], `parameters` its weights and biases.
-
-    `fit_s` is the time of that one model, features included; `search_s` that of all that were tried.
-    """
+    """Figures of the chosen linear model; accuracies and recall are shares in [0, 1]."""
 
     chosen: str
     tried: int
     parameters: int
+    """Weights and biases."""
     fit_s: float
+    """Time to fit the chosen model, features included."""
     search_s: float
+    """Time to fit all candidates."""
     train_accuracy: float
     validation_accuracy: float
     test_accuracy: float
@@ -69,13 +69,13 @@ def measure_baseline(train: BaselineSplit, validation: BaselineSplit, test: Base
     """
     splits = {"train": train, "validation": validation, "test": test}
     request = {name: {"texts": list(split.texts), "labels": list(split.labels)} for name, split in splits.items()}
-    found = run_in_child(__name__, request, _TIMEOUT_S)
-    return BaselineFigures(**{**found, "test_predictions": tuple(found["test_predictions"])})
+    figures = run_in_child(__name__, request, _TIMEOUT_S)
+    return BaselineFigures(**{**figures, "test_predictions": tuple(figures["test_predictions"])})
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A model that was tried: its features, fitted, and its macro-recall on validation."""
+    """A fitted candidate with its vectoriser; `score` is its macro-recall on the validation texts."""
 
     name: str
     features: Any
@@ -84,8 +84,8 @@ class _Candidate:
     fit_s: float
 
     def predict(self, texts: Sequence[str]) -> list[str]:
-        said: list[str] = self.model.predict(self.features.transform(texts)).tolist()
-        return said
+        labels: list[str] = self.model.predict(self.features.transform(texts)).tolist()
+        return labels
 
 
 def work(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,9 +96,9 @@ def work(request: Mapping[str, Any]) -> dict[str, Any]:
     search_s = time.perf_counter() - began
     best = max(tried, key=lambda candidate: candidate.score)
     started = time.perf_counter()
-    said = best.predict(test.texts)
+    predictions = best.predict(test.texts)
     texts_per_s = len(test.texts) / (time.perf_counter() - started)
-    found = BaselineFigures(
+    figures = BaselineFigures(
         chosen=best.name,
         tried=len(tried),
         parameters=int(best.model.coef_.size + best.model.intercept_.size),
@@ -106,24 +106,24 @@ def work(request: Mapping[str, Any]) -> dict[str, Any]:
         search_s=search_s,
         train_accuracy=_accuracy(train.labels, best.predict(train.texts)),
         validation_accuracy=_accuracy(validation.labels, best.predict(validation.texts)),
-        test_accuracy=_accuracy(test.labels, said),
-        test_macro_recall=_macro_recall(test.labels, said),
-        test_predictions=tuple(said),
+        test_accuracy=_accuracy(test.labels, predictions),
+        test_macro_recall=_macro_recall(test.labels, predictions),
+        test_predictions=tuple(predictions),
         texts_per_s=texts_per_s,
         peak_memory_bytes=peak_memory_bytes(),
     )
-    return asdict(found)
+    return asdict(figures)
 
 
-def _accuracy(labels: Sequence[str], said: Sequence[str]) -> float:
-    return sum(one == other for one, other in zip(labels, said, strict=True)) / len(labels)
+def _accuracy(labels: Sequence[str], predictions: Sequence[str]) -> float:
+    return sum(one == other for one, other in zip(labels, predictions, strict=True)) / len(labels)
 
 
-def _macro_recall(labels: Sequence[str], said: Sequence[str]) -> float:
-    """Return the mean recall of the labels that stand in either."""
-    places = {label: place for place, label in enumerate(sorted({*labels, *said}))}
-    ids, predictions = ([places[label] for label in part] for part in (labels, said))
-    return macro_recall(ids, predictions, len(places))
+def _macro_recall(labels: Sequence[str], predictions: Sequence[str]) -> float:
+    """Return the mean recall over all labels that occur in `labels` or `predictions`."""
+    places = {label: place for place, label in enumerate(sorted({*labels, *predictions}))}
+    ids, prediction_ids = ([places[label] for label in part] for part in (labels, predictions))
+    return macro_recall(ids, prediction_ids, len(places))
 
 
 def _feature_names(texts: Sequence[str]) -> tuple[str, ...]:
@@ -133,23 +133,23 @@ def _feature_names(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _fit(name: str, train: BaselineSplit, validation: BaselineSplit) -> list[_Candidate]:
-    """Return every model that is tried on one kind of features, fitted and judged on validation."""
+    """Return all candidates on one kind of features, fitted and scored on the validation texts."""
     began = time.perf_counter()
     features = _features(name, len(train.texts))
-    seen = features.fit_transform(train.texts)
-    held_out, features_s = features.transform(validation.texts), time.perf_counter() - began
-    found = []
-    for kind, strength in _TRIED:
+    train_features = features.fit_transform(train.texts)
+    validation_features, features_s = features.transform(validation.texts), time.perf_counter() - began
+    candidates = []
+    for kind, strength in _CANDIDATES:
         started = time.perf_counter()
-        model = _model(kind, strength).fit(seen, train.labels)
+        model = _model(kind, strength).fit(train_features, train.labels)
         fit_s = features_s + time.perf_counter() - started
-        score = _macro_recall(validation.labels, model.predict(held_out).tolist())
-        found.append(_Candidate(f"{name}, {kind}, C {strength:g}", features, model, score, fit_s))
-    return found
+        score = _macro_recall(validation.labels, model.predict(validation_features).tolist())
+        candidates.append(_Candidate(f"{name}, {kind}, C {strength:g}", features, model, score, fit_s))
+    return candidates
 
 
 def _features(name: str, texts: int) -> Any:
-    """Return an unfitted vectoriser; what stands in one text only is left out where there are texts enough."""
+    """Return an unfitted vectoriser; in large corpora it leaves out n-grams that occur in one text only."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_union
 

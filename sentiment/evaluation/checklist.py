@@ -1,4 +1,4 @@
-"""Behaviour tests: what a sentiment model must do, whatever its accuracy on a test set says.
+"""Behaviour tests: what a sentiment model must do, whatever its accuracy on a test set.
 
 Three kinds, after Ribeiro et al. 2020, "Beyond Accuracy: Behavioral Testing of NLP Models with CheckList": minimum
 functionality (MFT: the label must be one of those expected), invariance (INV: a change that carries no feeling must not
@@ -28,19 +28,18 @@ _EXAMPLES: Final = 5
 
 @dataclass(frozen=True)
 class Case:
-    """One trial. MFT: one text and the labels that are right. INV: the first text's label must be that of all.
-
-    DIR: the sentiment of the second text is to be above (`direction` 1) or below (-1) the first's, or about equal.
-    """
+    """One case: a single text (MFT), texts that must all get one label (INV), or two texts to compare (DIR)."""
 
     texts: tuple[str, ...]
     allowed: frozenset[str] = frozenset()
+    """MFT: the labels that are right."""
     direction: int = 0
+    """DIR: 1 if the second text must not be less positive than the first, -1 if not more positive."""
 
 
 @dataclass(frozen=True)
 class BehaviourTest:
-    """Cases of one kind that test one thing. With `groups`, the n-th text of every case is about the n-th group."""
+    """Cases of one kind that test one capability; with `groups`, text n of every case is about group n."""
 
     capability: str
     name: str
@@ -61,7 +60,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """How one test went. `failure_rate` is in [0, 1]; `groups` has the mean sentiment of each group of people."""
+    """Result of one test; `failure_rate` is in [0, 1], `groups` maps each group of people to its mean sentiment."""
 
     capability: str
     name: str
@@ -77,27 +76,27 @@ class CheckOutcome:
 def run_tests(
     tests: Sequence[BehaviourTest], classify: Classify, labels: Sequence[str], normalize: Callable[[str], str]
 ) -> tuple[CheckOutcome, ...]:
-    """Run behaviour tests on a model that answers with `labels`; equal texts are classified once."""
+    """Run behaviour tests on a classifier whose columns are `labels`; equal texts are classified once."""
     normal = {text: normalize(text) for test in tests for case in test.cases for text in case.texts}
-    asked = list(dict.fromkeys(normal.values()))
-    rows = dict(zip(asked, classify(asked), strict=True)) if asked else {}
-    said = {text: _Said.of(rows[plain], labels) for text, plain in normal.items()}
-    return tuple(_judge(test, said) for test in tests if test.cases)
+    unique_texts = list(dict.fromkeys(normal.values()))
+    rows = dict(zip(unique_texts, classify(unique_texts), strict=True)) if unique_texts else {}
+    answers = {text: _Answer.of(rows[plain], labels) for text, plain in normal.items()}
+    return tuple(_judge(test, answers) for test in tests if test.cases)
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Answer:
     label: str
     sentiment: float
 
     @classmethod
-    def of(cls, probabilities: NDArray[np.float64], labels: Sequence[str]) -> _Said:
+    def of(cls, probabilities: NDArray[np.float64], labels: Sequence[str]) -> _Answer:
         positive, negative = (probabilities[list(labels).index(label)] for label in (POSITIVE, NEGATIVE))
         return cls(labels[int(probabilities.argmax())], float(positive - negative))
 
 
-def _judge(test: BehaviourTest, said: Mapping[str, _Said]) -> CheckOutcome:
-    failed = [case for case in test.cases if not _passes(test.kind, case, said)]
+def _judge(test: BehaviourTest, answers: Mapping[str, _Answer]) -> CheckOutcome:
+    failed = [case for case in test.cases if not _passes(test.kind, case, answers)]
     return CheckOutcome(
         capability=test.capability,
         name=test.name,
@@ -106,31 +105,31 @@ def _judge(test: BehaviourTest, said: Mapping[str, _Said]) -> CheckOutcome:
         failures=len(failed),
         failure_rate=len(failed) / len(test.cases),
         interval=share_interval(len(failed), len(test.cases)),
-        examples=tuple(_failure(test.kind, case, said) for case in failed[:_EXAMPLES]),
-        groups=dict(_means(test, said)),
+        examples=tuple(_failure(test.kind, case, answers) for case in failed[:_EXAMPLES]),
+        groups=dict(_means(test, answers)),
     )
 
 
-def _passes(kind: Kind, case: Case, said: Mapping[str, _Said]) -> bool:
-    answers = [said[text] for text in case.texts]
+def _passes(kind: Kind, case: Case, answers: Mapping[str, _Answer]) -> bool:
+    own = [answers[text] for text in case.texts]
     if kind == "MFT":
-        return answers[0].label in case.allowed
+        return own[0].label in case.allowed
     if kind == "INV":
-        return len({answer.label for answer in answers}) == 1
-    return (answers[1].sentiment - answers[0].sentiment) * case.direction >= -TOLERANCE
+        return len({answer.label for answer in own}) == 1
+    return (own[1].sentiment - own[0].sentiment) * case.direction >= -TOLERANCE
 
 
-def _failure(kind: Kind, case: Case, said: Mapping[str, _Said]) -> Failure:
-    answers = [said[text] for text in case.texts]
+def _failure(kind: Kind, case: Case, answers: Mapping[str, _Answer]) -> Failure:
+    own = [answers[text] for text in case.texts]
     return Failure(
         texts=case.texts,
-        said=tuple(answer.label for answer in answers),
-        sentiments=tuple(round(answer.sentiment, 3) for answer in answers),
-        wanted=_wanted(kind, case),
+        said=tuple(answer.label for answer in own),
+        sentiments=tuple(round(answer.sentiment, 3) for answer in own),
+        wanted=_expectation(kind, case),
     )
 
 
-def _wanted(kind: Kind, case: Case) -> str:
+def _expectation(kind: Kind, case: Case) -> str:
     if kind == "MFT":
         return " or ".join(sorted(case.allowed))
     if kind == "INV":
@@ -138,6 +137,6 @@ def _wanted(kind: Kind, case: Case) -> str:
     return "not less positive" if case.direction > 0 else "not less negative"
 
 
-def _means(test: BehaviourTest, said: Mapping[str, _Said]) -> Iterator[tuple[str, float]]:
+def _means(test: BehaviourTest, answers: Mapping[str, _Answer]) -> Iterator[tuple[str, float]]:
     for place, group in enumerate(test.groups):
-        yield group, float(np.mean([said[case.texts[place]].sentiment for case in test.cases]))
+        yield group, float(np.mean([answers[case.texts[place]].sentiment for case in test.cases]))

@@ -37,7 +37,7 @@ class LabelledTexts(SliceRow, Protocol):
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluatedVersion:
     """The version that is evaluated. `file_bytes` is the size of the engine's file."""
 
     ref: str
@@ -71,10 +71,10 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Against:
+class VersionComparison:
     """The other version, its figures on the same texts, and the differences: this one's minus the other's."""
 
-    subject: Subject
+    subject: EvaluatedVersion
     figures: Figures
     differences: tuple[PairedDifference, ...]
 
@@ -83,7 +83,7 @@ class Against:
 class Evaluation:
     """All that was found; parts that were not asked for are empty. `called_neutral` is for data without neutral."""
 
-    subject: Subject
+    subject: EvaluatedVersion
     data: EvaluationTexts
     figures: Figures
     reliability: Reliability
@@ -93,7 +93,7 @@ class Evaluation:
     empty_slices: tuple[EmptySlice, ...] = ()
     behaviour: tuple[CheckOutcome, ...] = ()
     performance: Performance | None = None
-    against: Against | None = None
+    against: VersionComparison | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Return everything as JSON takes it; a number that does not exist is null."""
@@ -163,7 +163,7 @@ def require_labels(model_labels: Sequence[str], labels: Sequence[str]) -> None:
 
 
 def evaluate(
-    subject: Subject,
+    subject: EvaluatedVersion,
     data: EvaluationTexts,
     rows: Sequence[LabelledTexts],
     answers: ModelAnswers,
@@ -196,11 +196,11 @@ def behave(
 
 
 def set_against(
-    answers: ModelAnswers, other: ModelAnswers, subject: Subject, labels: Sequence[str], *, seed: int = 0
-) -> Against:
+    answers: ModelAnswers, other: ModelAnswers, subject: EvaluatedVersion, labels: Sequence[str], *, seed: int = 0
+) -> VersionComparison:
     """Compare two versions' answers to the same rows; `subject` is the other one."""
     first, second = (each.probabilities.argmax(axis=1) for each in (answers, other))
-    return Against(
+    return VersionComparison(
         subject=subject,
         figures=measure(other.ids, other.probabilities, labels),
         differences=compare(answers.ids, first, second, len(labels), seed=seed),

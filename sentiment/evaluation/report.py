@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sentiment.evaluation import charts
 from sentiment.evaluation.bootstrap import Interval, PairedDifference
 from sentiment.evaluation.checklist import CheckOutcome, Failure
-from sentiment.evaluation.evaluation import Against, Evaluation
+from sentiment.evaluation.evaluation import Evaluation, VersionComparison
 from sentiment.evaluation.performance import Performance
 from sentiment.evaluation.slices import DIMENSIONS
 
@@ -49,18 +49,18 @@ _NO_TEXT: Final = "no text in this slice"
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def render_report(found: Evaluation, made_at: datetime) -> str:
+def render_report(evaluation: Evaluation, made_at: datetime) -> str:
     """Return the report of an evaluation as one HTML document."""
-    title = f"Evaluation of {found.subject.ref} on {found.data.ref}"
+    title = f"Evaluation of {evaluation.subject.ref} on {evaluation.data.ref}"
     parts = [
-        _head(found, title, made_at),
-        _tiles(found),
-        _against(found.against) if found.against else "",
-        _classes(found),
-        _slices(found) if found.slices or found.empty_slices else "",
-        _behaviour(found.behaviour) if found.behaviour else "",
-        _mistakes(found),
-        _performance(found.performance) if found.performance else "",
+        _head(evaluation, title, made_at),
+        _tiles(evaluation),
+        _against(evaluation.against) if evaluation.against else "",
+        _classes(evaluation),
+        _slices(evaluation) if evaluation.slices or evaluation.empty_slices else "",
+        _behaviour(evaluation.behaviour) if evaluation.behaviour else "",
+        _mistakes(evaluation),
+        _performance(evaluation.performance) if evaluation.performance else "",
         _reading(),
     ]
     return (
@@ -73,14 +73,14 @@ def render_report(found: Evaluation, made_at: datetime) -> str:
     )
 
 
-def _head(found: Evaluation, title: str, made_at: datetime) -> str:
-    subject, data = found.subject, found.data
+def _head(evaluation: Evaluation, title: str, made_at: datetime) -> str:
+    subject, data = evaluation.subject, evaluation.data
     left_out = f", {data.unlabelled:,} rows without a label left out" if data.unlabelled else ""
     neutral = ""
-    if found.called_neutral is not None:
+    if evaluation.called_neutral is not None:
         neutral = (
             f"<p>The data know no neutral: negative and positive share what the version gave to neutral, which it "
-            f"held likeliest for {found.called_neutral:.1%} of the texts.</p>"
+            f"held likeliest for {evaluation.called_neutral:.1%} of the texts.</p>"
         )
     return (
         f"<h1>{escape(title)}</h1>"
@@ -90,25 +90,30 @@ def _head(found: Evaluation, title: str, made_at: datetime) -> str:
     )
 
 
-def _tiles(found: Evaluation) -> str:
-    figures = found.figures
-    shown = [
+def _tiles(evaluation: Evaluation) -> str:
+    figures = evaluation.figures
+    entries = [
         ("Macro-recall", _share(figures.macro_recall), _interval(figures.macro_recall_interval)),
         ("Accuracy", _share(figures.accuracy), _interval(figures.accuracy_interval)),
         ("Macro-F1", _share(figures.macro_f1), ""),
         ("Calibration error", _share(figures.ece), f"best temperature here {figures.temperature:.2f}"),
     ]
-    if found.performance:
-        shown.append(
-            ("Texts a second", f"{found.performance.texts_per_s:,.0f}", f"{found.performance.threads} threads")
+    if evaluation.performance:
+        entries.append(
+            (
+                "Texts a second",
+                f"{evaluation.performance.texts_per_s:,.0f}",
+                f"{evaluation.performance.threads} threads",
+            )
         )
     tiles = "".join(
-        f'<div class="tile">{name}<b>{value}</b><span class="muted">{note}</span></div>' for name, value, note in shown
+        f'<div class="tile">{name}<b>{value}</b><span class="muted">{note}</span></div>'
+        for name, value, note in entries
     )
     return f'<div class="tiles">{tiles}</div>'
 
 
-def _against(other: Against) -> str:
+def _against(other: VersionComparison) -> str:
     rows = [
         (
             _measure_name(each),
@@ -123,7 +128,7 @@ def _against(other: Against) -> str:
     ]
     heads = ("", "this version", "the other", "difference", "95 % interval", "p", "")
     note = f"Against {other.subject.ref} ({other.subject.digest[:12]}), on the same texts, in percent: paired bootstrap"
-    return f"<h2>Against another version</h2>{_table(note, heads, rows, left=(0, 6))}"
+    return f"<h2>Against another version</h2>{_table(note, heads, rows, text_columns=(0, 6))}"
 
 
 def _measure_name(difference: PairedDifference) -> str:
@@ -136,19 +141,19 @@ def _verdict(each: PairedDifference) -> str:
     return '<span class="good">better</span>' if each.difference > 0 else '<span class="bad">worse</span>'
 
 
-def _classes(found: Evaluation) -> str:
+def _classes(evaluation: Evaluation) -> str:
     rows = [
         (escape(each.label), f"{each.texts:,}", _share(each.precision), _share(each.recall), _share(each.f1))
-        for each in found.figures.classes
+        for each in evaluation.figures.classes
     ]
     table = _table("In percent", ("label", "texts", "precision", "recall", "F1"), rows)
-    labels = found.data.labels
-    pictures = _figure(charts.confusion_figure(found.figures.confusion, labels), "Confusion: rows add up to 100 %")
-    pictures += _figure(charts.reliability_figure(found.reliability), "Reliability, in 15 bins: areas show texts")
+    labels = evaluation.data.labels
+    pictures = _figure(charts.confusion_figure(evaluation.figures.confusion, labels), "Confusion: rows add up to 100 %")
+    pictures += _figure(charts.reliability_figure(evaluation.reliability), "Reliability, in 15 bins: areas show texts")
     return f'<h2>By label</h2>{table}<div class="pair">{pictures}</div>'
 
 
-def _slices(found: Evaluation) -> str:
+def _slices(evaluation: Evaluation) -> str:
     rows = [
         (
             escape(part.dimension),
@@ -159,15 +164,15 @@ def _slices(found: Evaluation) -> str:
             _share(part.macro_recall),
             _interval(part.macro_recall_interval),
         )
-        for part in found.slices
+        for part in evaluation.slices
     ]
-    rows += [(part.dimension, escape(part.name), "0", _NO_TEXT, "", "", "") for part in found.empty_slices]
+    rows += [(part.dimension, escape(part.name), "0", _NO_TEXT, "", "", "") for part in evaluation.empty_slices]
     heads = ("cut by", "slice", "texts", "accuracy", "95 % interval", "macro-recall", "95 % interval")
-    table = _table("In percent; macro-recall over the labels that occur in the slice", heads, rows, left=(0, 1))
-    alike = [name for name in DIMENSIONS if name not in {part.dimension for part in found.slices}]
+    table = _table("In percent; macro-recall over the labels that occur in the slice", heads, rows, text_columns=(0, 1))
+    alike = [name for name in DIMENSIONS if name not in {part.dimension for part in evaluation.slices}]
     note = f"<p>All texts are alike in {' and '.join(alike)}.</p>" if alike else ""
-    shown = charts.slices_figure(found.slices, found.figures.accuracy) if found.slices else None
-    return f"<h2>Slices</h2>{_figure(shown, '') if shown else ''}{table}{note}"
+    figure = charts.slices_figure(evaluation.slices, evaluation.figures.accuracy) if evaluation.slices else None
+    return f"<h2>Slices</h2>{_figure(figure, '') if figure else ''}{table}{note}"
 
 
 def _behaviour(outcomes: Sequence[CheckOutcome]) -> str:
@@ -184,7 +189,7 @@ def _behaviour(outcomes: Sequence[CheckOutcome]) -> str:
         for each in outcomes
     ]
     heads = ("capability", "test", "kind", "cases", "failed", "failure rate, %", "95 % interval")
-    table = _table("", heads, rows, left=(0, 1, 2))
+    table = _table("", heads, rows, text_columns=(0, 1, 2))
     return f"<h2>Behaviour</h2>{table}{_groups(outcomes)}<h3>What failed</h3>{''.join(_failures(outcomes))}"
 
 
@@ -199,7 +204,7 @@ def _groups(outcomes: Sequence[CheckOutcome]) -> str:
         if each.groups
     ]
     note = "Mean sentiment, from −1 to 1, of the same sentences about different people"
-    return _table(note, ("people", "mean sentiment", "largest gap"), rows, left=(0, 1)) if rows else ""
+    return _table(note, ("people", "mean sentiment", "largest gap"), rows, text_columns=(0, 1)) if rows else ""
 
 
 def _failures(outcomes: Sequence[CheckOutcome]) -> Iterator[str]:
@@ -212,31 +217,32 @@ def _failures(outcomes: Sequence[CheckOutcome]) -> Iterator[str]:
 
 
 def _failure(failure: Failure) -> str:
-    said = zip(failure.texts, failure.said, failure.sentiments, strict=True)
-    texts = "<br>".join(f"“{escape(text)}” → {escape(label)} ({value:+.2f})" for text, label, value in said)
+    answers = zip(failure.texts, failure.said, failure.sentiments, strict=True)
+    texts = "<br>".join(f"“{escape(text)}” → {escape(label)} ({value:+.2f})" for text, label, value in answers)
     return f'{texts}<br><span class="muted">wanted: {escape(failure.wanted)}</span>'
 
 
-def _mistakes(found: Evaluation) -> str:
-    if not found.mistakes:
+def _mistakes(evaluation: Evaluation) -> str:
+    if not evaluation.mistakes:
         return ""
     rows = [
-        (escape(each.text), escape(each.label), escape(each.said), _share(each.confidence)) for each in found.mistakes
+        (escape(each.text), escape(each.label), escape(each.said), _share(each.confidence))
+        for each in evaluation.mistakes
     ]
     heads = ("text", "label", "said", "confidence, %")
-    return f"<h2>Surest mistakes</h2>{_table('', heads, rows, left=(0, 1, 2))}"
+    return f"<h2>Surest mistakes</h2>{_table('', heads, rows, text_columns=(0, 1, 2))}"
 
 
-def _performance(found: Performance) -> str:
+def _performance(performance: Performance) -> str:
     rows = [
         (
-            escape(found.engine),
-            f"{found.threads}",
-            f"{found.texts:,}",
-            f"{found.tokens_per_text:.1f}",
-            f"{found.texts_per_s:,.0f}",
-            f"{found.load_s:.1f}",
-            f"{found.peak_memory_bytes / _MIB:,.0f}",
+            escape(performance.engine),
+            f"{performance.threads}",
+            f"{performance.texts:,}",
+            f"{performance.tokens_per_text:.1f}",
+            f"{performance.texts_per_s:,.0f}",
+            f"{performance.load_s:.1f}",
+            f"{performance.peak_memory_bytes / _MIB:,.0f}",
         )
     ]
     heads = ("engine", "threads", "texts", "tokens a text", "texts/s", "load, s", "peak memory, MiB")
@@ -249,20 +255,26 @@ def _reading() -> str:
 
 
 def _figure(figure: Figure, caption: str) -> str:
-    said = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img alt="{escape(caption or "chart")}" src="{charts.inline(figure)}">{said}</figure>'
+    caption_html = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f'<figure><img alt="{escape(caption or "chart")}" src="{charts.inline(figure)}">{caption_html}</figure>'
 
 
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+def _table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], text_columns: Sequence[int] = (0,)
+) -> str:
     """Return a table of cells that are HTML already; the columns `left` hold words."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
-        marked = (f"<{tag}{' class=t' if place in left else ''}>{cell}</{tag}>" for place, cell in enumerate(cells))
+        marked = (
+            f"<{tag}{' class=t' if place in text_columns else ''}>{cell}</{tag}>" for place, cell in enumerate(cells)
+        )
         return f"<tr>{''.join(marked)}</tr>"
 
     body = "".join(line("td", row) for row in rows)
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="wide"><table>{said}<thead>{line("th", heads)}</thead><tbody>{body}</tbody></table></div>'
+    caption_html = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="wide"><table>{caption_html}<thead>{line("th", heads)}</thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _share(value: float | None) -> str:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.validation_messages import listed
 
 
-def average(models: Sequence[Start]) -> Start:
+def average(models: Sequence[ModelBundle]) -> ModelBundle:
     """Return a model whose weights are the mean of those of `models`, which must be of one shape, one vocabulary and
     the same steps.
 
@@ -29,10 +29,12 @@ def average(models: Sequence[Start]) -> Start:
     mean = {name: _mean([part[name] for part in parts]) for name in parts[0]}
     network: nn.Module = type(first.model)(first.config)
     network.load_state_dict(mean)
-    return Start(network.eval(), first.config, first.tokenizer, first.architecture, first.steps)
+    return ModelBundle(network.eval(), first.config, first.tokenizer, first.architecture, first.steps)
 
 
-def greedy(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[Start, list[int], float]:
+def greedy(
+    models: Sequence[ModelBundle], score: Callable[[ModelBundle], float]
+) -> tuple[ModelBundle, list[int], float]:
     """Return the greedy soup: from the best model on, each next best joins if the mean does not score less with it.
 
     With it come the places of those that are in it, the best first, and its score (higher is better).
@@ -50,7 +52,9 @@ def greedy(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[St
     return mean, chosen, best
 
 
-def uniform(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[Start, list[int], float]:
+def uniform(
+    models: Sequence[ModelBundle], score: Callable[[ModelBundle], float]
+) -> tuple[ModelBundle, list[int], float]:
     """Return the mean of all models as `greedy` does, whatever each of them scores.
 
     Where the validation texts are of other times or places than those to come, a model that scores less on them may
@@ -63,7 +67,7 @@ def uniform(models: Sequence[Start], score: Callable[[Start], float]) -> tuple[S
     return mean, sorted(range(len(models)), key=lambda place: -scores[place]), score(mean)
 
 
-def _alike(models: Sequence[Start]) -> Start:
+def _alike(models: Sequence[ModelBundle]) -> ModelBundle:
     if not models:
         raise InvalidInput("There is no model to average.", "models")
     first = models[0]

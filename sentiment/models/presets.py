@@ -1,4 +1,4 @@
-"""The presets: ready choices of architecture, shape and start, built from a pretrained backbone."""
+"""The presets: named choices of architecture, size and initial weights, built from a pretrained backbone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sentiment.models.architectures.cnn import CnnClassifier, CnnConfig
 from sentiment.models.architectures.encoder import EncoderClassifier, load_body
 from sentiment.models.architectures.lstm import LstmClassifier, LstmConfig
 from sentiment.models.architectures.wrapped import wrap
-from sentiment.models.bundle import ConfigT, Start, overridden
+from sentiment.models.bundle import ConfigT, ModelBundle, overridden
 from sentiment.models.huggingface.backbone import (
     Backbone,
     find_backbone,
@@ -43,22 +43,22 @@ _STUDENT_EMBEDDING: Final = 128
 _STUDENT_VOCABULARY: Final = 14_200
 _DISTILBERT: Final = "distilbert/distilbert-base-uncased"
 _WORDS_DEVIATION: Final = 0.4  # about that of GloVe's vectors: a network learns slowly from much smaller ones
-#: What a model that starts from a backbone's layers cannot choose.
-_GIVEN: Final = frozenset({"labels", "hidden", "heads", "layer_norm_eps"})
+#: Fields of an encoder's config that the data or the backbone determine.
+_FIXED: Final = frozenset({"labels", "hidden", "heads", "layer_norm_eps"})
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a classifier is built of. `overrides` changes fields of its config: `{"dropout": 0.2}`.
-
-    `backbone` is a local folder or a Hugging Face name (`name@revision` too); None takes the preset's own. `counts`
-    tells how often the texts to come use the pieces of a tokenizer: a smaller vocabulary keeps what they use most.
-    """
+class PresetRequest:
+    """What a preset builds a classifier from."""
 
     labels: int
+    """Number of labels."""
     backbone: str | None
+    """Local folder, or name on the Hugging Face hub (`owner/name@revision`); None for the preset's own."""
     overrides: Mapping[str, object]
+    """Fields of the config that differ from the preset's: `{"dropout": 0.2}`."""
     counts: CountPieces | None
+    """Counts the training texts' pieces; a smaller vocabulary keeps the most frequent ones."""
 
 
 def build(
@@ -68,89 +68,92 @@ def build(
     backbone: str | None = None,
     overrides: Mapping[str, object] = _NO_CHANGES,
     counts: CountPieces | None = None,
-) -> Start:
-    """Build an untrained classifier of `labels` labels by a preset's name; the rest is as in `Wanted`.
+) -> ModelBundle:
+    """Build an untrained classifier by the name of a preset; the arguments are the fields of `PresetRequest`.
 
-    What is new, such as the head, is drawn from torch's generator.
+    New weights, such as the head's, are drawn from torch's global generator.
 
     Raises:
-        InvalidInput: there is no such preset or field, or the backbone cannot give it.
+        InvalidInput: there is no such preset or field, or the backbone does not allow the value.
         ModelRejected: the backbone's files are missing, broken, or of another kind.
     """
     if preset not in PRESETS:
-        raise InvalidInput(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}", "model")
-    return PRESETS[preset](Wanted(labels, backbone, overrides, counts))
+        raise InvalidInput(f"There is no preset {preset!r}. The presets are {', '.join(PRESETS)}.", "model")
+    return PRESETS[preset](PresetRequest(labels, backbone, overrides, counts))
 
 
-def encoder(wanted: Wanted) -> Start:
-    """Start an encoder from all of a backbone's layers."""
-    return _encoder(with_emoji(find_backbone(wanted.backbone)), wanted)
+def encoder(request: PresetRequest) -> ModelBundle:
+    """Build an encoder from all layers of a backbone."""
+    return _encoder(with_emoji(find_backbone(request.backbone)), request)
 
 
-def student(wanted: Wanted) -> Start:
-    """Start a small encoder from some of a backbone's layers; a trained teacher's folder is a backbone too.
+def student(request: PresetRequest) -> ModelBundle:
+    """Build a small encoder from some of a backbone's layers; a trained teacher's folder is a backbone too.
 
-    A quarter of MiniLM's size: three layers with half the neurons, the pieces that are used most, narrow words.
+    From MiniLM it has a quarter of the parameters: three layers, half the feed-forward neurons, narrow word
+    embeddings, and only the pieces that are used most.
     """
-    found = with_emoji(find_backbone(wanted.backbone))
-    return _encoder(found, replace(wanted, overrides={**_student_shape(found), **wanted.overrides}))
+    backbone = with_emoji(find_backbone(request.backbone))
+    return _encoder(backbone, replace(request, overrides={**_student_shape(backbone), **request.overrides}))
 
 
-def distilbert(wanted: Wanted) -> Start:
-    """Start an encoder from DistilBERT, or what stands for it."""
-    return encoder(replace(wanted, backbone=wanted.backbone or _DISTILBERT))
+def distilbert(request: PresetRequest) -> ModelBundle:
+    """Build an encoder from DistilBERT, or from another backbone if one is named."""
+    return encoder(replace(request, backbone=request.backbone or _DISTILBERT))
 
 
-def hub(wanted: Wanted) -> Start:
-    """Start from any encoder that transformers knows: BERT's kin become our encoder, others are wrapped."""
-    if wanted.backbone is None:
-        raise InvalidInput("Preset hub needs a backbone: a folder, or owner/name on the hub", "backbone")
-    folder = fetch(wanted.backbone)
+def hub(request: PresetRequest) -> ModelBundle:
+    """Build from any encoder of the transformers library: BERT-like ones become our encoder, others are wrapped."""
+    if request.backbone is None:
+        raise InvalidInput("Preset hub needs --backbone: a folder, or owner/name on the Hugging Face hub.", "backbone")
+    folder = fetch(request.backbone)
     origin = read_config(folder)
     if is_bert_like(origin) or "architecture" in origin:
-        return encoder(replace(wanted, backbone=str(folder)))
-    return wrap(folder, wanted.labels, wanted.overrides)
+        return encoder(replace(request, backbone=str(folder)))
+    return wrap(folder, request.labels, request.overrides)
 
 
-def lstm(wanted: Wanted) -> Start:
-    """Start an LSTM from a backbone's word embeddings, made as narrow as `embedding` says, or a GloVe file's."""
-    return _of_words("lstm", LstmConfig, LstmClassifier, wanted)
+def lstm(request: PresetRequest) -> ModelBundle:
+    """Build an LSTM on the word embeddings of a backbone or a GloVe file, reduced to `embedding` dimensions."""
+    return _of_words("lstm", LstmConfig, LstmClassifier, request)
 
 
-def cnn(wanted: Wanted) -> Start:
-    """Start a convolutional network from a backbone's word embeddings, as narrow as `embedding`, or a GloVe file's."""
-    return _of_words("cnn", CnnConfig, CnnClassifier, wanted)
+def cnn(request: PresetRequest) -> ModelBundle:
+    """Build a CNN on the word embeddings of a backbone or a GloVe file, reduced to `embedding` dimensions."""
+    return _of_words("cnn", CnnConfig, CnnClassifier, request)
 
 
-def bert_gru(wanted: Wanted) -> Start:
-    """Put new GRU layers on a frozen backbone; `positions` among the overrides is the backbone's longest window."""
-    found = with_emoji(find_backbone(wanted.backbone))
-    given = {name: value for name, value in wanted.overrides.items() if name == "positions"}
-    below = _encoder(found, replace(wanted, overrides=given))
-    _refuse_given(wanted.overrides, {"encoder", "labels"}, found)
-    own = {name: value for name, value in wanted.overrides.items() if name not in given}
-    config = overridden(BertGruConfig(below.config, wanted.labels), own)
+def bert_gru(request: PresetRequest) -> ModelBundle:
+    """Put new GRU layers on a frozen backbone; the override `positions` is the backbone's longest window in tokens."""
+    backbone = with_emoji(find_backbone(request.backbone))
+    positions = {name: value for name, value in request.overrides.items() if name == "positions"}
+    encoder_bundle = _encoder(backbone, replace(request, overrides=positions))
+    _refuse_fixed(request.overrides, {"encoder", "labels"}, backbone)
+    gru_overrides = {name: value for name, value in request.overrides.items() if name not in positions}
+    config = overridden(BertGruConfig(encoder_bundle.config, request.labels), gru_overrides)
     model = BertGruClassifier(config)
     body = model.encoder.state_dict()
-    model.encoder.load_state_dict({name: tensor for name, tensor in below.model.state_dict().items() if name in body})
-    return Start(model, config, below.tokenizer, "bert-gru")
+    model.encoder.load_state_dict(
+        {name: tensor for name, tensor in encoder_bundle.model.state_dict().items() if name in body}
+    )
+    return ModelBundle(model, config, encoder_bundle.tokenizer, "bert-gru")
 
 
 def _of_words(
-    architecture: str, shape: Callable[..., ConfigT], network: Callable[[ConfigT], nn.Module], wanted: Wanted
-) -> Start:
-    found = with_emoji(_words_of(wanted.backbone))
-    _refuse_given(wanted.overrides, {"vocabulary", "labels"}, found)
-    config = overridden(shape(found.config.vocabulary, wanted.labels), wanted.overrides)
+    architecture: str, shape: Callable[..., ConfigT], network: Callable[[ConfigT], nn.Module], request: PresetRequest
+) -> ModelBundle:
+    backbone = with_emoji(_words_of(request.backbone))
+    _refuse_fixed(request.overrides, {"vocabulary", "labels"}, backbone)
+    config = overridden(shape(backbone.config.vocabulary, request.labels), request.overrides)
     model = network(config)
     words = model.get_parameter("words.weight")
     with torch.no_grad():
-        words.copy_(_scaled_words(found, words.shape[1]))
-    return Start(model, config, found.tokenizer, architecture)
+        words.copy_(_scaled_words(backbone, words.shape[1]))
+    return ModelBundle(model, config, backbone.tokenizer, architecture)
 
 
 def _words_of(backbone: str | None) -> Backbone:
-    """Return the backbone, or the packaged one with the vectors of a GloVe file in the place of its words."""
+    """Return the backbone; for a GloVe file the packaged one, its word embeddings replaced by the file's vectors."""
     if backbone is None or not Path(backbone).is_file():
         return find_backbone(backbone)
     packaged = find_backbone(None)
@@ -161,7 +164,11 @@ def _words_of(backbone: str | None) -> Backbone:
 def _scaled_words(backbone: Backbone, width: int) -> Tensor:
     words = backbone.state["words.weight"]
     if width > words.shape[1]:
-        raise InvalidInput(f"embedding = {width}; the words of {backbone.name} have {words.shape[1]}", "embedding")
+        raise InvalidInput(
+            f"embedding is {width}, but the word embeddings of {backbone.name} have {words.shape[1]} dimensions: "
+            "give that many or fewer",
+            "embedding",
+        )
     narrow = words if width == words.shape[1] else narrowed(words, width)[0]
     return narrow * (_WORDS_DEVIATION / narrow.std())
 
@@ -178,33 +185,37 @@ def _student_shape(backbone: Backbone) -> dict[str, object]:
     return shape
 
 
-def _encoder(backbone: Backbone, wanted: Wanted) -> Start:
-    overrides = wanted.overrides
-    _refuse_given(overrides, _GIVEN, backbone)
+def _encoder(backbone: Backbone, request: PresetRequest) -> ModelBundle:
+    overrides = request.overrides
+    _refuse_fixed(overrides, _FIXED, backbone)
     if isinstance(pieces := overrides.get("vocabulary"), int) and pieces != backbone.config.vocabulary:
-        backbone = with_vocabulary(backbone, pieces, wanted.counts)
+        backbone = with_vocabulary(backbone, pieces, request.counts)
         overrides = {**overrides, "vocabulary": backbone.config.vocabulary}
-    given = replace(backbone.config, labels=wanted.labels, positions=min(backbone.config.positions, _WINDOW_TOKENS))
-    config = overridden(given, overrides)
+    base_config = replace(
+        backbone.config, labels=request.labels, positions=min(backbone.config.positions, _WINDOW_TOKENS)
+    )
+    config = overridden(base_config, overrides)
     _require_positions(config.positions, backbone)
-    kept = with_feed_forward(with_layers(backbone, config.layers), config.feed_forward)
-    state = {**kept.state, "positions.weight": kept.state["positions.weight"][: config.positions]}
+    shaped = with_feed_forward(with_layers(backbone, config.layers), config.feed_forward)
+    state = {**shaped.state, "positions.weight": shaped.state["positions.weight"][: config.positions]}
     if config.embedding != backbone.config.embedding:
         state.update(_narrow_words(state, config.embedding))
     model = EncoderClassifier(config)
     load_body(model, state)
-    return Start(model, config, kept.tokenizer, "encoder")
+    return ModelBundle(model, config, shaped.tokenizer, "encoder")
 
 
-def _refuse_given(overrides: Mapping[str, object], given: AbstractSet[str], backbone: Backbone) -> None:
-    for name in sorted(overrides.keys() & given):
-        raise InvalidInput(f"{name} cannot be chosen: it comes from the data or the backbone {backbone.name}", name)
+def _refuse_fixed(overrides: Mapping[str, object], fixed: AbstractSet[str], backbone: Backbone) -> None:
+    for name in sorted(overrides.keys() & fixed):
+        raise InvalidInput(
+            f"{name} cannot be set: the data or the backbone {backbone.name} determine it; leave it out", name
+        )
 
 
 def _require_positions(positions: int, backbone: Backbone) -> None:
     if not 1 <= positions <= backbone.config.positions:
         raise InvalidInput(
-            f"positions = {positions}; {backbone.name} reads windows of at most {backbone.config.positions} tokens",
+            f"positions is {positions}, but {backbone.name} reads windows of 1 to {backbone.config.positions} tokens",
             "positions",
         )
 
@@ -214,7 +225,7 @@ def _narrow_words(state: Mapping[str, Tensor], width: int) -> dict[str, Tensor]:
     return {"words.weight": words, "widen_words.weight": widen}
 
 
-PRESETS: Final[Mapping[str, Callable[[Wanted], Start]]] = MappingProxyType(
+PRESETS: Final[Mapping[str, Callable[[PresetRequest], ModelBundle]]] = MappingProxyType(
     {
         "lstm": lstm,
         "cnn": cnn,

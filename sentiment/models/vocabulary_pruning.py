@@ -12,7 +12,7 @@ import torch
 from sentiment.errors import InvalidInput
 from sentiment.models.architectures.bert_gru import BertGruConfig
 from sentiment.models.architectures.encoder import EncoderClassifier, load_body
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.huggingface.backbone import open_backbone, spelt_name, with_pieces
 from sentiment.models.vocabulary import (
     build_tokenizer,
@@ -26,7 +26,7 @@ from sentiment.models.zoo import ARCHITECTURES
 
 def start_from(
     backbone: Path, corpora: Sequence[Sequence[str]], tweets: Sequence[str], pieces: int, seed: int
-) -> Start:
+) -> ModelBundle:
     """Build the classifier to train from a BERT checkpoint's folder (`model.safetensors`, `tokenizer.json`).
 
     The vocabulary is cut to `pieces` by what `corpora` use; emoji are added, those of `tweets` too, each starting as
@@ -43,10 +43,10 @@ def start_from(
     torch.manual_seed(seed)
     model = EncoderClassifier(config)
     load_body(model, {**cut.state, "positions.weight": cut.state["positions.weight"][: config.positions]})
-    return Start(model, config, cut.tokenizer, "encoder")
+    return ModelBundle(model, config, cut.tokenizer, "encoder")
 
 
-def cut_vocabulary(start: Start, corpora: Sequence[Sequence[str]], pieces: int) -> Start:
+def cut_vocabulary(start: ModelBundle, corpora: Sequence[Sequence[str]], pieces: int) -> ModelBundle:
     """Return a model with the `pieces` of its vocabulary that `corpora` use most; emoji and letters always stay.
 
     Each corpus has the same say. All other weights are copied from `start`'s model.
@@ -67,7 +67,7 @@ def cut_vocabulary(start: Start, corpora: Sequence[Sequence[str]], pieces: int) 
     words = "encoder.words.weight" if start.architecture == "bert-gru" else "words.weight"
     state = start.model.state_dict()
     model.load_state_dict({**state, words: state[words][rows]})
-    return Start(model, config, build_tokenizer(kept), start.architecture, start.steps)
+    return ModelBundle(model, config, build_tokenizer(kept), start.architecture, start.steps)
 
 
 def _with_vocabulary(config: Any, vocabulary: int) -> Any:

@@ -19,7 +19,7 @@ from sentiment.models.architectures.cnn import CnnClassifier, CnnConfig
 from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig
 from sentiment.models.architectures.lstm import LstmClassifier, LstmConfig
 from sentiment.models.architectures.wrapped import HubClassifier, HubConfig
-from sentiment.models.bundle import ParameterCounts, Start, checked, count_parameters
+from sentiment.models.bundle import ModelBundle, ParameterCounts, checked, count_parameters
 from sentiment.models.huggingface.checkpoint import NOT_SHAPE, STEPS_FIELD, read_config, read_tokenizer
 from sentiment.models.huggingface.pretrained import PretrainedClassifier, PretrainedConfig
 from sentiment.models.huggingface.weights import WEIGHTS, read_tensors
@@ -32,8 +32,8 @@ __all__ = [
     "ARCHITECTURES",
     "PRESETS",
     "Architecture",
+    "ModelBundle",
     "ParameterCounts",
-    "Start",
     "build",
     "count_parameters",
     "load_model",
@@ -61,7 +61,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
 )
 
 
-def save_model(start: Start, folder: Path) -> None:
+def save_model(start: ModelBundle, folder: Path) -> None:
     """Write `config.json` (with the architecture), `tokenizer.json` and `model.safetensors` into `folder`.
 
     The folder is made if need be; the weights come last, so that one without them was left half-written.
@@ -76,7 +76,7 @@ def save_model(start: Start, folder: Path) -> None:
     save_file(tensors, folder / WEIGHTS)
 
 
-def load_model(folder: Path, like: Start | None = None) -> Start:
+def load_model(folder: Path, like: ModelBundle | None = None) -> ModelBundle:
     """Load what `save_model` wrote (a full version folder too), the network in evaluation mode on the CPU.
 
     `like` is a model that it must equal in architecture and shape.
@@ -97,7 +97,7 @@ def load_model(folder: Path, like: Start | None = None) -> Start:
             f"{folder / TOKENIZER} has {pieces} pieces, the {architecture} model {config.vocabulary}: they are not of "
             "one model"
         )
-    return Start(model.eval(), config, tokenizer, architecture, _steps(folder, content))
+    return ModelBundle(model.eval(), config, tokenizer, architecture, _steps(folder, content))
 
 
 def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
@@ -121,7 +121,7 @@ def _steps(folder: Path, content: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def _require_like(folder: Path, architecture: str, config: Any, like: Start) -> None:
+def _require_like(folder: Path, architecture: str, config: Any, like: ModelBundle) -> None:
     if architecture != like.architecture:
         raise ModelRejected(f"{folder} holds a {architecture} model, not a {like.architecture} model")
     if config != like.config:

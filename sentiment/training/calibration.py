@@ -6,11 +6,11 @@ import torch
 from numpy.typing import ArrayLike
 
 from sentiment.errors import InvalidInput
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.training.objectives.learner import head_of
 
 
-def move_biases(start: Start, moved: ArrayLike) -> None:
+def move_biases(start: ModelBundle, moved: ArrayLike) -> None:
     """Add `moved` [labels] to the biases of a classifier's last layer, in place.
 
     Raises:

@@ -13,11 +13,11 @@ import torch
 from safetensors import SafetensorError
 
 from sentiment.errors import Conflict, ModelRejected
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.zoo import load_model, save_model
 from sentiment.training.config import TrainConfig
 from sentiment.training.objectives.learner import Learner
-from sentiment.training.optimisation.early_stopping import Stopper
+from sentiment.training.optimisation.early_stopping import EarlyStopping
 from sentiment.validation_messages import shown
 
 MODEL: Final = "model"
@@ -51,13 +51,13 @@ class TrainingProgress:
     seconds: float = 0.0
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
     history: list[dict[str, Any]] = field(default_factory=list)
-    stopper: Stopper = field(default_factory=lambda: Stopper("macro_recall"))
+    stopper: EarlyStopping = field(default_factory=lambda: EarlyStopping("macro_recall"))
     finished: bool = False
 
 
 def save_checkpoint(
     folder: Path,
-    start: Start,
+    start: ModelBundle,
     learner: Learner,
     optimizer: torch.optim.Optimizer,
     progress: TrainingProgress,
@@ -86,7 +86,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, start: Start, learner: Learner, optimizer: torch.optim.Optimizer, terms: Terms
+    folder: Path, start: ModelBundle, learner: Learner, optimizer: torch.optim.Optimizer, terms: Terms
 ) -> TrainingProgress:
     """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return how far its run was.
 
@@ -110,7 +110,7 @@ def load_checkpoint(
     if learner.projection and content["projection"] is not None:
         learner.projection.load_state_dict(content["projection"])
     progress = content["progress"]
-    return TrainingProgress(**{**progress, "stopper": Stopper(**progress["stopper"])})
+    return TrainingProgress(**{**progress, "stopper": EarlyStopping(**progress["stopper"])})
 
 
 def require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:

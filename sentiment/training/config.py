@@ -1,4 +1,4 @@
-"""What a run trains and how: one frozen dataclass, written and read as YAML by the jobs."""
+"""The hyperparameters of a training run: one frozen dataclass, which the jobs read and write as YAML."""
 
 from __future__ import annotations
 
@@ -49,73 +49,90 @@ _MOST_THREADS: Final = 1024  # more than any machine's that one worker could use
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """How a student learns from a teacher: a model folder, a version folder, or `models:/NAME/NUMBER`.
-
-    The loss of a text is `(1 - hard_weight)` times that against the teacher's logits at `temperature`, plus
-    `hard_weight` times the cross-entropy of its label, plus `hidden_weight` times the cosine distance of the states
-    before the last layer. `unlabelled` names a JSONL file of texts (field `text`) without labels. `mixed` adds so many
-    texts without labels, each the first half of one text and the second half of another.
-    """
+    """How a student learns from a teacher."""
 
     teacher: str = ""
+    """A model folder, a version folder, or `models:/NAME/NUMBER`."""
     temperature: float = 2.0
+    """Softens the teacher's logits; the loss against them weighs 1 - `hard_weight`."""
     hard_weight: float = 0.3
+    """Weight of the cross-entropy of the labels."""
     hidden_weight: float = 0.0
+    """Weight of the cosine distance between the states before the last layers."""
     unlabelled: str | None = None
+    """JSONL file of further texts (field `text`), whose labels are not read."""
     mixed: int = 0
+    """Number of further texts made of the first half of one text and the second half of another."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All hyperparameters of a run, and the data by name.
-
-    `validation` names a dataset version; without it, `validation_share` of `data` is held out. `steps` are done to a
-    text before it is tokenised, in training as in serving (see `sentiment.text.steps`). `languages` are those that
-    the version reads, as codes with commas, or `any`; left out, those of what it starts from. A batch has at most
-    `batch_tokens` tokens, padding counted, and `batch_rows` texts. A text longer than `window_tokens` ([CLS] and [SEP]
-    counted) is cut to its head, or with `windows="draw"` to a window drawn anew in each epoch: head, tail or any.
-    A class weighs frequency ** -`class_weight_power`. The best of the `monitor`ed figure is kept; with `patience` the
-    run ends after so many validations without a better one; after `most_seconds` of steps it ends as if by its last
-    step, the schedule shortened to fit. `gradient_norm` 0 clips nothing. `validate_every_steps`
-    empty validates at each epoch's end. On the validation texts the version's temperatures are fitted, and with
-    `calibration="biases"` the biases of its last layer as well, which undoes what class weights did to probabilities.
-    """
+    """All hyperparameters of a run, and the data by name."""
 
     model: str = "minilm"
+    """Preset of the zoo."""
     data: str = ""
+    """Dataset version to train on."""
     validation: str | None = None
+    """Dataset version to validate on."""
     validation_share: float = 0.1
+    """Share of `data` that is held out where `validation` names nothing."""
     backbone: str | None = None
+    """Folder, or name on the Hugging Face hub, to start from; None for the preset's own."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the model's config that differ from the preset's."""
     steps: tuple[str, ...] = ()
+    """Steps that a text goes through before it is tokenised, in training and serving (`sentiment.text.steps`)."""
     languages: str | None = None
+    """Languages that the version reads: codes with commas, or `any`; None for those of the backbone."""
     epochs: int = 3
     most_steps: int | None = None
     most_seconds: float | None = None
+    """Time limit of the steps; the schedule is shortened to fit."""
     most_rows: int | None = None
+    """Most training texts, drawn by `seed`."""
     learning_rate: float = 1e-4
+    """Peak of the schedule."""
     weight_decay: float = 0.01
     optimizer: str = "adamw"
     schedule: str = "linear"
     warm_up: float = 0.06
+    """Share of the steps in which the rate rises to its peak."""
     last_rate: float = 0.0
+    """Rate at the last step, as a share of the peak."""
     gradient_norm: float = 1.0
+    """Gradients are clipped to this norm; 0 clips nothing."""
     accumulation: int = 1
+    """Batches of a step."""
     batch_tokens: int = 1536
+    """Most tokens of a batch, padding included."""
     batch_rows: int = 48
+    """Most texts of a batch."""
     window_tokens: int = 128
+    """Longer texts are cut to this many tokens, [CLS] and [SEP] included."""
     windows: str = "head"
+    """Which window a long text is cut to: its `head`, or one drawn anew in each epoch (`draw`: head, tail or any)."""
     class_weight_power: float = 0.0
+    """Classes are weighted by frequency ** -`class_weight_power`."""
     calibration: str = "temperature"
+    """What is fitted on the validation texts: temperatures, or with `biases` also the last layer's biases.
+
+    Fitted biases undo what class weights did to the probabilities.
+    """
     monitor: str = "macro_recall"
+    """Figure by which the best checkpoint is chosen."""
     patience: int | None = None
+    """Stop after so many validations without a better figure."""
     keep_checkpoints: int = 1
     validate_every_steps: int | None = None
+    """None: validate at the end of each epoch."""
     checkpoint_every_steps: int | None = None
     most_failures: int = 2
+    """Restarts after lost workers before the run fails."""
     dtype: str = "auto"
     seed: int = 42
     threads: int | None = None
+    """CPU threads of each worker; None shares out what there is."""
     distill: DistillConfig | None = None
 
     def __post_init__(self) -> None:
@@ -136,10 +153,10 @@ class TrainConfig:
 
 
 def from_mapping(values: Mapping[str, Any]) -> TrainConfig:
-    """Return the config of a mapping; what is left out has the default of its preset's recipe, or of the field.
+    """Return the config that a mapping describes; missing fields take the default of the preset's recipe or the field.
 
     Raises:
-        InvalidInput: a field is unknown, of the wrong kind or out of range; the error names it.
+        InvalidInput: a field is unknown, of the wrong type or out of range; the error names it.
     """
     plain = _typed(TrainConfig, {**recipe_of(values.get("model")), **values}, "")
     if isinstance(distill := plain.get("distill"), Mapping):
@@ -153,7 +170,7 @@ def _typed(kind: type, values: Mapping[str, Any], prefix: str) -> dict[str, Any]
     if unknown:
         name = prefix + unknown[0]
         raise InvalidInput(
-            f"{name!r} is no field of a training's configuration; there are {', '.join(sorted(hints))}", name
+            f"{name!r} is not a field of the training configuration; its fields are {', '.join(sorted(hints))}", name
         )
     return {name: _cast(prefix + name, value, hints[name]) for name, value in values.items()}
 
@@ -213,8 +230,11 @@ def _check(config: TrainConfig) -> None:
     if config.distill:
         _check_distill(config.distill)
         if config.distill.mixed and config.validation is None:
-            held_out = "a mixture would hold halves of texts that are held out: name a --validation dataset"
-            raise InvalidInput(f"distill.mixed is {config.distill.mixed}; {held_out}", "distill.mixed")
+            raise InvalidInput(
+                f"distill.mixed is {config.distill.mixed}, but mixed texts would contain halves of held-out texts: "
+                "name a dataset for --validation",
+                "distill.mixed",
+            )
 
 
 def _check_distill(config: DistillConfig) -> None:

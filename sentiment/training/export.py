@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from sentiment.errors import ModelRejected
-from sentiment.models.zoo import Start, save_model
+from sentiment.models.zoo import ModelBundle, save_model
 from sentiment.predictor.onnx_engine import open_session
 from sentiment.validation_messages import in_one_line
 from sentiment.version import ENGINE_FILES
@@ -48,7 +48,7 @@ class Agreement:
     largest_difference: float
 
 
-def export_engines(start: Start, folder: Path) -> None:
+def export_engines(start: ModelBundle, folder: Path) -> None:
     """Write all but manifest and card of a full version: config, tokenizer, safetensors, ONNX in float32 and int8.
 
     Raises:

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.training.batching.batches import Batch
 from sentiment.training.batching.plan import PlanPiece, TrainingStep
 from sentiment.training.checkpoint import Terms, TrainingProgress, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig
 from sentiment.training.objectives.learner import Learner
 from sentiment.training.objectives.objective import TrainingData, dtype_of, row_loss
-from sentiment.training.optimisation.early_stopping import Stopper, score_of
+from sentiment.training.optimisation.early_stopping import EarlyStopping, score_of
 from sentiment.training.optimisation.optimizers import make_optimizer, set_rate
 from sentiment.training.optimisation.schedules import learning_rate_factor
 from sentiment.training.team import ALONE, Team
-from sentiment.training.validation import held_out_logits, judge_logits
+from sentiment.training.validation import figures_of_logits, held_out_logits
 
 _REPORT_STEPS: Final = 10
 #: Of itself a run can be taken up from each twentieth of it, but not from points nearer than so many steps.
@@ -55,7 +55,7 @@ class Fit:
     """A run on one worker. `run` goes through it; all else is what it holds."""
 
     def __init__(
-        self, start: Start, data: TrainingData, config: TrainConfig, watcher: Watcher, team: Team = ALONE
+        self, start: ModelBundle, data: TrainingData, config: TrainConfig, watcher: Watcher, team: Team = ALONE
     ) -> None:
         self.start, self.data, self.config, self.team = start, data, config, team
         self._watcher = watcher
@@ -67,7 +67,7 @@ class Fit:
         self._total_steps = data.plan.total_steps
         self._keep_every = steps_between_checkpoints(config, self._total_steps)
         self.dtype = dtype_of(config.dtype, team.device)
-        self.progress = TrainingProgress(stopper=Stopper(config.monitor, config.patience))
+        self.progress = TrainingProgress(stopper=EarlyStopping(config.monitor, config.patience))
         self._texts, self._busy_s, self._mark = 0, 0.0, 0.0
         self._sums = torch.zeros(4, dtype=torch.float64)
 
@@ -178,7 +178,7 @@ class Fit:
         self.learner.eval()
         logits = held_out_logits(self.start.model, self.data.held_out, self.team, self.dtype)
         self._require_numbers(logits)
-        judged = judge_logits(logits, self.data.held_out.labels)
+        judged = figures_of_logits(logits, self.data.held_out.labels)
         where = {"step": progress.step, "epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
         entry = {**where, **trained, **judged}
         progress.history.append(entry)

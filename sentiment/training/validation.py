@@ -54,7 +54,7 @@ def held_out_logits(
     return logits
 
 
-def judge_logits(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
+def figures_of_logits(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
     """Return the figures of logits [texts, classes]: `validation_…`, and the tables that the pictures are drawn from.
 
     `confusion` has a row a label; `reliability` a row a bin of confidence: texts, mean confidence, accuracy.

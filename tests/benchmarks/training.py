@@ -38,7 +38,7 @@ from sentiment.training.fit import Fit, Watcher
 from sentiment.training.objectives.objective import TrainingData
 from sentiment.training.validation import ValidationSet
 from train_jobs.shipped_model.readers import read_semeval
-from train_jobs.train.prepare import start_of
+from train_jobs.train.prepare import build_model
 from train_jobs.train.progress_channel import RayWatcher, open_mailbox
 
 _TEXTS_JUDGED = 8
@@ -63,7 +63,7 @@ class Tweet:
 
 def tokenised(corpora: Path, folder: Path, config: TrainConfig, texts: int) -> EncodedTexts:
     """Tokenise the first tweets of the corpus below `folder`; what is there is read."""
-    tokenizer = start_of(config, len(THREE_CLASSES)).tokenizer
+    tokenizer = build_model(config, len(THREE_CLASSES)).tokenizer
 
     def read() -> list[Tweet]:
         return [Tweet(row.text, row.label) for row in read_semeval(corpora)[:texts]]
@@ -84,7 +84,7 @@ def bucketed(
     """Return texts a second of the loop."""
     held_out = ValidationSet(texts, np.arange(_TEXTS_JUDGED), config.window_tokens)
     data = TrainingData(BatchPlan(texts, np.arange(len(texts)), config), held_out)
-    start = start_of(config, len(THREE_CLASSES))
+    start = build_model(config, len(THREE_CLASSES))
     for part in start.model.modules():
         if isinstance(part, Dropout):
             part.__class__ = dropout
@@ -96,7 +96,7 @@ def bucketed(
 
 def padded(texts: EncodedTexts, config: TrainConfig) -> float:
     """Return texts a second of a plain loop: batches as the texts come, padded to the window, one after the other."""
-    start = start_of(config, len(THREE_CLASSES))
+    start = build_model(config, len(THREE_CLASSES))
     model = start.model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, fused=True)
     order = np.random.default_rng(config.seed).permutation(len(texts))

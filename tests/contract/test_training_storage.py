@@ -99,16 +99,16 @@ def test_a_run_s_lease_and_its_files_live_on_s3_where_another_head_finds_them(tm
 
 def test_a_node_reads_and_answers_on_s3_and_nothing_is_left_there(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="training needs the train extra")
-    from train_jobs.runs.storage_probe import Probe, Seen, look, written
-    from train_jobs.train.prepare import Places
+    from train_jobs.runs.storage_probe import NodeFindings, StorageProbe, look, written
+    from train_jobs.train.prepare import RunLocations
 
     with running(start_moto, tmp_path) as (server, settings):
         client_of(server.endpoint).create_bucket(Bucket=BUCKET)
         path, filesystem = storage_of(f"s3://{BUCKET}/runs", settings)
-        probe = Probe(path, pickle.loads(pickle.dumps(filesystem)), "n0nce", Places.of(settings), ())
-        assert look(probe, "two") == Seen("what the driver wrote is not there")
+        probe = StorageProbe(path, pickle.loads(pickle.dumps(filesystem)), "n0nce", RunLocations.of(settings), ())
+        assert look(probe, "two") == NodeFindings("the file that the driver wrote is not there")
         with written(probe):
-            assert look(probe, "two") == Seen()
+            assert look(probe, "two") == NodeFindings()
             assert len(client_of(server.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/.")["Contents"]) >= 2
         assert "Contents" not in client_of(server.endpoint).list_objects_v2(Bucket=BUCKET, Prefix="runs/.")
 

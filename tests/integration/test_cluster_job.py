@@ -105,7 +105,7 @@ def assert_recovery_is_told(log: str) -> None:
     [lost] = re.findall(
         r"workers? [01](?: and 1)? w\S+ lost after step (\d+) \(127\.0\.0\.1: its process was killed\)", log
     )
-    [resumed] = re.findall(r"going on from step (\d+)", log)
+    [resumed] = re.findall(r"training goes on from step (\d+)", log)
     assert EVERY <= int(resumed) <= int(lost) + 10, "reports come each ten steps"
     for chatter in ("::progress", "HTTP Request", "job_manager.py", "Running entrypoint", "Warning", "raylet"):
         assert chatter not in log
@@ -123,5 +123,5 @@ def test_a_job_that_cannot_be_done_tells_why_and_a_wrong_token_is_named(head: Ra
     stranger = head.run("train", "--data", "toys@1", "--address", head.address, RAY_AUTH_TOKEN="f" * 32)
     _, said = stranger.communicate(timeout=900)
     assert stranger.returncode == 1
-    assert "takes no job" in said
+    assert "does not accept the job" in said
     assert "RAY_AUTH_TOKEN" in said

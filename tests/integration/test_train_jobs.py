@@ -228,7 +228,7 @@ def test_what_has_no_weights_or_no_company_is_not_averaged(
     whole: TrainingResult, settings: Settings, tmp_path: Path
 ) -> None:
     shipped = str(Path(__file__).parents[2] / "sentiment" / "shipped" / "sentiment")
-    with pytest.raises(InvalidInput, match="two versions at least"):
+    with pytest.raises(InvalidInput, match="at least two versions"):
         AverageConfig((whole.version,))
     with pytest.raises(InvalidInput, match="has no weights"):
         run_averaging(settings, AverageConfig((whole.version, shipped)), tmp_path / "soup")

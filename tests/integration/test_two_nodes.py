@@ -94,7 +94,7 @@ def config_of(settings: Settings) -> TrainConfig:
 @pytest.mark.parametrize(
     ("hidden", "field", "told"),
     [
-        ("kept", "storage", r"what the driver wrote is not there\. .*--storage a folder on a shared disk"),
+        ("kept", "storage", r"the file that the driver wrote is not there\. .*--storage a folder on a shared disk"),
         ("datasets", "data", r"There is no dataset toys.*UNDERTONE_DATASETS"),
     ],
 )

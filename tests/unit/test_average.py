@@ -18,7 +18,7 @@ from sentiment.training.config import DistillConfig, TrainConfig
 from sentiment.version import Manifest, Version
 from tests.tiny_training import TINY, examples
 from train_jobs.average import AverageConfig, judging_texts, run_averaging, shared_config
-from train_jobs.train.prepare import Places, digest_of, held_out_texts
+from train_jobs.train.prepare import RunLocations, digest_of, held_out_texts
 
 CONFIG = TrainConfig(data="tweets@3")
 
@@ -66,7 +66,7 @@ def test_versions_that_record_which_texts_they_held_out_are_compared_by_them() -
 def test_texts_that_were_held_out_and_are_not_found_again_are_not_chosen_on(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
     open_datasets(settings).push("toys", examples(), source="tests")
-    places, known = Places.of(settings), digest_of(held_out_texts(TINY, Places.of(settings)))
+    places, known = RunLocations.of(settings), digest_of(held_out_texts(TINY, RunLocations.of(settings)))
     assert judging_texts(version(TINY, held_out=known), TINY, places, named=False) == held_out_texts(TINY, places)
     for other in ("another", None):
         with pytest.raises(InvalidInput, match="--validation") as caught:
@@ -90,7 +90,7 @@ def test_a_folder_of_other_files_is_never_replaced_by_a_mean(tmp_path: Path) -> 
 
     (tmp_path / "version").mkdir()
     (tmp_path / "version" / "letters.txt").write_text("dear")
-    with pytest.raises(InvalidInput, match="something else than a version"):
+    with pytest.raises(InvalidInput, match="does not hold a model version"):
         run_averaging(Settings(home=tmp_path), AverageConfig(("a", "b")), tmp_path)
     assert (tmp_path / "version" / "letters.txt").is_file()
 

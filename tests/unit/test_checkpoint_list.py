@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("ray.train", reason="training needs the train extra")
 
 from sentiment.errors import Unavailable
-from train_jobs.train.checkpoint_list import LIST, ListKeeper, mend_list
+from train_jobs.train.checkpoint_list import LIST, CheckpointListCopy, mend_list
 
 
 def listing(*numbers: int, latest: int) -> str:
@@ -38,7 +38,7 @@ _FIRST = listing(1, latest=1)
 
 
 def keep(folder: Path) -> None:
-    ListKeeper(folder).after_report(sentinel.context, [{}], sentinel.checkpoint)
+    CheckpointListCopy(folder).after_report(sentinel.context, [{}], sentinel.checkpoint)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_list_that_is_being_written_and_a_report_without_a_checkpoint_leave_th
     (run / LIST).write_text('{"check')
     keep(run)
     (run / LIST).write_text(listing(3, latest=3))
-    ListKeeper(run).after_report(sentinel.context, [{}], None)
+    CheckpointListCopy(run).after_report(sentinel.context, [{}], None)
     (run / LIST).write_text("")
     mend_list(run)
     assert json.loads((run / LIST).read_text()) == json.loads(_FIRST)
@@ -105,7 +105,7 @@ def test_a_list_that_cannot_be_read_is_told_and_no_checkpoint_goes(
         return read_text(path, *args, **options)
 
     monkeypatch.setattr(Path, "read_text", stale)
-    with pytest.raises(Unavailable, match=r"checkpoints in .* cannot be read or mended \(Stale file handle\)"):
+    with pytest.raises(Unavailable, match=r"checkpoints in .* cannot be read or written \(Stale file handle\)"):
         mend_list(run)
     assert (run / "checkpoint_1").is_dir()
 

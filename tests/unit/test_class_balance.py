@@ -22,9 +22,9 @@ from sentiment.settings import Settings, load_settings
 from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import TINY, examples
 from train_jobs.compare.plan import CompareConfig, plan_of
-from train_jobs.train.class_balance import unlearnt_classes, warn_of_unlearnt
+from train_jobs.train.class_balance import missing_training_classes, warn_of_missing_classes
 from train_jobs.train.job import _checked_needs
-from train_jobs.train.prepare import Places, held_out_texts
+from train_jobs.train.prepare import RunLocations, held_out_texts
 from train_jobs.train.request import Job
 
 TWO = [example for example in examples() if example.label != "neutral"]
@@ -37,60 +37,60 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def places(settings: Settings) -> Places:
-    places = Places.of(settings)
+def places(settings: Settings) -> RunLocations:
+    places = RunLocations.of(settings)
     places.store.push("toys", examples(), source="tests")
     places.store.push("two", TWO, source="tests", labels=THREE_CLASSES)
     places.store.push("rare", [*TWO, *RARE * 6], source="tests")
     return places
 
 
-def held_out_seed(places: Places) -> TrainConfig:
+def held_out_seed(places: RunLocations) -> TrainConfig:
     """Return a run whose seed holds the rare class out."""
     runs = (replace(TINY, data="rare@1", seed=seed, validation_share=0.3) for seed in range(100))
     return next(run for run in runs if "neutral" in {label for _, label in held_out_texts(run, places)})
 
 
-def test_a_class_that_stands_in_the_validation_data_only_is_told(places: Places) -> None:
-    (warning,) = unlearnt_classes(replace(TINY, data="two@1", validation="toys@1"), places)
+def test_a_class_that_stands_in_the_validation_data_only_is_told(places: RunLocations) -> None:
+    (warning,) = missing_training_classes(replace(TINY, data="two@1", validation="toys@1"), places)
     assert warning.startswith(
         "No text of two@1 that is trained on is neutral; all of them are elsewhere (30 in toys@1)"
     )
-    assert unlearnt_classes(replace(TINY, validation="two@1"), places) == []
+    assert missing_training_classes(replace(TINY, validation="two@1"), places) == []
 
 
-def test_a_class_that_a_draw_holds_out_as_a_whole_is_told_with_the_number_of_its_texts(places: Places) -> None:
+def test_a_class_that_a_draw_holds_out_as_a_whole_is_told_with_the_number_of_its_texts(places: RunLocations) -> None:
     run = held_out_seed(places)
-    (warning,) = unlearnt_classes(run, places)
+    (warning,) = missing_training_classes(run, places)
     assert "is neutral; all of them are elsewhere (6 in the texts held out for validation)" in warning
     assert "split with another seed" in warning
 
 
-def test_nothing_is_told_where_every_class_is_trained_on(places: Places) -> None:
-    assert unlearnt_classes(TINY, places) == []
+def test_nothing_is_told_where_every_class_is_trained_on(places: RunLocations) -> None:
+    assert missing_training_classes(TINY, places) == []
     seeds = [replace(TINY, data="rare@1", seed=seed) for seed in range(20)]
     trained = [run for run in seeds if "neutral" not in {label for _, label in held_out_texts(run, places)}]
     assert trained
-    assert [unlearnt_classes(run, places) for run in trained] == [[]] * len(trained)
+    assert [missing_training_classes(run, places) for run in trained] == [[]] * len(trained)
 
 
-def test_a_class_that_the_most_rows_leave_out_is_told(places: Places) -> None:
+def test_a_class_that_the_most_rows_leave_out_is_told(places: RunLocations) -> None:
     runs = [replace(TINY, data="rare@1", validation="toys@1", most_rows=8, seed=seed) for seed in range(5)]
-    told = [unlearnt_classes(run, places) for run in runs]
+    told = [missing_training_classes(run, places) for run in runs]
     assert any("(30 in toys@1)" in "".join(warnings) for warnings in told)
 
 
-def test_a_class_that_no_text_has_is_told(places: Places) -> None:
-    (warning,) = unlearnt_classes(replace(TINY, data="two@1"), places)
+def test_a_class_that_no_text_has_is_told(places: RunLocations) -> None:
+    (warning,) = missing_training_classes(replace(TINY, data="two@1"), places)
     assert "is neutral; nor is one held out" in warning
 
 
 def test_data_with_many_texts_of_each_class_are_not_read_for_it(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    places: RunLocations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("train_jobs.train.class_balance._MANY_TEXTS", 29)
     monkeypatch.setattr("train_jobs.train.class_balance.split_labels", lambda *_: pytest.fail("the data were read"))
-    assert unlearnt_classes(TINY, places) == []
+    assert missing_training_classes(TINY, places) == []
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
@@ -98,7 +98,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
 
 
 def test_a_training_and_a_distillation_warn_before_anything_is_started(
-    settings: Settings, places: Places, caplog: pytest.LogCaptureFixture
+    settings: Settings, places: RunLocations, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = replace(TINY, model="cnn", data="two@1", validation="toys@1")
     for config in (run, replace(run, distill=DistillConfig("models:/sentiment/7"))):
@@ -107,14 +107,14 @@ def test_a_training_and_a_distillation_warn_before_anything_is_started(
         assert [warning[:45] for warning in warnings_in(caplog)] == ["No text of two@1 that is trained on is neutra"]
 
 
-def test_a_search_warns_once_for_all_its_trials(places: Places, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_search_warns_once_for_all_its_trials(places: RunLocations, caplog: pytest.LogCaptureFixture) -> None:
     run = replace(TINY, data="two@1", validation="toys@1")
-    warn_of_unlearnt([run, replace(run, learning_rate=0.1), replace(run, seed=9)], places)
+    warn_of_missing_classes([run, replace(run, learning_rate=0.1), replace(run, seed=9)], places)
     assert len(list(warnings_in(caplog))) == 1
 
 
 def test_a_comparison_warns_of_a_class_in_validation_and_test_only(
-    settings: Settings, places: Places, caplog: pytest.LogCaptureFixture
+    settings: Settings, places: RunLocations, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan_of(settings, CompareConfig("two@1", models=("cnn",), validation="toys@1", test="rare@1"))
     (warning,) = warnings_in(caplog)

@@ -26,14 +26,14 @@ from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_
 from train_jobs.compare import comparison as compare
 from train_jobs.compare import trained_versions
 from train_jobs.compare.comparison import CompareConfig, compare_and_keep, config_of, names_of, parser, run_comparison
-from train_jobs.compare.files import Measured
+from train_jobs.compare.files import ModelMeasurement
 from train_jobs.compare.plan import plan_of
 from train_jobs.compare.splits import make_splits
-from train_jobs.compare.trained_versions import TrainAs, trained_folder
+from train_jobs.compare.trained_versions import TrainingSetup, trained_folder
 from train_jobs.runs import capacity
 from train_jobs.train import prepare
 from train_jobs.train import ray_train as train_module
-from train_jobs.train.prepare import Places
+from train_jobs.train.prepare import RunLocations
 
 _MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
 
@@ -92,11 +92,11 @@ def test_data_of_another_label_set_are_refused(settings):
 def test_a_preset_s_recipe_yields_to_what_is_set_for_all_and_for_it_alone(settings):
     splits = make_splits(open_datasets(settings), "chat@1")
     training = {"epochs": 2, "lstm": {"learning_rate": 0.5}}
-    lstm, cnn = (TrainAs.of(name, training, splits, 1, 0).config for name in ("lstm", "cnn"))
+    lstm, cnn = (TrainingSetup.of(name, training, splits, 1, 0).config for name in ("lstm", "cnn"))
     assert (lstm.learning_rate, lstm.epochs, cnn.learning_rate) == (0.5, 2, 1e-3)
     assert (cnn.data, cnn.validation) == (splits.train.ref, splits.validation.ref)
     with pytest.raises(InvalidInput, match="lstm is 3"):
-        TrainAs.of("lstm", {"lstm": 3}, splits, 1, 0)
+        TrainingSetup.of("lstm", {"lstm": 3}, splits, 1, 0)
 
 
 def test_versions_that_there_are_stand_beside_the_linear_baseline(settings, tmp_path, quick):
@@ -135,7 +135,7 @@ def train_here(settings, job, dataset, key, threads, on_report, *, log):
     """Stand in for a training: a version that answers well, in the folder where the real one leaves it."""
     log.append(job.config)
     build_tiny_version(trained_folder(settings, job, key))
-    return Measured(replace(_MODEL, name=job.config.model), tuple(row.label for row in dataset.test))
+    return ModelMeasurement(replace(_MODEL, name=job.config.model), tuple(row.label for row in dataset.test))
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_what_may_move_is_fixed_once_for_all_models(settings, tmp_path, trained,
     config = CompareConfig("chat", ("cnn",), ("models:/sentiment@challenger",), training=lesson)
     plan = plan_of(settings, config)
     assert plan.config.data == "chat@1"
-    fixed = plan.fixed(Places.of(settings))
+    fixed = plan.fixed(RunLocations.of(settings))
     assert asked == ["models:/sentiment@challenger", "models:/sentiment@champion"]
     assert fixed.config.versions == ("models:/sentiment/7",)
     assert fixed.config.training["distill"]["teacher"] == "models:/sentiment/8"
@@ -254,7 +254,7 @@ def test_what_may_move_is_fixed_once_for_all_models(settings, tmp_path, trained,
 def test_nothing_is_measured_when_there_is_nothing_to_compare_or_an_unknown_preset(settings, tmp_path):
     with pytest.raises(InvalidInput, match="Nothing to compare"):
         run_comparison(settings, CompareConfig("chat@1"), tmp_path)
-    with pytest.raises(InvalidInput, match="lstm has fields of its own and is not compared"):
+    with pytest.raises(InvalidInput, match="has fields for lstm, which is not compared"):
         run_comparison(settings, CompareConfig("chat@1", ("cnn",), training={"lstm": {"epochs": 2}}), tmp_path)
     with pytest.raises(InvalidInput, match="'gpt' is no preset"):
         run_comparison(settings, CompareConfig("chat@1", models=("gpt",)), tmp_path)

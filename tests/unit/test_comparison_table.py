@@ -10,7 +10,7 @@ import pytest
 from sentiment.errors import InvalidInput
 from sentiment.evaluation.bootstrap import Interval, PairedDifference
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown, verdict
-from train_jobs.compare.files import Measured, kept, key_of, write_comparison
+from train_jobs.compare.files import ModelMeasurement, cached_measurement, key_of, write_comparison
 
 _MODEL = ComparedModel("cnn", 0.8, 0.79, 0.81, 0.99, 1500.0, parameters=2_620_801, file_bytes=3 << 20)
 _LINEAR = ComparedModel("linear", 0.82, 0.82, 0.83, 1.0, 9000.0, linear=True, detail="TF-IDF of words")
@@ -57,15 +57,15 @@ def test_figures_are_taken_from_an_earlier_run_of_the_same_kind_only(tmp_path):
 
     def measure():
         calls.append(1)
-        return Measured(replace(_MODEL, against_linear=_against(0.1)), ("positive", "negative"))
+        return ModelMeasurement(replace(_MODEL, against_linear=_against(0.1)), ("positive", "negative"))
 
-    first = kept(tmp_path, key_of(["a"]), measure)
-    assert kept(tmp_path, key_of(["a"]), measure) == first
+    first = cached_measurement(tmp_path, key_of(["a"]), measure)
+    assert cached_measurement(tmp_path, key_of(["a"]), measure) == first
     assert len(calls) == 1
-    kept(tmp_path, key_of(["b"]), measure)
+    cached_measurement(tmp_path, key_of(["b"]), measure)
     assert len(calls) == 2
 
 
 def test_a_half_written_file_of_figures_is_measured_anew(tmp_path):
     (tmp_path / "figures.json").write_text('{"key": "a", "mod')
-    assert kept(tmp_path, "a", lambda: Measured(_MODEL, ())).model == _MODEL
+    assert cached_measurement(tmp_path, "a", lambda: ModelMeasurement(_MODEL, ())).model == _MODEL

@@ -19,8 +19,8 @@ from sentiment.training.config import DistillConfig  # noqa: E402
 from sentiment.training.fit import Fit  # noqa: E402
 from sentiment.training.objectives.learner import Learner  # noqa: E402
 from sentiment.training.objectives.loss import label_loss, soft_loss, state_loss  # noqa: E402
-from sentiment.training.objectives.objective import Lesson, distillation_loss  # noqa: E402
-from sentiment.training.objectives.teacher import learn_from  # noqa: E402
+from sentiment.training.objectives.objective import TeacherTargets, distillation_loss  # noqa: E402
+from sentiment.training.objectives.teacher import teacher_targets  # noqa: E402
 from tests.tiny_model import build_tiny_version  # noqa: E402
 from tests.tiny_training import TINY, encode, examples, material, tiny_start  # noqa: E402
 from tests.unit.test_training_fit import Keeper  # noqa: E402
@@ -88,7 +88,7 @@ def test_a_student_comes_closer_to_its_teacher_without_any_label(tmp_path: Path)
     texts = encode()
     wanted = np.eye(3, dtype=np.float32)[texts.labels] * 4
     config = replace(TINY, epochs=6, learning_rate=2e-2, distill=DistillConfig("teacher", hard_weight=0.0))
-    data = material(config, Lesson(wanted))
+    data = material(config, TeacherTargets(wanted))
     fit = Fit(tiny_start(), data, config, Keeper(tmp_path))
     data.plan.texts.labels[data.plan.numbers] = -1
     history = fit.run().history
@@ -99,7 +99,7 @@ def test_a_student_comes_closer_to_its_teacher_without_any_label(tmp_path: Path)
 def test_hidden_states_of_another_width_are_compared_through_a_projection(tmp_path: Path) -> None:
     teacher = tmp_path / "teacher"
     save_model(tiny_start(hidden=24, seed=4), teacher)
-    lesson = learn_from(teacher, tmp_path, "digest", examples, THREE_CLASSES, states=True)
+    lesson = teacher_targets(teacher, tmp_path, "digest", examples, THREE_CLASSES, states=True)
     assert lesson.states is not None
     assert lesson.states.shape == (len(examples()), 24)
     learner = Learner(tiny_start(), teacher_width=24)
@@ -120,8 +120,8 @@ def test_a_lesson_is_what_the_teacher_says_and_is_made_once(tmp_path: Path) -> N
         read_times.append(1)
         return examples()
 
-    lesson = learn_from(teacher, tmp_path, "digest", read, THREE_CLASSES, states=False)
-    again = learn_from(teacher, tmp_path, "digest", read, THREE_CLASSES, states=False)
+    lesson = teacher_targets(teacher, tmp_path, "digest", read, THREE_CLASSES, states=False)
+    again = teacher_targets(teacher, tmp_path, "digest", read, THREE_CLASSES, states=False)
     assert len(read_times) == 1
     assert np.array_equal(lesson.logits, again.logits)
     ids = torch.tensor([start.tokenizer.encode(examples()[7].text).ids])
@@ -135,7 +135,7 @@ def test_a_lesson_computed_in_bfloat16_is_another_one_and_close(tmp_path: Path) 
     save_model(tiny_start(seed=4), teacher)
 
     def logits(dtype: torch.dtype) -> np.ndarray:
-        return learn_from(teacher, tmp_path, "digest", examples, THREE_CLASSES, states=False, dtype=dtype).logits
+        return teacher_targets(teacher, tmp_path, "digest", examples, THREE_CLASSES, states=False, dtype=dtype).logits
 
     whole, short = logits(torch.float32), logits(torch.bfloat16)
     assert not np.array_equal(whole, short)
@@ -144,14 +144,14 @@ def test_a_lesson_computed_in_bfloat16_is_another_one_and_close(tmp_path: Path) 
 
 def test_a_version_that_is_only_an_export_teaches_its_probabilities(tmp_path: Path) -> None:
     version = build_tiny_version(tmp_path / "version")
-    lesson = learn_from(version, tmp_path, "digest", examples, THREE_CLASSES, states=False)
+    lesson = teacher_targets(version, tmp_path, "digest", examples, THREE_CLASSES, states=False)
     told = [THREE_CLASSES[place] for place in lesson.logits.argmax(axis=1)]
     assert told == [example.label for example in examples()]
     with pytest.raises(InvalidInput, match="hidden states"):
-        learn_from(version, tmp_path, "digest", examples, THREE_CLASSES, states=True)
+        teacher_targets(version, tmp_path, "digest", examples, THREE_CLASSES, states=True)
 
 
 def test_a_teacher_of_another_label_set_is_refused(tmp_path: Path) -> None:
     version = build_tiny_version(tmp_path / "version", name="sentiment-reviews")
     with pytest.raises(InvalidInput, match="2 labels, the data has 3"):
-        learn_from(version, tmp_path, "digest", examples, THREE_CLASSES, states=False)
+        teacher_targets(version, tmp_path, "digest", examples, THREE_CLASSES, states=False)

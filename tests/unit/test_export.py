@@ -20,7 +20,7 @@ from sentiment.errors import ModelRejected  # noqa: E402
 from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig  # noqa: E402
 from sentiment.models.vocabulary import SPECIAL_PIECES, build_tokenizer  # noqa: E402
-from sentiment.models.zoo import Start, save_model  # noqa: E402
+from sentiment.models.zoo import ModelBundle, save_model  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.training.export import (  # noqa: E402
     Agreement,
@@ -47,33 +47,33 @@ _TEXTS = ["a good one", "bad", "so so", "neither here nor there", "x"]
 
 
 @pytest.fixture(scope="module")
-def start() -> Start:
+def start() -> ModelBundle:
     torch.manual_seed(4)
     tokenizer = build_tokenizer([*SPECIAL_PIECES, *_LETTERS, "good", "bad"])
     config = EncoderConfig(tokenizer.get_vocab_size(), hidden=32, layers=2, heads=4, feed_forward=64, positions=64)
-    return Start(EncoderClassifier(config).eval(), config, tokenizer, "encoder")
+    return ModelBundle(EncoderClassifier(config).eval(), config, tokenizer, "encoder")
 
 
 @pytest.fixture(scope="module")
-def exported(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(start: ModelBundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("version")
     export_engines(start, folder)
     return folder
 
 
-def _reference(start: Start) -> np.ndarray:
+def _reference(start: ModelBundle) -> np.ndarray:
     rows = [start.tokenizer.encode(text).ids for text in _TEXTS]
     with torch.no_grad():
         logits = [start.model(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long))[0] for ids in rows]
     return torch.softmax(torch.stack(logits), dim=-1).numpy()
 
 
-def test_the_float_graph_says_what_the_network_says(start: Start, exported: Path) -> None:
+def test_the_float_graph_says_what_the_network_says(start: ModelBundle, exported: Path) -> None:
     found = onnx_probabilities(exported / "model.onnx", start.tokenizer, _TEXTS)
     assert np.abs(found - _reference(start)).max() < 1e-5
 
 
-def test_the_int8_graph_is_close_to_the_network_and_a_fraction_of_its_size(start: Start, exported: Path) -> None:
+def test_the_int8_graph_is_close_to_the_network_and_a_fraction_of_its_size(start: ModelBundle, exported: Path) -> None:
     found = onnx_probabilities(exported / "model.int8.onnx", start.tokenizer, _TEXTS)
     assert np.abs(found - _reference(start)).max() < 0.05
     assert (exported / "model.int8.onnx").stat().st_size < 0.8 * (exported / "model.onnx").stat().st_size
@@ -115,7 +115,7 @@ class _Noisy(torch.nn.Module):
         return 2.0 * torch.eye(3)[input_ids[:, 1] - self.first] + self.head.bias
 
 
-def test_shifting_gives_back_to_neutral_what_training_on_reviews_took(start: Start) -> None:
+def test_shifting_gives_back_to_neutral_what_training_on_reviews_took(start: ModelBundle) -> None:
     model = _Noisy(start.tokenizer.token_to_id("a"))
     with torch.no_grad():
         model.head.bias += torch.tensor([0.0, -4.0, 0.0])
@@ -124,7 +124,7 @@ def test_shifting_gives_back_to_neutral_what_training_on_reviews_took(start: Sta
     assert model.head.bias.tolist() == pytest.approx([0.0] * 3, abs=1e-2)
 
 
-def test_pulling_back_mixes_the_encoder_with_its_start_and_leaves_the_head(start: Start) -> None:
+def test_pulling_back_mixes_the_encoder_with_its_start_and_leaves_the_head(start: ModelBundle) -> None:
     model = copy.deepcopy(start.model)
     initial = {name: torch.zeros_like(tensor) for name, tensor in model.state_dict().items()}
     pull_back(replace(start, model=model), initial, share=0.3)
@@ -138,7 +138,7 @@ def int8_says_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_model_that_int8_does_not_suit_becomes_a_version_in_full_precision_which_serves(
-    start: Start, tmp_path: Path, int8_says_something_else: None
+    start: ModelBundle, tmp_path: Path, int8_says_something_else: None
 ) -> None:
     save_model(start, tmp_path / "model")
     held_out = [(text, THREE_CLASSES[number % 3]) for number, text in enumerate(_TEXTS)]
@@ -149,7 +149,7 @@ def test_a_model_that_int8_does_not_suit_becomes_a_version_in_full_precision_whi
     assert not made.file(ENGINE_FILES["onnx-int8"]).exists()
     warning = precision_warning(made.manifest.engines, made.manifest.metrics)
     assert warning
-    assert "int8 gives 40.0% of the validation texts" in warning
+    assert "int8 agrees with full precision on 40.0% of the validation texts" in warning
     assert warning in made.file("README.md").read_text()
     served = Predictor.load(tmp_path / "version")
     assert served.engine == "onnx"
@@ -158,14 +158,14 @@ def test_a_model_that_int8_does_not_suit_becomes_a_version_in_full_precision_whi
 
 
 def test_what_ships_in_int8_alone_is_refused_where_int8_does_not_suit(
-    start: Start, tmp_path: Path, int8_says_something_else: None
+    start: ModelBundle, tmp_path: Path, int8_says_something_else: None
 ) -> None:
     held_out = [(text, number % 3) for number, text in enumerate(_TEXTS)]
     with pytest.raises(ModelRejected, match=r"40\.0%.*train the model further"):
         export_calibrated(start, held_out, tmp_path, {}, needs_int8=True)
 
 
-def test_a_written_version_is_accepted_by_the_predictor_on_every_engine(start: Start, tmp_path: Path) -> None:
+def test_a_written_version_is_accepted_by_the_predictor_on_every_engine(start: ModelBundle, tmp_path: Path) -> None:
     held_out = [(text, number % 3) for number, text in enumerate(_TEXTS)]
     full, small = tmp_path / "full", tmp_path / "int8"
     facts = export_calibrated(start, held_out, full, {"corpora": ["none"]})

@@ -12,7 +12,7 @@ import pytest
 
 from sentiment.errors import InvalidInput, InvalidSettings
 from sentiment.settings import FOLLOWED
-from train_jobs.runtime.output import FAILURE, PROGRESS, told
+from train_jobs.runtime.output import FAILURE, PROGRESS, job_output
 from train_jobs.runtime.progress import EVERY_S, ProgressSentences, progress_listener
 from train_jobs.runtime.ray_log import stdout_aside
 
@@ -42,20 +42,20 @@ def test_a_job_tells_what_a_user_can_mend_in_one_line_and_a_following_command_in
 ) -> None:
     for followed, expected in (("", ("", f"Error: {line}\n")), ("1", (f"{FAILURE}{line}\n", ""))):
         monkeypatch.setenv(FOLLOWED, followed)
-        with pytest.raises(SystemExit) as caught, told():
+        with pytest.raises(SystemExit) as caught, job_output():
             raise error
         assert caught.value.code == 1
         assert capsys.readouterr() == expected
 
 
 def test_what_nobody_can_mend_is_not_hidden() -> None:
-    with pytest.raises(FileNotFoundError), told():
+    with pytest.raises(FileNotFoundError), job_output():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
 
 def test_a_wrong_setting_is_told_as_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("UNDERTONE_PORT", "many")
-    with pytest.raises(SystemExit), told():
+    with pytest.raises(SystemExit), job_output():
         raise InvalidSettings("never reached")
     assert "UNDERTONE_PORT" in capsys.readouterr().err
 
@@ -63,7 +63,7 @@ def test_a_wrong_setting_is_told_as_well(monkeypatch: pytest.MonkeyPatch, capsys
 def test_a_job_says_what_its_own_code_logs_and_keeps_what_libraries_write_in_a_file(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with told():
+    with job_output():
         logging.getLogger("train_jobs.train").info("run %s", "one")
         logging.getLogger("httpx").info("HTTP Request: GET http://mlflow/health")
         logging.getLogger("botocore.retries").warning("retrying")

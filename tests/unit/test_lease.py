@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from sentiment.errors import Conflict
-from train_jobs.runs.lease import LEASE_S, Holder, Lease, Record
+from train_jobs.runs.lease import LEASE_S, Holder, Lease, LeaseRecord
 from train_jobs.runs.run_store import RunStore
 
 HERE, THERE = Holder("10.0.0.1", "one", 7, 1.0), Holder("10.0.0.2", "other", 7, 1.0)
@@ -105,6 +105,6 @@ def test_of_many_that_want_a_run_one_gets_it(store: RunStore) -> None:
 
 def test_a_record_that_was_cut_off_keeps_nobody_out(tmp_path: Path, store: RunStore) -> None:
     (tmp_path / "one" / "lease").mkdir(parents=True)
-    (tmp_path / "one" / "lease" / "00000004.json").write_text(Record(THERE, 1e12).text()[:30])
+    (tmp_path / "one" / "lease" / "00000004.json").write_text(LeaseRecord(THERE, 1e12).text()[:30])
     Lease(store, "one", Clock(), HERE).take()
     assert store.names("lease") == ["00000004.json", "00000005.json"]

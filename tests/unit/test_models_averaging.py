@@ -12,13 +12,13 @@ pytest.importorskip("transformers", reason="the zoo needs the train extra")
 
 from sentiment.errors import InvalidInput  # noqa: E402
 from sentiment.models.averaging import average, greedy, uniform  # noqa: E402
-from sentiment.models.bundle import Start  # noqa: E402
+from sentiment.models.bundle import ModelBundle  # noqa: E402
 from tests.tiny_backbone import own_backbone  # noqa: E402
 from tests.tiny_training import tiny_start  # noqa: E402
 from tests.tiny_zoo import make  # noqa: E402
 
 
-def moved(by: float) -> Start:
+def moved(by: float) -> ModelBundle:
     """Return the tiny encoder with all its weights moved by as much."""
     start = tiny_start()
     with torch.no_grad():
@@ -27,7 +27,7 @@ def moved(by: float) -> Start:
     return start
 
 
-def place_of(start: Start) -> float:
+def place_of(start: ModelBundle) -> float:
     """Return how far a model has been moved."""
     return float((start.model.head.weight - tiny_start().model.head.weight).mean().detach())
 
@@ -89,7 +89,7 @@ def test_models_of_other_shapes_kinds_or_vocabularies_are_refused(tmp_path: Path
         average([make("minilm", backbone), make("cnn", backbone)])
     other = tiny_start()
     pieces = other.tokenizer.get_vocab()
-    renamed = Start(other.model, other.config, make("minilm", backbone).tokenizer, "encoder")
+    renamed = ModelBundle(other.model, other.config, make("minilm", backbone).tokenizer, "encoder")
     assert renamed.tokenizer.get_vocab() != pieces
     with pytest.raises(InvalidInput, match="other vocabularies"):
         average([other, renamed])

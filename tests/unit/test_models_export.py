@@ -16,7 +16,7 @@ onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
 
 from sentiment.errors import ModelRejected  # noqa: E402
 from sentiment.labels import LABEL_SETS  # noqa: E402
-from sentiment.models.zoo import Start, build  # noqa: E402
+from sentiment.models.zoo import ModelBundle, build  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.predictor.batches import Padded  # noqa: E402
 from sentiment.predictor.onnx_engine import OnnxEngine  # noqa: E402
@@ -42,7 +42,7 @@ PRESETS = {
 }
 TEXTS = ["a good film", "bad", "x", "love love love and so it goes on and on", "good bad love heart face film"]
 
-Exported = Callable[[str], tuple[Start, Path]]
+Exported = Callable[[str], tuple[ModelBundle, Path]]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     hub_classifier("electra", stranger)
 
     @functools.cache
-    def make(preset: str) -> tuple[Start, Path]:
+    def make(preset: str) -> tuple[ModelBundle, Path]:
         torch.manual_seed(5)
         origin = stranger if preset == "hub" else backbone
         start = build(preset, len(LABEL_SETS[NAMES[preset]]), backbone=str(origin), overrides=PRESETS[preset])
@@ -66,7 +66,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return make
 
 
-def probabilities(start: Start) -> np.ndarray:
+def probabilities(start: ModelBundle) -> np.ndarray:
     """Of each text alone, by the network itself."""
     found = []
     for text in TEXTS:
@@ -76,7 +76,7 @@ def probabilities(start: Start) -> np.ndarray:
     return np.stack(found)
 
 
-def padded_batch(start: Start, spare: int) -> Padded:
+def padded_batch(start: ModelBundle, spare: int) -> Padded:
     rows = [start.tokenizer.encode(text).ids for text in TEXTS]
     longest = max(map(len, rows)) + spare
     ids = np.array([row + [9] * (longest - len(row)) for row in rows])

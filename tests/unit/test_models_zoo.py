@@ -20,7 +20,7 @@ from sentiment.models.vectors import read_vectors  # noqa: E402
 from sentiment.models.vocabulary_pruning import cut_vocabulary  # noqa: E402
 from sentiment.models.zoo import (  # noqa: E402
     ARCHITECTURES,
-    Start,
+    ModelBundle,
     build,
     count_parameters,
     load_model,
@@ -37,13 +37,13 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own_backbone(tmp_path_factory.mktemp("backbone"))
 
 
-def alone(start: Start, text: str) -> torch.Tensor:
+def alone(start: ModelBundle, text: str) -> torch.Tensor:
     ids = torch.tensor([start.tokenizer.encode(text).ids])
     with torch.no_grad():
         return start.model(ids, torch.ones_like(ids))[0]
 
 
-def together(start: Start, texts: list[str], spare: int) -> torch.Tensor:
+def together(start: ModelBundle, texts: list[str], spare: int) -> torch.Tensor:
     """Logits of one batch, padded `spare` tokens beyond the longest with a piece that means something."""
     rows = [start.tokenizer.encode(text).ids for text in texts]
     longest = max(map(len, rows)) + spare
@@ -224,19 +224,24 @@ def test_an_unknown_preset_names_those_there_are():
 @pytest.mark.parametrize(
     ("preset", "overrides", "message", "field"),
     [
-        ("cnn", {"filter": 3}, "CnnConfig has no 'filter'; it has vocabulary, labels, embedding, filters", "filter"),
+        (
+            "cnn",
+            {"filter": 3},
+            "CnnConfig has no field 'filter'; its fields are vocabulary, labels, embedding, filters",
+            "filter",
+        ),
         ("cnn", {"filters": "many"}, "CnnConfig: filters: must be a whole number, not 'many'", "filters"),
         ("cnn", {"sizes": [3, 0]}, "CnnConfig: sizes.1: must be 1 or more, not 0", "sizes.1"),
         ("lstm", {"dropout": 1.5}, "LstmConfig: dropout: .*less than 1", "dropout"),
         ("lstm", {"pooling": "median"}, "LstmConfig: pooling: .*'last', 'mean' or 'max'", "pooling"),
-        ("lstm", {"embedding": 400}, "embedding = 400; the words of .* have 24", "embedding"),
-        ("minilm", {"hidden": 12}, "hidden cannot be chosen", "hidden"),
-        ("minilm", {"positions": 1000}, "positions = 1000; .* at most 64 tokens", "positions"),
+        ("lstm", {"embedding": 400}, "embedding is 400, but .* have 24 dimensions", "embedding"),
+        ("minilm", {"hidden": 12}, "hidden cannot be set", "hidden"),
+        ("minilm", {"positions": 1000}, "positions is 1000, but .* windows of 1 to 64 tokens", "positions"),
         ("student", {"layers": 5}, "layers = 5; .* has 4", "layers"),
         ("student", {"feed_forward": 49}, "feed_forward = 49; .* has 48", "feed_forward"),
         ("student", {"vocabulary": 999}, "vocabulary = 999; .* has 226", "vocabulary"),
         ("minilm", {"vocabulary": 0}, "vocabulary = 0; .* has 226", "vocabulary"),
-        ("bert-gru", {"labels": 5}, "labels cannot be chosen", "labels"),
+        ("bert-gru", {"labels": 5}, "labels cannot be set", "labels"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused_by_its_name(preset, overrides, message, field, backbone):

@@ -128,7 +128,7 @@ def test_a_folder_of_other_files_is_never_replaced_by_a_version(
     (mine / "letters.txt").write_text("dear")
     monkeypatch.chdir(mine)
     for out in (mine, Path(), mine / "letters.txt"):
-        with pytest.raises(InvalidInput, match="something else than a version"):
+        with pytest.raises(InvalidInput, match="does not hold a model version"):
             import_model(str(tmp_path / "hub"), out)
     assert (mine / "letters.txt").read_text() == "dear"
     (tmp_path / "empty").mkdir()

@@ -24,22 +24,22 @@ from tests.tiny_model import build_tiny_version
 from tests.tiny_training import TINY, examples
 from train_jobs.runs import run_folder as run_folder_module
 from train_jobs.runs.lease import LEASE_S, Holder, Lease
-from train_jobs.runs.run_folder import Begun, run_folder
+from train_jobs.runs.run_folder import RunStart, run_folder
 from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import named_storage
 from train_jobs.train import prepare
-from train_jobs.train.prepare import Places, pinned
+from train_jobs.train.prepare import RunLocations, with_fixed_versions
 
 CONFIG = TINY.to_mapping()
 
 
-def taken(home: Path, name: str = "one", config: Any = None, begun: Begun | None = None) -> Any:
+def taken(home: Path, name: str = "one", config: Any = None, begun: RunStart | None = None) -> Any:
     """Return the context of a run of the head whose home this is."""
     return run_folder(load_settings(home=home), name, config or CONFIG, begun)
 
 
 def test_two_processes_are_never_at_one_run(tmp_path: Path) -> None:
-    told = pytest.raises(Conflict, match=r"another process is at the run 'one' \(.*, process \d+, .*--name")
+    told = pytest.raises(Conflict, match=r"another process holds the run 'one' \(process \d+ on .*--name")
     with taken(tmp_path), taken(tmp_path, "other"), told:
         taken(tmp_path).__enter__()
     with taken(tmp_path) as held:
@@ -57,30 +57,30 @@ def test_another_configuration_is_told_before_anything_of_the_run_is_touched(tmp
 
 def test_a_run_goes_on_with_its_own_workers_and_its_own_storage_only(tmp_path: Path) -> None:
     kept, elsewhere = str(tmp_path / "kept"), str(tmp_path / "elsewhere")
-    begun = Begun(2, kept)
+    begun = RunStart(2, kept)
     with taken(tmp_path, begun=begun) as held:
         held.keep_begun(begun)
     for other, told in (
-        (Begun(1, kept), r"--workers 2, not 1: go on with --workers 2"),
-        (Begun(2), rf"in {kept}, not in home: go on with --storage {kept}, or .* another --name"),
+        (RunStart(1, kept), r"--workers 2, not 1: go on with --workers 2"),
+        (RunStart(2), rf"in {kept}, not in home: go on with --storage {kept}, or .* another --name"),
     ):
         with pytest.raises(Conflict, match=told):
             taken(tmp_path, begun=other).__enter__()
     with taken(tmp_path, begun=begun):
         pass
-    with taken(tmp_path, "other", begun=Begun()) as held:
-        held.keep_begun(Begun())
+    with taken(tmp_path, "other", begun=RunStart()) as held:
+        held.keep_begun(RunStart())
     with pytest.raises(Conflict, match=rf"in home, not in {elsewhere}: go on without --storage"):
-        taken(tmp_path, "other", begun=Begun(1, elsewhere)).__enter__()
+        taken(tmp_path, "other", begun=RunStart(1, elsewhere)).__enter__()
     assert not Path(elsewhere).exists()
 
 
 def test_another_head_goes_on_with_the_run_of_a_storage_as_it_was_begun(tmp_path: Path) -> None:
-    begun = Begun(2, str(tmp_path / "kept"))
+    begun = RunStart(2, str(tmp_path / "kept"))
     with taken(tmp_path / "first", begun=begun) as held:
         held.keep_begun(begun)
         held.keep_tracked_as("7" * 32)
-        with pytest.raises(Conflict, match="another process is at the run"):
+        with pytest.raises(Conflict, match="another process holds the run"):
             taken(tmp_path / "second", begun=begun).__enter__()
     with taken(tmp_path / "second", begun=begun) as held:
         assert held.tracked_as() == "7" * 32
@@ -92,7 +92,7 @@ def test_another_head_goes_on_with_the_run_of_a_storage_as_it_was_begun(tmp_path
 
 
 def test_a_run_that_was_known_in_home_alone_is_still_the_same_run(tmp_path: Path) -> None:
-    begun, place = Begun(1, str(tmp_path / "kept")), tmp_path / "runs" / "one"
+    begun, place = RunStart(1, str(tmp_path / "kept")), tmp_path / "runs" / "one"
     place.mkdir(parents=True)
     (place / "config.json").write_text(json.dumps(CONFIG))
     (place / "mlflow-run").write_text("7" * 32)
@@ -104,8 +104,8 @@ def test_a_run_that_was_known_in_home_alone_is_still_the_same_run(tmp_path: Path
 
 def test_a_storage_that_cannot_be_written_is_told_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Unavailable, match=r"cannot be .*--storage names another"):
-        taken(tmp_path, begun=Begun(1, str(tmp_path / "file"))).__enter__()
+    with pytest.raises(Unavailable, match=r"cannot be .*or name another --storage"):
+        taken(tmp_path, begun=RunStart(1, str(tmp_path / "file"))).__enter__()
 
 
 def test_a_head_that_has_lost_its_run_is_interrupted_and_told_so(
@@ -148,12 +148,12 @@ def test_a_lost_run_is_told_of_even_where_another_takes_the_interrupt(
 
 
 def test_what_was_asked_for_in_vain_binds_a_run_to_nothing(tmp_path: Path) -> None:
-    with taken(tmp_path, begun=Begun(8)):
+    with taken(tmp_path, begun=RunStart(8)):
         pass  # and the cluster has no room for eight
-    with taken(tmp_path, begun=Begun(2)) as held:
-        held.keep_begun(Begun(2))
+    with taken(tmp_path, begun=RunStart(2)) as held:
+        held.keep_begun(RunStart(2))
     with pytest.raises(Conflict, match="--workers 2"):
-        taken(tmp_path, begun=Begun(8)).__enter__()
+        taken(tmp_path, begun=RunStart(8)).__enter__()
 
 
 def test_one_storage_is_one_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,14 +182,14 @@ def test_a_disk_that_is_full_leaves_no_half_of_what_a_run_is_known_by(
 
 def test_data_that_are_pushed_while_a_run_lasts_are_not_its_own(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
-    store, places = open_datasets(settings), Places.of(settings)
+    store, places = open_datasets(settings), RunLocations.of(settings)
     store.push("toys", examples(30), source="tests")
-    begun = pinned(replace(TINY, data="toys@latest", validation="toys"), places)
+    begun = with_fixed_versions(replace(TINY, data="toys@latest", validation="toys"), places)
     assert (begun.data, begun.validation) == ("toys@1", "toys@1")
     store.push("toys", examples(60), source="tests")
-    assert pinned(begun, places) == begun
-    assert pinned(TINY, places) == TINY
-    assert pinned(replace(TINY, data="toys"), places).data == "toys@2"
+    assert with_fixed_versions(begun, places) == begun
+    assert with_fixed_versions(TINY, places) == TINY
+    assert with_fixed_versions(replace(TINY, data="toys"), places).data == "toys@2"
 
 
 def test_a_teacher_s_alias_is_its_number_of_when_the_run_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_a_teacher_s_alias_is_its_number_of_when_the_run_began(tmp_path: Path, m
     monkeypatch.setattr(prepare, "Registry", lambda uri: registry)
 
     def teacher(named: str) -> str:
-        found = pinned(replace(TINY, distill=DistillConfig(named)), Places.of(settings)).distill
+        found = with_fixed_versions(replace(TINY, distill=DistillConfig(named)), RunLocations.of(settings)).distill
         assert found
         return found.teacher
 
@@ -226,9 +226,9 @@ def test_folders_and_files_are_named_by_their_whole_paths_for_workers_elsewhere(
     (tmp_path / "more.jsonl").touch()
     monkeypatch.chdir(tmp_path)
     lesson = DistillConfig("mean/version", unlabelled="more.jsonl")
-    found = pinned(replace(TINY, backbone="mean/model", distill=lesson), Places.of(settings))
+    found = with_fixed_versions(replace(TINY, backbone="mean/model", distill=lesson), RunLocations.of(settings))
     assert found.backbone == str(tmp_path / "mean/model")
     assert found.distill == DistillConfig(str(tmp_path / "mean/version"), unlabelled=str(tmp_path / "more.jsonl"))
     there = DistillConfig("models:/sentiment/8", unlabelled="s3://texts/more.jsonl")
     away = replace(TINY, backbone="distilbert/distilbert-base-uncased", distill=there)
-    assert pinned(away, Places.of(settings)) == away
+    assert with_fixed_versions(away, RunLocations.of(settings)) == away

@@ -25,7 +25,7 @@ from train_jobs.runtime.failures import death_in, reason_in
 from train_jobs.score import run as score_job
 from train_jobs.score import shards, tasks
 from train_jobs.score.board import Board
-from train_jobs.score.located import located, rows_named, unfit_rows
+from train_jobs.score.located import naming_rows, rows_named, unfit_rows
 from train_jobs.score.run import require_tables
 from train_jobs.score.shards import InputShard
 
@@ -88,7 +88,7 @@ def fails_on(*numbers: int) -> Any:
 def test_whatever_fails_is_an_own_error_that_names_the_file_and_survives_pickling(
     failure: Exception, kind: type[UndertoneError], message: str
 ) -> None:
-    with pytest.raises(kind) as caught, located(lambda: "here", "sub/a.csv"):
+    with pytest.raises(kind) as caught, naming_rows(lambda: "here", "sub/a.csv"):
         raise failure
     told = pickle.loads(pickle.dumps(caught.value))
     assert str(told).startswith(message)
@@ -208,7 +208,7 @@ def test_of_ray_s_reports_the_reason_is_told_and_no_advice(report: str) -> None:
 
 
 def test_a_worker_that_is_killed_or_out_of_memory_is_told_with_what_to_do() -> None:
-    assert death_in(KILLED).startswith("the worker process was killed or crashed, again and again; memory may have")
+    assert death_in(KILLED).startswith("the worker process was killed or crashed several times; memory may have")
     assert death_in(LOW_MEMORY) == "memory ran out; make room, or give fewer --shard-rows or a lower --most"
     assert death_in(USER_CODE) == "ValueError: year 33658 is out of range"
 

@@ -15,7 +15,7 @@ from sentiment.tables import open_table
 from tests.tiny_model import build_tiny_version
 from tests.tiny_scoring import ONE, ROWS, SCORING, job_in, table
 from train_jobs.runtime.locations import Location
-from train_jobs.score.job import Opened, ScoreJob, Totals, clear, done_shards, finish, open_job
+from train_jobs.score.job import OpenedJob, ScoreJob, Totals, clear, done_shards, finish, open_job
 from train_jobs.score.shards import cut_file, score_rows, write_shard
 
 
@@ -42,7 +42,7 @@ def test_a_job_is_taken_up_only_by_the_same_job(predictor: Predictor, tmp_path: 
     assert not (tmp_path / "out/scored").exists()
 
 
-def run_all(job: ScoreJob, predictor: Predictor, *, but: str = "") -> Opened:
+def run_all(job: ScoreJob, predictor: Predictor, *, but: str = "") -> OpenedJob:
     """Score what has no record yet, as the tasks do, except the files called `but`."""
     opened = open_job(job, job.source.inputs(), overwrite=False)
     for file in opened.inputs:
@@ -110,7 +110,7 @@ def test_scores_of_a_file_that_is_gone_are_not_thrown_away_unasked(predictor: Pr
     assert list(run_all(job, predictor).done) == ["part-00000-000000"]
     table(tmp_path / "in" / "c.csv", rows(5))
     (tmp_path / "in" / "a.csv").unlink()
-    with pytest.raises(InvalidInput, match=r"a\.csv is gone.*--out, or --overwrite"):
+    with pytest.raises(InvalidInput, match=r"a\.csv was scored and is now missing.*--out, or --overwrite"):
         open_job(job, job.source.inputs(), overwrite=False)
     assert scored_ids(job) == [1, 2]
 

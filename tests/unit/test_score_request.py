@@ -18,7 +18,7 @@ from tests.tiny_scoring import job_in, table
 from train_jobs.runtime.locations import Location, draft_folder, place_at
 from train_jobs.score import run as score_job
 from train_jobs.score.job import finish, open_job
-from train_jobs.score.run import Fleet, job_of, model_at_hand
+from train_jobs.score.run import ActorPool, job_of, model_at_hand
 
 
 def test_inputs_are_the_tables_in_a_folder_and_below_hidden_ones_left_out(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_an_input_that_is_not_there_or_has_no_table_is_said_so(tmp_path: Path) -
 
 def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
     with pytest.raises(InvalidInput, match="--least 3 is more than --most 2"):
-        Fleet(least=3, most=2)
+        ActorPool(least=3, most=2)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_fewer_actors_at_most_than_at_least_are_refused() -> None:
 )
 def test_actors_that_cannot_be_are_refused_with_the_option(options: dict[str, Any], field: str, problem: str) -> None:
     with pytest.raises(InvalidInput, match=problem) as caught:
-        Fleet(**options)
+        ActorPool(**options)
     assert caught.value.field == field
 
 

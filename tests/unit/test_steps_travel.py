@@ -22,11 +22,11 @@ from sentiment.predictor.explanation import explain  # noqa: E402
 from sentiment.settings import load_settings  # noqa: E402
 from sentiment.training.batching.encoded import encoded_texts  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
-from sentiment.training.objectives.teacher import learn_from  # noqa: E402
+from sentiment.training.objectives.teacher import teacher_targets  # noqa: E402
 from sentiment.version import ENGINE_FILES, Manifest, Version, file_facts, read_version, write_manifest  # noqa: E402
 from tests.tiny_model import build_tiny_version  # noqa: E402
 from tests.tiny_training import TINY, examples, tiny_start  # noqa: E402
-from train_jobs.train.prepare import Places, prepare  # noqa: E402
+from train_jobs.train.prepare import RunLocations, prepare  # noqa: E402
 from train_jobs.versions.write_version import export_calibrated, write_int8_only  # noqa: E402
 
 STEPS = ("base", "lower", "lemma")
@@ -119,9 +119,9 @@ def test_a_run_learns_from_and_is_judged_on_texts_after_its_steps(tmp_path: Path
     open_datasets(settings).push("toys", shouted, source="tests")
     save_model(tiny_start(), tmp_path / "backbone")
     config = replace(TINY, model="minilm", backbone=str(tmp_path / "backbone"), steps=STEPS)
-    start, data = prepare(config, Places.of(settings))
+    start, data = prepare(config, RunLocations.of(settings))
     assert start.steps == STEPS
-    plain, without = prepare(replace(config, steps=()), Places.of(settings))
+    plain, without = prepare(replace(config, steps=()), RunLocations.of(settings))
     love = start.tokenizer.token_to_id("love")
     assert (data.plan.texts.ids == love).any()
     assert data.held_out.texts is data.plan.texts
@@ -136,7 +136,7 @@ def test_a_step_without_its_library_is_told_before_a_run_begins(
     settings = load_settings(home=tmp_path)
     open_datasets(settings).push("toys", examples(30), source="tests")
     with pytest.raises(InvalidInput, match="needs simplemma"):
-        prepare(TrainConfig(data="toys@1", steps=("lemma",)), Places.of(settings))
+        prepare(TrainConfig(data="toys@1", steps=("lemma",)), RunLocations.of(settings))
 
 
 def test_a_teacher_reads_texts_after_its_own_steps(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_teacher_reads_texts_after_its_own_steps(tmp_path: Path) -> None:
     def lesson(teacher: str, text: str) -> np.ndarray:
         rows = [Example(text, "positive")]
         return np.array(
-            learn_from(tmp_path / teacher, tmp_path, text, lambda: rows, THREE_CLASSES, states=False).logits
+            teacher_targets(tmp_path / teacher, tmp_path, text, lambda: rows, THREE_CLASSES, states=False).logits
         )
 
     assert lesson("stepping", SAID) == pytest.approx(lesson("plain", READ))

@@ -21,39 +21,39 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import load_settings
 from tests.tiny_training import TINY, examples
 from train_jobs.runs import storage_probe
-from train_jobs.runs.capacity import Need
-from train_jobs.runs.storage_probe import Probe, Seen, look, require_shared
-from train_jobs.train.prepare import Places
+from train_jobs.runs.capacity import ResourceRequest
+from train_jobs.runs.storage_probe import NodeFindings, StorageProbe, look, require_shared
+from train_jobs.train.prepare import RunLocations
 
-ROOM = Need(1, 1)
+ROOM = ResourceRequest(1, 1)
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> RunLocations:
     settings = load_settings(home=tmp_path)
     open_datasets(settings).push("toys", examples(30), source="tests")
-    return Places.of(settings)
+    return RunLocations.of(settings)
 
 
-def probe_at(path: Path, places: Places) -> Probe:
-    return Probe(str(path), LocalFileSystem(), "n0nce", places, ("toys@1",))
+def probe_at(path: Path, places: RunLocations) -> StorageProbe:
+    return StorageProbe(str(path), LocalFileSystem(), "n0nce", places, ("toys@1",))
 
 
 def test_a_node_that_sees_the_storage_answers_there_and_one_that_does_not_says_so(
-    tmp_path: Path, places: Places
+    tmp_path: Path, places: RunLocations
 ) -> None:
     probe = probe_at(tmp_path / "kept", places)
-    assert look(probe, "two") == Seen(storage="what the driver wrote is not there")
+    assert look(probe, "two") == NodeFindings(storage="the file that the driver wrote is not there")
     folder = tmp_path / "kept" / ".undertone-probe-n0nce"
     folder.mkdir(parents=True)
     (folder / "driver").write_text("other")
-    assert look(probe, "two").storage == "something else is there"
+    assert look(probe, "two").storage == "it reads another file than the driver wrote"
     (folder / "driver").write_text("n0nce")
-    assert look(probe, "two") == Seen()
+    assert look(probe, "two") == NodeFindings()
     assert (folder / "two").read_text() == "n0nce"
 
 
-def test_a_node_without_the_data_says_what_it_lacks(tmp_path: Path, places: Places) -> None:
+def test_a_node_without_the_data_says_what_it_lacks(tmp_path: Path, places: RunLocations) -> None:
     probe = replace(probe_at(tmp_path, places), data=("toys@2",))
     assert "toys@2" in look(probe, "two").data
 
@@ -64,7 +64,7 @@ class Nodes:
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers, self.asked = answers, []
 
-    def ask(self, nodes: Mapping[str, str], probe: Probe) -> dict[str, Seen]:
+    def ask(self, nodes: Mapping[str, str], probe: StorageProbe) -> dict[str, NodeFindings]:
         self.asked.extend(nodes)
         return {node: answer(probe, node) for node, answer in self.answers.items() if node in nodes}
 
@@ -86,24 +86,24 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     return of
 
 
-def away(_: Probe, __: str) -> Seen:
-    return Seen("what the driver wrote is not there")
+def away(_: StorageProbe, __: str) -> NodeFindings:
+    return NodeFindings("the file that the driver wrote is not there")
 
 
-def silent(_: Probe, __: str) -> Seen:
-    return Seen()
+def silent(_: StorageProbe, __: str) -> NodeFindings:
+    return NodeFindings()
 
 
-def empty(probe: Probe, node: str) -> Seen:
+def empty(probe: StorageProbe, node: str) -> NodeFindings:
     return replace(look(probe, node), data="There is no dataset toys in /data.")
 
 
-def ask(tmp_path: Path, places: Places, need: Need = ROOM) -> None:
+def ask(tmp_path: Path, places: RunLocations, need: ResourceRequest = ROOM) -> None:
     require_shared(str(tmp_path / "kept"), None, replace(TINY, data="toys@1"), need, places)
 
 
 def test_nodes_that_share_the_storage_are_asked_and_nothing_is_left_there(
-    cluster: Any, tmp_path: Path, places: Places
+    cluster: Any, tmp_path: Path, places: RunLocations
 ) -> None:
     asked = cluster({"head": 0, "two": 4, "three": 4}, {"head": look, "two": look, "three": look})
     ask(tmp_path, places)
@@ -113,10 +113,13 @@ def test_nodes_that_share_the_storage_are_asked_and_nothing_is_left_there(
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [(away, "what the driver wrote is not there"), (silent, "what it writes does not arrive here")],
+    [
+        (away, "the file that the driver wrote is not there"),
+        (silent, "the file that it wrote is not visible to the driver"),
+    ],
 )
 def test_a_node_that_does_not_share_the_storage_is_named_with_the_place_and_the_remedy(
-    answer: Any, reason: str, cluster: Any, tmp_path: Path, places: Places
+    answer: Any, reason: str, cluster: Any, tmp_path: Path, places: RunLocations
 ) -> None:
     cluster({"head": 4, "two": 4}, {"head": look, "two": answer})
     with pytest.raises(InvalidInput, match=rf"2 nodes .* {tmp_path}/kept: 10\.0\.0\.2: {reason}\..*s3://") as told:
@@ -126,7 +129,7 @@ def test_a_node_that_does_not_share_the_storage_is_named_with_the_place_and_the_
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-def test_a_node_without_the_data_is_named_with_the_setting(cluster: Any, tmp_path: Path, places: Places) -> None:
+def test_a_node_without_the_data_is_named_with_the_setting(cluster: Any, tmp_path: Path, places: RunLocations) -> None:
     cluster({"head": 4, "two": 4}, {"head": look, "two": empty})
     with pytest.raises(InvalidInput, match=r"10\.0\.0\.2: There is no dataset toys.*UNDERTONE_DATASETS") as told:
         ask(tmp_path, places)
@@ -134,10 +137,10 @@ def test_a_node_without_the_data_is_named_with_the_setting(cluster: Any, tmp_pat
 
 
 def test_nodes_that_get_no_worker_and_a_ray_of_one_node_are_asked_nothing(
-    cluster: Any, tmp_path: Path, places: Places
+    cluster: Any, tmp_path: Path, places: RunLocations
 ) -> None:
     asked = cluster({"head": 4, "two": 2}, {"two": away})
-    ask(tmp_path, places, Need(1, 4))
+    ask(tmp_path, places, ResourceRequest(1, 4))
     assert asked.asked == []
     shutil.rmtree(tmp_path / "kept", ignore_errors=True)
     with pytest.raises(InvalidInput):

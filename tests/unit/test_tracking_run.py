@@ -23,7 +23,7 @@ from sentiment.training.config import DistillConfig
 from tests.free_ports import free_port
 from tests.tiny_training import TINY, examples
 from train_jobs.train.pictures import confusion_picture, reliability_picture
-from train_jobs.train.prepare import Places, find_data, held_out_texts
+from train_jobs.train.prepare import RunLocations, find_datasets, held_out_texts
 from train_jobs.train.tracked_run import TrackedRun, environment, lineage_of
 
 
@@ -49,10 +49,10 @@ class FakeRun:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> RunLocations:
     settings = load_settings(home=tmp_path)
     open_datasets(settings).push("toys", examples(), source="tests")
-    return Places.of(settings)
+    return RunLocations.of(settings)
 
 
 def job(**changes: Any) -> Any:
@@ -60,10 +60,10 @@ def job(**changes: Any) -> Any:
 
 
 def test_a_server_that_goes_away_costs_points_of_the_curves_and_one_warning(
-    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    places: RunLocations, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake = FakeRun()
-    run = TrackedRun(job(), tmp_path, places, fake, find_data(TINY, places))
+    run = TrackedRun(job(), tmp_path, places, fake, find_datasets(TINY, places))
     for step in range(5):
         fake.away = step in (1, 2)
         run.take({"step": float(step), "total_steps": 5.0, "loss": 0.5})
@@ -72,35 +72,35 @@ def test_a_server_that_goes_away_costs_points_of_the_curves_and_one_warning(
     assert len(caplog.records) == 1
 
 
-def test_the_lineage_names_version_digest_and_teacher(places: Places) -> None:
+def test_the_lineage_names_version_digest_and_teacher(places: RunLocations) -> None:
     asked = job(distill=DistillConfig("models:/sentiment/7"))
-    lineage = lineage_of(asked, find_data(TINY, places))
+    lineage = lineage_of(asked, find_datasets(TINY, places))
     version = places.store.find("toys")
     assert (lineage["ref"], lineage["digest"]) == ("toys@1", version.digest)
     assert lineage["teacher"] == "models:/sentiment/7"
 
 
-def test_a_password_in_the_registrys_address_is_not_shown(places: Places) -> None:
+def test_a_password_in_the_registrys_address_is_not_shown(places: RunLocations) -> None:
     shown = replace(places, registry="https://jane:secret@mlflow.example.org")
     assert "secret" not in f"{shown} {shown!r}"
 
 
 def test_data_without_labels_of_other_labels_or_of_another_normaliser_are_not_trained_on(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    places: RunLocations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places.store.push("plain", [Example("good morning", None)], source="tests")
     with pytest.raises(InvalidInput, match=r"plain@1 has no labels.*--label-column") as caught:
-        find_data(replace(TINY, data="plain"), places)
+        find_datasets(replace(TINY, data="plain"), places)
     assert caught.value.field == "data"
-    assert find_data(replace(TINY, validation="toys@1"), places).validation
+    assert find_datasets(replace(TINY, validation="toys@1"), places).validation
     two = [Example("so good", "positive"), Example("so bad", "negative")]
     places.store.push("two", two, source="tests", labels=TWO_CLASSES)
     told = r"two@1 has the labels negative, positive; toys@1 has negative, neutral, positive: validate on"
     with pytest.raises(InvalidInput, match=told):
-        find_data(replace(TINY, validation="two"), places)
+        find_datasets(replace(TINY, validation="two"), places)
     monkeypatch.setattr("train_jobs.train.prepare.CURRENT_NORMALIZER", "3")
-    with pytest.raises(InvalidInput, match="normalised with version '2'"):
-        find_data(TINY, places)
+    with pytest.raises(InvalidInput, match="normalised by normaliser '2'"):
+        find_datasets(TINY, places)
 
 
 class QuickerElsewhere:
@@ -147,7 +147,7 @@ def test_the_environment_can_be_written_and_names_torch() -> None:
     assert found["cpus"] >= 1
 
 
-def test_the_texts_held_out_are_those_of_the_split(places: Places) -> None:
+def test_the_texts_held_out_are_those_of_the_split(places: RunLocations) -> None:
     held_out = held_out_texts(TINY, places)
     known = {example.text: example.label for example in examples()}
     assert len(held_out) == 18

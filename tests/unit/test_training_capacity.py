@@ -18,7 +18,7 @@ from sentiment.errors import InvalidInput
 from tests.tiny_training import TINY
 from train_jobs.runs import capacity
 from train_jobs.runs.capacity import (
-    Need,
+    ResourceRequest,
     in_words,
     need_on_cluster,
     own_cpus,
@@ -51,20 +51,20 @@ def nodes(*resources: Mapping[str, float], **labels: str) -> list[dict[str, Any]
 @pytest.mark.parametrize(
     ("need", "found", "field"),
     [
-        (Need(1, 2), [{"CPU": 2.0}], None),
-        (Need(2, 2), [{"CPU": 2.0}, {"CPU": 3.0}], None),
-        (Need(1, 4), [{"CPU": 2.0}, {"CPU": 2.0}], "threads"),
-        (Need(3, 2), [{"CPU": 4.0}, {"CPU": 1.0}], "workers"),
-        (Need(1, 1, 1), [{"CPU": 8.0}], "gpus_per_worker"),
-        (Need(2, 1, 1), [{"CPU": 8.0, "GPU": 1.0}], "workers"),
-        (Need(2, 1, 0.5), [{"CPU": 8.0, "GPU": 1.0}], None),
-        (Need(1, 1, 1), [{"CPU": 8.0}, {"GPU": 1.0}], "gpus_per_worker"),
-        (Need(1, 1, 1), [{"GPU": 1.0}], "gpus_per_worker"),
-        (Need(1, 1), [], "threads"),
+        (ResourceRequest(1, 2), [{"CPU": 2.0}], None),
+        (ResourceRequest(2, 2), [{"CPU": 2.0}, {"CPU": 3.0}], None),
+        (ResourceRequest(1, 4), [{"CPU": 2.0}, {"CPU": 2.0}], "threads"),
+        (ResourceRequest(3, 2), [{"CPU": 4.0}, {"CPU": 1.0}], "workers"),
+        (ResourceRequest(1, 1, 1), [{"CPU": 8.0}], "gpus_per_worker"),
+        (ResourceRequest(2, 1, 1), [{"CPU": 8.0, "GPU": 1.0}], "workers"),
+        (ResourceRequest(2, 1, 0.5), [{"CPU": 8.0, "GPU": 1.0}], None),
+        (ResourceRequest(1, 1, 1), [{"CPU": 8.0}, {"GPU": 1.0}], "gpus_per_worker"),
+        (ResourceRequest(1, 1, 1), [{"GPU": 1.0}], "gpus_per_worker"),
+        (ResourceRequest(1, 1), [], "threads"),
     ],
 )
 def test_all_workers_must_fit_on_the_nodes_and_the_field_that_asks_for_too_much_is_named(
-    need: Need, found: list[dict[str, float]], field: str | None
+    need: ResourceRequest, found: list[dict[str, float]], field: str | None
 ) -> None:
     assert shortage(need, found) == field
 
@@ -72,37 +72,37 @@ def test_all_workers_must_fit_on_the_nodes_and_the_field_that_asks_for_too_much_
 def test_what_ray_has_no_room_for_is_refused_with_the_field_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"Alive": False, "Resources": {"CPU": 64.0}}
     monkeypatch.setattr(capacity.ray, "nodes", lambda: [*nodes({"CPU": 2.0}), gone])
-    require_capacity(Need(2, 1))
+    require_capacity(ResourceRequest(2, 1))
     with pytest.raises(
         InvalidInput, match=r"asks for 1 worker with 4 CPUs, .*\(its nodes: 1 with 2 CPUs, 0 GPUs\).*threads=2"
     ) as caught:
-        require_capacity(Need(1, 4))
+        require_capacity(ResourceRequest(1, 4))
     assert caught.value.field == "threads"
     with pytest.raises(InvalidInput, match=r"4 workers with 1 CPU and 1 GPU each.*lower --gpus-per-worker"):
-        require_capacity(Need(4, 1, 1))
+        require_capacity(ResourceRequest(4, 1, 1))
 
 
 @pytest.mark.parametrize(
     ("need", "found", "remedy", "useless"),
     [
-        (Need(2, 1, 1), [{"CPU": 8.0, "GPU": 1.0}], "lower --workers or --gpus-per-worker", "threads"),
+        (ResourceRequest(2, 1, 1), [{"CPU": 8.0, "GPU": 1.0}], "lower --workers or --gpus-per-worker", "threads"),
         (
-            Need(1, 1, 1),
+            ResourceRequest(1, 1, 1),
             [{"CPU": 8.0}, {"GPU": 1.0}],
             "no node has a CPU and 1 GPU: lower --gpus-per-worker",
             "threads",
         ),
-        (Need(1, 64), [{"CPU": 2.0}, {"CPU": 4.0}], "give --set threads=4 or less", "lower"),
-        (Need(3, 1), [{"CPU": 2.0}], "lower --workers,", "threads"),
-        (Need(3, 2), [{"CPU": 4.0}], "lower --workers, or give --set threads=1", "--gpus"),
-        (Need(3, 4), [{"CPU": 8.0}], "lower --workers, or give --set threads=2 or less", "--gpus"),
-        (Need(3, 4), [{"CPU": 2.0}], "lower --workers and give --set threads=2 or less", "--gpus"),
-        (Need(9, 4), [{"CPU": 8.0}], "lower --workers,", "threads"),
-        (Need(1, 1), [], "no node has a CPU: add one", "--workers"),
+        (ResourceRequest(1, 64), [{"CPU": 2.0}, {"CPU": 4.0}], "give --set threads=4 or less", "lower"),
+        (ResourceRequest(3, 1), [{"CPU": 2.0}], "lower --workers,", "threads"),
+        (ResourceRequest(3, 2), [{"CPU": 4.0}], "lower --workers, or give --set threads=1", "--gpus"),
+        (ResourceRequest(3, 4), [{"CPU": 8.0}], "lower --workers, or give --set threads=2 or less", "--gpus"),
+        (ResourceRequest(3, 4), [{"CPU": 2.0}], "lower --workers and give --set threads=2 or less", "--gpus"),
+        (ResourceRequest(9, 4), [{"CPU": 8.0}], "lower --workers,", "threads"),
+        (ResourceRequest(1, 1), [], "no node has a CPU: add one", "--workers"),
     ],
 )
 def test_the_remedy_is_one_that_helps(
-    need: Need, found: list[dict[str, float]], remedy: str, useless: str, monkeypatch: pytest.MonkeyPatch
+    need: ResourceRequest, found: list[dict[str, float]], remedy: str, useless: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capacity.ray, "nodes", lambda: nodes(*found))
     with pytest.raises(InvalidInput) as caught:
@@ -118,26 +118,26 @@ def test_a_pool_that_may_grow_is_waited_for_with_a_warning(
 ) -> None:
     monkeypatch.setattr(capacity.ray, "nodes", lambda: nodes({"CPU": 2.0}, **{"ray.io/node-group": "workers"}))
     with caplog.at_level(logging.WARNING):
-        require_capacity(Need(4, 2))
+        require_capacity(ResourceRequest(4, 2))
     assert "4 workers with 2 CPUs each" in caplog.text
-    assert "once the cluster has grown" in caplog.text
+    assert "as soon as the cluster has grown" in caplog.text
 
 
 def test_a_ray_of_one_s_own_counts_what_the_largest_training_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    asked = [Need.of(replace(TINY, threads=threads), 1, 0) for threads in (2, 4, None)]
+    asked = [ResourceRequest.of(replace(TINY, threads=threads), 1, 0) for threads in (2, 4, None)]
     assert [need.cpus for need in asked] == [2, 4, 2]
     assert own_cpus(asked) == 4
-    assert own_cpus([]) == own_cpus([Need(1, 1)]) == 2
+    assert own_cpus([]) == own_cpus([ResourceRequest(1, 1)]) == 2
     assert own_gpus(asked) is own_gpus([]) is None
-    assert own_gpus([Need(2, 1, 0.5), Need(1, 1, 0.5)]) == 1
+    assert own_gpus([ResourceRequest(2, 1, 0.5), ResourceRequest(1, 1, 0.5)]) == 1
 
 
 def test_trainings_that_run_side_by_side_fit_together_on_a_ray_of_one_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     for at_once, workers, threads in ((2, 1, None), (2, 2, None), (3, 2, None), (16, 1, None), (4, 1, 4)):
         config = replace(TINY, threads=threads)
-        need = Need.of(config, workers, 0, at_once)
+        need = ResourceRequest.of(config, workers, 0, at_once)
         asked = at_once * need.workers * need.cpus
         assert asked <= cpus_of(at_once * workers, config)
         assert threads or asked > 4, "they use what there is"
@@ -200,14 +200,14 @@ def test_a_cluster_without_nodes_yet_is_counted_by_the_nodes_that_it_may_get(mon
 @pytest.mark.parametrize(
     ("need", "told"),
     [
-        (Need(2, 8), None),
-        (Need(1, 32), r"1 worker with 32 CPUs.*once it has grown: 2 with 8 CPUs, 0 GPUs.*threads=8"),
-        (Need(4, 8), r"lower --workers, or give --set threads=4 or less"),
-        (Need(1, 1, 1), r"no node has a CPU and 1 GPU"),
+        (ResourceRequest(2, 8), None),
+        (ResourceRequest(1, 32), r"1 worker with 32 CPUs.*once it has grown: 2 with 8 CPUs, 0 GPUs.*threads=8"),
+        (ResourceRequest(4, 8), r"lower --workers, or give --set threads=4 or less"),
+        (ResourceRequest(1, 1, 1), r"no node has a CPU and 1 GPU"),
     ],
 )
 def test_a_cluster_that_may_grow_is_waited_for_only_where_it_can_grow_enough(
-    need: Need, told: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    need: ResourceRequest, told: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     label = {"ray.io/node-group": "workers"}
     monkeypatch.setattr(capacity.ray, "nodes", lambda: [*nodes({"CPU": 0.0}), *nodes({"CPU": 8.0}, **label)])
@@ -216,7 +216,7 @@ def test_a_cluster_that_may_grow_is_waited_for_only_where_it_can_grow_enough(
     )
     if told is None:
         require_capacity(need)
-        assert "it begins once the cluster has grown" in caplog.text
+        assert "it starts as soon as the cluster has grown" in caplog.text
         return
     with pytest.raises(InvalidInput, match=told):
         require_capacity(need)
@@ -225,9 +225,9 @@ def test_a_cluster_that_may_grow_is_waited_for_only_where_it_can_grow_enough(
 def test_a_group_without_a_bound_has_room_for_any_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity.ray, "nodes", list)
     monkeypatch.setattr(capacity.ray_state.state, "get_cluster_config", lambda: groups(({"CPU": 2}, -1)))
-    require_capacity(Need(50, 2))
+    require_capacity(ResourceRequest(50, 2))
     with pytest.raises(InvalidInput, match="threads=2"):
-        require_capacity(Need(1, 3))
+        require_capacity(ResourceRequest(1, 3))
 
 
 def test_many_nodes_are_told_by_their_kinds() -> None:
@@ -238,7 +238,7 @@ def test_many_nodes_are_told_by_their_kinds() -> None:
 @pytest.mark.parametrize(("gpus", "told"), [(float("nan"), "is nan"), (float("inf"), "is inf"), (1.5, "whole number")])
 def test_gpus_that_ray_does_not_count_so_are_refused(gpus: float, told: str) -> None:
     with pytest.raises(InvalidInput, match=f"gpus_per_worker .*{told}"):
-        Need.of(TINY, 1, gpus)
+        ResourceRequest.of(TINY, 1, gpus)
 
 
 def test_more_threads_than_any_machine_has_are_refused_at_once() -> None:
@@ -248,6 +248,6 @@ def test_more_threads_than_any_machine_has_are_refused_at_once() -> None:
 
 def test_a_training_without_workers_is_refused() -> None:
     with pytest.raises(InvalidInput, match="workers is 0; it must be 1 or more"):
-        Need.of(TINY, 0, 0)
+        ResourceRequest.of(TINY, 0, 0)
     with pytest.raises(InvalidInput, match="gpus_per_worker is -1"):
-        Need.of(TINY, 1, -1)
+        ResourceRequest.of(TINY, 1, -1)

@@ -133,7 +133,9 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["name"] == asked[-1].name
         name = asked[-1].name
-        assert f"Run {name} begins; if it is cut off, the same command with --name {name} takes it up." in result.stderr
+        assert (
+            f"Run {name} starts; if it is interrupted, the same command with --name {name} resumes it." in result.stderr
+        )
     trained, distilled = asked
     common = {"data": "toys@1", "epochs": 2, "seed": 7}
     assert trained == Job(TrainConfig(**common), "mine", "kept", 2, register=True)
@@ -156,7 +158,7 @@ def test_a_distillation_without_a_teacher_is_refused() -> None:
 def test_a_wrong_field_is_named_before_anything_starts(tmp_path) -> None:
     result = CliRunner().invoke(app, ["train", "--home", str(tmp_path), "--set", "learning_speed=1"])
     assert result.exit_code == 1
-    assert "'learning_speed' is no field" in result.stderr
+    assert "'learning_speed' is not a field" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -177,7 +179,7 @@ def toys(home) -> list[str]:
         ("train", ["--model", "gpt"], "'gpt'"),
         ("train", ["--name", "../elsewhere"], "'../elsewhere' cannot name a run"),
         ("train", ["--storage", "s4://bucket"], "s4://bucket is no place for checkpoints"),
-        ("train", ["--storage", "/dev/null/runs"], "/dev/null/runs cannot keep checkpoints"),
+        ("train", ["--storage", "/dev/null/runs"], "/dev/null/runs cannot be written"),
         ("train", ["--gpus-per-worker", "64"], "asks for 64 GPUs in all"),
         ("distill", ["--teacher", "anything", "--unlabelled", "nowhere.jsonl"], "nowhere.jsonl"),
     ],

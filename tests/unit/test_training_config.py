@@ -71,7 +71,7 @@ def test_a_wrong_value_of_the_distillation_is_named_with_its_path(field: str, va
 
 
 def test_an_unknown_field_is_named_and_the_known_ones_are_told() -> None:
-    with pytest.raises(InvalidInput, match=r"'learning_speed' is no field [^\[]*, learning_rate, [^\]]*$"):
+    with pytest.raises(InvalidInput, match=r"'learning_speed' is not a field [^\[]*, learning_rate, [^\]]*$"):
         from_mapping({"learning_speed": 1})
     with pytest.raises(InvalidInput, match=r"'distill\.heat'"):
         from_mapping({"distill": {"heat": 1}})

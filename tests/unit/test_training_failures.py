@@ -22,7 +22,7 @@ from sentiment.training.checkpoint import MODEL, Terms, TrainingProgress, save_c
 from sentiment.training.objectives.learner import Learner  # noqa: E402
 from tests.tiny_training import TINY, tiny_start  # noqa: E402
 from train_jobs.runtime.drafts import draft_of  # noqa: E402
-from train_jobs.runtime.failures import full_disk_told, run_named  # noqa: E402
+from train_jobs.runtime.failures import reporting_full_disk, run_named  # noqa: E402
 from train_jobs.train import progress_channel as watch  # noqa: E402
 from train_jobs.train import ray_train as train  # noqa: E402
 from train_jobs.versions import write_version  # noqa: E402
@@ -63,9 +63,9 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_says_so(
 
 
 def test_a_worker_s_full_disk_is_told_with_its_folder_and_other_errors_are_not_hidden() -> None:
-    with pytest.raises(Unavailable, match=r"disk is full \(/storage\)"), full_disk_told():
+    with pytest.raises(Unavailable, match=r"disk is full \(/storage\)"), reporting_full_disk():
         raise FULL
-    with pytest.raises(PermissionError), full_disk_told():
+    with pytest.raises(PermissionError), reporting_full_disk():
         raise PermissionError(errno.EACCES, "Permission denied")
 
 
@@ -101,10 +101,10 @@ Set the environment variable RAY_memory_usage_threshold to change the threshold.
 @pytest.mark.parametrize(
     ("report", "reason", "remedy"),
     [
-        (_TRACEBACK.format(_AWAY), _AWAY, "Is --storage up"),
+        (_TRACEBACK.format(_AWAY), _AWAY, "Check that --storage is up"),
         (_TRACEBACK.format("torch.OutOfMemoryError: CUDA out of memory"), "CUDA out of memory", "fewer batch_tokens"),
         (_KILLED, "its node ran out of memory: 1 worker was killed.", "fewer batch_tokens"),
-        (_TRACEBACK.format("ValueError: odd"), "ValueError: odd", "Once the cause is gone"),
+        (_TRACEBACK.format("ValueError: odd"), "ValueError: odd", "When the cause is removed"),
     ],
 )
 def test_workers_that_are_lost_too_often_are_told_in_one_line_with_what_to_do(
@@ -126,7 +126,7 @@ def test_workers_that_are_lost_too_often_are_told_in_one_line_with_what_to_do(
 
 def test_a_registry_that_is_away_at_the_end_is_told_with_how_the_run_goes_on() -> None:
     with (
-        pytest.raises(RegistryUnavailable, match=r"does not answer\. Once that is mended, .*--name one$"),
+        pytest.raises(RegistryUnavailable, match=r"does not answer\. When it is available again, .*--name one$"),
         run_named("one"),
     ):
         raise RegistryUnavailable("http://mlflow does not answer")

@@ -31,7 +31,7 @@ from train_jobs.train import command_line
 from train_jobs.train import ray_train as train_module
 from train_jobs.train import tracked_run as tracked
 from train_jobs.train.job import run_job
-from train_jobs.train.prepare import Places, prepare
+from train_jobs.train.prepare import RunLocations, prepare
 from train_jobs.train.ray_train import TrainResult
 from train_jobs.train.request import Job, TrainingResult
 from train_jobs.versions import write_version
@@ -73,7 +73,7 @@ def train_here(
 ) -> TrainResult:
     """Train as Ray's workers do, in this process."""
     on_begin()
-    start, data = prepare(config, Places.of(settings))
+    start, data = prepare(config, RunLocations.of(settings))
     folder = settings.home / "runs" / name
     progress = Fit(start, data, config, LatestCheckpoint(folder / "checkpoints")).run()
     save_model(start, folder / "best" / MODEL)
@@ -203,7 +203,7 @@ def test_a_job_of_a_cluster_says_by_which_name_it_is_taken_up(
     known = name or asked[0].name
     assert known
     assert caplog.messages == [
-        f"Run {known} begins; if it is cut off, the same command with --name {known} takes it up."
+        f"Run {known} starts; if it is interrupted, the same command with --name {known} resumes it."
     ]
 
 

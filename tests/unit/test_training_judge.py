@@ -11,7 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 from sentiment.errors import Unavailable
-from train_jobs.shipped_model.corpus_benchmark import TestSet, chunks, flatten, from_api, judge, judge_all, table
+from train_jobs.shipped_model.corpus_benchmark import (
+    TestSet,
+    chunks,
+    evaluate_all,
+    flatten,
+    from_api,
+    table,
+    test_set_figures,
+)
 from train_jobs.shipped_model.readers import LabelledText
 
 _ANSWERS = {"awful": (0.8, 0.1, 0.1), "so so": (0.2, 0.7, 0.1), "nice": (0.1, 0.5, 0.4), "great": (0.0, 0.1, 0.9)}
@@ -24,14 +32,14 @@ def _classify(texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def test_three_class_sets_are_judged_by_the_likeliest_label() -> None:
-    figures = judge(_THREE, _classify([row.text for row in _THREE]))
+    figures = test_set_figures(_THREE, _classify([row.text for row in _THREE]))
     assert figures["accuracy"] == pytest.approx(0.75)
     assert figures["macro_recall"] == pytest.approx((1 + 1 + 0.5) / 3)
     assert figures["recall_positive"] == pytest.approx(0.5)
 
 
 def test_two_class_sets_are_judged_by_the_sign_of_sentiment_even_where_neutral_leads() -> None:
-    figures = judge(_TWO, _classify([row.text for row in _TWO]))
+    figures = test_set_figures(_TWO, _classify([row.text for row in _TWO]))
     assert figures["accuracy"] == 1.0
     assert figures["called_neutral"] == 0.5
 
@@ -43,13 +51,13 @@ def test_a_text_of_several_sets_is_classified_once() -> None:
         asked.extend(texts)
         return _classify(texts)
 
-    figures = judge_all([TestSet("all", _THREE), TestSet("some", _TWO), TestSet("none", [])], classify)
+    figures = evaluate_all([TestSet("all", _THREE), TestSet("some", _TWO), TestSet("none", [])], classify)
     assert sorted(asked) == sorted(_ANSWERS)
     assert list(figures) == ["all", "some"]
 
 
 def test_figures_become_flat_names_and_a_table_in_percent() -> None:
-    figures = judge_all([TestSet("all", _THREE)], _classify)
+    figures = evaluate_all([TestSet("all", _THREE)], _classify)
     assert flatten(figures)["all_macro_recall"] == 0.83333
     assert "| all | 4 | 83.33 | 75.00 |" in table(figures)
 

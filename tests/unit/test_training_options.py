@@ -162,9 +162,9 @@ def test_a_wrong_option_ends_a_module_with_status_2_and_its_name(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--address", "http://head:8265"], "is a dashboard, which takes jobs from `undertone train`"),
+        (["--address", "http://head:8265"], "is the address of a dashboard, for `undertone train`"),
         (["--address", "https://head"], "--address HOST:6379"),
-        (["--working-dir", "code"], "runs the code that it is of: leave it out"),
+        (["--working-dir", "code"], "runs the installed code: leave it out"),
         (["--set", "seed"], "FIELD=VALUE"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
     ],

@@ -20,9 +20,9 @@ from sentiment.training.batching.batches import row_of
 from sentiment.training.batching.encoded import encoded_texts, made_once, piece_counts
 from sentiment.training.batching.plan import BatchPlan, PlanPiece, TrainingStep, split
 from sentiment.training.config import SCHEDULES
-from sentiment.training.optimisation.early_stopping import Stopper
+from sentiment.training.optimisation.early_stopping import EarlyStopping
 from sentiment.training.optimisation.schedules import learning_rate_factor
-from sentiment.training.validation import judge_logits
+from sentiment.training.validation import figures_of_logits
 from tests.tiny_training import TINY, encode, examples, tiny_start
 
 
@@ -93,13 +93,13 @@ def test_the_schedules_end_where_they_should() -> None:
 
 
 def test_patience_counts_validations_since_the_best() -> None:
-    stopper = Stopper("accuracy", patience=2)
+    stopper = EarlyStopping("accuracy", patience=2)
     for step, value in enumerate((0.5, 0.7, 0.6, 0.7)):
         assert not stopper.is_over
         stopper = stopper.after({"validation_accuracy": value}, step)
     assert stopper.is_over
     assert (stopper.best, stopper.best_step) == (0.7, 1)
-    assert not Stopper("accuracy", None, without_better=99).is_over
+    assert not EarlyStopping("accuracy", None, without_better=99).is_over
 
 
 def test_texts_are_tokenised_once_per_content_and_tokenizer(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_what_a_killed_process_left_of_a_folder_goes_when_it_is_made_again(
 
 def test_the_figures_of_a_validation_are_those_of_its_logits() -> None:
     logits = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]], dtype=np.float32))
-    figures = judge_logits(logits, np.array([0, 1, 2, 2]))
+    figures = figures_of_logits(logits, np.array([0, 1, 2, 2]))
     assert figures["validation_accuracy"] == 0.75
     assert figures["validation_macro_recall"] == pytest.approx((1 + 1 + 0.5) / 3)
     assert figures["validation_loss"] == pytest.approx(-np.log([0.7, 0.8, 0.1, 0.8]).mean(), abs=1e-5)

@@ -17,7 +17,7 @@ from sentiment.training.recipes import RECIPES, recipe_of  # noqa: E402
 from tests.tiny_training import examples  # noqa: E402
 from train_jobs.compare.plan import CompareConfig, plan_of  # noqa: E402
 from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint  # noqa: E402
-from train_jobs.train.prepare import Places, prepare  # noqa: E402
+from train_jobs.train.prepare import RunLocations, prepare  # noqa: E402
 from train_jobs.train.request import job_of  # noqa: E402
 from train_jobs.train.training_options import TrainOptions  # noqa: E402
 
@@ -52,6 +52,6 @@ def test_networks_that_start_from_little_learn_far_above_chance_with_no_option_g
     open_datasets(settings).push("toys", examples(TEXTS), source="tests")
     given = {"model": preset, "data": "toys@1", "threads": 1, "window_tokens": 16, "dtype": "float32"}
     config = from_mapping(given)
-    start, data = prepare(config, Places.of(settings))
+    start, data = prepare(config, RunLocations.of(settings))
     progress = Fit(start, data, config, LatestCheckpoint(tmp_path / "kept")).run()
     assert progress.history[-1]["validation_macro_recall"] > ENOUGH_RECALL

@@ -16,7 +16,7 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
 from sentiment.errors import Unavailable
 from train_jobs.runs import worker_events
-from train_jobs.runs.capacity import Need
+from train_jobs.runs.capacity import ResourceRequest
 from train_jobs.runs.recovery import PATIENCE_S, LostWorker, RecoveryLog, WorkerEvent
 from train_jobs.runs.worker_events import WorkerEvents, free_while_waiting
 from train_jobs.runtime.failures import death_of
@@ -54,8 +54,8 @@ def test_a_lost_worker_is_told_with_its_step_and_node_and_where_the_run_goes_on(
     told.log.take(WorkerEvent("placed"))
     told.log.take(WorkerEvent("ready", 300))
     assert told.said == [
-        "worker 2 was lost after step 340 (10.0.0.2: its node died); it is replaced",
-        "going on from step 300",
+        "worker 2 was lost after step 340 (10.0.0.2: its node died); it is being replaced",
+        "training goes on from step 300",
     ]
 
 
@@ -65,15 +65,15 @@ def test_workers_of_one_node_are_lost_in_one_sentence_and_a_run_without_a_checkp
     told.log.take(WorkerEvent("lost", lost=lost))
     told.log.take(WorkerEvent("ready", 0))
     assert told.said == [
-        "workers 0 and 1 were lost after step 0 (10.0.0.2: its node died); they are replaced",
-        "beginning again at step 0: no checkpoint was stored yet",
+        "workers 0 and 1 were lost after step 0 (10.0.0.2: its node died); they are being replaced",
+        "training starts again from step 0: no checkpoint was stored yet",
     ]
 
 
 def test_a_run_that_is_taken_up_by_its_name_says_from_where() -> None:
     told = Told()
     told.log.take(WorkerEvent("ready", 120))
-    assert told.said == ["going on from step 120"]
+    assert told.said == ["training goes on from step 120"]
 
 
 def test_waiting_for_room_is_told_once_and_so_is_its_end() -> None:
@@ -89,8 +89,8 @@ def test_waiting_for_room_is_told_once_and_so_is_its_end() -> None:
     told.log.take(WorkerEvent("placed"))
     told.tick(60, "1 CPU, 0 GPUs")
     assert told.said == [
-        "waiting for room: the training asks for 2 workers with 4 CPUs each, free: 1 CPU, 0 GPUs",
-        "there is room after 103 s",
+        "waiting for room: the training asks for 2 workers with 4 CPUs each; free are 1 CPU, 0 GPUs",
+        "room was found after 103 s",
     ]
 
 
@@ -156,7 +156,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_peer_that_fails_since_another_worker_died_is_not_told_as_lost(no_ray: None) -> None:
     mailbox = Mailbox()
-    events = WorkerEvents(mailbox, Need(2, 1), 60.0)
+    events = WorkerEvents(mailbox, ResourceRequest(2, 1), 60.0)
     events.after_worker_group_start(group_of(answering(lambda: True), answering(dies)))
     events.after_worker_group_poll_status(status_of({0: RuntimeError("Connection closed by peer")}))
     events.after_worker_group_poll_status(status_of({}))
@@ -167,7 +167,7 @@ def test_a_peer_that_fails_since_another_worker_died_is_not_told_as_lost(no_ray:
 
 def test_a_worker_that_fails_by_itself_is_told_with_what_it_raised(no_ray: None) -> None:
     mailbox = Mailbox()
-    events = WorkerEvents(mailbox, Need(2, 1), 60.0)
+    events = WorkerEvents(mailbox, ResourceRequest(2, 1), 60.0)
     events.after_worker_group_start(group_of(answering(lambda: True), answering(lambda: True)))
     events.after_worker_group_poll_status(status_of({1: OSError("the bucket is away")}))
     assert mailbox.kept[-1].lost == (LostWorker(1, "10.0.0.1", "it failed: the bucket is away"),)
@@ -180,7 +180,7 @@ def test_room_is_waited_for_as_long_as_was_said_and_the_end_tells_what_was_asked
     monkeypatch.setattr(worker_events.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(worker_events, "free_in_words", lambda: "1 CPU, 0 GPUs")
     mailbox = Mailbox()
-    events = WorkerEvents(mailbox, Need(2, 1), 120.0)
+    events = WorkerEvents(mailbox, ResourceRequest(2, 1), 120.0)
     for _ in range(3):
         events.before_worker_group_start(None)
         now[0] += 60.0
@@ -202,4 +202,4 @@ def test_only_workers_of_this_training_that_are_not_placed_wait(
     group = {"state": state, "bundles": {0: {"CPU": float(bundle)}, 1: {"CPU": float(bundle)}}}
     monkeypatch.setattr(worker_events.ray.util, "placement_group_table", lambda: {"7": group})
     monkeypatch.setattr(worker_events, "free_in_words", lambda: "1 CPU, 0 GPUs")
-    assert (free_while_waiting(Need(2, 1)) is not None) == waits
+    assert (free_while_waiting(ResourceRequest(2, 1)) is not None) == waits

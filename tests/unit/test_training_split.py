@@ -18,7 +18,7 @@ from sentiment.text import near_duplicate_key
 from sentiment.training.batching.encoded import group_of
 from sentiment.training.batching.plan import split
 from tests.tiny_training import TINY, encode, examples, tiny_start
-from train_jobs.train.prepare import Places, held_out_texts, prepare
+from train_jobs.train.prepare import RunLocations, held_out_texts, prepare
 
 
 def copies(text: str) -> list[str]:
@@ -67,12 +67,12 @@ def test_a_run_validates_on_no_text_whose_words_it_was_trained_on(tmp_path: Path
     open_datasets(settings).push("toys", rows, source="tests")
     save_model(tiny_start(), tmp_path / "backbone")
     config = replace(TINY, model="minilm", backbone=str(tmp_path / "backbone"))
-    _, data = prepare(config, Places.of(settings))
+    _, data = prepare(config, RunLocations.of(settings))
     trained, held_out = (
         {near_duplicate_key(rows[number].text) for number in numbers}
         for numbers in (data.plan.numbers, data.held_out.numbers)
     )
     assert len(held_out) >= 5
     assert not trained & held_out
-    told = {near_duplicate_key(text) for text, _ in held_out_texts(config, Places.of(settings))}
+    told = {near_duplicate_key(text) for text, _ in held_out_texts(config, RunLocations.of(settings))}
     assert told == held_out, "temperatures are fitted on the same texts"

@@ -17,7 +17,7 @@ from sentiment.models.zoo import save_model
 from sentiment.settings import Settings
 from sentiment.training.config import DistillConfig, TrainConfig
 from tests.tiny_training import TINY, tiny_start
-from train_jobs.train.prepare import Places, prepare
+from train_jobs.train.prepare import RunLocations, prepare
 from train_jobs.train.training_texts import Corpus, corpora_of, mixed_texts, training_texts
 
 TEXTS = [Example("one two three", "positive"), Example("four five", "negative"), Example("six", "neutral")]
@@ -90,8 +90,8 @@ def test_a_cut_vocabulary_keeps_what_the_dataset_and_the_further_texts_use_most(
     whole = replace(TINY, model="minilm", backbone=folder, validation="toys@1", distill=lesson)
     kept = {}
     for config in (whole, replace(whole, overrides={"vocabulary": 173})):
-        start, _ = prepare(config, Places.of(settings))
+        start, _ = prepare(config, RunLocations.of(settings))
         kept[start.config.vocabulary] = {piece for piece in start.tokenizer.get_vocab() if len(piece) > 1}
     assert kept[173] == {"the", "wonderful", "horrible", *SPECIAL_PIECES} < kept[203]
-    start, _ = prepare(replace(whole, overrides={"vocabulary": 173}, steps=("stem",)), Places.of(settings))
+    start, _ = prepare(replace(whole, overrides={"vocabulary": 173}, steps=("stem",)), RunLocations.of(settings))
     assert "wonderful" not in start.tokenizer.get_vocab(), "its stem is counted"

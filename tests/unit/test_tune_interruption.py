@@ -25,13 +25,13 @@ from tune.interruption import Interruption, SearchInterrupted, interruptible
 from tune.plan import Search, Trial, is_cut_off
 from tune.progress.lines import interrupted_lines
 from tune.results import MlflowTrials, plain, write_best
-from tune.search import Request, search_of
+from tune.search import SearchRequest, search_of
 
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.1, 0.01, 0.001]}}})
 
 
 def search(method: str = "grid", trials: int | None = None) -> Search:
-    return search_of(Request(SPACE, method, {"data": "toys@1", "model": "cnn"}, name="mine", trials=trials))
+    return search_of(SearchRequest(SPACE, method, {"data": "toys@1", "model": "cnn"}, name="mine", trials=trials))
 
 
 def trial(rate: float, state: Any = "finished", score: float | None = 0.7) -> Trial:

@@ -23,7 +23,7 @@ from train_jobs.runs import capacity, storage_probe
 from train_jobs.runtime import tracking_server
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.train import ray_train as train_module
-from train_jobs.train.prepare import Places
+from train_jobs.train.prepare import RunLocations
 from tune import results
 from tune import search as tune_job
 from tune import trials as search
@@ -101,7 +101,7 @@ def test_a_job_names_its_search_at_once_and_says_that_it_begins_when_it_does(
     monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path))
     monkeypatch.setattr(tune_job, "run_search", run_search)
     options = ["--space", SPACE, "--data", "toys@1", "--name", "mine"]
-    begins = "Search mine begins; if it is cut off, the same command with --name mine takes it up."
+    begins = "Search mine starts; if it is interrupted, the same command with --name mine resumes it."
     with caplog.at_level("INFO"):
         if refused:
             with pytest.raises(SystemExit):
@@ -143,7 +143,7 @@ def test_every_need_and_every_dataset_of_a_search_is_asked_of_the_nodes_before_i
     monkeypatch.setattr(
         storage_probe, "require_shared", lambda path, _, config, *__: probed.append((path, config.data))
     )
-    REQUIRE_NODES(asked, settings, Places.of(settings))
+    REQUIRE_NODES(asked, settings, RunLocations.of(settings))
     assert set(needs) == {1, 4}
     where = str(settings.home / "tune" / f"{asked.name}-trainings")
     assert probed == [(where, "toys@1"), (where, "others@1")]

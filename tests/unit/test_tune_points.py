@@ -10,7 +10,7 @@ import pytest
 
 from sentiment.errors import InvalidInput
 from tune.plan import Search, check, default_method
-from tune.search import Request, search_of
+from tune.search import SearchRequest, search_of
 from tune.space import Point, parse_space
 
 CHOICES = {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"choice": [1, 2, 3]}}
@@ -20,7 +20,7 @@ RANGES = {"learning_rate": {"loguniform": [1e-5, 1e-2]}, "warm_up": {"uniform": 
 
 def search(space: dict[str, Any], method: str | None = None, trials: int | None = None, seed: int = 42) -> Search:
     fields = {"data": "toys@1", "model": "cnn"}
-    return search_of(Request(json.dumps({"space": space}), method, fields, trials=trials, seed=seed))
+    return search_of(SearchRequest(json.dumps({"space": space}), method, fields, trials=trials, seed=seed))
 
 
 def keys(points: list[Point]) -> set[tuple[Any, ...]]:

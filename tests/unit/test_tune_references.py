@@ -13,9 +13,9 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from tests.tiny_training import examples
 from train_jobs.train import prepare
-from train_jobs.train.prepare import Places
+from train_jobs.train.prepare import RunLocations
 from tune.plan import Search
-from tune.references import fixed
+from tune.references import with_fixed_references
 from tune.space import parse_space
 
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}
@@ -34,11 +34,11 @@ def test_what_may_move_while_a_search_lasts_is_fixed_for_all_its_trials(tmp_path
     monkeypatch.setattr(prepare, "find_version", lambda registry, ref: SimpleNamespace(version=7))
     base = {"data": "toys@latest", "validation": "toys@1", "model": "student", "distill": {"teacher": "champion"}}
     space = parse_space({"space": {"distill.teacher": {"choice": ["champion", "8"]}, "epochs": {"int": [1, 3]}}})
-    found = fixed(search(base=base, space=space), Places.of(settings))
+    found = with_fixed_references(search(base=base, space=space), RunLocations.of(settings))
     assert (found.base["data"], found.base["validation"]) == ("toys@2", "toys@1")
     assert found.base["distill"] == {"teacher": "models:/sentiment/7"}
     assert [each.values for each in found.space.dimensions] == [("models:/sentiment/7", "8"), (1, 3)]
-    assert fixed(search(), Places.of(settings)).base == {"data": "toys@1", "model": "cnn"}
+    assert with_fixed_references(search(), RunLocations.of(settings)).base == {"data": "toys@1", "model": "cnn"}
 
 
 def test_folders_and_files_of_a_search_are_named_by_their_whole_paths(tmp_path, monkeypatch):
@@ -49,7 +49,7 @@ def test_folders_and_files_of_a_search_are_named_by_their_whole_paths(tmp_path, 
     monkeypatch.chdir(tmp_path)
     base = {"data": "toys@1", "model": "student", "distill": {"teacher": "mean", "unlabelled": "more.jsonl"}}
     space = parse_space({"space": {"backbone": {"choice": ["mean", "owner/name", None]}}})
-    found = fixed(search(base=base, space=space), Places.of(settings))
+    found = with_fixed_references(search(base=base, space=space), RunLocations.of(settings))
     assert found.base["distill"] == {"teacher": str(tmp_path / "mean"), "unlabelled": str(tmp_path / "more.jsonl")}
     assert found.space.dimensions[0].values == (str(tmp_path / "mean"), "owner/name", None)
 
@@ -62,7 +62,9 @@ def test_two_names_of_one_thing_are_refused_rather_than_trained_on_twice(field, 
     monkeypatch.chdir(tmp_path)
     values = ["mean", str(tmp_path / "mean")] if field == "backbone" else ["toys@1", "toys@latest"]
     with pytest.raises(InvalidInput, match="are the same") as caught:
-        fixed(search(space=parse_space({"space": {field: {"choice": values}}})), Places.of(settings))
+        with_fixed_references(
+            search(space=parse_space({"space": {field: {"choice": values}}})), RunLocations.of(settings)
+        )
     assert caught.value.field == field
 
 
@@ -70,5 +72,5 @@ def test_a_search_may_vary_between_no_validation_data_and_some(tmp_path):
     settings = Settings(home=tmp_path)
     open_datasets(settings).push("toys", examples(30), source="tests")
     space = parse_space(yaml.safe_load("space: {validation: {choice: [null, toys@latest]}}"))
-    (dimension,) = fixed(search(space=space), Places.of(settings)).space.dimensions
+    (dimension,) = with_fixed_references(search(space=space), RunLocations.of(settings)).space.dimensions
     assert dimension.values == (None, "toys@1")

@@ -19,7 +19,7 @@ from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig
 from tests.tiny_training import examples
 from train_jobs.runtime.locations import Location
-from train_jobs.train.prepare import Places
+from train_jobs.train.prepare import RunLocations
 from tune.trial.checkpoints import TrialCheckpoints
 from tune.trial.training import train_in_process, tried_again
 
@@ -145,15 +145,15 @@ def test_a_training_that_fails_too_often_says_why_it_did_the_last_time() -> None
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+def places(tmp_path_factory: pytest.TempPathFactory) -> RunLocations:
     home = tmp_path_factory.mktemp("home")
     settings = Settings(home=home)
     open_datasets(settings).push("toys", examples(90), source="tests")
-    return Places.of(settings)
+    return RunLocations.of(settings)
 
 
 def trained(
-    places: Places, folder: Path, end_after: int | None = None, config: TrainConfig = CONFIG
+    places: RunLocations, folder: Path, end_after: int | None = None, config: TrainConfig = CONFIG
 ) -> tuple[list[int], dict[str, float]]:
     """Train in `folder`, and return the numbers of the validations told of, and the best figures."""
     told: list[int] = []
@@ -176,7 +176,7 @@ def weights(folder: Path) -> bytes:
     return (folder / listed[-1]["name"] / "model" / "model.safetensors").read_bytes()
 
 
-def test_a_trial_that_is_cut_off_goes_on_and_ends_with_the_same_weights(places: Places, tmp_path: Path) -> None:
+def test_a_trial_that_is_cut_off_goes_on_and_ends_with_the_same_weights(places: RunLocations, tmp_path: Path) -> None:
     numbers, best = trained(places, tmp_path / "whole")
     assert numbers == [1, 2, 3, 4]
     assert best["score"] == best["validation_macro_recall"] > 0.5
@@ -189,7 +189,7 @@ def test_a_trial_that_is_cut_off_goes_on_and_ends_with_the_same_weights(places: 
 
 
 def test_a_trial_takes_its_own_threads_whatever_the_one_before_it_in_the_process_took(
-    places: Places, tmp_path: Path
+    places: RunLocations, tmp_path: Path
 ) -> None:
     before = torch.get_num_threads()
     try:

@@ -12,13 +12,13 @@ import pytest
 tune = pytest.importorskip("ray.tune", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
-from train_jobs.runs.capacity import Need  # noqa: E402
+from train_jobs.runs.capacity import ResourceRequest  # noqa: E402
 from train_jobs.train.ray_train import cpus_of  # noqa: E402
 from tune.plan import Search  # noqa: E402
-from tune.progress.watch import TrialWatch, Watched, watching  # noqa: E402
+from tune.progress.watch import TrialWatch, WatchedSearch, watching  # noqa: E402
 from tune.space import parse_space  # noqa: E402
 from tune.trial import run as trial_module  # noqa: E402
-from tune.trial.run import need_of, settled  # noqa: E402
+from tune.trial.run import resource_request_of, with_fixed_threads  # noqa: E402
 from tune.trials import _renew_resources, _resources, _trial  # noqa: E402
 
 
@@ -34,7 +34,7 @@ def test_a_trial_takes_its_part_of_the_processors_so_that_others_run_beside_it(
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     sought = search(concurrent, workers)
     config = sought.config_at({})
-    assert need_of(sought, config) == Need(workers, cpus)
+    assert resource_request_of(sought, config) == ResourceRequest(workers, cpus)
     assert concurrent * workers * cpus <= cpus_of(concurrent * workers, config)
 
 
@@ -51,22 +51,22 @@ def test_the_cpus_of_all_trials_are_settled_by_what_the_cluster_has_when_the_sea
     concurrent: int, gpus: float, threads: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        trial_module, "need_on_cluster", lambda *given: Need(given[1], 2 if given[3] == concurrent else 9)
+        trial_module, "need_on_cluster", lambda *given: ResourceRequest(given[1], 2 if given[3] == concurrent else 9)
     )
-    asked = settled(replace(search(concurrent), gpus_per_worker=gpus))
+    asked = with_fixed_threads(replace(search(concurrent), gpus_per_worker=gpus))
     assert asked.base.get("threads") == threads
-    assert need_of(asked, asked.config_at({"epochs": 1})) == Need(1, threads or 1, gpus)
+    assert resource_request_of(asked, asked.config_at({"epochs": 1})) == ResourceRequest(1, threads or 1, gpus)
 
 
 def test_threads_that_are_given_or_searched_for_are_those_that_a_trial_asks_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = replace(search(), base={"data": "toys@1", "model": "cnn", "threads": 3})
-    assert settled(given) is given
-    monkeypatch.setattr(trial_module, "need_on_cluster", lambda *_: Need(1, 2))
-    asked = settled(replace(search(), space=parse_space({"space": {"threads": {"choice": [None, 1, 4]}}})))
-    needs = [need_of(asked, asked.config_at({"threads": threads})) for threads in (None, 1, 4)]
-    assert needs == [Need(1, 2), Need(1, 1), Need(1, 4)]
+    assert with_fixed_threads(given) is given
+    monkeypatch.setattr(trial_module, "need_on_cluster", lambda *_: ResourceRequest(1, 2))
+    asked = with_fixed_threads(replace(search(), space=parse_space({"space": {"threads": {"choice": [None, 1, 4]}}})))
+    needs = [resource_request_of(asked, asked.config_at({"threads": threads})) for threads in (None, 1, 4)]
+    assert needs == [ResourceRequest(1, 2), ResourceRequest(1, 1), ResourceRequest(1, 4)]
 
 
 def test_a_search_that_is_taken_up_asks_for_what_there_is_here_and_not_where_it_was_begun() -> None:
@@ -78,7 +78,7 @@ def test_a_search_that_is_taken_up_asks_for_what_there_is_here_and_not_where_it_
         )
 
     here = replace(search(), base={"data": "toys@1", "model": "cnn", "threads": 2})
-    watched = Watched([], on_begin=partial(_renew_resources, here))
+    watched = WatchedSearch([], on_begin=partial(_renew_resources, here))
     with watching("s", watched):
         for _ in range(2):  # once is enough
             TrialWatch("s").on_step_begin(trials=[trial("PENDING"), trial("TERMINATED")])

@@ -11,10 +11,10 @@ import pytest
 ray = pytest.importorskip("ray", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
-from train_jobs.runs.capacity import Need  # noqa: E402
+from train_jobs.runs.capacity import ResourceRequest  # noqa: E402
 from tune.plan import Search  # noqa: E402
 from tune.progress import free_resources as rooms_module  # noqa: E402
-from tune.progress.free_resources import Rooms  # noqa: E402
+from tune.progress.free_resources import TrialPlacement  # noqa: E402
 from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused  # noqa: E402
 from tune.space import parse_space  # noqa: E402
 
@@ -68,26 +68,26 @@ def test_a_trial_that_only_starts_slowly_is_looked_at_every_few_seconds() -> Non
     ],
 )
 def test_only_a_reservation_of_the_same_size_that_is_pending_means_no_room(groups: list[Any], refused: bool) -> None:
-    assert is_refused(bundles_of(Need(1, 2)), groups) is refused
+    assert is_refused(bundles_of(ResourceRequest(1, 2)), groups) is refused
 
 
 def test_the_workers_of_a_trial_reserve_a_bundle_each() -> None:
-    assert is_refused(bundles_of(Need(2, 1, 0.5)), [group("PENDING", *[{"CPU": 1.0, "GPU": 0.5}] * 2)])
+    assert is_refused(bundles_of(ResourceRequest(2, 1, 0.5)), [group("PENDING", *[{"CPU": 1.0, "GPU": 0.5}] * 2)])
 
 
 @pytest.mark.parametrize(
     ("count", "need", "words"),
     [
-        (1, Need(1, 2), "1 trial waits for 2 CPUs on one node; free in the cluster: 1 of 4 CPUs."),
-        (3, Need(1, 1), "3 trials wait, each for 1 CPU on one node; free in the cluster: 1 of 4 CPUs."),
+        (1, ResourceRequest(1, 2), "1 trial waits for 2 CPUs on one node; free in the cluster: 1 of 4 CPUs."),
+        (3, ResourceRequest(1, 1), "3 trials wait, each for 1 CPU on one node; free in the cluster: 1 of 4 CPUs."),
         (
             1,
-            Need(2, 1, 1),
+            ResourceRequest(2, 1, 1),
             "1 trial waits for 2 workers with 1 CPU and 1 GPU each; free in the cluster: 1 of 4 CPUs, 0 of 1 GPU.",
         ),
     ],
 )
-def test_the_line_names_what_is_asked_for_and_what_is_free(count: int, need: Need, words: str) -> None:
+def test_the_line_names_what_is_asked_for_and_what_is_free(count: int, need: ResourceRequest, words: str) -> None:
     assert in_words(count, need, {"CPU": 4.0, "GPU": 1.0}, {"CPU": 1.0}).startswith(words)
 
 
@@ -106,7 +106,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_trials_that_wait_are_told_of_once_and_those_that_run_are_not(workers: int, cluster: list[str]) -> None:
     lines: list[str] = []
-    rooms = Rooms(search(workers), lambda _: Need(workers, 2), lines.append)
+    rooms = TrialPlacement(search(workers), lambda _: ResourceRequest(workers, 2), lines.append)
     waits = trial("a", "PENDING" if workers == 1 else "RUNNING")
     others = [trial("b", "RUNNING", score=0.5), trial("c", "TERMINATED", score=0.5)]
     for now_s in range(60):
@@ -117,7 +117,7 @@ def test_trials_that_wait_are_told_of_once_and_those_that_run_are_not(workers: i
 
 
 def test_what_an_ended_trial_of_ray_train_holds_is_given_back_more_than_once(cluster: list[str]) -> None:
-    rooms = Rooms(search(2), lambda _: Need(2, 2), lambda _: None)
+    rooms = TrialPlacement(search(2), lambda _: ResourceRequest(2, 2), lambda _: None)
     rooms.ended("a")
     rooms.look([], 100.0)
     assert cluster == []  # its controller may not be gone yet
@@ -127,7 +127,7 @@ def test_what_an_ended_trial_of_ray_train_holds_is_given_back_more_than_once(clu
 
 
 def test_a_trial_in_its_own_process_leaves_no_room_behind(cluster: list[str]) -> None:
-    rooms = Rooms(search(), lambda _: Need(1, 2), lambda _: None)
+    rooms = TrialPlacement(search(), lambda _: ResourceRequest(1, 2), lambda _: None)
     rooms.ended("a")
     rooms.look([], 100.0)
     rooms.look([], 300.0)

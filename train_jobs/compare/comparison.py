@@ -1,4 +1,4 @@
-"""Train models side by side on one dataset version, and tell what each costs and whether it beats the linear baseline.
+"""Train models on one dataset version; compare their cost and quality with each other and with a linear baseline.
 
 python -m train_jobs.compare --data reviews@1 --models lstm,cnn,bert-gru,distilbert,student --set window_tokens=256
 python -m train_jobs.compare --data tweets@3 --test tweets-test@1 --versions models:/sentiment/7,build/student
@@ -24,20 +24,26 @@ from sentiment.evaluation.bootstrap import compare
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.text.steps import Step, open_steps, steps_key
-from train_jobs.compare.files import Measured, kept, key_of, write_comparison
+from train_jobs.compare.files import ModelMeasurement, cached_measurement, key_of, write_comparison
 from train_jobs.compare.plan import CompareConfig, Plan, plan_of, taught_by
-from train_jobs.compare.splits import Splits
-from train_jobs.compare.trained_versions import DatasetSplits, TrainAs, measure_version, train_version, trained_folder
+from train_jobs.compare.splits import SplitVersions
+from train_jobs.compare.trained_versions import (
+    DatasetSplits,
+    TrainingSetup,
+    measure_version,
+    train_version,
+    trained_folder,
+)
 from train_jobs.runtime.output import run_as_job
 from train_jobs.runtime.tracked_results import track_comparison
 from train_jobs.runtime.tracking_server import tracking_server
-from train_jobs.train.prepare import Places
+from train_jobs.train.prepare import RunLocations
 from train_jobs.train.request import assignment, nested, read_config
 
 _LOG = logging.getLogger(__name__)
 _BASELINE: Final = "linear"
 
-#: Told of each step as it begins, and of a training's figures of the moment (empty elsewhere).
+#: Called when a step begins, and with the latest figures (empty elsewhere) while a model trains.
 OnStep = Callable[[str, Mapping[str, float]], None]
 
 
@@ -47,15 +53,15 @@ def _log_step(step: str, report: Mapping[str, float]) -> None:
 
 
 def run_comparison(settings: Settings, config: CompareConfig, out: Path, on_step: OnStep = _log_step) -> Comparison:
-    """Compare as `config` says. What an earlier run into `out` measured in the same way is taken from there.
+    """Compare as `config` says; figures that an earlier run into `out` measured in the same way are reused.
 
-    A model that cannot be trained or served has no figures, and its reason in the table.
+    The table gives a reason instead of figures for a model that cannot be trained or served.
 
     Raises:
-        InvalidInput: the data cannot be split, or a configuration is wrong; before anything is trained.
+        InvalidInput: the data cannot be split, or a configuration is wrong; nothing has been trained then.
         NotFound: there is no such dataset version or model version.
     """
-    return _run(settings, plan_of(settings, config).fixed(Places.of(settings)), out, on_step)
+    return _run(settings, plan_of(settings, config).fixed(RunLocations.of(settings)), out, on_step)
 
 
 def compare_and_keep(
@@ -66,12 +72,12 @@ def compare_and_keep(
     address: str | None = None,
     on_step: OnStep = _log_step,
 ) -> dict[str, Any]:
-    """Compare, write table, figures and pictures into `out` (home's `comparisons` by default), record it in MLflow.
+    """Compare; write table, figures and pictures into `out` (default: home's `comparisons`); record an MLflow run.
 
     The outcome has `result` (all figures), `summary` (the table as Markdown), `folder` and `run_id`.
 
-    Raises: what `run_comparison` does; InvalidInput if Ray has no room for a training, naming the field, before any
-        begins; RegistryUnavailable if the MLflow server that is set does not answer.
+    Raises: what `run_comparison` does; InvalidInput, before anything is trained, if Ray has no room for one of the
+        trainings; RegistryUnavailable if the configured MLflow server does not answer.
     """
     from train_jobs.runs.capacity import need_on_cluster, own_cpus, own_gpus, require_capacity
     from train_jobs.train.ray_train import ray_running
@@ -81,19 +87,24 @@ def compare_and_keep(
     needs = [job.need for job in plan.jobs.values()]
     ray = ray_running(address, own_cpus(needs), own_gpus(needs))
     with tracking_server(settings) as uri:
-        known = settings.model_copy(update={"tracking_uri": uri})
-        plan = plan.fixed(Places.of(settings, uri))
+        tracked_settings = settings.model_copy(update={"tracking_uri": uri})
+        plan = plan.fixed(RunLocations.of(settings, uri))
         with ray if config.models else nullcontext():
             for job in plan.jobs.values():
                 require_capacity(need_on_cluster(job.config, job.workers, job.gpus_per_worker))
-            found = _run(known, plan, folder, on_step)
-        write_comparison(found, folder)
-        run_id = track_comparison(uri, found, folder, asdict(plan.config), plan.splits)
-    return {"run_id": run_id, "folder": str(folder), "summary": to_markdown(found), "result": found.to_mapping()}
+            comparison = _run(tracked_settings, plan, folder, on_step)
+        write_comparison(comparison, folder)
+        run_id = track_comparison(uri, comparison, folder, asdict(plan.config), plan.splits)
+    return {
+        "run_id": run_id,
+        "folder": str(folder),
+        "summary": to_markdown(comparison),
+        "result": comparison.to_mapping(),
+    }
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Compare what the command line names; the table and the outcome go to standard output."""
+    """Compare as the command line asks; write the table and the outcome to standard output."""
     options = parser().parse_args(arguments)
 
     def work() -> dict[str, Any]:
@@ -104,7 +115,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def config_of(options: argparse.Namespace) -> CompareConfig:
-    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
+    """Return the configuration that the parsed command line asks for. Raises InvalidInput, naming the field."""
     training = {**read_config(options.config), **dict(assignment(text) for text in options.set)}
     if options.epochs is not None:
         training["epochs"] = options.epochs
@@ -151,29 +162,29 @@ def _run(settings: Settings, plan: Plan, out: Path, on_step: OnStep) -> Comparis
     digests = [splits.train.digest, splits.validation.digest, splits.test.digest]
     on_step("measuring the linear baseline", {})
     key = key_of([*digests, steps_key(config.steps)] if config.steps else digests)
-    baseline = kept(out / _BASELINE, key, lambda: _baseline(dataset, config.steps))
+    baseline = cached_measurement(out / _BASELINE, key, lambda: _baseline(dataset, config.steps))
     measured = [baseline]
     for ref in config.versions:
         on_step(f"measuring {ref}", {})
         measured.append(measure_version(settings, ref, dataset, config.threads))
-    found, missing = _train_all(settings, plan, dataset, digests, out, on_step)
-    return _beside(splits, dataset, [*measured, *found], missing)
+    trained, missing = _train_all(settings, plan, dataset, digests, out, on_step)
+    return _against_baseline(splits, dataset, [*measured, *trained], missing)
 
 
 def _train_all(
     settings: Settings, plan: Plan, dataset: DatasetSplits, digests: Sequence[str], out: Path, on_step: OnStep
-) -> tuple[list[Measured], dict[str, str]]:
-    """Return the figures of the models that could be trained, and of the others the reason why not."""
-    measured: list[Measured] = []
+) -> tuple[list[ModelMeasurement], dict[str, str]]:
+    """Return the figures of the models that could be trained, and the reasons why the others could not."""
+    measured: list[ModelMeasurement] = []
     trained: dict[str, Path] = {}
     missing: dict[str, str] = {}
-    for name, asked in plan.jobs.items():
+    for name, setup in plan.jobs.items():
         on_step(f"training {name}", {})
-        job = taught_by(asked, trained)
+        job = taught_by(setup, trained)
         workers = [{"workers": job.workers}] if job.workers > 1 else []
         key = key_of([job.config.to_mapping(), *digests, *workers])
 
-        def train(name: str = name, job: TrainAs = job, key: str = key) -> Measured:
+        def train(name: str = name, job: TrainingSetup = job, key: str = key) -> ModelMeasurement:
             with _reason_kept():
                 return train_version(settings, job, dataset, key, plan.config.threads, partial(on_step, name))
 
@@ -181,7 +192,7 @@ def _train_all(
         is_missing = name in plan.teachers and not folder.is_dir()  # others learn from the version itself
         try:
             _require_taught(job, missing)
-            measured.append(kept(out / name, key, train, again=is_missing))
+            measured.append(cached_measurement(out / name, key, train, again=is_missing))
             trained[name] = folder
         except _NotTrainedError as exc:
             _LOG.warning("%s is not compared: %s", name, exc)
@@ -190,7 +201,7 @@ def _train_all(
 
 
 class _NotTrainedError(Exception):
-    """One model cannot be trained or served; the others can be compared without it."""
+    """A model cannot be trained or served; the others can still be compared."""
 
 
 @contextmanager
@@ -201,12 +212,12 @@ def _reason_kept() -> Iterator[None]:
         raise _NotTrainedError(str(exc)) from exc
 
 
-def _require_taught(job: TrainAs, missing: Mapping[str, str]) -> None:
+def _require_taught(job: TrainingSetup, missing: Mapping[str, str]) -> None:
     if job.config.distill and (teacher := job.config.distill.teacher) in missing:
         raise _NotTrainedError(f"its teacher {teacher} could not be trained")
 
 
-def _read(settings: Settings, splits: Splits) -> DatasetSplits:
+def _read(settings: Settings, splits: SplitVersions) -> DatasetSplits:
     store = open_datasets(settings)
 
     def rows(part: Any) -> list[Example]:
@@ -216,42 +227,43 @@ def _read(settings: Settings, splits: Splits) -> DatasetSplits:
     return DatasetSplits(splits.test.labels, train, validation, test)
 
 
-def _baseline(dataset: DatasetSplits, steps: Sequence[str]) -> Measured:
+def _baseline(dataset: DatasetSplits, steps: Sequence[str]) -> ModelMeasurement:
     do, parts = open_steps(steps), (dataset.train, dataset.validation, dataset.test)
-    found = measure_baseline(*(_split(rows, do) for rows in parts))
+    figures = measure_baseline(*(_split(rows, do) for rows in parts))
     model = ComparedModel(
         name=_BASELINE,
         linear=True,
-        detail=f"TF-IDF of {found.chosen}, the best of {found.tried} on validation; tried in {found.search_s:,.0f} s",
-        parameters=found.parameters,
-        trained_parameters=found.parameters,
-        epoch_s=found.fit_s,
-        train_accuracy=found.train_accuracy,
-        validation_accuracy=found.validation_accuracy,
-        test_accuracy=found.test_accuracy,
-        test_macro_recall=found.test_macro_recall,
-        texts_per_s=found.texts_per_s,
-        training_peak_bytes=found.peak_memory_bytes,
+        detail=f"TF-IDF of {figures.chosen}, the best of {figures.tried} on validation; all fitted in "
+        f"{figures.search_s:,.0f} s",
+        parameters=figures.parameters,
+        trained_parameters=figures.parameters,
+        epoch_s=figures.fit_s,
+        train_accuracy=figures.train_accuracy,
+        validation_accuracy=figures.validation_accuracy,
+        test_accuracy=figures.test_accuracy,
+        test_macro_recall=figures.test_macro_recall,
+        texts_per_s=figures.texts_per_s,
+        training_peak_bytes=figures.peak_memory_bytes,
     )
-    return Measured(model, found.test_predictions)
+    return ModelMeasurement(model, figures.test_predictions)
 
 
 def _split(rows: Sequence[Example], do: Step) -> BaselineSplit:
     return BaselineSplit([do(row.text) for row in rows], [row.label or "" for row in rows])
 
 
-def _beside(
-    splits: Splits, dataset: DatasetSplits, measured: Sequence[Measured], missing: Mapping[str, str]
+def _against_baseline(
+    splits: SplitVersions, dataset: DatasetSplits, measured: Sequence[ModelMeasurement], missing: Mapping[str, str]
 ) -> Comparison:
-    """Compare models with the linear baseline, which is the first one that was `measured`."""
+    """Compare each model with the linear baseline, the first in `measured`."""
     baseline = measured[0]
     labels, truth = dataset.labels, tuple(row.label or "" for row in dataset.test)
-    places = {label: place for place, label in enumerate(labels)}
-    ids, linear = (np.array([places[label] for label in part]) for part in (truth, baseline.test_predictions))
+    label_ids = {label: place for place, label in enumerate(labels)}
+    ids, linear = (np.array([label_ids[label] for label in part]) for part in (truth, baseline.test_predictions))
     models = [baseline.model]
     for each in measured[1:]:
-        said = np.array([places[label] for label in each.test_predictions])
-        difference = compare(ids, said, linear, len(labels))[0]
+        predictions = np.array([label_ids[label] for label in each.test_predictions])
+        difference = compare(ids, predictions, linear, len(labels))[0]
         models.append(replace(each.model, against_linear=difference))
     rows = {"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)}
     return Comparison(splits.train.ref, splits.validation.ref, splits.test.ref, rows, tuple(models), missing)

@@ -1,4 +1,4 @@
-"""What a comparison keeps in its folder: each model's figures, so that it can be taken up, and table and pictures."""
+"""The files of a comparison: each model's figures, so that a second run reuses them; the table and the pictures."""
 
 from __future__ import annotations
 
@@ -14,44 +14,46 @@ from sentiment.evaluation.charts import comparison_figure, picture
 from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdown
 
 _FIGURES: Final = "figures.json"
-_FORMAT: Final = 2  # another one where a preset, or how it is measured, is no longer what it was
+_FORMAT: Final = 2  # raise it when a preset, or how models are measured, changes
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A model's figures, and the labels that it gave to the test texts, in their order."""
+class ModelMeasurement:
+    """A model's figures, and its predictions of the test texts in their order."""
 
     model: ComparedModel
     test_predictions: tuple[str, ...]
 
 
 def key_of(parts: Sequence[Any]) -> str:
-    """Return a key of configuration and digests: with another key, figures were measured in another way."""
+    """Return a key of configuration and digests: figures with equal keys were measured in the same way."""
     return hashlib.sha256(json.dumps([_FORMAT, *parts], sort_keys=True).encode()).hexdigest()
 
 
-def kept(folder: Path, key: str, measure: Callable[[], Measured], *, again: bool = False) -> Measured:
-    """Return what `folder` holds under `key`, or measure it (`again` in any case) and keep it there.
+def cached_measurement(
+    folder: Path, key: str, measure: Callable[[], ModelMeasurement], *, again: bool = False
+) -> ModelMeasurement:
+    """Return the figures that `folder` holds under `key`; if there are none, or with `again`, measure and store them.
 
     Raises: what `measure` does; InvalidInput if the folder cannot be written to.
     """
-    if not again and (found := _read(folder / _FIGURES, key)):
-        return found
+    if not again and (stored := _read(folder / _FIGURES, key)):
+        return stored
     measured = measure()
     _write(folder / _FIGURES, json.dumps({"key": key, **asdict(measured)}).encode())
     return measured
 
 
-def write_comparison(found: Comparison, folder: Path) -> None:
+def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write `comparison.md`, `.json`, `.png` and `.svg` into a folder.
 
     Raises:
         InvalidInput: the folder cannot be written to.
     """
-    figure = comparison_figure([asdict(model) for model in found.models])
+    figure = comparison_figure([asdict(model) for model in comparison.models])
     contents = {
-        "md": (to_markdown(found) + "\n").encode(),
-        "json": (json.dumps(found.to_mapping(), indent=2) + "\n").encode(),
+        "md": (to_markdown(comparison) + "\n").encode(),
+        "json": (json.dumps(comparison.to_mapping(), indent=2) + "\n").encode(),
         "png": picture(figure, "png"),
         "svg": picture(figure, "svg"),
     }
@@ -59,14 +61,14 @@ def write_comparison(found: Comparison, folder: Path) -> None:
         _write(folder / f"comparison.{ending}", content)
 
 
-def _read(path: Path, key: str) -> Measured | None:
+def _read(path: Path, key: str) -> ModelMeasurement | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if content.get("key") != key:
         return None
-    return Measured(ComparedModel.from_mapping(content["model"]), tuple(content["test_predictions"]))
+    return ModelMeasurement(ComparedModel.from_mapping(content["model"]), tuple(content["test_predictions"]))
 
 
 def _write(path: Path, content: bytes) -> None:

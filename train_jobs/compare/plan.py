@@ -1,4 +1,4 @@
-"""What a comparison is told, checked before anything runs, and what stands fixed in it once it begins."""
+"""The plan of a comparison: its options, checked before anything runs, with all aliases resolved to numbers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sentiment.models.presets import PRESETS
 from sentiment.registry import is_folder
 from sentiment.settings import Settings
 from sentiment.training.config import from_mapping
-from train_jobs.compare.splits import Splits, make_splits
-from train_jobs.compare.trained_versions import TrainAs
-from train_jobs.train.class_balance import warn_of_unlearnt_in
-from train_jobs.train.prepare import Places, fixed_reference
+from train_jobs.compare.splits import SplitVersions, make_splits
+from train_jobs.compare.trained_versions import TrainingSetup
+from train_jobs.train.class_balance import warn_of_missing_classes_in
+from train_jobs.train.prepare import RunLocations, fixed_reference
 
 _LESSON = "distill"
 _TEACHER = "teacher"
@@ -24,48 +24,49 @@ _TEACHER = "teacher"
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """What to compare. `models` are presets to train, `versions` folders or references of versions that there are.
-
-    `training` has fields of a training's configuration, for all models; under the name of a model those of that one.
-    A teacher (`distill.teacher`) that is named as one of the models before it is the version that this comparison
-    trains of that. The linear baseline reads texts after the `steps` that are for all.
-    """
+    """What to compare."""
 
     data: str
     models: tuple[str, ...] = ()
+    """Presets to train, in this order."""
     versions: tuple[str, ...] = ()
+    """Existing versions: folders or references into the registry."""
     validation: str | None = None
     test: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the training configuration for all models; under a model's name, those of that model.
+
+    If `distill.teacher` names an earlier model of this comparison, the version trained for it is the teacher. The
+    linear baseline uses the `steps` that are for all.
+    """
     workers: int = 1
     gpus_per_worker: float = 0
     threads: int = 2
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The steps of all models. Raises InvalidInput if one is unknown."""
+        """The text steps of all models. Raises InvalidInput if one is unknown."""
         return from_mapping({"steps": self.training.get("steps") or []}).steps
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A comparison that can begin: what was asked for, with numbers for `@latest`; its data; and a job for each model.
-
-    In `jobs` a teacher that is trained first stands under its preset's name.
-    """
+    """A comparison that is ready to run."""
 
     config: CompareConfig
-    splits: Splits
-    jobs: Mapping[str, TrainAs]
+    """Names dataset versions by number, never by `@latest`."""
+    splits: SplitVersions
+    jobs: Mapping[str, TrainingSetup]
+    """The training of each model, by preset; a teacher from this comparison is named by its preset."""
 
     @property
     def teachers(self) -> frozenset[str]:
-        """The models that others learn from."""
+        """The models of this comparison that others learn from."""
         named = {job.config.distill.teacher for job in self.jobs.values() if job.config.distill}
         return frozenset(named & self.jobs.keys())
 
-    def fixed(self, places: Places) -> Plan:
-        """Return the plan with numbers for the aliases of versions and teachers, too: they may move while it lasts.
+    def fixed(self, places: RunLocations) -> Plan:
+        """Return the plan with the aliases of versions and teachers resolved: they may move while it runs.
 
         Raises: what `fixed_reference` does.
         """
@@ -90,28 +91,30 @@ def plan_of(settings: Settings, config: CompareConfig) -> Plan:
     config = _numbered(store, config)
     splits = make_splits(store, config.data, config.validation, config.test)
     if config.models:
-        warn_of_unlearnt_in(splits)
+        warn_of_missing_classes_in(splits)
     return Plan(config, splits, _jobs(config, splits))
 
 
-def taught_by(job: TrainAs, trained: Mapping[str, Path]) -> TrainAs:
-    """Return the job with the version of its teacher, if that is one of those that were `trained`."""
-    lesson = job.config.distill
-    if lesson is None or lesson.teacher not in trained:
+def taught_by(job: TrainingSetup, trained: Mapping[str, Path]) -> TrainingSetup:
+    """Return the job with its teacher's version folder, if the teacher is one of the models in `trained`."""
+    distill = job.config.distill
+    if distill is None or distill.teacher not in trained:
         return job
-    taught = replace(lesson, teacher=str(trained[lesson.teacher]))
+    taught = replace(distill, teacher=str(trained[distill.teacher]))
     return replace(job, config=replace(job.config, distill=taught))
 
 
 def _require_known(config: CompareConfig) -> None:
     unknown = [name for name in config.models if name not in PRESETS]
     if unknown:
-        raise InvalidInput(f"{unknown[0]!r} is no preset; there are {', '.join(PRESETS)}.", "models")
+        raise InvalidInput(f"There is no preset {unknown[0]!r}. The presets are {', '.join(PRESETS)}.", "models")
     strangers = [name for name in config.training if name in PRESETS and name not in config.models]
     if strangers:
-        raise InvalidInput(f"{strangers[0]} has fields of its own and is not compared: add it to --models.", "models")
+        raise InvalidInput(
+            f"The configuration has fields for {strangers[0]}, which is not compared: add it to --models.", "models"
+        )
     if not config.models and not config.versions:
-        raise InvalidInput("Nothing to compare: name --models to train, or --versions that there are.", "models")
+        raise InvalidInput("Nothing to compare: name --models to train, or existing --versions.", "models")
     _ = config.steps
 
 
@@ -122,32 +125,32 @@ def _numbered(store: DatasetStore, config: CompareConfig) -> CompareConfig:
     return replace(config, data=store.find(config.data).ref, validation=ref(config.validation), test=ref(config.test))
 
 
-def _jobs(config: CompareConfig, splits: Splits) -> dict[str, TrainAs]:
-    jobs: dict[str, TrainAs] = {}
+def _jobs(config: CompareConfig, splits: SplitVersions) -> dict[str, TrainingSetup]:
+    jobs: dict[str, TrainingSetup] = {}
     for name in config.models:
         training = {"threads": config.threads, **config.training}
-        job = TrainAs.of(name, training, splits, config.workers, config.gpus_per_worker)
+        job = TrainingSetup.of(name, training, splits, config.workers, config.gpus_per_worker)
         _require_teacher(name, job, jobs)
         jobs[name] = job
     return jobs
 
 
-def _require_teacher(name: str, job: TrainAs, before: Mapping[str, TrainAs]) -> None:
+def _require_teacher(name: str, job: TrainingSetup, before: Mapping[str, TrainingSetup]) -> None:
     teacher = job.config.distill.teacher if job.config.distill else ""
     if teacher in PRESETS and teacher not in before and not is_folder(teacher):
         raise InvalidInput(
-            f"{name} learns from {teacher}, which this comparison does not train before it: name it first in --models, "
-            f"and the teacher for {name} alone (--set {name}.distill.teacher={teacher}).",
+            f"{name} learns from {teacher}, which this comparison does not train before it: put {teacher} first in "
+            f"--models, and set the teacher for {name} alone (--set {name}.distill.teacher={teacher}).",
             f"{name}.{_LESSON}.{_TEACHER}",
         )
 
 
 def _taught(training: Mapping[str, Any], resolve: Callable[[str], str]) -> dict[str, Any]:
-    """Return fields of trainings with each teacher's name resolved, those under a model's name as well."""
-    found = {
+    """Return training fields with each teacher's name resolved, also those under a model's name."""
+    resolved = {
         name: _taught(value, resolve) if name in PRESETS and isinstance(value, Mapping) else value
         for name, value in training.items()
     }
-    if (lesson := training.get(_LESSON)) and _TEACHER in lesson:
-        found[_LESSON] = {**lesson, _TEACHER: resolve(lesson[_TEACHER])}
-    return found
+    if (distill := training.get(_LESSON)) and _TEACHER in distill:
+        resolved[_LESSON] = {**distill, _TEACHER: resolve(distill[_TEACHER])}
+    return resolved

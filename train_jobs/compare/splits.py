@@ -1,4 +1,4 @@
-"""What to train, choose and test on: three dataset versions, made from one where they were not pushed as three."""
+"""The dataset versions of a comparison: training, validation and test, split from one version where needed."""
 
 from __future__ import annotations
 
@@ -14,39 +14,44 @@ _TEST_GIVEN: Final = Split((0.9, 0.1))
 
 
 @dataclass(frozen=True)
-class Splits:
-    """Three dataset versions; those made from one share no text."""
+class SplitVersions:
+    """Three dataset versions; those split from one version share no text."""
 
     train: DatasetVersion
     validation: DatasetVersion
     test: DatasetVersion
 
 
-def make_splits(store: DatasetStore, data: str, validation: str | None = None, test: str | None = None) -> Splits:
-    """Return what to train, choose and test on; what is not given is a tenth of `data`, kept as a version of its own.
+def make_splits(
+    store: DatasetStore, data: str, validation: str | None = None, test: str | None = None
+) -> SplitVersions:
+    """Return the versions to train, validate and test on; each one not given is a tenth of `data`, pushed as a version.
 
-    The same data are always split the same way, near duplicates stay in one part, rows without a label are left out.
+    The same data are always split in the same way. Near duplicates stay together; rows without a label are left out.
 
     Raises:
         NotFound: there is no such version.
-        InvalidInput: the versions have other labels, a part has too few rows, or there is validation but no test.
+        InvalidInput: the versions differ in their labels, a part has too few rows, or `validation` is given without
+            `test`.
     """
     whole = store.find(data)
-    given = [store.find(ref) for ref in (validation, test) if ref]
-    for part in given:
+    named = [store.find(ref) for ref in (validation, test) if ref]
+    for part in named:
         _require_labels(part, whole)
     if validation and not test:
-        raise InvalidInput("Validation data without test data: name these too with --test, or leave both out.", "test")
-    if len(given) == 2:
-        return Splits(whole, *given)
+        raise InvalidInput("--validation is given without --test: name both, or neither.", "test")
+    if len(named) == 2:
+        return SplitVersions(whole, *named)
     labelled = (row for row in store.read(whole) if row.label is not None)
-    split = _TEST_GIVEN if given else _WITH_TEST
+    split = _TEST_GIVEN if named else _WITH_TEST
     name = f"{whole.name}.{whole.number}"
-    made = push_split(store, name, labelled, split, source=whole.ref, parent=whole.ref, labels=whole.labels)
-    return Splits(*made, *given)
+    pushed = push_split(store, name, labelled, split, source=whole.ref, parent=whole.ref, labels=whole.labels)
+    return SplitVersions(*pushed, *named)
 
 
 def _require_labels(part: DatasetVersion, whole: DatasetVersion) -> None:
     if part.labels != whole.labels:
         ours, theirs = (", ".join(each.labels) or "no labels" for each in (part, whole))
-        raise InvalidInput(f"{part.ref} has {ours}, {whole.ref} has {theirs}: compare on one label set.", "data")
+        raise InvalidInput(
+            f"{part.ref} has the labels {ours}; {whole.ref} has {theirs}: name versions of one label set.", "data"
+        )

@@ -1,7 +1,7 @@
-"""One head at a run at a time: a lease in the run's storage, which a head that is dead loses.
+"""A lease in a run's storage, so that only one driver works at a run; a dead driver loses it.
 
-Each holder creates the next file of a row, on the condition that there is none, and writes the time into its own now
-and then. Whoever finds the last one old, given back, or of a process that is gone creates the one after it.
+Lease files are numbered. To take the lease is to create the next number, which only one process can do; the holder
+then renews the time in its own file. The lease is free if the last file is old, released, or of a dead process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import psutil
 from sentiment.errors import Conflict
 from train_jobs.runs.run_store import RunStore
 
-#: A holder tells that it lives after so many seconds each, and is dead after so many without; clocks differ by less.
+#: A holder renews its lease every `BEAT_S` seconds and loses it after `LEASE_S`; clocks must differ by less.
 BEAT_S: Final = 15.0
 LEASE_S: Final = 60.0
 _FOLDER: Final = "lease"
@@ -30,12 +30,14 @@ _PID_SPACE: Final = Path("/proc/self/ns/pid")
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that may be at a run. `machine` tells apart where process numbers mean different processes."""
+    """A process that holds a lease, or wants to."""
 
     host: str
     machine: str
+    """Equal for two processes that see each other by process id, and for no others."""
     pid: int
     started_s: float
+    """Start of the process, in seconds since 1970."""
 
     @classmethod
     def here(cls) -> Holder:
@@ -43,7 +45,7 @@ class Holder:
         return cls(socket.gethostname(), _machine(), os.getpid(), psutil.Process().create_time())
 
     def is_gone(self) -> bool:
-        """Say whether the process has ended, as far as this machine can tell."""
+        """Return whether the process has ended, as far as this machine can tell."""
         if self.machine != _machine():
             return False
         try:
@@ -54,15 +56,15 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Record:
-    """What a file of the row says: whose it is, when that one last told that it lives, whether it gave back."""
+class LeaseRecord:
+    """The content of a lease file: its holder, the time of the last renewal, and whether it was released."""
 
     holder: Holder
     beat_s: float
     is_given_back: bool = False
 
     @classmethod
-    def read(cls, text: str) -> Record:
+    def read(cls, text: str) -> LeaseRecord:
         """Return the record that a file holds."""
         plain = json.loads(text)
         return cls(Holder(**plain.pop("holder")), **plain)
@@ -72,14 +74,14 @@ class Record:
         return json.dumps(asdict(self)) + "\n"
 
     def left_s(self, now_s: float) -> float:
-        """Return for how long its holder has the run yet if nothing is heard of it; 0 if anyone may take it."""
+        """Return the seconds until the lease expires unless it is renewed; 0 if it is free."""
         if self.is_given_back or self.holder.is_gone():
             return 0.0
         return max(0.0, self.beat_s + LEASE_S - now_s)
 
 
 class Lease:
-    """This process's hold of the run `name`; `clock` gives the time of day in seconds."""
+    """This process's lease of the run `name`; `clock` returns seconds since 1970."""
 
     def __init__(self, store: RunStore, name: str, clock: Callable[[], float], holder: Holder | None = None) -> None:
         self._store, self._name, self._clock = store, name, clock
@@ -87,61 +89,62 @@ class Lease:
         self._number = 0
 
     def take(self) -> None:
-        """Take the run.
+        """Take the lease.
 
         Raises:
-            Conflict: a head that lives has it.
-            Unavailable: the storage is away.
+            Conflict: a live process holds it.
+            Unavailable: the storage does not answer.
         """
-        taken = False
-        while not taken:
+        created = False
+        while not created:
             number = self._last()
             self._require_free(number)
             self._number = number + 1
-            taken = self._store.create(_file(self._number), self._record().text())
+            created = self._store.create(_file(self._number), self._record().text())
 
     def beat(self) -> None:
-        """Tell that this process lives.
+        """Renew the lease.
 
         Raises:
-            Conflict: another has taken the run meanwhile.
-            Unavailable: the storage is away.
+            Conflict: another process has taken it.
+            Unavailable: the storage does not answer.
         """
         if (last := self._last()) != self._number:
-            known = self._read(last)
+            newer = self._read(last)
             raise Conflict(
-                f"{known.holder.host if known else 'another head'} has taken the run {self._name!r}, as nothing was "
-                f"heard of this process for {LEASE_S:.0f} s: it goes on there"
+                f"{newer.holder.host if newer else 'another process'} has taken over the run {self._name!r}, because "
+                f"this process did not renew its lease for {LEASE_S:.0f} s: the run goes on there"
             )
         self._store.write(_file(self._number), self._record().text())
 
     def give_back(self) -> None:
-        """Let others take the run at once. Raises Unavailable."""
+        """Release the lease, so that others can take it at once. Raises Unavailable."""
         self._store.write(_file(self._number), self._record(is_given_back=True).text())
 
     def _require_free(self, number: int) -> None:
-        known = self._read(number)
-        if known is None or not (left_s := known.left_s(self._clock())):
+        record = self._read(number)
+        if record is None or not (left_s := record.left_s(self._clock())):
             return
-        who = f"{known.holder.host}, process {known.holder.pid}, heard of {self._clock() - known.beat_s:.0f} s ago"
+        age_s = self._clock() - record.beat_s
+        who = f"process {record.holder.pid} on {record.holder.host}, last seen {age_s:.0f} s ago"
         raise Conflict(
-            f"another process is at the run {self._name!r} ({who}): wait for it, or give this one another --name. "
-            f"If it is dead, the run is free in {left_s:.0f} s"
+            f"another process holds the run {self._name!r} ({who}): wait for it, or give this run another --name. "
+            f"If that process is dead, the run is free in {left_s:.0f} s"
         )
 
     def _last(self) -> int:
         return max((int(name.partition(".")[0]) for name in self._store.names(_FOLDER)), default=0)
 
-    def _read(self, number: int) -> Record | None:
+    def _read(self, number: int) -> LeaseRecord | None:
         text = self._store.read(_file(number)) if number else None
         if text is None:
             return None
-        with suppress(ValueError, TypeError, KeyError):  # cut off, on a file system that has no hard links
-            return Record.read(text)
+        with suppress(ValueError, TypeError, KeyError):  # truncated, on a file system without hard links
+            return LeaseRecord.read(text)
         return None
 
-    def _record(self, is_given_back: bool = False) -> Record:
-        return Record(self._holder, self._clock(), is_given_back)
+    def _record(self, is_given_back: bool = False) -> LeaseRecord:
+        return LeaseRecord(self._holder, self._clock(), is_given_back)
 
 
 def _file(number: int) -> str:
@@ -149,7 +152,7 @@ def _file(number: int) -> str:
 
 
 def _machine() -> str:
-    """Return what is the same for two processes that see each other by number, and for no others."""
+    """Return a text that is equal for two processes that see each other by process id, and for no others."""
     try:
         return f"{_BOOT.read_text().strip()} {_PID_SPACE.readlink()}"
     except OSError:

@@ -1,6 +1,6 @@
-"""What is kept of a run: its folder in home, and in its storage who is at it, how it was begun, and its MLflow id.
+"""The files of a run: its folder in home; in its storage the lease, how it was started, and its MLflow id.
 
-What lies in the storage any head can read, so that another one goes on when the first is gone.
+Every driver can read the storage, so that another one can resume the run when the first is gone.
 """
 
 from __future__ import annotations
@@ -24,29 +24,30 @@ from train_jobs.runs.run_store import RunStore
 
 _LOG = logging.getLogger(__name__)
 _CONFIG: Final = "config.json"
-_BEGUN: Final = "begun.json"
+_START: Final = "begun.json"
 _VERSION: Final = "version"
 _TRACKED: Final = "mlflow-run"
 
 
 @dataclass(frozen=True)
-class Begun:
-    """What beside its configuration is the same in all lives of a run. Without `storage` checkpoints lie in home."""
+class RunStart:
+    """What must stay the same, beside the configuration, whenever a run is resumed."""
 
     workers: int = 1
     storage: str | None = None
+    """Folder or s3:// address of its checkpoints; None for home."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run that this process is at: `folder` is its place in home; `local` and `shared` are the files kept of it.
-
-    Without another storage both are those in home.
-    """
+    """A run that this process holds the lease of."""
 
     folder: Path
+    """Its folder in home."""
     local: RunStore
+    """Its files in home."""
     shared: RunStore
+    """Its files in its storage; the same as `local` where that is home."""
     lease: Lease
 
     @property
@@ -54,31 +55,31 @@ class RunFolder:
         """The run's name."""
         return self.folder.name
 
-    def keep_begun(self, begun: Begun) -> None:
-        """Remember what the run is begun with; to be called once it can begin."""
+    def keep_begun(self, start: RunStart) -> None:
+        """Store how the run is started; to be called when all checks have passed."""
         for store in (self.shared, self.local):
-            store.write(_BEGUN, json.dumps(asdict(begun)) + "\n")
+            store.write(_START, json.dumps(asdict(start)) + "\n")
 
     def tracked_as(self) -> str | None:
-        """Return the id that the run has in MLflow, None if it was not begun there."""
+        """Return the run's id in MLflow, None if it has none yet."""
         return self.shared.read(_TRACKED) or self.local.read(_TRACKED)
 
     def keep_tracked_as(self, run_id: str) -> None:
-        """Remember the id that the run has in MLflow."""
+        """Store the run's id in MLflow."""
         self.shared.write(_TRACKED, run_id)
 
     def require_held(self) -> None:
-        """Raise Conflict if another head has taken the run meanwhile."""
+        """Raise Conflict if another driver has taken the run over."""
         self.lease.beat()
 
 
 def run_place(home: Path, name: str) -> Path:
-    """Return where the folder of the run `name` is, or would be."""
+    """Return the path of the folder of the run `name`."""
     return home / "runs" / name
 
 
 def version_folder(folder: Path) -> Path:
-    """Return where in a run's folder the version that it made is."""
+    """Return the folder, inside a run's folder, of the version that the run makes."""
     return folder / _VERSION
 
 
@@ -87,47 +88,47 @@ def run_folder(
     settings: Settings,
     name: str,
     config: Mapping[str, Any],
-    begun: Begun | None = None,
+    start: RunStart | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[RunFolder]:
-    """Yield the run `name`, which no other process is at while the block runs, on this machine or another.
+    """Yield the run `name`, leased to this process alone while the block runs.
 
     Raises:
-        Conflict: another process is, or the run was begun with another configuration, naming the field, with another
-            number of workers, or with another place for its checkpoints.
-        Unavailable: the storage is away.
+        Conflict: another process holds the run; or it was started with another configuration (the error names the
+            field), another number of workers, or another storage.
+        Unavailable: the storage does not answer.
     """
     folder = run_place(settings.home, name)
     local = RunStore(str(folder))
-    _require_storage_of(local, begun)  # before anything is written into another one
-    storage = begun.storage if begun else None
+    _require_storage_of(local, start)  # before anything is written into another storage
+    storage = start.storage if start else None
     shared = RunStore(f"{storage}/{name}", settings.s3_endpoint) if storage else local
     lease = Lease(shared, name, clock)
     lease.take()
     with _beating(lease):
-        if begun and (known := _begun_in(shared)):
-            require_workers(known.workers, begun.workers)
+        if start and (stored_start := _start_in(shared)):
+            require_workers(stored_start.workers, start.workers)
         _claim(shared, local, config)
         yield RunFolder(folder, local, shared, lease)
 
 
 @contextmanager
 def _beating(lease: Lease) -> Iterator[None]:
-    """Tell from a thread that this process lives; give the run back at the end.
+    """Renew the lease from a thread while the block runs, and release it at the end.
 
     Raises:
-        Conflict: another head has taken the run; the block is interrupted, unless who handles SIGINT lets it end.
+        Conflict: another driver has taken the run; the block is interrupted as by Ctrl+C.
     """
     ended, lost = threading.Event(), threading.Event()
     reasons: list[Conflict] = []
 
     def beat() -> None:
-        """Beat until the block has ended or the run is lost; a storage that is away for a moment costs nothing."""
+        """Renew until the block has ended or the lease is lost; a short outage of the storage does no harm."""
         while not ended.wait(BEAT_S):
             try:
                 lease.beat()
             except Unavailable as exc:
-                _LOG.warning("the hold of the run is not renewed: %s", exc)
+                _LOG.warning("the lease of the run could not be renewed and is tried again: %s", exc)
             except Conflict as exc:
                 reasons.append(exc)
                 lost.set()
@@ -148,7 +149,7 @@ def _beating(lease: Lease) -> Iterator[None]:
         ended.set()
         thread.join()
         if not lost.is_set():
-            with suppress(Unavailable):  # its time runs out by itself
+            with suppress(Unavailable):  # the lease expires by itself
                 lease.give_back()
 
 
@@ -159,30 +160,30 @@ def _interrupt_main_thread() -> None:
 
 
 def _claim(shared: RunStore, local: RunStore, config: Mapping[str, Any]) -> None:
-    wanted = json.dumps(config, indent=2) + "\n"
-    if known := shared.read(_CONFIG) or local.read(_CONFIG):  # it lay in home alone before
-        require_same(json.loads(known), json.loads(wanted))
+    new = json.dumps(config, indent=2) + "\n"
+    if stored := shared.read(_CONFIG) or local.read(_CONFIG):  # earlier releases stored it in home only
+        require_same(json.loads(stored), json.loads(new))
     else:
-        shared.write(_CONFIG, wanted)
+        shared.write(_CONFIG, new)
 
 
-def _begun_in(store: RunStore) -> Begun | None:
-    text = store.read(_BEGUN)  # None for a run that is new, or of a time when this was not kept
-    return Begun(**json.loads(text)) if text else None
+def _start_in(store: RunStore) -> RunStart | None:
+    text = store.read(_START)  # missing for a new run, and for one of an early release
+    return RunStart(**json.loads(text)) if text else None
 
 
-def _require_storage_of(local: RunStore, wanted: Begun | None) -> None:
-    known = _begun_in(local) if wanted else None
-    if wanted is None or known is None:
+def _require_storage_of(local: RunStore, start: RunStart | None) -> None:
+    stored = _start_in(local) if start else None
+    if start is None or stored is None:
         return
-    require_workers(known.workers, wanted.workers)
-    if known.storage != wanted.storage:
+    require_workers(stored.workers, start.workers)
+    if stored.storage != start.storage:
         raise Conflict(
-            f"the run under this name keeps its checkpoints in {known.storage or 'home'}, not in "
-            f"{wanted.storage or 'home'}: go on {_storage_remedy(known)}, or give the new run another --name",
+            f"the run of this name has its checkpoints in {stored.storage or 'home'}, not in "
+            f"{start.storage or 'home'}: resume it {_storage_remedy(stored)}, or give the new run another --name",
             "storage",
         )
 
 
-def _storage_remedy(known: Begun) -> str:
-    return f"with --storage {known.storage}" if known.storage else "without --storage"
+def _storage_remedy(stored: RunStart) -> str:
+    return f"with --storage {stored.storage}" if stored.storage else "without --storage"

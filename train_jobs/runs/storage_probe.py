@@ -1,4 +1,4 @@
-"""Whether all nodes that may get workers see the same storage and data: asked of each before anything is trained."""
+"""A check, before anything is trained, that all nodes that may run workers see the same storage and the same data."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sentiment.errors import InvalidInput, UndertoneError
 from sentiment.training.config import TrainConfig
-from train_jobs.runs.capacity import Need, alive_nodes, room_on
-from train_jobs.train.prepare import Places
+from train_jobs.runs.capacity import ResourceRequest, alive_nodes, room_on
+from train_jobs.train.prepare import RunLocations
 
 _S3: Final = "s3://"
 _PROBE: Final = ".undertone-probe"
@@ -23,64 +23,70 @@ _MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
-class Probe:
-    """What a node is asked: to read what was written at `path` on a filesystem, to answer there, to find the data."""
+class StorageProbe:
+    """What a node has to show: that it reads the driver's file, writes one of its own, and finds the data."""
 
     path: str
+    """Folder of the storage."""
     filesystem: Any
+    """pyarrow's filesystem that `path` is on."""
     nonce: str
-    places: Places
+    """Content of the files; tells this probe's from any others."""
+    places: RunLocations
     data: tuple[str, ...]
+    """References of the dataset versions."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a node lacks, in words, empty if nothing: the storage, the data."""
+class NodeFindings:
+    """What is wrong with the storage and with the data on a node, in words; empty if nothing is."""
 
     storage: str = ""
     data: str = ""
 
 
-def require_shared(path: str, filesystem: Any, config: TrainConfig, need: Need, places: Places) -> None:
-    """Refuse a storage or data that one of the nodes does not see which may get workers, or which drives.
+def require_shared(
+    path: str, filesystem: Any, config: TrainConfig, need: ResourceRequest, places: RunLocations
+) -> None:
+    """Check that the driver's node and all nodes with room for a worker see the storage and the data.
 
-    `path` and `filesystem` are as `storage_of` returns them. A Ray of one node is asked nothing.
+    `path` and `filesystem` are as `storage_of` returns them. On a Ray of one node nothing is checked.
 
     Raises:
-        InvalidInput: naming the nodes, the place and the remedy.
+        InvalidInput: one of them does not; the message names the nodes and the remedy.
     """
-    asked = _nodes_of(need)
-    if len(asked) < 2:
+    nodes = _nodes_of(need)
+    if len(nodes) < 2:
         return
     data = tuple(ref for ref in (config.data, config.validation) if ref)
     plain = path.removeprefix(_S3)
-    probe = Probe(plain, filesystem or _filesystem_of(path), secrets.token_hex(8), places, data)
+    probe = StorageProbe(plain, filesystem or _filesystem_of(path), secrets.token_hex(8), places, data)
     with written(probe):
-        seen = _ask(asked, probe)
-        lacking = {node: found.storage or _unanswered(probe, node) for node, found in seen.items()}
-    _refuse_storage(path, asked, {node: reason for node, reason in lacking.items() if reason})
-    _refuse_data(places, asked, {node: found.data for node, found in seen.items() if found.data})
+        findings = _ask(nodes, probe)
+        lacking = {node: finding.storage or _unanswered(probe, node) for node, finding in findings.items()}
+    _refuse_storage(path, nodes, {node: reason for node, reason in lacking.items() if reason})
+    _refuse_data(places, nodes, {node: finding.data for node, finding in findings.items() if finding.data})
 
 
-def look(probe: Probe, node: str) -> Seen:
-    """Return what this node lacks; to be called on it. What it writes shows that it may write there."""
-    return Seen(_look_at_storage(probe, node), _look_at_data(probe))
+def look(probe: StorageProbe, node: str) -> NodeFindings:
+    """Return what is wrong on this node, and leave a file that shows that it can write; runs on the node itself."""
+    return NodeFindings(_look_at_storage(probe, node), _look_at_data(probe))
 
 
-def _look_at_storage(probe: Probe, node: str) -> str:
+def _look_at_storage(probe: StorageProbe, node: str) -> str:
     try:
-        found = _read(probe.filesystem, _file(probe, ""))
-        if found != probe.nonce:
-            return "something else is there"
+        content = _read(probe.filesystem, _file(probe, ""))
+        if content != probe.nonce:
+            return "it reads another file than the driver wrote"
         _write(probe.filesystem, _file(probe, node), probe.nonce)
     except FileNotFoundError:
-        return "what the driver wrote is not there"
+        return "the file that the driver wrote is not there"
     except OSError as exc:
         return exc.strerror or str(exc)
     return ""
 
 
-def _look_at_data(probe: Probe) -> str:
+def _look_at_data(probe: StorageProbe) -> str:
     try:
         for ref in probe.data:
             probe.places.store.find(ref)
@@ -89,14 +95,14 @@ def _look_at_data(probe: Probe) -> str:
     return ""
 
 
-def _nodes_of(need: Need) -> dict[str, str]:
-    """Return the ids and addresses of the nodes that have room for a worker, and of the one that this process is on."""
+def _nodes_of(need: ResourceRequest) -> dict[str, str]:
+    """Return the ids and addresses of this process's own node and of all nodes with room for a worker."""
     own = ray.get_runtime_context().get_node_id()
     nodes = [node for node in alive_nodes() if node["NodeID"] == own or room_on(need, node["Resources"])]
     return {node["NodeID"]: node["NodeManagerAddress"] for node in nodes}
 
 
-def _ask(nodes: Mapping[str, str], probe: Probe) -> dict[str, Seen]:
+def _ask(nodes: Mapping[str, str], probe: StorageProbe) -> dict[str, NodeFindings]:
     task = ray.remote(num_cpus=0, max_retries=0)(look)
     answers = {
         node: task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(probe, node)
@@ -106,41 +112,41 @@ def _ask(nodes: Mapping[str, str], probe: Probe) -> dict[str, Seen]:
     return {node: _answer(answer, answer in ready) for node, answer in answers.items()}
 
 
-def _answer(answer: Any, is_ready: bool) -> Seen:
+def _answer(answer: Any, is_ready: bool) -> NodeFindings:
     if not is_ready:
         ray.cancel(answer, force=True)
-        return Seen(f"no answer in {_ANSWER_S:.0f} s")
+        return NodeFindings(f"no answer in {_ANSWER_S:.0f} s")
     try:
-        found: Seen = ray.get(answer)
+        findings: NodeFindings = ray.get(answer)
     except ray.exceptions.RayError as exc:
-        return Seen(str(exc).strip().splitlines()[-1])
-    return found
+        return NodeFindings(str(exc).strip().splitlines()[-1])
+    return findings
 
 
-def _unanswered(probe: Probe, node: str) -> str:
-    """Return what to say of a node that read what was there and whose answer does not arrive here."""
+def _unanswered(probe: StorageProbe, node: str) -> str:
+    """Return what is wrong if a node's own file cannot be read here; empty if it can."""
     try:
-        return "" if _read(probe.filesystem, _file(probe, node)) == probe.nonce else "its answer is another"
+        return "" if _read(probe.filesystem, _file(probe, node)) == probe.nonce else "its file has another content"
     except OSError:
-        return "what it writes does not arrive here"
+        return "the file that it wrote is not visible to the driver"
 
 
 def _refuse_storage(path: str, nodes: Mapping[str, str], lacking: Mapping[str, str]) -> None:
     if lacking:
         raise InvalidInput(
-            f"not all of the {len(nodes)} nodes that a worker may be on share {path}: {_in_words(nodes, lacking)}. "
-            "Checkpoints must lie where every node reads and writes them: give --storage a folder on a shared disk, "
-            "or s3://BUCKET/PREFIX with its keys in the environment of every node",
+            f"not all of the {len(nodes)} nodes that a worker may run on share {path}: {_in_words(nodes, lacking)}. "
+            "Every node must read and write the checkpoints: give --storage a folder on a shared disk, or "
+            "s3://BUCKET/PREFIX with its keys in the environment of every node",
             "storage",
         )
 
 
-def _refuse_data(places: Places, nodes: Mapping[str, str], lacking: Mapping[str, str]) -> None:
+def _refuse_data(places: RunLocations, nodes: Mapping[str, str], lacking: Mapping[str, str]) -> None:
     if lacking:
         raise InvalidInput(
-            f"not all of the {len(nodes)} nodes that a worker may be on have the data: {_in_words(nodes, lacking)}. "
-            f"{places.datasets} must be where every node reads it: set UNDERTONE_DATASETS to a folder on a shared "
-            "disk, or to s3://BUCKET/PREFIX",
+            f"not all of the {len(nodes)} nodes that a worker may run on have the data: {_in_words(nodes, lacking)}. "
+            f"Every node must read {places.datasets}: set UNDERTONE_DATASETS to a folder on a shared disk, or to "
+            "s3://BUCKET/PREFIX",
             "data",
         )
 
@@ -152,16 +158,16 @@ def _in_words(nodes: Mapping[str, str], lacking: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def written(probe: Probe) -> Iterator[None]:
-    """Have what nodes are to read in the storage while the block runs, and nothing of it afterwards.
+def written(probe: StorageProbe) -> Iterator[None]:
+    """Write the driver's file while the block runs; delete all files of the probe afterwards.
 
     Raises:
-        InvalidInput: this process cannot write there.
+        InvalidInput: this process cannot write to the storage.
     """
     try:
         _write(probe.filesystem, _file(probe, ""), probe.nonce)
     except OSError as exc:
-        raise InvalidInput(f"{probe.path} cannot keep checkpoints ({exc}): name another --storage.", "storage") from exc
+        raise InvalidInput(f"{probe.path} cannot be written ({exc}): name another --storage.", "storage") from exc
     try:
         yield
     finally:
@@ -169,11 +175,11 @@ def written(probe: Probe) -> Iterator[None]:
             probe.filesystem.delete_dir(_folder(probe))
 
 
-def _folder(probe: Probe) -> str:
+def _folder(probe: StorageProbe) -> str:
     return f"{probe.path}/{_PROBE}-{probe.nonce}"
 
 
-def _file(probe: Probe, node: str) -> str:
+def _file(probe: StorageProbe, node: str) -> str:
     return f"{_folder(probe)}/{node or 'driver'}"
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all: made beside their place, put there once nothing can go wrong."""
+"""Files and folders that appear whole or not at all: written beside their target, then renamed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def draft_of(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder to fill; with the block it takes the place of `folder`, or goes if the block fails."""
+    """Yield an empty folder to fill; at the end it replaces `folder`, or is deleted if the block failed."""
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.draft")
     draft.mkdir(parents=True)
     try:
@@ -23,12 +23,12 @@ def draft_of(folder: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` in UTF-8 to `path`, over what is there; a full disk or a kill leaves that as it was."""
+    """Write or replace a UTF-8 file; after a full disk or a kill the old content is still there."""
     draft = draft_beside(path)
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
 
 def draft_beside(path: Path) -> Path:
-    """Return where `write_whole` makes a file ready."""
+    """Return the path of the draft that `write_whole` renames."""
     return path.with_name(f".{path.name}.draft")

@@ -1,4 +1,4 @@
-"""Errors that Ray's tasks and actors end with, as the project's own: as they raise them, and as they come back."""
+"""Translates the errors that Ray's tasks and actors end with into the project's own errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _STORAGE: Final = re.compile(r"AWS Error|OSError|FileNotFoundError|ConnectionErr
 _NO_NEWS: Final = re.compile(r"\s|\[Rank |Traceback |During handling|The above exception|$")
 _LONGEST_LINE: Final = 300
 _GUESSES: Final = " There are some potential root causes."
-#: What is told of a worker that is gone without a word.
-DIED: Final = "the worker process was killed or crashed, again and again; memory may have run out (fewer --shard-rows)"
+#: The reason in messages about a worker that died without an error of its own.
+DIED: Final = "the worker process was killed or crashed several times; memory may have run out: give fewer --shard-rows"
 _LOW_MEMORY: Final = re.compile(r"low on memory|OutOfMemory|out of memory issue|Cannot allocate memory", re.IGNORECASE)
 _DIED: Final = re.compile(
     r"actor died|worker died|worker process has died|WorkerCrashed|exited unexpectedly", re.IGNORECASE
@@ -29,8 +29,8 @@ _ADVICE: Final = re.compile(
 
 
 @contextmanager
-def full_disk_told() -> Iterator[None]:
-    """Let a full disk be Unavailable, naming the folder: Ray passes on what is raised as a traceback else."""
+def reporting_full_disk() -> Iterator[None]:
+    """Translate "disk full" errors into Unavailable with the folder's name; Ray would show a traceback otherwise."""
     try:
         yield
     except OSError as exc:
@@ -40,7 +40,7 @@ def full_disk_told() -> Iterator[None]:
 
 
 def own_error(exc: BaseException | None) -> UndertoneError | None:
-    """Return the project's own error that a task or an actor died of, without Ray's wrapping; None if it is another."""
+    """Return the project's own error that a task or an actor ended with, without Ray's wrapper; None for others."""
     own = next((cause for cause in _causes(exc) if _is_own(cause)), None)
     if not isinstance(own, UndertoneError):
         return None
@@ -48,63 +48,63 @@ def own_error(exc: BaseException | None) -> UndertoneError | None:
     return own
 
 
-def goes_on(name: str) -> str:
-    """Return how the run `name` is taken up."""
-    return f"the same command goes on from the last checkpoint, `train` and `distill` with --name {name}"
+def resume_hint(name: str) -> str:
+    """Return how the run `name` is resumed, for a message."""
+    return f"the same command, for `train` and `distill` with --name {name}, goes on from the last checkpoint"
 
 
 @contextmanager
 def run_named(name: str) -> Iterator[None]:
-    """Let what is away for now, such as the registry, be told with how the run `name` goes on."""
+    """Add to any Unavailable of the block how the run `name` is resumed."""
     try:
         yield
     except Unavailable as exc:
         if f"--name {name}" in str(exc):
             raise
-        raise type(exc)(f"{str(exc).rstrip('.')}. Once that is mended, {goes_on(name)}") from exc
+        raise type(exc)(f"{str(exc).rstrip('.')}. When it is available again, {resume_hint(name)}") from exc
 
 
 def lost_too_often(report: str, name: str) -> Unavailable:
-    """Return what to tell of a run whose workers, by Ray's report, were lost more often than they may be."""
+    """Return the error of a run whose workers were lost more often than `most_failures`, with Ray's reason."""
     if _MEMORY.search(report):
-        remedy = f"If memory ran out, make room for it: {goes_on(name)}; or begin anew with fewer batch_tokens"
+        remedy = f"If memory ran out, free some; then {resume_hint(name)}; or start again with fewer batch_tokens"
     elif _STORAGE.search(report):
-        remedy = f"Is --storage up, with room? Then {goes_on(name)}"
+        remedy = f"Check that --storage is up and has free space; then {resume_hint(name)}"
     else:
-        remedy = f"Once the cause is gone, {goes_on(name)}"
+        remedy = f"When the cause is removed, {resume_hint(name)}"
     return Unavailable(f"the training's workers were lost too often; the last time: {reason_in(report)}. {remedy}")
 
 
 def death_of(exc: BaseException) -> str | None:
-    """Return in a few words why the process of an actor is gone; None if it lives, and raised the error itself."""
+    """Return in a few words why an actor's process is gone; None if it is alive and raised the error itself."""
     from ray.exceptions import RayActorError, RayTaskError
 
-    cause = getattr(exc, "health_check_failure", exc)  # so Ray Train wraps what it hears of a worker
+    cause = getattr(exc, "health_check_failure", exc)  # Ray Train's wrapper of a worker's failure
     if not isinstance(cause, RayActorError) or isinstance(cause, RayTaskError):
         return None
-    told = str(cause)
-    if _MEMORY.search(told):
+    report = str(cause)
+    if _MEMORY.search(report):
         return "memory ran out"
-    if _NODE_DEATH.search(told):
+    if _NODE_DEATH.search(report):
         return "its node died"
-    return "its process was killed" if _PROCESS_DEATH.search(told) else reason_in(told)
+    return "its process was killed" if _PROCESS_DEATH.search(report) else reason_in(report)
 
 
 def death_in(report: str) -> str:
-    """Return what a worker of Ray's died of by Ray's report, in words that need no knowledge of Ray."""
+    """Return why a worker died, by Ray's report, in words that need no knowledge of Ray."""
     if _LOW_MEMORY.search(report):
-        return "memory ran out; make room, or give fewer --shard-rows or a lower --most"
+        return "memory ran out; free some, or give fewer --shard-rows or a lower --most"
     if _DIED.search(report):
         return DIED
     return reason_in(report)
 
 
 def reason_in(report: str) -> str:
-    """Return the line that tells the reason in one of Ray's reports, which hold tracebacks and advice."""
+    """Return the line with the reason from one of Ray's reports, which are full of tracebacks and advice."""
     lines = [line for line in report.splitlines() if not _NO_NEWS.match(line) and not _ADVICE.search(line)]
     telling = [line for line in lines if _MEMORY.search(line)] or lines[-1:] or report.strip().splitlines()
-    told = telling[0].partition(_GUESSES)[0] if telling else "no reason is known"
-    return told.strip().rstrip(".")[:_LONGEST_LINE]
+    reason = telling[0].partition(_GUESSES)[0] if telling else "no reason is known"
+    return reason.strip().rstrip(".")[:_LONGEST_LINE]
 
 
 def _is_own(cause: BaseException) -> bool:

@@ -21,66 +21,67 @@ if TYPE_CHECKING:
 
 _S3: Final = "s3://"
 _REMEDY: Final = {
-    True: "is its server up, does the bucket exist, do the keys fit?",
-    False: "is its disk there, is all of its path a folder, and may this user do it?",
+    True: "check that its server is up, the bucket exists, and the keys are right",
+    False: "check that its disk is mounted, its path consists of folders, and this user has the permission",
 }
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to score: `name` is relative to its place, size and time tell whether it is still the same file.
-
-    `number` names its shards; a file keeps it for as long as it is the same.
-    """
+    """A file to score; size and time of modification tell whether it is still the same file."""
 
     name: str
+    """Path relative to its location."""
     bytes: int
     modified_ns: int
     number: int = 0
+    """Part of the names of its shards; an unchanged file keeps it."""
 
     def is_as(self, other: InputFile) -> bool:
-        """Say whether this is the other file, with the same content as far as size and time tell."""
+        """Return whether this is the other file, with the same content as far as size and time tell."""
         return replace(self, number=0) == replace(other, number=0)
 
 
 @dataclass(frozen=True)
 class Location:
-    """A folder or a file, on disk or `s3://bucket/prefix`; `endpoint` is the S3 server's address, None Amazon's.
+    """A folder or a file, on disk or on S3.
 
-    Holds no connection, so that it travels to other processes. Every method raises Unavailable, naming the place, when
-    it cannot be read or written.
+    It holds no connection and can be sent to other processes. All methods raise Unavailable, naming the location, if it
+    cannot be read or written.
     """
 
     uri: str
+    """A path or `s3://bucket/prefix`."""
     endpoint: str | None = None
+    """Address of the S3 server; None for Amazon's."""
 
     def inputs(self) -> list[InputFile]:
-        """Return the tables in it, by name, and numbered so; hidden ones left out.
+        """Return the tables in it, sorted by name and numbered in that order, without hidden files.
 
         Raises:
             InvalidInput: nothing is there.
         """
-        with self._explained("read"):
-            found = [info for info in self._listed("", recursive=True) if info.is_file and is_table(info.base_name)]
-            files = [InputFile(self._relative(info.path), info.size, info.mtime_ns or 0) for info in found]
+        with self._reporting("read"):
+            tables = [info for info in self._listed("", recursive=True) if info.is_file and is_table(info.base_name)]
+            files = [InputFile(self._relative(info.path), info.size, info.mtime_ns or 0) for info in tables]
         if not files:
             if not self.is_remote and not Path(self.uri).exists():
                 raise InvalidInput(f"There is no file or folder {self.uri}.", "source")
             if not self.is_remote and Path(self.uri).is_file():
-                open_table(Path(self.uri))  # refuses it, and says what it is
+                open_table(Path(self.uri))  # raises, and says what the file is
             raise InvalidInput(f"There is no table in {self.uri}: no file ends in {', '.join(ENDINGS)}.", "source")
         ordered = sorted(files, key=lambda file: file.name)
         return [replace(file, number=number) for number, file in enumerate(ordered)]
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files in `folder`, drafts left out; none if it does not exist."""
-        with self._explained("read"):
+        """Return the names of the files in `folder` without drafts; none if the folder does not exist."""
+        with self._reporting("read"):
             listed = self._listed(folder, recursive=False)
             return sorted(info.base_name for info in listed if info.is_file and not info.base_name.startswith("."))
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it does not exist."""
-        with self._explained("read"):
+        with self._reporting("read"):
             filesystem, root = self._opened()
             try:
                 with filesystem.open_input_stream(_join(root, name)) as stream:
@@ -90,11 +91,11 @@ class Location:
             return content
 
     def put(self, name: str, source: Path) -> None:
-        """Store the file `source` under `name`, over what is there: whole, or not at all.
+        """Store or replace `name` with the file `source`, whole or not at all.
 
-        On disk by renaming, under `s3://` by an upload, which is seen once it is complete.
+        On disk this is a rename; on S3 an upload becomes visible when it is complete.
         """
-        with self._explained("written"):
+        with self._reporting("written"):
             if self.is_remote:
                 self._upload(name, source)
             else:
@@ -108,10 +109,10 @@ class Location:
             self.put(name, source)
 
     def remove(self, name: str) -> None:
-        """Delete a file or a folder with all that is in it; nothing there is as well."""
+        """Delete a file, or a folder with its content, if it exists."""
         from pyarrow import fs
 
-        with self._explained("written"):
+        with self._reporting("written"):
             filesystem, root = self._opened()
             path = _join(root, name)
             kind = filesystem.get_file_info(path).type
@@ -121,20 +122,20 @@ class Location:
                 filesystem.delete_file(path)
 
     def sweep(self, folder: str) -> None:
-        """Delete drafts that a kill left in `folder`; an upload that was cut leaves none."""
-        with self._explained("written"):
+        """Delete drafts that a killed process left in `folder`; interrupted uploads to S3 leave none."""
+        with self._reporting("written"):
             for draft in () if self.is_remote else (Path(self.uri) / folder).glob(".*.draft"):
                 draft.unlink(missing_ok=True)
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """Give the path of a file on this machine: the file itself, or a copy for as long as it is needed."""
+        """Yield the path of a file on this machine: the file itself, or a temporary copy of a remote one."""
         if not self.is_remote:
             yield _within(Path(self.uri), name)
             return
         with draft_folder() as folder:
             copy = folder / PurePosixPath(name or self.uri).name
-            with self._explained("read"):
+            with self._reporting("read"):
                 filesystem, root = self._opened()
                 with filesystem.open_input_stream(_join(root, name)) as stream, copy.open("wb") as file:
                     shutil.copyfileobj(stream, file)
@@ -160,11 +161,11 @@ class Location:
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.File:
             return [info]
-        found = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
-        return [entry for entry in found if not is_hidden(self._relative(entry.path))]
+        entries = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
+        return [entry for entry in entries if not is_hidden(self._relative(entry.path))]
 
     def _relative(self, path: str) -> str:
-        """Return a listed path from this place on; empty if the place is that file itself."""
+        """Return a listed path relative to this location; empty if the location is that file itself."""
         root = self.uri.removeprefix(_S3).rstrip("/")
         return path.removeprefix(root).lstrip("/")
 
@@ -186,35 +187,35 @@ class Location:
             draft.unlink(missing_ok=True)
 
     @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
+    def _reporting(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as exc:
             if no_room(exc):
-                raise Unavailable(self._full(what)) from exc
+                raise Unavailable(self._full_disk_message(what)) from exc
             raise Unavailable(f"{self.uri} cannot be {what} ({exc}); {_REMEDY[self.is_remote]}") from exc
 
-    def _full(self, what: str) -> str:
-        """Return what to say of a full disk: the place's own, or that of the copies that are made of what is remote."""
+    def _full_disk_message(self, what: str) -> str:
+        """Return the message about a full disk: the location's own, or the one of temporary files."""
         if what == "read" or self.is_remote:
-            return _drafts_full()
-        return f"The disk of {self.uri} is full: make room there; what is done is kept, the same command continues."
+            return _full_temporary_disk_message()
+        return f"The disk of {self.uri} is full: free some space, then run the same command again; it continues."
 
 
 @contextmanager
 def draft_folder() -> Iterator[Path]:
-    """Give a temporary folder; where its disk is full, Unavailable says what helps there."""
+    """Yield a temporary folder. Raises Unavailable, with the remedy, if its disk is full."""
     try:
         with tempfile.TemporaryDirectory(prefix="undertone-score-") as folder:
             yield Path(folder)
     except OSError as exc:
         if no_room(exc):
-            raise Unavailable(_drafts_full()) from exc
+            raise Unavailable(_full_temporary_disk_message()) from exc
         raise
 
 
 def place_at(uri: str, endpoint: str | None) -> Location:
-    """Return the place that a user named: a path, made absolute, or an `s3://` address.
+    """Return the location that a user named: a path, made absolute, or an `s3://` address.
 
     Raises:
         InvalidInput: it is empty, or has another scheme.
@@ -228,10 +229,10 @@ def place_at(uri: str, endpoint: str | None) -> Location:
     return Location(str(Path(uri).expanduser().absolute()))
 
 
-def _drafts_full() -> str:
+def _full_temporary_disk_message() -> str:
     return (
-        f"The disk of {tempfile.gettempdir()}, where files are made ready, is full: make room there, or set TMPDIR to "
-        "a folder with more; what is done is kept, the same command continues."
+        f"The disk of {tempfile.gettempdir()}, which holds temporary files, is full: free some space, or set TMPDIR to "
+        "another folder, then run the same command again; it continues."
     )
 
 

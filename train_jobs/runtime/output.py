@@ -1,6 +1,6 @@
-"""What a job writes: its own log, its progress, and a last line that the command which follows it reads.
+"""The output of a job: its log, its progress, and a last line with its outcome.
 
-Lines that begin with `::` are for that command alone: a job that nobody follows tells progress and failure in words.
+A command that follows a job reads lines that begin with `::`. Without one, progress and failures are sentences.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from sentiment.errors import UndertoneError, no_room
 from sentiment.settings import is_followed, load_settings
 from train_jobs.runtime.ray_log import libraries_aside
 
-#: What a line of progress on standard output starts with, for the command that follows a job's log.
+#: Begins a line with a progress report as JSON.
 PROGRESS: Final = "::progress "
-#: What the last line starts with: the outcome as JSON.
+#: Begins the last line: the outcome as JSON.
 OUTCOME: Final = "::outcome "
-#: What a line starts with that tells a command which follows why a job failed.
+#: Begins a line with the reason why a job failed.
 FAILURE: Final = "::failure "
-#: How the lines begin that Ray itself puts before a job's log: they tell no user anything, and the second is the job.
+#: Begins the lines that Ray itself puts before a job's log; users need none of them.
 _OF_RAY = re.compile(r"\S+\s+\S+\s+INFO\s+job_manager\.py:|Running entrypoint for job ")
 _OURS: Final = ("sentiment", "train_jobs", "tune", "__main__")
 
 
 def begins(what: str, name: str) -> str:
-    """Return the line that tells that a run or a search begins, and how it is taken up."""
-    return f"{what} {name} begins; if it is cut off, the same command with --name {name} takes it up."
+    """Return the line that says that a run or a search starts, and how it is resumed."""
+    return f"{what} {name} starts; if it is interrupted, the same command with --name {name} resumes it."
 
 
 def run_as_job(work: Callable[[], dict[str, Any]]) -> None:
-    """Do the work; write the `summary` of its outcome and the outcome, or one line that says why there is none."""
-    with told():
+    """Do the work; write the `summary` of its outcome and the outcome, or one line with the reason of a failure."""
+    with job_output():
         outcome = work()
     sys.stdout.write(f"{outcome['summary']}\n\n{OUTCOME}{json.dumps(outcome)}\n")
 
 
 @contextmanager
-def told(home: Path | None = None) -> Iterator[None]:
-    """Log what the block's own code says; what libraries write goes to `logs/ray.log` in home (the settings').
+def job_output(home: Path | None = None) -> Iterator[None]:
+    """Log the project's own messages to standard error; the output of libraries goes to `logs/ray.log` in home.
 
-    A reason to fail that a user can mend is told in one line, and the exit status is 1.
+    An error that the user can correct is written in one line, and the process exits with status 1.
     """
     try:
         with libraries_aside(load_settings(home=home)) as real, _logging_to(real):
@@ -59,7 +59,7 @@ def told(home: Path | None = None) -> Iterator[None]:
 
 
 def tell_failure(reason: str) -> None:
-    """Tell in one line why a job failed: to the command that follows it, or to who reads its standard error."""
+    """Write in one line why a job failed: for the command that follows it, or to standard error."""
     if is_followed():
         sys.stdout.write(f"{FAILURE}{reason}\n")
     else:
@@ -68,7 +68,7 @@ def tell_failure(reason: str) -> None:
 
 @contextmanager
 def _logging_to(terminal: TextIO) -> Iterator[None]:
-    """Log our own code to the terminal and all other to what standard error is now, while the block runs."""
+    """Log our own code to the terminal, and all other code to the present standard error, while the block runs."""
     own, others = logging.StreamHandler(terminal), logging.StreamHandler(sys.stderr)
     own.addFilter(_is_ours)
     others.addFilter(lambda record: not _is_ours(record))
@@ -96,7 +96,7 @@ def follow(
     """Read a job's log: reports go to `take`, other lines to `say`; return the outcome that it ends with.
 
     Raises:
-        UndertoneError: the job failed; the message is the one that it gave.
+        UndertoneError: the job failed; the message is its own.
     """
     outcome: dict[str, Any] | None = None
     for line in lines:

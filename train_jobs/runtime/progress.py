@@ -1,4 +1,4 @@
-"""How far a training is, for who reads: lines of JSON for a command that follows, sentences for everyone else."""
+"""The progress of a training: lines of JSON for a command that follows it, sentences for people."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Final, TextIO
 from sentiment.settings import is_followed
 from train_jobs.runtime.output import PROGRESS
 
-#: A sentence follows the one before it after so many seconds at the earliest; validations are always told.
+#: Least time between two sentences; validations are always reported.
 EVERY_S: Final = 30.0
 
-#: What of a validation is shown, in this order.
+#: The figures of a validation that are shown, in this order.
 SHOWN: Final = (
     "validation_macro_recall",
     "validation_macro_f1",
@@ -30,21 +30,21 @@ Figures = Mapping[str, float]
 def progress_listener(
     say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
 ) -> Callable[[Figures], None]:
-    """Return what takes a training's reports: it writes lines for a command that follows, or says sentences."""
+    """Return a listener for a training's reports: it writes JSON lines for a command that follows, or sentences."""
     return partial(write_progress, sys.stdout) if is_followed() else ProgressSentences(say, clock)
 
 
 def write_progress(out: TextIO, report: Figures) -> None:
-    """Write a report as a line that a command which follows reads; `out` is what standard output was at the start.
+    """Write a report as a JSON line for the command that follows; `out` is the process's original standard output.
 
-    While Ray runs, what is printed goes elsewhere: Ray prints, too.
+    While Ray runs `sys.stdout` is redirected, because Ray prints too.
     """
     out.write(f"{PROGRESS}{json.dumps(dict(report))}\n")
     out.flush()
 
 
 class ProgressSentences:
-    """Says where a training is: each validation, and between them at most one sentence in `EVERY_S` seconds."""
+    """Reports a training in sentences: each validation, and otherwise at most one in `EVERY_S` seconds."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._say, self._clock = say, clock
@@ -65,12 +65,12 @@ def validation_in_words(report: Figures) -> str:
 
 
 def moment_in_words(report: Figures) -> str:
-    """Return where a training is: step, loss, texts a second, time left."""
+    """Return a training's progress: step, loss, texts per second, time left."""
     return f"step {report['step']:.0f} of {report['total_steps']:.0f}: {speed_in_words(report)}"
 
 
 def speed_in_words(report: Figures) -> str:
-    """Return the loss, if it is known, the texts a second, and the time that is left."""
+    """Return the loss (if there is one), the texts per second, and the time left."""
     loss = f"loss {report['loss']:.3f}  " if "loss" in report else ""
     return f"{loss}{report['texts_per_s']:,.0f} texts/s  left {duration_in_words(report['eta_s'])}"
 

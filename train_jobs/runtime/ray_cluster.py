@@ -1,4 +1,4 @@
-"""Ray at hand: a cluster that runs, joined from one of its nodes or from a job of its own, or one started here."""
+"""Connections to Ray: join a running cluster from one of its nodes or from a job on it, or start Ray here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sentiment.errors import Unavailable
 
 
 def join(address: str, variables: Mapping[str, str] | None = None) -> None:
-    """Connect this process to the Ray cluster at `address`, as `ray.init` takes one: HOST:6379, auto.
+    """Connect this process to the Ray cluster at `address`, as `ray.init` takes one: HOST:6379, or auto.
 
-    Its workers have these environment `variables`, which all see who may look at the cluster's dashboard.
+    Workers get the environment `variables`; everybody who may open the cluster's dashboard can read them.
 
     Raises:
-        Unavailable: it does not answer, refuses us, or this is no such address; the message says what to give.
+        Unavailable: there is no cluster at that address, or it refuses us; the message says what to give.
     """
     import ray
     from ray.exceptions import RayError  # a wrong token is one
@@ -26,18 +26,18 @@ def join(address: str, variables: Mapping[str, str] | None = None) -> None:
     except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise Unavailable(
-            f"there is no Ray cluster to join at {address}: {reason}. A node's own address is HOST:6379 (RAY_ADDRESS, "
-            "UNDERTONE_ADDRESS); with its dashboard's, http://HOST:8265, undertone's commands submit a job: --address"
+            f"there is no Ray cluster to join at {address}: {reason}. On a node of the cluster, give HOST:6379 "
+            "(RAY_ADDRESS, UNDERTONE_ADDRESS); from elsewhere, submit a job by the dashboard's address: --address "
+            "http://HOST:8265"
         ) from exc
 
 
 @contextmanager
 def ray_at(address: str | None, variables: Mapping[str, str] | None = None, **own: Any) -> Iterator[None]:
-    """Join the cluster at `address`, or without one start Ray here with these options, while the block runs.
+    """Join the cluster at `address`, or start Ray here with the options `own`, while the block runs.
 
-    Workers have the environment `variables`, those of a cluster its address, too: what Ray starts to clean up after a
-    training looks for the Ray to ask, and dies where two run on a machine. Ray that was started before is used, and
-    left as it is.
+    If this process is connected to Ray already, that is used and left running. Workers get the environment `variables`,
+    and on a cluster its address: Ray's own clean-up process after a training fails where two Rays run on one machine.
 
     Raises:
         Unavailable: there is no cluster at that address.
@@ -63,12 +63,12 @@ def _runtime_env(variables: Mapping[str, str] | None) -> dict[str, Any] | None:
 
 
 def _address_for(address: str) -> dict[str, str]:
-    """Return the variable that tells workers their own Ray, where the address is one: `auto` finds any."""
+    """Return the variable that names the cluster to workers; none for `auto`, which is no address."""
     return {"RAY_ADDRESS": address} if ":" in address else {}
 
 
 def note_room(training: str) -> None:
-    """Remember in the cluster which placement group this worker of a training is in, for `give_room_back`."""
+    """Store in the cluster which placement group this worker of a training is in, for `give_room_back`."""
     import ray
     from ray.experimental.internal_kv import _internal_kv_put
 
@@ -77,19 +77,19 @@ def note_room(training: str) -> None:
 
 
 def give_room_back(training: str) -> bool:
-    """Remove the placement group that a training's workers noted, and say whether there was one.
+    """Remove the placement group of a training's workers; return whether there was one.
 
-    Ray Train does so itself, unless its controller is ended with the trial that it is a part of: the process that Ray
-    leaves behind for that finds no address where two Rays run on a machine, nor an API where Ray has no dashboard.
+    Ray Train does this itself unless its controller ends together with its trial. Ray's clean-up process for that case
+    finds no address if two Rays run on one machine, and no API if Ray has no dashboard.
     """
     import ray
     from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get
     from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-    found = _internal_kv_get(_room_of(training))
-    if found is None:
+    group_id = _internal_kv_get(_room_of(training))
+    if group_id is None:
         return False
-    remove_placement_group(PlacementGroup(ray.PlacementGroupID(found)))
+    remove_placement_group(PlacementGroup(ray.PlacementGroupID(group_id)))
     _internal_kv_del(_room_of(training))
     return True
 

@@ -1,4 +1,4 @@
-"""Keeps what Ray's own code and other libraries write off a command's and a job's standard error: it goes to a file."""
+"""Sends what Ray and other libraries write to standard error to a file instead."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _LOGS: Final = "logs"
 
 @contextmanager
 def ray_log_aside(settings: Settings) -> Iterator[None]:
-    """Send what does not go through `sys.stderr` to the end of `logs/ray.log` in home while the block runs.
+    """Append what does not go through `sys.stderr` to `logs/ray.log` in home while the block runs.
 
-    Ray's libraries write to the descriptor, and its processes inherit it, whatever Ray is told of logging. What they
-    wrote is in the file even if this process dies. Where nothing was written there is no file.
+    Ray's libraries write to the file descriptor, which its processes inherit, whatever its logging options say. The
+    file has their output even if this process dies. If nothing was written, there is no file.
     """
-    known = sys.stderr
-    with _log_in(settings.home) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as kept:
-        known.flush()
+    stderr = sys.stderr
+    with _log_in(settings.home) as log, os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as real:
+        stderr.flush()
         os.dup2(log.fileno(), _STDERR)
-        sys.stderr = kept if _is_the_terminal_s(known) else known
+        sys.stderr = real if _is_the_terminal_s(stderr) else stderr
         try:
             yield
         finally:
             sys.stderr.flush()
-            sys.stderr = known
-            os.dup2(kept.fileno(), _STDERR)
+            sys.stderr = stderr
+            os.dup2(real.fileno(), _STDERR)
 
 
 @contextmanager
 def libraries_aside(settings: Settings) -> Iterator[TextIO]:
-    """Send all of standard error to the log as `ray_log_aside` does, what Python code writes too; yield the real one.
+    """Send all of standard error to that log, including what Python code writes; yield the real standard error.
 
-    Bars, banners and warnings of libraries end in the log so, whatever each of them is told.
+    This catches progress bars, banners and warnings of all libraries, whatever their options.
     """
     with ray_log_aside(settings), os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as log:
         real, sys.stderr = sys.stderr, log
@@ -54,9 +54,9 @@ def libraries_aside(settings: Settings) -> Iterator[TextIO]:
 
 @contextmanager
 def stdout_aside() -> Iterator[None]:
-    """Send what is written to `sys.stdout` to the descriptor of standard error while the block runs.
+    """Send what is written to `sys.stdout` to standard error while the block runs.
 
-    Ray's driver prints there that a worker died, with advice on Ray, whatever it is told of logging.
+    Ray's driver prints a notice about dead workers to standard output, whatever its logging options say.
     """
     with os.fdopen(os.dup(_STDERR), "w", buffering=1, errors="replace") as aside, redirect_stdout(aside):
         yield
@@ -73,7 +73,7 @@ def _log_in(home: Path) -> Iterator[IO[bytes]]:
 
 
 def _opened(home: Path) -> IO[bytes]:
-    """Open the log; no log is worth an error: where home cannot be written, its lines are lost."""
+    """Open the log; if home cannot be written, its lines are lost, which is no reason to fail."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         (home / _LOGS).mkdir(exist_ok=True, mode=0o700)
@@ -85,7 +85,7 @@ def _opened(home: Path) -> IO[bytes]:
 
 
 def _remove_if_empty(path: Path) -> None:
-    """Remove the log unless there is something in it, or somebody left who may yet write to it."""
+    """Remove the log if it is empty and no other process may still write to it."""
     with suppress(OSError), path.open("r+b") as log:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.fstat(log.fileno()).st_size:
@@ -93,7 +93,7 @@ def _remove_if_empty(path: Path) -> None:
 
 
 def _is_the_terminal_s(stream: object) -> bool:
-    """Say whether a stream writes to the descriptor itself; one that stands in for it does not."""
+    """Return whether a stream writes to the descriptor of standard error, as a replaced one does not."""
     try:
         return bool(stream.fileno() == _STDERR)  # type: ignore[attr-defined]
     except (AttributeError, OSError, ValueError):

@@ -1,10 +1,9 @@
-"""Keep a server as long as it is used: while any process holds the shared lock of FOLDER/users.lock, killed or not.
+"""Keep a server running while any process holds the shared lock of FOLDER/users.lock.
 
 python train_jobs/runtime/server_keeper.py FOLDER COMMAND...
 
-Returns once it goes on in the background, where it holds FOLDER/server.lock to its end. The system gives up the locks
-of a process that dies, so that no count of users can be wrong. It imports nothing of the project, and so runs from any
-folder.
+It goes into the background and holds FOLDER/server.lock until it ends. The operating system releases the locks of a
+killed process, so that the number of users is always right. It imports nothing of the project, and so runs anywhere.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ SERVER: Final = "server.lock"
 
 _POLL_S: Final = 0.2
 _GRACE_S: Final = 10.0
-#: Asks the system for SIGTERM when the parent dies (PR_SET_PDEATHSIG), then becomes the program that was asked for.
+#: Asks the system for SIGTERM when the parent dies (PR_SET_PDEATHSIG), then becomes the requested program.
 _END_WITH_PARENT: Final = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 def locked(file: IO[Any], how: int) -> bool:
-    """Say whether this process could lock `file` at once; `how` is `fcntl.LOCK_SH` or `LOCK_EX`."""
+    """Lock `file` if that is possible at once, and return whether it was; `how` is `fcntl.LOCK_SH` or `LOCK_EX`."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -50,19 +49,19 @@ def main(arguments: Sequence[str]) -> None:
             while server.poll() is None and not locked(users, fcntl.LOCK_EX):
                 time.sleep(_POLL_S)
         finally:
-            _end(server)  # whoever comes while it ends waits for the lock
+            _end(server)  # a new user meanwhile waits for the lock
 
 
 def _ending_with_this_process(command: Sequence[str]) -> list[str]:
-    """Return the command that ends when this process dies, killed or not; on Linux alone."""
+    """Return the command in a form that ends when this process dies, even if killed; on Linux only."""
     return [*((sys.executable, "-c", _END_WITH_PARENT) if sys.platform == "linux" else ()), *command]
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
     """End the server's session, its workers too."""
-    for wanted in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(server.pid, wanted)
+            os.killpg(server.pid, number)
             server.wait(_GRACE_S)
         except ProcessLookupError:
             return

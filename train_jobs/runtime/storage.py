@@ -1,4 +1,4 @@
-"""Where runs keep their checkpoints: a folder, or S3 with any endpoint; and what a run may be called there."""
+"""The storage of checkpoints, a folder or S3 with any endpoint, and the names that runs may have in it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def storage_of(place: str, settings: Settings) -> tuple[str, Any]:
-    """Return a path and the pyarrow filesystem that it is on, or None where Ray finds it by the path alone.
+    """Return a path and the pyarrow filesystem that it is on; None where Ray finds the filesystem by the path alone.
 
-    An S3 server of one's own is told to pyarrow by its endpoint, and the path then goes without the scheme.
+    With an S3 endpoint in the settings, the filesystem names the server and the path has no scheme.
 
     Raises:
         InvalidInput: it is neither a folder nor an s3:// address.
     """
     if not place.startswith(_S3):
         if "://" in place:
-            raise InvalidInput(f"{place} is no place for checkpoints: name a folder, or s3://BUCKET/PREFIX.", "storage")
+            raise InvalidInput(f"{place} cannot hold checkpoints: name a folder, or s3://BUCKET/PREFIX.", "storage")
         return str(Path(place).expanduser().absolute()), None
     if settings.s3_endpoint is None:
         return place, None
@@ -32,7 +32,7 @@ def storage_of(place: str, settings: Settings) -> tuple[str, Any]:
 
 
 def s3_at(endpoint: str | None) -> Any:
-    """Return pyarrow's filesystem of the S3 server at `endpoint`, None for Amazon's; keys are the environment's."""
+    """Return pyarrow's filesystem of the S3 server at `endpoint` (None: Amazon's), with the environment's keys."""
     from pyarrow.fs import S3FileSystem
 
     if endpoint is None:
@@ -42,7 +42,7 @@ def s3_at(endpoint: str | None) -> Any:
 
 
 def named_storage(place: str | None, settings: Settings) -> str | None:
-    """Return `place` however it is written: a folder by its whole path, None for the runs' own folder in home."""
+    """Return `place` in one form: an absolute path, an s3:// address, or None for the folder of runs in home."""
     if place is None:
         return None
     if place.startswith(_S3):
@@ -52,17 +52,17 @@ def named_storage(place: str | None, settings: Settings) -> str | None:
 
 
 def runs_in(settings: Settings) -> Path:
-    """Return where in home runs keep their checkpoints unless they are told of another place."""
+    """Return the folder in home where runs have their checkpoints by default."""
     return settings.home / "runs"
 
 
 def require_storage(place: str, settings: Settings) -> None:
-    """Refuse a place that checkpoints could not be kept in, before anything is trained.
+    """Check, before anything is trained, that checkpoints can be stored at `place`.
 
     Raises:
         InvalidInput: it is neither a folder that can be made nor an s3:// address.
         NotFound: there is no such bucket.
-        Unavailable: the server is away, or refuses us.
+        Unavailable: the server does not answer, or refuses us.
     """
     path, filesystem = storage_of(place, settings)
     if place.startswith(_S3):
@@ -72,7 +72,7 @@ def require_storage(place: str, settings: Settings) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise InvalidInput(
-            f"{place} cannot keep checkpoints ({exc.strerror}): name another folder.", "storage"
+            f"{place} cannot be written ({exc.strerror}): name another folder for --storage.", "storage"
         ) from exc
 
 
@@ -94,15 +94,15 @@ def _require_bucket(place: str, path: str, filesystem: Any) -> None:
             _try_out(server, key)
     except OSError as exc:
         raise Unavailable(
-            f"{place} cannot be written: {exc}. Are UNDERTONE_S3_ENDPOINT and the keys (AWS_ACCESS_KEY_ID …) right, "
-            "and is it a server that docs/training.md names?"
+            f"{place} cannot be written: {exc}. Check UNDERTONE_S3_ENDPOINT and the keys (AWS_ACCESS_KEY_ID …), and "
+            "that docs/training.md names this kind of server"
         ) from exc
     if not is_there:
-        raise NotFound(f"{place}: there is no bucket {bucket!r}; make it, or name another.")
+        raise NotFound(f"{place}: there is no bucket {bucket!r}; create it, or name another.")
 
 
 def _try_out(server: Any, key: str) -> None:
-    """Do what Ray Train does: mark the folder, and upload in parts, which not every server takes."""
+    """Write as Ray Train does: create the folder, then a multipart upload, which not every server supports."""
     server.create_dir(key)
     probe = f"{key.rstrip('/')}/{_PROBE}"
     with server.open_output_stream(probe) as stream:

@@ -1,4 +1,4 @@
-"""Run a module of jobs on a Ray cluster as a Ray job, and follow its log line by line."""
+"""Run a job module on a Ray cluster as a Ray job, and follow its log line by line."""
 
 from __future__ import annotations
 
@@ -15,31 +15,29 @@ from sentiment.settings import FOLLOWED, Settings
 from train_jobs.runtime.working_folder import sent_folder
 
 _LOG = logging.getLogger(__name__)
-_TOLD: Final = ("tracking_uri", "datasets", "s3_endpoint")
+_SENT_SETTINGS: Final = ("tracking_uri", "datasets", "s3_endpoint")
 
 
 def submit(
     module: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None = None
 ) -> Generator[str, None, None]:
-    """Submit `python -m MODULE ARGUMENTS` to the cluster whose dashboard is at `address`; yield its log's lines.
+    """Submit `python -m MODULE ARGUMENTS` to the cluster whose dashboard is at `address`; yield the lines of its log.
 
-    The cluster runs the Undertone that is installed there, or that in the folder `working_dir`. Of the settings it is
-    told where runs are tracked and where datasets are; all else is the cluster's own.
-
-    It gives way to what serves there. Who reads no further closes the log.
+    The cluster runs its installed Undertone, or the code in the folder `working_dir`. It gets the settings of the
+    tracking server and of the datasets; all others are the cluster's own. The job has a lower priority than serving.
 
     Raises:
-        InvalidInput: what it would be told or sent holds a login or a secret, which everybody would read in Ray.
-        Unavailable: the cluster does not answer, or its log breaks off: the job goes on then.
+        InvalidInput: the arguments, settings or files hold a login or a secret, which everybody could read in Ray.
+        Unavailable: the cluster does not answer, or the log breaks off; the job itself then goes on.
     """
     from ray.exceptions import RayError  # a wrong token is one
     from ray.job_submission import JobSubmissionClient
 
-    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # how a log ended is no news
+    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # it logs the end of every log
     refuse_secrets(arguments, settings)
-    runtime_env: dict[str, Any] = {"env_vars": cluster_environment(settings, _TOLD)}
+    runtime_env: dict[str, Any] = {"env_vars": cluster_environment(settings, _SENT_SETTINGS)}
     runtime_env |= sent_folder(working_dir, settings) if working_dir else {}
-    followed = f"{FOLLOWED}=1"  # of the driver alone: a variable of the runtime environment would be all workers' too
+    followed = f"{FOLLOWED}=1"  # for the driver alone: the runtime environment's variables reach all workers too
     entrypoint = shlex.join(["env", followed, "nice", "-n", str(JOB_NICENESS), "python", "-m", module, *arguments])
     try:
         client = JobSubmissionClient(address)
@@ -47,7 +45,7 @@ def submit(
     except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise Unavailable(
-            f"the Ray cluster at {address} takes no job: {reason}. Give its dashboard's address, such as "
+            f"the Ray cluster at {address} does not accept the job: {reason}. Give its dashboard's address, such as "
             "http://127.0.0.1:8265, and its token as RAY_AUTH_TOKEN"
         ) from exc
     _LOG.info("submitted as %s", job)
@@ -72,10 +70,10 @@ def lines_of(client: Any, job: str, address: str) -> Generator[str, None, None]:
 
 async def _next(chunks: Any, job: str, address: str) -> str | None:
     try:
-        found: str | None = await anext(chunks, None)
+        chunk: str | None = await anext(chunks, None)
     except Exception as exc:  # Ray's client lets through whatever its HTTP library raises
         raise Unavailable(
             f"the log of the job {job} broke off ({exc or type(exc).__name__}); the job goes on. See the rest with: "
             f"ray job logs --follow --address {address} {job}"
         ) from exc
-    return found
+    return chunk

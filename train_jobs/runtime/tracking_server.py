@@ -1,6 +1,6 @@
-"""The MLflow server of a job: the one that the settings name, home's own that runs, or home's own started for the job.
+"""The MLflow server of a job: the one that the settings name, or home's own, which is started if it does not run.
 
-A server that nobody named and that is not home's own is left alone: home's takes another port then.
+If another server holds the port of home's own, home's own takes another port.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from train_jobs.runtime.server_keeper import SERVER, USERS, locked
 _LOG = logging.getLogger(__name__)
 _LOOPBACK: Final = "127.0.0.1"
 _LOG_FILE: Final = "server.log"
-#: Where the server that is kept listens: a job whose settings name another port finds it by this.
+#: Holds the address of home's running server, for jobs whose settings name another port.
 _ADDRESS_FILE: Final = "server.address"
-#: For a server that holds the port and is silent, as home's own is while it starts.
+#: How long to wait for a server that holds the port without answering, as home's own does while it starts.
 _SILENT_S: Final = 30.0
 _START_S: Final = 300.0
 _PROBE_S: Final = 2.0
@@ -41,26 +41,26 @@ _SLIM: Final = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_T
 
 @contextmanager
 def tracking_server(settings: Settings) -> Iterator[str]:
-    """Yield the address of an MLflow server: the one that is named, or home's own, which keeps its data in home.
+    """Yield the address of an MLflow server: the one that the settings name, or home's own.
 
-    It ends with the last block, of all processes with this home, that it is used in: not with the one that started it.
+    Home's own ends with the last such block in any process with this home, not with the block that started it.
 
     Raises:
         RegistryUnavailable: the server that the settings name does not answer.
         PlatformError: home's own does not start.
     """
     if not settings.tracking_uri:
-        with _used(settings, settings.home / "mlflow") as uri:
+        with _lease_server(settings, settings.home / "mlflow") as uri:
             yield uri
         return
     uri = settings.tracking_uri
     if not answers(uri):
-        raise RegistryUnavailable(f"no MLflow server answers at {without_login(uri)}; is UNDERTONE_TRACKING_URI right?")
+        raise RegistryUnavailable(f"no MLflow server answers at {without_login(uri)}: check UNDERTONE_TRACKING_URI")
     yield uri
 
 
 def answers(uri: str) -> bool:
-    """Say whether an MLflow server answers at `uri`."""
+    """Return whether an MLflow server answers at `uri`."""
     try:
         return httpx.get(f"{uri.rstrip('/')}/health", timeout=_PROBE_S).text == "OK"
     except (httpx.HTTPError, httpx.InvalidURL):
@@ -68,65 +68,65 @@ def answers(uri: str) -> bool:
 
 
 @contextmanager
-def _used(settings: Settings, folder: Path) -> Iterator[str]:
-    """Hold the lock that keeps home's server; start it where none answers. The last one out waits for its end."""
+def _lease_server(settings: Settings, folder: Path) -> Iterator[str]:
+    """Hold the lock that keeps home's server running, and start it if needed; the last user waits for its end."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / USERS).open("ab") as users:
         with _one_at_a_time(folder):
             fcntl.flock(users, fcntl.LOCK_SH)  # waits for one that is about to end
-            uri = _have_server(settings, folder)
+            uri = _ensure_server(settings, folder)
         try:
             yield uri
         finally:
             with _one_at_a_time(folder):
-                _leave(users, folder)
+                _release(users, folder)
 
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process in at a time: two jobs that begin together start one server, not two on one port."""
+    """Let one process in at a time, so that two jobs that start together do not start two servers."""
     with (folder / "start.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _have_server(settings: Settings, folder: Path) -> str:
-    """Return the address of home's server, which is started where none runs."""
-    uri = _kept_at(folder) or settings.registry_uri
+def _ensure_server(settings: Settings, folder: Path) -> str:
+    """Return the address of home's server; start it if it does not run."""
+    uri = _running_address(folder) or settings.registry_uri
     if _is_own(uri, folder):
         return uri
-    if not _is_kept(folder):  # one that is kept is only slow to answer
+    if not _is_running(folder):  # a running one is only slow to answer
         uri = f"http://{_LOOPBACK}:{_usable_port(settings)}"
         _start(settings, folder, uri)
     until = time.monotonic() + _START_S
     while server_at(uri, folder) is not Server.OWN:
-        if not _is_kept(folder) or time.monotonic() > until:
+        if not _is_running(folder) or time.monotonic() > until:
             raise PlatformError(
-                f"MLflow did not start at {uri}; {folder / _LOG_FILE} says why (is its port taken? "
-                "UNDERTONE_MLFLOW_PORT)"
+                f"MLflow did not start at {uri}; {folder / _LOG_FILE} says why. If its port is taken, set "
+                "UNDERTONE_MLFLOW_PORT"
             )
         time.sleep(0.2)
     return uri
 
 
 def _is_own(uri: str, folder: Path) -> bool:
-    """Say whether home's server is at an address, once what holds its port has spoken."""
+    """Return whether home's server is at an address; waits a while for what holds its port to answer."""
     port, until = httpx.URL(uri).port or 80, time.monotonic() + _SILENT_S
-    while (found := server_at(uri, folder)) is Server.SILENT and not _is_free(port) and time.monotonic() < until:
+    while (server := server_at(uri, folder)) is Server.SILENT and not _is_free(port) and time.monotonic() < until:
         time.sleep(0.5)
-    return found is Server.OWN
+    return server is Server.OWN
 
 
 def _usable_port(settings: Settings) -> int:
-    """Return the port of home's server: the one that is set, or where another's server holds that, a free one."""
+    """Return the port for home's server: the one in the settings, or a free one if another server holds that."""
     if _is_free(settings.mlflow_port):
         return settings.mlflow_port
     with socket.socket() as probe:
         probe.bind((_LOOPBACK, 0))
         port = int(probe.getsockname()[1])
     _LOG.warning(
-        "port %d is in use by a server that is not the MLflow of %s, which listens on port %d for the time being; to "
-        "use another's server, name it: UNDERTONE_TRACKING_URI",
+        "port %d is in use by another server; the MLflow of %s will listen on port %d. To use the other one, set "
+        "UNDERTONE_TRACKING_URI",
         settings.mlflow_port,
         settings.home,
         port,
@@ -165,21 +165,21 @@ def _command(port: int, folder: Path) -> list[str]:
     return [sys.executable, "-m", "mlflow", "server", *listen, *stores]
 
 
-def _kept_at(folder: Path) -> str | None:
-    """Return the address of the server that is kept, if one is."""
+def _running_address(folder: Path) -> str | None:
+    """Return the address of home's running server, if it runs."""
     file = folder / _ADDRESS_FILE
-    return file.read_text(encoding="utf-8") if _is_kept(folder) and file.exists() else None
+    return file.read_text(encoding="utf-8") if _is_running(folder) and file.exists() else None
 
 
-def _is_kept(folder: Path) -> bool:
-    """Say whether a keeper of the server lives."""
+def _is_running(folder: Path) -> bool:
+    """Return whether a process keeps home's server running."""
     with (folder / SERVER).open("ab") as file:
         return not locked(file, fcntl.LOCK_SH)
 
 
-def _leave(users: IO[bytes], folder: Path) -> None:
-    """Give up the lock, and if nobody else holds it, wait until the server that it kept is gone."""
-    is_last = locked(users, fcntl.LOCK_EX) or not locked(users, fcntl.LOCK_SH)  # then the keeper was quicker
+def _release(users: IO[bytes], folder: Path) -> None:
+    """Release the lock; if nobody else holds it, wait until the server has ended."""
+    is_last = locked(users, fcntl.LOCK_EX) or not locked(users, fcntl.LOCK_SH)  # if the keeper was quicker
     users.close()
     if is_last:
         with (folder / SERVER).open("ab") as file:

@@ -1,4 +1,4 @@
-"""The folder of code that is sent with a job to a cluster, without the files in it that hold secrets."""
+"""The folder of code that is sent to a cluster with a job, without the files that hold secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sentiment.environment import secret_paths
 from sentiment.errors import InvalidSettings
 from sentiment.settings import FILE, PREFIX, SECRETS, Settings
 
-#: What home keeps to itself: the key of all HMACs, Ray's token, and the hashes of the API's keys with the texts.
+#: Files in home that are never sent: keys and tokens, the database with the texts, the journal and the logs.
 _OF_HOME: Final = ("secret", "ray_token", "undertone.db", "undertone.db-wal", "undertone.db-shm", "journal", "logs")
 
 
@@ -33,13 +33,14 @@ def sent_folder(working_dir: str, settings: Settings) -> dict[str, Any]:
 def _refuse_secrets(file: Path) -> None:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or one that the job will complain of
+    except (OSError, ValueError):  # no such file, or one that the job itself will refuse
         return
-    found = sorted(name for name in content if name.lower().removeprefix(PREFIX.lower()) in SECRETS)
-    if found:
-        variable = PREFIX + found[0].upper().removeprefix(PREFIX)
+    secrets = sorted(name for name in content if name.lower().removeprefix(PREFIX.lower()) in SECRETS)
+    if secrets:
+        variable = PREFIX + secrets[0].upper().removeprefix(PREFIX)
         raise InvalidSettings(
-            f"{found[0]} stands in {file}, which would be sent along with the job, for all to read who may look at the "
-            f"cluster's dashboard: take it out there, and start the cluster with {variable} in its environment.",
+            f"{secrets[0]} is set in {file}, which would be sent along with the job; everybody who may open the "
+            f"cluster's dashboard could read it. Remove it there, and start the cluster with {variable} in its "
+            "environment.",
             variable,
         )

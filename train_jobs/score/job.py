@@ -1,4 +1,4 @@
-"""What a bulk scoring is told, what it has done, and how a second run of the same one continues."""
+"""A bulk scoring job: its options, its progress on disk, and how a second run of the same job continues it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MANIFEST: Final = "manifest.json"
 _JOB: Final = "job.json"
 _INPUTS: Final = "inputs"
 
-#: What an identity of an earlier version of this code does not say.
-_UNTOLD: Final = {"delimiter": None, "quoting": AUTO}
-#: What a user calls each part of a job's identity.
-_CALLED: Final = {
+#: Parts that identities written by earlier releases lack, with the values that these used.
+_DEFAULTS: Final = {"delimiter": None, "quoting": AUTO}
+#: Each part of a job's identity as messages name it.
+_OPTION_NAMES: Final = {
     "source": "the input",
     "inputs": "the input's files",
     "model_digest": "--model",
@@ -38,20 +38,22 @@ _CALLED: Final = {
 
 @dataclass(frozen=True)
 class ScoreJob:
-    """What is scored, how, and where to. `model` is the version's digest, `shard_rows` the most rows of a shard."""
+    """What is scored, how, and where the results go."""
 
     source: Location
     out: Location
     model: str
+    """Digest of the model version."""
     text_column: str = "text"
     encoding: str = "utf-8"
     ending: str = ".parquet"
     shard_rows: int = 2000
+    """Most rows of a shard."""
     delimiter: str = AUTO
     quoting: str = AUTO
 
     def identity(self, inputs: Sequence[InputFile]) -> dict[str, Any]:
-        """Return what must be equal for a run to continue another's: the outputs would be the same."""
+        """Return everything that determines the outputs: a run continues another only if these are equal."""
         return {
             "source": self.source.uri,
             "inputs": [asdict(file) for file in inputs],
@@ -67,7 +69,7 @@ class ScoreJob:
 
 @dataclass
 class Totals:
-    """Sums over shards; `renamed` has what some files' added columns are called, by which ones they are."""
+    """Sums over shards."""
 
     shards: int = 0
     rows: int = 0
@@ -76,6 +78,7 @@ class Totals:
     sentiment_sum: float = 0.0
     unsupported: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
+    """Added columns whose names some input files had already, each with the name that it got instead."""
 
     @classmethod
     def of(cls, results: Iterable[ShardResult]) -> Self:
@@ -101,32 +104,33 @@ class Totals:
         return self.sentiment_sum / max(self.rows - self.rejected, 1)
 
     def plain(self) -> dict[str, Any]:
-        """Return the totals for JSON."""
+        """Return the totals as plain values for JSON."""
         return {**asdict(self), "labels": dict(self.labels), "mean_sentiment": self.mean_sentiment}
 
 
 @dataclass(frozen=True)
 class ScoringResult:
-    """What a run came to: totals of all runs of this job together, and how many shards earlier runs had done.
-
-    `changed` names the files that are others than an earlier run saw, and were scored anew.
-    """
+    """What a run of a scoring job did."""
 
     out: str
     totals: Totals
+    """Of all runs of this job together."""
     resumed_shards: int = 0
+    """Shards that earlier runs had completed."""
     was_finished: bool = False
+    """Whether there was nothing left to do."""
     changed: tuple[str, ...] = ()
+    """Input files that changed since an earlier run and were scored again."""
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the outcome that `plain` was made of."""
-        known = {part.name: plain[part.name] for part in fields(Totals)}
-        totals = Totals(**{**known, "labels": Counter(plain["labels"])})
+        """Return the result that `plain` wrote."""
+        counts = {part.name: plain[part.name] for part in fields(Totals)}
+        totals = Totals(**{**counts, "labels": Counter(plain["labels"])})
         return cls(plain["out"], totals, plain["resumed_shards"], plain["was_finished"], tuple(plain["changed"]))
 
     def plain(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the result as plain values for JSON."""
         return {
             "out": self.out,
             **self.totals.plain(),
@@ -137,72 +141,77 @@ class ScoringResult:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A job that can begin: its files by their numbers, the shards that are done, the files that changed meanwhile."""
+class OpenedJob:
+    """A job that is ready to run."""
 
     inputs: Sequence[InputFile]
+    """Its files, with the numbers that name their shards."""
     done: dict[str, ShardResult]
+    """Completed shards by name."""
     changed: tuple[str, ...] = ()
+    """Files that changed since an earlier run."""
 
 
-def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> Opened:
-    """Claim the output's place, and return what is done there.
+def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> OpenedJob:
+    """Claim the output folder for this job and return what is done there.
 
-    A run that was cut off is continued: files that are as they were keep their shards, one that has changed since is
-    scored anew, its old shards go. A place that another job claimed and put nothing into is taken anew.
+    An interrupted run is continued: unchanged files keep their shards; a changed file loses its shards and is scored
+    again. A folder that another job claimed without writing any result is claimed anew.
 
     Raises:
-        InvalidInput: the place holds the result of another input, model or option, or something else altogether.
+        InvalidInput: the folder holds results of another input, model or option, or foreign files.
     """
     if overwrite:
         clear(job.out)
-    found = job.out.read(_JOB)
-    if found is None:
+    content = job.out.read(_JOB)
+    if content is None:
         _refuse_foreign(job.out)
         return _claimed(job, inputs)
-    known = json.loads(found)
-    differing = _differing(known, job.identity(inputs))
+    stored = json.loads(content)
+    differing = _differing(stored, job.identity(inputs))
     if not differing:
-        files = _files_of(known)  # with the numbers that their shards have
-        return Opened(files, done_shards(job.out, files))
+        files = _files_of(stored)  # with the numbers that their shards have
+        return OpenedJob(files, done_shards(job.out, files))
     if not _is_begun(job.out):
         return _claimed(job, inputs)
     if differing != [_INPUTS] or job.out.read(MANIFEST) is not None:
-        _refuse(job, ", ".join(_CALLED[name] for name in differing))
-    return _continued(job, _files_of(known), inputs)
+        _refuse(job, ", ".join(_OPTION_NAMES[name] for name in differing))
+    return _continued(job, _files_of(stored), inputs)
 
 
-def _claimed(job: ScoreJob, inputs: Sequence[InputFile]) -> Opened:
+def _claimed(job: ScoreJob, inputs: Sequence[InputFile]) -> OpenedJob:
     job.out.write(_JOB, _content(job.identity(inputs)))
-    return Opened(inputs, {})
+    return OpenedJob(inputs, {})
 
 
-def _continued(job: ScoreJob, known: Sequence[InputFile], inputs: Sequence[InputFile]) -> Opened:
-    """Take up a job some of whose files are others now; a new list of files makes old shards count no more."""
-    by_name = {file.name: file for file in known}
-    gone = by_name.keys() - {file.name for file in inputs}
-    lost = [name for name in sorted(gone) if _is_scored(job.out, by_name[name])]
+def _continued(job: ScoreJob, stored: Sequence[InputFile], inputs: Sequence[InputFile]) -> OpenedJob:
+    """Continue a job whose input files changed: the shards of changed files no longer count."""
+    by_name = {file.name: file for file in stored}
+    missing = by_name.keys() - {file.name for file in inputs}
+    lost = [name for name in sorted(missing) if _is_scored(job.out, by_name[name])]
     if lost:
-        _refuse(job, f"{_CALLED[_INPUTS]} ({lost[0]} is gone, and its scores are there: put it back)")
-    numbered = _numbered(known, inputs)
+        _refuse(job, f"{_OPTION_NAMES[_INPUTS]} ({lost[0]} was scored and is now missing: put it back)")
+    numbered = _numbered(stored, inputs)
     job.out.write(_JOB, _content(job.identity(numbered)))
     sweep_strangers(job.out, numbered)
     changed = tuple(file.name for file in inputs if file.name in by_name and not file.is_as(by_name[file.name]))
-    return Opened(numbered, done_shards(job.out, numbered), changed)
+    return OpenedJob(numbered, done_shards(job.out, numbered), changed)
 
 
-def _numbered(known: Sequence[InputFile], inputs: Sequence[InputFile]) -> list[InputFile]:
-    """Return the files with their numbers: those that are as they were keep theirs, others get ones never used."""
-    kept = {file.name: file for file in known}
-    fresh = itertools.count(max((file.number for file in known), default=-1) + 1)
+def _numbered(stored: Sequence[InputFile], inputs: Sequence[InputFile]) -> list[InputFile]:
+    """Return the files with their numbers: unchanged files keep theirs, the others get numbers never used before."""
+    by_name = {file.name: file for file in stored}
+    fresh = itertools.count(max((file.number for file in stored), default=-1) + 1)
     return [
-        kept[file.name] if file.name in kept and file.is_as(kept[file.name]) else replace(file, number=next(fresh))
+        by_name[file.name]
+        if file.name in by_name and file.is_as(by_name[file.name])
+        else replace(file, number=next(fresh))
         for file in inputs
     ]
 
 
 def sweep_strangers(out: Location, inputs: Sequence[InputFile]) -> None:
-    """Delete what is left of files that are not among the inputs as they are now; the records first."""
+    """Delete the shards of files that are no longer among the inputs; their records first."""
     numbers = {file.number for file in inputs}
     for folder in (DONE, SCORED, REJECTED):
         for name in out.names(folder):
@@ -211,10 +220,10 @@ def sweep_strangers(out: Location, inputs: Sequence[InputFile]) -> None:
 
 
 def done_shards(out: Location, inputs: Sequence[InputFile]) -> dict[str, ShardResult]:
-    """Return the shards of the input's files whose output is complete, by name.
+    """Return the completed shards of the input files, by name.
 
     Raises:
-        InvalidInput: a record cannot be read.
+        InvalidInput: the record of a shard cannot be read.
     """
     results, numbers = {}, {file.number for file in inputs}
     for name in out.names(DONE):
@@ -224,13 +233,15 @@ def done_shards(out: Location, inputs: Sequence[InputFile]) -> dict[str, ShardRe
         try:
             result = read_result(content)
         except (ValueError, TypeError) as exc:
-            raise InvalidInput(f"{out.uri}/{DONE}/{name} is damaged ({exc}); delete it, its shard is redone") from exc
+            raise InvalidInput(
+                f"{out.uri}/{DONE}/{name} is damaged ({exc}): delete it, and the next run scores its shard again"
+            ) from exc
         results[result.name] = result
     return results
 
 
 def finish(job: ScoreJob, model: str, inputs: Sequence[InputFile]) -> Totals:
-    """Write the manifest of all shards, read back from their records, and return the totals; sweep drafts away."""
+    """Write the manifest of all shards, as read back from their records; delete drafts; return the totals."""
     sweep_strangers(job.out, inputs)
     for folder in (SCORED, REJECTED, DONE):
         job.out.sweep(folder)
@@ -242,7 +253,7 @@ def finish(job: ScoreJob, model: str, inputs: Sequence[InputFile]) -> Totals:
 
 
 def clear(out: Location) -> None:
-    """Delete what a run wrote; the records first, so that a cut leaves nothing that counts as done."""
+    """Delete what a run wrote; the records first, so that an interruption leaves nothing that counts as done."""
     for name in (MANIFEST, DONE, _JOB, SCORED, REJECTED):
         out.remove(name)
 
@@ -251,7 +262,8 @@ def _refuse_foreign(out: Location) -> None:
     there = [*out.names(""), *out.names(SCORED)]
     if there:
         raise InvalidInput(
-            f"{out.uri} holds {there[0]!r} and no scores of this command; give another --out, or --overwrite.", "out"
+            f"{out.uri} holds {there[0]!r}, which this command did not write: give another --out, or --overwrite.",
+            "out",
         )
 
 
@@ -260,25 +272,25 @@ def _content(identity: dict[str, Any]) -> bytes:
 
 
 def _is_begun(out: Location) -> bool:
-    """Return whether anything was written since the place was claimed."""
+    """Return whether anything was written since the folder was claimed."""
     return any(out.names(folder) for folder in (SCORED, REJECTED, DONE)) or out.read(MANIFEST) is not None
 
 
-def _differing(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Return which parts are not the same in two identities; files are compared without their numbers."""
+def _differing(stored: dict[str, Any], requested: dict[str, Any]) -> list[str]:
+    """Return the parts in which two identities differ; files are compared without their numbers."""
 
     def plain(name: str, identity: dict[str, Any]) -> Any:
         return [replace(file, number=0) for file in _files_of(identity)] if name == _INPUTS else _value(name, identity)
 
-    return [name for name in wanted if plain(name, found) != plain(name, wanted)]
+    return [name for name in requested if plain(name, stored) != plain(name, requested)]
 
 
 def _value(name: str, identity: dict[str, Any]) -> Any:
-    return identity.get(name, _UNTOLD.get(name))
+    return identity.get(name, _DEFAULTS.get(name))
 
 
 def _files_of(identity: dict[str, Any]) -> list[InputFile]:
-    """Return the files of an identity; one of an earlier version of this code numbers them by their places."""
+    """Return the files of an identity; where an earlier release stored no numbers, their order numbers them."""
     return [InputFile(**{"number": place, **entry}) for place, entry in enumerate(identity.get(_INPUTS) or [])]
 
 
@@ -289,6 +301,6 @@ def _is_scored(out: Location, file: InputFile) -> bool:
 def _refuse(job: ScoreJob, differing: str) -> NoReturn:
     raise InvalidInput(
         f"{job.out.uri} holds the scores of another run, which differs in {differing}. Give another --out, or "
-        "--overwrite.",
+        "--overwrite to replace them.",
         "out",
     )

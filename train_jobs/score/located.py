@@ -11,7 +11,7 @@ from sentiment.tables import Row
 
 
 @contextmanager
-def located(where: str | Callable[[], str], source: str) -> Iterator[None]:
+def naming_rows(where: str | Callable[[], str], source: str) -> Iterator[None]:
     """Let whatever fails in the block be an error of the project's own that a person can place.
 
     `where` names file and rows, or says them when called; `source` is the file, which an own error may name already.
@@ -72,5 +72,5 @@ def _name_file(exc: UndertoneError, source: str) -> None:
     name = PurePath(source).name
     message = str(exc)
     if isinstance(exc, InvalidInput) and source not in message:
-        told = f"{source}{message.removeprefix(name)}" if message.startswith(name) else f"{source}: {message}"
-        exc.args = (told, *exc.args[1:])
+        text = f"{source}{message.removeprefix(name)}" if message.startswith(name) else f"{source}: {message}"
+        exc.args = (text, *exc.args[1:])

@@ -27,12 +27,12 @@ from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
 from sentiment.validation_messages import listed
 from train_jobs.runtime.failures import death_in, own_error
 from train_jobs.runtime.locations import InputFile, place_at
-from train_jobs.runtime.output import OUTCOME, told
+from train_jobs.runtime.output import OUTCOME, job_output
 from train_jobs.runtime.ray_cluster import ray_at
 from train_jobs.runtime.ray_log import stdout_aside
 from train_jobs.score.board import open_board, rows_under_way
 from train_jobs.score.job import MANIFEST, ScoreJob, ScoringResult, Totals, finish, open_job
-from train_jobs.score.located import located
+from train_jobs.score.located import naming_rows
 from train_jobs.score.shards import ShardResult, read_result
 from train_jobs.score.tasks import ShardScorer, cutter
 
@@ -49,7 +49,7 @@ Progress = Callable[[Totals], None]
 
 
 @dataclass(frozen=True)
-class Fleet:
+class ActorPool:
     """The actors: least and most of them, threads (CPUs) and GPUs of each."""
 
     least: int = 1
@@ -70,7 +70,7 @@ def score(
     job: ScoreJob,
     model: ResolvedModel,
     settings: Settings,
-    fleet: Fleet = Fleet(),
+    fleet: ActorPool = ActorPool(),
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> ScoringResult:
@@ -100,8 +100,8 @@ def score(
 def main(arguments: Sequence[str]) -> None:
     """Score as the command line says; the last line on standard output is what came of it, as jobs write it."""
     options = _parser().parse_args(arguments)
-    with told():
-        fleet = Fleet(options.least, options.most, options.threads, options.gpus)
+    with job_output():
+        fleet = ActorPool(options.least, options.most, options.threads, options.gpus)
         reading = (options.delimiter, options.quoting)
         columns = (options.text_column, options.encoding, options.format, options.shard_rows, *reading)
         with model_at_hand(load_settings(), options.model) as (model, settings):
@@ -121,8 +121,8 @@ def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel,
     from train_jobs.runtime.tracking_server import tracking_server
 
     with nullcontext(settings.registry_uri) if is_folder(ref) else tracking_server(settings) as uri:
-        known = settings.model_copy(update={"tracking_uri": uri})
-        yield resolve_model(known, ref), known
+        tracked_settings = settings.model_copy(update={"tracking_uri": uri})
+        yield resolve_model(tracked_settings, ref), tracked_settings
 
 
 def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
@@ -135,7 +135,7 @@ def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
     for file in () if job.source.is_remote else inputs:
         try:
             with (
-                located(f"{file.name or job.source.uri} cannot be read", file.name),
+                naming_rows(f"{file.name or job.source.uri} cannot be read", file.name),
                 job.source.local(file.name) as path,
             ):
                 _opened(path, job, is_only=not file.name).require(job.text_column)
@@ -198,7 +198,7 @@ def _run(
     job: ScoreJob,
     model: ResolvedModel,
     settings: Settings,
-    fleet: Fleet,
+    fleet: ActorPool,
     inputs: Sequence[InputFile],
     done: frozenset[str],
 ) -> Iterator[ShardResult]:

@@ -74,8 +74,8 @@ def shard_name(file_number: int, shard_number: int) -> str:
 
 def file_number_of(name: str) -> int | None:
     """Return the number of the file that a shard, or a file named for it, is of; None if it is named for none."""
-    found = _NAME.match(name)
-    return int(found[1]) if found else None
+    match = _NAME.match(name)
+    return int(match[1]) if match else None
 
 
 def cut_file(
@@ -101,14 +101,14 @@ def cut_file(
     table = table.with_texts(text_column)
     rows = iter(table)
     for number in itertools.count():
-        taken = list(itertools.islice(rows, shard_rows))
-        if not taken:
+        batch = list(itertools.islice(rows, shard_rows))
+        if not batch:
             return
-        yield InputShard(shard_name(file_number, number), source, table.columns, taken)
+        yield InputShard(shard_name(file_number, number), source, table.columns, batch)
 
 
 @dataclass(frozen=True)
-class Scoring:
+class ScoringRules:
     """How rows are scored: the column with the texts, the longest text in characters, the version's number if any."""
 
     text_column: str
@@ -116,7 +116,7 @@ class Scoring:
     model_version: int | None
 
 
-def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: Scoring) -> list[Verdict]:
+def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: ScoringRules) -> list[Verdict]:
     """Return a verdict for every row, in order. What the model fails on is a verdict with a reason."""
     normalize = NORMALIZERS[predictor.version.manifest.normalizer]
     reasons = {row.number: _reason(row, scoring) for row in rows}
@@ -150,7 +150,7 @@ def write_shard(shard: InputShard, verdicts: Sequence[Verdict], out: Location, e
         dict(counts.labels),
         counts.sentiment_sum,
         counts.unsupported,
-        {given: name for name, given in added_names(shard.columns).items() if given != name},
+        {added: name for name, added in added_names(shard.columns).items() if added != name},
     )
     out.write(f"{DONE}/{shard.name}.json", result.to_json())
     return result
@@ -167,7 +167,7 @@ def read_result(content: bytes) -> ShardResult:
     return ShardResult(**json.loads(content))
 
 
-def _reason(row: Row, scoring: Scoring) -> str | None:
+def _reason(row: Row, scoring: ScoringRules) -> str | None:
     reason = reason_against(row, scoring.text_column)
     if reason is not None:
         return reason
@@ -177,7 +177,7 @@ def _reason(row: Row, scoring: Scoring) -> str | None:
     return None
 
 
-def _verdict(row: Row, answers: Answers, place: int, scoring: Scoring) -> Verdict:
+def _verdict(row: Row, answers: Answers, place: int, scoring: ScoringRules) -> Verdict:
     probabilities, labels = answers.probabilities[place], answers.labels
     if probabilities is None:
         return Verdict(row.number, None, answers.errors.get(place, "the model gave no answer"))
@@ -187,7 +187,7 @@ def _verdict(row: Row, answers: Answers, place: int, scoring: Scoring) -> Verdic
         "label": label,
         "score": by_label[label],
         "sentiment": sentiment_of(probabilities, labels),
-        **{f"p_{known}": by_label.get(known, 0.0) for known in THREE_CLASSES},
+        **{f"p_{name}": by_label.get(name, 0.0) for name in THREE_CLASSES},
         "model_version": scoring.model_version,
         "language": answers.languages[place],
         "supported": answers.supported[place],

@@ -15,8 +15,8 @@ from sentiment.tables import Row
 from train_jobs.runtime.failures import DIED
 from train_jobs.score import board as boards
 from train_jobs.score.job import ScoreJob
-from train_jobs.score.located import located, rows_named, unfit_rows
-from train_jobs.score.shards import InputShard, Scoring, ShardResult, cut_file, score_rows, try_rows, write_shard
+from train_jobs.score.located import naming_rows, rows_named, unfit_rows
+from train_jobs.score.shards import InputShard, ScoringRules, ShardResult, cut_file, score_rows, try_rows, write_shard
 
 #: How often a shard is begun whose worker dies over it; Ray would begin it for ever.
 _MOST_TRIES: Final = 4
@@ -29,7 +29,7 @@ def cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], It
         source, row = file["name"] or job.source.uri, 0
         reading = (job.text_column, job.encoding, job.delimiter, job.quoting)
         with (
-            located(lambda: f"{source} cannot be read after row {row}", source),
+            naming_rows(lambda: f"{source} cannot be read after row {row}", source),
             job.source.local(file["name"]) as path,
         ):
             for shard in cut_file(path, source, file["number"], job.shard_rows, *reading):
@@ -53,7 +53,7 @@ class ShardScorer:
         self._predictor = Predictor.load(
             folder, threads=threads, device=device, identify_languages=settings.identify_languages
         )
-        self._scoring = Scoring(job.text_column, settings.max_text_characters, model.version)
+        self._scoring = ScoringRules(job.text_column, settings.max_text_characters, model.version)
         self._job, self._board = job, board
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
@@ -64,7 +64,7 @@ class ShardScorer:
         rows = rows_named(shard.source, shard.rows)
         if boards.begin(self._board, shard.name, rows) > _MOST_TRIES:
             raise Unavailable(f"scoring stopped at {rows}: {DIED}; what is done is kept, the same command continues")
-        with located(lambda: f"{rows} cannot be scored", shard.source):
+        with naming_rows(lambda: f"{rows} cannot be scored", shard.source):
             result = score_shard(shard, self._verdicts, self._job)
         boards.end(self._board, shard.name)
         return result

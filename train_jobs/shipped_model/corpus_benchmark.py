@@ -33,7 +33,7 @@ from sentiment.evaluation.slices import has_emoji, has_negation
 from sentiment.labels import NEGATIVE, POSITIVE, THREE_CLASSES
 from sentiment.predictor import Predictor
 from sentiment.validation_messages import listed
-from train_jobs.runtime.output import told
+from train_jobs.runtime.output import job_output
 from train_jobs.shipped_model.readers import (
     LabelledText,
     read_imdb,
@@ -79,18 +79,18 @@ def read_test_sets(corpora: Path) -> list[TestSet]:
     ]
 
 
-def judge_all(test_sets: Sequence[TestSet], classify: Classify) -> dict[str, dict[str, float]]:
+def evaluate_all(test_sets: Sequence[TestSet], classify: Classify) -> dict[str, dict[str, float]]:
     """Return the figures of each test set; a text that stands in several is classified once."""
     texts = list(dict.fromkeys(row.text for test_set in test_sets for row in test_set.examples))
-    known = dict(zip(texts, classify(texts), strict=True))
+    by_text = dict(zip(texts, classify(texts), strict=True))
     return {
-        test_set.name: judge(test_set.examples, np.array([known[row.text] for row in test_set.examples]))
+        test_set.name: test_set_figures(test_set.examples, np.array([by_text[row.text] for row in test_set.examples]))
         for test_set in test_sets
         if test_set.examples
     }
 
 
-def judge(examples: Sequence[LabelledText], probabilities: NDArray[np.float64]) -> dict[str, float]:
+def test_set_figures(examples: Sequence[LabelledText], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Return the figures of one test set from probabilities [texts, 3].
 
     Where the corpus knows no neutral: accuracy by the sign of P(positive) − P(negative). Else those of three classes.
@@ -172,16 +172,16 @@ def chunks(texts: Sequence[str]) -> Iterator[list[str]]:
 def main(arguments: Sequence[str]) -> None:
     """Judge what the command line names; write a table, or with --json all figures, to standard output."""
     options = _parser().parse_args(arguments)
-    with told():
+    with job_output():
         test_sets = read_test_sets(options.corpora)
         began = time.monotonic()
         if options.api:
             with httpx.Client(
                 base_url=options.api, headers=_headers(options.api_key_file), timeout=_TIMEOUT_S
             ) as client:
-                figures = judge_all(test_sets, from_api(client))
+                figures = evaluate_all(test_sets, from_api(client))
         else:
-            figures = judge_all(test_sets, from_predictor(Predictor.load(options.model, threads=options.threads)))
+            figures = evaluate_all(test_sets, from_predictor(Predictor.load(options.model, threads=options.threads)))
         _LOG.info("judged in %.0f s", time.monotonic() - began)
         sys.stdout.write((json.dumps(figures, indent=2) if options.json else table(figures)) + "\n")
 

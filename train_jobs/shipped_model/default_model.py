@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sentiment.evaluation.metrics import fit_shift
 from sentiment.labels import NEUTRAL, THREE_CLASSES
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.huggingface.backbone import packaged_backbone
 from sentiment.models.vocabulary import is_emoji
 from sentiment.models.vocabulary_pruning import start_from
@@ -32,18 +32,18 @@ from sentiment.training.fit import Fit
 from sentiment.training.objectives.loss import class_weights, sentiment_loss
 from sentiment.training.objectives.objective import TrainingData
 from sentiment.training.validation import ValidationSet, held_out_logits
-from train_jobs.runtime.output import told
+from train_jobs.runtime.output import job_output
 from train_jobs.shipped_model.card import CardFacts, write_card
-from train_jobs.shipped_model.corpus_benchmark import TestSet, flatten, judge_all, read_test_sets, table
+from train_jobs.shipped_model.corpus_benchmark import TestSet, evaluate_all, flatten, read_test_sets, table
 from train_jobs.shipped_model.latest_checkpoint import LatestCheckpoint
 from train_jobs.shipped_model.mixture import MixtureConfig, as_texts, draw, encode
 from train_jobs.shipped_model.readers import LabelledText, TrainingTexts, read_news_words, read_training_texts
 from train_jobs.versions.write_version import (
-    Facts,
-    Judgement,
+    EngineFigures,
+    VersionFacts,
     classify_with,
+    evaluate_engines,
     export_calibrated,
-    judge_version,
     write,
     write_card_file,
     write_int8_only,
@@ -103,7 +103,7 @@ class DefaultModelConfig:
     stages: tuple[Stage, ...] = (BROAD, NARROW)
 
 
-def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, config: DefaultModelConfig) -> Start:
+def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, config: DefaultModelConfig) -> ModelBundle:
     """Cut the vocabulary by what tweets, reviews, phrases and newspapers use, and build the model to train."""
     tweets, reviews, phrases = (
         [example.text for example in part] for part in (texts.tweets, texts.reviews[:_REVIEWS_COUNTED], texts.phrases)
@@ -111,7 +111,9 @@ def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, con
     return start_from(backbone, [tweets, reviews, phrases, news_words], tweets, config.pieces, config.seed)
 
 
-def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path) -> TrainingProgress:
+def fit(
+    start: ModelBundle, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path
+) -> TrainingProgress:
     """Train the model of `start` in place through one stage; a stage that was ended goes on from its checkpoint."""
     config = replace(stage.training, most_seconds=most_seconds)
     weights = class_weights([tweet.label for tweet in texts.tweets], len(THREE_CLASSES), config.class_weight_power)
@@ -128,7 +130,7 @@ def fit(start: Start, texts: TrainingTexts, stage: Stage, most_seconds: float | 
     return run.run()
 
 
-def pull_back(start: Start, initial: Mapping[str, Tensor], share: float) -> None:
+def pull_back(start: ModelBundle, initial: Mapping[str, Tensor], share: float) -> None:
     """Move the trained encoder's weights a `share` of the way back to those it started from; the head stays.
 
     Costs little on texts like the training's and gains on others (Wortsman et al. 2022, "Robust fine-tuning of
@@ -140,7 +142,7 @@ def pull_back(start: Start, initial: Mapping[str, Tensor], share: float) -> None
                 parameter.lerp_(initial[name], share)
 
 
-def shift_neutral(start: Start, held_out: Sequence[LabelledText]) -> None:
+def shift_neutral(start: ModelBundle, held_out: Sequence[LabelledText]) -> None:
     """Move neutral's bias to what suits held-out tweets best: corpora without neutral texts have drawn it aside."""
     judged, neutral = _held_out(start, held_out), THREE_CLASSES.index(NEUTRAL)
     shift = fit_shift(held_out_logits(start.model.eval(), judged), judged.labels.tolist(), neutral)
@@ -149,7 +151,7 @@ def shift_neutral(start: Start, held_out: Sequence[LabelledText]) -> None:
         start.model.get_parameter("head.bias")[neutral] += shift
 
 
-def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -> Judgement:
+def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -> EngineFigures:
     """Read, train, export, calibrate, judge and write both versions into `out`; return the figures.
 
     A stage of the training takes at most `most_seconds`; one that was ended goes on where it was.
@@ -165,9 +167,9 @@ def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -
     full = out / "full"
     rows = [(row.text, row.label) for row in texts.tweets_held_out]
     facts = export_calibrated(start, rows, full, describe(texts, config, states), needs_int8=True)
-    validation = judge_all(validation_sets(texts), classify_with(full, "onnx-int8"))
+    validation = evaluate_all(validation_sets(texts), classify_with(full, "onnx-int8"))
     _LOG.info("validation\n%s", table(validation))
-    judgement = judge_version(full, read_test_sets(corpora))
+    judgement = evaluate_engines(full, read_test_sets(corpora))
     facts = replace(
         facts, languages=_LANGUAGES, metrics={**facts.metrics, **flatten(validation), **flatten(judgement.int8)}
     )
@@ -204,25 +206,25 @@ def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[
 def main(arguments: Sequence[str]) -> None:
     """Make the default model as the command line says and write the table of its figures to standard output."""
     options = _parser().parse_args(arguments)
-    with told():
+    with job_output():
         torch.set_num_threads(options.threads)
         most_seconds = options.minutes * _SECONDS_A_MINUTE if options.minutes else None
         judgement = make(options.corpora, options.backbone or packaged_backbone(), options.out, most_seconds)
         sys.stdout.write(table(judgement.int8) + "\n")
 
 
-def _held_out(start: Start, examples: Sequence[LabelledText]) -> ValidationSet:
+def _held_out(start: ModelBundle, examples: Sequence[LabelledText]) -> ValidationSet:
     return ValidationSet(as_texts(encode(examples, start.tokenizer)), np.arange(len(examples)), _WINDOW_TOKENS)
 
 
 def _card_facts(
-    start: Start,
+    start: ModelBundle,
     texts: TrainingTexts,
     config: DefaultModelConfig,
     states: Sequence[TrainingProgress],
-    facts: Facts,
+    facts: VersionFacts,
     validation: Mapping[str, Mapping[str, float]],
-    judgement: Judgement,
+    judgement: EngineFigures,
 ) -> CardFacts:
     pieces = start.tokenizer.get_vocab()
     return CardFacts(

@@ -14,7 +14,7 @@ from pathlib import Path
 from sentiment.datasets import DatasetStore, DatasetVersion, Example, open_datasets
 from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 from sentiment.settings import load_settings
-from train_jobs.runtime.output import told
+from train_jobs.runtime.output import job_output
 from train_jobs.shipped_model.readers import LabelledText, read_imdb, read_sst2, read_training_texts, read_tweeteval
 
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--corpora", type=Path, required=True, help="folder that holds the corpora")
     options = parser.parse_args(arguments)
-    with told():
+    with job_output():
         for version in push_corpora(open_datasets(load_settings()), options.corpora):
             facts = {"version": version.ref, "rows": version.rows, "labels": version.balance, "source": version.source}
             sys.stdout.write(json.dumps(facts) + "\n")

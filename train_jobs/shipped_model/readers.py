@@ -153,14 +153,14 @@ def _examples(texts: Sequence[str], labels: Sequence[str], *, two_class: bool = 
 
 
 def _unique(examples: Iterable[LabelledText], unwanted: set[str]) -> list[LabelledText]:
-    seen = set(unwanted)
-    kept = []
+    keys = set(unwanted)
+    unique = []
     for example in examples:
         key = near_duplicate_key(example.text)
-        if key not in seen:
-            seen.add(key)
-            kept.append(example)
-    return kept
+        if key not in keys:
+            keys.add(key)
+            unique.append(example)
+    return unique
 
 
 def _keys(examples: Iterable[LabelledText]) -> set[str]:

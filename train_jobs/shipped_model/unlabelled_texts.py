@@ -17,7 +17,7 @@ from random import Random
 from typing import Final
 
 from sentiment.errors import InvalidInput
-from train_jobs.runtime.output import told
+from train_jobs.runtime.output import job_output
 from train_jobs.shipped_model.readers import read_sentiment140, read_training_texts
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
@@ -37,8 +37,8 @@ def unlabelled_texts(corpora: Path, sentences: int) -> list[str]:
         raise InvalidInput(f"--sentences is {sentences}; it must be 0 or more", "sentences")
     tweets, reviews = read_sentiment140(corpora), read_training_texts(corpora).reviews
     Random(_TWEETS_SEED).shuffle(tweets)
-    found = [sentence for review in reviews for sentence in _SENTENCE_END.split(review.text)]
-    fitting = [sentence for sentence in found if len(sentence.split()) in _WORDS]
+    all_sentences = [sentence for review in reviews for sentence in _SENTENCE_END.split(review.text)]
+    fitting = [sentence for sentence in all_sentences if len(sentence.split()) in _WORDS]
     return tweets[_TWEETS_LEFT_OUT:] + Random(_SENTENCES_SEED).sample(fitting, min(sentences, len(fitting)))
 
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSONL file to write")
     parser.add_argument("--sentences", type=int, default=60_000, help="sentences of reviews (default: 60000)")
     options = parser.parse_args(arguments)
-    with told():
+    with job_output():
         texts = unlabelled_texts(options.corpora, options.sentences)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")

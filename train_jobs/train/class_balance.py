@@ -1,4 +1,4 @@
-"""Classes that a run would not learn: all their texts are held out, or there are none."""
+"""Warnings about classes without training texts: all of their texts are held out, or there are none."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Final
 
 from sentiment.datasets.balance import missing_classes
 from sentiment.training.config import TrainConfig
-from train_jobs.compare.splits import Splits
-from train_jobs.train.prepare import Places, find_data, split_labels
+from train_jobs.compare.splits import SplitVersions
+from train_jobs.train.prepare import RunLocations, find_datasets, split_labels
 
 _LOG = logging.getLogger(__name__)
 
-#: Texts of a class from which no draw of whole groups leaves it out; with as many, the data need not be read for it.
+#: A class with more texts than this cannot be drawn away entirely, so that the data need not be read to check it.
 _MANY_TEXTS: Final = 1000
 
 
-def warn_of_unlearnt(configs: Iterable[TrainConfig], places: Places) -> None:
-    """Log a warning for each class that a run of one of `configs` would not train on; each is told once.
+def warn_of_missing_classes(configs: Iterable[TrainConfig], places: RunLocations) -> None:
+    """Log one warning for each class that has no training texts in a run of one of `configs`.
 
-    Raises: what `find_data` does.
+    Raises: what `find_datasets` does.
     """
     drawn_alike = {(c.data, c.validation, c.validation_share, c.seed, c.most_rows): c for c in configs}
-    _warn(warning for config in drawn_alike.values() for warning in unlearnt_classes(config, places))
+    _warn(warning for config in drawn_alike.values() for warning in missing_training_classes(config, places))
 
 
-def warn_of_unlearnt_in(splits: Splits) -> None:
+def warn_of_missing_classes_in(splits: SplitVersions) -> None:
     """Log a warning for each class that the training part of a comparison lacks."""
     others = {part.ref: part.balance for part in (splits.validation, splits.test)}
     _warn(missing_classes(splits.train.labels, splits.train.balance, others, splits.train.ref))
 
 
-def unlearnt_classes(config: TrainConfig, places: Places) -> list[str]:
-    """Return a sentence for each class of the data that a run would not train on. Raises what `find_data` does."""
-    data = find_data(config, places)
+def missing_training_classes(config: TrainConfig, places: RunLocations) -> list[str]:
+    """Return a sentence for each class without training texts in a run. Raises what `find_datasets` does."""
+    data = find_datasets(config, places)
     trained: Mapping[str, int] = data.train.balance
     others = {data.validation.ref: data.validation.balance} if data.validation else {}
     if _may_lose_one(config, trained, data.labels):
@@ -50,11 +50,11 @@ def _counted(labels: Sequence[str | None], places: Iterable[int]) -> Counter[str
 
 
 def _may_lose_one(config: TrainConfig, balance: Mapping[str, int], labels: Sequence[str]) -> bool:
-    """Return whether a draw may leave a class without a text: some are held out or left out, and it has few."""
+    """Return whether a class is so rare that holding texts out, or `most_rows`, may leave it without any."""
     total = max(sum(balance.values()), 1)
-    kept = min(config.most_rows or total, total) / total
-    is_drawn = config.validation is None or kept < 1
-    return is_drawn and any(0 < balance.get(label, 0) * kept <= _MANY_TEXTS for label in labels)
+    share = min(config.most_rows or total, total) / total
+    is_drawn = config.validation is None or share < 1
+    return is_drawn and any(0 < balance.get(label, 0) * share <= _MANY_TEXTS for label in labels)
 
 
 def _warn(warnings: Iterable[str]) -> None:

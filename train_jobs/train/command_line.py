@@ -1,4 +1,4 @@
-"""What `python -m train_jobs.train` and `.distill` do: the job of a command line, in this process or Ray job."""
+"""The command lines `python -m train_jobs.train` and `.distill`: they run the training in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import partial
 from sentiment.errors import InvalidInput
 from sentiment.settings import is_followed, job_address, load_settings
 from train_jobs.runtime.options import read_options
-from train_jobs.runtime.output import OUTCOME, begins, told
+from train_jobs.runtime.output import OUTCOME, begins, job_output
 from train_jobs.runtime.progress import progress_listener
 from train_jobs.train.job import run_job
 from train_jobs.train.request import TrainingResult, job_of, outcome_in_words
@@ -22,13 +22,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def run_from_command_line(job: str, description: str, arguments: Sequence[str]) -> None:
-    """Do the job of a command line: `undertone train` and `distill` take the same one.
+    """Run the training of a command line; its options are those of `undertone train` and `distill`.
 
-    Its log goes to standard error, what it made to standard output.
+    The log goes to standard error, the result to standard output.
     """
     kind = DistillOptions if job == "distill" else TrainOptions
     options = read_options(kind, f"python -m train_jobs.{job}", description, arguments)
-    with told(options.home):
+    with job_output(options.home):
         outcome = asdict(_done(job, options))
     if options.as_json or is_followed():
         sys.stdout.write(f"{'' if options.as_json else OUTCOME}{json.dumps(outcome)}\n")
@@ -42,24 +42,24 @@ def _done(job: str, options: TrainingOptions) -> TrainingResult:
     from train_jobs.train.ray_train import new_name
 
     _require_joinable(job, options)
-    asked = job_of(job, options)
-    name = asked.name or new_name(asked.config)
+    request = job_of(job, options)
+    name = request.name or new_name(request.config)
     say = partial(_LOG.info, "%s", begins("Run", name))
     listener, address = progress_listener(_LOG.info), options.address or job_address()
-    return run_job(replace(asked, name=name), load_settings(home=options.home), address, listener, say)
+    return run_job(replace(request, name=name), load_settings(home=options.home), address, listener, say)
 
 
 def _require_joinable(job: str, options: TrainingOptions) -> None:
-    """Refuse what needs a command that submits: this process is itself the job, on a node of the cluster."""
+    """Refuse options of a command that submits jobs: this process is the job, on a node of the cluster."""
     if options.working_dir:
         raise InvalidInput(
-            f"--working-dir {options.working_dir} is sent along by `undertone {job} --address http://HOST:8265`; "
-            f"`python -m train_jobs.{job}` runs the code that it is of: leave it out",
+            f"--working-dir {options.working_dir} is for `undertone {job} --address http://HOST:8265`, which sends "
+            f"the folder along; `python -m train_jobs.{job}` runs the installed code: leave it out",
             "working_dir",
         )
     if options.address and options.address.startswith(("http://", "https://")):
         raise InvalidInput(
-            f"--address {options.address} is a dashboard, which takes jobs from `undertone {job}`; "
-            f"`python -m train_jobs.{job}` joins a cluster from one of its nodes: --address HOST:6379",
+            f"--address {options.address} is the address of a dashboard, for `undertone {job}`. "
+            f"`python -m train_jobs.{job}` must run on a node of the cluster: give --address HOST:6379",
             "address",
         )

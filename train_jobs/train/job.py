@@ -1,4 +1,4 @@
-"""A training job from its options to the registry: configuration, MLflow run, training, version, registration."""
+"""A training job from its request to the registry: checks, MLflow run, training, version, registration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train_jobs.train.progress_channel import Report
 from train_jobs.train.request import Job, TrainingResult
 
 if TYPE_CHECKING:
-    from train_jobs.runs.capacity import Need
+    from train_jobs.runs.capacity import ResourceRequest
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,48 +25,48 @@ def run_job(
     on_begin: Callable[[], None] = lambda: None,
     on_event: Callable[[str], None] = _LOG.warning,
 ) -> TrainingResult:
-    """Do a job: train, track it, make a version of the best model, and register it if that is asked for.
+    """Train, track the run, make a version of the best model, and register it if that is requested.
 
-    `on_begin` is called once all that was asked for is checked; from then on a run that is cut off can be taken up.
-    `on_event` is told in a sentence of what befalls the workers.
+    `on_begin` is called when all checks have passed; from then on an interrupted run can be resumed. `on_event` gets
+    a sentence whenever workers are lost, wait or go on.
 
     Raises:
-        UndertoneError: data, model, store or server say no; nothing is registered then.
+        UndertoneError: the data, the model, the storage or a server refuses; nothing is registered then.
     """
     from train_jobs.runs.capacity import own_cpus, own_gpus
-    from train_jobs.runs.run_folder import Begun, run_folder
+    from train_jobs.runs.run_folder import RunStart, run_folder
     from train_jobs.runtime.failures import run_named
     from train_jobs.runtime.ray_log import stdout_aside
     from train_jobs.runtime.storage import named_storage
     from train_jobs.runtime.tracking_server import tracking_server
-    from train_jobs.train.prepare import Places, pinned
+    from train_jobs.train.prepare import RunLocations, with_fixed_versions
     from train_jobs.train.ray_train import new_name, ray_running, run_training
-    from train_jobs.train.tracked_run import tracked
+    from train_jobs.train.tracked_run import open_tracked_run
     from train_jobs.versions.write_version import precision_warning
 
     name = job.name or new_name(job.config)
-    needs = _checked_needs(job, name, settings, address)
-    begun = Begun(job.workers, named_storage(job.storage, settings))
+    requests = _checked_needs(job, name, settings, address)
+    start = RunStart(job.workers, named_storage(job.storage, settings))
 
     def take(report: Report) -> None:
-        """Put a report into the curves before it is shown."""
+        """Log a report to MLflow, then pass it on."""
         run.take(report)
         on_report(report)
 
     def begin() -> None:
-        """Remember what the run is begun with before it is said that it can be taken up."""
-        held.keep_begun(begun)
+        """Store how the run was started, so that it can be resumed, then say so."""
+        files.keep_begun(start)
         on_begin()
 
     with tracking_server(settings) as uri:
-        places = Places.of(settings, uri)
-        job = replace(job, config=pinned(job.config, places))
+        places = RunLocations.of(settings, uri)
+        job = replace(job, config=with_fixed_versions(job.config, places))
         with (
             run_named(name),
-            run_folder(settings, name, job.config.to_mapping(), begun) as held,
-            tracked(job, held, places) as run,
+            run_folder(settings, name, job.config.to_mapping(), start) as files,
+            open_tracked_run(job, files, places) as run,
         ):
-            with stdout_aside(), ray_running(address, own_cpus(needs), own_gpus(needs)):
+            with stdout_aside(), ray_running(address, own_cpus(requests), own_gpus(requests)):
                 result = run_training(
                     job.config,
                     **job.asked_of_ray,
@@ -79,26 +79,26 @@ def run_job(
                     on_event=on_event,
                 )
             version = run.make_version(result)
-            held.require_held()
+            files.require_held()
             registered = run.register(version) if job.register else None
     warning = precision_warning(version.manifest.engines, version.manifest.metrics)
     made = (str(version.folder), version.digest, registered, warning)
     return TrainingResult(name, run.run_id, result.metrics, result.steps, *made)
 
 
-def _checked_needs(job: Job, name: str, settings: Settings, address: str | None) -> list[Need]:
-    """Check what can be checked before anything is started, and return what Ray is asked for."""
-    from train_jobs.runs.capacity import Need, own_gpus, require_own_gpus
+def _checked_needs(job: Job, name: str, settings: Settings, address: str | None) -> list[ResourceRequest]:
+    """Check everything that can be checked before anything is started; return what Ray is asked for."""
+    from train_jobs.runs.capacity import ResourceRequest, own_gpus, require_own_gpus
     from train_jobs.runtime.storage import require_run_name, require_storage
-    from train_jobs.train.class_balance import warn_of_unlearnt
-    from train_jobs.train.prepare import Places, require_trainable
+    from train_jobs.train.class_balance import warn_of_missing_classes
+    from train_jobs.train.prepare import RunLocations, require_trainable
 
     require_run_name(name)
     _LOG.info("run %s", name)
-    require_trainable(job.config, Places.of(settings))
-    needs = [Need.of(job.config, job.workers, job.gpus_per_worker)]
+    require_trainable(job.config, RunLocations.of(settings))
+    needs = [ResourceRequest.of(job.config, job.workers, job.gpus_per_worker)]
     require_own_gpus(address, own_gpus(needs))
     if job.storage:
         require_storage(job.storage, settings)
-    warn_of_unlearnt([job.config], Places.of(settings))
+    warn_of_missing_classes([job.config], RunLocations.of(settings))
     return needs

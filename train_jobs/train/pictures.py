@@ -1,4 +1,4 @@
-"""Pictures of a validation: the confusion matrix, and how honest the probabilities are."""
+"""Pictures of a validation: the confusion matrix and the reliability diagram."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 
 def confusion_picture(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> Figure:
-    """Draw counts [labels, labels], a row a label, a column a prediction, coloured by the share of the row."""
+    """Draw counts [labels, labels]: a row is a label, a column a prediction, the colour a cell's share of its row."""
     table = np.array(counts)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(1.6 * len(labels) + 1.5, 1.4 * len(labels) + 1), layout="constrained")
@@ -26,7 +26,7 @@ def confusion_picture(counts: Sequence[Sequence[int]], labels: Sequence[str]) ->
 
 
 def reliability_picture(bins: Sequence[Sequence[float]], ece: float) -> Figure:
-    """Draw accuracy against confidence; `bins` has a row [texts, mean confidence, accuracy] a bin."""
+    """Draw accuracy against confidence; `bins` has one row [texts, mean confidence, accuracy] for each bin."""
     texts, confidence, right = np.array(bins).T
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes: Any = figure.subplots()

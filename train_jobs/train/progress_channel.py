@@ -1,4 +1,4 @@
-"""How a run's workers and its driver talk: reports through a mailbox, checkpoints through Ray Train."""
+"""How workers talk to the driver of a run: reports go through a mailbox actor, checkpoints through Ray Train."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ _MIB: Final = 2**20
 Report = dict[str, float]
 
 
-#: What a mailbox holds: a report of the first worker, or what befell the workers.
-Letter = Report | WorkerEvent
+#: A message in a mailbox: a progress report of the first worker, or an event of the workers.
+Message = Report | WorkerEvent
 
 
 class Mailbox:
     """Holds reports and events until the driver takes them."""
 
     def __init__(self) -> None:
-        self._letters: list[Letter] = []
+        self._letters: list[Message] = []
 
-    def post(self, letter: Letter) -> None:
+    def post(self, message: Message) -> None:
         """Add a report or an event."""
-        self._letters.append(letter)
+        self._letters.append(message)
 
-    def take(self) -> list[Letter]:
-        """Return what came since the last call."""
-        taken, self._letters = self._letters, []
-        return taken
+    def take(self) -> list[Message]:
+        """Return and remove all messages."""
+        messages, self._letters = self._letters, []
+        return messages
 
 
 def open_mailbox() -> Any:
-    """Return the handle of a new mailbox: an actor that costs no CPU, and comes back empty if its node is lost."""
+    """Return the handle of a new mailbox: an actor without a CPU of its own, restarted empty if its node is lost."""
     return ray.remote(num_cpus=0, max_restarts=-1)(Mailbox).remote()
 
 
 class RayWatcher:
-    """The watcher of a loop in a Ray Train worker: the first worker posts reports and stores checkpoints."""
+    """The watcher of a training loop in a Ray Train worker; only the first worker posts reports and checkpoints."""
 
     def __init__(self, rank: int, mailbox: Any) -> None:
         self._rank, self._mailbox = rank, mailbox
@@ -60,17 +60,17 @@ class RayWatcher:
         self._process.cpu_percent()  # the first call measures nothing
 
     def begin(self, step: int) -> None:
-        """Post, once, that the run begins at a step or goes on from it."""
+        """Post that the run starts at a step or is resumed from it."""
         if self._rank == 0:
             self._mailbox.post.remote(WorkerEvent("ready", step))
 
     def report(self, figures: Mapping[str, float]) -> None:
-        """Post figures of the first worker, with what its process and its machine use."""
+        """Post the figures of the first worker with the load of its process and its machine."""
         if self._rank == 0:
             self._mailbox.post.remote({**figures, **self._system()})
 
     def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Report to Ray Train, with a checkpoint from the first worker; all workers wait for each other here."""
+        """Report to Ray Train, the first worker with a checkpoint; all workers wait for each other here."""
         metrics = dict(figures)
         if self._rank:
             ray.train.report(metrics)
@@ -83,33 +83,33 @@ class RayWatcher:
 
     def _system(self) -> Report:
         memory = psutil.virtual_memory()
-        found = {
+        usage = {
             "system/process_cpu_percent": self._process.cpu_percent(),
             "system/process_memory_mib": self._process.memory_info().rss / _MIB,
             "system/cpu_percent": psutil.cpu_percent(),
             "system/memory_percent": memory.percent,
         }
         if torch.cuda.is_available():
-            found["system/gpu_memory_mib"] = torch.cuda.max_memory_allocated() / _MIB
-        return found
+            usage["system/gpu_memory_mib"] = torch.cuda.max_memory_allocated() / _MIB
+        return usage
 
 
 @contextmanager
 def listening(
-    mailbox: Any, on_letter: Callable[[Letter], None], on_tick: Callable[[], None] = lambda: None
+    mailbox: Any, on_message: Callable[[Message], None], on_tick: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Call `on_letter` in this process for all that is posted while the block runs, and `on_tick` now and then.
+    """Call `on_message` for each message posted while the block runs, and `on_tick` every half second.
 
-    Both are called from a thread.
+    Both are called from a thread of this process.
     """
     ended = threading.Event()
 
     def listen() -> None:
-        """Pass letters on until the block has ended, and then those that came last."""
+        """Pass messages on until the block has ended, then the last ones."""
         while True:
             is_last = ended.is_set()
-            for letter in _taken(mailbox):
-                _call(partial(on_letter, letter))
+            for message in _taken(mailbox):
+                _call(partial(on_message, message))
             if is_last:
                 return
             _call(on_tick)
@@ -125,17 +125,17 @@ def listening(
         thread.join()
 
 
-def _taken(mailbox: Any) -> list[Letter]:
+def _taken(mailbox: Any) -> list[Message]:
     try:
-        letters: list[Letter] = ray.get(mailbox.take.remote())
+        messages: list[Message] = ray.get(mailbox.take.remote())
     except ray.exceptions.RayError as exc:  # it was on a node that is gone; Ray starts it anew on another
-        _LOG.warning("reports of the training are lost: %s", exc)
+        _LOG.warning("some progress reports of the training were lost with their node; the training goes on: %s", exc)
         return []
-    return letters
+    return messages
 
 
 def _call(listener: Callable[[], None]) -> None:
     try:
         listener()
     except Exception:  # noqa: BLE001 - a listener's fault must not end hours of training
-        _LOG.exception("a report was not taken")
+        _LOG.exception("a progress report could not be processed; the training goes on")

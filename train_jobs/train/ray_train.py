@@ -1,4 +1,4 @@
-"""A training by Ray Train: its workers, what they report, and the best model of it."""
+"""A training with Ray Train: its workers, their reports, and the best model."""
 
 from __future__ import annotations
 
@@ -26,33 +26,36 @@ from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
 from sentiment.training.fit import Fit
 from sentiment.training.team import Team
-from train_jobs.runs.capacity import Need, need_on_cluster, own_cpus, require_capacity, require_own_gpus
+from train_jobs.runs.capacity import ResourceRequest, need_on_cluster, own_cpus, require_capacity, require_own_gpus
 from train_jobs.runs.recovery import WAIT_S, RecoveryLog, WorkerEvent
 from train_jobs.runs.storage_probe import require_shared
 from train_jobs.runs.worker_events import WorkerEvents, free_while_waiting
 from train_jobs.runtime.drafts import draft_of
-from train_jobs.runtime.failures import full_disk_told, goes_on, lost_too_often, reason_in
+from train_jobs.runtime.failures import lost_too_often, reason_in, reporting_full_disk, resume_hint
 from train_jobs.runtime.ray_cluster import note_room, ray_at
 from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import runs_in, storage_of
 from train_jobs.train.checkpoint_list import keep_list
-from train_jobs.train.prepare import Places, pinned, prepare, require_trainable
-from train_jobs.train.progress_channel import Letter, RayWatcher, Report, listening, open_mailbox
+from train_jobs.train.prepare import RunLocations, prepare, require_trainable, with_fixed_versions
+from train_jobs.train.progress_channel import Message, RayWatcher, Report, listening, open_mailbox
 
 _LOG = logging.getLogger(__name__)
 _PROJECT: Final = Path(__file__).parents[2]
 _REFUSED: Final = "refused"
-#: Of workers: a trial that was stopped may take so long on a busy machine to leave its process to the next one.
+#: Environment of workers: on a busy machine, a stopped trial takes this long to free its process for the next one.
 _VARIABLES: Final = {"TUNE_FUNCTION_THREAD_TIMEOUT_S": "60"}
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run made: the best model's folder (as the zoo saves one), its figures, an entry a validation."""
+    """Result of a training run."""
 
     folder: Path
+    """The best model, as the zoo saves one."""
     metrics: dict[str, float]
+    """Figures of the best model."""
     history: list[dict[str, Any]]
+    """Figures of each validation, in order."""
     run_id: str | None = None
     name: str = ""
     steps: int = field(default=0)
@@ -76,30 +79,42 @@ def run_training(
     on_event: Callable[[str], None] = _LOG.warning,
     wait_s: float = WAIT_S,
 ) -> TrainResult:
-    """Train by Ray Train and return the best model; Ray must run (see `ray_running`).
+    """Train with Ray Train and return the best model; Ray must run (see `ray_running`).
 
-    A run of the same `name` in the same `storage_path` (a folder or `s3://…`, `<home>/runs` by default) is taken up
-    where it was. `at_once` says how many such trainings share this machine. `on_report` is called in this process, from
-    a thread, with the figures of the moment. `registry` is the MLflow server that a teacher comes from. `callbacks` are
-    Ray Train's. Who started a training that `is_trial` may end it at any time, and calls `give_room_back` with its
-    name. `on_begin` is called once nothing is left that could refuse the run here. `on_event` is told in a sentence of
-    workers that are lost, wait for room (`wait_s` at most) or go on.
+    A run of the same `name` in the same `storage_path` is resumed from its last checkpoint.
+
+    Args:
+        config: the hyperparameters and the data.
+        storage_path: a folder or `s3://…` for checkpoints; None for `<home>/runs`.
+        workers: number of data-parallel workers.
+        gpus_per_worker: GPUs of each worker.
+        at_once: how many such trainings share this machine.
+        on_report: called from a thread of this process with the latest figures.
+        name: of the run; None draws a new one.
+        settings: None loads them.
+        registry: address of the MLflow server that a teacher comes from.
+        run_id: of the MLflow run; returned with the result.
+        callbacks: further callbacks for Ray Train.
+        is_trial: whether the caller may end the training at any time; it then calls `give_room_back` with its name.
+        on_begin: called when all checks have passed.
+        on_event: called with a sentence when workers are lost, wait for room or go on.
+        wait_s: longest time that workers wait for room.
 
     Raises:
-        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not go together,
-            or the training came apart; or Ray has no room for the workers.
+        InvalidInput, ModelRejected, NotFound, Conflict: configuration, data, teacher and checkpoint do not match,
+            the training diverged, or Ray has no room for the workers.
         Unavailable: workers were lost more often than `most_failures`, or no room came free; the message says why.
     """
     settings = settings or load_settings()
-    name, places = name or new_name(config), Places.of(settings, registry)
+    name, places = name or new_name(config), RunLocations.of(settings, registry)
     path, filesystem = storage_of(storage_path or str(runs_in(settings)), settings)
-    require_trainable(config, places)  # what cannot be trained is told before Ray starts workers
-    config = pinned(config, places)  # all workers, and a later life of the run, learn from the same
+    require_trainable(config, places)  # before Ray starts workers
+    config = with_fixed_versions(config, places)  # all workers, and a resumed run, must learn from the same data
     need = need_on_cluster(config, workers, gpus_per_worker, at_once)
     require_capacity(need)
     require_shared(path, filesystem, config, need, places)
     is_local = filesystem is None and "://" not in path
-    keepers = [keep_list(Path(path) / name)] if is_local else []
+    list_copies = [keep_list(Path(path) / name)] if is_local else []
     on_begin()
     mailbox = open_mailbox()
     trainer = TorchTrainer(
@@ -118,28 +133,28 @@ def run_training(
             storage_filesystem=filesystem,
             failure_config=FailureConfig(max_failures=config.most_failures),
             checkpoint_config=CheckpointConfig(config.keep_checkpoints, "score", "max"),
-            callbacks=[WorkerEvents(mailbox, need, wait_s), *keepers, *callbacks],
+            callbacks=[WorkerEvents(mailbox, need, wait_s), *list_copies, *callbacks],
         ),
     )
     recovery = RecoveryLog(on_event, need.in_words(), time.monotonic)
-    passed = partial(_pass_on, recovery, on_report or (lambda _: None))
-    with listening(mailbox, passed, partial(recovery.tick, partial(free_while_waiting, need))):
-        found = _fit(trainer, name)
-    told: dict[str, Any] = found.return_value
-    if _REFUSED in told:
-        raise told[_REFUSED]
-    best, metrics = _best(found, name)
+    on_message = partial(_pass_on, recovery, on_report or (lambda _: None))
+    with listening(mailbox, on_message, partial(recovery.tick, partial(free_while_waiting, need))):
+        ray_result = _fit(trainer, name)
+    worker_result: dict[str, Any] = ray_result.return_value
+    if _REFUSED in worker_result:
+        raise worker_result[_REFUSED]
+    best, metrics = _best(ray_result, name)
     folder = settings.home / "runs" / name / "best"
     _copy_model(best, folder, name)
-    return TrainResult(folder, metrics, told["history"], run_id, name, told["step"])
+    return TrainResult(folder, metrics, worker_result["history"], run_id, name, worker_result["step"])
 
 
-def _pass_on(recovery: RecoveryLog, on_report: Callable[[Report], None], letter: Letter) -> None:
-    if isinstance(letter, WorkerEvent):
-        recovery.take(letter)
+def _pass_on(recovery: RecoveryLog, on_report: Callable[[Report], None], message: Message) -> None:
+    if isinstance(message, WorkerEvent):
+        recovery.take(message)
     else:
-        recovery.reached(letter["step"])
-        on_report(letter)
+        recovery.reached(message["step"])
+        on_report(message)
 
 
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +162,7 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     give_way()
     if job["room"]:
         note_room(job["room"])
-    with full_disk_told():
+    with reporting_full_disk():
         return _train(job)
 
 
@@ -162,18 +177,18 @@ def _train(job: Mapping[str, Any]) -> dict[str, Any]:
         return {_REFUSED: fit}
     try:
         progress = fit.run()
-    except InvalidInput as exc:  # all workers raise it at the same point, and no second try would mend it
+    except InvalidInput as exc:  # all workers raise it at the same step, and a second try would end alike
         return {_REFUSED: exc}
     return {"history": progress.history, "step": progress.step}
 
 
 def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
-    """Return what `make` makes on this worker, or, the same on every worker, why one of them cannot.
+    """Return what `make` returns on this worker; if it fails on any worker, return the same error on all of them.
 
-    What no second try would mend is told so rather than raised: Ray Train starts workers anew for whatever they raise.
+    The error is returned and not raised, because Ray Train restarts the workers after any exception.
 
     Raises:
-        Unavailable: something is away that may come back.
+        Unavailable: a retry may help.
     """
     fit, refusal = None, None
     try:
@@ -199,10 +214,10 @@ def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
 
 @contextmanager
 def ray_running(address: str | None, cpus: int | None = None, gpus: float | None = None) -> Iterator[None]:
-    """Have Ray at hand while the block runs: the cluster at `address`, or one of this process's own.
+    """Connect to the Ray cluster at `address`, or start Ray here, while the block runs.
 
     Raises:
-        InvalidInput: this machine has not as many `gpus`.
+        InvalidInput: this machine has fewer than `gpus`.
         Unavailable: there is no cluster at that address.
     """
     require_own_gpus(address, gpus)
@@ -212,8 +227,8 @@ def ray_running(address: str | None, cpus: int | None = None, gpus: float | None
 
 
 def cpus_of(workers: int, config: TrainConfig) -> int:
-    """Return the CPUs that a Ray of one's own must count: what the machine has, or more where workers ask for more."""
-    return own_cpus([Need.of(config, workers, 0)])
+    """Return the CPUs that a Ray started here must offer: those of the machine, or more if the workers need more."""
+    return own_cpus([ResourceRequest.of(config, workers, 0)])
 
 
 def new_name(config: TrainConfig) -> str:
@@ -221,7 +236,7 @@ def new_name(config: TrainConfig) -> str:
     return f"{config.model}-{uuid.uuid4().hex[:8]}"
 
 
-def _scaling(need: Need) -> ScalingConfig:
+def _scaling(need: ResourceRequest) -> ScalingConfig:
     return ScalingConfig(num_workers=need.workers, use_gpu=need.gpus > 0, resources_per_worker=need.of_a_worker)
 
 
@@ -237,22 +252,22 @@ def _fit(trainer: TorchTrainer, name: str) -> Any:
                 raise cause from exc
         raise lost_too_often(str(exc), name) from exc
     except ray.exceptions.RayError as exc:
-        raise Unavailable(f"Ray Train cannot run the training: {reason_in(str(exc))}; {goes_on(name)}") from exc
+        raise Unavailable(f"Ray Train stopped the training: {reason_in(str(exc))}; {resume_hint(name)}") from exc
 
 
-def _best(found: Any, name: str) -> tuple[Any, dict[str, float]]:
-    scored = [(checkpoint, figures) for checkpoint, figures in found.best_checkpoints or [] if "score" in figures]
+def _best(ray_result: Any, name: str) -> tuple[Any, dict[str, float]]:
+    scored = [(checkpoint, figures) for checkpoint, figures in ray_result.best_checkpoints or [] if "score" in figures]
     if not scored:
-        raise Unavailable(f"the run ended without a checkpoint; is its storage full or away? Then {goes_on(name)}")
+        raise Unavailable(f"the run ended without a checkpoint; is its storage full or away? Then {resume_hint(name)}")
     checkpoint, figures = max(scored, key=lambda pair: pair[1]["score"])
     return checkpoint, {key: float(value) for key, value in figures.items()}
 
 
 def _copy_model(checkpoint: Any, folder: Path, name: str) -> None:
     try:
-        with draft_of(folder) as draft, checkpoint.as_directory() as kept:
-            shutil.copytree(Path(kept) / MODEL, draft, dirs_exist_ok=True)
+        with draft_of(folder) as draft, checkpoint.as_directory() as content:
+            shutil.copytree(Path(content) / MODEL, draft, dirs_exist_ok=True)
     except OSError as exc:
         raise no_room(exc) or Unavailable(
-            f"the best checkpoint cannot be read from {checkpoint.path}: {exc}; {goes_on(name)}"
+            f"the best checkpoint cannot be read from {checkpoint.path}: {exc}; {resume_hint(name)}"
         ) from exc

@@ -1,4 +1,4 @@
-"""A training as it is asked for, read from options and configuration files, and what it made."""
+"""The request for a training, read from options and configuration files, and its result."""
 
 from __future__ import annotations
 
@@ -24,45 +24,47 @@ _MINUTE_S: Final = 60.0
 
 @dataclass(frozen=True)
 class Job:
-    """A training as it is asked for. `name` of a run that there is takes that one up; empty draws a new one.
-
-    Workers wait for room on a cluster for `wait_s` at most.
-    """
+    """A request for a training."""
 
     config: TrainConfig
     name: str | None = None
+    """Name of the run; an existing run is resumed. None draws a new name."""
     storage: str | None = None
+    """Folder or s3:// address for checkpoints; None for home's runs."""
     workers: int = 1
     gpus_per_worker: float = 0
     register: bool = False
     wait_s: float = WAIT_S
+    """Longest time that workers wait for free CPUs and GPUs on a cluster."""
 
     @property
     def asked_of_ray(self) -> dict[str, Any]:
-        """What `run_training` is asked for beside the configuration."""
+        """The arguments of `run_training` beside the configuration."""
         sized = {"workers": self.workers, "gpus_per_worker": self.gpus_per_worker, "wait_s": self.wait_s}
         return {"storage_path": self.storage, **sized}
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a job made: figures of the best model, its version's folder and digest, its number if registered.
-
-    `warning` tells of what the version lacks.
-    """
+    """What a training job made."""
 
     name: str
     run_id: str
+    """Of the MLflow run."""
     metrics: Mapping[str, float]
+    """Figures of the best model on the validation texts."""
     steps: int
     version: str
+    """Folder of the version."""
     digest: str
     registered: str | None = None
+    """`models:/NAME/NUMBER`, if it was registered."""
     warning: str | None = None
+    """What the version lacks, such as an int8 engine."""
 
 
 def values_of(job: str, options: TrainingOptions) -> dict[str, Any]:
-    """Return the configuration that options ask for: a file's fields, then --set, then options of their own.
+    """Return the configuration that options ask for: fields of the file, then --set, then the fields' own options.
 
     Raises:
         InvalidInput: the file or a field is wrong, or a distillation names no teacher; the error names it.
@@ -72,7 +74,9 @@ def values_of(job: str, options: TrainingOptions) -> dict[str, Any]:
     if job == _DISTILL:
         values.setdefault("model", "student")
         if not inner(values, _DISTILL).get("teacher"):
-            raise InvalidInput("No teacher is named: --teacher models:/sentiment/7, or a model's folder.", "teacher")
+            raise InvalidInput(
+                "No teacher is named: give --teacher models:/NAME/NUMBER, or the folder of a model.", "teacher"
+            )
     return values
 
 
@@ -83,21 +87,21 @@ def job_of(job: str, options: TrainingOptions) -> Job:
     return Job(config, options.name, options.storage, *sized)
 
 
-def read_config(given: str | None) -> dict[str, Any]:
+def read_config(source: str | None) -> dict[str, Any]:
     """Read a configuration: a YAML file, or JSON itself.
 
     Raises:
         InvalidInput: there is no such file, or it holds no mapping.
     """
-    if given is None:
+    if source is None:
         return {}
     try:
-        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+        text = source if source.lstrip().startswith("{") else Path(source).read_text(encoding="utf-8")
         content = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise InvalidInput(f"--config {given!r} cannot be read: {exc}", "config") from exc
+        raise InvalidInput(f"--config {source!r} cannot be read: {exc}", "config") from exc
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise InvalidInput(f"--config {given!r} holds no mapping of fields to values", "config")
+        raise InvalidInput(f"--config {source!r} must be a YAML mapping of fields to values", "config")
     return content
 
 
@@ -105,7 +109,7 @@ def assignment(text: str) -> tuple[str, Any]:
     """Read `field=value`, the value as YAML. Raises InvalidInput if there is no `=`."""
     name, sign, value = text.partition("=")
     if not sign:
-        raise InvalidInput(f"--set {text!r} is not FIELD=VALUE", "set")
+        raise InvalidInput(f"--set {text!r} must be written as FIELD=VALUE", "set")
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError as exc:
@@ -117,32 +121,32 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `{"distill.temperature": 4}` as `{"distill": {"temperature": 4}}`, however many dots there are.
 
     Raises:
-        InvalidInput: fields are set in what is no mapping; the error names it.
+        InvalidInput: fields are set inside a value that is no mapping; the error names it.
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in values.items():
         outer, dot, rest = name.partition(".")
         if dot:
-            found[outer] = nested({**inner(found, outer), rest: value})
+            result[outer] = nested({**inner(result, outer), rest: value})
         else:
-            found[name] = {**inner(found, name), **value} if isinstance(value, dict) else value
-    return found
+            result[name] = {**inner(result, name), **value} if isinstance(value, dict) else value
+    return result
 
 
 def inner(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return the mapping that stands under a name, an empty one where nothing does.
+    """Return the mapping under a name, an empty one if there is none.
 
     Raises:
-        InvalidInput: something else stands there.
+        InvalidInput: the value under the name is no mapping.
     """
-    found = values.get(name)
-    if found is not None and not isinstance(found, Mapping):
-        raise InvalidInput(f"{name} is {shown(found)}; it must be a mapping of fields to values", name)
-    return found or {}
+    mapping = values.get(name)
+    if mapping is not None and not isinstance(mapping, Mapping):
+        raise InvalidInput(f"{name} is {shown(mapping)}; it must be a mapping of fields to values", name)
+    return mapping or {}
 
 
 def outcome_in_words(outcome: Mapping[str, Any]) -> list[str]:
-    """Return what a training made, a line each."""
+    """Return the result of a training as lines of text."""
     lines = [
         f"Run {outcome['name']} (MLflow {outcome['run_id']}), {outcome['steps']} steps",
         f"Best on validation: {validation_in_words(outcome['metrics'])}",
@@ -154,7 +158,7 @@ def outcome_in_words(outcome: Mapping[str, Any]) -> list[str]:
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 as a text."""
+    """Return a number that YAML 1.1 read as text, such as 1e-4, as a float; other values unchanged."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,4 +1,4 @@
-"""The MLflow run of a job: what it was asked for, its curves and pictures, and the version that it made."""
+"""The MLflow run of a training job: its parameters, curves and pictures, and the version that it made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sentiment.text import CURRENT_NORMALIZER
 from sentiment.version import Version
 from train_jobs.runs.run_folder import RunFolder, version_folder
 from train_jobs.train.pictures import confusion_picture, reliability_picture
-from train_jobs.train.prepare import Data, Places, digest_of, find_data, held_out_texts
+from train_jobs.train.prepare import RunDatasets, RunLocations, digest_of, find_datasets, held_out_texts
 from train_jobs.train.progress_channel import Report
 from train_jobs.train.ray_train import TrainResult
 from train_jobs.versions.register import register_folder
@@ -43,9 +43,9 @@ _LABEL_SET_NAMES: Final = {labels: name for name, labels in LABEL_SETS.items()}
 
 
 class TrackedRun:
-    """One job's run. A server that goes away while it trains costs the curves of that time, not the training."""
+    """The MLflow run of one job. If the server goes away, the curves get a gap; the training goes on."""
 
-    def __init__(self, job: Job, folder: Path, places: Places, run: Run, data: Data) -> None:
+    def __init__(self, job: Job, folder: Path, places: RunLocations, run: Run, data: RunDatasets) -> None:
         self._job, self._places, self._run, self._data = job, places, run, data
         self._folder = folder
         self._away = False
@@ -56,21 +56,21 @@ class TrackedRun:
         return self._run.run_id
 
     def take(self, report: Report) -> None:
-        """Add a report of the moment to the curves."""
+        """Add a progress report to the curves."""
         figures = {name: value for name, value in report.items() if name not in ("step", "total_steps")}
         try:
             self._run.log(figures, int(report["step"]))
             self._away = False
         except RegistryUnavailable as exc:
             if not self._away:
-                _LOG.warning("the curves have a gap: %s", exc)
+                _LOG.warning("the training's curves in MLflow have a gap from here on: %s", exc)
             self._away = True
 
     def make_version(self, result: TrainResult) -> Version:
-        """Make a version folder of the best model and store it, the pictures and the history with the run."""
+        """Make a version folder of the best model; store it, the pictures and the history in the run."""
         best = max(result.history, key=lambda entry: entry["step"] == result.metrics["step"])
         held_out = held_out_texts(self._job.config, self._places)
-        made = version_from_model(
+        new_version = version_from_model(
             result.folder,
             held_out,
             version_folder(self._folder),
@@ -89,17 +89,17 @@ class TrackedRun:
         self._run.picture("confusion.png", confusion_picture(best["confusion"], self._data.labels))
         self._run.picture("reliability.png", reliability_picture(best["reliability"], best["validation_ece"]))
         self._store("history.json", result.history)
-        self._run.artifact(made.folder, _VERSION)
+        self._run.artifact(new_version.folder, _VERSION)
         self._run.log({f"best_{name}": value for name, value in result.metrics.items()}, result.steps)
-        return made
+        return new_version
 
-    def register(self, made: Version) -> str:
+    def register(self, new_version: Version) -> str:
         """Register the version and return its reference, `models:/NAME/NUMBER`."""
-        registered = register_folder(Registry(self._places.registry), made.folder, "trained")
+        registered = register_folder(Registry(self._places.registry), new_version.folder, "trained")
         return f"models:/{registered.name}/{registered.version}"
 
     def describe(self) -> None:
-        """Store the configuration and what the run ran on."""
+        """Store the configuration and the machine's description in the run."""
         self._store("config.json", self._job.config.to_mapping())
         self._store("environment.json", environment())
 
@@ -111,19 +111,19 @@ class TrackedRun:
 
 
 @contextmanager
-def tracked(job: Job, held: RunFolder, places: Places) -> Iterator[TrackedRun]:
-    """Yield a job's run, which this process is at; taken up under its old id if the job is. It ends with the block."""
-    data = find_data(job.config, places)
-    run = _open(Tracker(places.registry), job, held, data)
-    tracked_run = TrackedRun(job, held.folder, places, run, data)
+def open_tracked_run(job: Job, run_folder: RunFolder, places: RunLocations) -> Iterator[TrackedRun]:
+    """Yield the MLflow run of a job and end it with the block; a resumed job keeps its earlier run."""
+    data = find_datasets(job.config, places)
+    run = _open(Tracker(places.registry), job, run_folder, data)
+    tracked_run = TrackedRun(job, run_folder.folder, places, run, data)
     with ended(run):
         tracked_run.describe()
         yield tracked_run
 
 
-def lineage_of(job: Job, data: Data) -> dict[str, Any]:
-    """Return where a version comes from, as its manifest and the run's tags say it."""
-    known = {
+def lineage_of(job: Job, data: RunDatasets) -> dict[str, Any]:
+    """Return a version's lineage: dataset, commit and teacher, for its manifest and the run's tags."""
+    lineage = {
         "ref": data.train.ref,
         "digest": data.train.digest,
         "rows": data.train.rows,
@@ -131,11 +131,11 @@ def lineage_of(job: Job, data: Data) -> dict[str, Any]:
         "teacher": job.config.distill.teacher if job.config.distill else None,
         "validation": data.validation.ref if data.validation else None,
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in lineage.items() if value}
 
 
 def environment() -> dict[str, Any]:
-    """Return what this process runs on: machine, GPUs, versions."""
+    """Return a description of this machine, its GPUs and the versions of the main packages."""
     gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     return {
         "python": platform.python_version(),
@@ -145,12 +145,12 @@ def environment() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / _GIB, 1),
         "gpus": [{"name": gpu.name, "memory_gib": round(gpu.total_memory / _GIB, 1)} for gpu in gpus],
         "cuda": torch.version.cuda,
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: number for name in _PACKAGES if (number := _version(name))},
     }
 
 
 def git_commit() -> str | None:
-    """Return the commit that the code is of, with `+` behind it if files were changed since; None outside of git."""
+    """Return the commit of the code, with a `+` if files have changed since; None outside of a git checkout."""
     if not shutil.which("git"):
         return None
     commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
@@ -158,21 +158,21 @@ def git_commit() -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    found = subprocess.run(
+    completed = subprocess.run(
         ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False
     )
-    return found.stdout.strip()
+    return completed.stdout.strip()
 
 
-def _open(tracker: Tracker, job: Job, held: RunFolder, data: Data) -> Run:
-    if (known := held.tracked_as()) and (run := tracker.again(known)):
+def _open(tracker: Tracker, job: Job, run_folder: RunFolder, data: RunDatasets) -> Run:
+    if (run_id := run_folder.tracked_as()) and (run := tracker.again(run_id)):
         return run
     lineage = lineage_of(job, data)
     tags = {"dataset": lineage["ref"], "dataset_digest": lineage["digest"], "job": _kind(job)}
     tags |= {name: lineage[name] for name in ("git_commit", "teacher") if name in lineage}
     params = {**_flat(job.config.to_mapping()), "workers": job.workers, "gpus_per_worker": job.gpus_per_worker}
-    run = tracker.run(held.name, {**params, "rows": data.train.rows, "normalizer": CURRENT_NORMALIZER}, tags)
-    held.keep_tracked_as(run.run_id)
+    run = tracker.run(run_folder.name, {**params, "rows": data.train.rows, "normalizer": CURRENT_NORMALIZER}, tags)
+    run_folder.keep_tracked_as(run.run_id)
     return run
 
 
@@ -181,10 +181,10 @@ def _kind(job: Job) -> str:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in values.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return found
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
 
 
 def _version(package: str) -> str | None:

@@ -32,12 +32,12 @@ Storage = Annotated[str | None, typer.Option(help="Folder or s3:// address for c
 Wait = Annotated[float, typer.Option(min=0, help="Minutes to wait for room on a cluster, at the start and later.")]
 Register = Annotated[bool, typer.Option("--register", help="Register the version that is made.")]
 
-_LESSON: Final = ("teacher", "unlabelled", "mixed", "temperature", "hard_weight", "hidden_weight")
+_DISTILL_FIELDS: Final = ("teacher", "unlabelled", "mixed", "temperature", "hard_weight", "hidden_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(CommandOptions):
-    """What every training can be asked for; a field of the configuration that is None was not given."""
+    """The options that all trainings share; None means that an option was not given."""
 
     validation: Validation = None
     backbone: Backbone = None
@@ -55,7 +55,7 @@ class TrainingOptions(CommandOptions):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Fields of the configuration that have an option of their own, by their dotted names."""
+        """The configuration fields that have an option of their own, by their dotted names."""
         return {
             name: getattr(self, name) for name in ("validation", "backbone", "languages", "epochs", "learning_rate")
         }
@@ -70,7 +70,7 @@ class TrainOptions(TrainingOptions):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """As for every training, with the data and the model."""
+        """The shared fields, the data and the model."""
         return {**super().fields, "data": self.data, "model": self.model}
 
 
@@ -89,6 +89,6 @@ class DistillOptions(TrainingOptions):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """As for every training, with the data, the model, and what the student is taught by."""
-        lesson = {f"distill.{name}": getattr(self, name) for name in _LESSON}
-        return {**super().fields, "data": self.data, "model": self.model, **lesson}
+        """The shared fields, the data, the model and the fields of `distill`."""
+        distill = {f"distill.{name}": getattr(self, name) for name in _DISTILL_FIELDS}
+        return {**super().fields, "data": self.data, "model": self.model, **distill}

@@ -1,4 +1,4 @@
-"""The texts that a run learns from: those of a dataset version, further ones without labels, and mixtures of both."""
+"""The texts that a run learns from: a dataset version, further texts without labels, and mixtures of their halves."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from sentiment.training.config import TrainConfig
 
 
 class Corpus(NamedTuple):
-    """What reads some texts, as often as it is called, how many, and the digest that tells them from any others."""
+    """Texts that can be read any number of times."""
 
     read: Callable[[], Iterable[Example]]
     rows: int
     digest: str
+    """Identifies the texts and their order."""
 
 
 def corpora_of(
     config: TrainConfig, version: DatasetVersion, store: DatasetStore, s3_endpoint: str | None
 ) -> list[Corpus]:
-    """Return the dataset version's texts and, where there are some, the further ones.
+    """Return the texts of the dataset version and, if the configuration names some, the further texts.
 
     Raises:
-        InvalidInput: the file of further texts is not there, or is none.
+        InvalidInput: the file of further texts is missing or cannot be read.
     """
     own = Corpus(lambda: store.read(version), version.rows, version.digest)
     source = config.distill.unlabelled if config.distill else None
@@ -38,7 +39,7 @@ def corpora_of(
 
 
 def training_texts(config: TrainConfig, corpora: Sequence[Corpus]) -> Corpus:
-    """Return all that a run learns from: the texts of `corpora` one after the other, then mixtures of them."""
+    """Return all texts that a run learns from: those of `corpora` in order, then the mixed ones."""
     rows = sum(each.rows for each in corpora)
     digest = content_key(*(each.digest for each in corpora)) if len(corpora) > 1 else corpora[0].digest
 
@@ -53,18 +54,18 @@ def training_texts(config: TrainConfig, corpora: Sequence[Corpus]) -> Corpus:
 
 
 def further_texts(source: str, s3_endpoint: str | None) -> Iterable[Example]:
-    """Read the texts of a JSONL file, whose labels, if any, do not count. Raises InvalidInput if it is none."""
+    """Read the texts of a JSONL file without their labels. Raises InvalidInput if it cannot be read."""
     return read_examples(source, endpoint=s3_endpoint, label_column=None)
 
 
 def mixed_texts(read: Callable[[], Iterable[Example]], rows: int, count: int, seed: int) -> Iterator[Example]:
-    """Yield `count` texts without labels: each begins as one of the `rows` texts that `read` gives and ends as another.
+    """Yield `count` unlabelled texts, each the first half of one text and the second half of another, in words.
 
-    Both halves, counted in words, are drawn by `seed`. Holds as many texts in memory as it mixes.
+    Both are drawn by `seed` from the `rows` texts that `read` yields. Up to 2 `count` texts are held in memory.
     """
     drawn = np.random.default_rng(seed).integers(rows, size=(count, 2))
-    wanted = set(drawn.ravel().tolist())
-    words = {number: example.text.split() for number, example in enumerate(read()) if number in wanted}
+    used = set(drawn.ravel().tolist())
+    words = {number: example.text.split() for number, example in enumerate(read()) if number in used}
     for first, second in drawn.tolist():
         begin, end = words[first], words[second]
         yield Example(" ".join(begin[: (len(begin) + 1) // 2] + end[len(end) // 2 :]), None)

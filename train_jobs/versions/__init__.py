@@ -1,1 +1,1 @@
-"""Makes version folders: of what was trained, of models from outside; and registers them."""
+"""Makes version folders from trained models and from models of others, and registers them."""

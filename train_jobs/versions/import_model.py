@@ -1,11 +1,11 @@
-"""Make a version of a classifier that others trained, of the hub or a transformers folder, and register it.
+"""Make a version of a classifier that others trained, from the hub or a transformers folder, and register it.
 
     python -m train_jobs.versions.import_model hf:cardiffnlp/twitter-roberta-base-sentiment --data tweets@3 --out it
     python -m train_jobs.versions.import_model ./my-model --labels negative,neutral,positive --out build/it
     python -m train_jobs.versions.import_model ./stars --labels "1 star=negative,2 stars=negative,3 stars=neutral,…"
 
-It is read as data (safetensors and JSON; no pickle, no code), its labels are put in our order by their names, or as
---labels says (the probabilities of several that mean one label are summed), all engines are exported, and with --data
+It is read as data (safetensors and JSON; no pickle, no code). Its labels are put in our order by their names or as
+--labels says; the probabilities of several that mean one label are added. All engines are exported, and with --data
 the probabilities are calibrated.
 """
 
@@ -31,7 +31,7 @@ from sentiment.evaluation.metrics import accuracy, expected_calibration_error, m
 from sentiment.labels import LABEL_SETS
 from sentiment.language import name_of, parse_languages
 from sentiment.models.bundle import count_parameters
-from sentiment.models.huggingface.finetuned import Imported, import_classifier
+from sentiment.models.huggingface.finetuned import ImportedClassifier, import_classifier
 from sentiment.models.huggingface.hub import download, fetch
 from sentiment.predictor import Predictor
 from sentiment.registry import VALIDATION, Lineage, ModelRegistry, RegisteredVersion, Registry
@@ -41,11 +41,11 @@ from sentiment.training.export import export_engines
 from sentiment.validation_messages import listed
 from sentiment.version import ENGINE_FILES, Version, read_version
 from train_jobs.runtime.drafts import draft_of
-from train_jobs.runtime.output import told
+from train_jobs.runtime.output import job_output
 from train_jobs.runtime.tracking_server import tracking_server
 from train_jobs.versions.register import register_folder
 from train_jobs.versions.write_version import (
-    Facts,
+    VersionFacts,
     export_calibrated,
     precision_warning,
     require_version_place,
@@ -70,10 +70,11 @@ Imported with `undertone models import {source}`; its labels, as its authors hav
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Labelled texts that a model is calibrated and measured on: normalised texts with the ids of their labels."""
+    """Labelled texts that a model is calibrated and measured on."""
 
     version: DatasetVersion
     rows: Sequence[tuple[str, int]]
+    """Normalised texts with the ids of their labels."""
 
 
 def import_model(
@@ -87,23 +88,22 @@ def import_model(
 ) -> Version:
     """Write the version of the classifier at `source` (a folder, or `hf:OWNER/NAME`) into `out` and return it.
 
-    `labels` say what its labels mean, if it does not do so itself: names in their order, or pairs. `held_out` gives
-    the texts to calibrate on, for a label set. A version that lies in `out` is replaced; nothing is changed there if it
-    fails.
+    `labels` say what the model's labels mean: names in their order, or pairs. `held_out` returns the texts to calibrate
+    on, given the label set. A version in `out` is replaced only when the new one is complete.
 
     Raises:
-        InvalidInput: its labels have no names and none are given, or others than it has; or `out` holds something else
-            than a version.
-        ModelRejected: it tells no one label of a label set of ours, or cannot be read without running code.
+        InvalidInput: the model's labels have no names and `labels` is missing or does not fit; or `out` holds foreign
+            files.
+        ModelRejected: its labels are none of our label sets, or it cannot be read without running code.
         NotFound: there is no such folder or repository.
         Unavailable: the hub cannot be reached.
     """
     require_version_place(out)
-    found = import_classifier(fetch(source, get=get), labels)
-    name = next(name for name, known in LABEL_SETS.items() if known == found.head.labels)
-    texts = held_out(found.head.labels) if held_out else None
+    imported = import_classifier(fetch(source, get=get), labels)
+    name = next(name for name, label_set in LABEL_SETS.items() if label_set == imported.head.labels)
+    texts = held_out(imported.head.labels) if held_out else None
     with draft_of(out) as draft:
-        _write(found, name, source, texts, draft, languages)
+        _write(imported, name, source, texts, draft, languages)
     return read_version(out)
 
 
@@ -117,13 +117,13 @@ def import_and_register(
     data: str | None,
     out: Path | None,
 ) -> RegisteredVersion:
-    """Import a classifier and register its version; the folder stays in `out`, or goes if that is None.
+    """Import a classifier and register its version; without `out` the version's folder is deleted afterwards.
 
     Raises: what `import_model` and `register_folder` do; NotFound: there is no such dataset version.
     """
 
-    def held_out(wanted: tuple[str, ...]) -> CalibrationSet:
-        return read_held_out(settings, str(data), wanted)
+    def held_out(labels: tuple[str, ...]) -> CalibrationSet:
+        return read_held_out(settings, str(data), labels)
 
     with tempfile.TemporaryDirectory(prefix="undertone-import-") as folder:
         target = out or Path(folder) / "version"
@@ -138,20 +138,21 @@ def read_held_out(settings: Settings, ref: str, labels: tuple[str, ...]) -> Cali
 
     Raises:
         NotFound: there is no such version.
-        InvalidInput: it has other labels, or none.
+        InvalidInput: its labels are not those of the model, or it has none.
     """
     store = open_datasets(settings)
     version = store.find(ref)
     if not set(version.labels) <= set(labels) or len(version.labels) < 2:
         raise InvalidInput(
-            f"{version.ref} has the labels {listed(version.labels)}; the model answers with {listed(labels)}."
+            f"{version.ref} has the labels {listed(version.labels)}; the model answers with {listed(labels)}: name a "
+            "dataset version with these labels."
         )
     rows = [(row.text, labels.index(row.label)) for row in store.read(version) if row.label is not None]
     return CalibrationSet(version, rows[:: -(-len(rows) // _MOST_TEXTS)])
 
 
 def _write(
-    found: Imported,
+    imported: ImportedClassifier,
     name: str,
     source: str,
     held_out: CalibrationSet | None,
@@ -161,65 +162,67 @@ def _write(
     dataset: dict[str, Any] = {"imported_from": source}
     if held_out:
         dataset |= {"ref": held_out.version.ref, "digest": held_out.version.digest, "used_for": "calibration"}
-        facts = export_calibrated(found.start, held_out.rows, folder, dataset, name=name)
+        facts = export_calibrated(imported.start, held_out.rows, folder, dataset, name=name)
         facts = replace(facts, metrics={**facts.metrics, **_measure(folder, held_out.rows)})
     else:
-        export_engines(found.start, folder)
+        export_engines(imported.start, folder)
         plain = dict.fromkeys(ENGINE_FILES, 1.0)
-        facts = Facts(found.start.config.positions, plain, dataset, {}, datetime.now(UTC), name)
+        facts = VersionFacts(imported.start.config.positions, plain, dataset, {}, datetime.now(UTC), name)
     facts = replace(facts, languages=languages)
-    write_card_file(folder, _card(found, name, source, held_out, facts))
+    write_card_file(folder, _card(imported, name, source, held_out, facts))
     _LOG.info("wrote version %s", write(folder, facts))
 
 
 def _measure(folder: Path, rows: Sequence[tuple[str, int]]) -> dict[str, float]:
-    """Return figures of the engine that serves on CPUs on the texts that it was calibrated on."""
+    """Return figures of the engine that serves on CPUs, on the texts that it was calibrated on."""
     predictor = Predictor.load(folder)
     answers = predictor.predict([text for text, _ in rows], gated=False)
     probabilities = np.array(answers.probabilities, dtype=np.float64)
-    ids, found = np.array([label for _, label in rows]), probabilities.argmax(axis=1)
+    ids, predictions = np.array([label for _, label in rows]), probabilities.argmax(axis=1)
     classes = len(predictor.labels)
     figures = {
-        "accuracy": accuracy(ids, found),
-        "macro_recall": macro_recall(ids, found, classes),
-        "macro_f1": macro_f1(ids, found, classes),
+        "accuracy": accuracy(ids, predictions),
+        "macro_recall": macro_recall(ids, predictions, classes),
+        "macro_f1": macro_f1(ids, predictions, classes),
         "ece": expected_calibration_error(probabilities, ids),
     }
     return {f"{VALIDATION}{figure}": round(float(value), 5) for figure, value in figures.items()}
 
 
-def _card(found: Imported, name: str, source: str, held_out: CalibrationSet | None, facts: Facts) -> str:
+def _card(
+    imported: ImportedClassifier, name: str, source: str, held_out: CalibrationSet | None, facts: VersionFacts
+) -> str:
     return _CARD.format(
         name=name,
         source=source,
         languages=", ".join(map(name_of, facts.languages)) or "in any language: none is named",
         labels=" or ".join(LABEL_SETS[name]),
-        parameters=count_parameters(found.start.model).all / 1e6,
+        parameters=count_parameters(imported.start.model).all / 1e6,
         window=facts.window_tokens,
         calibration=_calibration(held_out, facts),
-        given=found.head.meanings,
+        given=imported.head.meanings,
     )
 
 
-def _calibration(held_out: CalibrationSet | None, facts: Facts) -> str:
+def _calibration(held_out: CalibrationSet | None, facts: VersionFacts) -> str:
     if held_out is None:
         return f"Its probabilities are not calibrated, and nothing was measured here (normaliser {CURRENT_NORMALIZER})."
     figures: Mapping[str, Any] = facts.metrics
     warning = precision_warning(facts.temperature, figures)
     engine = "full-precision" if warning else "int8"
-    told = (
+    text = (
         f"Its probabilities are calibrated on {len(held_out.rows):,} texts of {held_out.version.ref} (normaliser "
         f"{CURRENT_NORMALIZER}). On the same texts the {engine} engine has macro-recall "
         f"{figures['validation_macro_recall']:.4f}, accuracy {figures['validation_accuracy']:.4f}, "
         f"ECE {figures['validation_ece']:.4f}."
     )
-    return f"{told} {warning}" if warning else told
+    return f"{text} {warning}" if warning else text
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Import what the command line names and register it; write one line of JSON to standard output."""
+    """Import and register as the command line asks; write one line of JSON to standard output."""
     options = _parser().parse_args(arguments)
-    with told():
+    with job_output():
         settings = load_settings()
         labels = parse_labels(options.labels) if options.labels else None
         with tracking_server(settings) as uri:

@@ -1,4 +1,4 @@
-"""The languages that a trained version names: those that are asked for, or those of what it started from."""
+"""The languages of a trained version: those that were requested, or those of the model that it started from."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from sentiment.version import MANIFEST, Manifest
 
 _LOG = logging.getLogger(__name__)
 
-#: Of the encoders that presets start from.
+#: Languages of the encoders that presets start from.
 _PRESETS: Final = ("en",)
-#: Of more held-out texts in other languages, a version was trained on these too.
+#: With a larger share of held-out texts in other languages, a version was trained on these languages too.
 _MOST_FOREIGN: Final = 0.1
 
 
 def version_languages(config: TrainConfig, held_out: Sequence[str]) -> tuple[str, ...]:
-    """Return what the config names, else the start's languages; none where the held-out texts are in others.
+    """Return the languages that the config names, else those of the backbone.
 
-    None named means that the version answers texts in any language.
+    The result is empty, which means any language, where the held-out texts are in other languages than the backbone's.
 
     Raises:
-        InvalidInput: the config names a language that is unknown.
+        InvalidInput: the config names an unknown language.
     """
     if config.languages is not None:
         return parse_languages(config.languages)
@@ -36,12 +36,12 @@ def version_languages(config: TrainConfig, held_out: Sequence[str]) -> tuple[str
 
 
 def languages_of_start(backbone: str | None) -> tuple[str, ...]:
-    """Return the languages of the encoder that a training starts from: a preset's, or those of a version's folder."""
+    """Return the languages of the encoder that a training starts from: the presets', or those of a version folder."""
     if backbone is None:
         return _PRESETS
     try:
         return Manifest.model_validate_json((Path(backbone) / MANIFEST).read_bytes()).languages
-    except (OSError, ValidationError):  # no version's folder: of others nothing is known
+    except (OSError, ValidationError):  # not a version folder: its languages are unknown
         return ()
 
 
@@ -54,8 +54,8 @@ def _unless_foreign(languages: tuple[str, ...], texts: Sequence[str]) -> tuple[s
         return languages
     named = listed([name_of(language) for language in languages])
     _LOG.warning(
-        "%.0f%% of the validation texts are in other languages than %s, which the model started from: the version "
-        "names none and answers texts in any. Name those it reads with --languages.",
+        "%.0f%% of the validation texts are in other languages than %s, which the backbone was trained on: the version "
+        "will answer texts in any language. Name the languages that it reads with --languages.",
         foreign * 100,
         named,
     )

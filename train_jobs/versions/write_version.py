@@ -1,4 +1,4 @@
-"""From a trained classifier to a version folder: engines exported, compared, calibrated, judged, vouched for."""
+"""From a trained classifier to a version folder: its engines are exported, compared, calibrated and self-checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from sentiment.errors import InvalidInput
 from sentiment.evaluation.metrics import fit_biases, fit_temperature
 from sentiment.labels import LABEL_SETS
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
 from sentiment.text import CURRENT_NORMALIZER
@@ -38,11 +38,11 @@ from sentiment.version import (
     write_manifest,
 )
 from train_jobs.runtime.drafts import draft_of
-from train_jobs.shipped_model.corpus_benchmark import Classify, TestSet, from_predictor, judge_all
+from train_jobs.shipped_model.corpus_benchmark import Classify, TestSet, evaluate_all, from_predictor
 
 _LOG = logging.getLogger(__name__)
 
-#: Judged with the int8 engine only: in full precision they take too long on two cores.
+#: Evaluated with the int8 engine only: in full precision they take too long on two cores.
 LARGE_TEST_SETS: Final = frozenset({"imdb_test", "imdb_test_long"})
 
 _LEAST_SAME_LABEL: Final = 0.95
@@ -67,37 +67,39 @@ _SELF_CHECK: Final = (
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Figures by test set, of the int8 engine and in full precision (without `LARGE_TEST_SETS`)."""
+class EngineFigures:
+    """Figures by test set of the int8 engine and, without `LARGE_TEST_SETS`, of the full-precision one."""
 
     int8: Mapping[str, Mapping[str, float]]
     full: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a manifest says beside the files. `name` is the registered model, which stands for a label set."""
+class VersionFacts:
+    """What a manifest says beside the list of files."""
 
     window_tokens: int
     temperature: Mapping[EngineName, float]
     dataset: Mapping[str, Any]
+    """Lineage: what the model was trained on."""
     metrics: Mapping[str, Any]
     created_at: datetime
     name: str = "sentiment"
+    """Registered model; each label set has its own."""
     steps: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
 
 
 def require_version_place(folder: Path) -> None:
-    """Refuse a folder that a new version would replace, and that holds something else than a version.
+    """Check that a new version may replace `folder`: it is missing, empty, or holds a version.
 
     Raises:
-        InvalidInput: it is a file, or has files in it and no manifest among them.
+        InvalidInput: it is a file, or has files but no manifest in it.
     """
-    held = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
-    if held and not (folder / MANIFEST).is_file():
+    has_content = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+    if has_content and not (folder / MANIFEST).is_file():
         raise InvalidInput(
-            f"{folder} holds something else than a version, and would be replaced: name a new folder with --out.", "out"
+            f"{folder} would be replaced, but does not hold a model version: name a new folder with --out.", "out"
         )
 
 
@@ -113,33 +115,33 @@ def version_from_model(
     calibration: str = "temperature",
     languages: tuple[str, ...] = (),
 ) -> Version:
-    """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with their labels' names.
+    """Make a full version in `out` of a model that the zoo saved; `held_out` are texts with the names of their labels.
 
-    At most 2,000 of them, evenly spread, fit the temperatures, and with `calibration="biases"` the head's biases first.
-    What lies in `out` is replaced once the version is whole. It has no int8 engine where that says too often something
-    else than full precision does (`precision_warning`), and a card that tells so.
+    At most 2,000 of them, evenly spread, are used to fit the temperatures, and before these with `calibration="biases"`
+    the head's biases. The content of `out` is replaced when the version is complete. If the int8 engine disagrees too
+    often with full precision it is left out, and the card says so (`precision_warning`).
 
     Raises:
         ModelRejected: the folder holds no model, or one that cannot be exported.
     """
     labels = LABEL_SETS[name]
     spread = held_out[:: -(-len(held_out) // _MOST_HELD_OUT)]
-    known = [(text, labels.index(label)) for text, label in spread]
-    start = load_model(model)
+    labelled = [(text, labels.index(label)) for text, label in spread]
+    bundle = load_model(model)
     with draft_of(out) as folder:
-        found = export_calibrated(start, known, folder, dataset, name=name, window_tokens=window_tokens)
+        facts = export_calibrated(bundle, labelled, folder, dataset, name=name, window_tokens=window_tokens)
         if calibration == "biases":
-            said = _probabilities(folder, "onnx", [text for text, _ in known])
-            move_biases(start, fit_biases(np.log(said + _TINY), [label for _, label in known]))
-            found = export_calibrated(start, known, folder, dataset, name=name, window_tokens=window_tokens)
-        if warning := precision_warning(found.temperature, found.metrics):
+            probabilities = _probabilities(folder, "onnx", [text for text, _ in labelled])
+            move_biases(bundle, fit_biases(np.log(probabilities + _TINY), [label for _, label in labelled]))
+            facts = export_calibrated(bundle, labelled, folder, dataset, name=name, window_tokens=window_tokens)
+        if warning := precision_warning(facts.temperature, facts.metrics):
             write_card_file(folder, f"# {name}: in full precision\n\n{warning}\n")
-        write(folder, replace(found, metrics={**metrics, **found.metrics}, languages=languages))
+        write(folder, replace(facts, metrics={**metrics, **facts.metrics}, languages=languages))
     return read_version(out)
 
 
 def export_calibrated(
-    start: Start,
+    bundle: ModelBundle,
     held_out: Sequence[tuple[str, int]],
     folder: Path,
     dataset: Mapping[str, Any],
@@ -147,32 +149,32 @@ def export_calibrated(
     name: str = "sentiment",
     window_tokens: int | None = None,
     needs_int8: bool = False,
-) -> Facts:
-    """Export all engines of a trained model into `folder`, fit each one's temperature, write a first manifest.
+) -> VersionFacts:
+    """Export all engines of a trained model into `folder`, fit their temperatures, and write a first manifest.
 
-    `held_out` are texts with the ids of their labels. Windows are as long as the model reads unless `window_tokens`
-    says less. An int8 engine that says too often something else than full precision does is left out.
+    `held_out` are texts with the ids of their labels. Without `window_tokens`, windows are as long as the model reads.
+    If the int8 engine disagrees too often with full precision it is left out.
 
     Raises:
-        ModelRejected: the model cannot be exported; or the version `needs_int8`, and int8 is to be left out.
+        ModelRejected: the model cannot be exported; or the version `needs_int8`, and int8 disagrees too often.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    export_engines(start, folder)
-    window = window_tokens or start.config.positions
-    plain = Facts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name, start.steps)
+    export_engines(bundle, folder)
+    window = window_tokens or bundle.config.positions
+    plain = VersionFacts(window, dict.fromkeys(ENGINE_FILES, 1.0), dataset, {}, datetime.now(UTC), name, bundle.steps)
     write(folder, plain)
     texts, labels = [text for text, _ in held_out], [label for _, label in held_out]
-    found = {engine: _probabilities(folder, engine, texts) for engine in ENGINE_FILES}
-    compared = agreement(found["onnx-int8"], found["onnx"])
+    probabilities = {engine: _probabilities(folder, engine, texts) for engine in ENGINE_FILES}
+    compared = agreement(probabilities["onnx-int8"], probabilities["onnx"])
     _LOG.info("engines compared: %s", compared)
     if needs_int8:
         require_agreement(compared, _LEAST_SAME_LABEL)
     metrics = {_AGREEMENT: compared.same_label}
     if compared.same_label < _LEAST_SAME_LABEL:
-        del found["onnx-int8"]
+        del probabilities["onnx-int8"]
         (folder / ENGINE_FILES["onnx-int8"]).unlink()
-        _LOG.warning("%s", precision_warning(found, metrics))
-    fitted = {engine: fit_temperature(np.log(found[engine] + _TINY), labels) for engine in found}
+        _LOG.warning("%s", precision_warning(probabilities, metrics))
+    fitted = {engine: fit_temperature(np.log(probabilities[engine] + _TINY), labels) for engine in probabilities}
     _LOG.info("temperatures %s", fitted)
     facts = replace(plain, temperature=fitted, metrics=metrics)
     write(folder, facts)
@@ -180,22 +182,22 @@ def export_calibrated(
 
 
 def precision_warning(engines: Collection[str], metrics: Mapping[str, Any]) -> str | None:
-    """Return what to tell of a version with these engines if int8 was left out of it, None if it was not."""
+    """Return a warning about a version with these engines if its int8 engine was left out, else None."""
     if "onnx-int8" in engines or (share := metrics.get(_AGREEMENT)) is None:
         return None
     return (
-        f"int8 gives {share:.1%} of the validation texts the label that full precision gives, and at least "
-        f"{_LEAST_SAME_LABEL:.0%} is wanted: this version has no int8 engine and is served in full precision, which "
-        "takes more time and memory. A model that is trained longer may have one."
+        f"int8 agrees with full precision on {share:.1%} of the validation texts; at least {_LEAST_SAME_LABEL:.0%} "
+        "is required. This version therefore has no int8 engine and is served in full precision, which takes more time "
+        "and memory. Training longer may help."
     )
 
 
-def judge_version(folder: Path, test_sets: Sequence[TestSet]) -> Judgement:
-    """Judge a full version's int8 and float32 engines on the test sets."""
+def evaluate_engines(folder: Path, test_sets: Sequence[TestSet]) -> EngineFigures:
+    """Evaluate a full version's int8 and float32 engines on the test sets."""
     small = [test_set for test_set in test_sets if test_set.name not in LARGE_TEST_SETS]
-    return Judgement(
-        int8=judge_all(test_sets, classify_with(folder, "onnx-int8")),
-        full=judge_all(small, classify_with(folder, "onnx")),
+    return EngineFigures(
+        int8=evaluate_all(test_sets, classify_with(folder, "onnx-int8")),
+        full=evaluate_all(small, classify_with(folder, "onnx")),
     )
 
 
@@ -204,8 +206,8 @@ def classify_with(folder: Path, engine: EngineName) -> Classify:
     return from_predictor(Predictor.load(folder, engine=engine))
 
 
-def write(folder: Path, facts: Facts) -> str:
-    """Write the manifest over all files of a version that lie in `folder`; return the version's digest."""
+def write(folder: Path, facts: VersionFacts) -> str:
+    """Write the manifest of all files in `folder`; return the version's digest."""
     files = file_facts(folder)
     engines = {engine: file for engine, file in ENGINE_FILES.items() if file in files}
     manifest = Manifest(
@@ -228,8 +230,8 @@ def write(folder: Path, facts: Facts) -> str:
     return write_manifest(folder, manifest)
 
 
-def write_int8_only(full: Path, folder: Path, facts: Facts) -> str:
-    """Copy what serving on CPUs needs from a full version to a version of its own; return that one's digest."""
+def write_int8_only(full: Path, folder: Path, facts: VersionFacts) -> str:
+    """Copy what serving on CPUs needs from a full version into a version of its own; return the copy's digest."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in sorted(set(file_facts(full)) - {ENGINE_FILES["torch"], ENGINE_FILES["onnx"]}):
@@ -238,7 +240,7 @@ def write_int8_only(full: Path, folder: Path, facts: Facts) -> str:
 
 
 def write_card_file(folder: Path, card: str) -> None:
-    """Write the model card; the manifest must be written after it."""
+    """Write the model card; write the manifest after it, which lists the card's digest."""
     (folder / CARD).write_text(card, encoding="utf-8")
 
 
@@ -250,17 +252,17 @@ def _probabilities(folder: Path, engine: EngineName, texts: Sequence[str]) -> ND
     )
 
 
-def _self_check(folder: Path, facts: Facts) -> tuple[SelfCheck, ...]:
+def _self_check(folder: Path, facts: VersionFacts) -> tuple[SelfCheck, ...]:
     texts = _fitting(folder, facts)
-    int8, full = (_said_if_held(folder, engine, facts, texts) for engine in _ONNX)
+    int8, full = (_probabilities_if_exported(folder, engine, facts, texts) for engine in _ONNX)
     return tuple(
         SelfCheck(text=text, probabilities=quantised or exact or (), full=exact)
         for text, quantised, exact in zip(texts, int8, full, strict=True)
     )
 
 
-def _fitting(folder: Path, facts: Facts) -> list[str]:
-    """Return the self-check's texts, each cut to one window: words are left out at its end, then letters."""
+def _fitting(folder: Path, facts: VersionFacts) -> list[str]:
+    """Return the self-check's texts, each shortened to one window: first by words, then by letters."""
     tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
 
     def cut(text: str) -> str:
@@ -271,15 +273,17 @@ def _fitting(folder: Path, facts: Facts) -> list[str]:
     return list(dict.fromkeys(map(cut, _SELF_CHECK)))
 
 
-def _said_if_held(
-    folder: Path, engine: EngineName, facts: Facts, texts: Sequence[str]
+def _probabilities_if_exported(
+    folder: Path, engine: EngineName, facts: VersionFacts, texts: Sequence[str]
 ) -> Sequence[tuple[float, ...] | None]:
     is_held = (folder / ENGINE_FILES[engine]).exists()
-    return _said_of_known(folder, engine, facts, texts) if is_held else [None] * len(texts)
+    return _probabilities_of_self_check(folder, engine, facts, texts) if is_held else [None] * len(texts)
 
 
-def _said_of_known(folder: Path, engine: EngineName, facts: Facts, texts: Sequence[str]) -> list[tuple[float, ...]]:
-    """Return what an engine's file says of the self-check's texts, each classified alone."""
+def _probabilities_of_self_check(
+    folder: Path, engine: EngineName, facts: VersionFacts, texts: Sequence[str]
+) -> list[tuple[float, ...]]:
+    """Return an engine's probabilities of the self-check's texts, each classified alone."""
     tokenizer, steps = Tokenizer.from_file(str(folder / TOKENIZER)), open_steps(facts.steps)
     plain = onnx_probabilities(folder / ENGINE_FILES[engine], tokenizer, [steps(text) for text in texts])
     rows = cool(plain.astype(np.float64), facts.temperature[engine]).round(_DIGITS).tolist()

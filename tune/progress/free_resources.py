@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from train_jobs.runs.capacity import Need
+from train_jobs.runs.capacity import ResourceRequest
 from train_jobs.runtime.ray_cluster import give_room_back
 from tune.plan import Search
 from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused
@@ -18,10 +18,12 @@ _RUNNING: Final = "RUNNING"
 _GIVE_BACK_S: Final = (2.0, 15.0, 60.0)
 
 
-class Rooms:
+class TrialPlacement:
     """Looks at a search's trials at each step of Ray Tune; `say` takes a line about those that wait."""
 
-    def __init__(self, search: Search, need_at: Callable[[dict[str, Any]], Need], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, search: Search, need_at: Callable[[dict[str, Any]], ResourceRequest], say: Callable[[str], None]
+    ) -> None:
         self._search, self._need_at, self._say = search, need_at, say
         self._patience = WaitReminder()
         self._ended: list[str] = []

@@ -55,18 +55,18 @@ class WaitingLines:
         self._say(text)
 
 
-def interrupted_lines(name: str, found: Mapping[str, Any] | None) -> list[str]:
+def interrupted_lines(name: str, outcome: Mapping[str, Any] | None) -> list[str]:
     """Return what to say of a search that was ended by a signal: which trials have no result, and how it goes on."""
-    goes_on = f"the same command with --name {name} goes on"
-    if found is None:
-        return [f"Search {name} was interrupted; {goes_on} with what is kept of it."]
-    cut = [trial for trial in found["trials"] if trial["state"] == "unfinished"]
-    ended = len(found["trials"]) - len(cut)
-    wanted = len(found["trials"]) + len(found["not_begun"])
-    lines = [f"Search {name} was interrupted when {ended} of {wanted} trials had ended; {goes_on}. Without a result:"]
-    lines += [f"  {in_short(trial['point'])}: cut off after {trial['validations']} validations" for trial in cut]
-    lines += [f"  {in_short(point)}: not begun" for point in found["not_begun"][:_MOST_LINES] if point]
-    if more := len(found["not_begun"]) - sum(line.endswith("not begun") for line in lines):
+    hint = f"the same command with --name {name} goes on"
+    if outcome is None:
+        return [f"Search {name} was interrupted; {hint} with what is kept of it."]
+    cut_off = [trial for trial in outcome["trials"] if trial["state"] == "unfinished"]
+    ended = len(outcome["trials"]) - len(cut_off)
+    planned = len(outcome["trials"]) + len(outcome["not_begun"])
+    lines = [f"Search {name} was interrupted when {ended} of {planned} trials had ended; {hint}. Without a result:"]
+    lines += [f"  {in_short(trial['point'])}: cut off after {trial['validations']} validations" for trial in cut_off]
+    lines += [f"  {in_short(point)}: not begun" for point in outcome["not_begun"][:_MOST_LINES] if point]
+    if more := len(outcome["not_begun"]) - sum(line.endswith("not begun") for line in lines):
         lines.append(f"  {more} {'more' if len(lines) > 1 else 'trials'}: not begun")
     return lines
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from train_jobs.runs.capacity import Need
+    from train_jobs.runs.capacity import ResourceRequest
 
 _FIRST_S: Final = 20.0
 _AGAIN_S: Final = 300.0
@@ -38,24 +38,24 @@ class WaitReminder:
         self._told_s = now_s
 
 
-def bundles_of(need: Need) -> Bundles:
+def bundles_of(need: ResourceRequest) -> Bundles:
     """Return the resources that a training reserves, a bundle a worker."""
     return [need.of_a_worker] * need.workers
 
 
 def is_refused(bundles: Bundles, groups: Iterable[Mapping[str, Any]]) -> bool:
     """Say whether one of Ray's placement groups, as its table has them, is for these bundles and has no room yet."""
-    wanted = [_resources(bundle) for bundle in bundles]
+    requested = [_resources(bundle) for bundle in bundles]
     return any(
-        group["state"] in _PENDING and [_resources(bundle) for bundle in _in_order(group["bundles"])] == wanted
+        group["state"] in _PENDING and [_resources(bundle) for bundle in _in_order(group["bundles"])] == requested
         for group in groups
     )
 
 
-def in_words(count: int, need: Need, has: Mapping[str, float], free: Mapping[str, float]) -> str:
+def in_words(count: int, need: ResourceRequest, has: Mapping[str, float], free: Mapping[str, float]) -> str:
     """Return the line that tells of `count` trials that each wait for room for `need`."""
-    asked = " and ".join(_amount(name, value) for name, value in need.of_a_worker.items())
-    each = f"{need.workers} workers with {asked} each" if need.workers > 1 else f"{asked} on one node"
+    resources = " and ".join(_amount(name, value) for name, value in need.of_a_worker.items())
+    each = f"{need.workers} workers with {resources} each" if need.workers > 1 else f"{resources} on one node"
     rooms = ", ".join(f"{free.get(name, 0):g} of {_amount(name, has.get(name, 0))}" for name in need.of_a_worker)
     trials = "1 trial waits" if count == 1 else f"{count} trials wait, each"
     return f"{trials} for {each}; free in the cluster: {rooms}. It begins once there is room; Ctrl+C ends the search."

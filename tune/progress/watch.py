@@ -21,7 +21,7 @@ GAVE_UP: Final = "gave_up"
 _PREFIXES: Final = ("train_", "validation_")
 _PLAIN: Final = frozenset({"score", "step", "epoch", "seconds"})
 _ENDED: Final = ("TERMINATED", "ERROR")
-_WATCHED: Final[dict[str, Watched]] = {}
+_WATCHED: Final[dict[str, WatchedSearch]] = {}
 
 
 class Listener(Protocol):
@@ -41,7 +41,7 @@ class Listener(Protocol):
 
 
 @dataclass
-class Watched:
+class WatchedSearch:
     """A search as this process sees it: who listens, which trials have not ended, and who looks at each step.
 
     `on_begin` is called with Ray Tune's trials before the first step, of a search that is taken up with those that
@@ -119,7 +119,7 @@ class TrialWatch(Callback):
 
 
 @contextmanager
-def watching(search: str, watched: Watched) -> Iterator[Watched]:
+def watching(search: str, watched: WatchedSearch) -> Iterator[WatchedSearch]:
     """Let who is in `watched` hear of the trials of the search of that name while the block runs."""
     _WATCHED[search] = watched
     try:

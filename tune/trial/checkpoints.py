@@ -19,7 +19,7 @@ _SCORE: Final = "score"
 
 
 @dataclass(frozen=True)
-class Kept:
+class TrialCheckpoint:
     """A checkpoint: its folder and files, the figures it was made with, and how many validations there were by then."""
 
     name: str
@@ -44,12 +44,12 @@ class TrialCheckpoints:
                 shutil.rmtree(draft, ignore_errors=True)
 
     @property
-    def latest(self) -> Kept | None:
+    def latest(self) -> TrialCheckpoint | None:
         """The last checkpoint, None if there is none."""
         return self._listed[-1] if self._listed else None
 
     @property
-    def best(self) -> Kept | None:
+    def best(self) -> TrialCheckpoint | None:
         """The checkpoint of the best score, None if none has one."""
         return next(iter(_by_score(self._listed)), None)
 
@@ -57,25 +57,28 @@ class TrialCheckpoints:
         """Store what `write` puts into a folder, and drop those that are neither among the best nor the latest."""
         name = f"checkpoint_{int(figures['step']):08d}"
         files = self._stored(name, write)
-        listed = [*(each for each in self._listed if each.name != name), Kept(name, files, dict(figures), validations)]
+        listed = [
+            *(each for each in self._listed if each.name != name),
+            TrialCheckpoint(name, files, dict(figures), validations),
+        ]
         best = _by_score(listed)[: self._most]
-        kept = [each for each in listed if each in best or each is listed[-1]]
-        self._place.write(_LIST, json.dumps([asdict(each) for each in kept], indent=2).encode())
-        self._listed = kept
+        remaining = [each for each in listed if each in best or each is listed[-1]]
+        self._place.write(_LIST, json.dumps([asdict(each) for each in remaining], indent=2).encode())
+        self._listed = remaining
         for each in listed:
-            if each not in kept:
+            if each not in remaining:
                 self._place.remove(each.name)
 
     @contextmanager
-    def folder_of(self, kept: Kept) -> Iterator[Path]:
+    def folder_of(self, checkpoint: TrialCheckpoint) -> Iterator[Path]:
         """Give a checkpoint's folder on this machine: the folder itself, or a copy for as long as it is needed."""
         if not self._place.is_remote:
-            yield Path(self._place.uri) / kept.name
+            yield Path(self._place.uri) / checkpoint.name
             return
         with draft_folder() as folder:
-            for file in kept.files:
+            for file in checkpoint.files:
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).write_bytes(self._content(f"{kept.name}/{file}"))
+                (folder / file).write_bytes(self._content(f"{checkpoint.name}/{file}"))
             yield folder
 
     def _stored(self, name: str, write: Callable[[Path], None]) -> list[str]:
@@ -97,10 +100,10 @@ class TrialCheckpoints:
             raise Unavailable(f"{self._place.uri}/{name} of a checkpoint is gone: bring it back, or search anew")
         return content
 
-    def _read(self) -> list[Kept]:
+    def _read(self) -> list[TrialCheckpoint]:
         content = self._place.read(_LIST)
         try:
-            return [Kept(**each) for each in json.loads(content)] if content else []
+            return [TrialCheckpoint(**each) for each in json.loads(content)] if content else []
         except (ValueError, TypeError) as exc:
             raise Unavailable(
                 f"{self._place.uri}/{_LIST} is no list of checkpoints ({exc}): bring it back, or remove that folder"
@@ -111,6 +114,6 @@ def _files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def _by_score(listed: Sequence[Kept]) -> list[Kept]:
+def _by_score(listed: Sequence[TrialCheckpoint]) -> list[TrialCheckpoint]:
     """Return those that have a score, the best first, of equal ones the earlier."""
     return sorted((each for each in listed if _SCORE in each.figures), key=lambda each: -each.figures[_SCORE])

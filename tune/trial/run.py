@@ -13,9 +13,9 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig
-from train_jobs.runs.capacity import Need, need_on_cluster
+from train_jobs.runs.capacity import ResourceRequest, need_on_cluster
 from train_jobs.runtime.locations import place_at
-from train_jobs.train.prepare import Places
+from train_jobs.train.prepare import RunLocations
 from train_jobs.train.ray_train import run_training
 from tune.plan import Search
 from tune.progress.watch import GAVE_UP, TRAINING, VALIDATIONS
@@ -26,7 +26,7 @@ from tune.trial.training import train_in_process
 _SCORE: Final = "score"
 
 
-class ToTune(TuneReportCallback):
+class TuneReporter(TuneReportCallback):
     """Tells Ray Tune of each validation of a training, and of nothing else that the training reports."""
 
     _validations = 0
@@ -59,9 +59,9 @@ def _trained(
         return train_in_process(
             config,
             name,
-            Places.of(settings, registry),
+            RunLocations.of(settings, registry),
             TrialCheckpoints(place, config.keep_checkpoints),
-            need_of(search, config).cpus,
+            resource_request_of(search, config).cpus,
             lambda figures, number: ray.tune.report({**figures, VALIDATIONS: number}),
         )
     return run_training(
@@ -73,12 +73,12 @@ def _trained(
         name=name,
         settings=settings,
         registry=registry,
-        callbacks=[ToTune()],
+        callbacks=[TuneReporter()],
         is_trial=True,
     ).metrics
 
 
-def settled(search: Search) -> Search:
+def with_fixed_threads(search: Search) -> Search:
     """Return the search with the CPUs of each worker as `threads`, unless they are given or it has GPUs; Ray must run.
 
     They are settled once: what is free when a later trial begins, of which others of the search hold a part, is no
@@ -91,7 +91,9 @@ def settled(search: Search) -> Search:
     return replace(search, base={**search.base, "threads": cpus})
 
 
-def need_of(search: Search, config: TrainConfig) -> Need:
+def resource_request_of(search: Search, config: TrainConfig) -> ResourceRequest:
     """Return what a trial's training asks Ray for; of a search that is `settled` the same at any time."""
     threads = config.threads or search.base.get("threads")
-    return Need.of(replace(config, threads=threads), search.workers, search.gpus_per_worker, search.concurrent)
+    return ResourceRequest.of(
+        replace(config, threads=threads), search.workers, search.gpus_per_worker, search.concurrent
+    )

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sentiment.errors import Unavailable, UndertoneError
 from sentiment.priority import give_way
 from sentiment.training.config import TrainConfig
-from train_jobs.runtime.failures import full_disk_told, lost_too_often
+from train_jobs.runtime.failures import lost_too_often, reporting_full_disk
 from tune.trial.checkpoints import TrialCheckpoints
 
 if TYPE_CHECKING:
-    from train_jobs.train.prepare import Places
+    from train_jobs.train.prepare import RunLocations
 
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
@@ -46,7 +46,7 @@ class TrialWatcher:
 def train_in_process(
     config: TrainConfig,
     name: str,
-    places: Places,
+    places: RunLocations,
     checkpoints: TrialCheckpoints,
     threads: int,
     validated: Callable[[Mapping[str, float], int], None],
@@ -63,7 +63,7 @@ def train_in_process(
 
     def train() -> dict[str, float]:
         """Train from the last checkpoint to the end."""
-        with full_disk_told():
+        with reporting_full_disk():
             _fit(config, places, checkpoints, threads, validated)
         if checkpoints.best is None:
             raise Unavailable("the run ended without a checkpoint; is its storage full or away?")
@@ -99,7 +99,9 @@ def tried_again(
         wait(_PAUSE_S)
 
 
-def _fit(config: TrainConfig, places: Places, checkpoints: TrialCheckpoints, threads: int, validated: Any) -> None:
+def _fit(
+    config: TrainConfig, places: RunLocations, checkpoints: TrialCheckpoints, threads: int, validated: Any
+) -> None:
     import torch
 
     from sentiment.training.fit import Fit

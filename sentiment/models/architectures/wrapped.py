@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput, ModelRejected
 from sentiment.models.architectures.dropout import Dropout
-from sentiment.models.bundle import Share, Size, Start, overridden
+from sentiment.models.bundle import ModelBundle, Share, Size, overridden
 from sentiment.models.huggingface.checkpoint import current_name, read_config, read_tokenizer
 from sentiment.models.huggingface.weights import read_tensors
 from sentiment.validation_messages import shown
@@ -66,7 +66,7 @@ class HubClassifier(nn.Module):
         return logits
 
 
-def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> Start:
+def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> ModelBundle:
     """Build a classifier around the encoder in a Hugging Face folder.
 
     Raises:
@@ -84,7 +84,7 @@ def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> Start:
     model = HubClassifier(config)
     _fill(model.body, folder)
     _require_padding_unread(model, tokenizer, folder)
-    return Start(model, config, tokenizer, "hub")
+    return ModelBundle(model, config, tokenizer, "hub")
 
 
 def portable(origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from sentiment.datasets.source.label_spec import LabelSpec
 from sentiment.errors import ModelRejected
 from sentiment.models.architectures.encoder import EncoderClassifier, load_body
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.huggingface.checkpoint import (
     Checkpoint,
     counts_from_padding,
@@ -44,14 +44,14 @@ _PADDINGS: Final = ("<pad>", "[PAD]")
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedClassifier:
     """A classifier of others as a model of the zoo, and what the rows of its head mean."""
 
-    start: Start
+    start: ModelBundle
     head: HeadLabels
 
 
-def import_classifier(folder: Path, spec: LabelSpec | None = None) -> Imported:
+def import_classifier(folder: Path, spec: LabelSpec | None = None) -> ImportedClassifier:
     """Read a fine-tuned classifier; its labels are put in the order of our label sets, by their names or `spec`.
 
     The model says what it says in transformers, to rounding. BERT, RoBERTa, XLM-RoBERTa, CamemBERT and DistilBERT
@@ -81,7 +81,7 @@ def import_classifier(folder: Path, spec: LabelSpec | None = None) -> Imported:
         start = wrap_classifier(folder, origin, tokenizer, tensors, head, last)
     _require_vocabulary(start, folder)
     _require_window(start, folder)
-    return Imported(start, head)
+    return ImportedClassifier(start, head)
 
 
 def _refuse_other_forms(origin: Mapping[str, Any], folder: Path) -> None:
@@ -122,7 +122,7 @@ def _counts_alike(origin: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
     return piece is None or piece in _PADDINGS
 
 
-def _encoder(found: Checkpoint, head: HeadLabels, folder: Path) -> Start:
+def _encoder(found: Checkpoint, head: HeadLabels, folder: Path) -> ModelBundle:
     activation, dense, out = _KINDS.get(str(found.origin["model_type"]), _KINDS["roberta"])
     rows = () if head.order else head.rows
     config = replace(found.config, labels=len(head.labels), pooling="first", head=activation, rows=rows)
@@ -131,7 +131,7 @@ def _encoder(found: Checkpoint, head: HeadLabels, folder: Path) -> Start:
         load_body(model, found.state | _head(found, dense, out, head.order or range(len(head.rows)), folder))
     except RuntimeError as exc:  # shapes
         raise ModelRejected(f"{folder}: {CONFIG} and the safetensors are not of one model: {in_one_line(exc)}") from exc
-    return Start(model.eval(), config, found.tokenizer, "encoder")
+    return ModelBundle(model.eval(), config, found.tokenizer, "encoder")
 
 
 def _head(found: Checkpoint, dense: str, out: str, order: Sequence[int], folder: Path) -> dict[str, Tensor]:
@@ -146,7 +146,7 @@ def _head(found: Checkpoint, dense: str, out: str, order: Sequence[int], folder:
     return tensors
 
 
-def _require_vocabulary(start: Start, folder: Path) -> None:
+def _require_vocabulary(start: ModelBundle, folder: Path) -> None:
     pieces = max(start.tokenizer.get_vocab().values(), default=0) + 1
     if pieces > start.config.vocabulary:
         raise ModelRejected(
@@ -155,7 +155,7 @@ def _require_vocabulary(start: Start, folder: Path) -> None:
         )
 
 
-def _require_window(start: Start, folder: Path) -> None:
+def _require_window(start: ModelBundle, folder: Path) -> None:
     if start.config.positions < SHORTEST_WINDOW_TOKENS:
         raise ModelRejected(
             f"{folder} reads {start.config.positions} tokens at most; a version reads windows of "

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sentiment.errors import ModelRejected
 from sentiment.models.architectures.wrapped import portable
-from sentiment.models.bundle import Size, Start
+from sentiment.models.bundle import ModelBundle, Size
 from sentiment.models.huggingface.checkpoint import current_name, padding_of
 from sentiment.models.huggingface.head_labels import HeadLabels
 from sentiment.models.huggingface.label_sums import LabelSums
@@ -62,7 +62,7 @@ def wrap_classifier(
     tensors: Mapping[str, Tensor],
     head: HeadLabels,
     head_name: str,
-) -> Start:
+) -> ModelBundle:
     """Return the classifier of a folder with its own network; its labels are put in our order.
 
     `head_name` is the layer of the last tensors, without `.weight`.
@@ -85,7 +85,7 @@ def wrap_classifier(
     except (IndexError, RuntimeError, ValueError, TypeError, AttributeError) as exc:
         raise ModelRejected(f"{folder}: the network of transformers fails on a text: {in_one_line(exc)}") from exc
     model.config = config
-    return Start(model, config, tokenizer, "pretrained")
+    return ModelBundle(model, config, tokenizer, "pretrained")
 
 
 def _plain(origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 
 
 class Learner(nn.Module):
     """A classifier that also returns the states before its last layer, as wide as the teacher's, if asked to."""
 
-    def __init__(self, start: Start, teacher_width: int | None = None) -> None:
+    def __init__(self, start: ModelBundle, teacher_width: int | None = None) -> None:
         super().__init__()
         self.model = start.model
         self._states: Tensor | None = None

@@ -24,7 +24,7 @@ _DTYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TeacherTargets:
     """What a teacher says of every text: logits [texts, labels], and states [texts, width] where they are wanted."""
 
     logits: NDArray[np.float32]
@@ -40,7 +40,7 @@ class TrainingData:
 
     plan: BatchPlan
     held_out: ValidationSet
-    lesson: Lesson | None = None
+    lesson: TeacherTargets | None = None
     loss: RowLoss | None = None
 
     @cached_property

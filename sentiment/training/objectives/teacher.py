@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sentiment.errors import InvalidInput
-from sentiment.models.bundle import Start
+from sentiment.models.bundle import ModelBundle
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
 from sentiment.training.batching.encoded import Labelled, content_key, encoded_texts, made_once
 from sentiment.training.objectives.learner import head_of
-from sentiment.training.objectives.objective import Lesson
+from sentiment.training.objectives.objective import TeacherTargets
 from sentiment.training.team import Team
 from sentiment.training.validation import ValidationSet, held_out_logits
 from sentiment.validation_messages import listed
@@ -31,7 +31,7 @@ _WINDOW_TOKENS: Final = 256
 Read = Callable[[], Iterable[Labelled]]
 
 
-def learn_from(
+def teacher_targets(
     teacher: Path,
     folder: Path,
     digest: str,
@@ -41,7 +41,7 @@ def learn_from(
     states: bool,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
-) -> Lesson:
+) -> TeacherTargets:
     """Return what the model in the folder `teacher` says of the texts that `read` yields, kept below `folder`.
 
     `digest` stands for the texts. A teacher with weights is asked in torch, for logits computed in `dtype`; one that is
@@ -61,7 +61,7 @@ def learn_from(
         found = (
             _ask_network(load_model(teacher), folder, digest, read, labels, states, device, dtype)
             if has_weights
-            else Lesson(_ask_export(Predictor.load(teacher), read, labels))
+            else TeacherTargets(_ask_export(Predictor.load(teacher), read, labels))
         )
         np.save(draft / "logits.npy", found.logits)
         if found.states is not None:
@@ -69,13 +69,13 @@ def learn_from(
 
     made_once(target, make)
     kept = np.load(target / "states.npy", mmap_mode="r") if states else None
-    return Lesson(np.load(target / "logits.npy", mmap_mode="r"), kept)
+    return TeacherTargets(np.load(target / "logits.npy", mmap_mode="r"), kept)
 
 
 class _Described(nn.Module):
     """A classifier whose answer has the states before its last layer behind the logits [batch, labels + width]."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: ModelBundle) -> None:
         super().__init__()
         self._model = start.model
         self._states: list[Tensor] = []
@@ -89,7 +89,7 @@ class _Described(nn.Module):
 
 
 def _ask_network(
-    start: Start,
+    start: ModelBundle,
     folder: Path,
     digest: str,
     read: Read,
@@ -97,7 +97,7 @@ def _ask_network(
     states: bool,
     device: str,
     dtype: torch.dtype,
-) -> Lesson:
+) -> TeacherTargets:
     _require_labels(start.config.labels, labels)
     texts = encoded_texts(folder, digest, read, labels, start.tokenizer, start.steps)
     window = min(getattr(start.config, "positions", _WINDOW_TOKENS), _WINDOW_TOKENS)
@@ -105,7 +105,7 @@ def _ask_network(
     model = (_Described(start) if states else start.model).to(device).eval()
     found = held_out_logits(model, everything, Team(device=device), dtype)
     wide = len(labels)
-    return Lesson(found[:, :wide], found[:, wide:] if states else None)
+    return TeacherTargets(found[:, :wide], found[:, wide:] if states else None)
 
 
 def _ask_export(predictor: Predictor, read: Read, labels: Sequence[str]) -> NDArray[np.float32]:

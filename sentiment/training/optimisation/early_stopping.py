@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Stopper:
+class EarlyStopping:
     """Watches one figure: the best so far, the step of it, and how many validations since brought no better one."""
 
     monitor: str
@@ -21,7 +21,7 @@ class Stopper:
         """Whether the patience is at its end."""
         return self.patience is not None and self.without_better >= self.patience
 
-    def after(self, metrics: Mapping[str, float], step: int) -> Stopper:
+    def after(self, metrics: Mapping[str, float], step: int) -> EarlyStopping:
         """Return the policy's state after a validation at `step`."""
         score = score_of(metrics, self.monitor)
         if self.best is None or score > self.best:
