@@ -25,7 +25,7 @@ _LARGEST_SEED: Final = 2**32 - 1  # of NumPy's generators, which Ray Tune and Op
 
 
 @dataclass(frozen=True)
-class Search:
+class HyperparameterSearch:
     """A search: the configuration that all trials share, what varies, how it is searched, and with what.
 
     `grid` goes through every point, or `trials` of them that are drawn; `random` draws `trials` points; `asha` draws
@@ -105,7 +105,7 @@ def default_method(space: Space, trials: int | None) -> Method:
     return "grid" if is_grid else "random"
 
 
-def check(search: Search) -> None:
+def check(search: HyperparameterSearch) -> None:
     """Refuse a search that could not run, or would run a trial twice.
 
     Raises:
@@ -131,13 +131,13 @@ def check(search: Search) -> None:
     _require_distinct(search, search.points)
 
 
-def _bounded(search: Search) -> list[tuple[str, int | None, int]]:
+def _bounded(search: HyperparameterSearch) -> list[tuple[str, int | None, int]]:
     """Return the whole numbers among the options, each with the most that it may be."""
     counts = {"trials": search.trials, "concurrent": search.concurrent, "workers": search.workers}
     return [*((name, value, _MOST_TRIALS) for name, value in counts.items()), ("seed", search.seed, _LARGEST_SEED)]
 
 
-def _require_distinct(search: Search, points: Iterable[Point]) -> None:
+def _require_distinct(search: HyperparameterSearch, points: Iterable[Point]) -> None:
     """Refuse points that are no configuration, or two that are the same one: 0.001 and "1e-3", two names of data."""
     points_by_config: dict[str, Point] = {}
     for point in points:
@@ -161,7 +161,7 @@ def ranked(trials: list[Trial]) -> list[Trial]:
     return sorted(trials, key=lambda trial: (trial.score is None, -(trial.score or 0.0), trial.name))
 
 
-def is_cut_off(search: Search, trials: Sequence[Trial]) -> bool:
+def is_cut_off(search: HyperparameterSearch, trials: Sequence[Trial]) -> bool:
     """Say whether a search ended before all of its trials had."""
     return len(trials) < search.draws or any(trial.state == "unfinished" for trial in trials)
 

@@ -8,20 +8,20 @@ from typing import Any, Final
 
 from sentiment.errors import InvalidInput
 from train_jobs.train.prepare import RunLocations, absolute_path, fixed_teacher
-from tune.plan import Search
+from tune.plan import HyperparameterSearch
 from tune.space import Dimension, configured
 
 _TEACHER: Final = "distill.teacher"
 _UNLABELLED: Final = "distill.unlabelled"
 
 
-def digests(search: Search, places: RunLocations) -> dict[str, str]:
+def digests(search: HyperparameterSearch, places: RunLocations) -> dict[str, str]:
     """Return the digest of each dataset version that a trial may train on."""
     varied = [value for each in search.space.dimensions if each.field == "data" for value in each.values]
     return {ref: places.store.find(ref).digest for ref in (search.base["data"], *varied)}
 
 
-def with_fixed_references(search: Search, places: RunLocations) -> Search:
+def with_fixed_references(search: HyperparameterSearch, places: RunLocations) -> HyperparameterSearch:
     """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
 
     What names something on this disk is named by its whole path, as in `train_jobs.train.prepare.pinned`.

@@ -15,7 +15,7 @@ from sentiment.errors import InvalidInput, RegistryUnavailable, no_room
 from sentiment.registry.tracking import Run, Tracker
 from train_jobs.runtime.drafts import draft_beside, write_whole
 from train_jobs.runtime.locations import Location
-from tune.plan import Search, Trial, best_of, is_cut_off, ranked
+from tune.plan import HyperparameterSearch, Trial, best_of, is_cut_off, ranked
 from tune.space import Point
 
 _PARENT: Final = "mlflow.parentRunId"
@@ -29,7 +29,9 @@ class MlflowTrials:
     tells the digest of each dataset version that is trained on.
     """
 
-    def __init__(self, tracker: Tracker, search: Search, digests: Mapping[str, str], place: Location) -> None:
+    def __init__(
+        self, tracker: Tracker, search: HyperparameterSearch, digests: Mapping[str, str], place: Location
+    ) -> None:
         self._tracker, self._search, self._digests, self._place = tracker, search, digests, place
         self._known = self._kept()
         self._ended = set[str]()
@@ -116,7 +118,7 @@ def write_best(outcome: Mapping[str, Any], out: Path) -> None:
         write_whole(out, head + yaml.safe_dump(outcome["configuration"], sort_keys=False))
 
 
-def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
+def plain(search: HyperparameterSearch, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
     """Return what a search found, the best trial first, for JSON; what was `interrupted` may have no best yet.
 
     Raises:
@@ -140,7 +142,7 @@ def plain(search: Search, trials: list[Trial], out: Path, run_id: str | None) ->
     }
 
 
-def _not_begun(search: Search, trials: list[Trial]) -> list[Point | None]:
+def _not_begun(search: HyperparameterSearch, trials: list[Trial]) -> list[Point | None]:
     """Return the points of the trials that were not begun, None where they were not chosen yet."""
     begun = [dict(trial.point) for trial in trials]
     points: list[Point | None] = [point for point in search.points if point not in begun]

@@ -25,7 +25,7 @@ from sentiment.settings import Settings, job_address, load_settings
 from train_jobs.runtime.output import OUTCOME, begins, job_output, tell_failure
 from train_jobs.runtime.storage import require_run_name, require_storage, storage_of
 from tune.interruption import Interruption, SearchInterrupted, interruptible
-from tune.plan import METHODS, Search, check, corners, default_method
+from tune.plan import METHODS, HyperparameterSearch, check, corners, default_method
 from tune.progress.watch import Listener
 from tune.search_state import claim, location_of, trainings_of
 from tune.space import configured, read_space
@@ -57,7 +57,7 @@ class SearchRequest:
     storage: str | None = None
 
 
-def search_of(request: SearchRequest) -> Search:
+def search_of(request: SearchRequest) -> HyperparameterSearch:
     """Return the search that is asked for: the configuration file's fields, then the space's, then its own.
 
     Raises:
@@ -70,7 +70,7 @@ def search_of(request: SearchRequest) -> Search:
     space = read_space(request.space)
     method = request.method or default_method(space, request.trials)
     base = configured(configured(read_config(request.config), space.shared), request.fields)
-    search = Search(
+    search = HyperparameterSearch(
         name=request.name or f"{method}-{uuid.uuid4().hex[:8]}",
         base=base,
         space=space,
@@ -87,7 +87,7 @@ def search_of(request: SearchRequest) -> Search:
 
 
 def run_search(
-    search: Search,
+    search: HyperparameterSearch,
     settings: Settings,
     address: str | None,
     out: Path,
@@ -112,7 +112,7 @@ def run_search(
 
 
 def _searched(
-    search: Search,
+    search: HyperparameterSearch,
     settings: Settings,
     address: str | None,
     out: Path,
@@ -156,7 +156,9 @@ def _searched(
 
 
 @contextmanager
-def _ray_with_room(search: Search, address: str | None, settings: Settings, places: RunLocations) -> Iterator[None]:
+def _ray_with_room(
+    search: HyperparameterSearch, address: str | None, settings: Settings, places: RunLocations
+) -> Iterator[None]:
     """Have Ray at hand while the block runs, with nodes that can do any of the search's trials.
 
     Raises:
@@ -172,7 +174,7 @@ def _ray_with_room(search: Search, address: str | None, settings: Settings, plac
         yield
 
 
-def require_nodes(search: Search, settings: Settings, places: RunLocations) -> None:
+def require_nodes(search: HyperparameterSearch, settings: Settings, places: RunLocations) -> None:
     """Refuse a search whose trials no node holds, or whose nodes do not all see its storage and data; Ray must run.
 
     Raises:
@@ -193,7 +195,7 @@ def require_nodes(search: Search, settings: Settings, places: RunLocations) -> N
             checked.add(data)
 
 
-def _require_places(search: Search, settings: Settings, out: Path) -> None:
+def _require_places(search: HyperparameterSearch, settings: Settings, out: Path) -> None:
     from tune.results import require_writable
 
     require_run_name(search.name)
@@ -254,7 +256,7 @@ def fields_of(changes: Iterable[str], data: str | None, model: str | None) -> di
     return {**dict(assignment(text) for text in changes), **set_fields}
 
 
-def _place_of(search: Search, settings: Settings) -> Path:
+def _place_of(search: HyperparameterSearch, settings: Settings) -> Path:
     """Return where the best goes if nothing is said: on a cluster into home, the command that follows has its own."""
     return settings.home / "tune" / f"{search.name}-{_OUT}" if job_address() else Path(_OUT)
 

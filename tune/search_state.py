@@ -10,25 +10,25 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 from sentiment.validation_messages import shown
 from train_jobs.runtime.locations import Location, place_at
-from tune.plan import Search
+from tune.plan import HyperparameterSearch
 
 
-def storage_root(search: Search, settings: Settings) -> str:
+def storage_root(search: HyperparameterSearch, settings: Settings) -> str:
     """Return the folder or `s3://` address under which a search keeps what it needs to be taken up."""
     return search.storage or str(settings.home / "tune")
 
 
-def trainings_of(search: Search, settings: Settings) -> str:
+def trainings_of(search: HyperparameterSearch, settings: Settings) -> str:
     """Return where the trials keep their checkpoints."""
     return f"{storage_root(search, settings)}/{search.name}-trainings"
 
 
-def location_of(search: Search, settings: Settings) -> Location:
+def location_of(search: HyperparameterSearch, settings: Settings) -> Location:
     """Return the place of a search's own records."""
     return place_at(storage_root(search, settings), settings.s3_endpoint)
 
 
-def claim(search: Search, settings: Settings) -> None:
+def claim(search: HyperparameterSearch, settings: Settings) -> None:
     """Write down what a search of this name is.
 
     Raises:

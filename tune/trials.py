@@ -17,7 +17,7 @@ from sentiment.settings import Settings
 from train_jobs.runtime.failures import own_error, reason_in
 from train_jobs.runtime.signals import signal_handlers_restored
 from train_jobs.runtime.storage import storage_of
-from tune.plan import Search, State, Trial, check, corners
+from tune.plan import HyperparameterSearch, State, Trial, check, corners
 from tune.progress.free_resources import TrialPlacement
 from tune.progress.watch import TRAINING, VALIDATIONS, Listener, TrialWatch, WatchedSearch, figures_of, watching
 from tune.search_state import claim, storage_root
@@ -35,11 +35,11 @@ _REDUCTION: Final = 3
 
 #: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and
 #: last its best ones with its training's name as TRAINING.
-RunTrial = Callable[[dict[str, Any], Search, Settings, str | None], None]
+RunTrial = Callable[[dict[str, Any], HyperparameterSearch, Settings, str | None], None]
 
 
 def search_for(
-    search: Search,
+    search: HyperparameterSearch,
     settings: Settings,
     registry: str | None,
     listeners: Sequence[Listener] = (),
@@ -73,7 +73,7 @@ def search_for(
     return [_trial(search, result, watched.unended) for result in results]
 
 
-def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTrial) -> Any:
+def _tuner(search: HyperparameterSearch, settings: Settings, registry: str | None, run: RunTrial) -> Any:
     path, filesystem = storage_of(storage_root(search, settings), settings)
     trainable = ray.tune.with_resources(
         ray.tune.with_parameters(run, search=search, settings=settings, registry=registry),
@@ -103,27 +103,27 @@ def _tuner(search: Search, settings: Settings, registry: str | None, run: RunTri
     )
 
 
-def _resources(search: Search, point: Mapping[str, Any]) -> Any:
+def _resources(search: HyperparameterSearch, point: Mapping[str, Any]) -> Any:
     """Return what a trial's own process asks for: CPUs are left to the workers of a training that run beside it."""
     if not search.trains_in_process:
         return ray.tune.PlacementGroupFactory([{"memory": _TRIAL_BYTES}])
     return ray.tune.PlacementGroupFactory([{"CPU": resource_request_of(search, search.config_at(dict(point))).cpus}])
 
 
-def _renew_resources(search: Search, trials: Sequence[Any]) -> None:
+def _renew_resources(search: HyperparameterSearch, trials: Sequence[Any]) -> None:
     """Let trials that have not begun ask for what they need here: a search may be taken up on another machine."""
     for trial in trials:
         if trial.status == _PENDING:
             trial.update_resources(_resources(search, trial.config))
 
 
-def _most_deaths(search: Search) -> int:
+def _most_deaths(search: HyperparameterSearch) -> int:
     """Return how often Ray Tune starts a trial anew whose process was lost; Ray Train sees to its own workers."""
     configs = [search.config_at(point) for point in corners(search.space)]
     return max(config.most_failures for config in configs) if search.trains_in_process else 0
 
 
-def _tune_config(search: Search) -> Any:
+def _tune_config(search: HyperparameterSearch) -> Any:
     from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.basic_variant import BasicVariantGenerator
 
@@ -156,7 +156,7 @@ def _domain(dimension: Dimension) -> Any:
     return {"uniform": ray.tune.uniform, "loguniform": ray.tune.loguniform}[dimension.kind](*dimension.values)
 
 
-def _trial(search: Search, result: Any, unended: Container[str] = ()) -> Trial:
+def _trial(search: HyperparameterSearch, result: Any, unended: Container[str] = ()) -> Trial:
     rows = [] if result.metrics_dataframe is None else result.metrics_dataframe.to_dict("records")
     scored = [row for row in rows if math.isfinite(row.get(_SCORE, math.nan))]
     best = max(scored, key=lambda row: float(row[_SCORE]), default=None)

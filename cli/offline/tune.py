@@ -24,7 +24,7 @@ from train_jobs.runtime.ray_log import ray_log_aside
 from train_jobs.train.training_options import Data
 
 if TYPE_CHECKING:
-    from tune.plan import Search
+    from tune.plan import HyperparameterSearch
 
 Set = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE that all trials share; repeatable.")]
 _INTERRUPTED = 130  # a shell's status of a program that Ctrl+C ended
@@ -97,7 +97,7 @@ def tune(
         sys.exit(status)
 
 
-def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
+def _here(asked: HyperparameterSearch, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
     from train_jobs.runtime.output import begins
     from tune.progress.lines import TrialLines, WaitingLines
@@ -108,7 +108,9 @@ def _here(asked: Search, out: Path, settings: Settings, as_json: bool) -> dict[s
         return run_search(asked, settings, job_address(), out, listener, lambda: _say(begins("Search", asked.name)))
 
 
-def _remotely(asked: Search, out: Path, address: str, settings: Settings, working_dir: str | None) -> dict[str, Any]:
+def _remotely(
+    asked: HyperparameterSearch, out: Path, address: str, settings: Settings, working_dir: str | None
+) -> dict[str, Any]:
     """Search as a job of the cluster at `address`, and write the best configuration here."""
     from tune.results import require_writable, write_best
 
@@ -123,7 +125,7 @@ def _remotely(asked: Search, out: Path, address: str, settings: Settings, workin
     return {**found, "config": str(out)}
 
 
-def _places(asked: Search) -> list[tuple[str, str | None]]:
+def _places(asked: HyperparameterSearch) -> list[tuple[str, str | None]]:
     """Return what may name files, by its option: what all trials share, and every value of what varies."""
     from tune.plan import corners
     from tune.space import configured
@@ -131,7 +133,7 @@ def _places(asked: Search) -> list[tuple[str, str | None]]:
     return [place for point in corners(asked.space) for place in places_of(configured(asked.base, point))]
 
 
-def _arguments(asked: Search) -> list[str]:
+def _arguments(asked: HyperparameterSearch) -> list[str]:
     """Return the command line of the job for a cluster; files of this machine are sent as what they say."""
     varied = {dimension.field: dimension.plain() for dimension in asked.space.dimensions}
     options: dict[str, Any] = {

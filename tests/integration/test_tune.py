@@ -28,7 +28,7 @@ from tests.tiny_training import examples
 from train_jobs.runtime.ray_cluster import give_room_back, note_room
 from train_jobs.train.ray_train import ray_running
 from tune.interruption import interruptible
-from tune.plan import Search, best_of, is_cut_off
+from tune.plan import HyperparameterSearch, best_of, is_cut_off
 from tune.progress import waiting
 from tune.results import plain, write_best
 from tune.space import parse_space
@@ -79,7 +79,7 @@ class Heard:
         self.waits.append(text)
 
 
-def search(settings: Settings, name: str, space: Mapping[str, Any], **options: Any) -> Search:
+def search(settings: Settings, name: str, space: Mapping[str, Any], **options: Any) -> HyperparameterSearch:
     base = {
         "model": "minilm",
         "backbone": str(settings.home / "backbone"),
@@ -93,7 +93,7 @@ def search(settings: Settings, name: str, space: Mapping[str, Any], **options: A
         "validation_share": 0.25,
         "most_failures": 2,
     }
-    return Search(name, base, parse_space({"space": space}), **options)
+    return HyperparameterSearch(name, base, parse_space({"space": space}), **options)
 
 
 def test_a_grid_trains_every_point_tells_why_one_failed_and_is_taken_up(settings: Settings, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_grid_trains_every_point_tells_why_one_failed_and_is_taken_up(settings
         search_for(replace(asked, seed=7), settings, None)
 
 
-def rising(point: dict[str, Any], search: Search, settings: Settings, registry: str | None) -> None:
+def rising(point: dict[str, Any], search: HyperparameterSearch, settings: Settings, registry: str | None) -> None:
     """Stand for a training whose score rises with its learning rate."""
     scores = [point["learning_rate"] * validation for validation in (1, 2, 3, 4)]
     for epoch, score in enumerate(scores, 1):
@@ -153,7 +153,7 @@ def test_trainings_that_asha_gives_up_leave_their_cores_to_the_next_beside_anoth
     assert (heard.ends, heard.waits) == ([False] * 4, [])
 
 
-def dying(point: dict[str, Any], search: Search, settings: Settings, registry: str | None) -> None:
+def dying(point: dict[str, Any], search: HyperparameterSearch, settings: Settings, registry: str | None) -> None:
     """Stand for a training whose process is killed once in epoch 1, and each time in epoch 3."""
     mark = settings.home / f"died-{point['epochs']}"
     ray.tune.report({"score": point["epochs"] - 0.5, "validations": 1})

@@ -22,7 +22,7 @@ from sentiment.errors import InvalidInput, RegistryUnavailable
 from sentiment.settings import Settings
 from tune import search as job
 from tune.interruption import Interruption, SearchInterrupted, interruptible
-from tune.plan import Search, Trial, is_cut_off
+from tune.plan import HyperparameterSearch, Trial, is_cut_off
 from tune.progress.lines import interrupted_lines
 from tune.results import MlflowTrials, plain, write_best
 from tune.search import SearchRequest, search_of
@@ -30,7 +30,7 @@ from tune.search import SearchRequest, search_of
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.1, 0.01, 0.001]}}})
 
 
-def search(method: str = "grid", trials: int | None = None) -> Search:
+def search(method: str = "grid", trials: int | None = None) -> HyperparameterSearch:
     return search_of(SearchRequest(SPACE, method, {"data": "toys@1", "model": "cnn"}, name="mine", trials=trials))
 
 

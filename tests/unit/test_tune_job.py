@@ -27,7 +27,7 @@ from train_jobs.train.prepare import RunLocations
 from tune import results
 from tune import search as tune_job
 from tune import trials as search
-from tune.plan import Search
+from tune.plan import HyperparameterSearch
 from tune.trial import run as trial
 
 REQUIRE_NODES = tune_job.require_nodes
@@ -92,7 +92,7 @@ def test_a_job_names_its_search_at_once_and_says_that_it_begins_when_it_does(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def run_search(asked: Search, *others: Any) -> dict[str, Any]:
+    def run_search(asked: HyperparameterSearch, *others: Any) -> dict[str, Any]:
         if refused:
             raise NotFound("no such dataset")
         others[-1]()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sentiment.errors import InvalidInput
-from tune.plan import Search, check, default_method
+from tune.plan import HyperparameterSearch, check, default_method
 from tune.search import SearchRequest, search_of
 from tune.space import Point, parse_space
 
@@ -18,7 +18,9 @@ WHOLE = {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}
 RANGES = {"learning_rate": {"loguniform": [1e-5, 1e-2]}, "warm_up": {"uniform": [0, 0.2]}, "epochs": {"int": [1, 3]}}
 
 
-def search(space: dict[str, Any], method: str | None = None, trials: int | None = None, seed: int = 42) -> Search:
+def search(
+    space: dict[str, Any], method: str | None = None, trials: int | None = None, seed: int = 42
+) -> HyperparameterSearch:
     fields = {"data": "toys@1", "model": "cnn"}
     return search_of(SearchRequest(json.dumps({"space": space}), method, fields, trials=trials, seed=seed))
 

@@ -14,16 +14,16 @@ from sentiment.settings import Settings
 from tests.tiny_training import examples
 from train_jobs.train import prepare
 from train_jobs.train.prepare import RunLocations
-from tune.plan import Search
+from tune.plan import HyperparameterSearch
 from tune.references import with_fixed_references
 from tune.space import parse_space
 
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}
 
 
-def search(**changes: Any) -> Search:
+def search(**changes: Any) -> HyperparameterSearch:
     facts = {"name": "s", "base": {"data": "toys@1", "model": "cnn"}, "space": parse_space(SPACE), "method": "grid"}
-    return Search(**{**facts, **changes})
+    return HyperparameterSearch(**{**facts, **changes})
 
 
 def test_what_may_move_while_a_search_lasts_is_fixed_for_all_its_trials(tmp_path, monkeypatch):

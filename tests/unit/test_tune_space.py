@@ -14,7 +14,7 @@ from sentiment.errors import InvalidInput
 from sentiment.registry.tracking import ended
 from sentiment.training.config import from_mapping
 from train_jobs.runtime.locations import Location
-from tune.plan import Search, Trial, best_of, check, ranked
+from tune.plan import HyperparameterSearch, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, require_writable, write_best
 from tune.search import SearchRequest, search_of
 from tune.space import configured, parse_space, read_space, shipped_spaces
@@ -22,9 +22,9 @@ from tune.space import configured, parse_space, read_space, shipped_spaces
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}
 
 
-def search(**changes: Any) -> Search:
+def search(**changes: Any) -> HyperparameterSearch:
     facts = {"name": "s", "base": {"data": "toys@1", "model": "cnn"}, "space": parse_space(SPACE), "method": "grid"}
-    return Search(**{**facts, **changes})
+    return HyperparameterSearch(**{**facts, **changes})
 
 
 def test_a_space_that_is_no_text_is_named(tmp_path):

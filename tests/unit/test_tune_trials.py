@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="searching needs the train extra")
 
 from train_jobs.runs.capacity import ResourceRequest  # noqa: E402
 from train_jobs.train.ray_train import cpus_of  # noqa: E402
-from tune.plan import Search  # noqa: E402
+from tune.plan import HyperparameterSearch  # noqa: E402
 from tune.progress.watch import TrialWatch, WatchedSearch, watching  # noqa: E402
 from tune.space import parse_space  # noqa: E402
 from tune.trial import run as trial_module  # noqa: E402
@@ -22,9 +22,11 @@ from tune.trial.run import resource_request_of, with_fixed_threads  # noqa: E402
 from tune.trials import _renew_resources, _resources, _trial  # noqa: E402
 
 
-def search(concurrent: int = 1, workers: int = 1) -> Search:
+def search(concurrent: int = 1, workers: int = 1) -> HyperparameterSearch:
     space = parse_space({"space": {"epochs": {"int": [1, 3]}}})
-    return Search("s", {"data": "toys@1", "model": "cnn"}, space, "random", concurrent=concurrent, workers=workers)
+    return HyperparameterSearch(
+        "s", {"data": "toys@1", "model": "cnn"}, space, "random", concurrent=concurrent, workers=workers
+    )
 
 
 @pytest.mark.parametrize(("concurrent", "workers", "cpus"), [(1, 1, 8), (2, 1, 4), (2, 2, 2), (9, 1, 1)])

@@ -12,7 +12,7 @@ ray = pytest.importorskip("ray", reason="searching needs the train extra")
 pytest.importorskip("torch", reason="searching needs the train extra")
 
 from train_jobs.runs.capacity import ResourceRequest  # noqa: E402
-from tune.plan import Search  # noqa: E402
+from tune.plan import HyperparameterSearch  # noqa: E402
 from tune.progress import free_resources as rooms_module  # noqa: E402
 from tune.progress.free_resources import TrialPlacement  # noqa: E402
 from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused  # noqa: E402
@@ -21,8 +21,8 @@ from tune.space import parse_space  # noqa: E402
 SPACE = parse_space({"space": {"epochs": {"int": [1, 3]}}})
 
 
-def search(workers: int = 1) -> Search:
-    return Search("s", {"data": "toys@1", "model": "cnn"}, SPACE, "random", workers=workers)
+def search(workers: int = 1) -> HyperparameterSearch:
+    return HyperparameterSearch("s", {"data": "toys@1", "model": "cnn"}, SPACE, "random", workers=workers)
 
 
 def group(state: str, *bundles: dict[str, float]) -> dict[str, Any]:

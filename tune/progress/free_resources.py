@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from train_jobs.runs.capacity import ResourceRequest
 from train_jobs.runtime.ray_cluster import give_room_back
-from tune.plan import Search
+from tune.plan import HyperparameterSearch
 from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused
 
 _LOG = logging.getLogger(__name__)
@@ -22,7 +22,10 @@ class TrialPlacement:
     """Looks at a search's trials at each step of Ray Tune; `say` takes a line about those that wait."""
 
     def __init__(
-        self, search: Search, need_at: Callable[[dict[str, Any]], ResourceRequest], say: Callable[[str], None]
+        self,
+        search: HyperparameterSearch,
+        need_at: Callable[[dict[str, Any]], ResourceRequest],
+        say: Callable[[str], None],
     ) -> None:
         self._search, self._need_at, self._say = search, need_at, say
         self._patience = WaitReminder()

@@ -17,7 +17,7 @@ from train_jobs.runs.capacity import ResourceRequest, need_on_cluster
 from train_jobs.runtime.locations import place_at
 from train_jobs.train.prepare import RunLocations
 from train_jobs.train.ray_train import run_training
-from tune.plan import Search
+from tune.plan import HyperparameterSearch
 from tune.progress.watch import GAVE_UP, TRAINING, VALIDATIONS
 from tune.search_state import trainings_of
 from tune.trial.checkpoints import TrialCheckpoints
@@ -38,7 +38,7 @@ class TuneReporter(TuneReportCallback):
             super().after_report(run_context, [{**metrics[0], VALIDATIONS: self._validations}], checkpoint)
 
 
-def run_trial(point: dict[str, Any], search: Search, settings: Settings, registry: str | None) -> None:
+def run_trial(point: dict[str, Any], search: HyperparameterSearch, settings: Settings, registry: str | None) -> None:
     """Train at one point of the space: the function that Ray Tune runs for each trial."""
     config, name = search.config_at(point), f"{search.name}-{ray.tune.get_context().get_trial_id()}"
     try:
@@ -52,7 +52,7 @@ def run_trial(point: dict[str, Any], search: Search, settings: Settings, registr
 
 
 def _trained(
-    config: TrainConfig, name: str, search: Search, settings: Settings, registry: str | None
+    config: TrainConfig, name: str, search: HyperparameterSearch, settings: Settings, registry: str | None
 ) -> Mapping[str, float]:
     if search.trains_in_process:
         place = place_at(f"{trainings_of(search, settings)}/{name}", settings.s3_endpoint)
@@ -78,7 +78,7 @@ def _trained(
     ).metrics
 
 
-def with_fixed_threads(search: Search) -> Search:
+def with_fixed_threads(search: HyperparameterSearch) -> HyperparameterSearch:
     """Return the search with the CPUs of each worker as `threads`, unless they are given or it has GPUs; Ray must run.
 
     They are settled once: what is free when a later trial begins, of which others of the search hold a part, is no
@@ -91,7 +91,7 @@ def with_fixed_threads(search: Search) -> Search:
     return replace(search, base={**search.base, "threads": cpus})
 
 
-def resource_request_of(search: Search, config: TrainConfig) -> ResourceRequest:
+def resource_request_of(search: HyperparameterSearch, config: TrainConfig) -> ResourceRequest:
     """Return what a trial's training asks Ray for; of a search that is `settled` the same at any time."""
     threads = config.threads or search.base.get("threads")
     return ResourceRequest.of(
