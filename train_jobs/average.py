@@ -47,17 +47,12 @@ _VERSION: Final = "version"
 class AverageConfig:
     """What to average and how."""
 
-    versions: tuple[str, ...]
-    """Version folders or references into the registry."""
-    validation: str | None = None
-    """Dataset version to choose on, which no version may have been trained on; None: what all were validated on."""
-    monitor: str = "macro_recall"
-    """Figure that must not fall on the validation texts."""
-    calibration: str | None = None
-    """As in a training's configuration; None for the first version's."""
+    versions: tuple[str, ...]  #: folders or references into the registry
+    validation: str | None = None  #: dataset version to choose on; None for the texts that all were validated on
+    monitor: str = "macro_recall"  #: figure that must not fall
+    calibration: str | None = None  #: as in a training's configuration; None for the first version's
     register: bool = False
-    recipe: str = "greedy"
-    """One of `RECIPES`."""
+    recipe: str = "greedy"  #: one of `RECIPES`
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -77,8 +72,7 @@ def run_averaging(
     and `digest`, the `run_id`, and `registered`.
 
     Raises:
-        InvalidInput: the versions have no weights, differ in shape or labels, or were not trained by this project; they
-            were validated on different texts and no `validation` is named; or `out` holds foreign files.
+        InvalidInput: the versions cannot be averaged (`shared_config`, `judging_texts`), or `out` holds foreign files.
         NotFound: there is no such version or dataset.
     """
     require_version_place(out / _VERSION)
@@ -157,11 +151,8 @@ def shared_config(versions: Sequence[Version], validation: str | None) -> TrainC
     for version in versions:
         manifest = version.manifest
         if (manifest.labels, manifest.normalizer) != (first.labels, first.normalizer):
-            raise InvalidInput(
-                f"{version.folder} and {versions[0].folder} differ in their labels or normalisers: name versions that "
-                "agree in both.",
-                "versions",
-            )
+            pair = f"{version.folder} and {versions[0].folder}"
+            raise InvalidInput(f"{pair} must have the same labels and normaliser: name others.", "versions")
         if "torch" not in manifest.engines:
             raise InvalidInput(f"{version.folder} has no weights (model.safetensors): name a full version.", "versions")
     trained = _trained(versions[0])
@@ -169,19 +160,16 @@ def shared_config(versions: Sequence[Version], validation: str | None) -> TrainC
         return replace(trained, validation=validation)
     for version in versions[1:]:
         if _held_out_by(version) != _held_out_by(versions[0]):
-            raise InvalidInput(
-                f"{version.folder} and {versions[0].folder} held out different texts, so each was trained on texts of "
-                "the other: name data for --validation that no version was trained on.",
-                "validation",
-            )
+            problem = "held out different texts: each was trained on held-out texts of the other"
+            remedy = "name data for --validation that no version was trained on."
+            raise InvalidInput(f"{version.folder} and {versions[0].folder} {problem}; {remedy}", "validation")
     return trained
 
 
 def _trained(version: Version) -> TrainConfig:
     if not isinstance(config := version.manifest.dataset.get("config"), Mapping):
         raise InvalidInput(
-            f"{version.folder} does not say how it was trained: name a version first that does, and a --validation "
-            "dataset.",
+            f"{version.folder} does not say how it was trained: put another version first, and name --validation.",
             "versions",
         )
     return from_mapping(config)
@@ -198,11 +186,8 @@ def judging_texts(first: Version, trained: TrainConfig, places: RunLocations, *,
     held_out = first.manifest.dataset.get("held_out")
     if named or held_out == digest_of(rows) or (held_out is None and trained.validation):
         return rows
-    raise InvalidInput(
-        f"the texts that {first.folder} held out can no longer be determined: name data for --validation that no "
-        "version was trained on.",
-        "validation",
-    )
+    remedy = "name data for --validation that no version was trained on."
+    raise InvalidInput(f"the texts that {first.folder} held out can no longer be determined: {remedy}", "validation")
 
 
 def _held_out_by(version: Version) -> tuple[Any, ...]:

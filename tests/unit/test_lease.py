@@ -40,7 +40,7 @@ def test_a_head_that_lives_keeps_the_run_and_is_named(store: RunStore) -> None:
     mine.take()
     for _ in range(10):
         clock.now_s += LEASE_S - 1
-        with pytest.raises(Conflict, match=r"'one' \(10\.0\.0\.1, process 7, heard of 59 s ago\).*free in 1 s$"):
+        with pytest.raises(Conflict, match=r"'one' \(process 7 on 10\.0\.0\.1, last seen 59 s ago\).*free in 1 s$"):
             other.take()
         mine.beat()
 
@@ -51,7 +51,7 @@ def test_a_dead_head_s_run_is_taken_over_and_it_is_told_when_it_comes_back(store
     mine.take()
     clock.now_s += LEASE_S
     other.take()
-    with pytest.raises(Conflict, match=r"10\.0\.0\.2 has taken the run 'one'"):
+    with pytest.raises(Conflict, match=r"10\.0\.0\.2 has taken over the run 'one'"):
         mine.beat()
     other.beat()
 

@@ -62,7 +62,7 @@ def test_a_run_goes_on_with_its_own_workers_and_its_own_storage_only(tmp_path: P
         held.keep_begun(begun)
     for other, told in (
         (RunStart(1, kept), r"--workers 2, not 1: go on with --workers 2"),
-        (RunStart(2), rf"in {kept}, not in home: go on with --storage {kept}, or .* another --name"),
+        (RunStart(2), rf"in {kept}, not in home: resume it with --storage {kept}, or .* another --name"),
     ):
         with pytest.raises(Conflict, match=told):
             taken(tmp_path, begun=other).__enter__()
@@ -70,7 +70,7 @@ def test_a_run_goes_on_with_its_own_workers_and_its_own_storage_only(tmp_path: P
         pass
     with taken(tmp_path, "other", begun=RunStart()) as held:
         held.keep_begun(RunStart())
-    with pytest.raises(Conflict, match=rf"in home, not in {elsewhere}: go on without --storage"):
+    with pytest.raises(Conflict, match=rf"in home, not in {elsewhere}: resume it without --storage"):
         taken(tmp_path, "other", begun=RunStart(1, elsewhere)).__enter__()
     assert not Path(elsewhere).exists()
 
@@ -121,7 +121,7 @@ def test_a_head_that_has_lost_its_run_is_interrupted_and_told_so(
             names.extend(held.shared.names("lease"))
             time.sleep(30)
 
-    with pytest.raises(Conflict, match="elsewhere has taken the run 'one'"):
+    with pytest.raises(Conflict, match="elsewhere has taken over the run 'one'"):
         lose()
     assert names == ["00000001.json", "00000002.json"]
 
@@ -143,7 +143,7 @@ def test_a_lost_run_is_told_of_even_where_another_takes_the_interrupt(
 
     with signal_handlers_restored():
         signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
-        with pytest.raises(Conflict, match="elsewhere has taken the run 'one'"):
+        with pytest.raises(Conflict, match="elsewhere has taken over the run 'one'"):
             lose()
 
 

@@ -209,7 +209,7 @@ def test_of_ray_s_reports_the_reason_is_told_and_no_advice(report: str) -> None:
 
 def test_a_worker_that_is_killed_or_out_of_memory_is_told_with_what_to_do() -> None:
     assert death_in(KILLED).startswith("the worker process was killed or crashed several times; memory may have")
-    assert death_in(LOW_MEMORY) == "memory ran out; make room, or give fewer --shard-rows or a lower --most"
+    assert death_in(LOW_MEMORY) == "memory ran out; free some, or give fewer --shard-rows or a lower --most"
     assert death_in(USER_CODE) == "ValueError: year 33658 is out of range"
 
 

@@ -126,9 +126,11 @@ def test_a_full_disk_says_where_room_is_needed(tmp_path: Path, monkeypatch: pyte
         raise full
 
     monkeypatch.setattr(Location, "_rename_into", fails)
-    with pytest.raises(Unavailable, match=rf"The disk of {tmp_path} is full: make room there.*same command continues"):
+    with pytest.raises(
+        Unavailable, match=rf"The disk of {tmp_path} is full: free some space.*same command again; it continues"
+    ):
         Location(str(tmp_path)).write("done/x.json", b"{}")
-    with pytest.raises(Unavailable, match=r"is full: make room there, or set TMPDIR"), draft_folder():
+    with pytest.raises(Unavailable, match=r"is full: free some space, or set TMPDIR"), draft_folder():
         raise full
 
 

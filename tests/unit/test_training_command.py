@@ -149,7 +149,7 @@ def test_what_is_given_on_the_command_line_reaches_the_job(monkeypatch: pytest.M
 def test_a_distillation_without_a_teacher_is_refused() -> None:
     result = CliRunner().invoke(app, ["distill", "--data", "tweets@3"])
     assert result.exit_code == 1
-    assert "--teacher models:/sentiment/7" in result.stderr
+    assert "--teacher models:/NAME/NUMBER" in result.stderr
     result = CliRunner().invoke(app, ["distill", "--data", "tweets@3", "--set", "distill=models:/sentiment/7"])
     assert result.exit_code == 1
     assert "it must be a mapping" in result.stderr
@@ -178,7 +178,7 @@ def toys(home) -> list[str]:
         ("train", ["--set", "window_tokens=64"], "window_tokens is 64"),
         ("train", ["--model", "gpt"], "'gpt'"),
         ("train", ["--name", "../elsewhere"], "'../elsewhere' cannot name a run"),
-        ("train", ["--storage", "s4://bucket"], "s4://bucket is no place for checkpoints"),
+        ("train", ["--storage", "s4://bucket"], "s4://bucket cannot hold checkpoints"),
         ("train", ["--storage", "/dev/null/runs"], "/dev/null/runs cannot be written"),
         ("train", ["--gpus-per-worker", "64"], "asks for 64 GPUs in all"),
         ("distill", ["--teacher", "anything", "--unlabelled", "nowhere.jsonl"], "nowhere.jsonl"),

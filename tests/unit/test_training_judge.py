@@ -15,10 +15,10 @@ from train_jobs.shipped_model.corpus_benchmark import (
     TestSet,
     chunks,
     evaluate_all,
+    figures_of_test_set,
     flatten,
     from_api,
     table,
-    test_set_figures,
 )
 from train_jobs.shipped_model.readers import LabelledText
 
@@ -32,14 +32,14 @@ def _classify(texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def test_three_class_sets_are_judged_by_the_likeliest_label() -> None:
-    figures = test_set_figures(_THREE, _classify([row.text for row in _THREE]))
+    figures = figures_of_test_set(_THREE, _classify([row.text for row in _THREE]))
     assert figures["accuracy"] == pytest.approx(0.75)
     assert figures["macro_recall"] == pytest.approx((1 + 1 + 0.5) / 3)
     assert figures["recall_positive"] == pytest.approx(0.5)
 
 
 def test_two_class_sets_are_judged_by_the_sign_of_sentiment_even_where_neutral_leads() -> None:
-    figures = test_set_figures(_TWO, _classify([row.text for row in _TWO]))
+    figures = figures_of_test_set(_TWO, _classify([row.text for row in _TWO]))
     assert figures["accuracy"] == 1.0
     assert figures["called_neutral"] == 0.5
 

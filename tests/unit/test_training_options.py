@@ -187,5 +187,5 @@ def test_code_for_a_cluster_without_a_cluster_is_refused() -> None:
 
 
 def test_a_distillation_without_a_teacher_is_refused_by_both() -> None:
-    with pytest.raises(InvalidInput, match="--teacher models:/sentiment/7"):
+    with pytest.raises(InvalidInput, match="--teacher models:/NAME/NUMBER"):
         job_of("distill", DistillOptions(data="toys@1"))

@@ -185,7 +185,7 @@ def test_room_is_waited_for_as_long_as_was_said_and_the_end_tells_what_was_asked
         events.before_worker_group_start(None)
         now[0] += 60.0
     assert mailbox.kept == [WorkerEvent("asked")]
-    with pytest.raises(Unavailable, match=r"in 0:03:00: .*2 workers with 1 CPU each, free: 1 CPU, 0 GPUs.*--wait"):
+    with pytest.raises(Unavailable, match=r"for 0:03:00: .*2 workers with 1 CPU each; free are 1 CPU, 0 GPUs.*--wait"):
         events.before_worker_group_start(None)
     events.after_worker_group_start(group_of())
     events.before_worker_group_start(None)

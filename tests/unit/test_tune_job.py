@@ -53,7 +53,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def searched(settings: Settings, on_begin: Callable[[], None]) -> None:
     fields = {"data": "toys@1", "model": "cnn", "window_tokens": 16}
-    asked = tune_job.search_of(tune_job.Request(SPACE, "grid", fields, name="mine"))
+    asked = tune_job.search_of(tune_job.SearchRequest(SPACE, "grid", fields, name="mine"))
     tune_job.run_search(asked, settings, None, settings.home / "best.yaml", on_begin=on_begin)
 
 
@@ -124,7 +124,7 @@ def test_a_search_warns_of_a_class_that_its_trials_cannot_learn(
         tracking_server, "tracking_server", lambda _: pytest.fail("the warning comes before the server")
     )
     fields = {"data": "two@1", "validation": "toys@1", "model": "cnn", "window_tokens": 16}
-    asked = tune_job.search_of(tune_job.Request(SPACE, "grid", fields, name="mine"))
+    asked = tune_job.search_of(tune_job.SearchRequest(SPACE, "grid", fields, name="mine"))
     with pytest.raises(pytest.fail.Exception):
         tune_job.run_search(asked, settings, None, settings.home / "best.yaml")
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
@@ -137,8 +137,10 @@ def test_every_need_and_every_dataset_of_a_search_is_asked_of_the_nodes_before_i
     needs: list[int] = []
     probed: list[tuple[str, str]] = []
     space = {"threads": {"choice": [1, 4]}, "data": {"choice": ["toys@1", "others@1"]}}
-    asked = tune_job.search_of(tune_job.Request(json.dumps({"space": space}), None, {"data": "toys@1", "model": "cnn"}))
-    monkeypatch.setattr(trial, "settled", lambda asked: asked)
+    asked = tune_job.search_of(
+        tune_job.SearchRequest(json.dumps({"space": space}), None, {"data": "toys@1", "model": "cnn"})
+    )
+    monkeypatch.setattr(trial, "with_fixed_threads", lambda asked: asked)
     monkeypatch.setattr(capacity, "require_capacity", lambda need: needs.append(need.cpus))
     monkeypatch.setattr(
         storage_probe, "require_shared", lambda path, _, config, *__: probed.append((path, config.data))

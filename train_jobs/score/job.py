@@ -115,12 +115,9 @@ class ScoringResult:
     out: str
     totals: Totals
     """Of all runs of this job together."""
-    resumed_shards: int = 0
-    """Shards that earlier runs had completed."""
+    resumed_shards: int = 0  #: completed by earlier runs
     was_finished: bool = False
-    """Whether there was nothing left to do."""
-    changed: tuple[str, ...] = ()
-    """Input files that changed since an earlier run and were scored again."""
+    changed: tuple[str, ...] = ()  #: input files that changed since an earlier run and were scored again
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Self:
@@ -142,14 +139,11 @@ class ScoringResult:
 
 @dataclass(frozen=True)
 class OpenedJob:
-    """A job that is ready to run."""
+    """A job that is ready to run: its numbered files, completed shards by name, and files that changed since."""
 
     inputs: Sequence[InputFile]
-    """Its files, with the numbers that name their shards."""
     done: dict[str, ShardResult]
-    """Completed shards by name."""
     changed: tuple[str, ...] = ()
-    """Files that changed since an earlier run."""
 
 
 def open_job(job: ScoreJob, inputs: Sequence[InputFile], overwrite: bool) -> OpenedJob:
@@ -233,9 +227,8 @@ def done_shards(out: Location, inputs: Sequence[InputFile]) -> dict[str, ShardRe
         try:
             result = read_result(content)
         except (ValueError, TypeError) as exc:
-            raise InvalidInput(
-                f"{out.uri}/{DONE}/{name} is damaged ({exc}): delete it, and the next run scores its shard again"
-            ) from exc
+            remedy = "delete it, and the next run scores its shard again"
+            raise InvalidInput(f"{out.uri}/{DONE}/{name} is damaged ({exc}): {remedy}") from exc
         results[result.name] = result
     return results
 

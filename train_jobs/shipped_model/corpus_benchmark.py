@@ -84,13 +84,15 @@ def evaluate_all(test_sets: Sequence[TestSet], classify: Classify) -> dict[str, 
     texts = list(dict.fromkeys(row.text for test_set in test_sets for row in test_set.examples))
     by_text = dict(zip(texts, classify(texts), strict=True))
     return {
-        test_set.name: test_set_figures(test_set.examples, np.array([by_text[row.text] for row in test_set.examples]))
+        test_set.name: figures_of_test_set(
+            test_set.examples, np.array([by_text[row.text] for row in test_set.examples])
+        )
         for test_set in test_sets
         if test_set.examples
     }
 
 
-def test_set_figures(examples: Sequence[LabelledText], probabilities: NDArray[np.float64]) -> dict[str, float]:
+def figures_of_test_set(examples: Sequence[LabelledText], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Return the figures of one test set from probabilities [texts, 3].
 
     Where the corpus knows no neutral: accuracy by the sign of P(positive) − P(negative). Else those of three classes.

@@ -45,11 +45,9 @@ class RunLocations:
     """Where a run finds its data and stores its results, the same for the workers on all nodes."""
 
     home: str
-    datasets: str
-    """Folder or s3:// address of the dataset versions."""
+    datasets: str  #: folder or s3:// address of the dataset versions
     s3_endpoint: str | None
-    registry: str = field(repr=False)
-    """Address of the MLflow server; not in the repr, which Ray's dashboard shows: it may hold a password."""
+    registry: str = field(repr=False)  #: MLflow server; Ray's dashboard shows the repr, and this may hold a password
     model_name: str
 
     @classmethod
@@ -104,10 +102,8 @@ def find_datasets(config: TrainConfig, places: RunLocations) -> RunDatasets:
     if validation:
         _require_fit(validation, "validation")
     elif config.validation_share == 0:
-        raise InvalidInput(
-            "there are no texts to validate on: name a --validation dataset, or set validation_share above 0",
-            "validation",
-        )
+        remedy = "name a --validation dataset, or set validation_share above 0"
+        raise InvalidInput(f"there are no texts to validate on: {remedy}", "validation")
     return RunDatasets(train, validation)
 
 
@@ -202,11 +198,8 @@ def prepare(
         )
         validation_set = ValidationSet(encoded, np.flatnonzero(encoded.labels >= 0), config.window_tokens)
     if not len(validation_set.numbers) or not len(train):
-        raise InvalidInput(
-            f"{data.train.ref} has too few labelled texts to train and validate on: name a larger dataset version, or "
-            "another one for --validation",
-            "data",
-        )
+        remedy = "name a larger dataset version, or another one for --validation"
+        raise InvalidInput(f"{data.train.ref} has too few labelled texts to train and validate on: {remedy}", "data")
     targets = _targets(config, places, corpus, data.labels, device)
     return start, TrainingData(BatchPlan(texts, train, config, workers), validation_set, targets)
 
