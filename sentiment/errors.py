@@ -15,7 +15,7 @@
     ├── Overloaded                 more work than capacity: carries `retry_after_s`                     (429)
     ├── DeadlineExceeded           the request's own time limit passed                                 (504)
     ├── DatasetDamaged             files of a dataset version are missing or not what its manifest says
-    ├── ModelRejected              files of a version do not match its manifest, or cannot be served
+    ├── ModelRejected              files of a version do not match its manifest, or cannot be served   (503)
     └── PlatformError              the local platform cannot start or stop: names the cause and the remedy
 
 A message carries the value and the remedy and is fit to be shown to a user. All of these pickle, since errors cross
