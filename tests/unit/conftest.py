@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import pytest
 
@@ -26,3 +28,31 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def _refuse_ray(*_: Any, **__: Any) -> NoReturn:
+    pytest.fail("tests/unit starts no Ray: move the test to tests/integration")
+
+
+def _refuse_network(sock: socket.socket, address: Any) -> NoReturn:
+    pytest.fail(f"tests/unit connects to no {address}: move the test to tests/contract or tests/integration")
+
+
+def _connect(sock: socket.socket, address: Any) -> None:
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        _refuse_network(sock, address)
+    _CONNECT(sock, address)
+
+
+_CONNECT = socket.socket.connect
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _closed() -> Iterator[None]:
+    """Forbid Ray and the network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _connect)
+        patch.setattr(socket.socket, "connect_ex", _connect)
+        if "ray" in sys.modules:
+            patch.setattr("ray.init", _refuse_ray)
+        yield

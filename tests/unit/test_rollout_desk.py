@@ -116,7 +116,10 @@ def test_a_key_that_is_refused_is_told_in_words_for_a_person_at_the_page(key: st
 
 
 def test_while_the_platform_does_not_answer_the_buttons_stay_as_they_are(desk: Desk) -> None:
-    with UndertoneClient("http://127.0.0.1:9", attempts=1) as nobody:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with UndertoneClient("http://127.0.0.1:9", attempts=1, transport=httpx.MockTransport(refuse)) as nobody:
         header, card, *rest = Desk(nobody, asks_for_key=False).views("")
     assert 'class="state away"' in header
     assert "Nothing answers at http://127.0.0.1:9" in card
