@@ -29,7 +29,6 @@ from tests.free_ports import free_ports
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
-
 WRITTEN_BY_SERVE = """defaults
     errorfile 503 /tmp/serve/500.http
 frontend prometheus
