@@ -22,6 +22,7 @@ EVERY = pytest.mark.parametrize("normalize", NORMALIZERS.values(), ids=NORMALIZE
         ("see https://x.y/z?a=1 and www.foo.com!", "see http and http"),
         ("mail a.b+c@d.example or @me@social.example", "mail [email] or @user"),
         ("call +49 170 1234567 or 555-123-4567", "call [phone] or [phone]"),
+        ("mine is 612345678, not 61234567 #612345678", "mine is [phone], not 61234567 #612345678"),
         ("on 2015-10-12 12:30, 12/10/2015, for $1000000000", "on 2015-10-12 12:30, 12/10/2015, for $1000000000"),
         ("a\x00b\x1fc\u2028d", "a b c d"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
