@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sentiment.access.logins import has_login, without_login
 from sentiment.access.secret_files import file_variable, files_of
 from sentiment.errors import InvalidInput, InvalidSettings
-from sentiment.settings import OPTIONS, PREFIX, REQUIRED, SECRETS, Settings
+from sentiment.settings import FOLLOWED, OPTIONS, PREFIX, REQUIRED, SECRETS, Settings
 
 #: Settings of the machine that the command is typed at. A cluster's nodes have hosts and ports of their own.
 _OF_THIS_MACHINE: Final = {*OPTIONS, "ui_host", "haproxy_stats_port", "fallback_port"} - {"home"}
@@ -57,6 +57,16 @@ def process_environment(settings: Settings, extra: Mapping[str, str]) -> dict[st
     own = {PREFIX + name.upper() for name in Settings.model_fields} | {file_variable(name) for name in SECRETS}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     return {**inherited, **environment_of(settings), **extra}
+
+
+def is_followed() -> bool:
+    """Say whether a command of ours reads this job's log, as it tells the job by this variable."""
+    return bool(os.environ.get(FOLLOWED))
+
+
+def api_access() -> tuple[str | None, str | None]:
+    """Return the address of the API and its key, as the supervisor tells its children; None where it does not."""
+    return os.environ.get("UNDERTONE_URL") or None, os.environ.get("UNDERTONE_API_KEY") or None
 
 
 def cluster_environment(settings: Settings, fields: Collection[str] | None = None) -> dict[str, str]:

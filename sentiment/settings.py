@@ -116,6 +116,8 @@ class Settings(BaseSettings):
 
     insight: bool = Field(True, description="keep an index of the texts, for `undertone insight` and /v1/insights")
     insight_dir: Path | None = Field(None, description="folder of that index; empty: `insight` in home")
+    ingest: bool = Field(True, description="carry out the ingests of /v1/ingests, in a process of their own")
+    ingest_files: Path | None = Field(None, description="folder of files that these may read; empty: `files` in home")
 
     identify_languages: bool = Field(True, description="tell the language of texts; off: only unknown pieces count")
 
@@ -153,7 +155,7 @@ class Settings(BaseSettings):
     rollouts_max_labels: int = Field(10_000, ge=1, description="labelled texts after which a person decides")
     rollouts_evidence_s: float = Field(3600.0, ge=0, description="wait for labels to decide, then a person does")
 
-    @field_validator("home", "database", "journal_dir", "insight_dir")
+    @field_validator("home", "database", "journal_dir", "insight_dir", "ingest_files")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -267,11 +269,6 @@ def public_values(settings: Settings) -> dict[str, str]:
 def job_address() -> str | None:
     """Return the address of the Ray cluster that this process is a job of, as Ray tells its jobs; None outside."""
     return os.environ.get("RAY_ADDRESS") or None
-
-
-def is_followed() -> bool:
-    """Say whether a command of ours reads this job's log, as it tells the job by this variable."""
-    return bool(os.environ.get(FOLLOWED))
 
 
 def _meaning(variable: str) -> str:

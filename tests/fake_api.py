@@ -43,6 +43,7 @@ _LISTED = {
     "metrics": {"macro_recall": 0.6983, "ece": 0.03},
 }
 _STATUS = {
+    201: "201 Created",
     200: "200 OK",
     401: "401 Unauthorized",
     404: "404 Not Found",
@@ -61,6 +62,7 @@ class FakeApi:
         self.texts: dict[str, str] = {}
         self.items: dict[str, dict[str, Any]] = {}
         self.feedback: dict[str, str] = {}
+        self.ingests: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, Any]] = []
         self.is_ready = True
         self.rollout: dict[str, Any] | None = None
@@ -108,6 +110,8 @@ class FakeApi:
             return 200, {}, [json.dumps(self._item(json.loads(line))).encode() + b"\n" for line in body.splitlines()]
         if path == "/readyz":
             return (200 if self.is_ready else 503), {}, [b"{}"]
+        if path.startswith("/v1/ingests"):
+            return self._ingests(path.removeprefix("/v1/ingests").strip("/"), body)
         if path not in answer and not path.startswith("/v1/rollouts"):
             return 404, {}, [_error_json(f"There is no {path}.", "not_found")]
         try:
@@ -117,6 +121,19 @@ class FakeApi:
         except (InvalidInput, NotFound, Conflict) as exc:
             status, problem = status_and_body(exc)
             return status, {}, [_error_json(problem["message"], problem["code"], problem["field"])]
+
+    def _ingests(self, path: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+        """List the ingests, begin one, or take a command."""
+        name, _, command = path.partition("/")
+        if command and name not in self.ingests:
+            return 404, {}, [_error_json(f"there is no ingest {name!r}", "not_found", "name")]
+        if not path and not body:
+            return 200, {}, [json.dumps({"ingests": list(self.ingests.values())}).encode()]
+        counts = dict.fromkeys(("read", "kept", "folded", "repeated", "rejected", "corrected"), 0)
+        began = {**json.loads(body), **counts, "by": "platform", "problem": None} if not command else self.ingests[name]
+        state = {"pause": "paused", "stop": "stopped"}.get(command, "starting")
+        shown = self.ingests[began["name"]] = {**began, "state": state}
+        return (200 if command else 201), {}, [json.dumps(shown).encode()]
 
     def _rollouts(self, path: str, query: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
         """Begin one, say how it is, or take a command; the next look at it says that it was asked."""

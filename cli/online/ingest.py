@@ -9,10 +9,13 @@ from typing import Annotated, Final
 import typer
 
 from cli.online import ingest_options as options
+from cli.online import ingest_platform
 from cli.online.connection import ApiKey, Url
-from cli.online.ingest_run import IngestRequest, run
+from cli.online.ingest_platform import start_in_platform
+from cli.online.ingest_run import run
 from cli.options import Delimiter, QuotingOption
-from sentiment.sources import KINDS, Columns, FileFormat, SourceReading, speed_of
+from sentiment.ingest import IngestRequest
+from sentiment.sources import KINDS
 from sentiment.tables import AUTO
 
 app = typer.Typer(help="Send files and streams of texts through a platform.", no_args_is_help=True)
@@ -55,23 +58,35 @@ def _file_command(kind: str) -> Callable[..., None]:
         speed: options.Speed = "max",
         name: options.Name = None,
         restart: options.Restart = False,
+        background: options.Background = False,
         url: Url = None,
         api_key: ApiKey = None,
         as_json: options.AsJson = False,
     ) -> None:
-        header = tuple(column.strip() for column in columns.split(",")) if columns else None
-        named = Columns(text_column, time_column, author_column, topic_column, id_column, label_column)
         request = IngestRequest(
-            kind=kind,
-            name=name or file.name.removesuffix(".gz").rpartition(".")[0],
-            reading=SourceReading(named, time_format, time_zone, labels),
-            path=file,
-            form=FileFormat(encoding, delimiter, quoting, header),
-            limit=limit,
-            speed=speed_of(speed),
-            restart=restart,
+            name or file.name.removesuffix(".gz").rpartition(".")[0],
+            kind,
+            str(file),
+            text_column,
+            time_column,
+            time_format,
+            time_zone,
+            author_column,
+            topic_column,
+            id_column,
+            label_column,
+            labels,
+            encoding,
+            delimiter,
+            quoting,
+            tuple(column.strip() for column in columns.split(",")) if columns else None,
+            limit,
+            speed,
         )
-        run(request, url, api_key, as_json=as_json)
+        if background:
+            start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
+        else:
+            run(request, url, api_key, restart=restart, as_json=as_json)
 
     command.__doc__ = _FILE_HELP.format(summary=_FILES[kind], kind=kind)
     return command
@@ -79,6 +94,7 @@ def _file_command(kind: str) -> Callable[..., None]:
 
 for _kind in KINDS:
     app.command(_kind)(_file_command(_kind))
+ingest_platform.register(app)
 
 
 @app.command("stdin")
@@ -109,13 +125,19 @@ def stdin(
 
       undertone ingest stdin --name reviews < reviews.txt
     """
-    named = Columns(text_column, time_column, author_column, topic_column, id_column, label_column)
     request = IngestRequest(
-        kind="stdin",
-        name=name,
-        reading=SourceReading(named, time_format, time_zone, labels),
+        name,
+        "stdin",
+        text_column=text_column,
+        time_column=time_column,
+        time_format=time_format,
+        time_zone=time_zone,
+        author_column=author_column,
+        topic_column=topic_column,
+        id_column=id_column,
+        label_column=label_column,
+        labels=labels,
         limit=limit,
-        speed=speed_of(speed),
-        restart=True,
+        speed=speed,
     )
-    run(request, url, api_key, as_json=as_json)
+    run(request, url, api_key, restart=True, as_json=as_json)

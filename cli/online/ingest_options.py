@@ -51,4 +51,7 @@ Name = Annotated[
     typer.Option("--name", help="What the ingest is called, and the source of its texts; the file's name if left out."),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Forget position and counts of this name, and begin anew.")]
+Background = Annotated[
+    bool, typer.Option("--background", help="Let the platform carry it out; the file lies in UNDERTONE_INGEST_FILES.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the last line as JSON, for programs.")]

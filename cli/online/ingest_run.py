@@ -11,9 +11,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -30,12 +29,14 @@ from sentiment.ingest import (
     Ingest,
     IngestCheckpoint,
     IngestLimits,
+    IngestRequest,
     IngestTotals,
+    ingests_folder,
     open_checkpoint,
     require_name,
 )
 from sentiment.settings import load_settings
-from sentiment.sources import FileFormat, RowReader, SourceReading, StreamSource, TextSource, TimeReader, open_file
+from sentiment.sources import RowReader, StreamSource, TextSource, TimeReader
 from sentiment.sources.times import require_format, zone_of
 
 _ATTEMPTS: Final = 10  # about two minutes of patience with a platform that restarts
@@ -44,30 +45,7 @@ _CHUNK_BYTES: Final = 2**16
 _TOLD_S: Final = 10.0
 
 
-@dataclass(frozen=True)
-class IngestRequest:
-    """What was asked for on the command line."""
-
-    kind: str
-    name: str
-    reading: SourceReading
-    path: Path | None = None
-    form: FileFormat = field(default_factory=FileFormat)
-    limit: int | None = None
-    speed: float | None = None
-    restart: bool = False
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What decides which texts are read, and how: a run that goes on must have the same."""
-        times = {"--time-format": self.reading.time_format, "--time-zone": self.reading.time_zone}
-        text = {"--delimiter": self.form.delimiter, "--quoting": self.form.quoting, "--encoding": self.form.encoding}
-        others = {"--labels": self.reading.labels, "--columns": ",".join(self.form.header or ()) or None}
-        named = {"source": self.kind, **self.reading.columns.options, **times, **text, **others}
-        return {option: value for option, value in named.items() if value is not None}
-
-
-def run(request: IngestRequest, url: str | None, api_key: str | None, *, as_json: bool) -> None:
+def run(request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, as_json: bool) -> None:
     """Run an ingest to its end and print its counts.
 
     Raises:
@@ -75,15 +53,16 @@ def run(request: IngestRequest, url: str | None, api_key: str | None, *, as_json
     """
     console = Console(stderr=True, soft_wrap=True)
     require_name(request.name)
+    limits = request.limits
     source = _source_of(request)
-    root = load_settings().home / "ingests"
+    root = ingests_folder(load_settings())
     with (
         connect(url, api_key, _ATTEMPTS) as client,
-        open_checkpoint(root, request.name, request.options, restart=request.restart) as checkpoint,
+        open_checkpoint(root, request.name, request.options, restart=restart) as checkpoint,
     ):
         resumed = checkpoint.state.totals.read
         try:
-            totals = asyncio.run(_ingest(request, source, client, checkpoint, console))
+            totals = asyncio.run(_ingest(request.name, limits, source, client, checkpoint, console))
         except (KeyboardInterrupt, asyncio.CancelledError, UndertoneError):
             if checkpoint.state.totals.read:
                 console.print("Stopped. What was answered is kept: the same command goes on.")
@@ -94,21 +73,25 @@ def run(request: IngestRequest, url: str | None, api_key: str | None, *, as_json
 
 
 async def _ingest(
-    request: IngestRequest, source: TextSource, client: UndertoneClient, checkpoint: IngestCheckpoint, console: Console
+    name: str,
+    limits: IngestLimits,
+    source: TextSource,
+    client: UndertoneClient,
+    checkpoint: IngestCheckpoint,
+    console: Console,
 ) -> IngestTotals:
-    limits = IngestLimits(speed=request.speed, records=request.limit)
     pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="ingest")
     try:
-        with _progress(request.name, source.expected, console) as tell:
-            return await Ingest(source, HttpDelivery(client, request.name, pool), checkpoint, limits, tell).run()
+        with _progress(name, source.expected, console) as tell:
+            return await Ingest(source, HttpDelivery(client, name, pool), checkpoint, limits, tell).run()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _source_of(request: IngestRequest) -> TextSource:
     reading = request.reading
-    if request.path is not None:
-        return open_file(request.kind, request.path, request.name, reading, request.form, epoch_ms)
+    if request.file is not None:
+        return request.open_file(epoch_ms)
     if reading.time_format is not None:
         require_format(reading.time_format)
     times = TimeReader(reading.time_format, zone_of(reading.time_zone))

@@ -38,6 +38,7 @@ _WORDS = {
     "mlflow": "MLflow, the model registry",
     "model": "The shipped model's registration",
     "ui": "The page",
+    "ingest": "What carries ingests out",
 }
 
 console = Console(soft_wrap=True)

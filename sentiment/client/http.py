@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
@@ -93,6 +93,18 @@ class UndertoneClient:
     def explain(self, text: str) -> ExplainedAnswer:
         """Return the answer for a text and the words that moved it. The text is not stored."""
         return cast("ExplainedAnswer", self._send("POST", "/v1/explain", {"text": text}))
+
+    def start_ingest(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the platform carry out an ingest; the fields are those of `undertone ingest`."""
+        return self._send("POST", "/v1/ingests", asked)
+
+    def ingests(self) -> list[dict[str, Any]]:
+        """Return the ingests, by name."""
+        return cast("list[dict[str, Any]]", self._send("GET", "/v1/ingests")["ingests"])
+
+    def command_ingest(self, name: str, command: str) -> dict[str, Any]:
+        """Let an ingest `start`, `pause` or `stop`; returns it as it is then. Raises NotFound."""
+        return self._send("POST", f"/v1/ingests/{quote(name, safe='')}/{command}", {})
 
     def models(self) -> list[dict[str, Any]]:
         """Return the registered versions, oldest first: name, version, aliases, state, problem, weight, replicas."""

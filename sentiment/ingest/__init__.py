@@ -5,8 +5,9 @@ Killed at any moment, the same ingest goes on where it was: ids make a repeated 
 
 from __future__ import annotations
 
-from sentiment.ingest.checkpoint import IngestCheckpoint, IngestState, open_checkpoint, require_name
+from sentiment.ingest.checkpoint import IngestCheckpoint, IngestState, ingests_folder, open_checkpoint, require_name
 from sentiment.ingest.delivery import Delivery, HttpDelivery
+from sentiment.ingest.request import IngestRequest
 from sentiment.ingest.runner import Ingest, IngestLimits
 from sentiment.ingest.totals import IngestTotals
 
@@ -16,8 +17,10 @@ __all__ = [
     "Ingest",
     "IngestCheckpoint",
     "IngestLimits",
+    "IngestRequest",
     "IngestState",
     "IngestTotals",
+    "ingests_folder",
     "open_checkpoint",
     "require_name",
 ]

@@ -20,9 +20,12 @@ from typing import IO, Any, Final, Self
 from sentiment.errors import Conflict, InvalidInput
 from sentiment.ingest.totals import IngestTotals
 from sentiment.ingest.window import RecentTexts
+from sentiment.settings import Settings
 from sentiment.sources import Position
 from sentiment.tables import json_line
 
+#: Held by the one process that carries out a platform's ingests; in the folder of all of them.
+WORKER_LOCK: Final = "worker.lock"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}", re.ASCII)
 
 
@@ -93,6 +96,11 @@ class IngestCheckpoint:
         self.close()
 
 
+def ingests_folder(settings: Settings) -> Path:
+    """Return where the folders of ingests are."""
+    return settings.home / "ingests"
+
+
 def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restart: bool = False) -> IngestCheckpoint:
     """Open the folder of the ingest `name` below `root`, as a run before left it; `restart` forgets that.
 
@@ -146,8 +154,13 @@ def write_state(folder: Path, state: IngestState) -> None:
 
 def is_running(folder: Path) -> bool:
     """Return whether some process runs the ingest of a folder."""
+    return is_locked(folder / "lock")
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of a file."""
     try:
-        with (folder / "lock").open("rb") as file:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

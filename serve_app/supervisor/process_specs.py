@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.environment import process_environment
+from sentiment.ingest.checkpoint import WORKER_LOCK, ingests_folder, is_locked
 from sentiment.priority import start_niceness
 from sentiment.settings import Settings
 from serve_app.on_cluster.record import read_record
@@ -28,6 +29,7 @@ RAY: Final = "ray"
 MLFLOW: Final = "mlflow"
 MODEL: Final = "model"
 UI: Final = "ui"
+INGEST: Final = "ingest"
 
 #: After the in-flight requests (their deadline), Serve's own shutdown and Ray's.
 #: For Serve and Ray to end once the last request is answered.
@@ -66,6 +68,8 @@ def process_specs(
     parts = [_ray_part(settings, places, start)]
     if find_spec("gradio"):
         parts.append(_ui_part(settings, places, api_key))
+    if settings.ingest:
+        parts.append(_ingest_part(settings, places, api_key))
     parts.append(_model_part(settings, places))
     if settings.tracking_uri is None:
         parts.append(_mlflow_part(settings, places))
@@ -113,11 +117,22 @@ def _ray_part(settings: Settings, places: PlatformPaths, start: PlatformStart) -
 
 def _ui_part(settings: Settings, places: PlatformPaths, api_key: str | None) -> ProcessSpec:
     page = page_address(settings)
+    return _client_part(UI, settings, places, "gradio_ui", api_key, lambda: _serves(places, UI, page, "/"))
+
+
+def _ingest_part(settings: Settings, places: PlatformPaths, api_key: str | None) -> ProcessSpec:
+    lock = ingests_folder(settings) / WORKER_LOCK
+    return _client_part(INGEST, settings, places, "serve_app.ingest", api_key, lambda: is_locked(lock))
+
+
+def _client_part(
+    name: str, settings: Settings, places: PlatformPaths, module: str, api_key: str | None, ready: Callable[[], bool]
+) -> ProcessSpec:
     extra = {"UNDERTONE_API_KEY": api_key} if api_key else {}
-    part = _part(UI, settings, places, ("gradio_ui",), extra, lambda: _serves(places, UI, page, "/"))
+    part = _part(name, settings, places, (module,), extra, ready)
 
     def late() -> dict[str, str]:
-        """Name the API to the page; a cluster's is known once Serve runs there."""
+        """Name the API to its client; a cluster's is known once Serve runs there."""
         found = api_addresses(settings, places)
         return {"UNDERTONE_URL": found[0].url} if found else {}
 

@@ -21,8 +21,9 @@ INDEX = LocalIndex(PARTS.store, lambda: NOW_MS)
 APP = build_http_app(backend_of(PARTS), NoKeys(), Settings(), lambda *_: None, needs_key=False, index=INDEX)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, headers={"Host": "127.0.0.1"})
 #: What a schema cannot say: a text of control characters only, a cursor that no page gave, a plan that does not grow,
-#: a search, a time or a zone that cannot be read.
+#: a search, a time or a zone that cannot be read, a file that is not there.
 BEYOND_SCHEMAS = (
+    "that may be ingested",
     "nothing of it is visible",
     "is no place in the list",
     "holds no word",

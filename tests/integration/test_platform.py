@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def test_status_tells_parts_and_addresses(platform: RunningPlatform) -> None:
     assert {name: part["phase"] for name, part in said["state"]["parts"].items()} == {
         "ray": "ready",
         "ui": "ready",
+        "ingest": "ready",
         "model": "done",
         "mlflow": "ready",
     }
@@ -123,6 +124,33 @@ def found_within(platform: RunningPlatform, search: str, *, texts: int, within_s
         if answer.status_code == 200 and answer.json()["total"] == texts:
             return dict(answer.json())
         assert time.monotonic() < deadline, answer.text[:500]
+        time.sleep(0.2)
+
+
+def test_an_ingest_of_the_platform_outlives_its_process_and_keeps_each_row_once(platform: RunningPlatform) -> None:
+    rows = [f"Quokka number {n} smiles,{1_242_000_000 + n // 2}" for n in range(600)]  # five minutes of the source
+    (platform.home / "files").mkdir()
+    (platform.home / "files" / "quokkas.csv").write_text("\n".join(["text,at", *rows, ",1242000300"]))
+    asked = ("--time-column", "at", "--speed", "60x", "--name", "quokkas")
+    command(platform.environment, "ingest", "csv", "quokkas.csv", *asked, "--background")
+    ingest_when(platform, "quokkas", lambda ingest: ingest["read"] > 0)
+    states = json.loads(command(platform.environment, "status", "--json").stdout)["state"]["parts"]
+    os.kill(states["ingest"]["pid"], signal.SIGKILL)
+    ended = ingest_when(platform, "quokkas", lambda ingest: ingest["state"] == "finished")
+    assert (ended["read"], ended["kept"], ended["rejected"], ended["expected"]) == (601, 600, 1, 601)
+    found = found_within(platform, "quokka", texts=600, within_s=15)
+    assert found["from_ms"] <= 1_242_000_000_000 < found["to_ms"]
+    assert "quokkas" in command(platform.environment, "ingest", "list").stdout
+
+
+def ingest_when(platform: RunningPlatform, name: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Wait until something holds of an ingest, and return it."""
+    deadline = time.monotonic() + 60
+    while True:
+        ingest = httpx.get(f"{platform.url}/v1/ingests/{name}", timeout=30).json()
+        if holds(ingest):
+            return dict(ingest)
+        assert time.monotonic() < deadline, ingest
         time.sleep(0.2)
 
 

@@ -39,10 +39,12 @@ ROOMS = {
     "serve_app/gateway/http/": (
         "serve_app/edge_contract.py",
         "serve_app/gateway/",
+        "serve_app/ingest/",
         "serve_app/insight/",
         "serve_app/rollout/",
         "serve_app/routing/",
     ),
+    "serve_app/ingest/": ("serve_app/ingest/",),
     "serve_app/insight/": ("serve_app/insight/",),
     "serve_app/supervisor/": (
         "serve_app/edge_contract.py",

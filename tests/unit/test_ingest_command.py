@@ -168,3 +168,26 @@ def test_a_delivery_says_for_each_text_why_it_was_refused(api):
     assert reasons[0] is None
     assert "longer than 50000" in reasons[1]
     assert "already names another text" in reasons[2]
+
+
+def test_an_ingest_in_the_background_is_handed_to_the_platform(address, api):
+    asked = ("csv", "tweets.csv", "--time-column", "date", "--speed", "60x", "--background")
+    status, printed, _ = ingest(*asked)
+    assert status == 0
+    assert "tweets  csv   starting" in printed
+    assert api.ingests["tweets"]["time_column"] == "date"
+    assert api.ingests["tweets"]["restart"] is False
+    for command, state in (("pause", "paused"), ("start", "starting"), ("stop", "stopped")):
+        assert ingest(command, "tweets")[0] == 0
+        status, printed, _ = ingest("list", "--json")
+        assert [(each["name"], each["state"]) for each in json.loads(printed)] == [("tweets", state)]
+
+
+def test_a_list_without_ingests_says_how_to_begin_one(address):
+    assert "undertone ingest csv FILE --name NAME" in ingest("list")[1]
+
+
+def test_an_ingest_that_is_not_there_is_told_by_its_name(address):
+    status, _, told = ingest("pause", "nowhere")
+    assert status == 1
+    assert "'nowhere'" in told

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from sentiment.environment import is_followed
 from sentiment.errors import UndertoneError, no_room
-from sentiment.settings import is_followed, load_settings
+from sentiment.settings import load_settings
 from train_jobs.runtime.ray_log import libraries_aside
 
 #: Begins a line with a progress report as JSON.

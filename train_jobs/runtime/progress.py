@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TextIO
 
-from sentiment.settings import is_followed
+from sentiment.environment import is_followed
 from train_jobs.runtime.output import PROGRESS
 
 #: Least time between two sentences; validations are always reported.

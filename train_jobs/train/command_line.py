@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
+from sentiment.environment import is_followed
 from sentiment.errors import InvalidInput
-from sentiment.settings import is_followed, job_address, load_settings
+from sentiment.settings import job_address, load_settings
 from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME, begins, job_output
 from train_jobs.runtime.progress import progress_listener

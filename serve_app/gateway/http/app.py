@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from sentiment.ingest import ingests_folder
 from sentiment.settings import Settings
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.cors import CrossOrigin
@@ -24,12 +25,15 @@ from serve_app.gateway.http.errors import HttpError, error_response, worded
 from serve_app.gateway.http.guard import Guard, KeyLookup, Observe, RequestLimits
 from serve_app.gateway.http.paths import methods_of
 from serve_app.gateway.http.routes.feedback import feedback_routes
+from serve_app.gateway.http.routes.ingests import ingest_routes
 from serve_app.gateway.http.routes.insights import insight_routes
 from serve_app.gateway.http.routes.operations import operation_routes
 from serve_app.gateway.http.routes.predict import predict_routes
 from serve_app.gateway.http.routes.rollouts import rollout_routes
 from serve_app.gateway.http.routes.tei import tei_routes
 from serve_app.gateway.http.routes.texts import text_routes
+from serve_app.ingest.api import Ingests
+from serve_app.ingest.ledger import IngestLedger
 from serve_app.insight.api import Asks, Insights
 from serve_app.rollout.api import Rollouts
 from serve_app.rollout.marks import rollout_marks
@@ -68,6 +72,8 @@ def build_http_app(
     app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
     app.include_router(feedback_routes(backend, max_items=settings.max_batch_items))
     app.include_router(rollout_routes(Rollouts(backend.store, settings)))
+    files = settings.ingest_files or settings.home / "files"
+    app.include_router(ingest_routes(Ingests(IngestLedger(ingests_folder(settings)), files)))
     marks = partial(rollout_marks, backend.store, settings.model_name)
     app.include_router(insight_routes(Insights(index, backend.store, marks)))
     app.include_router(operation_routes(backend, instance))

@@ -1,0 +1,81 @@
+"""What clients send and get about ingests: a part of the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from sentiment.ingest import IngestRequest
+from sentiment.sources import speed_of
+from sentiment.tables import Quoting
+from serve_app.gateway.http.schemas.names import ShortText
+from serve_app.ingest.ledger import IngestPhase
+
+INGEST_NAME_PATTERN: Final = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}$"
+_SPEED_PATTERN: Final = r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?x)$"
+
+IngestName = Annotated[str, StringConstraints(pattern=INGEST_NAME_PATTERN)]
+
+
+def _known_speed(speed: str) -> str:
+    speed_of(speed)
+    return speed
+
+
+class IngestIn(BaseModel):
+    """What to ingest and how: the options of `undertone ingest csv`, by their names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: IngestName = Field(description="what it is called, and the source of its texts", examples=["tweets"])
+    kind: Literal["csv", "jsonl", "parquet"]
+    file: ShortText = Field(description="a file below UNDERTONE_INGEST_FILES", examples=["tweets.csv"])
+    text_column: ShortText = "text"
+    time_column: ShortText | None = None
+    time_format: ShortText | None = None
+    time_zone: ShortText = "UTC"
+    author_column: ShortText | None = None
+    topic_column: ShortText | None = None
+    id_column: ShortText | None = None
+    label_column: ShortText | None = None
+    labels: ShortText | None = None
+    encoding: ShortText = "utf-8"
+    delimiter: ShortText = "auto"
+    quoting: Quoting = "auto"
+    columns: list[ShortText] | None = Field(None, max_length=1000, description="names of a file without a header")
+    limit: int | None = Field(None, ge=1, le=2**53, description="records to read, all runs together")
+    speed: Annotated[str, StringConstraints(pattern=_SPEED_PATTERN), AfterValidator(_known_speed)] = Field(
+        "max", description="`max`, or so many times the source's own", examples=["60x"]
+    )
+    restart: bool = Field(False, description="forget position and counts, and begin anew")
+
+    def request(self) -> IngestRequest:
+        """Return the ingest as it is carried out."""
+        return IngestRequest.of(self.model_dump(exclude={"restart"}))
+
+
+class IngestOut(BaseModel):
+    """An ingest: how it is, and what it has counted over all its runs."""
+
+    name: str
+    kind: str
+    by: Literal["platform", "command"] = Field(description="who runs it: the platform, or a command line")
+    state: IngestPhase
+    problem: str | None = Field(None, description="why it waits or failed")
+    read: int
+    kept: int
+    folded: int
+    repeated: int
+    rejected: int
+    corrected: int
+    seconds: float
+    expected: int | None = Field(None, description="how many records the source has, where that is known")
+    limit: int | None = None
+    speed: str | None = None
+
+
+class IngestsOut(BaseModel):
+    """All ingests, by name."""
+
+    ingests: list[IngestOut]

@@ -1,0 +1,54 @@
+"""Ingests as the HTTP routes call them: off the event loop, and with files of one folder only."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sentiment.errors import InvalidInput
+from sentiment.ingest import IngestRequest
+from serve_app.ingest.ledger import IngestLedger, Wanted
+
+
+@dataclass(frozen=True)
+class Ingests:
+    """The platform's ingests. A caller may name files in `files`, and no others of this machine."""
+
+    ledger: IngestLedger
+    files: Path
+
+    async def start(self, request: IngestRequest, *, restart: bool) -> tuple[dict[str, Any], bool]:
+        """Start an ingest, or let it go on; return it, and whether it is new. Raises InvalidInput, Conflict."""
+        return await asyncio.to_thread(self._start, request, restart=restart)
+
+    async def command(self, name: str, wanted: Wanted) -> dict[str, Any]:
+        """Start, pause or stop an ingest and return it. Raises NotFound."""
+        await asyncio.to_thread(self.ledger.command, name, wanted)
+        return await self.get(name)
+
+    async def get(self, name: str) -> dict[str, Any]:
+        """Return one ingest. Raises NotFound."""
+        return await asyncio.to_thread(self.ledger.view, name)
+
+    async def all(self) -> list[dict[str, Any]]:
+        """Return all ingests, by name."""
+        return await asyncio.to_thread(self.ledger.views)
+
+    def _start(self, request: IngestRequest, *, restart: bool) -> tuple[dict[str, Any], bool]:
+        _ = request.limits  # a speed that is none is told now
+        is_new = self.ledger.start(replace(request, file=str(self._file(request.file))), restart=restart)
+        return self.ledger.view(request.name), is_new
+
+    def _file(self, name: str | None) -> Path:
+        """Return a file of the folder. Raises InvalidInput for any other, without a word on whether it is there."""
+        folder = self.files.resolve()
+        path = (folder / (name or "")).resolve()
+        if not name or not path.is_relative_to(folder) or not path.is_file():
+            raise InvalidInput(
+                f"file: there is no {name!r} in the folder of files that may be ingested: put it there, or set "
+                "UNDERTONE_INGEST_FILES to another",
+                "file",
+            )
+        return path

@@ -1,0 +1,214 @@
+"""What was asked for and how it goes, an ingest a folder under home: gateways write the one, the worker the other.
+
+ingests/worker.lock              held by the one process that carries ingests out
+ingests/NAME/request.json        what is wanted; each command is a new revision
+ingests/NAME/report.json         what the worker says of a revision
+ingests/NAME/state.json …        how far it has come (`sentiment.ingest.checkpoint`)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import Conflict, InvalidInput, NotFound
+from sentiment.ingest import IngestRequest, IngestTotals, require_name
+from sentiment.ingest.checkpoint import WORKER_LOCK, is_locked, is_running, open_checkpoint, read_state
+
+_REQUEST, _REPORT = "request.json", "report.json"
+_AWAY: Final = "the process that carries ingests out is not there; the platform starts it again"
+
+
+class Wanted(StrEnum):
+    """What somebody wants of an ingest."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class IngestPhase(StrEnum):
+    """How an ingest is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    #: The platform or the source is away; it is tried again.
+    WAITING = "waiting"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class IngestOrder:
+    """What is wanted; `revision` counts the commands."""
+
+    request: IngestRequest
+    wanted: Wanted = Wanted.RUNNING
+    revision: int = 1
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """How a revision goes. `expected` is how many records there are, None where nobody knows."""
+
+    revision: int
+    phase: IngestPhase
+    problem: str | None = None
+    expected: int | None = None
+
+
+@dataclass(frozen=True)
+class IngestLedger:
+    """The folders below `root`. Safe for several processes."""
+
+    root: Path
+
+    def start(self, request: IngestRequest, *, restart: bool = False) -> bool:
+        """Want an ingest to run; return whether it is new. One that is there already goes on.
+
+        Raises:
+            Conflict: it is there with other options, or `restart` is wanted while it runs.
+            InvalidInput: the name is none.
+        """
+        folder = self.root / require_name(request.name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._writing(folder):
+            order = self._order(folder)
+            if restart:
+                self._forget(folder, request)
+            elif order is not None and order.request.options != request.options:
+                raise Conflict(_other_options(request, order.request), "name")
+            self._write(folder, IngestOrder(request, Wanted.RUNNING, order.revision + 1 if order else 1))
+        return order is None
+
+    def command(self, name: str, wanted: Wanted) -> None:
+        """Want an ingest to run, to pause or to stop. Raises NotFound, also for one that a command line runs."""
+        folder = self.root / require_name(name)
+        if not (folder / _REQUEST).exists():
+            where = (
+                "is run by a command line, which Ctrl+C ends" if (folder / "state.json").exists() else "is not known"
+            )
+            raise NotFound(f"the ingest {name!r} {where}; those of the platform are listed at /v1/ingests", "name")
+        with self._writing(folder):
+            order = self._order(folder)
+            if order is not None:
+                self._write(folder, replace(order, wanted=wanted, revision=order.revision + 1))
+
+    def orders(self) -> dict[str, IngestOrder]:
+        """Return what is wanted, by name."""
+        found = {path.parent.name: self._order(path.parent) for path in sorted(self.root.glob(f"*/{_REQUEST}"))}
+        return {name: order for name, order in found.items() if order is not None}
+
+    def report(self, name: str, report: IngestReport) -> None:
+        """Say how an ingest goes."""
+        _replace(self.root / name / _REPORT, asdict(report))
+
+    def reported(self, name: str) -> IngestReport | None:
+        """Return what was said last."""
+        plain = _load(self.root / name / _REPORT)
+        return IngestReport(**{**plain, "phase": IngestPhase(plain["phase"])}) if plain else None
+
+    def views(self) -> list[dict[str, Any]]:
+        """Return all ingests as the API shows them, those of command lines included, by name."""
+        folders = sorted(path.parent for path in self.root.glob("*/lock")) if self.root.exists() else []
+        asked = {self.root / name for name in self.orders()}
+        return [self.view(folder.name) for folder in sorted({*folders, *asked})]
+
+    def view(self, name: str) -> dict[str, Any]:
+        """Return one ingest as the API shows it. Raises NotFound."""
+        folder = self.root / require_name(name)
+        order, state = self._order(folder), read_state(folder)
+        if order is None and state is None and not is_running(folder):
+            raise NotFound(f"there is no ingest {name!r}", "name")
+        totals = state.totals if state else IngestTotals()
+        told = {"name": name, **totals.plain()}
+        if order is None:
+            phase = IngestPhase.RUNNING if is_running(folder) else IngestPhase.STOPPED
+            is_done = state is not None and state.is_finished and phase is IngestPhase.STOPPED
+            kind = str(state.options.get("--kind", "")) if state else ""
+            return {**told, "kind": kind, "by": "command", "state": IngestPhase.FINISHED if is_done else phase}
+        report = self.reported(name)
+        phase, problem = self._phase(order, report)
+        asked = {"kind": order.request.kind, "speed": order.request.speed, "limit": order.request.limit}
+        expected = report.expected if report else None
+        return {**told, **asked, "by": "platform", "state": phase, "problem": problem, "expected": expected}
+
+    def is_attended(self) -> bool:
+        """Return whether a process carries ingests out."""
+        return is_locked(self.root / WORKER_LOCK)
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Be the one process that carries ingests out. Raises Conflict where another is."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.root / WORKER_LOCK).open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise Conflict(f"another process carries out the ingests in {self.root}") from exc
+            yield
+
+    def _phase(self, order: IngestOrder, report: IngestReport | None) -> tuple[IngestPhase, str | None]:
+        if order.wanted is not Wanted.RUNNING:
+            return IngestPhase(order.wanted.value), None
+        if report is None or report.revision != order.revision:
+            phase, problem = IngestPhase.STARTING, None
+        else:
+            phase, problem = report.phase, report.problem
+        is_over = phase in (IngestPhase.FINISHED, IngestPhase.FAILED)
+        return (phase, problem) if is_over or self.is_attended() else (IngestPhase.WAITING, _AWAY)
+
+    def _forget(self, folder: Path, request: IngestRequest) -> None:
+        """Let an ingest begin anew. Raises Conflict while it runs."""
+        with open_checkpoint(self.root, request.name, request.options, restart=True):
+            (folder / "state.json").unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self, folder: Path) -> Iterator[None]:
+        """Let one process at a time change what is wanted."""
+        with (folder / "request.lock").open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _order(self, folder: Path) -> IngestOrder | None:
+        plain = _load(folder / _REQUEST)
+        if not plain:
+            return None
+        return IngestOrder(IngestRequest.of(plain["request"]), Wanted(plain["wanted"]), plain["revision"])
+
+    def _write(self, folder: Path, order: IngestOrder) -> None:
+        _replace(folder / _REQUEST, {**asdict(order), "request": order.request.plain()})
+
+
+def _other_options(wanted: IngestRequest, there: IngestRequest) -> str:
+    pairs = {**there.options, **wanted.options}
+    option = next(name for name in pairs if there.options.get(name) != wanted.options.get(name))
+    return (
+        f"the ingest {wanted.name!r} was begun with another {option.strip('-').replace('-', '_')}: give another name, "
+        "or restart it"
+    )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        plain = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as exc:
+        raise InvalidInput(f"{path} is damaged ({exc}): remove it", "name") from exc
+    return plain if isinstance(plain, dict) else {}
+
+
+def _replace(path: Path, plain: Mapping[str, Any]) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
