@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from sentiment.ingest import IngestRequest
 from sentiment.sources import speed_of
@@ -16,6 +16,14 @@ INGEST_NAME_PATTERN: Final = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}$"
 _SPEED_PATTERN: Final = r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?x)$"
 
 IngestName = Annotated[str, StringConstraints(pattern=INGEST_NAME_PATTERN)]
+
+
+def _whole(value: Any) -> Any:
+    """Take 8.0 for 8, as JSON does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Count = Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_whole)]
 
 
 def _known_speed(speed: str) -> str:
@@ -44,7 +52,7 @@ class IngestIn(BaseModel):
     delimiter: ShortText = "auto"
     quoting: Quoting = "auto"
     columns: list[ShortText] | None = Field(None, max_length=1000, description="names of a file without a header")
-    limit: int | None = Field(None, ge=1, le=2**53, description="records to read, all runs together")
+    limit: _Count | None = Field(None, description="records to read, all runs together")
     speed: Annotated[str, StringConstraints(pattern=_SPEED_PATTERN), AfterValidator(_known_speed)] = Field(
         "max", description="`max`, or so many times the source's own", examples=["60x"]
     )
