@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
 from sentiment.client.http import UndertoneClient
 from sentiment.ingest import HttpDelivery
-from tests.fake_api import FakeApi, serving
+from sentiment.sources import SourceText
+from tests.fake_api import FakeApi
 
 CSV = "text,date,user,tags,label\n" + "".join(
     f"{text},Mon May 11 03:1{n}:00 UTC 2009,ann,a;b,{label}\n"
@@ -26,11 +27,18 @@ def api() -> FakeApi:
 
 
 @pytest.fixture
-def address(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def platform(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands reach the fake, in this process, and keep what they keep in a home of the test's own."""
     monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
-    with serving(api) as url:
-        monkeypatch.setenv("UNDERTONE_URL", url)
-        yield url
+    connect_to(httpx.WSGITransport(api), monkeypatch)
+
+
+def connect_to(transport: httpx.BaseTransport, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneClient:
+        return UndertoneClient(api_key=api_key, attempts=attempts, sleep=lambda _: None, transport=transport)
+
+    for module in ("ingest_run", "ingest_platform"):
+        monkeypatch.setattr(f"cli.online.{module}.connect", connect)
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def ingest(*arguments: object) -> tuple[int, str, str]:
 COLUMNS = ("--time-column", "date", "--author-column", "user", "--topic-column", "tags")
 
 
-def test_the_last_line_counts_what_was_read_kept_folded_and_rejected(address, tweets, api):
+def test_the_last_line_counts_what_was_read_kept_folded_and_rejected(platform, tweets, api):
     status, printed, _ = ingest("csv", tweets, *COLUMNS, "--json")
     told = json.loads(printed.splitlines()[-1])
     assert status == 0
@@ -73,7 +81,7 @@ def test_the_last_line_counts_what_was_read_kept_folded_and_rejected(address, tw
     }
 
 
-def test_the_same_command_again_sends_nothing_and_says_so(address, tweets, api):
+def test_the_same_command_again_sends_nothing_and_says_so(platform, tweets, api):
     ingest("csv", tweets, *COLUMNS)
     api.requests.clear()
     status, printed, _ = ingest("csv", tweets, *COLUMNS)
@@ -84,20 +92,20 @@ def test_the_same_command_again_sends_nothing_and_says_so(address, tweets, api):
     assert "rejected.jsonl says which were rejected, and why." in printed
 
 
-def test_a_new_beginning_keeps_no_text_twice(address, tweets, api):
+def test_a_new_beginning_keeps_no_text_twice(platform, tweets, api):
     ingest("csv", tweets, *COLUMNS)
     before = dict(api.items)
     assert ingest("csv", tweets, *COLUMNS, "--restart")[0] == 0
     assert api.items == before
 
 
-def test_a_busy_platform_is_waited_for(address, tweets, api):
+def test_a_busy_platform_is_waited_for(platform, tweets, api):
     api.failures = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"})]
     assert ingest("csv", tweets)[0] == 0
     assert len(api.texts) == 3
 
 
-def test_true_labels_become_feedback_on_their_texts(address, tweets, api):
+def test_true_labels_become_feedback_on_their_texts(platform, tweets, api):
     labelled = ("--label-column", "label", "--labels", "0=negative,4=positive")
     assert ingest("csv", tweets, *COLUMNS, *labelled)[0] == 0
     assert {api.texts[id_]: label for id_, label in api.feedback.items()} == {
@@ -107,7 +115,7 @@ def test_true_labels_become_feedback_on_their_texts(address, tweets, api):
     }
 
 
-def test_standard_input_is_read_as_it_comes(address, api, monkeypatch, tmp_path):
+def test_standard_input_is_read_as_it_comes(platform, api, monkeypatch, tmp_path):
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b'{"body": "I love it", "n": 1}\nbroken\n')
     with path.open() as file:
@@ -118,7 +126,7 @@ def test_standard_input_is_read_as_it_comes(address, api, monkeypatch, tmp_path)
     assert list(api.texts) == ["posts:1"]
 
 
-def test_a_file_of_which_nothing_can_be_kept_ends_with_status_1(address, tmp_path):
+def test_a_file_of_which_nothing_can_be_kept_ends_with_status_1(platform, tmp_path):
     path = tmp_path / "empty.csv"
     path.write_text("text,n\n,1\n")
     status, printed, _ = ingest("csv", path)
@@ -140,7 +148,7 @@ def test_a_file_of_which_nothing_can_be_kept_ends_with_status_1(address, tmp_pat
         (("--time-column", "date", "--time-format", "%H"), "--time-format '%H' tells no date"),
     ],
 )
-def test_a_wrong_option_is_told_in_one_line_with_its_name(address, tweets, api, arguments, message):
+def test_a_wrong_option_is_told_in_one_line_with_its_name(platform, tweets, api, arguments, message):
     status, _, told = ingest("csv", tweets, *arguments)
     assert status == 1
     assert message in told
@@ -149,18 +157,18 @@ def test_a_wrong_option_is_told_in_one_line_with_its_name(address, tweets, api, 
 
 def test_a_platform_that_is_away_is_told_with_the_way_to_start_it(tweets, tmp_path, monkeypatch):
     monkeypatch.setenv("UNDERTONE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("cli.online.ingest_run._ATTEMPTS", 1)
-    status, _, told = ingest("csv", tweets, "--url", "http://127.0.0.1:9")
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    connect_to(httpx.MockTransport(refuse), monkeypatch)
+    status, _, told = ingest("csv", tweets)
     assert status == 1
-    assert "Nothing answers at http://127.0.0.1:9" in told
+    assert "Nothing answers at http://127.0.0.1:8000" in told
     assert "undertone up" in told
 
 
 def test_a_delivery_says_for_each_text_why_it_was_refused(api):
-    import httpx
-
-    from sentiment.sources import SourceText
-
     with UndertoneClient(transport=httpx.WSGITransport(api)) as client:
         delivery = HttpDelivery(client, "t", pool=None)  # type: ignore[arg-type]  # nothing is put into it
         texts = [("t:1", "good"), ("t:2", "x" * 50_001), ("t:1", "other")]
@@ -170,7 +178,7 @@ def test_a_delivery_says_for_each_text_why_it_was_refused(api):
     assert "already names another text" in reasons[2]
 
 
-def test_an_ingest_in_the_background_is_handed_to_the_platform(address, api):
+def test_an_ingest_in_the_background_is_handed_to_the_platform(platform, api):
     asked = ("csv", "tweets.csv", "--time-column", "date", "--speed", "60x", "--background")
     status, printed, _ = ingest(*asked)
     assert status == 0
@@ -183,11 +191,11 @@ def test_an_ingest_in_the_background_is_handed_to_the_platform(address, api):
         assert [(each["name"], each["state"]) for each in json.loads(printed)] == [("tweets", state)]
 
 
-def test_a_list_without_ingests_says_how_to_begin_one(address):
+def test_a_list_without_ingests_says_how_to_begin_one(platform):
     assert "undertone ingest csv FILE --name NAME" in ingest("list")[1]
 
 
-def test_an_ingest_that_is_not_there_is_told_by_its_name(address):
+def test_an_ingest_that_is_not_there_is_told_by_its_name(platform):
     status, _, told = ingest("pause", "nowhere")
     assert status == 1
     assert "'nowhere'" in told

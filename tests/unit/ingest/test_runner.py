@@ -74,7 +74,7 @@ async def test_copies_are_folded_and_kept_and_a_repeated_id_is_kept_once(tmp_pat
 
 
 @given(kills=st.lists(st.integers(1, 4), max_size=6), data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_killed_at_any_moments_it_counts_and_keeps_as_if_it_never_was(tmp_path_factory, kills, data):
     words = data.draw(st.lists(st.sampled_from(["", "a", "b", "RT @x: a", "c d", "bad"]), max_size=30))
     records = [SourceText(f"t:{n}", w) if w else Rejected("is empty", {}) for n, w in enumerate(words)]
@@ -133,14 +133,14 @@ class Blocked(FakeDelivery):
 
 
 async def test_it_reads_no_further_ahead_than_some_batches_and_keeps_no_more_than_so_many_under_way(tmp_path):
-    source, delivery = ListSource(texts(1000)), Blocked()
+    source, delivery = ListSource(texts(200)), Blocked()
     running = asyncio.create_task(run(tmp_path, source, delivery, IngestLimits(batch_rows=4, in_flight=3)))
     for _ in range(200):
         await asyncio.sleep(0)
     assert delivery.most_under_way == 3
     assert source.was_read <= 4 * 6 + 1
     delivery.opened.set()
-    assert (await running).kept == 1000
+    assert (await running).kept == 200
 
 
 async def test_a_text_of_a_slow_source_waits_for_no_full_batch(tmp_path):
