@@ -7,7 +7,7 @@ one writer; readers may call from any thread, and each call sees one commit, who
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sentiment.insight.values import (
     ALL_TIME,
@@ -23,6 +23,7 @@ from sentiment.insight.values import (
     TimelineComparison,
     TimeRange,
 )
+from sentiment.insight.why import Group, GroupSums
 
 
 class InsightIndex(ABC):
@@ -110,6 +111,14 @@ class InsightIndex(ABC):
 
         Raises:
             InvalidInput: the cursor is none (`after`).
+        """
+
+    @abstractmethod
+    def groups(self, query: Query, within: TimeRange = ALL_TIME, topics: int = 200) -> Mapping[Group, GroupSums]:
+        """Return the matching texts with a sentiment, by topic and model version (`sentiment.insight.why`).
+
+        A text of k topics weighs 1/k in each. Beyond the most frequent `topics` all are one, `OTHER_TOPICS`; those
+        without a topic have None, and so have texts that no model has labelled for their version.
         """
 
     @abstractmethod

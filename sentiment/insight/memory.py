@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from typing_extensions import override
@@ -35,6 +35,7 @@ from sentiment.insight.values import (
     TimelineComparison,
     TimeRange,
 )
+from sentiment.insight.why import Group, GroupSums, grouped
 
 
 class MemoryIndex(InsightIndex):
@@ -141,6 +142,21 @@ class MemoryIndex(InsightIndex):
         return IdPage(tuple(text_id for _, text_id in page), following, commit)
 
     @override
+    def groups(self, query: Query, within: TimeRange = ALL_TIME, topics: int = 200) -> Mapping[Group, GroupSums]:
+        found = [text for text in self._matching(query, within) if text.sentiment is not None]
+        counts = Counter(topic for text in self._matching(query, within) for topic in set(text.topics))
+        kept = set(sorted(counts, key=lambda topic: (-counts[topic], topic))[:topics])
+        return grouped(
+            named=[
+                ((topic, text.model_version), _group_sums(text, 1 / len(set(text.topics))))
+                for text in found
+                for topic in set(text.topics) & kept
+            ],
+            without=[(text.model_version, _group_sums(text)) for text in found if not text.topics],
+            every=[(text.model_version, _group_sums(text)) for text in found],
+        )
+
+    @override
     def complete(self, prefix: str, limit: int) -> list[Completion]:
         begun = prefix_of(prefix)
         with self._content():
@@ -174,6 +190,11 @@ class MemoryIndex(InsightIndex):
         with self._content():
             texts = list(self._texts.values())
         return [text for text in texts if _is_within(text, within) and matches(query.condition, text)]
+
+
+def _group_sums(text: IndexedText, weight: float = 1.0) -> GroupSums:
+    tone = text.sentiment or 0.0
+    return GroupSums(weight, weight * tone, weight * tone * tone)
 
 
 def _is_within(text: IndexedText, within: TimeRange) -> bool:

@@ -16,9 +16,10 @@ are a topic of their own (None).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import Final
 
 from sentiment.insight.interval import Z_95, variance_of_mean
 
@@ -34,6 +35,44 @@ class GroupSums:
     """Sum of weight times tone."""
     squares: float
     """Sum of weight times the tone's square."""
+
+
+#: The topic of all that are not among the most frequent.
+OTHER_TOPICS: Final = "(other topics)"
+_ROUNDING: Final = 1e-6
+
+
+def grouped(
+    named: Iterable[tuple[tuple[str, int | None], GroupSums]],
+    without: Iterable[tuple[int | None, GroupSums]],
+    every: Iterable[tuple[int | None, GroupSums]],
+) -> Mapping[Group, GroupSums]:
+    """Return groups that hold every text once: named topics, texts without a topic, and the rest.
+
+    Args:
+        named: sums by topic and model version, texts weighted.
+        without: sums of texts without a topic, by model version.
+        every: sums of all texts, by model version.
+    """
+    groups: dict[Group, GroupSums] = {}
+    rest: dict[int | None, GroupSums] = {}
+    for version, sums in every:
+        rest[version] = _plus(rest.get(version, _NOTHING), sums)
+    listed: list[tuple[Group, GroupSums]] = [*named, *(((None, version), sums) for version, sums in without)]
+    for group, sums in listed:
+        groups[group] = _plus(groups.get(group, _NOTHING), sums)
+        rest[group[1]] = _plus(rest[group[1]], sums, -1)
+    groups |= {(OTHER_TOPICS, version): sums for version, sums in rest.items() if sums.weight > _ROUNDING}
+    return {group: sums for group, sums in groups.items() if sums.weight > 0}
+
+
+def _plus(first: GroupSums, second: GroupSums, sign: int = 1) -> GroupSums:
+    return GroupSums(
+        first.weight + sign * second.weight, first.total + sign * second.total, first.squares + sign * second.squares
+    )
+
+
+_NOTHING: Final = GroupSums(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from typing_extensions import override
@@ -14,6 +14,7 @@ from sentiment.insight.buckets import Stretch, stretches_of
 from sentiment.insight.embedded.compiler import compile_query
 from sentiment.insight.embedded.content import FAULTS, Change, Content, Snapshot
 from sentiment.insight.embedded.folder import IndexFolder
+from sentiment.insight.embedded.groups import groups_of
 from sentiment.insight.embedded.pages import page_of
 from sentiment.insight.embedded.terms import completions_of, count_of, related_terms
 from sentiment.insight.embedded.timeline import sums_of
@@ -34,6 +35,7 @@ from sentiment.insight.values import (
     TimelineComparison,
     TimeRange,
 )
+from sentiment.insight.why import Group, GroupSums
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +119,10 @@ class TantivyIndex(InsightIndex):
         snapshot = self._snapshot()
         ids, following = page_of(snapshot.searcher, query.condition, order, limit, within, after)
         return IdPage(ids, following, snapshot.commit)
+
+    @override
+    def groups(self, query: Query, within: TimeRange = ALL_TIME, topics: int = 200) -> Mapping[Group, GroupSums]:
+        return groups_of(self._snapshot().searcher, query.condition, within, topics)
 
     @override
     def complete(self, prefix: str, limit: int) -> list[Completion]:

@@ -17,7 +17,7 @@ from sentiment.insight.ordering import newest_key, sentiment_key
 from sentiment.insight.values import UNLABELLED, Deletion, IndexedText
 
 #: Grows whenever the fields change: an index of another schema is made again.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 DELETED: Final = "deleted"
 POSITION: Final = "position"
@@ -35,7 +35,7 @@ def _schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("group", fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("position", stored=True, tokenizer_name="raw", index_option="basic")
-    for name in ("time", "revision", "newest", "positive", "negative"):
+    for name in ("time", "revision", "newest", "positive", "negative", "topic_count"):
         builder.add_integer_field(name, fast=True)
     builder.add_float_field("sentiment", fast=True)
     return builder.build()
@@ -69,6 +69,7 @@ def _values_of(text: IndexedText) -> dict[str, object]:
         "revision": text.revision,
         "words": " ".join(text.words),
         "topics": list(text.topics),
+        "topic_count": len(set(text.topics)),
         "source": text.source,
         "language": text.language,
         "label": label,
