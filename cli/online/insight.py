@@ -166,6 +166,34 @@ def top(
         console.print("No text was found.")
 
 
+@app.command("why")
+def why(
+    query: Search = "",
+    before: Annotated[str, typer.Option("--before", help="First span, FROM/TO; TO is not included.")] = "",
+    after: Annotated[str, typer.Option("--after", help="Second span, FROM/TO.")] = "",
+    tz: Zone = "UTC",
+    as_json: Json = False,
+    as_csv: Csv = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Say why a search's tone moved between two spans: topics, what is said of them, the model, the volume.
+
+    Example: undertone insight why flood --before 2026-03-01/2026-03-08 --after 2026-03-08/2026-03-15
+    """
+    for name, value in (("--before", before), ("--after", after)):
+        if not value:
+            raise InvalidInput(f"{name} is missing: give both spans, as in {name} 2026-03-01/2026-03-08", name)
+    parameters = [("q", query), ("before", before), ("after", after), ("tz", tz)]
+    answer = _ask("why", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
+    if as_json:
+        _print_json(answer)
+    elif as_csv:
+        _print_csv([view.driver_row(driver) for driver in answer["drivers"]])
+    else:
+        print_table(console, view.why_card(answer))
+
+
 def _span(from_: str | None, to: str | None, tz: str) -> _Parameters:
     return [*_given(**{"from": from_}, to=to), ("tz", tz)]
 

@@ -18,6 +18,13 @@ _LABELS: Final = ("negative", "neutral", "positive")
 _NAME_CELLS: Final = 11
 _COLOURS: Final = {"negative": "red", "neutral": "yellow", "positive": "green"}
 
+_PARTS: Final = {
+    "mix": "mix: other topics are spoken of",
+    "inside": "inside: the same topics are spoken of otherwise",
+    "model": "model: another version labelled the texts",
+    "volume": "volume: more or fewer texts",
+}
+
 Answer = Mapping[str, Any]
 
 
@@ -164,3 +171,33 @@ def _interval(mean: Answer) -> str:
 
 def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f}"
+
+
+def why_card(answer: Answer) -> Group:
+    """Return why a tone moved: the sentence, the parts, and the topics that drove them."""
+    parts: list[Any] = [Text(answer["sentence"])]
+    if answer["parts"] is None:
+        return Group(*parts)
+    sums = Table("Part", "Change", box=None, padding=(0, 2, 0, 0))
+    for name, meaning in _PARTS.items():
+        sums.add_row(meaning, _signed(answer["parts"][name]))
+    drivers = Table("Topic", "Mix", "Inside", "Model", "Texts", "Sentiment", "Words", box=None, padding=(0, 2, 0, 0))
+    for driver in answer["drivers"]:
+        row = driver_row(driver)
+        counts = f"{row['count_before']:,.0f} → {row['count_after']:,.0f}"
+        tones = f"{_signed(row['sentiment_before'])} → {_signed(row['sentiment_after'])}"
+        cells = [
+            row["topic"],
+            *(_signed(row[part]) for part in ("mix", "inside", "model")),
+            counts,
+            tones,
+            row["words"],
+        ]
+        drivers.add_row(*map(Text, cells))
+    return Group(*parts, Text(), sums, Text(), drivers)
+
+
+def driver_row(driver: Answer) -> dict[str, Any]:
+    """Return a driver as a row of a table."""
+    kept = {name: value for name, value in driver.items() if name not in ("topic", "words", "texts")}
+    return {"topic": driver["topic"] or "(no topic)", **kept, "words": ", ".join(driver["words"])}

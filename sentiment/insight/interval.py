@@ -22,9 +22,14 @@ def mean_interval(count: float, total: float, squares: float) -> tuple[float, fl
     """
     if count == 0:
         return None
-    mean = total / (count + _ADDED)
+    mean = cautious_mean(count, total)
     half = Z_95 * math.sqrt(variance_of_mean(count, total, squares))
     return max(-1.0, mean - half), min(1.0, mean + half)
+
+
+def cautious_mean(count: float, total: float) -> float:
+    """Return the mean sentiment, the four added texts counted."""
+    return total / (count + _ADDED)
 
 
 def variance_of_mean(count: float, total: float, squares: float) -> float:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-from sentiment.insight.interval import Z_95, variance_of_mean
+from sentiment.insight.interval import Z_95, cautious_mean, variance_of_mean
 
 Group = tuple[str | None, int | None]
 
@@ -113,15 +113,16 @@ class ToneChange:
     volume: float
     tone_before: float
     tone_after: float
-    margin: float
-    """Half the width of the 95 % interval of the change of the mean tone, by sample size."""
+    low: float
+    high: float
+    """The 95 % interval of the change of the mean tone, by sample size; few texts draw it towards no change."""
     drivers: tuple[Driver, ...]
     """By strength, the strongest first."""
 
     @property
     def is_certain(self) -> bool:
         """Whether the mean tone has changed by more than chance explains."""
-        return abs(self.tone_change) > self.margin
+        return self.low > 0 or self.high < 0
 
     @property
     def tone_change(self) -> float:
@@ -147,6 +148,8 @@ def split_change(before: SpanSums, after: SpanSums, offsets: Mapping[int, float]
         key=lambda driver: (-driver.strength, driver.topic or ""),
     )
     rates = [_weight(span) / span.days for span in (before, after)]
+    margin = Z_95 * sqrt(_variance_of_mean(before) + _variance_of_mean(after))
+    expected = _cautious_mean(after) - _cautious_mean(before)
     volume = (rates[1] - rates[0]) / (sum(rates) / 2) * middle
     return ToneChange(
         change=tones[1] - tones[0] + volume,
@@ -156,7 +159,8 @@ def split_change(before: SpanSums, after: SpanSums, offsets: Mapping[int, float]
         volume=volume,
         tone_before=tones[0],
         tone_after=tones[1],
-        margin=Z_95 * sqrt(_variance_of_mean(before) + _variance_of_mean(after)),
+        low=expected - margin,
+        high=expected + margin,
         drivers=tuple(drivers),
     )
 
@@ -211,6 +215,10 @@ def _mean(span: SpanSums) -> float:
     return sum(sums.total for sums in span.groups.values()) / _weight(span)
 
 
+def _cautious_mean(span: SpanSums) -> float:
+    return cautious_mean(_weight(span), sum(sums.total for sums in span.groups.values()))
+
+
 def _variance_of_mean(span: SpanSums) -> float:
     total, squares = (sum(getattr(sums, name) for sums in span.groups.values()) for name in ("total", "squares"))
     return variance_of_mean(_weight(span), total, squares)
@@ -219,11 +227,10 @@ def _variance_of_mean(span: SpanSums) -> float:
 def sentence(query: str, change: ToneChange) -> str:
     """Return the split in words that can be quoted, with its uncertainty."""
     about = f"of texts about {query}" if query else "of all texts"
-    low, high = change.tone_change - change.margin, change.tone_change + change.margin
     if not change.is_certain:
         return (
             f"The tone {about} went from {change.tone_before:+.2f} to {change.tone_after:+.2f}; a change this small "
-            f"may be chance (95 % interval {low:+.2f} to {high:+.2f})."
+            f"may be chance (95 % interval {change.low:+.2f} to {change.high:+.2f})."
         )
     verb = "rose" if change.tone_change > 0 else "fell"
     causes = {
@@ -236,6 +243,6 @@ def sentence(query: str, change: ToneChange) -> str:
     most = f", most of all {main}" if main is not None and causes[cause] != change.model else ""
     return (
         f"The tone {about} {verb} by {abs(change.tone_change):.2f}, from {change.tone_before:+.2f} to "
-        f"{change.tone_after:+.2f} (95 % interval of the change {low:+.2f} to {high:+.2f}). "
+        f"{change.tone_after:+.2f} (95 % interval of the change {change.low:+.2f} to {change.high:+.2f}). "
         f"The largest part, {causes[cause]:+.2f}, is {cause}{most}."
     )

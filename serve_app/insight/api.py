@@ -55,6 +55,12 @@ class Insights:
         found = await asyncio.to_thread(self.store.get_many, ids)
         return answer, [found[text_id] for text_id in ids if text_id in found]
 
+    async def why(self, search: Search) -> tuple[dict[str, Any], dict[str, TextRecord]]:
+        """Return why a search's tone moved between two spans, and the texts that its drivers name, by id."""
+        answer = await self._ask(Question.WHY, search)
+        ids = [text_id for driver in answer["drivers"] for text_id in driver["ids"]]
+        return answer, dict(await asyncio.to_thread(self.store.get_many, ids)) if ids else {}
+
     async def _ask(self, question: Question, search: Search) -> dict[str, Any]:
         if self.index is None:
             raise NotFound("no insight index is kept here: UNDERTONE_INSIGHT is switched off")

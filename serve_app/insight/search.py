@@ -26,6 +26,7 @@ class Question(StrEnum):
     RELATED = "related"
     TOP = "top"
     COMPLETE = "complete"
+    WHY = "why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,22 @@ class Search:
     order: Order = "newest"
     limit: int = 20
     after: str | None = None
+    #: The two spans of *why*, each in ms since 1970, its end not included.
+    spans: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    #: By how much a model version's tone is known to be above the others', for *why*.
+    offsets: tuple[tuple[int, float], ...] = ()
+
+
+def span_ms(text: str, zone: tzinfo, field: str) -> tuple[int, int]:
+    """Return the ends of a span written FROM/TO, each as `moment_ms` reads it.
+
+    Raises:
+        InvalidInput: it is no span (`field`).
+    """
+    begin, slash, end = text.partition("/")
+    if not slash:
+        raise InvalidInput(f"{field}: {text[:40]!r} is no span; write FROM/TO, each {_FORMS}", field)
+    return moment_ms(begin.strip(), zone, field), moment_ms(end.strip(), zone, field)
 
 
 def moment_ms(text: str, zone: tzinfo, field: str) -> int:

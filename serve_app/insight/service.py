@@ -15,6 +15,7 @@ from sentiment.insight.buckets import outward
 from sentiment.insight.index import InsightIndex
 from sentiment.insight.values import Point, Query, Span, Timeline, TimeRange
 from serve_app.insight.search import Question, Search
+from serve_app.insight.why_answer import why_answer
 
 _DIGITS: Final = 6
 _KEPT_ANSWERS: Final = 200
@@ -46,6 +47,7 @@ class InsightService:
             Question.RELATED: self._related,
             Question.TOP: self._top,
             Question.COMPLETE: self._complete,
+            Question.WHY: self._why,
         }
 
     def answer(self, question: Question, search: Search) -> Answer:
@@ -101,6 +103,9 @@ class InsightService:
         commit = index.commit
         found = index.complete(search.queries[0], search.limit)
         return {"terms": [asdict(completion) for completion in found], "commit": commit}
+
+    def _why(self, index: InsightIndex, search: Search) -> Answer:
+        return why_answer(index, self._parse(search.queries[0]), search.spans, dict(search.offsets), self._now_ms)
 
     def _span(self, index: InsightIndex, search: Search, queries: Sequence[Query]) -> Span:
         """Return the span asked for; an end that is left out is the bucket of the first, or the last, text found."""

@@ -6,54 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentiment.records import DeleteText, PutText
+from sentiment.records import DeleteText
 from sentiment.settings import Settings
-from sentiment.text import keyed_digest
 from serve_app.rollout.policy.record import KIND, Entry, Rollout, StartRequest, State
 from tests.sample_operations import NOW_MS as RECEIVED_MS
-from tests.sample_operations import put
-from tests.unit.fake_parts import SECRET, FakeParts, client_of
+from tests.unit.fake_parts import FakeParts, client_of
 from tests.unit.insight.local_index import LocalIndex
-
-DAY_MS = 24 * 3_600_000
-FIRST_MS = int(datetime(2026, 3, 27, tzinfo=UTC).timestamp() * 1000)
-NOW_MS = FIRST_MS + 10 * DAY_MS
-
-
-def said(id_: str, text: str, sentiment: float, at_ms: int, **fields: object) -> PutText:
-    label = "positive" if sentiment > 0.3 else "negative" if sentiment < -0.3 else "neutral"
-    labels = {"label": label, "sentiment": sentiment, "model": "sentiment", "model_version": 3, "labelled_at_ms": at_ms}
-    found = put(id_, text, **(labels | fields))
-    return PutText(type(found.record)(**{**_fields(found), "created_at_ms": at_ms}))
-
-
-def _fields(operation: PutText) -> dict[str, object]:
-    return {name: getattr(operation.record, name) for name in type(operation.record).__slots__}
-
-
-@pytest.fixture
-def parts() -> FakeParts:
-    parts = FakeParts()
-    parts.store.apply(
-        [
-            said("a", "the flood is awful", -0.8, FIRST_MS + 1000, topics=("climate",)),
-            said("b", "a flood of love", 0.9, FIRST_MS + DAY_MS + 1000, author_key=keyed_digest(SECRET, "ann")),
-            said("c", "tea, nothing else", 0.1, FIRST_MS + 2 * DAY_MS + 1000),
-            said("d", "the flood again", -0.6, FIRST_MS + 4 * DAY_MS + 1000, topics=("climate",), model_version=4),
-        ]
-    )
-    return parts
-
-
-@pytest.fixture
-def index(parts: FakeParts) -> LocalIndex:
-    return LocalIndex(parts.store, lambda: NOW_MS)
-
-
-@pytest.fixture
-async def client(parts: FakeParts, index: LocalIndex):
-    async with client_of(parts, index=index) as client:
-        yield client
+from tests.unit.insight.sample_texts import DAY_MS, FIRST_MS, NOW_MS, said
 
 
 async def test_a_timeline_has_every_bucket_with_its_texts(client):

@@ -21,7 +21,7 @@ from cli.online.insight_view import sparkline
 from sentiment.client.http import UndertoneClient
 from tests.unit.fake_parts import FakeParts, client_of
 from tests.unit.insight.local_index import LocalIndex
-from tests.unit.insight.test_http_insights import DAY_MS, FIRST_MS, NOW_MS, said
+from tests.unit.insight.sample_texts import DAY_MS, FIRST_MS, NOW_MS, said
 
 
 class OverTheRoutes(httpx.BaseTransport):
@@ -172,3 +172,14 @@ def test_a_mistake_is_one_line(routes, arguments, says):
 )
 def test_a_sparkline_has_a_character_a_value(values, drawn):
     assert sparkline(values, 0, 7) == drawn
+
+
+def test_why_says_a_sentence_the_parts_and_the_drivers(routes: OverTheRoutes) -> None:
+    spans = "--before", "2026-03-27/2026-03-28", "--after", "2026-03-28/2026-03-31"
+    shown = run("why", "flood", *spans)
+    assert "The tone of texts about flood went from -0.80 to +0.90; a change this small may be chance" in shown
+    assert "inside: the same topics are spoken of otherwise" in shown
+    told = json.loads(run("why", "flood", *spans, "--json"))
+    assert sum(told["parts"].values()) == pytest.approx(told["change"], abs=1e-9)
+    assert parsed(run("why", "flood", *spans, "--csv"))[0]["topic"] == "(no topic)"
+    assert "--after is missing" in run("why", "flood", "--before", "2026-03-27/2026-03-28", exit_code=1)

@@ -25,6 +25,8 @@ from serve_app.gateway.http.schemas.insights import (
     TimelineQuery,
     TopOut,
     TopQuery,
+    WhyOut,
+    WhyQuery,
 )
 from serve_app.insight.api import Insights
 
@@ -63,6 +65,18 @@ def insight_routes(insights: Insights) -> APIRouter:
         require(request.scope, "read")
         answer, records = await insights.top(read_query(request, TopQuery).search())
         return _answer(request, {**answer, "texts": [text_out(record) for record in records]})
+
+    @router.get("/v1/insights/why", response_model=WhyOut, openapi_extra=described_query(WhyQuery))
+    async def why(request: Request) -> Response:
+        """Split the change of a search's tone between two spans into its causes."""
+        require(request.scope, "read")
+        answer, records = await insights.why(read_query(request, WhyQuery).search())
+        drivers = [
+            {name: value for name, value in driver.items() if name != "ids"}
+            | {"texts": [text_out(records[each]) for each in driver["ids"] if each in records]}
+            for driver in answer["drivers"]
+        ]
+        return _answer(request, {**answer, "drivers": drivers})
 
     @router.get("/v1/insights/complete", response_model=CompleteOut, openapi_extra=described_query(CompleteQuery))
     async def complete(request: Request) -> Response:

@@ -10,7 +10,7 @@ from sentiment.insight.buckets import zone_of
 from sentiment.insight.query.parser import MAX_CHARACTERS
 from sentiment.insight.values import Bucket, Order
 from serve_app.gateway.http.schemas.texts import Cursor, TextOut
-from serve_app.insight.search import Search, moment_ms
+from serve_app.insight.search import Search, moment_ms, span_ms
 
 MAX_SERIES: Final = 5
 
@@ -87,6 +87,24 @@ class TopQuery(_Within):
     def search(self) -> Search:
         """Return it as it is asked. Raises InvalidInput."""
         return Search((self.q,), order=self.order, limit=self.limit, after=self.after, **self.within())
+
+
+class WhyQuery(BaseModel):
+    """A search and two spans, FROM/TO each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: Searched = ""
+    before: str = Field(max_length=130, description="FROM/TO", examples=["2026-03-01/2026-03-08"])
+    after: str = Field(max_length=130, description="FROM/TO", examples=["2026-03-08/2026-03-15"])
+    by: Literal["topic"] = Field("topic", description="what the texts are divided by")
+    tz: str = Field("UTC", max_length=64, description="IANA name: whose midnight a date means")
+
+    def search(self) -> Search:
+        """Return it as it is asked. Raises InvalidInput."""
+        zone = zone_of(self.tz)
+        spans = span_ms(self.before, zone, "before"), span_ms(self.after, zone, "after")
+        return Search((self.q,), spans=spans, tz=self.tz)
 
 
 class CompleteQuery(BaseModel):
@@ -183,6 +201,57 @@ class TopOut(BaseModel):
     query: str
     texts: list[TextOut]
     next: str | None
+    commit: str
+
+
+class PartsOut(BaseModel):
+    """Signed parts of a change; they add up to it."""
+
+    mix: float = Field(description="other topics are spoken of")
+    inside: float = Field(description="the same topics are spoken of otherwise")
+    model: float = Field(description="other model versions have labelled the texts")
+    volume: float = Field(description="more or fewer texts of the same tone")
+
+
+class DriverOut(BaseModel):
+    """A topic's part in a change; null as topic: texts without one. A text of k topics counts 1/k in each."""
+
+    topic: str | None
+    mix: float
+    inside: float
+    model: float
+    count_before: float
+    count_after: float
+    sentiment_before: Mean
+    sentiment_after: Mean
+    words: list[str] = Field(description="words that go with the topic in the second span")
+    texts: list[TextOut] = Field(description="texts of the second span that show it best")
+
+
+class SideOut(BaseModel):
+    """One of the two spans, and its texts with a sentiment."""
+
+    from_ms: Epoch
+    to_ms: Epoch
+    count: int
+    sentiment: Mean
+
+
+class WhyOut(BaseModel):
+    """Why the tone of a search moved between two spans; null where one of them has no text with a sentiment."""
+
+    query: str
+    by: Literal["topic"]
+    before: SideOut
+    after: SideOut
+    change: float | None = Field(description="of the net tone: texts a day times mean tone, a text of average volume")
+    tone_change: float | None = Field(description="of the mean tone: `mix`, `inside` and `model` together")
+    low: float | None = Field(description="an end of the 95 % interval of `tone_change`")
+    high: float | None = Field(description="an end of the 95 % interval of `tone_change`")
+    parts: PartsOut | None
+    offsets_known: list[int] = Field(description="model versions whose distance from the others has been measured")
+    drivers: list[DriverOut]
+    sentence: str
     commit: str
 
 
