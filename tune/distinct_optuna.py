@@ -1,4 +1,4 @@
-"""Optuna's choice of points by a model of the scores so far (TPE), none of them twice."""
+"""Optuna's choice of points by a model of the scores so far (TPE), without repetitions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _ATTEMPTS: Final = 10
 
 
 class DistinctOptuna(OptunaSearch):
-    """Asks Optuna again where it repeats itself, and takes a point at random where it goes on doing so.
+    """Asks Optuna again if it repeats a point, and draws one at random after several repetitions.
 
-    A model that is sure of itself chooses the best of a few choices again and again. There must be no more trials than
-    the space has points.
+    A confident model chooses the best of a few choices again and again. There must be no more trials than points.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -26,7 +25,7 @@ class DistinctOptuna(OptunaSearch):
         self._tried = set[tuple[Any, ...]]()
 
     def suggest(self, trial_id: str) -> Point:
-        """Return the point of a trial, one that no other has."""
+        """Return the point of a trial; no other trial has it."""
         for attempt in range(_ATTEMPTS):
             if (point := self._attempted(trial_id, f"{trial_id}-{attempt}")) is not None:
                 return point
@@ -34,11 +33,11 @@ class DistinctOptuna(OptunaSearch):
         drawn = (random_points(space, 1, seed)[0] for seed in count())
         self._ot_study.enqueue_trial(next(point for point in drawn if self._key(point) not in self._tried))
         point = self._attempted(trial_id, f"{trial_id}-drawn")
-        assert point is not None, "Optuna took another point than the one that was put before it"  # noqa: S101
+        assert point is not None, "Optuna did not use the enqueued point"  # noqa: S101
         return point
 
     def _attempted(self, trial_id: str, attempt: str) -> Point | None:
-        """Return what Optuna chooses, under the trial's name from then on; None if that was tried before."""
+        """Return Optuna's choice and register it for the trial; None if it was tried before."""
         point: Point = super().suggest(attempt)
         if (key := self._key(point)) in self._tried:
             self.on_trial_complete(attempt, error=True)

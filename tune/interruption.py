@@ -1,4 +1,4 @@
-"""How a search that is told to end ends: with what it found so far, and a status that says which signal it was."""
+"""How a search ends on a signal: with the results so far and the exit status of that signal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATUS: Final = 128  # a shell's status of a program that a signal ended, less 
 
 
 class SearchInterrupted(KeyboardInterrupt):
-    """A search was ended by a signal: `status` is for the process, `found` what it had by then, as `plain` tells it."""
+    """A signal ended a search: `status` is the exit status, `found` the results so far, as `plain` returns them."""
 
     def __init__(self, status: int, found: Mapping[str, Any] | None = None) -> None:
         super().__init__(status, found)
@@ -24,20 +24,20 @@ class SearchInterrupted(KeyboardInterrupt):
 
 
 class Interruption:
-    """Takes SIGTERM and SIGHUP for Ctrl+C, and remembers which it was. Ray Tune takes Ctrl+C as the order to end."""
+    """Turns SIGTERM and SIGHUP into Ctrl+C, which ends Ray Tune, and remembers which signal it was."""
 
     def __init__(self) -> None:
         self._number = signal.SIGINT
 
     @property
     def status(self) -> int:
-        """The exit status of a process that was ended so: 130 by Ctrl+C, 143 by SIGTERM."""
+        """The exit status for the signal: 130 for Ctrl+C, 143 for SIGTERM."""
         return _STATUS + self._number
 
     def listen(self) -> None:
-        """Take the signals; again after whoever takes them for itself, as Ray's start and Ray Tune do."""
+        """Install the handlers; to be called again after Ray's start and Ray Tune, which install their own."""
         if threading.current_thread() is not threading.main_thread():
-            return  # signals are the main thread's
+            return  # only the main thread may install handlers
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in _ENDING:
@@ -54,7 +54,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Take the signals that end a process while the block runs, and give them back to who had them."""
+    """Handle the signals that end a process while the block runs; restore the earlier handlers afterwards."""
     interruption = Interruption()
     with signal_handlers_restored():
         interruption.listen()

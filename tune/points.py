@@ -1,4 +1,4 @@
-"""Which points of a space a search tries: all of a grid, or some drawn by a seed, none of them twice."""
+"""The points of a space that a search tries: all of a grid, or some drawn by a seed, none of them twice."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ATTEMPTS: Final = 100  # draws for each point that is wanted
 
 
 def grid_points(space: Space, count: int, seed: int) -> list[Point]:
-    """Return every point of a space that has an end, in its order; `count` of them, drawn by `seed`, if it has more.
+    """Return all points of a finite space in order; if it has more than `count`, that many drawn by `seed`.
 
     Raises:
-        InvalidInput: a dimension has no end of values.
+        InvalidInput: a dimension is infinite.
     """
     size = space.require_size()
     numbers = sorted(_drawn(size, count, Random(seed))) if count < size else range(size)
@@ -25,10 +25,10 @@ def grid_points(space: Space, count: int, seed: int) -> list[Point]:
 
 
 def random_points(space: Space, count: int, seed: int) -> list[Point]:
-    """Return `count` points drawn by `seed`, all of them different; fewer if the space has no more.
+    """Return `count` different points drawn by `seed`; fewer if the space has fewer.
 
     Raises:
-        InvalidInput: a range is so narrow that it has not as many numbers.
+        InvalidInput: the ranges are too narrow for so many different points.
     """
     random = Random(seed)
     if space.size is not None:
@@ -40,8 +40,8 @@ def random_points(space: Space, count: int, seed: int) -> list[Point]:
         if len(points) == count:
             return list(points.values())
     raise InvalidInput(
-        f"The space has {len(points)} different points or little more, and --trials asks for {count}: ask for fewer "
-        "trials, or widen its ranges.",
+        f"--trials is {count}, but the space has hardly more than {len(points)} different points: lower --trials, or "
+        "widen its ranges.",
         "trials",
     )
 

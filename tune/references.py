@@ -1,4 +1,4 @@
-"""References in a search to data, teachers and files: fixed once, so that all its trials learn from the same."""
+"""Resolves a search's references to data, teachers and files once, so that all trials use the same."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ _UNLABELLED: Final = "distill.unlabelled"
 
 
 def digests(search: HyperparameterSearch, places: RunLocations) -> dict[str, str]:
-    """Return the digest of each dataset version that a trial may train on."""
+    """Return the digest of each dataset version that a trial may train on, by its reference."""
     varied = [value for each in search.space.dimensions if each.field == "data" for value in each.values]
     return {ref: places.store.find(ref).digest for ref in (search.base["data"], *varied)}
 
 
 def with_fixed_references(search: HyperparameterSearch, places: RunLocations) -> HyperparameterSearch:
-    """Return the search with numbers for `@latest` and for a teacher's alias: its trials shall learn from the same.
-
-    What names something on this disk is named by its whole path, as in `train_jobs.train.prepare.pinned`.
+    """Return the search with `@latest` and a teacher's alias replaced by numbers, and paths made absolute.
 
     Raises:
-        InvalidInput: two values of the space are the same.
+        InvalidInput: two values of the space name the same thing.
         NotFound: there is no such version.
         RegistryUnavailable: the registry does not answer.
     """
@@ -61,14 +59,14 @@ def with_fixed_references(search: HyperparameterSearch, places: RunLocations) ->
 
 
 def _resolved(dimension: Dimension, resolver: Callable[[str], str]) -> Dimension:
-    """Return a dimension with what its references stand for. Raises InvalidInput: two of them stand for the same."""
+    """Return a dimension with its references resolved. Raises InvalidInput if two of them name the same thing."""
     refs: dict[str | None, Any] = {}
     for ref in dimension.values:
         other = refs.setdefault(ref and resolver(ref), ref)
         if other != ref:
             raise InvalidInput(
-                f"{dimension.field}: {other} and {ref} are the same, which would be trained on twice; take one of them "
-                "out of the space.",
+                f"{dimension.field}: {other} and {ref} are the same and would be tried twice: remove one of them from "
+                "the space.",
                 dimension.field,
             )
     return replace(dimension, values=tuple(refs))

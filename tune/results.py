@@ -1,4 +1,4 @@
-"""What a search found: the best configuration as YAML, all trials as JSON, runs of MLflow."""
+"""The results of a search: the best configuration as YAML, all trials as JSON, and MLflow runs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _EXPERIMENT: Final = "undertone-tuning"
 
 
 class MlflowTrials:
-    """A run of MLflow for a search, and one below it for each trial, with its curves.
+    """The MLflow runs of a search: one for itself, and below it one for each trial with its curves.
 
-    What was begun under a search's name is taken up with it: their ids are kept beside what the search is. `digests`
-    tells the digest of each dataset version that is trained on.
+    The ids are stored beside the search's identity, so that a resumed search continues the same runs. `digests` has
+    the digest of each dataset version.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class MlflowTrials:
         self.parent = self._begun(search.name, params, {"search": search.name, **self._data({})})
 
     def started(self, trial: str, point: Mapping[str, Any]) -> None:
-        """Begin the trial's run, or take it up."""
+        """Start or resume the run of a trial."""
         if trial not in self._runs:
             tags = {_PARENT: self.parent.run_id, "search": self._search.name, **self._data(point)}
             self._runs[trial] = self._begun(trial, point, tags)
@@ -75,23 +75,23 @@ class MlflowTrials:
         self._runs[trial].finish("FAILED" if failed else "FINISHED")
 
     def waiting(self, text: str) -> None:
-        """Do nothing: that trials wait is no figure."""
+        """Do nothing: waiting trials have no figures."""
 
     def cut_off(self) -> None:
-        """End the runs of the trials that have not ended; a server that is away does not matter."""
+        """End the runs of unfinished trials; if the server does not answer, that is ignored."""
         for trial in self._runs.keys() - self._ended:
             with suppress(RegistryUnavailable):
                 self._runs[trial].finish("KILLED")
 
     def tell(self, trials: list[Trial], out: Path) -> None:
-        """Tell the search's run what came of it."""
+        """Store the best score and the configuration in the search's run."""
         best = best_of(trials)
         self.parent.log({"best_score": best.score or 0.0, **best.figures}, 0)
         self.parent.artifact(out)
 
 
 def require_writable(out: Path) -> None:
-    """Try whether the best configuration can be written to `out`: a search of hours shall not end without it.
+    """Check that the best configuration can be written to `out`, before hours are spent on the search.
 
     Raises:
         InvalidInput: it cannot.
@@ -101,14 +101,16 @@ def require_writable(out: Path) -> None:
         draft_beside(out).touch()
         draft_beside(out).unlink()
     if out.is_dir():
-        raise InvalidInput(f"{out} is a folder; name the file for the best configuration: --out best.yaml.", "out")
+        raise InvalidInput(
+            f"{out} is a folder: name a file for the best configuration, such as --out best.yaml.", "out"
+        )
 
 
 def write_best(outcome: Mapping[str, Any], out: Path) -> None:
-    """Write the best configuration of what a search found as YAML that `undertone train --config` takes.
+    """Write the best configuration as YAML for `undertone train --config`.
 
     Raises:
-        InvalidInput: it cannot be written there.
+        InvalidInput: the file cannot be written.
     """
     figure = f"validation {outcome['monitor']} {abs(outcome['best']['score']):.4f}"
     search = f"the search {outcome['search']} ({outcome['method']})"
@@ -119,10 +121,10 @@ def write_best(outcome: Mapping[str, Any], out: Path) -> None:
 
 
 def plain(search: HyperparameterSearch, trials: list[Trial], out: Path, run_id: str | None) -> dict[str, Any]:
-    """Return what a search found, the best trial first, for JSON; what was `interrupted` may have no best yet.
+    """Return the results of a search for JSON, the best trial first; an interrupted one may have no best yet.
 
     Raises:
-        InvalidInput: no trial came to a score, and there will be no others.
+        InvalidInput: all trials have ended, and none has a score.
     """
     interrupted = is_cut_off(search, trials)
     is_scored = any(trial.score is not None for trial in trials)
@@ -143,7 +145,7 @@ def plain(search: HyperparameterSearch, trials: list[Trial], out: Path, run_id: 
 
 
 def _not_begun(search: HyperparameterSearch, trials: list[Trial]) -> list[Point | None]:
-    """Return the points of the trials that were not begun, None where they were not chosen yet."""
+    """Return the points of the trials that were not started, None for points that were not chosen yet."""
     begun = [dict(trial.point) for trial in trials]
     points: list[Point | None] = [point for point in search.points if point not in begun]
     return points or [None] * (search.draws - len(trials))

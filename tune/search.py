@@ -3,7 +3,7 @@
     python -m tune.search --data reviews@1 --model cnn --search grid --space dropout --out best.yaml
     python -m tune.search --data tweets@3 --model minilm --search optuna --trials 20 --space space.yaml --out best.yaml
 
-`undertone train --config best.yaml` trains with what was found. Killed, a search of the same --name goes on.
+`undertone train --config best.yaml` trains with the result. The same command with --name resumes a killed search.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ _OUT: Final = "best.yaml"
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """A search as it is asked for; `fields` are those of the trainings' configuration, which win over all else.
-
-    Without a `method` the space tells it: a grid where it has choices only.
-    """
+    """A request for a search."""
 
     space: str
+    """YAML file, name of a shipped space, or a space as JSON."""
     method: str | None
+    """None: a grid if the space has only choices, else random."""
     fields: Mapping[str, Any]
+    """Fields of the training configuration; they override all others."""
     config: str | None = None
+    """Configuration file with the fields that all trials share."""
     name: str | None = None
     trials: int | None = None
     concurrent: int = 1
@@ -58,10 +59,10 @@ class SearchRequest:
 
 
 def search_of(request: SearchRequest) -> HyperparameterSearch:
-    """Return the search that is asked for: the configuration file's fields, then the space's, then its own.
+    """Return the requested search; fields of the space override those of the file, fields of the request both.
 
     Raises:
-        InvalidInput: the file, the space or an option is wrong, naming it.
+        InvalidInput: the file, the space or an option is wrong; the error names it.
     """
     from train_jobs.train.request import read_config
 
@@ -94,13 +95,13 @@ def run_search(
     listener: Listener | None = None,
     on_begin: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Search, track it in MLflow, write the best configuration to `out`, and return what was found, for JSON.
+    """Search, track it in MLflow, write the best configuration to `out`, and return the results for JSON.
 
-    `on_begin` is called once all that was asked for is checked; from then on a search that is cut off can be taken up.
+    `on_begin` is called when all checks have passed; from then on an interrupted search can be resumed.
 
     Raises:
-        UndertoneError: data, model, store or server say no, or no trial came to a score.
-        SearchInterrupted: a signal ended it; with what was found by then, which is kept as well.
+        UndertoneError: the data, the model, the storage or a server refuses, or no trial has a score.
+        SearchInterrupted: a signal ended the search; the error has the results so far, which are stored as well.
     """
     with interruptible() as interruption:
         try:
@@ -159,10 +160,10 @@ def _searched(
 def _ray_with_room(
     search: HyperparameterSearch, address: str | None, settings: Settings, places: RunLocations
 ) -> Iterator[None]:
-    """Have Ray at hand while the block runs, with nodes that can do any of the search's trials.
+    """Connect to Ray while the block runs, and check that its nodes can run each of the search's trials.
 
     Raises:
-        InvalidInput: there are none, or this machine has not as many GPUs.
+        InvalidInput: they cannot, or this machine has too few GPUs.
         Unavailable: there is no cluster at that address.
     """
     from train_jobs.train import ray_train as train
@@ -175,10 +176,10 @@ def _ray_with_room(
 
 
 def require_nodes(search: HyperparameterSearch, settings: Settings, places: RunLocations) -> None:
-    """Refuse a search whose trials no node holds, or whose nodes do not all see its storage and data; Ray must run.
+    """Check that nodes have room for each trial, and that all of them see the storage and the data; Ray must run.
 
     Raises:
-        InvalidInput: naming the field to change, or the nodes and the place.
+        InvalidInput: the error names the field to change, or the nodes and the location.
     """
     from train_jobs.runs.capacity import require_capacity
     from train_jobs.runs.storage_probe import require_shared

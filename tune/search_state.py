@@ -1,4 +1,4 @@
-"""Where a search keeps what it needs to be taken up, and the record of what it is, which must be the same then."""
+"""The stored state of a search: its location, and its identity, which must be the same when it is resumed."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tune.plan import HyperparameterSearch
 
 
 def storage_root(search: HyperparameterSearch, settings: Settings) -> str:
-    """Return the folder or `s3://` address under which a search keeps what it needs to be taken up."""
+    """Return the folder or `s3://` address of a search's state."""
     return search.storage or str(settings.home / "tune")
 
 
 def trainings_of(search: HyperparameterSearch, settings: Settings) -> str:
-    """Return where the trials keep their checkpoints."""
+    """Return the folder or address of the trials' checkpoints."""
     return f"{storage_root(search, settings)}/{search.name}-trainings"
 
 
 def location_of(search: HyperparameterSearch, settings: Settings) -> Location:
-    """Return the place of a search's own records."""
+    """Return the location of a search's own records."""
     return place_at(storage_root(search, settings), settings.s3_endpoint)
 
 
 def claim(search: HyperparameterSearch, settings: Settings) -> None:
-    """Write down what a search of this name is.
+    """Store the identity of a search, or compare it with the stored one.
 
     Raises:
-        InvalidInput: a search of that name was another one.
+        InvalidInput: an earlier search of that name was a different one.
         Unavailable: its storage cannot be read or written.
     """
     place, name = location_of(search, settings), f"{search.name}.json"
@@ -45,12 +45,13 @@ def claim(search: HyperparameterSearch, settings: Settings) -> None:
     differing = "; ".join(_differences(stored, identity))
     if differing:
         raise InvalidInput(
-            f"A search named {search.name!r} was another one: {differing}. Give this one another --name.", "name"
+            f"An earlier search named {search.name!r} was a different one: {differing}. Give this one another --name.",
+            "name",
         )
 
 
 def _differences(stored: Mapping[str, Any], identity: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs between two searches, the fields that their trials share by their own names."""
+    """Yield each difference between two searches; fields that all trials share are compared one by one."""
     before, now = ({**plain, **plain["base"], "base": None} for plain in (stored, identity))
     for part in sorted(before.keys() | now.keys()):
         if before.get(part) != now.get(part):

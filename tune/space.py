@@ -1,8 +1,8 @@
-"""A search space: which fields of a training's configuration vary, and over what. Written as YAML:
+"""A search space: which fields of the training configuration vary, and between which values. Written as YAML:
 
-train:                                         # what all trials share (may be left out)
+train:                                         # fields that all trials share (optional)
   epochs: 5
-space:                                         # what varies
+space:                                         # fields that vary
   learning_rate: {loguniform: [1e-5, 1e-3]}    # even on a logarithmic scale
   warm_up: {uniform: [0, 0.2]}
   epochs: {int: [2, 5]}                        # both ends included
@@ -36,7 +36,7 @@ _FORM: Final = "{choice: [a, b]}, {uniform: [low, high]}, {loguniform: [low, hig
 
 @dataclass(frozen=True)
 class Dimension:
-    """One field that varies: the values of a choice, or the two ends of a range, both included."""
+    """One field that varies; `values` are those of a choice, or both ends of a range, included."""
 
     field: str
     kind: Kind
@@ -58,51 +58,51 @@ class Dimension:
 
     @property
     def count(self) -> int | None:
-        """How many values it has; None: no end of them."""
+        """Number of values; None if there are infinitely many."""
         if self.kind == "choice":
             return len(self.values)
         return int(self.high - self.low + 1) if self.kind == "int" else None
 
     def value(self, number: int) -> Any:
-        """Return the value of that number, from 0; of a dimension that has a `count`."""
+        """Return value `number`, counted from 0; only for a finite dimension."""
         return self.values[number] if self.kind == "choice" else self.low + number
 
 
 @dataclass(frozen=True)
 class Space:
-    """What varies, and what all trials share (fields of a training's configuration)."""
+    """The fields that vary, and those that all trials share."""
 
     dimensions: tuple[Dimension, ...]
     shared: Mapping[str, Any]
 
     @property
     def size(self) -> int | None:
-        """How many points it has; None: no end of them."""
+        """Number of points; None if there are infinitely many."""
         counts = [dimension.count for dimension in self.dimensions]
         return None if None in counts else math.prod(count for count in counts if count)
 
     @property
     def has_choices_only(self) -> bool:
-        """Whether every field varies between values that the space names."""
+        """Whether every field is a choice."""
         return all(dimension.kind == "choice" for dimension in self.dimensions)
 
     def require_size(self) -> int:
-        """Return how many points it has.
+        """Return the number of points.
 
         Raises:
-            InvalidInput: a dimension has no end of values, naming it.
+            InvalidInput: a dimension is infinite; the error names it.
         """
         for each in self.dimensions:
             if each.count is None:
                 raise InvalidInput(
-                    f"{each.field}: a grid cannot go through {each.kind}; write {{choice: […]}} for it, or search at "
-                    "random.",
+                    f"{each.field}: a grid needs a finite number of values, and {each.kind} has infinitely many: write "
+                    "{choice: […]}, or use --search random.",
                     each.field,
                 )
         return self.size or 0
 
     def point(self, number: int) -> Point:
-        """Return the point of that number, from 0 up to `size`, the last dimension moving fastest."""
+        """Return point `number`, from 0 to `size` - 1; the last dimension varies fastest."""
         values: list[Any] = []
         for dimension in reversed(self.dimensions):
             number, place = divmod(number, dimension.count or 1)
@@ -135,7 +135,9 @@ def content_of(name: str) -> Any:
         text = _text_of(Path(name))
     else:
         shipped = ", ".join(shipped_spaces())
-        raise InvalidInput(f"There is no file {name}, and no such space ships (there are {shipped}).", "space")
+        raise InvalidInput(
+            f"There is neither a file nor a shipped space {name}: the shipped ones are {shipped}.", "space"
+        )
     with suppress(json.JSONDecodeError):  # YAML reads its 1e-05 as a text
         return json.loads(text)
     try:
@@ -152,31 +154,34 @@ def _text_of(path: Path) -> str:
 
 
 def parse_space(content: Any) -> Space:
-    """Read a space from what its YAML says.
+    """Return the space that parsed YAML describes.
 
     Raises:
-        InvalidInput: naming the field that is wrong and what it may be.
+        InvalidInput: a field is wrong; the message names it and the values that it may have.
     """
     if not isinstance(content, Mapping) or not isinstance(content.get("space"), Mapping) or not content["space"]:
-        raise InvalidInput("A space needs a mapping `space` from fields to what they vary over.", "space")
+        raise InvalidInput(f"A space needs a mapping `space` from each field to {_FORM}.", "space")
     for name in content:
         if name not in _PARTS:
-            raise InvalidInput(f"{name!r} has no place in a space; it has {' and '.join(_PARTS)}.", str(name))
+            raise InvalidInput(f"{name!r} is not a part of a space; its parts are {' and '.join(_PARTS)}.", str(name))
     shared = content.get("train") or {}
     if not isinstance(shared, Mapping):
         raise InvalidInput("`train` must be a mapping from fields to values.", "train")
     dimensions = tuple(_dimension(str(name), spec) for name, spec in content["space"].items())
     for dimension in dimensions:
         if dimension.field in shared:
-            raise InvalidInput(f"{dimension.field}: it varies and is fixed under `train`, too.", dimension.field)
+            raise InvalidInput(
+                f"{dimension.field} is both fixed under `train` and varied under `space`: remove one of them.",
+                dimension.field,
+            )
     return Space(dimensions, MappingProxyType(dict(shared)))
 
 
 def configured(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration's mapping with a point's values in it; a dot leads into a mapping.
+    """Return the mapping of a configuration with a point's values set; a dot in a name leads into a nested mapping.
 
     Raises:
-        InvalidInput: it leads into something else; the error names that.
+        InvalidInput: a dot leads into a value that is no mapping; the error names it.
     """
     merged = dict(base)
     for field, value in point.items():
@@ -196,7 +201,7 @@ def _dimension(field: str, spec: Any) -> Dimension:
         raise InvalidInput(f"{field}: write {_FORM}, not {shown(spec)}.", field)
     kind, values = next(iter(spec.items()))
     if kind not in _KINDS:
-        raise InvalidInput(f"{field}: there is no {kind!r}; write {_FORM}.", field)
+        raise InvalidInput(f"{field}: {kind!r} is unknown; write {_FORM}.", field)
     if not isinstance(values, list) or not values:
         raise InvalidInput(f"{field}: {kind} needs a list, not {shown(values)}.", field)
     if kind == "choice":
@@ -208,9 +213,9 @@ def _choice(field: str, values: list[Any]) -> tuple[Any, ...]:
     for value in values:
         if not (value is None or isinstance(value, str | int | float)) or not math.isfinite(_as_number(value)):
             plain = "plain values (texts, numbers, true, false and null)"
-            raise InvalidInput(f"{field}: a choice is between {plain}, not {shown(value)}.", field)
+            raise InvalidInput(f"{field}: a choice must be between {plain}, not {shown(value)}.", field)
     if len(set(values)) < len(values):
-        raise InvalidInput(f"{field}: a value stands twice in the choice {values}.", field)
+        raise InvalidInput(f"{field}: the choice {values} has a value twice: remove one of them.", field)
     return tuple(values)
 
 
@@ -230,11 +235,11 @@ def _ends(field: str, kind: Kind, values: list[Any]) -> tuple[Any, Any]:
 
 
 def _number(field: str, value: Any, whole: bool) -> Any:
-    """Return a number; YAML reads 1e-5 (without a point) as text."""
+    """Return a number, also from a text: YAML reads 1e-5 (without a point) as one."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number) or (whole and number != int(number)):
-        raise InvalidInput(f"{field}: {shown(value)} is no {'whole ' if whole else ''}number.", field)
+        raise InvalidInput(f"{field}: {shown(value)} is not a {'whole ' if whole else ''}number.", field)
     return int(number) if whole else number

@@ -1,4 +1,4 @@
-"""The trials of a search by Ray Tune: what draws them, what each asks for, and what it found."""
+"""Runs the trials of a search with Ray Tune: how points are drawn, what each trial asks for, and its result."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from tune.trial.run import resource_request_of, run_trial, with_fixed_threads
 
 _LOG = logging.getLogger(__name__)
 _SCORE: Final = "score"
-_LONGEST: Final = 1000  # validations; a bound that ASHA asks for
-_TRIAL_BYTES: Final = 64 * 2**20  # something must be asked for
+_LONGEST: Final = 1000  # validations; ASHA needs a bound
+_TRIAL_BYTES: Final = 64 * 2**20  # a placement group must ask for something
 _PENDING: Final = "PENDING"
 _GRACE: Final = 1
 _REDUCTION: Final = 3
 
 
-#: What Ray Tune runs for each trial; reports figures with a `score` and the validation's number as VALIDATIONS, and
-#: last its best ones with its training's name as TRAINING.
+#: The function that Ray Tune runs for each trial. It reports figures with a `score` and the number of the validation
+#: (VALIDATIONS), and last the best figures with the name of its training (TRAINING).
 RunTrial = Callable[[dict[str, Any], HyperparameterSearch, Settings, str | None], None]
 
 
@@ -45,15 +45,14 @@ def search_for(
     listeners: Sequence[Listener] = (),
     run: RunTrial = run_trial,
 ) -> list[Trial]:
-    """Run a search, or take one of the same name up, and return its trials. Ray must run.
+    """Run or resume a search and return its trials; Ray must run.
 
-    Ended by Ctrl+C, it returns those that were begun by then: some unfinished, or fewer than there were to be.
-
-    `registry` is the MLflow server that a teacher comes from; `listeners` hear of trials while they run.
+    After Ctrl+C it returns the trials that were started: some may be unfinished. `registry` is the MLflow server that
+    a teacher comes from; `listeners` hear of trials while they run.
 
     Raises:
-        InvalidInput: the space or an option is wrong, naming it; or a search of that name was another one.
-        Unavailable: its storage cannot be read or written.
+        InvalidInput: the space or an option is wrong, or an earlier search of that name was a different one.
+        Unavailable: the storage cannot be read or written.
     """
     check(search)
     claim(search, settings)
@@ -67,7 +66,7 @@ def search_for(
         placement.look,
         placement.ended,
     )
-    # Ray Tune prints a table of its own, whatever its verbosity; standard output is for what was found.
+    # Ray Tune prints a table, whatever its verbosity; standard output is for the results.
     with signal_handlers_restored(), watching(search.name, watched), contextlib.redirect_stdout(io.StringIO()):
         results = _tuner(search, settings, registry, run).fit()
     return [_trial(search, result, watched.unended) for result in results]
@@ -81,7 +80,7 @@ def _tuner(search: HyperparameterSearch, settings: Settings, registry: str | Non
     )
     where = f"{path}/{search.name}"
     if ray.tune.Tuner.can_restore(where, storage_filesystem=filesystem):
-        _LOG.info("taking the search %s up again", search.name)
+        _LOG.info("resuming the search %s", search.name)
         return ray.tune.Tuner.restore(
             where,
             trainable,
@@ -104,21 +103,21 @@ def _tuner(search: HyperparameterSearch, settings: Settings, registry: str | Non
 
 
 def _resources(search: HyperparameterSearch, point: Mapping[str, Any]) -> Any:
-    """Return what a trial's own process asks for: CPUs are left to the workers of a training that run beside it."""
+    """Return what a trial's own process asks for: no CPUs if a training's workers run beside it."""
     if not search.trains_in_process:
         return ray.tune.PlacementGroupFactory([{"memory": _TRIAL_BYTES}])
     return ray.tune.PlacementGroupFactory([{"CPU": resource_request_of(search, search.config_at(dict(point))).cpus}])
 
 
 def _renew_resources(search: HyperparameterSearch, trials: Sequence[Any]) -> None:
-    """Let trials that have not begun ask for what they need here: a search may be taken up on another machine."""
+    """Update what waiting trials ask for: the search may be resumed on another machine."""
     for trial in trials:
         if trial.status == _PENDING:
             trial.update_resources(_resources(search, trial.config))
 
 
 def _most_deaths(search: HyperparameterSearch) -> int:
-    """Return how often Ray Tune starts a trial anew whose process was lost; Ray Train sees to its own workers."""
+    """Return how often Ray Tune restarts a trial whose process was lost; Ray Train restarts its own workers."""
     configs = [search.config_at(point) for point in corners(search.space)]
     return max(config.most_failures for config in configs) if search.trains_in_process else 0
 
@@ -142,7 +141,7 @@ def _tune_config(search: HyperparameterSearch) -> Any:
         max_concurrent_trials=search.concurrent if search.method == "optuna" else None,
         scheduler=halving if search.method == "asha" else None,
         search_alg=chooser,
-        reuse_actors=search.trains_in_process,  # what a trial has loaded serves the next one, too
+        reuse_actors=search.trains_in_process,  # the next trial reuses what a process has loaded
         trial_name_creator=lambda trial: str(trial.trial_id),
         trial_dirname_creator=lambda trial: str(trial.trial_id),
     )

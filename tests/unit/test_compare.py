@@ -83,9 +83,9 @@ def test_test_data_that_are_given_are_not_split_off(settings):
 def test_data_of_another_label_set_are_refused(settings):
     store = open_datasets(settings)
     store.push("reviews", [Example("a", "positive"), Example("b", "negative")], source="tests")
-    with pytest.raises(InvalidInput, match=r"reviews@1 has negative, positive, chat@1 has"):
+    with pytest.raises(InvalidInput, match=r"reviews@1 has the labels negative, positive; chat@1 has"):
         make_splits(store, "chat", test="reviews")
-    with pytest.raises(InvalidInput, match="without test data"):
+    with pytest.raises(InvalidInput, match="--validation is given without --test"):
         make_splits(store, "chat", validation="chat")
 
 
@@ -256,7 +256,7 @@ def test_nothing_is_measured_when_there_is_nothing_to_compare_or_an_unknown_pres
         run_comparison(settings, CompareConfig("chat@1"), tmp_path)
     with pytest.raises(InvalidInput, match="has fields for lstm, which is not compared"):
         run_comparison(settings, CompareConfig("chat@1", ("cnn",), training={"lstm": {"epochs": 2}}), tmp_path)
-    with pytest.raises(InvalidInput, match="'gpt' is no preset"):
+    with pytest.raises(InvalidInput, match="There is no preset 'gpt'"):
         run_comparison(settings, CompareConfig("chat@1", models=("gpt",)), tmp_path)
 
 

@@ -65,5 +65,7 @@ def test_every_file_is_looked_at_before_ray_starts_and_all_that_are_wrong_are_na
     version = str(build_tiny_version(tmp_path / "version"))
     result = CliRunner().invoke(app, ["score", str(tmp_path / "in"), "--model", version, *places])
     assert result.exit_code == 1
-    assert "b.csv has no column 'text'. Its columns are: 'words'. Nor can these be scored: d.csv." in result.stderr
+    assert (
+        "b.csv has no column 'text'. Its columns are: 'words'. These cannot be scored either: d.csv." in result.stderr
+    )
     assert not (tmp_path / "out").exists()

@@ -226,7 +226,7 @@ def test_a_death_is_told_with_the_rows_that_were_under_way(monkeypatch: pytest.M
     with pytest.raises(Unavailable) as caught, score_job._told_where(board):
         raise RayError(KILLED)
     assert str(caught.value).startswith("scoring stopped at rows 1 to 6 of a.csv: the worker process was killed")
-    assert str(caught.value).endswith("what is done is kept, the same command continues")
+    assert str(caught.value).endswith("Completed shards are kept: the same command continues")
 
 
 def test_a_shard_that_workers_died_over_four_times_is_not_begun_again(

@@ -85,7 +85,9 @@ ValueError: odd"""
     monkeypatch.setattr(score_job, "rows_under_way", lambda _: [])
     with pytest.raises(Unavailable) as caught, score_job._told_where(None):
         raise errors.RayError(report)
-    assert str(caught.value) == "scoring stopped: ValueError: odd; what is done is kept, the same command continues"
+    assert (
+        str(caught.value) == "scoring stopped: ValueError: odd. Completed shards are kept: the same command continues"
+    )
 
 
 def test_a_scoring_that_is_finished_needs_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

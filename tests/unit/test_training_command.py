@@ -202,7 +202,7 @@ def test_a_search_whose_space_cannot_be_trained_is_told_before_anything_is_start
     assert "'dropuot'" in result.stderr
     taken = CliRunner().invoke(app, ["tune", "--home", home, "--space", "dropout", "--out", home, *configured])
     assert taken.exit_code == 1
-    assert "is a folder; name the file" in taken.stderr
+    assert "is a folder: name a file" in taken.stderr
     assert {entry.name for entry in tmp_path.iterdir()} == {"datasets", "backbone", "space.yaml", "logs"}
 
 

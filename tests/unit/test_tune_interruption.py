@@ -119,7 +119,7 @@ def test_what_was_found_before_the_interruption_is_kept_and_the_rest_is_named(tm
 def test_an_interruption_before_the_first_score_is_no_error_of_the_search(tmp_path: Path) -> None:
     found = plain(search(), [trial(0.1, "unfinished", None)], tmp_path / "best.yaml", None)
     assert (found["best"], found["config"], len(found["not_begun"])) == (None, None, 2)
-    with pytest.raises(InvalidInput, match="came to a score"):
+    with pytest.raises(InvalidInput, match="trials has a score"):
         plain(search(), [trial(rate, "failed", None) for rate in (0.1, 0.01, 0.001)], tmp_path / "best.yaml", None)
 
 

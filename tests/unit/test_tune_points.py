@@ -96,7 +96,7 @@ def test_a_few_of_very_many_points_are_drawn_at_once() -> None:
 
 def test_more_trials_than_a_narrow_range_has_numbers_are_refused() -> None:
     narrow = {"learning_rate": {"uniform": [0.1, math.nextafter(0.1, 1)]}}
-    with pytest.raises(InvalidInput, match="--trials asks for 5") as caught:
+    with pytest.raises(InvalidInput, match="--trials is 5") as caught:
         search(narrow, "random", trials=5)
     assert caught.value.field == "trials"
 

@@ -242,7 +242,7 @@ def test_a_file_for_the_best_that_cannot_be_written_is_told_before_the_search(tm
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match=r"best\.yaml cannot be written .*: name another --out"):
         require_writable(tmp_path / "file" / "best.yaml")
-    with pytest.raises(InvalidInput, match="is a folder; name the file"):
+    with pytest.raises(InvalidInput, match="is a folder: name a file"):
         require_writable(tmp_path)
     require_writable(tmp_path / "best.yaml")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

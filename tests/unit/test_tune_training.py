@@ -105,7 +105,7 @@ def test_a_checkpoint_that_is_listed_is_there_whenever_its_process_is_killed(
 
 def test_a_list_of_checkpoints_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.json").write_text("[{")
-    with pytest.raises(Unavailable, match=r"checkpoints\.json is no list of checkpoints"):
+    with pytest.raises(Unavailable, match=r"checkpoints\.json is damaged"):
         TrialCheckpoints(Location(str(tmp_path)), 1)
 
 

@@ -38,7 +38,7 @@ def test_a_trial_that_waits_is_told_of_within_a_minute_and_then_every_five() -> 
     for now_s in range(0, 700, 1):
         if patience.overdue(["a"], float(now_s)):
             told.append(now_s)
-            patience.told(float(now_s))
+            patience.reported(float(now_s))
     assert told == [20, 320, 620]
 
 

@@ -47,7 +47,7 @@ def test_the_command_writes_what_distilling_reads(corpora: Path, capsys: pytest.
 def test_a_missing_corpus_is_named_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         job.main(["--corpora", str(tmp_path), "--out", str(tmp_path / "texts.jsonl")])
-    assert "sentiment140_sample_20k.csv.xz is missing; --corpora names" in capsys.readouterr().err
+    assert "sentiment140_sample_20k.csv.xz is missing: name the folder" in capsys.readouterr().err
     assert not (tmp_path / "texts.jsonl").exists()
 
 

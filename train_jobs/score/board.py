@@ -1,4 +1,4 @@
-"""Which shard each scoring worker is at, kept outside of it: a worker that is killed can tell no one."""
+"""A record of the shards that are being scored, kept outside of the workers: a killed worker cannot report."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 
 class Board:
-    """Rows that are being scored, by their shard; lives in a process of its own as an actor of Ray's."""
+    """The rows that are being scored, by shard; runs as a Ray actor."""
 
     def __init__(self) -> None:
         self._rows: dict[str, str] = {}
         self._begun: Counter[str] = Counter()
 
     def begin(self, shard: str, rows: str) -> int:
-        """Note that a shard is begun, and return how often it was: more than once where its worker died over it."""
+        """Record the start of a shard; return how often it was started: more than once if its worker died."""
         self._rows[shard] = rows
         self._begun[shard] += 1
         return self._begun[shard]
 
     def end(self, shard: str) -> None:
-        """Note that a shard is done."""
+        """Record the end of a shard."""
         self._rows.pop(shard, None)
         self._begun.pop(shard, None)
 
     def under_way(self) -> list[str]:
-        """Return the rows that were begun and have not ended."""
+        """Return the rows that have been started and not ended."""
         return list(self._rows.values())
 
 
@@ -38,7 +38,7 @@ def open_board() -> Any:
 
 
 def begin(board: Any, shard: str, rows: str) -> int:
-    """Note that a shard is begun and return how often it was; 1 where the board is gone: no reason to stop scoring."""
+    """Record the start of a shard; return how often it was started, or 1 if the board is gone."""
     import ray
     from ray.exceptions import RayError
 
@@ -50,7 +50,7 @@ def begin(board: Any, shard: str, rows: str) -> int:
 
 
 def end(board: Any, shard: str) -> None:
-    """Note that a shard is done, if the board is still there."""
+    """Record the end of a shard, if the board is still there."""
     import ray
     from ray.exceptions import RayError
 
@@ -59,7 +59,7 @@ def end(board: Any, shard: str) -> None:
 
 
 def rows_under_way(board: Any) -> list[str]:
-    """Return what workers are at, nothing where the board is gone."""
+    """Return the rows that are being scored; none if the board is gone."""
     import ray
     from ray.exceptions import RayError
 

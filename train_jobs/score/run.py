@@ -3,8 +3,8 @@
     python -m train_jobs.score reviews/ --model models:/sentiment/8 --out scored/
     ray job submit -- python -m train_jobs.score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored
 
-A task a file cuts it into shards, actors that each hold a predictor score them, as many as there is work and room for.
-A shard's output appears whole, then the record that it is done; a second run does what has no record yet.
+One task for each file cuts it into shards; actors, each with a predictor, score them. A shard's output appears whole,
+then the record that it is done. A second run scores the shards without a record.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from train_jobs.score.tasks import ShardScorer, cutter
 _LOG = logging.getLogger(__name__)
 
 FORMATS: Final = ("parquet", "jsonl", "csv")
-_READER_CPUS: Final = 0.25  # another figure than the actors': Ray Data would run both in one process otherwise
+_READER_CPUS: Final = 0.25  # must differ from the actors', or Ray Data runs both in one process
 _BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
 _IN_FLIGHT: Final = 2
 _MOST_NAMED: Final = 5
@@ -50,20 +50,24 @@ Progress = Callable[[Totals], None]
 
 @dataclass(frozen=True)
 class ActorPool:
-    """The actors: least and most of them, threads (CPUs) and GPUs of each."""
+    """The scoring actors."""
 
     least: int = 1
+    """Least number of actors."""
     most: int = 2
+    """Most actors."""
     threads: int = 1
+    """CPUs of each actor."""
     gpus: float = 0.0
+    """GPUs of each actor."""
 
     def __post_init__(self) -> None:
         for field, lowest in (("least", 1), ("most", 1), ("threads", 1), ("gpus", 0)):
             value = getattr(self, field)
-            if not value >= lowest:  # what is no number is not
+            if not value >= lowest:  # NaN fails this comparison too
                 raise InvalidInput(f"--{field} is {value:g}; it must be {lowest} or more.", field)
         if self.least > self.most:
-            raise InvalidInput(f"--least {self.least} is more than --most {self.most}: name fewer actors.", "least")
+            raise InvalidInput(f"--least {self.least} is more than --most {self.most}: lower --least.", "least")
 
 
 def score(
@@ -74,11 +78,11 @@ def score(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> ScoringResult:
-    """Score what has not been scored yet. Ray is started for that once all that can be is checked without it.
+    """Score what has not been scored yet; Ray is started after all checks that need no Ray.
 
     Raises:
-        InvalidInput: no input, no such column, or the output's place holds something else.
-        Unavailable: a place cannot be read or written.
+        InvalidInput: there is no input or no such column, or the output folder holds foreign files.
+        Unavailable: the input cannot be read, or the output cannot be written.
         ModelRejected: the version cannot be run.
     """
     inputs = job.source.inputs()
@@ -88,7 +92,7 @@ def score(
     if job.out.read(MANIFEST) is not None:
         return ScoringResult(job.out.uri, totals, len(done), was_finished=True)
     for name in opened.changed:
-        _LOG.info("%s has changed since an earlier run and is scored anew", name)
+        _LOG.info("%s has changed since an earlier run and is scored again", name)
     with stdout_aside(), ray_started(settings), _released():
         for result in _run(job, model, settings, fleet, opened.inputs, frozenset(done)):
             totals.add(result)
@@ -98,7 +102,7 @@ def score(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Score as the command line says; the last line on standard output is what came of it, as jobs write it."""
+    """Score as the command line asks; the last line on standard output is the outcome, as all jobs write it."""
     options = _parser().parse_args(arguments)
     with job_output():
         fleet = ActorPool(options.least, options.most, options.threads, options.gpus)
@@ -112,9 +116,9 @@ def main(arguments: Sequence[str]) -> None:
 
 @contextmanager
 def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel, Settings]]:
-    """Yield the version that `ref` names and the settings by which actors find it, too, while the block runs.
+    """Yield the version that `ref` names, and settings with which actors find it too, while the block runs.
 
-    Where none answers, an MLflow server is started for references into the registry.
+    For a reference into the registry, an MLflow server is started if none is configured.
 
     Raises: what `resolve_model` and `tracking_server` do.
     """
@@ -126,10 +130,10 @@ def model_at_hand(settings: Settings, ref: str) -> Iterator[tuple[ResolvedModel,
 
 
 def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
-    """Look at all files of the input if they lie on this machine: tables, that have the column of the texts.
+    """Check that all input files on this machine are tables with a column of texts; S3 is not checked.
 
     Raises:
-        InvalidInput: one is none, or has not; the message is the first one's, and names the others.
+        InvalidInput: some are not; the message gives the reason of the first and names the others.
     """
     wrong: dict[str, InvalidInput] = {}
     for file in () if job.source.is_remote else inputs:
@@ -148,18 +152,18 @@ def require_tables(job: ScoreJob, inputs: Sequence[InputFile]) -> None:
         raise first
     named = ", ".join(name for name, _ in others[:_MOST_NAMED])
     more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-    raise InvalidInput(f"{first} Nor can these be scored: {named}{more}.", first.field) from first
+    raise InvalidInput(f"{first} These cannot be scored either: {named}{more}.", first.field) from first
 
 
 def _opened(path: Path, job: ScoreJob, *, is_only: bool) -> Table:
-    """Open a file of the input; delimiter and quoting do not concern those of several that have none."""
+    """Open an input file; among several, delimiter and quoting apply to CSV and TSV files only."""
     if not is_only and not has_text_format(path):
         return open_table(path, job.encoding)
     return open_table(path, job.encoding, delimiter=job.delimiter, quoting=job.quoting)
 
 
 def ray_started(settings: Settings) -> AbstractContextManager[None]:
-    """Join the cluster that this is a job of or that the settings name, else start Ray here, while the block runs.
+    """Join this job's own cluster or the one in the settings, or start Ray here, while the block runs.
 
     Raises:
         Unavailable: there is no cluster at that address.
@@ -182,7 +186,7 @@ def job_of(
     """Return the job that a command line asks for.
 
     Raises:
-        InvalidInput: an unknown format or scheme, shards of too few or too many rows, or output into the input.
+        InvalidInput: the format or a scheme is unknown, `shard_rows` is out of range, or `out` lies in the input.
     """
     if format not in FORMATS:
         raise InvalidInput(f"The format must be one of {', '.join(FORMATS)}, not {format!r}.", "format")
@@ -190,7 +194,9 @@ def job_of(
         raise InvalidInput(f"--shard-rows is {shard_rows}; it must be 1 to {_MOST_SHARD_ROWS}.", "shard_rows")
     one, other = place_at(source, settings.s3_endpoint), place_at(out, settings.s3_endpoint)
     if f"{other.uri}/".startswith(f"{one.uri}/"):
-        raise InvalidInput(f"{other.uri} lies in the input {one.uri}: a second run would score it; give another --out.")
+        raise InvalidInput(
+            f"{other.uri} lies inside the input {one.uri}, and a second run would score it: give another --out.", "out"
+        )
     return ScoreJob(one, other, model.digest, text_column, encoding, f".{format}", shard_rows, delimiter, quoting)
 
 
@@ -205,11 +211,11 @@ def _run(
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is raised here, in one sentence
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised here, in one sentence
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = _BLOCK_BYTES
-    context.raise_original_map_exception = True  # an actor's own error is lost in Ray Data's wrapping
+    context.raise_original_map_exception = True  # otherwise Ray Data hides an actor's own error
     board = open_board()
     files = [{"number": file.number, "name": file.name} for file in inputs]
     cut = ray.data.from_items(files, override_num_blocks=len(files)).flat_map(cutter(job, done), num_cpus=_READER_CPUS)
@@ -228,10 +234,10 @@ def _run(
 
 @contextmanager
 def _released() -> Iterator[None]:
-    """Let go of what the frames of an error hold.
+    """Clear the frames of an error that leaves the block.
 
-    Ray Data ends a run, and frees its actors' CPUs, once nothing refers to it any more; who keeps the error would keep
-    them, and a second scoring in the same session would wait for them.
+    Ray Data frees its actors' CPUs when nothing refers to the run any more. A caller that keeps the error would keep
+    them busy, and a second scoring in the same session would wait for them.
     """
     try:
         yield
@@ -245,7 +251,7 @@ def _released() -> Iterator[None]:
 
 @contextmanager
 def _told_where(board: Any) -> Iterator[None]:
-    """Raise the project's own error that a task died of instead of Ray's that wraps it; else say what died where."""
+    """Raise the project's own error of a failed task instead of Ray's wrapper, or else say which rows failed."""
     try:
         yield
     except Exception as exc:  # Ray's wrapper of an error of ours is an instance of both
@@ -257,7 +263,7 @@ def _told_where(board: Any) -> Iterator[None]:
         rows = rows_under_way(board)
         where = f" at {listed(rows[:_MOST_NAMED])}" if rows else ""
         raise Unavailable(
-            f"scoring stopped{where}: {death_in(str(exc))}; what is done is kept, the same command continues"
+            f"scoring stopped{where}: {death_in(str(exc))}. Completed shards are kept: the same command continues"
         ) from exc
 
 

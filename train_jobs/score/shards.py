@@ -1,4 +1,4 @@
-"""A shard is a run of a file's rows, the same in every run: the unit that is scored, written and counted once."""
+"""Shards: runs of consecutive rows of a file, the same in every run; each is scored, written and counted once."""
 
 from __future__ import annotations
 
@@ -37,20 +37,19 @@ _REJECTED_COLUMNS: Final[dict[str, Kind]] = {"row": INTEGER, "reason": STRING, "
 
 @dataclass(frozen=True)
 class InputShard:
-    """Rows of a file, and the columns that the whole file has. `name` orders as the rows of a file do."""
+    """Consecutive rows of a file."""
 
     name: str
+    """Sorts in the order of the rows."""
     source: str
     columns: dict[str, Kind]
+    """The columns of the whole file."""
     rows: Sequence[Row]
 
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard: its output's name, and counts. Stored under `done/`, last: what is there is done.
-
-    `renamed` has the added columns whose names the file had already, by the names that they got instead.
-    """
+    """The record of a completed shard, stored under `done/` after its output."""
 
     name: str
     source: str
@@ -61,19 +60,20 @@ class ShardResult:
     sentiment_sum: float
     unsupported: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
+    """Added columns whose names the file had already, each with the name that it got instead."""
 
     def to_json(self) -> bytes:
-        """Return it as it is stored."""
+        """Return the record as it is stored."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 def shard_name(file_number: int, shard_number: int) -> str:
-    """Return the name of a shard: of the file's number and its own place in the file."""
+    """Return the name of a shard, made of the numbers of its file and of itself."""
     return f"part-{file_number:05d}-{shard_number:06d}"
 
 
 def file_number_of(name: str) -> int | None:
-    """Return the number of the file that a shard, or a file named for it, is of; None if it is named for none."""
+    """Return the number of the input file from the name of a shard or of its output; None for other names."""
     match = _NAME.match(name)
     return int(match[1]) if match else None
 
@@ -88,10 +88,10 @@ def cut_file(
     delimiter: str | None = None,
     quoting: str = AUTO,
 ) -> Iterator[InputShard]:
-    """Yield the shards of a table, in constant memory. `delimiter` and `quoting` are for CSV and TSV, others have none.
+    """Yield the shards of a table, in constant memory; `delimiter` and `quoting` apply to CSV and TSV files.
 
     Raises:
-        InvalidInput: it cannot be read, or has no such column.
+        InvalidInput: the table cannot be read, or has no such column.
     """
     if has_text_format(path):
         table = open_table(path, encoding, delimiter=delimiter, quoting=quoting)
@@ -109,7 +109,7 @@ def cut_file(
 
 @dataclass(frozen=True)
 class ScoringRules:
-    """How rows are scored: the column with the texts, the longest text in characters, the version's number if any."""
+    """How rows are scored: the column of texts, the longest text in characters, the version's number if it has one."""
 
     text_column: str
     most_characters: int
@@ -117,7 +117,7 @@ class ScoringRules:
 
 
 def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: ScoringRules) -> list[Verdict]:
-    """Return a verdict for every row, in order. What the model fails on is a verdict with a reason."""
+    """Return a verdict for each row, in order; a row that the model fails on gets a reason instead of an answer."""
     normalize = NORMALIZERS[predictor.version.manifest.normalizer]
     reasons = {row.number: _reason(row, scoring) for row in rows}
     texts = {row.number: normalize(row.values[scoring.text_column]) for row in rows if not reasons[row.number]}
@@ -129,9 +129,9 @@ def score_rows(predictor: Predictor, rows: Sequence[Row], scoring: ScoringRules)
 
 
 def write_shard(shard: InputShard, verdicts: Sequence[Verdict], out: Location, ending: str) -> ShardResult:
-    """Write a shard's output, its bad rows, and last the record that it is done.
+    """Write a shard's output, its rejected rows, and last the record that it is done.
 
-    Cut off before the record, the shard is scored again and writes the same names: no row is there twice.
+    If this is interrupted before the record, the shard is scored again and replaces the same files: no row is doubled.
     """
     counts = VerdictCounts()
     for verdict in verdicts:
@@ -157,13 +157,13 @@ def write_shard(shard: InputShard, verdicts: Sequence[Verdict], out: Location, e
 
 
 def try_rows(shard: InputShard, rows: Sequence[Row], verdicts: Sequence[Verdict], ending: str) -> None:
-    """Write some rows of a shard as `write_shard` does and throw them away. Raises what writing them raises."""
+    """Write some rows of a shard into a temporary file. Raises what `write_table` raises."""
     with draft_folder() as folder:
         write_table(folder / f"rows{ending}", *_scored(shard, list(zip(rows, verdicts, strict=True))))
 
 
 def read_result(content: bytes) -> ShardResult:
-    """Return the stored record of a shard that is done."""
+    """Return the record of a completed shard from its stored form."""
     return ShardResult(**json.loads(content))
 
 
@@ -173,7 +173,7 @@ def _reason(row: Row, scoring: ScoringRules) -> str | None:
         return reason
     length = len(row.values[scoring.text_column])
     if length > scoring.most_characters:
-        return f"{scoring.text_column!r} has {length:,} characters, at most {scoring.most_characters:,} are read"
+        return f"{scoring.text_column!r} has {length:,} characters; at most {scoring.most_characters:,} are allowed"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What runs on a cluster's nodes: a task that cuts a file into shards, and the actor that scores and writes them."""
+"""Runs on the cluster's nodes: a task that cuts a file into shards, and an actor that scores and writes them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from train_jobs.score.job import ScoreJob
 from train_jobs.score.located import naming_rows, rows_named, unfit_rows
 from train_jobs.score.shards import InputShard, ScoringRules, ShardResult, cut_file, score_rows, try_rows, write_shard
 
-#: How often a shard is begun whose worker dies over it; Ray would begin it for ever.
+#: Attempts at a shard whose worker dies each time; Ray would try for ever.
 _MOST_TRIES: Final = 4
 
 
 def cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], Iterator[dict[str, InputShard]]]:
-    """Return what a reading task does with one file: yield its shards that are not done, a row of Ray Data each."""
+    """Return the function of a reading task: it yields the shards of a file that are not done, as rows of Ray Data."""
 
     def cut(file: dict[str, Any]) -> Iterator[dict[str, InputShard]]:
         source, row = file["name"] or job.source.uri, 0
@@ -41,14 +41,14 @@ def cutter(job: ScoreJob, done: frozenset[str]) -> Callable[[dict[str, Any]], It
 
 
 class ShardScorer:
-    """An actor: holds a predictor, and scores and writes one shard a call; `board` is told which one it is at."""
+    """An actor with a predictor that scores and writes one shard a call, and reports it to the `board`."""
 
     def __init__(
         self, model: ResolvedModel, settings: Settings, job: ScoreJob, threads: int, device: str, board: Any
     ) -> None:
         give_way()
         folder = model.folder
-        if model.version is not None:  # this may be another machine than the one that resolved it
+        if model.version is not None:  # another machine may have resolved it
             folder = fetch_version(settings, model.name, model.version, model.digest)
         self._predictor = Predictor.load(
             folder, threads=threads, device=device, identify_languages=settings.identify_languages
@@ -63,7 +63,9 @@ class ShardScorer:
     def _noted(self, shard: InputShard) -> ShardResult:
         rows = rows_named(shard.source, shard.rows)
         if boards.begin(self._board, shard.name, rows) > _MOST_TRIES:
-            raise Unavailable(f"scoring stopped at {rows}: {DIED}; what is done is kept, the same command continues")
+            raise Unavailable(
+                f"scoring stopped at {rows}: {DIED}. Completed shards are kept: the same command continues"
+            )
         with naming_rows(lambda: f"{rows} cannot be scored", shard.source):
             result = score_shard(shard, self._verdicts, self._job)
         boards.end(self._board, shard.name)
@@ -74,9 +76,9 @@ class ShardScorer:
 
 
 def score_shard(shard: InputShard, verdicts_of: Callable[[Sequence[Row]], list[Verdict]], job: ScoreJob) -> ShardResult:
-    """Score and write a shard. A row that fails by itself, the others not, is a rejected one, with the reason.
+    """Score and write a shard; single rows that fail are rejected with the reason.
 
-    Raises: what scoring and writing raise where it is no row's fault.
+    Raises: what scoring and writing raise if no single row is at fault.
     """
     try:
         return write_shard(shard, verdicts_of(shard.rows), job.out, job.ending)

@@ -65,7 +65,7 @@ licence covers this model as far as the project's own work goes; the terms of th
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the card tells. `validation`, `int8` and `full` are figures by test set."""
+    """The facts in the card; `validation`, `int8` and `full` are figures by test set."""
 
     pieces: int
     emoji: int

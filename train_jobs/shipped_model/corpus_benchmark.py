@@ -1,4 +1,4 @@
-"""Judge a model on the corpora's test sets: a version folder, or what a running platform answers over HTTP.
+"""Evaluate a version folder, or a running platform over HTTP, on the corpora's test sets.
 
 python -m train_jobs.shipped_model.corpus_benchmark --corpora CORPORA --model sentiment/shipped/sentiment
 python -m train_jobs.shipped_model.corpus_benchmark --corpora CORPORA --api http://127.0.0.1:8000
@@ -57,16 +57,16 @@ _TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True)
 class TestSet:
-    """Labelled texts under a name that stands in reports."""
+    """Labelled texts with the name of the test set in reports."""
 
-    __test__ = False  # no test class, whatever pytest makes of the name
+    __test__ = False  # tells pytest that this is no test class
 
     name: str
     examples: Sequence[LabelledText]
 
 
 def read_test_sets(corpora: Path) -> list[TestSet]:
-    """Read all test sets and their slices; none of their texts is trained on or chosen by."""
+    """Read all test sets and their slices; no model is trained on their texts or chosen by them."""
     tweets, reviews = read_tweeteval(corpora, "test"), read_imdb(corpora, "test")
     return [
         TestSet("tweeteval_test", tweets),
@@ -80,7 +80,7 @@ def read_test_sets(corpora: Path) -> list[TestSet]:
 
 
 def evaluate_all(test_sets: Sequence[TestSet], classify: Classify) -> dict[str, dict[str, float]]:
-    """Return the figures of each test set; a text that stands in several is classified once."""
+    """Return the figures of each test set; a text that is in several of them is classified once."""
     texts = list(dict.fromkeys(row.text for test_set in test_sets for row in test_set.examples))
     by_text = dict(zip(texts, classify(texts), strict=True))
     return {
@@ -95,7 +95,7 @@ def evaluate_all(test_sets: Sequence[TestSet], classify: Classify) -> dict[str, 
 def figures_of_test_set(examples: Sequence[LabelledText], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Return the figures of one test set from probabilities [texts, 3].
 
-    Where the corpus knows no neutral: accuracy by the sign of P(positive) − P(negative). Else those of three classes.
+    For a corpus without neutral texts: the accuracy by the sign of P(positive) − P(negative).
     """
     labels = np.array([example.label for example in examples])
     if all(example.two_class for example in examples):
@@ -134,11 +134,13 @@ def from_predictor(predictor: Predictor) -> Classify:
     """Return a function that classifies with a loaded version of three classes.
 
     Raises:
-        InvalidInput: the version answers with other labels.
+        InvalidInput: the version has other labels.
     """
     if tuple(predictor.labels) != THREE_CLASSES:
         raise InvalidInput(
-            f"The version answers with {listed(predictor.labels)}; the test sets need {listed(THREE_CLASSES)}.", "model"
+            f"The version's labels are {listed(predictor.labels)}, but the test sets need {listed(THREE_CLASSES)}: "
+            "name a version with these labels.",
+            "model",
         )
 
     def classify(texts: Sequence[str]) -> NDArray[np.float64]:
@@ -172,7 +174,7 @@ def chunks(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Judge what the command line names; write a table, or with --json all figures, to standard output."""
+    """Evaluate as the command line asks; write a table, or with --json all figures, to standard output."""
     options = _parser().parse_args(arguments)
     with job_output():
         test_sets = read_test_sets(options.corpora)
@@ -184,7 +186,7 @@ def main(arguments: Sequence[str]) -> None:
                 figures = evaluate_all(test_sets, from_api(client))
         else:
             figures = evaluate_all(test_sets, from_predictor(Predictor.load(options.model, threads=options.threads)))
-        _LOG.info("judged in %.0f s", time.monotonic() - began)
+        _LOG.info("evaluated in %.0f s", time.monotonic() - began)
         sys.stdout.write((json.dumps(figures, indent=2) if options.json else table(figures)) + "\n")
 
 
@@ -208,7 +210,10 @@ def _ask(client: httpx.Client, texts: list[str]) -> list[list[float]]:
     try:
         answer = client.post("/v1/predict/batch", json={"texts": texts}).raise_for_status()
     except httpx.HTTPError as exc:
-        raise Unavailable(f"{client.base_url} did not answer {len(texts)} texts: {exc}") from exc
+        raise Unavailable(
+            f"{client.base_url} did not answer a request with {len(texts)} texts: {exc}. Check --api, and start the "
+            "platform with `undertone up`"
+        ) from exc
     return [[result["probabilities"][label] for label in THREE_CLASSES] for result in answer.json()["results"]]
 
 

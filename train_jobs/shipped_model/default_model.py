@@ -1,4 +1,4 @@
-"""Train the default model, the one that ships with the project, and write it as a version folder.
+"""Train the default model, which ships with the project, and write it as a version folder.
 
 python -m train_jobs.shipped_model.default_model --corpora CORPORA --out build/default-model
 """
@@ -58,7 +58,7 @@ _SECONDS_A_MINUTE: Final = 60.0
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: what it draws, how it steps, and how its loss weighs neutral in two-class rows."""
+    """A stage of the training: its texts, its hyperparameters, and the weight of neutral in two-class rows."""
 
     name: str
     mixture: MixtureConfig
@@ -84,7 +84,7 @@ BROAD: Final = Stage(
     ),
     neutral_weight=0.1,
 )
-#: Mostly tweets, the rate going to nothing; two-class rows say nothing of neutral any more.
+#: Mostly tweets, with a rate that falls to 0; two-class rows no longer count against neutral.
 NARROW: Final = Stage(
     name="narrow",
     mixture=MixtureConfig(reviews=2500, phrases=8000, seed=43),
@@ -95,16 +95,18 @@ NARROW: Final = Stage(
 
 @dataclass(frozen=True)
 class DefaultModelConfig:
-    """What is particular to the default model: its vocabulary's size and how it is trained."""
+    """The default model's own hyperparameters."""
 
     pieces: int = 14200
+    """Size of the vocabulary."""
     pull_back: float = 0.3
+    """Share of the way back to the initial weights (`pull_back`)."""
     seed: int = 42
     stages: tuple[Stage, ...] = (BROAD, NARROW)
 
 
 def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, config: DefaultModelConfig) -> ModelBundle:
-    """Cut the vocabulary by what tweets, reviews, phrases and newspapers use, and build the model to train."""
+    """Build the model to train, with a vocabulary cut to what tweets, reviews, phrases and newspapers use."""
     tweets, reviews, phrases = (
         [example.text for example in part] for part in (texts.tweets, texts.reviews[:_REVIEWS_COUNTED], texts.phrases)
     )
@@ -114,7 +116,7 @@ def prepare(texts: TrainingTexts, news_words: Sequence[str], backbone: Path, con
 def fit(
     start: ModelBundle, texts: TrainingTexts, stage: Stage, most_seconds: float | None, folder: Path
 ) -> TrainingProgress:
-    """Train the model of `start` in place through one stage; a stage that was ended goes on from its checkpoint."""
+    """Train the model of `start` in place through one stage; an interrupted stage goes on from its checkpoint."""
     config = replace(stage.training, most_seconds=most_seconds)
     weights = class_weights([tweet.label for tweet in texts.tweets], len(THREE_CLASSES), config.class_weight_power)
     drawn = draw(texts, start.tokenizer, stage.mixture)
@@ -131,10 +133,10 @@ def fit(
 
 
 def pull_back(start: ModelBundle, initial: Mapping[str, Tensor], share: float) -> None:
-    """Move the trained encoder's weights a `share` of the way back to those it started from; the head stays.
+    """Move the encoder's weights a `share` of the way back to the initial ones; the head stays.
 
-    Costs little on texts like the training's and gains on others (Wortsman et al. 2022, "Robust fine-tuning of
-    zero-shot models").
+    This costs little accuracy on texts like those of the training and gains on others (Wortsman et al. 2022, "Robust
+    fine-tuning of zero-shot models").
     """
     with torch.no_grad():
         for name, parameter in start.model.named_parameters():
@@ -143,7 +145,7 @@ def pull_back(start: ModelBundle, initial: Mapping[str, Tensor], share: float) -
 
 
 def shift_neutral(start: ModelBundle, held_out: Sequence[LabelledText]) -> None:
-    """Move neutral's bias to what suits held-out tweets best: corpora without neutral texts have drawn it aside."""
+    """Set the bias of neutral to the best value on held-out tweets: corpora without neutral texts have distorted it."""
     judged, neutral = _held_out(start, held_out), THREE_CLASSES.index(NEUTRAL)
     shift = fit_shift(held_out_logits(start.model.eval(), judged), judged.labels.tolist(), neutral)
     _LOG.info("neutral's bias moved by %.3f", shift)
@@ -152,9 +154,9 @@ def shift_neutral(start: ModelBundle, held_out: Sequence[LabelledText]) -> None:
 
 
 def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -> EngineFigures:
-    """Read, train, export, calibrate, judge and write both versions into `out`; return the figures.
+    """Read, train, export, calibrate, evaluate, and write both versions into `out`; return the figures.
 
-    A stage of the training takes at most `most_seconds`; one that was ended goes on where it was.
+    A stage takes at most `most_seconds`; an interrupted stage goes on from its checkpoint.
     """
     config = DefaultModelConfig()
     out.mkdir(parents=True, exist_ok=True)
@@ -180,7 +182,7 @@ def make(corpora: Path, backbone: Path, out: Path, most_seconds: float | None) -
 
 
 def validation_sets(texts: TrainingTexts) -> list[TestSet]:
-    """Return the held-out texts, under the names that they have in the manifest."""
+    """Return the held-out texts as test sets, with the names that they have in the manifest."""
     return [
         TestSet("tweeteval_val", texts.tweets_held_out),
         TestSet("imdb_held_out", texts.reviews_held_out),
@@ -189,7 +191,7 @@ def validation_sets(texts: TrainingTexts) -> list[TestSet]:
 
 
 def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[TrainingProgress]) -> dict[str, Any]:
-    """Return what the manifest keeps about the training data and the run."""
+    """Return the manifest's description of the training data and the run."""
     stages = zip(config.stages, states, strict=True)
     return {
         "corpora": ["semeval2017_task4a", "imdb_aclImdb", "sst2_glue"],
@@ -204,7 +206,7 @@ def describe(texts: TrainingTexts, config: DefaultModelConfig, states: Sequence[
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make the default model as the command line says and write the table of its figures to standard output."""
+    """Make the default model as the command line asks; write the table of its figures to standard output."""
     options = _parser().parse_args(arguments)
     with job_output():
         torch.set_num_threads(options.threads)

@@ -1,4 +1,4 @@
-"""The watcher of a loop that runs without Ray: it logs what is reported and keeps the latest checkpoint in a folder."""
+"""The watcher of a training loop without Ray: it logs the figures and keeps the latest checkpoint in a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME: Final = "step-{:08d}"
 
 
 class LatestCheckpoint:
-    """Keeps one checkpoint in `folder`, the latest; killed at any moment, it leaves one that is whole."""
+    """Keeps the latest checkpoint in `folder`; if the process is killed, a complete checkpoint is still there."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,11 +25,11 @@ class LatestCheckpoint:
         return max(self._folder.glob("step-*"), default=None)
 
     def report(self, figures: Mapping[str, float]) -> None:
-        """Log the figures of the moment."""
+        """Log the latest figures."""
         _LOG.info("%s", "  ".join(f"{name} {value:.6g}" for name, value in figures.items()))
 
     def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Store a checkpoint, then drop the ones before it; log the figures of a validation."""
+        """Store a checkpoint, then delete the earlier ones; log the figures of a validation."""
         self._folder.mkdir(parents=True, exist_ok=True)
         older = list(self._folder.iterdir())
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._folder))

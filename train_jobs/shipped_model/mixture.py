@@ -1,4 +1,4 @@
-"""What a stage of the default model's training is made of: all tweets, windows of some reviews, some phrases."""
+"""The texts of a stage of the default model's training: all tweets, windows of some reviews, and some phrases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOTH_ENDS = 2
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """Rows of a stage; windows are counted in tokens, [CLS] and [SEP] included."""
+    """How the rows of a stage are drawn; window sizes count tokens, [CLS] and [SEP] included."""
 
     reviews: int = 7000
     phrases: int = 18000
@@ -29,7 +29,7 @@ class MixtureConfig:
 
 
 def draw(texts: TrainingTexts, tokenizer: Tokenizer, config: MixtureConfig) -> EncodedTexts:
-    """Draw the rows of a stage, cut to their windows; the same seed draws the same."""
+    """Draw the rows of a stage, cut to windows; equal seeds draw equal rows."""
     tweets, reviews, phrases = (encode(part, tokenizer) for part in (texts.tweets, texts.reviews, texts.phrases))
     random = Random(config.seed)
     rows = [draw_window(row, config.long_window_tokens, random) for row in tweets]
@@ -54,7 +54,7 @@ def encode(examples: Sequence[LabelledText], tokenizer: Tokenizer) -> list[Encod
 
 
 def as_texts(rows: Sequence[EncodedText]) -> EncodedTexts:
-    """Return rows as encoded texts, in memory."""
+    """Return the rows as one `EncodedTexts` in memory."""
     return EncodedTexts(
         ids=np.concatenate([np.asarray(row.ids, dtype=np.int32) for row in rows]),
         starts=np.cumsum([0, *(len(row.ids) for row in rows)], dtype=np.int64),
@@ -64,9 +64,9 @@ def as_texts(rows: Sequence[EncodedText]) -> EncodedTexts:
 
 
 def draw_window(row: EncodedText, tokens: int, random: Random) -> EncodedText:
-    """Return a row of at most `tokens` tokens: a third heads, a third tails, a third from anywhere in the body.
+    """Return a window of at most `tokens` tokens: the head, the tail, or a random one, each with probability 1/3.
 
-    Reviewers say what they think at the start and at the end.
+    Reviewers tend to say what they think at the start and at the end.
     """
     if len(row.ids) <= tokens:
         return row

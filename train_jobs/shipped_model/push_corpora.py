@@ -1,4 +1,4 @@
-"""Push the raw corpora as dataset versions: tweets, reviews and phrases, each to train on, to choose on and to test on.
+"""Push the raw corpora as dataset versions: tweets, reviews and phrases, each for training, validation and test.
 
 python -m train_jobs.shipped_model.push_corpora --corpora CORPORA
 """
@@ -19,10 +19,11 @@ from train_jobs.shipped_model.readers import LabelledText, read_imdb, read_sst2,
 
 
 def push_corpora(store: DatasetStore, corpora: Path) -> list[DatasetVersion]:
-    """Push all of them and return the versions; what is there already is not stored twice.
+    """Push all corpora and return the versions; data that the store already has are not stored again.
 
-    What is trained on has no text of what is chosen or tested on, and no text twice. Of the reviews, 1,000 are held out
-    to choose on; for phrases that is SST-2's test set, and they are tested on its dev set, as published figures are.
+    Training sets have no duplicates and no texts of the validation and test sets. For reviews, 1,000 training reviews
+    are held out for validation. For phrases, SST-2's test set is for validation and its dev set for the test, as in
+    published figures.
 
     Raises:
         InvalidInput: a corpus is missing.
@@ -52,7 +53,7 @@ def _stored(rows: Sequence[LabelledText]) -> Iterator[Example]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Push the corpora of the command line; write a line of JSON for each version."""
+    """Push the corpora as the command line asks; write a line of JSON for each version."""
     parser = argparse.ArgumentParser(
         prog="python -m train_jobs.shipped_model.push_corpora", description=(__doc__ or "").partition("\n")[0]
     )

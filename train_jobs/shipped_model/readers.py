@@ -1,7 +1,7 @@
-"""Readers of the raw corpora: each row normalised as in serving, the splits free of leaks and of duplicates.
+"""Readers of the raw corpora: rows are normalised as in serving, splits have no leaks and no duplicates.
 
-`corpora` is the folder that holds `semeval2017_task4a/`, `tweeteval_sentiment/`, `imdb_aclImdb/`, `sst2_glue/`,
-`sentiment140/` and `gdelt_sample/`: docs/results.md says which files, and where they are from.
+`corpora` is the folder with `semeval2017_task4a/`, `tweeteval_sentiment/`, `imdb_aclImdb/`, `sst2_glue/`,
+`sentiment140/` and `gdelt_sample/`; docs/results.md lists their files and sources.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SPLIT_SEED: Final = 42
 
 
 class LabelledText(NamedTuple):
-    """A normalised text, the id of its label in `THREE_CLASSES`, and whether its corpus knows no neutral."""
+    """A normalised text, the id of its label in `THREE_CLASSES`, and whether its corpus has no neutral texts."""
 
     text: str
     label: int
@@ -43,7 +43,7 @@ class LabelledText(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """What a default model is trained and chosen on; no test text is in it."""
+    """The texts that a default model is trained and validated on; none of them is in a test set."""
 
     tweets: list[LabelledText]
     reviews: list[LabelledText]
@@ -54,7 +54,7 @@ class TrainingTexts:
 
 
 def read_training_texts(corpora: Path) -> TrainingTexts:
-    """Read all training corpora; drop duplicates and whatever stands in a held-out or test set too.
+    """Read all training corpora without duplicates and without texts of a held-out or test set.
 
     Raises:
         InvalidInput: a corpus is missing.
@@ -79,13 +79,17 @@ def read_semeval(corpora: Path) -> list[LabelledText]:
     downloaded = (corpora / "semeval2017_task4a" / "downloaded").glob("*.tsv.xz")
     files = sorted(file for file in downloaded if not is_hidden(file.name))
     if not files:
-        raise InvalidInput(f"No *.tsv.xz in {corpora}/semeval2017_task4a/downloaded; --corpora names the folder above.")
+        raise InvalidInput(
+            f"There is no *.tsv.xz in {corpora}/semeval2017_task4a/downloaded: name the folder of the corpora with "
+            "--corpora.",
+            "corpora",
+        )
     rows = (line.split("\t") for file in files for line in _lines(file))
     return [LabelledText(_NORMALIZE(decode_semeval(row[2])), _IDS[row[1]]) for row in rows]
 
 
 def read_tweeteval(corpora: Path, split: str) -> list[LabelledText]:
-    """Read TweetEval's `val` (2,000 tweets, escapes decoded) or `test` (12,284 tweets, as they stand)."""
+    """Read TweetEval's `val` (2,000 tweets, escapes decoded) or `test` (12,284 tweets, unchanged)."""
     folder = corpora / "tweeteval_sentiment"
     texts, labels = _lines(folder / f"{split}_text.txt.xz"), _lines(folder / f"{split}_labels.txt")
     plain = [decode_semeval(text) for text in texts] if split == "val" else texts
@@ -108,7 +112,7 @@ def read_sst2(corpora: Path, split: str) -> list[LabelledText]:
 
 
 def read_sentiment140(corpora: Path) -> list[str]:
-    """Read a sample of 20,000 tweets of Sentiment140, without the labels that their smileys gave them."""
+    """Read a sample of 20,000 tweets of Sentiment140 without their labels, which come from smileys."""
     path = corpora / "sentiment140" / "sentiment140_sample_20k.csv.xz"
     with lzma.open(_existing(path), "rt", encoding="utf-8", newline="") as file:
         return [_NORMALIZE(row["text"]) for row in csv.DictReader(file)]
@@ -123,7 +127,7 @@ def read_sentiment140_manual(corpora: Path) -> list[LabelledText]:
 
 
 def read_news_words(corpora: Path) -> list[str]:
-    """Read the words of 50,473 news addresses of one day (GDELT): they tell which words newspapers use."""
+    """Read the words in 50,473 URLs of news articles of one day (GDELT), a sample of the words that newspapers use."""
     words: list[str] = []
     with tarfile.open(_existing(corpora / "gdelt_sample" / "gkg_index_20180918.tar.xz"), "r:xz") as tar:
         for member in tar:
@@ -134,7 +138,7 @@ def read_news_words(corpora: Path) -> list[str]:
 
 
 def decode_semeval(text: str) -> str:
-    """Undo what a careless export did to SemEval texts: literal \\uXXXX escapes, and quotes doubled as in CSV."""
+    """Decode SemEval texts, whose export left literal \\uXXXX escapes and quotes doubled as in CSV."""
     text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
@@ -168,7 +172,7 @@ def _keys(examples: Iterable[LabelledText]) -> set[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Split on line feeds only: tweets contain other characters at which str.splitlines breaks."""
+    """Return the lines, split at line feeds only: tweets contain other characters at which str.splitlines splits."""
     opened = lzma.open if path.suffix == ".xz" else open
     with opened(_existing(path), "rt", encoding="utf-8", newline="\n") as file:
         return [line for line in file.read().split("\n") if line]
@@ -176,5 +180,5 @@ def _lines(path: Path) -> list[str]:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise InvalidInput(f"{path} is missing; --corpora names the folder that holds the corpora.", field="corpora")
+        raise InvalidInput(f"{path} is missing: name the folder of the corpora with --corpora.", field="corpora")
     return path

@@ -1,8 +1,8 @@
-"""Write texts without labels to distil on: tweets of Sentiment140, and sentences of the training reviews.
+"""Write unlabelled texts for distillation: tweets of Sentiment140, and sentences of the training reviews.
 
 python -m train_jobs.shipped_model.unlabelled_texts --corpora CORPORA --out texts.jsonl
 
-The same seeds draw the same texts each time. None of the reviews is one that is chosen or tested on.
+The seeds are fixed, so that the texts are always the same. None of the reviews is in a validation or test set.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SENTENCES_SEED: Final = 8
 
 
 def unlabelled_texts(corpora: Path, sentences: int) -> list[str]:
-    """Return 18,000 of Sentiment140's 20,000 tweets, the rest left for choosing, and a sample of reviews' sentences.
+    """Return 18,000 of Sentiment140's 20,000 tweets (the others are for validation) and a sample of review sentences.
 
     Raises:
         InvalidInput: a corpus is missing, or the number of sentences is below 0.
@@ -43,7 +43,7 @@ def unlabelled_texts(corpora: Path, sentences: int) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the file of the command line; write how many texts it has as a line of JSON."""
+    """Write the file that the command line names; write the number of its texts as a line of JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m train_jobs.shipped_model.unlabelled_texts", description=(__doc__ or "").partition("\n")[0]
     )

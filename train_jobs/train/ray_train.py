@@ -258,7 +258,8 @@ def _fit(trainer: TorchTrainer, name: str) -> Any:
 def _best(ray_result: Any, name: str) -> tuple[Any, dict[str, float]]:
     scored = [(checkpoint, figures) for checkpoint, figures in ray_result.best_checkpoints or [] if "score" in figures]
     if not scored:
-        raise Unavailable(f"the run ended without a checkpoint; is its storage full or away? Then {resume_hint(name)}")
+        problem = "the run ended without a checkpoint: check that its storage is up and has free space"
+        raise Unavailable(f"{problem}; then {resume_hint(name)}")
     checkpoint, figures = max(scored, key=lambda pair: pair[1]["score"])
     return checkpoint, {key: float(value) for key, value in figures.items()}
 

@@ -1,1 +1,1 @@
-"""What is said of trials while a search runs: lines, figures for MLflow, and what waits for room in the cluster."""
+"""Reports about trials while a search runs: lines on the terminal, figures for MLflow, and waiting trials."""

@@ -1,4 +1,4 @@
-"""The room of trials in Ray's cluster: that some wait for it is told, and what an ended one left is given back."""
+"""The placement of trials on Ray: reports that some wait for room, and frees what ended trials still reserve."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tune.progress.waiting import WaitReminder, bundles_of, in_words, is_refused
 _LOG = logging.getLogger(__name__)
 _PENDING: Final = "PENDING"
 _RUNNING: Final = "RUNNING"
-#: After its end: Ray Train may start a trial's workers anew until its controller is gone as well.
+#: When to free a trial's resources after its end: Ray Train may restart its workers until its controller is gone.
 _GIVE_BACK_S: Final = (2.0, 15.0, 60.0)
 
 
 class TrialPlacement:
-    """Looks at a search's trials at each step of Ray Tune; `say` takes a line about those that wait."""
+    """Looks at a search's trials at each step of Ray Tune; `say` gets a line about waiting ones."""
 
     def __init__(
         self,
@@ -28,21 +28,21 @@ class TrialPlacement:
         say: Callable[[str], None],
     ) -> None:
         self._search, self._need_at, self._say = search, need_at, say
-        self._patience = WaitReminder()
+        self._reminder = WaitReminder()
         self._ended: list[str] = []
         self._due: list[tuple[float, str]] = []
 
     def look(self, trials: Sequence[Any], now_s: float) -> None:
-        """Tell of trials that have found no room for a while, and give back what ended ones hold."""
+        """Report trials that have waited for a while, and free what ended ones reserve."""
         self._due += [(now_s + after_s, trial) for trial in self._ended for after_s in _GIVE_BACK_S]
         self._ended = []
         self._give_back(now_s)
         waiting = {trial.trial_id: trial for trial in trials if self._has_not_begun(trial)}
-        if late := self._patience.overdue(waiting, now_s):
+        if late := self._reminder.overdue(waiting, now_s):
             self._tell([waiting[name] for name in late], now_s)
 
     def ended(self, trial: str) -> None:
-        """Note that a trial has ended, by itself or not."""
+        """Record that a trial has ended, for whatever reason."""
         if not self._search.trains_in_process:
             self._ended.append(trial)
 
@@ -59,11 +59,11 @@ class TrialPlacement:
         refused = [need for need in needs if is_refused(bundles_of(need), groups)]
         if refused:
             self._say(in_words(len(refused), refused[0], ray.cluster_resources(), ray.available_resources()))
-            self._patience.told(now_s)
+            self._reminder.reported(now_s)
 
     def _give_back(self, now_s: float) -> None:
         due = [trial for at_s, trial in self._due if at_s <= now_s]
         self._due = [(at_s, trial) for at_s, trial in self._due if at_s > now_s]
         for trial in due:
             if give_room_back(f"{self._search.name}-{trial}"):
-                _LOG.info("the room of the trial %s is given back", trial)
+                _LOG.info("freed the resources that the ended trial %s still reserved", trial)

@@ -1,4 +1,4 @@
-"""What a search tells of its trials while it runs, a line each: on the terminal, or in a job's log."""
+"""The lines about trials while a search runs, on the terminal or in a job's log."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ _MOST_LINES: Final = 20
 
 
 class TrialLines:
-    """Hears of trials, and says so line by line; `trials` is how many there will be."""
+    """A listener that writes a line for each event of a trial; `trials` is their planned number."""
 
     def __init__(self, trials: int, say: Callable[[str], None]) -> None:
         self._trials, self._say, self._numbers = trials, say, dict[str, int]()
 
     def started(self, trial: str, point: Mapping[str, Any]) -> None:
-        """Say what a trial tries."""
+        """Write the point of a trial."""
         self._numbers.setdefault(trial, len(self._numbers) + 1)
         self._tell(trial, in_short(point))
 
     def validated(self, trial: str, figures: Mapping[str, float], validation: int) -> None:
-        """Say how good it is so far."""
+        """Write the score of a validation."""
         self._tell(trial, f"validation {validation}: score {figures['score']:.4f}")
 
     def ended(self, trial: str, failed: bool) -> None:
-        """Say that it is over."""
+        """Write that a trial has ended."""
         self._tell(trial, "failed" if failed else "ended")
 
     def waiting(self, text: str) -> None:
-        """Say that trials wait for room, and for which."""
+        """Write which resources trials wait for."""
         self._say(text)
 
     def _tell(self, trial: str, text: str) -> None:
@@ -36,30 +36,30 @@ class TrialLines:
 
 
 class WaitingLines:
-    """Says of trials only that some wait for room, where all else is for the outcome."""
+    """A listener that writes lines about waiting trials only."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
     def started(self, trial: str, point: Mapping[str, Any]) -> None:
-        """Say nothing."""
+        """Write nothing."""
 
     def validated(self, trial: str, figures: Mapping[str, float], validation: int) -> None:
-        """Say nothing."""
+        """Write nothing."""
 
     def ended(self, trial: str, failed: bool) -> None:
-        """Say nothing."""
+        """Write nothing."""
 
     def waiting(self, text: str) -> None:
-        """Say that trials wait for room, and for which."""
+        """Write which resources trials wait for."""
         self._say(text)
 
 
 def interrupted_lines(name: str, outcome: Mapping[str, Any] | None) -> list[str]:
-    """Return what to say of a search that was ended by a signal: which trials have no result, and how it goes on."""
-    hint = f"the same command with --name {name} goes on"
+    """Return the lines about a search that a signal ended: the trials without a result, and how to resume it."""
+    hint = f"the same command with --name {name} resumes it"
     if outcome is None:
-        return [f"Search {name} was interrupted; {hint} with what is kept of it."]
+        return [f"Search {name} was interrupted; {hint}."]
     cut_off = [trial for trial in outcome["trials"] if trial["state"] == "unfinished"]
     ended = len(outcome["trials"]) - len(cut_off)
     planned = len(outcome["trials"]) + len(outcome["not_begun"])
@@ -72,10 +72,10 @@ def interrupted_lines(name: str, outcome: Mapping[str, Any] | None) -> list[str]
 
 
 def in_short(point: Mapping[str, Any]) -> str:
-    """Return a point as a line shows it."""
+    """Return a point in the form of a line."""
     return ", ".join(f"{field} {short(value)}" for field, value in point.items())
 
 
 def short(value: Any) -> str:
-    """Return a value as a line or a table shows it."""
+    """Return a value in the form of a line or a table."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

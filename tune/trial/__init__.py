@@ -1,1 +1,1 @@
-"""One trial of a search: what it asks Ray for, its training in its own process, and its checkpoints."""
+"""One trial of a search: the resources it asks for, its training in its own process, and its checkpoints."""

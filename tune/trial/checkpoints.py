@@ -1,4 +1,4 @@
-"""Checkpoints of a training that runs in its trial's own process: in a folder or under `s3://`, whole or not listed."""
+"""The checkpoints of a training in its trial's own process, in a folder or on S3; a list names the complete ones."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ _SCORE: Final = "score"
 
 @dataclass(frozen=True)
 class TrialCheckpoint:
-    """A checkpoint: its folder and files, the figures it was made with, and how many validations there were by then."""
+    """A checkpoint of a trial."""
 
     name: str
+    """Its folder."""
     files: Sequence[str]
     figures: Mapping[str, float]
     validations: int
+    """Validations of the trial so far."""
 
 
 class TrialCheckpoints:
     """Keeps the `most` best checkpoints of a training, and the latest, in `place`.
 
-    A list names those that are whole. It is written once all files of a checkpoint are there, and before any is
-    removed, so that a training that is killed at any moment goes on from one that is whole. All methods raise
-    Unavailable when the place cannot be read or written.
+    A list names the complete ones. It is written after all files of a new checkpoint and before any old one is deleted:
+    a killed training always finds a complete one. All methods raise Unavailable if the place cannot be read or written.
     """
 
     def __init__(self, place: Location, most: int) -> None:
@@ -50,11 +51,11 @@ class TrialCheckpoints:
 
     @property
     def best(self) -> TrialCheckpoint | None:
-        """The checkpoint of the best score, None if none has one."""
+        """The checkpoint with the best score, None if none has a score."""
         return next(iter(_by_score(self._listed)), None)
 
     def keep(self, figures: Mapping[str, float], validations: int, write: Callable[[Path], None]) -> None:
-        """Store what `write` puts into a folder, and drop those that are neither among the best nor the latest."""
+        """Store what `write` puts into a folder; delete checkpoints that are neither the latest nor among the best."""
         name = f"checkpoint_{int(figures['step']):08d}"
         files = self._stored(name, write)
         listed = [
@@ -71,7 +72,7 @@ class TrialCheckpoints:
 
     @contextmanager
     def folder_of(self, checkpoint: TrialCheckpoint) -> Iterator[Path]:
-        """Give a checkpoint's folder on this machine: the folder itself, or a copy for as long as it is needed."""
+        """Yield a checkpoint's folder on this machine: the folder itself, or a temporary copy of a remote one."""
         if not self._place.is_remote:
             yield Path(self._place.uri) / checkpoint.name
             return
@@ -82,7 +83,7 @@ class TrialCheckpoints:
             yield folder
 
     def _stored(self, name: str, write: Callable[[Path], None]) -> list[str]:
-        """Put what `write` makes under `name`, and return the files; nothing is copied on this machine's disk."""
+        """Store what `write` puts into a folder under `name` and return the files; local folders are not copied."""
         if not self._place.is_remote:
             with draft_of(Path(self._place.uri) / name) as folder:
                 write(folder)
@@ -97,7 +98,9 @@ class TrialCheckpoints:
     def _content(self, name: str) -> bytes:
         content = self._place.read(name)
         if content is None:
-            raise Unavailable(f"{self._place.uri}/{name} of a checkpoint is gone: bring it back, or search anew")
+            raise Unavailable(
+                f"{self._place.uri}/{name} of a checkpoint is missing: restore it, or start a search of another --name"
+            )
         return content
 
     def _read(self) -> list[TrialCheckpoint]:
@@ -106,7 +109,7 @@ class TrialCheckpoints:
             return [TrialCheckpoint(**each) for each in json.loads(content)] if content else []
         except (ValueError, TypeError) as exc:
             raise Unavailable(
-                f"{self._place.uri}/{_LIST} is no list of checkpoints ({exc}): bring it back, or remove that folder"
+                f"{self._place.uri}/{_LIST} is damaged ({exc}): restore it, or delete that folder to train again"
             ) from exc
 
 
@@ -115,5 +118,5 @@ def _files(folder: Path) -> list[str]:
 
 
 def _by_score(listed: Sequence[TrialCheckpoint]) -> list[TrialCheckpoint]:
-    """Return those that have a score, the best first, of equal ones the earlier."""
+    """Return the checkpoints with a score, the best first; among equal ones the earlier first."""
     return sorted((each for each in listed if _SCORE in each.figures), key=lambda each: -each.figures[_SCORE])

@@ -1,4 +1,4 @@
-"""One trial of a search: a training in its own process, or by Ray Train beside it, and what it asks Ray for."""
+"""One trial of a search: a training in its own process or with Ray Train, and the resources that it asks for."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SCORE: Final = "score"
 
 
 class TuneReporter(TuneReportCallback):
-    """Tells Ray Tune of each validation of a training, and of nothing else that the training reports."""
+    """Reports each validation of a training to Ray Tune, and no other report of it."""
 
     _validations = 0
 
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:
-        """Pass the first worker's figures on if they have a score; runs in the training's controller."""
+        """Report the first worker's figures if they have a score; runs in the training's controller."""
         if _SCORE in metrics[0]:
             self._validations += 1
             super().after_report(run_context, [{**metrics[0], VALIDATIONS: self._validations}], checkpoint)
@@ -44,10 +44,10 @@ def run_trial(point: dict[str, Any], search: HyperparameterSearch, settings: Set
     try:
         figures = _trained(config, name, search, settings, registry)
     except Exception:
-        # What fails is final here: only a trial whose process is lost is tried again by Ray Tune.
+        # An error is final: Ray Tune restarts only trials whose process was lost.
         ray.tune.report({_SCORE: math.nan, GAVE_UP: True})
         raise
-    # Its best once more: searchers that choose by the scores so far learn from a trial's last report.
+    # The best figures again: searchers such as Optuna read a trial's last report only.
     ray.tune.report({**figures, TRAINING: name})
 
 
@@ -79,10 +79,9 @@ def _trained(
 
 
 def with_fixed_threads(search: HyperparameterSearch) -> HyperparameterSearch:
-    """Return the search with the CPUs of each worker as `threads`, unless they are given or it has GPUs; Ray must run.
+    """Return the search with the CPUs of each worker set as `threads`, unless given or on GPUs; Ray must run.
 
-    They are settled once: what is free when a later trial begins, of which others of the search hold a part, is no
-    measure. Raises InvalidInput, naming the field.
+    They are set once, because the free CPUs at a later trial's start depend on the others. Raises InvalidInput.
     """
     config = search.config_at({})
     if config.threads or search.gpus_per_worker:
@@ -92,7 +91,7 @@ def with_fixed_threads(search: HyperparameterSearch) -> HyperparameterSearch:
 
 
 def resource_request_of(search: HyperparameterSearch, config: TrainConfig) -> ResourceRequest:
-    """Return what a trial's training asks Ray for; of a search that is `settled` the same at any time."""
+    """Return what a trial's training asks Ray for; after `with_fixed_threads` it is the same at any time."""
     threads = config.threads or search.base.get("threads")
     return ResourceRequest.of(
         replace(config, threads=threads), search.workers, search.gpus_per_worker, search.concurrent

@@ -1,4 +1,4 @@
-"""A training in its trial's own process: what one worker without a GPU needs, which starts no processes of its own."""
+"""A training in its trial's own process, for one worker without a GPU; it starts no other processes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Result = TypeVar("Result")
 
 
 class TrialWatcher:
-    """The watcher of a loop in a trial: stores checkpoints, and passes validations on with their number."""
+    """The watcher of a training loop in a trial: it stores checkpoints and passes validations on."""
 
     def __init__(self, checkpoints: TrialCheckpoints, validated: Callable[[Mapping[str, float], int], None]) -> None:
         self._checkpoints, self._validated = checkpoints, validated
 
     def report(self, figures: Mapping[str, float]) -> None:
-        """Do nothing: of a trial only its validations are shown."""
+        """Do nothing: only validations of a trial are shown."""
 
     def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Store a checkpoint, then pass the figures of a validation on, if it is one."""
+        """Store a checkpoint; if the figures are those of a validation, pass them on with its number."""
         latest, is_validation = self._checkpoints.latest, _SCORE in figures
         validations = (latest.validations if latest else 0) + is_validation
         self._checkpoints.keep(figures, validations, write)
@@ -51,13 +51,13 @@ def train_in_process(
     threads: int,
     validated: Callable[[Mapping[str, float], int], None],
 ) -> dict[str, float]:
-    """Train on this process's CPU with so many `threads`, and return the figures of the best validation.
+    """Train in this process with `threads` CPU threads; return the figures of the best validation.
 
-    A training of that place is taken up from its last checkpoint. `name` is what it is called in messages, and
-    `validated` is called with the figures of each validation and its number, from 1.
+    The training is resumed from the last of the `checkpoints`. `name` is its name in messages; `validated` is called
+    with the figures and the number (from 1) of each validation.
 
     Raises:
-        UndertoneError: the training cannot be done, or failed more often than its `most_failures`.
+        UndertoneError: the training is impossible, or failed more often than `most_failures`.
     """
     give_way()
 
@@ -66,22 +66,22 @@ def train_in_process(
         with reporting_full_disk():
             _fit(config, places, checkpoints, threads, validated)
         if checkpoints.best is None:
-            raise Unavailable("the run ended without a checkpoint; is its storage full or away?")
+            raise Unavailable("the run ended without a checkpoint: check that its storage is up and has free space")
         return {name: float(value) for name, value in checkpoints.best.figures.items()}
 
     try:
         return tried_again(train, name, config.most_failures)
     finally:
-        gc.collect()  # the next trial of this process has its memory
+        gc.collect()  # the next trial of this process needs the memory
 
 
 def tried_again(
     train: Callable[[], Result], name: str, most_failures: int, wait: Callable[[float], None] = time.sleep
 ) -> Result:
-    """Return what `train` returns, tried again so many times if it fails for what a second try may mend.
+    """Return what `train` returns; try it again up to `most_failures` times if a retry may help.
 
     Raises:
-        UndertoneError: no second try would mend it, or all of them failed.
+        UndertoneError: a retry cannot help, or all of them failed.
     """
     failures = 0
     while True:
