@@ -41,7 +41,7 @@ def test_an_input_that_is_not_there_or_has_no_table_is_said_so(tmp_path: Path) -
         place_at(str(tmp_path), None).inputs()
     with pytest.raises(InvalidInput, match="ftp"):
         place_at("ftp://host/texts", None)
-    with pytest.raises(InvalidInput, match="lies in the input"):
+    with pytest.raises(InvalidInput, match="lies inside the input"):
         job_of(Settings(home=tmp_path), ResolvedModel(tmp_path, "sentiment", "d"), str(tmp_path), f"{tmp_path}/out")
     with pytest.raises(InvalidInput, match="format"):
         job_in(tmp_path, format="xml")
