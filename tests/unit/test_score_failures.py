@@ -74,9 +74,9 @@ def fails_on(*numbers: int) -> Any:
     ("failure", "kind", "message"),
     [
         (ValueError("year 33658 is out of range\nmore"), InvalidInput, "here: ValueError: year 33658 is out of range"),
-        (KeyError("text"), InvalidInput, "here: KeyError: 'text'. Mend it, or take it out."),
-        (AssertionError(), InvalidInput, "here: AssertionError. Mend it"),
-        (MemoryError(), Unavailable, "here: memory ran out; make room, or give fewer --shard-rows"),
+        (KeyError("text"), InvalidInput, "here: KeyError: 'text'. Correct it, or remove it."),
+        (AssertionError(), InvalidInput, "here: AssertionError. Correct it"),
+        (MemoryError(), Unavailable, "here: memory ran out; free some, or give fewer --shard-rows"),
         (PermissionError(13, "Permission denied"), Unavailable, "here: Permission denied"),
         (FULL, Unavailable, "The disk is full: make room there"),
         (InvalidInput("a.csv has no column 'body'.", "text_column"), InvalidInput, "sub/a.csv has no column 'body'."),
@@ -152,7 +152,7 @@ def test_what_fails_for_all_rows_alike_ends_the_scoring_with_file_rows_and_reaso
     actor = actor_with(fails_on(5, 6, 7), tmp_path, monkeypatch)
     with pytest.raises(InvalidInput) as caught:
         actor({"shard": [shard_of("a", "b", "c")]})
-    message = "rows 5 to 7 of sub/a.csv cannot be scored: ValueError: row 5 is odd. Mend it, or take it out."
+    message = "rows 5 to 7 of sub/a.csv cannot be scored: ValueError: row 5 is odd. Correct it, or remove it."
     assert str(caught.value) == message
     assert not (tmp_path / "out" / "done").exists()
 

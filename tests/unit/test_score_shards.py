@@ -46,7 +46,7 @@ def test_every_row_gets_a_score_or_a_reason(predictor: Predictor, tmp_path: Path
     reasons = [verdict.reason or "" for verdict in verdicts]
     assert "is empty" in reasons[2]
     assert "the model failed" in reasons[3]
-    assert "200 characters, at most 100" in reasons[4]
+    assert "200 characters; at most 100" in reasons[4]
     assert "is empty" in reasons[6]
     values = verdicts[0].values or {}
     assert set(values) == set(ADDED_COLUMNS)
