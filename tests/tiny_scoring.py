@@ -10,6 +10,7 @@ from sentiment.settings import Settings
 from sentiment.tables import write_table
 from train_jobs.runtime.locations import InputFile
 from train_jobs.score.job import ScoreJob
+from train_jobs.score.options import ScoreOptions
 from train_jobs.score.run import job_of
 from train_jobs.score.shards import ScoringRules
 
@@ -34,4 +35,10 @@ def table(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
 
 def job_in(tmp_path: Path, **options: Any) -> ScoreJob:
     model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
-    return job_of(Settings(home=tmp_path), model, str(tmp_path / "in"), str(tmp_path / "out"), **options)
+    return job_of(Settings(home=tmp_path), model, options_in(tmp_path, **options))
+
+
+def options_in(tmp_path: Path, **options: Any) -> ScoreOptions:
+    """Return the options of a scoring of the folder `in` into `out`."""
+    places = {"source": str(tmp_path / "in"), "out": str(tmp_path / "out")}
+    return ScoreOptions(**{"model": "models:/sentiment/8", **places, **options})

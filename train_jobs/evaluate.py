@@ -6,12 +6,11 @@ python -m train_jobs.evaluate sentiment/shipped/sentiment --data tweets-test --a
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +40,8 @@ from sentiment.registry import is_folder, resolve_model
 from sentiment.settings import Settings, load_settings
 from sentiment.text import NORMALIZERS
 from sentiment.version import ENGINE_FILES
+from train_jobs.evaluate_options import EvaluateOptions
+from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import run_as_job
 from train_jobs.runtime.tracked_results import track_evaluation
 from train_jobs.runtime.tracking_server import tracking_server
@@ -152,46 +153,16 @@ def evaluate_and_keep(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Evaluate as the command line asks; write a summary and the outcome to standard output."""
-    options = parser().parse_args(arguments)
-
-    def work() -> dict[str, Any]:
-        track = not options.no_track
-        return evaluate_and_keep(load_settings(), config_of(options), report=options.report, track=track)
-
-    run_as_job(work)
-
-
-def config_of(options: argparse.Namespace) -> EvaluateConfig:
-    """Return the configuration that the parsed command line asks for."""
-    return EvaluateConfig(
-        model=options.model,
-        data=options.data,
-        slices=options.slices,
-        against=options.against,
-        cases=options.cases,
-        performance=not options.no_performance,
-        engine=options.engine,
-        threads=options.threads,
-        seed=options.seed,
+    """Evaluate what the command line names; a summary and the outcome go to standard output."""
+    options = read_options(EvaluateOptions, "python -m train_jobs.evaluate", (__doc__ or "").split("\n")[0], arguments)
+    run_as_job(
+        lambda: evaluate_and_keep(load_settings(), config_of(options), report=options.report, track=options.track)
     )
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    made = argparse.ArgumentParser(prog="python -m train_jobs.evaluate", description=(__doc__ or "").split("\n")[0])
-    made.add_argument("model", help="version to evaluate: models:/NAME/NUMBER, an alias, or a folder")
-    made.add_argument("--data", required=True, help="dataset version, such as tweets-test@1")
-    made.add_argument("--slices", action="store_true", help="figures by length, negation, emoji, source and language")
-    made.add_argument("--against", help="another version, compared on the same texts")
-    made.add_argument("--cases", type=int, default=_CASES, help="most cases of each behaviour test; 0: none (100)")
-    made.add_argument("--no-performance", action="store_true", help="do not measure speed and memory")
-    made.add_argument("--engine", choices=("auto", *ENGINE_FILES), default="auto", help="engine to evaluate (auto)")
-    made.add_argument("--threads", type=int, default=2, help="threads of the predictor (2)")
-    made.add_argument("--seed", type=int, default=0, help="of behaviour tests and bootstrap (0)")
-    made.add_argument("--report", type=Path, help="write an HTML report to this file")
-    made.add_argument("--no-track", action="store_true", help="do not record the run in MLflow")
-    return made
+def config_of(options: EvaluateOptions) -> EvaluateConfig:
+    """Return what options ask for."""
+    return EvaluateConfig(**{field.name: getattr(options, field.name) for field in fields(EvaluateConfig)})
 
 
 def _load(settings: Settings, ref: str, config: EvaluateConfig) -> _Loaded:

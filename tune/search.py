@@ -8,12 +8,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InvalidInput
 from sentiment.settings import Settings, job_address, load_settings
+from train_jobs.runtime.options import Address, read_options
 from train_jobs.runtime.output import OUTCOME, begins, job_output, tell_failure
 from train_jobs.runtime.storage import require_run_name, require_storage, storage_of
 from tune.interruption import Interruption, SearchInterrupted, interruptible
+from tune.options import SearchOptions
 from tune.plan import METHODS, HyperparameterSearch, check, corners, default_method
 from tune.progress.watch import Listener
 from tune.search_state import claim, location_of, trainings_of
@@ -37,54 +38,46 @@ _LOG = logging.getLogger(__name__)
 _OUT: Final = "best.yaml"
 
 
-@dataclass(frozen=True)
-class SearchRequest:
-    """A request for a search."""
-
-    space: str
-    """YAML file, name of a shipped space, or a space as JSON."""
-    method: str | None
-    """None: a grid if the space has only choices, else random."""
-    fields: Mapping[str, Any]
-    """Fields of the training configuration; they override all others."""
-    config: str | None = None
-    """Configuration file with the fields that all trials share."""
-    name: str | None = None
-    trials: int | None = None
-    concurrent: int = 1
-    workers: int = 1
-    gpus_per_worker: float = 0
-    seed: int = 42
-    storage: str | None = None
-
-
-def search_of(request: SearchRequest) -> HyperparameterSearch:
-    """Return the requested search; fields of the space override those of the file, fields of the request both.
+def search_of(options: SearchOptions) -> HyperparameterSearch:
+    """Return the requested search; fields of the space override those of the file, fields of the options both.
 
     Raises:
         InvalidInput: the file, the space or an option is wrong; the error names it.
     """
     from train_jobs.train.request import read_config
 
-    if request.method not in (*METHODS, None):
-        raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {request.method!r}.", "search")
-    space = read_space(request.space)
-    method = request.method or default_method(space, request.trials)
-    base = configured(configured(read_config(request.config), space.shared), request.fields)
+    if options.search not in (*METHODS, None):
+        raise InvalidInput(f"--search must be one of {', '.join(METHODS)}, not {options.search!r}.", "search")
+    space = read_space(options.space)
+    method = options.search or default_method(space, options.trials)
+    base = configured(configured(read_config(options.config), space.shared), _fields_of(options))
     search = HyperparameterSearch(
-        name=request.name or f"{method}-{uuid.uuid4().hex[:8]}",
+        name=options.name or f"{method}-{uuid.uuid4().hex[:8]}",
         base=base,
         space=space,
         method=method,
-        trials=request.trials,
-        concurrent=request.concurrent,
-        workers=request.workers,
-        gpus_per_worker=request.gpus_per_worker,
-        seed=request.seed,
-        storage=request.storage,
+        trials=options.trials,
+        concurrent=options.concurrent,
+        workers=options.workers,
+        gpus_per_worker=options.gpus_per_worker,
+        seed=options.seed,
+        storage=options.storage,
     )
     check(search)
     return search
+
+
+def _fields_of(options: SearchOptions) -> dict[str, Any]:
+    """Return the fields that options give: each `--set FIELD=VALUE`, then --data and --model, which win.
+
+    Raises:
+        InvalidInput: a change is not FIELD=VALUE.
+    """
+    from train_jobs.train.request import assignment
+
+    named = {"data": options.data, "model": options.model}
+    given = {name: value for name, value in named.items() if value is not None}
+    return {**dict(assignment(text) for text in options.changes or []), **given}
 
 
 def run_search(
@@ -205,13 +198,20 @@ def _require_places(search: HyperparameterSearch, settings: Settings, out: Path)
     require_writable(out)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _JobOptions(SearchOptions):
+    """The options of the module: a job joins a cluster itself."""
+
+    address: Address = None
+
+
 def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
     """Do the search of a command line; log and outcome go to standard output and error as those of other jobs do."""
     from tune.progress.lines import TrialLines, interrupted_lines
 
-    options = _parser(description).parse_args(arguments)
+    options = read_options(_JobOptions, "python -m tune.search", description.partition("\n")[0], arguments)
     with job_output():
-        search, settings = search_of(request_of(options)), load_settings()
+        search, settings = search_of(options), load_settings()
         _LOG.info("search %s", search.name)
         out = options.out or _place_of(search, settings)
         lines = TrialLines(search.draws, _LOG.info)
@@ -227,59 +227,9 @@ def run_from_command_line(description: str, arguments: Sequence[str]) -> None:
     sys.stdout.write(f"{OUTCOME}{json.dumps(outcome)}\n")
 
 
-def request_of(options: argparse.Namespace) -> SearchRequest:
-    """Return what the parsed command line asks for. Raises InvalidInput, naming the field."""
-    return SearchRequest(
-        options.space,
-        options.search,
-        fields_of(options.set, options.data, options.model),
-        options.config,
-        options.name,
-        options.trials,
-        options.concurrent,
-        options.workers,
-        options.gpus_per_worker,
-        options.seed,
-        options.storage,
-    )
-
-
-def fields_of(changes: Iterable[str], data: str | None, model: str | None) -> dict[str, Any]:
-    """Return the fields that options give: each `--set FIELD=VALUE`, then --data and --model, which win.
-
-    Raises:
-        InvalidInput: a change is not FIELD=VALUE.
-    """
-    from train_jobs.train.request import assignment
-
-    named = {"data": data, "model": model}
-    set_fields = {name: value for name, value in named.items() if value is not None}
-    return {**dict(assignment(text) for text in changes), **set_fields}
-
-
 def _place_of(search: HyperparameterSearch, settings: Settings) -> Path:
     """Return where the best goes if nothing is said: on a cluster into home, the command that follows has its own."""
     return settings.home / "tune" / f"{search.name}-{_OUT}" if job_address() else Path(_OUT)
-
-
-def _parser(description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tune.search", description=description.partition("\n")[0])
-    parser.add_argument("--space", required=True, help="YAML file, a space's name, or itself as JSON")
-    parser.add_argument("--search", help=f"{', '.join(METHODS)} (default: grid if all are choices, else random)")
-    parser.add_argument("--data", help="dataset version to train on")
-    parser.add_argument("--model", help="preset of the model")
-    parser.add_argument("--config", help="YAML file with what all trials share, or JSON")
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
-    parser.add_argument("--trials", type=int, help="how many trials at most (default: 10; a grid: all its points)")
-    parser.add_argument("--concurrent", type=int, default=1, help="trials at a time (default: 1)")
-    parser.add_argument("--workers", type=int, default=1, help="data-parallel workers of a trial (default: 1)")
-    parser.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (default: 0)")
-    parser.add_argument("--seed", type=int, default=42, help="seed of what is drawn (default: 42)")
-    parser.add_argument("--name", help="name of the search; one that there is is taken up")
-    parser.add_argument("--storage", help="folder or s3:// address for what it keeps (default: tune in home)")
-    parser.add_argument("--out", type=Path, help=f"file for the best (default: {_OUT}; on a cluster in tune in home)")
-    parser.add_argument("--address", help="Ray cluster to run on; inside a Ray job its own, else one is started")
-    return parser
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from sentiment.errors import InvalidInput
 from sentiment.registry import ALIASES
 from sentiment.settings import LOOPBACK, Settings
+from train_jobs.runtime.options import CommandOptions
 
 _LESSON: Final = ("teacher", "unlabelled")
 _errors = Console(stderr=True, soft_wrap=True)
@@ -21,14 +22,12 @@ _errors = Console(stderr=True, soft_wrap=True)
 Named = Sequence[tuple[str, str | None]]
 
 
-def remotely(
-    job: str, arguments: Sequence[str], address: str, settings: Settings, working_dir: str | None
-) -> dict[str, Any]:
-    """Run a module of jobs on a Ray cluster, show its log on standard error, and return its outcome."""
+def remotely(job: str, arguments: Sequence[str], command: CommandOptions, settings: Settings) -> dict[str, Any]:
+    """Run a module of jobs on the cluster that a command names, show its log on standard error; return its outcome."""
     from train_jobs.runtime.output import follow
     from train_jobs.runtime.submit import submit
 
-    lines = submit(job, list(arguments), address, settings, working_dir)
+    lines = submit(job, list(arguments), command.address or "", settings, command.working_dir)
     with closing(lines):  # a failed job is read no further
         return follow(lines, lambda _: None, lambda line: _errors.print(line, markup=False, highlight=False))
 

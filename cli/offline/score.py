@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -15,44 +14,23 @@ from rich.text import Text
 
 from cli.extras import require_train
 from cli.offline.cluster import refuse_unseen, remotely
-from cli.options import Delimiter, Home, Json, QuotingOption
 from cli.stores.registry import with_registry
 from cli.terminal import print_table
 from sentiment.settings import Settings, load_settings
-from sentiment.tables import AUTO
-from train_jobs.runtime.options import Address, WorkingDir
+from train_jobs.runtime.options import CommandOptions, with_options, words_of
 from train_jobs.runtime.ray_log import ray_log_aside
+from train_jobs.score.options import ScoreOptions
 
 if TYPE_CHECKING:
     from train_jobs.score.job import ScoringResult, Totals
-    from train_jobs.score.run import ActorPool
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command()(score)
+    app.command()(with_options(score))
 
 
-def score(
-    source: Annotated[str, typer.Argument(help="A table or a folder of tables (CSV, JSONL, Parquet …), or s3://…")],
-    model: Annotated[str, typer.Option("--model", "-m", help="models:/sentiment/8, 8, champion, or a folder.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="Folder for the scores, on disk or s3://…")],
-    text_column: Annotated[str, typer.Option("--text-column", "-c", help="Column that holds the texts.")] = "text",
-    encoding: Annotated[str, typer.Option(help="Encoding of CSV and JSONL files, such as cp1252.")] = "utf-8",
-    delimiter: Delimiter = AUTO,
-    quoting: QuotingOption = AUTO,
-    format: Annotated[str, typer.Option(help="Format of the scores: parquet, jsonl or csv.")] = "parquet",  # noqa: A002
-    shard_rows: Annotated[int, typer.Option(min=1, max=100_000, help="Most rows of a shard.")] = 2000,
-    least: Annotated[int, typer.Option(min=1, help="Least number of actors.")] = 1,
-    most: Annotated[int, typer.Option(min=1, help="Most actors.")] = 2,
-    threads: Annotated[int, typer.Option(min=1, help="CPUs of an actor.")] = 1,
-    gpus: Annotated[float, typer.Option(min=0, help="GPUs of an actor; 0 runs on CPUs.")] = 0.0,
-    overwrite: Annotated[bool, typer.Option(help="Begin anew and replace what is there.")] = False,
-    address: Address = None,
-    working_dir: WorkingDir = None,
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
+def score(options: ScoreOptions, command: CommandOptions) -> None:
     """Score every row of many files with a model version, straight from its files: the platform need not run.
 
     All columns are kept; label, score, sentiment, p_negative, p_neutral, p_positive, model_version, language and
@@ -67,57 +45,31 @@ def score(
       undertone score s3://bucket/texts --model models:/sentiment/8 --out s3://bucket/scored --format jsonl
     """
     require_train()
-    from train_jobs.score.run import ActorPool
+    from train_jobs.score.run import actors_of
 
-    fleet, console = ActorPool(least, most, threads, gpus), Console(stderr=True)
-    columns = (text_column, encoding, format, shard_rows, delimiter, quoting)
-    if address:
-        refuse_unseen([("SOURCE", source), ("--model", model)], address, working_dir, [("--out", out)])
-        arguments = _arguments(source, model, out, columns, fleet, overwrite)
-        found = remotely("train_jobs.score", arguments, address, load_settings(home=home), working_dir)
-        outcome = _outcome(found)
+    actors_of(options)  # what is wrong with it is said before anything is sent
+    settings = load_settings(home=command.home)
+    if command.address:
+        named = [("SOURCE", options.source), ("--model", options.model)]
+        refuse_unseen(named, command.address, command.working_dir, [("--out", options.out)])
+        outcome = _outcome(remotely("train_jobs.score", words_of(options), command, settings))
     else:
-        outcome = _here(with_registry(load_settings(home=home)), source, model, out, columns, fleet, overwrite, console)
-    _print_json(outcome) if as_json else _print_summary(outcome, Console(stderr=True, soft_wrap=True))
+        outcome = _here(with_registry(settings), options, Console(stderr=True))
+    _print_json(outcome) if command.as_json else _print_summary(outcome, Console(stderr=True, soft_wrap=True))
 
 
-def _here(
-    known: Settings,
-    source: str,
-    model: str,
-    out: str,
-    columns: tuple[str, str, str, int, str, str],
-    fleet: ActorPool,
-    overwrite: bool,
-    console: Console,
-) -> ScoringResult:
+def _here(settings: Settings, options: ScoreOptions, console: Console) -> ScoringResult:
     """Score from this process, which drives Ray."""
-    from train_jobs.score.run import job_of, model_at_hand, score
+    from train_jobs.score.run import score_files
 
-    with (
-        ray_log_aside(known),
-        model_at_hand(known, model) as (found, settings),
-        _bars(console) as bars,
-    ):
-        job = job_of(settings, found, source, out, *columns)
+    with ray_log_aside(settings), _bars(console) as bars:
         bar = bars.add_task("starting Ray …", total=None)
 
         def progress(totals: Totals) -> None:
             """Show the sums so far."""
             bars.update(bar, description=f"{totals.rows:,} rows in {totals.shards:,} shards")
 
-        return score(job, found, settings, fleet, progress, overwrite)
-
-
-def _arguments(
-    source: str, model: str, out: str, columns: tuple[str, str, str, int, str, str], fleet: ActorPool, overwrite: bool
-) -> list[str]:
-    """Return the command line of the job for a cluster."""
-    names = ("--text-column", "--encoding", "--format", "--shard-rows", "--delimiter", "--quoting")
-    options = dict(zip(names, columns, strict=True))
-    options |= {f"--{name}": value for name, value in asdict(fleet).items()}
-    words = [word for option, value in options.items() for word in (option, str(value))]
-    return [source, "--model", model, "--out", out, *words, *(["--overwrite"] if overwrite else [])]
+        return score_files(settings, options, progress)
 
 
 def _outcome(found: dict[str, Any]) -> ScoringResult:

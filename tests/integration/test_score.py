@@ -21,6 +21,7 @@ from sentiment.settings import Settings
 from sentiment.tables import Row, open_table, write_table
 from tests.contract.s3_servers import BUCKET, ENVIRONMENT, client_of, start_moto
 from tests.tiny_model import build_tiny_version
+from tests.tiny_scoring import options_in
 from train_jobs.score import run as score_job
 from train_jobs.score.run import job_of, score
 from train_jobs.score.tasks import ShardScorer
@@ -88,7 +89,7 @@ def test_a_scoring_that_is_killed_and_run_again_has_every_row_once(tmp_path: Pat
     done = len(list((out / "done").glob("*.json")))
     assert 3 <= done < ROWS + 10
     found = resolve_model(settings, str(model))
-    job = job_of(settings, found, str(tmp_path / "in"), str(out), shard_rows=1)
+    job = job_of(settings, found, options_in(tmp_path, out=str(out), shard_rows=1))
     outcome = score(job, found, settings)
     assert (outcome.resumed_shards, outcome.totals.rows) == (done, ROWS + 10)
     bad = [number for number in range(ROWS) if number % 3 == 0] + [ROWS + place for place in (0, 3, 6, 9)]
@@ -108,7 +109,8 @@ def test_files_on_s3_are_scored_to_s3(tmp_path: Path, model: Path, cluster: None
         client.upload_file(str(tmp_path / "a.csv"), BUCKET, "texts/a.csv")
         settings = Settings(home=tmp_path / "home", s3_endpoint=server.endpoint)
         found = resolve_model(settings, str(model))
-        job = job_of(settings, found, f"s3://{BUCKET}/texts", f"s3://{BUCKET}/scored-1", format="jsonl", shard_rows=4)
+        places = {"source": f"s3://{BUCKET}/texts", "out": f"s3://{BUCKET}/scored-1"}
+        job = job_of(settings, found, options_in(tmp_path, **places, format="jsonl", shard_rows=4))
         assert score(job, found, settings).totals.rows == 7
         listed = client.list_objects_v2(Bucket=BUCKET, Prefix="scored-1/scored/")["Contents"]
         bodies = [client.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read() for entry in listed]
@@ -137,7 +139,7 @@ def test_a_table_that_lacks_the_column_ends_the_scoring_with_its_name(
     one_with_another_column(tmp_path / "in")
     settings = Settings(home=tmp_path / "home")
     found = resolve_model(settings, str(model))
-    job = job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out"), text_column="body")
+    job = job_of(settings, found, options_in(tmp_path, text_column="body"))
     with pytest.raises(InvalidInput) as caught:
         score(job, found, settings)
     assert str(caught.value) == "b.csv has no column 'body'. Its columns are: 'id', 'text'."
@@ -170,7 +172,7 @@ def test_a_shard_that_fails_as_a_whole_ends_the_scoring_with_its_rows_and_the_re
     monkeypatch.setattr(score_job, "ShardScorer", Faulty)
     settings, fleet = Settings(home=tmp_path / "home"), score_job.Fleet(1, 1)
     found = resolve_model(settings, str(model))
-    job = job_of(settings, found, str(with_bad_rows(tmp_path / "in", "odd")), str(tmp_path / "out"), shard_rows=2)
+    job = job_of(settings, found, options_in(tmp_path, source=str(with_bad_rows(tmp_path / "in", "odd")), shard_rows=2))
     with pytest.raises(InvalidInput) as caught:
         score(job, found, settings, fleet)
     message = "rows 1 to 2 of sub/b.csv cannot be scored: ZeroDivisionError: float division by zero. Mend it"
@@ -206,7 +208,7 @@ def test_a_row_that_nobody_foresaw_is_rejected_with_its_reason_and_the_others_ar
     monkeypatch.setattr(score_job, "ShardScorer", Faulty)
     settings = Settings(home=tmp_path / "home")
     found = resolve_model(settings, str(model))
-    outcome = score(job_of(settings, found, str(tmp_path / "in"), str(tmp_path / "out")), found, settings)
+    outcome = score(job_of(settings, found, options_in(tmp_path)), found, settings)
     assert (outcome.totals.rows, outcome.totals.rejected) == (3, 1)
     (rejected,) = map(json.loads, next((tmp_path / "out" / "rejected").iterdir()).read_text().splitlines())
     assert (rejected["row"], rejected["reason"]) == (2, "ZeroDivisionError: float division by zero")

@@ -163,7 +163,7 @@ def _job(name: str, module: str) -> Iterator[tuple[str, Any]]:
         except _ParserReached as reached:
             parser = reached.parser
     if isinstance(parser, argparse.ArgumentParser):
-        for action in parser._actions:
+        for action in (each for each in parser._actions if each.dest != "help"):
             yield f"job {name} {max(action.option_strings, key=len, default=action.dest)}", _action(action)
     else:
         yield from ((place.replace("cli", "job", 1), fact) for place, fact in _options(name, parser))
@@ -181,7 +181,7 @@ def _stopped_at_the_parser() -> Iterator[None]:
 def _action(action: argparse.Action) -> dict[str, Any]:
     facts = {
         "also": sorted({*action.option_strings} - {max(action.option_strings, key=len, default="")}),
-        "type": "flag" if action.nargs == 0 else getattr(action.type, "__name__", "text"),
+        "type": "flag" if action.nargs == 0 else getattr(action.type, "__name__", "str"),
         "choices": [str(choice) for choice in action.choices or ()],
         "default": _plain(action.default),
         "required": action.required,

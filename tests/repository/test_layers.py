@@ -74,7 +74,7 @@ HOMES = {
     "boto3": ("sentiment/datasets/",),
     "simplemma": ("sentiment/text/steps.py",),
     "snowballstemmer": ("sentiment/text/steps.py",),
-    "typer": ("cli/", "train_jobs/", "gradio_ui/__main__.py"),
+    "typer": ("cli/", "train_jobs/", "tune/options.py", "gradio_ui/__main__.py"),
     "ray": (
         "deployments/",
         "serve_app/app.py",

@@ -19,13 +19,16 @@ from cli.offline.cluster import refuse_unseen
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.settings import Settings
 from train_jobs.runtime import ray_cluster
+from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME
 from train_jobs.runtime.ray_cluster import join
 from train_jobs.score import run as score_job
 from train_jobs.score.job import ScoringResult, Totals
+from train_jobs.score.options import ScoreOptions
 from train_jobs.score.shards import ShardResult
 from train_jobs.train.ray_train import ray_running
 from tune import search as tune_job
+from tune.options import SearchOptions
 
 AWAY, HERE = "http://ray.example:8265", "http://127.0.0.1:8265"
 
@@ -69,8 +72,7 @@ def test_a_search_is_submitted_with_what_its_files_say_and_the_best_is_written_h
     result = run("tune", *options, *places, "--address", AWAY)
     [(module, arguments, address)] = cluster.jobs
     assert (module, address) == ("tune.search", AWAY)
-    request = tune_job.request_of(tune_job._parser("").parse_args(arguments))
-    asked = tune_job.search_of(request)
+    asked = tune_job.search_of(read_options(SearchOptions, "", "", arguments))
     assert (asked.name, asked.method, asked.draws) == ("mine", "grid", 2)
     assert [each.values for each in asked.space.dimensions] == [(1e-5, 0.1)]
     config = asked.config_at({"learning_rate": 0.1})
@@ -105,7 +107,7 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
     assert ScoringResult.read(json.loads(result.stdout)) == outcome
     [(module, arguments, _)] = cluster.jobs
     assert module == "train_jobs.score"
-    options = score_job._parser().parse_args(arguments)
+    options = read_options(ScoreOptions, "", "", arguments)
     assert (options.source, options.model, options.out) == ("s3://bucket/texts", "champion", "s3://bucket/scored")
     assert (options.gpus, options.most, options.overwrite, options.shard_rows) == (1.0, 2, True, 2000)
     assert (options.delimiter, options.quoting) == (";", "none")

@@ -25,8 +25,9 @@ from sentiment.version import read_version
 from tests.tiny_model import NEGATIVE_WORDS, PLAIN_WORDS, POSITIVE_WORDS, build_tiny_version
 from train_jobs.compare import comparison as compare
 from train_jobs.compare import trained_versions
-from train_jobs.compare.comparison import CompareConfig, compare_and_keep, config_of, names_of, parser, run_comparison
+from train_jobs.compare.comparison import CompareConfig, compare_and_keep, config_of, names_of, run_comparison
 from train_jobs.compare.files import ModelMeasurement
+from train_jobs.compare.options import CompareOptions
 from train_jobs.compare.plan import plan_of
 from train_jobs.compare.splits import make_splits
 from train_jobs.compare.trained_versions import TrainingSetup, trained_folder
@@ -260,14 +261,14 @@ def test_nothing_is_measured_when_there_is_nothing_to_compare_or_an_unknown_pres
         run_comparison(settings, CompareConfig("chat@1", models=("gpt",)), tmp_path)
 
 
-def test_the_command_line_becomes_a_configuration():
-    words = "--data a@1 --models lstm,cnn,lstm --epochs 4 --set window_tokens=256 --set cnn.learning_rate=1e-2"
-    config = config_of(parser().parse_args(words.split()))
+def test_options_become_a_configuration():
+    changes = ["window_tokens=256", "cnn.learning_rate=1e-2"]
+    config = config_of(CompareOptions(data="a@1", models="lstm,cnn,lstm", epochs=4, changes=changes))
     assert config.models == ("lstm", "cnn")
     assert config.training == {"window_tokens": 256, "cnn": {"learning_rate": 0.01}, "epochs": 4}
     assert names_of(" a, ,b ") == ("a", "b")
-    words = "--data a@1 --models cnn,lstm --set lstm.distill.teacher=cnn --set lstm.distill.temperature=3"
-    taught = config_of(parser().parse_args(words.split())).training
+    changes = ["lstm.distill.teacher=cnn", "lstm.distill.temperature=3"]
+    taught = config_of(CompareOptions(data="a@1", models="cnn,lstm", changes=changes)).training
     assert taught == {"lstm": {"distill": {"teacher": "cnn", "temperature": 3}}}
 
 

@@ -18,7 +18,7 @@ from tests.tiny_scoring import job_in, table
 from train_jobs.runtime.locations import Location, draft_folder, place_at
 from train_jobs.score import run as score_job
 from train_jobs.score.job import finish, open_job
-from train_jobs.score.run import ActorPool, job_of, model_at_hand
+from train_jobs.score.run import ActorPool, model_at_hand
 
 
 def test_inputs_are_the_tables_in_a_folder_and_below_hidden_ones_left_out(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_an_input_that_is_not_there_or_has_no_table_is_said_so(tmp_path: Path) -
     with pytest.raises(InvalidInput, match="ftp"):
         place_at("ftp://host/texts", None)
     with pytest.raises(InvalidInput, match="lies inside the input"):
-        job_of(Settings(home=tmp_path), ResolvedModel(tmp_path, "sentiment", "d"), str(tmp_path), f"{tmp_path}/out")
+        job_in(tmp_path, source=str(tmp_path))
     with pytest.raises(InvalidInput, match="format"):
         job_in(tmp_path, format="xml")
 
@@ -138,10 +138,9 @@ def test_a_full_disk_says_where_room_is_needed(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_path_is_not_the_folder_that_the_command_is_typed_in(tmp_path: Path, empty: str) -> None:
-    model = ResolvedModel(tmp_path / "model", "sentiment", "d" * 64, 8)
     for source, out in ((empty, "out"), ("in", empty)):
         with pytest.raises(InvalidInput, match=r"The path is empty: name a file, a folder or s3://bucket/prefix\."):
-            score_job.job_of(Settings(home=tmp_path), model, source, out)
+            job_in(tmp_path, source=source, out=out)
 
 
 def test_a_file_that_is_no_table_is_answered_with_what_it_is(tmp_path: Path) -> None:

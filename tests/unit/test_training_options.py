@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,17 @@ from cli.main import app
 from sentiment.errors import InvalidInput
 from sentiment.settings import FOLLOWED
 from sentiment.training.config import DistillConfig
-from train_jobs import distill, evaluate
-from train_jobs.compare import comparison as compare
+from train_jobs import distill
 from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME
-from train_jobs.score import run as score
 from train_jobs.train import __main__ as train
 from train_jobs.train import command_line
 from train_jobs.train import job as job_module
 from train_jobs.train.command_line import run_from_command_line
 from train_jobs.train.request import Job, TrainingResult, job_of
 from train_jobs.train.training_options import DistillOptions, TrainOptions
-from tune import search as tune_job
 
 MODULES = {"train": (train, TrainOptions), "distill": (distill, DistillOptions)}
-PARSERS = {
-    "tune": lambda: tune_job._parser(""),
-    "compare": compare.parser,
-    "evaluate": evaluate.parser,
-    "score": score._parser,
-}
-#: What only a command has that submits, shows, or keeps a home of its own.
-OF_A_COMMAND = {"--working-dir", "--home", "--json"}
-#: Defaults that say the same in other words: a job of a cluster has no folder that it was called from.
-SAID_OTHERWISE = {("tune", "--out")}
 FIGURES = {"validation_macro_recall": 0.5, "validation_loss": 0.25}
 
 
@@ -49,26 +35,6 @@ def options_of(command: str) -> dict[str, Any]:
     """Return the options of a command and their defaults."""
     parameters = get_command(app).commands[command].params  # type: ignore[attr-defined]
     return {part.opts[0]: part.default for part in parameters if part.opts[0].startswith("--")}
-
-
-def arguments_of(parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """Return the options of a parser and their defaults; one that denies stands for what it denies."""
-    found = {}
-    for action in parser._actions:
-        name = next((word for word in action.option_strings if word.startswith("--")), "--help")
-        denies = name.startswith("--no-")
-        found[name.replace("--no-", "--")] = not action.default if denies else action.default
-    return {name: default for name, default in found.items() if name != "--help"}
-
-
-@pytest.mark.parametrize("command", PARSERS)
-def test_a_module_takes_the_options_of_its_command_with_the_same_defaults(command: str) -> None:
-    wanted = {name: value for name, value in options_of(command).items() if name not in OF_A_COMMAND}
-    known = arguments_of(PARSERS[command]())
-    assert wanted.keys() - {"--address"} == known.keys() - {"--address"}
-    for name in wanted.keys() & known.keys():
-        if (command, name) not in SAID_OTHERWISE:
-            assert (known[name] or None) == (wanted[name] or None), name
 
 
 def every_option(command: str, folder: Path) -> list[str]:

@@ -27,11 +27,13 @@ from train_jobs.train.prepare import RunLocations
 from tune import results
 from tune import search as tune_job
 from tune import trials as search
+from tune.options import SearchOptions
 from tune.plan import HyperparameterSearch
 from tune.trial import run as trial
 
 REQUIRE_NODES = tune_job.require_nodes
 SPACE = json.dumps({"space": {"learning_rate": {"choice": [0.001, 0.01]}}})
+TOYS = {"data": "toys@1", "model": "cnn", "changes": ["window_tokens=16"]}
 
 
 @pytest.fixture
@@ -52,8 +54,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def searched(settings: Settings, on_begin: Callable[[], None]) -> None:
-    fields = {"data": "toys@1", "model": "cnn", "window_tokens": 16}
-    asked = tune_job.search_of(tune_job.SearchRequest(SPACE, "grid", fields, name="mine"))
+    asked = tune_job.search_of(SearchOptions(space=SPACE, search="grid", **TOYS, name="mine"))
     tune_job.run_search(asked, settings, None, settings.home / "best.yaml", on_begin=on_begin)
 
 
@@ -123,8 +124,8 @@ def test_a_search_warns_of_a_class_that_its_trials_cannot_learn(
     monkeypatch.setattr(
         tracking_server, "tracking_server", lambda _: pytest.fail("the warning comes before the server")
     )
-    fields = {"data": "two@1", "validation": "toys@1", "model": "cnn", "window_tokens": 16}
-    asked = tune_job.search_of(tune_job.SearchRequest(SPACE, "grid", fields, name="mine"))
+    fields = {**TOYS, "data": "two@1", "changes": ["validation=toys@1", "window_tokens=16"]}
+    asked = tune_job.search_of(SearchOptions(space=SPACE, search="grid", **fields, name="mine"))
     with pytest.raises(pytest.fail.Exception):
         tune_job.run_search(asked, settings, None, settings.home / "best.yaml")
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
@@ -137,9 +138,7 @@ def test_every_need_and_every_dataset_of_a_search_is_asked_of_the_nodes_before_i
     needs: list[int] = []
     probed: list[tuple[str, str]] = []
     space = {"threads": {"choice": [1, 4]}, "data": {"choice": ["toys@1", "others@1"]}}
-    asked = tune_job.search_of(
-        tune_job.SearchRequest(json.dumps({"space": space}), None, {"data": "toys@1", "model": "cnn"})
-    )
+    asked = tune_job.search_of(SearchOptions(space=json.dumps({"space": space}), data="toys@1", model="cnn"))
     monkeypatch.setattr(trial, "with_fixed_threads", lambda asked: asked)
     monkeypatch.setattr(capacity, "require_capacity", lambda need: needs.append(need.cpus))
     monkeypatch.setattr(

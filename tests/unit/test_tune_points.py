@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sentiment.errors import InvalidInput
+from tune.options import SearchOptions
 from tune.plan import HyperparameterSearch, check, default_method
-from tune.search import SearchRequest, search_of
+from tune.search import search_of
 from tune.space import Point, parse_space
 
 CHOICES = {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"choice": [1, 2, 3]}}
@@ -21,8 +22,8 @@ RANGES = {"learning_rate": {"loguniform": [1e-5, 1e-2]}, "warm_up": {"uniform": 
 def search(
     space: dict[str, Any], method: str | None = None, trials: int | None = None, seed: int = 42
 ) -> HyperparameterSearch:
-    fields = {"data": "toys@1", "model": "cnn"}
-    return search_of(SearchRequest(json.dumps({"space": space}), method, fields, trials=trials, seed=seed))
+    drawn = {"search": method, "trials": trials, "seed": seed}
+    return search_of(SearchOptions(space=json.dumps({"space": space}), data="toys@1", model="cnn", **drawn))
 
 
 def keys(points: list[Point]) -> set[tuple[Any, ...]]:

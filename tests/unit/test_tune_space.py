@@ -14,9 +14,10 @@ from sentiment.errors import InvalidInput
 from sentiment.registry.tracking import ended
 from sentiment.training.config import from_mapping
 from train_jobs.runtime.locations import Location
+from tune.options import SearchOptions
 from tune.plan import HyperparameterSearch, Trial, best_of, check, ranked
 from tune.results import MlflowTrials, plain, require_writable, write_best
-from tune.search import SearchRequest, search_of
+from tune.search import search_of
 from tune.space import configured, parse_space, read_space, shipped_spaces
 
 SPACE = {"space": {"learning_rate": {"choice": [0.1, 0.01]}, "epochs": {"int": [1, 3]}}}
@@ -89,7 +90,7 @@ def test_every_shipped_space_makes_configurations_that_train_takes(name: str) ->
 
 
 def test_the_dropout_sweep_tries_the_three_rates_for_five_epochs() -> None:
-    asked = search_of(SearchRequest("dropout", "grid", {"data": "reviews@1", "model": "cnn"}))
+    asked = search_of(SearchOptions(space="dropout", search="grid", data="reviews@1", model="cnn"))
     configs = [asked.config_at(point) for point in asked.points]
     assert [config.overrides["dropout"] for config in configs] == [0.5, 0.2, 0.1]
     assert {(config.epochs, config.model, config.data) for config in configs} == {(5, "cnn", "reviews@1")}
@@ -133,11 +134,8 @@ def test_a_search_that_could_not_run_is_refused_before_it_begins(changes: dict[s
 def test_options_win_over_the_space_and_the_space_over_the_file(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("epochs: 9\nbatch_rows: 7\nmodel: lstm\n")
     (tmp_path / "space.yaml").write_text("train: {epochs: 4}\nspace: {overrides.dropout: {choice: [0.2]}}\n")
-    asked = search_of(
-        SearchRequest(
-            str(tmp_path / "space.yaml"), "grid", {"data": "toys@1", "model": "cnn"}, str(tmp_path / "base.yaml")
-        )
-    )
+    files = {"space": str(tmp_path / "space.yaml"), "config": str(tmp_path / "base.yaml")}
+    asked = search_of(SearchOptions(**files, search="grid", data="toys@1", model="cnn"))
     config = asked.config_at(asked.points[0])
     assert (config.epochs, config.batch_rows, config.model, config.overrides["dropout"]) == (4, 7, "cnn", 0.2)
 

@@ -6,11 +6,10 @@ python -m train_jobs.compare --data tweets@3 --test tweets-test@1 --versions mod
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +24,7 @@ from sentiment.evaluation.comparison import ComparedModel, Comparison, to_markdo
 from sentiment.settings import Settings, job_address, load_settings
 from sentiment.text.steps import Step, open_steps, steps_key
 from train_jobs.compare.files import ModelMeasurement, cached_measurement, key_of, write_comparison
+from train_jobs.compare.options import CompareOptions
 from train_jobs.compare.plan import CompareConfig, Plan, plan_of, taught_by
 from train_jobs.compare.splits import SplitVersions
 from train_jobs.compare.trained_versions import (
@@ -34,6 +34,7 @@ from train_jobs.compare.trained_versions import (
     train_version,
     trained_folder,
 )
+from train_jobs.runtime.options import Address, read_options
 from train_jobs.runtime.output import run_as_job
 from train_jobs.runtime.tracked_results import track_comparison
 from train_jobs.runtime.tracking_server import tracking_server
@@ -103,9 +104,16 @@ def compare_and_keep(
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _JobOptions(CompareOptions):
+    """The options of the module: a job joins a cluster itself."""
+
+    address: Address = None
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Compare as the command line asks; write the table and the outcome to standard output."""
-    options = parser().parse_args(arguments)
+    """Compare what the command line names; the table and the outcome go to standard output."""
+    options = read_options(_JobOptions, "python -m train_jobs.compare", (__doc__ or "").split("\n")[0], arguments)
 
     def work() -> dict[str, Any]:
         address = options.address or job_address()
@@ -114,9 +122,9 @@ def main(arguments: Sequence[str]) -> None:
     run_as_job(work)
 
 
-def config_of(options: argparse.Namespace) -> CompareConfig:
-    """Return the configuration that the parsed command line asks for. Raises InvalidInput, naming the field."""
-    training = {**read_config(options.config), **dict(assignment(text) for text in options.set)}
+def config_of(options: CompareOptions) -> CompareConfig:
+    """Return what options ask for. Raises InvalidInput, naming the field."""
+    training = {**read_config(options.config), **dict(assignment(text) for text in options.changes or [])}
     if options.epochs is not None:
         training["epochs"] = options.epochs
     return CompareConfig(
@@ -135,25 +143,6 @@ def config_of(options: argparse.Namespace) -> CompareConfig:
 def names_of(text: str) -> tuple[str, ...]:
     """Read `lstm,cnn`; a name that stands twice counts once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    made = argparse.ArgumentParser(prog="python -m train_jobs.compare", description=(__doc__ or "").split("\n")[0])
-    made.add_argument("--data", required=True, help="dataset version to train on; a tenth each validates and tests")
-    made.add_argument("--validation", help="dataset version to choose on instead")
-    made.add_argument("--test", help="dataset version to test on instead")
-    made.add_argument("--models", default="", help="presets to train: lstm,cnn,bert-gru,distilbert,student")
-    made.add_argument("--versions", default="", help="versions that there are: folders, or models:/NAME/NUMBER")
-    made.add_argument("--epochs", type=int, help="epochs of every model")
-    made.add_argument("--config", help="YAML file with fields of the training, for all or under a model's name")
-    made.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of it")
-    made.add_argument("--workers", type=int, default=1, help="data-parallel workers of a training (1)")
-    made.add_argument("--gpus-per-worker", type=float, default=0, help="GPUs of each (0)")
-    made.add_argument("--threads", type=int, default=2, help="threads of training on a CPU, and of measuring (2)")
-    made.add_argument("--address", help="Ray cluster to train on; inside a Ray job its own, else one is started")
-    made.add_argument("--out", type=Path, help="folder for table, pictures and versions (home's comparisons)")
-    return made
 
 
 def _run(settings: Settings, plan: Plan, out: Path, on_step: OnStep) -> Comparison:

@@ -120,7 +120,8 @@ def _words(name: str, declared: Any, value: Any) -> Iterator[str]:
     if isinstance(declared, ArgumentInfo):
         yield str(value)
         return
-    option = next((word for word in declared.param_decls or () if word.startswith("--")), f"--{name.replace('_', '-')}")
+    spellings = map(str, (declared.default, *(declared.param_decls or ())))  # in Annotated, the first stands there
+    option = next((word for word in spellings if word.startswith("--")), f"--{name.replace('_', '-')}")
     if isinstance(value, bool):
         yield option if value else option.replace("--", "--no-", 1)
         return

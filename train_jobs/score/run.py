@@ -9,7 +9,6 @@ then the record that it is done. A second run scores the shards without a record
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
@@ -23,16 +22,18 @@ from typing import Any, Final
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.registry import ResolvedModel, is_folder, resolve_model
 from sentiment.settings import Settings, job_address, load_settings
-from sentiment.tables import AUTO, QUOTINGS, Table, has_text_format, open_table
+from sentiment.tables import Table, has_text_format, open_table
 from sentiment.validation_messages import listed
 from train_jobs.runtime.failures import death_in, own_error
 from train_jobs.runtime.locations import InputFile, place_at
+from train_jobs.runtime.options import read_options
 from train_jobs.runtime.output import OUTCOME, job_output
 from train_jobs.runtime.ray_cluster import ray_at
 from train_jobs.runtime.ray_log import stdout_aside
 from train_jobs.score.board import open_board, rows_under_way
 from train_jobs.score.job import MANIFEST, ScoreJob, ScoringResult, Totals, finish, open_job
 from train_jobs.score.located import naming_rows
+from train_jobs.score.options import MOST_SHARD_ROWS, ScoreOptions
 from train_jobs.score.shards import ShardResult, read_result
 from train_jobs.score.tasks import ShardScorer, cutter
 
@@ -43,7 +44,6 @@ _READER_CPUS: Final = 0.25  # must differ from the actors', or Ray Data runs bot
 _BLOCK_BYTES: Final = 64 * 1024  # a shard leaves its reader as soon as it is cut
 _IN_FLIGHT: Final = 2
 _MOST_NAMED: Final = 5
-_MOST_SHARD_ROWS: Final = 100_000  # all rows of a shard are in memory at once
 
 Progress = Callable[[Totals], None]
 
@@ -103,15 +103,22 @@ def score(
 
 def main(arguments: Sequence[str]) -> None:
     """Score as the command line asks; the last line on standard output is the outcome, as all jobs write it."""
-    options = _parser().parse_args(arguments)
+    options = read_options(ScoreOptions, "python -m train_jobs.score", (__doc__ or "").partition("\n")[0], arguments)
     with job_output():
-        fleet = ActorPool(options.least, options.most, options.threads, options.gpus)
-        reading = (options.delimiter, options.quoting)
-        columns = (options.text_column, options.encoding, options.format, options.shard_rows, *reading)
-        with model_at_hand(load_settings(), options.model) as (model, settings):
-            job = job_of(settings, model, options.source, options.out, *columns)
-            outcome = score(job, model, settings, fleet, _log, options.overwrite)
+        outcome = score_files(load_settings(), options, _log)
         sys.stdout.write(f"{OUTCOME}{json.dumps(outcome.plain())}\n")
+
+
+def actors_of(options: ScoreOptions) -> ActorPool:
+    """Return the actors that options ask for. Raises InvalidInput if there can be no such."""
+    return ActorPool(options.least, options.most, options.threads, options.gpus)
+
+
+def score_files(settings: Settings, options: ScoreOptions, progress: Progress) -> ScoringResult:
+    """Score what options name. Raises what `score`, `job_of`, `actors_of` and `model_at_hand` do."""
+    fleet = actors_of(options)
+    with model_at_hand(settings, options.model) as (model, known):
+        return score(job_of(known, model, options), model, known, fleet, progress, options.overwrite)
 
 
 @contextmanager
@@ -171,33 +178,32 @@ def ray_started(settings: Settings) -> AbstractContextManager[None]:
     return ray_at(job_address() or settings.address)
 
 
-def job_of(
-    settings: Settings,
-    model: ResolvedModel,
-    source: str,
-    out: str,
-    text_column: str = "text",
-    encoding: str = "utf-8",
-    format: str = "parquet",  # noqa: A002 - it is called so on the command line
-    shard_rows: int = 2000,
-    delimiter: str = AUTO,
-    quoting: str = AUTO,
-) -> ScoreJob:
-    """Return the job that a command line asks for.
+def job_of(settings: Settings, model: ResolvedModel, options: ScoreOptions) -> ScoreJob:
+    """Return the job that options ask for.
 
     Raises:
         InvalidInput: the format or a scheme is unknown, `shard_rows` is out of range, or `out` lies in the input.
     """
-    if format not in FORMATS:
-        raise InvalidInput(f"The format must be one of {', '.join(FORMATS)}, not {format!r}.", "format")
-    if not 1 <= shard_rows <= _MOST_SHARD_ROWS:
-        raise InvalidInput(f"--shard-rows is {shard_rows}; it must be 1 to {_MOST_SHARD_ROWS}.", "shard_rows")
-    one, other = place_at(source, settings.s3_endpoint), place_at(out, settings.s3_endpoint)
+    if options.format not in FORMATS:
+        raise InvalidInput(f"The format must be one of {', '.join(FORMATS)}, not {options.format!r}.", "format")
+    if not 1 <= options.shard_rows <= MOST_SHARD_ROWS:
+        raise InvalidInput(f"--shard-rows is {options.shard_rows}; it must be 1 to {MOST_SHARD_ROWS}.", "shard_rows")
+    one, other = (place_at(uri, settings.s3_endpoint) for uri in (options.source, options.out))
     if f"{other.uri}/".startswith(f"{one.uri}/"):
         raise InvalidInput(
             f"{other.uri} lies inside the input {one.uri}, and a second run would score it: give another --out.", "out"
         )
-    return ScoreJob(one, other, model.digest, text_column, encoding, f".{format}", shard_rows, delimiter, quoting)
+    return ScoreJob(
+        one,
+        other,
+        model.digest,
+        options.text_column,
+        options.encoding,
+        f".{options.format}",
+        options.shard_rows,
+        options.delimiter,
+        options.quoting,
+    )
 
 
 def _run(
@@ -269,22 +275,3 @@ def _told_where(board: Any) -> Iterator[None]:
 
 def _log(totals: Totals) -> None:
     _LOG.info("%d shards, %d rows, %d of them rejected", totals.shards, totals.rows, totals.rejected)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m train_jobs.score", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("source", help="a table, or a folder of tables, on disk or s3://")
-    parser.add_argument("--model", required=True, help="models:/sentiment/8, an alias, or a version folder")
-    parser.add_argument("--out", required=True, help="folder for the scores, on disk or s3://")
-    parser.add_argument("--text-column", default="text", help="column that holds the texts (default: text)")
-    parser.add_argument("--encoding", default="utf-8", help="encoding of CSV and JSONL files (default: utf-8)")
-    parser.add_argument("--delimiter", default=AUTO, help="what parts the cells of CSV and TSV files (default: auto)")
-    parser.add_argument("--quoting", default=AUTO, choices=QUOTINGS, help="what quotes mean in them (default: auto)")
-    parser.add_argument("--format", default="parquet", choices=FORMATS, help="of the output (default: parquet)")
-    parser.add_argument("--shard-rows", type=int, default=2000, help="most rows of a shard (default: 2000)")
-    parser.add_argument("--least", type=int, default=1, help="least number of actors (default: 1)")
-    parser.add_argument("--most", type=int, default=2, help="most actors (default: 2)")
-    parser.add_argument("--threads", type=int, default=1, help="CPUs of an actor (default: 1)")
-    parser.add_argument("--gpus", type=float, default=0.0, help="GPUs of an actor (default: 0)")
-    parser.add_argument("--overwrite", action="store_true", help="begin anew and replace what is there")
-    return parser
