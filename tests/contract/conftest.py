@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pymongo
@@ -17,6 +18,16 @@ from tests.contract.nx_server import NxServer
 from tests.contract.stores import open_at
 
 STORES = ["memory", "sqlite", "mongo", pytest.param("mongodb", marks=pytest.mark.integration)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_its_files_once() -> Iterator[None]:
+    """Keep what describes S3: each new client reads and parses megabytes of JSON again."""
+    from botocore.loaders import JSONFileLoader
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def test_a_run_s_lease_and_its_files_live_on_s3_where_another_head_finds_them(tm
             other.take()
         now[0] += LEASE_S
         other.take()
-        with pytest.raises(Conflict, match="has taken the run"):
+        with pytest.raises(Conflict, match="has taken over the run"):
             mine.beat()
         other.give_back()
         assert store.names("lease") == ["00000001.json", "00000002.json"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,17 @@ import torch
 
 from sentiment.datasets import open_datasets
 from sentiment.errors import InvalidInput, NotFound, Unavailable, UndertoneError
+from sentiment.models.zoo import save_model
 from sentiment.settings import Settings
 from sentiment.training.config import TrainConfig
-from tests.tiny_training import examples
+from tests.tiny_training import TINY, examples, tiny_start
 from train_jobs.runtime.locations import Location
 from train_jobs.train.prepare import RunLocations
 from tune.trial.checkpoints import TrialCheckpoints
 from tune.trial.training import train_in_process, tried_again
 
-CONFIG = TrainConfig(model="cnn", data="toys@1", epochs=4, window_tokens=16, batch_rows=16, learning_rate=3e-3)
+#: An encoder of one layer, from the backbone that `places` has.
+CONFIG = replace(TINY, model="minilm", epochs=4)
 
 
 class Killed(BaseException):
@@ -149,6 +152,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> RunLocations:
     home = tmp_path_factory.mktemp("home")
     settings = Settings(home=home)
     open_datasets(settings).push("toys", examples(90), source="tests")
+    save_model(tiny_start(), home / "backbone")
     return RunLocations.of(settings)
 
 
@@ -164,6 +168,7 @@ def trained(
         if number == end_after:
             raise Killed
 
+    config = replace(config, backbone=str(Path(places.home) / "backbone"))
     checkpoints = TrialCheckpoints(Location(str(folder)), config.keep_checkpoints)
     try:
         return told, train_in_process(config, "s-1", places, checkpoints, 1, validated)
