@@ -15,8 +15,9 @@ from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from sentiment.errors import Overloaded, Unavailable, UndertoneError
+from sentiment.insight.values import IdPage
 from sentiment.records import Answers, CleanText, Explanation, Operation, Outcome, RawText
-from serve_app.insight.search import Question, Search
+from serve_app.insight.search import InsightAnswer, Question, Search
 from serve_app.routing.traffic_table import Route
 
 logger = logging.getLogger(__name__)
@@ -82,15 +83,27 @@ class RemoteIndex:
         self._insight = insight
         self._patience_s = patience_s
 
-    async def answer(self, question: Question, search: Search) -> dict[str, Any]:
+    async def answer(self, question: Question, search: Search) -> InsightAnswer:
         """See `Asks.answer`."""
-        send = partial(self._insight.answer.remote, question, search)
+        answer: InsightAnswer = await self._ask(partial(self._insight.answer.remote, question, search))
+        return answer
+
+    async def top(self, search: Search) -> IdPage:
+        """See `Asks.top`."""
+        page: IdPage = await self._ask(partial(self._insight.top.remote, search))
+        return page
+
+    async def why(self, search: Search) -> dict[str, Any]:
+        """See `Asks.why`."""
+        told: dict[str, Any] = await self._ask(partial(self._insight.why.remote, search))
+        return told
+
+    async def _ask(self, send: Callable[[], DeploymentResponse[Any]]) -> Any:
         try:
             async with asyncio.timeout(self._patience_s):  # while there is no replica, the call itself waits for one
-                answer: dict[str, Any] = await _call("insight index", send, self._patience_s)
+                return await _call("insight index", send, self._patience_s)
         except TimeoutError:
             raise Unavailable("the insight index does not answer; if it is starting again, try in a moment") from None
-        return answer
 
 
 async def _call(part: str, send: Callable[[], DeploymentResponse[Any]], patience_s: float) -> Any:

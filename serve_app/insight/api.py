@@ -1,26 +1,29 @@
-"""Insight as the HTTP routes call it: the index's answers, with texts from the store and the marks of rollouts."""
+"""Insight as the HTTP routes call it: the index's answers, and the texts of those that are lists of ids."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sentiment.errors import NotFound
+from sentiment.insight.values import IdPage
 from sentiment.records import TextRecord
 from sentiment.store import TextStore
-from serve_app.insight.search import Question, Search
-
-#: Returns the marks between two times (ms since 1970): moments at which what is measured changed.
-ReadMarks = Callable[[int, int], list[dict[str, Any]]]
+from serve_app.insight.search import InsightAnswer, Question, Search
 
 
 class Asks(Protocol):
     """Asks the process that owns the index."""
 
-    async def answer(self, question: Question, search: Search) -> dict[str, Any]:
+    async def answer(self, question: Question, search: Search) -> InsightAnswer:
         """Return what `InsightService.answer` does."""
+
+    async def top(self, search: Search) -> IdPage:
+        """Return what `InsightService.top` does."""
+
+    async def why(self, search: Search) -> dict[str, Any]:
+        """Return what `InsightService.why` does."""
 
 
 @dataclass(frozen=True)
@@ -29,43 +32,24 @@ class Insights:
 
     index: Asks | None
     store: TextStore
-    marks: ReadMarks
 
-    async def timeline(self, search: Search) -> dict[str, Any]:
-        """Return a search over time, with marks."""
-        return await self._marked(await self._ask(Question.TIMELINE, search))
+    async def answer(self, question: Question, search: Search) -> InsightAnswer:
+        """Return the answer to a question. Raises NotFound where no index is kept."""
+        return await self._kept().answer(question, search)
 
-    async def compare(self, search: Search) -> dict[str, Any]:
-        """Return several searches over one span, with marks."""
-        compared = await self._ask(Question.COMPARE, search)
-        return {**compared, "series": [await self._marked(timeline) for timeline in compared["series"]]}
-
-    async def related(self, search: Search) -> dict[str, Any]:
-        """Return words and topics that go with a search."""
-        return await self._ask(Question.RELATED, search)
-
-    async def complete(self, search: Search) -> dict[str, Any]:
-        """Return words and topics that begin so."""
-        return await self._ask(Question.COMPLETE, search)
-
-    async def top(self, search: Search) -> tuple[dict[str, Any], list[TextRecord]]:
-        """Return the answer without its texts, and a page of these; one that was deleted just now is left out."""
-        answer = dict(await self._ask(Question.TOP, search))
-        ids = answer.pop("ids")
-        found = await asyncio.to_thread(self.store.get_many, ids)
-        return answer, [found[text_id] for text_id in ids if text_id in found]
+    async def top(self, search: Search) -> tuple[IdPage, list[TextRecord]]:
+        """Return a page and its texts; one that was deleted just now is left out. Raises NotFound as `answer`."""
+        page = await self._kept().top(search)
+        found = await asyncio.to_thread(self.store.get_many, page.ids)
+        return page, [found[text_id] for text_id in page.ids if text_id in found]
 
     async def why(self, search: Search) -> tuple[dict[str, Any], dict[str, TextRecord]]:
         """Return why a search's tone moved between two spans, and the texts that its drivers name, by id."""
-        answer = await self._ask(Question.WHY, search)
-        ids = [text_id for driver in answer["drivers"] for text_id in driver["ids"]]
-        return answer, dict(await asyncio.to_thread(self.store.get_many, ids)) if ids else {}
+        told = await self._kept().why(search)
+        ids = [text_id for driver in told["drivers"] for text_id in driver["ids"]]
+        return told, dict(await asyncio.to_thread(self.store.get_many, ids)) if ids else {}
 
-    async def _ask(self, question: Question, search: Search) -> dict[str, Any]:
+    def _kept(self) -> Asks:
         if self.index is None:
             raise NotFound("no insight index is kept here: UNDERTONE_INSIGHT is switched off")
-        return await self.index.answer(question, search)
-
-    async def _marked(self, timeline: dict[str, Any]) -> dict[str, Any]:
-        marks = await asyncio.to_thread(self.marks, timeline["from_ms"], timeline["to_ms"])
-        return {**timeline, "marks": marks}
+        return self.index

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ray import serve
 from ray.util.metrics import Counter, Gauge
@@ -17,15 +17,17 @@ from sentiment.clock import epoch_ms
 from sentiment.insight.embedded.index import TantivyIndex
 from sentiment.insight.indexer import Indexer, IndexState
 from sentiment.insight.query.parser import parse_query
+from sentiment.insight.values import IdPage
 from sentiment.priority import give_way, rise
 from sentiment.settings import load_settings
 from sentiment.store import open_store
 from sentiment.text import keyed_digest
 from sentiment.writes.periodic import Periodic
-from serve_app.insight.search import Question, Search
+from serve_app.insight.search import InsightAnswer, Question, Search
 from serve_app.insight.service import InsightService
+from serve_app.rollout.marks import rollout_marks
 
-logger = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 #: The pause between two commits: with it, at most one a second.
 _TICK_S: Final = 1.0
@@ -77,7 +79,8 @@ class Insight:
             self._store, partial(TantivyIndex, settings.insight_path), epoch_ms, always_renews=silent_expiry
         )
         parse = partial(parse_query, author_key=partial(keyed_digest, secret))
-        self._service = InsightService(self._indexer.index, parse, epoch_ms)
+        marks = partial(rollout_marks, self._store, settings.model_name)
+        self._service = InsightService(self._indexer.index, parse, marks, epoch_ms)
         self._readers = ThreadPoolExecutor(_READERS, "insight")
         metrics = InsightMetrics()
         rise()
@@ -87,10 +90,20 @@ class Insight:
             Periodic("insight metrics", _METRICS_S, lambda: metrics.publish(self._indexer.state())),
         ]
 
-    async def answer(self, question: Question, search: Search) -> dict[str, Any]:
+    async def answer(self, question: Question, search: Search) -> InsightAnswer:
         """Return the answer to a question; see `InsightService.answer`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._service.answer, question, search)
+        return await self._read(partial(self._service.answer, question, search))
+
+    async def top(self, search: Search) -> IdPage:
+        """Return a page of ids; see `InsightService.top`."""
+        return await self._read(partial(self._service.top, search))
+
+    async def why(self, search: Search) -> dict[str, Any]:
+        """Return why a tone moved; see `InsightService.why`."""
+        return await self._read(partial(self._service.why, search))
+
+    async def _read(self, ask: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, ask)
 
     def _renew(self) -> None:
         give_way()  # to read all texts takes minutes, and nobody waits for it

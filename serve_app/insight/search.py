@@ -24,9 +24,7 @@ class Question(StrEnum):
     TIMELINE = "timeline"
     COMPARE = "compare"
     RELATED = "related"
-    TOP = "top"
     COMPLETE = "complete"
-    WHY = "why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,14 @@ def span_ms(text: str, zone: tzinfo, field: str) -> tuple[int, int]:
     if not slash:
         raise InvalidInput(f"{field}: {text[:40]!r} is no span; write FROM/TO, each {_FORMS}", field)
     return moment_ms(begin.strip(), zone, field), moment_ms(end.strip(), zone, field)
+
+
+@dataclass(frozen=True, slots=True)
+class InsightAnswer:
+    """An answer as JSON, and the index's commit that it is of."""
+
+    commit: str
+    body: bytes
 
 
 def moment_ms(text: str, zone: tzinfo, field: str) -> int:

@@ -1,6 +1,6 @@
 """Answers questions from the insight index, as the JSON that the API gives; knows neither HTTP nor Ray.
 
-An answer is kept for the index's present commit, so that many viewers of one page ask the index once.
+An answer is kept while the index's commit is the present one, so that many viewers of one page ask the index once.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from sentiment.insight.buckets import outward
 from sentiment.insight.index import InsightIndex
-from sentiment.insight.values import Point, Query, Span, Timeline, TimeRange
-from serve_app.insight.search import Question, Search
+from sentiment.insight.values import IdPage, Point, Query, Span, Timeline, TimeRange
+from serve_app.insight.search import InsightAnswer, Question, Search
 from serve_app.insight.why_answer import why_answer
 
 _DIGITS: Final = 6
-_KEPT_ANSWERS: Final = 200
+#: What kept answers may take together.
+_KEPT_BYTES: Final = 16 * 2**20
 _MINUTE_MS: Final = 60_000
 #: What is shown where there are no texts at all: a week up to now.
 _NO_TEXTS_MS: Final = 7 * 24 * 3_600_000
 
-Answer = dict[str, Any]
-_Key = tuple[str, int, Question, Search]
+#: Returns the marks between two times (ms since 1970): moments at which what is measured changed.
+ReadMarks = Callable[[int, int], list[dict[str, Any]]]
+_Json = dict[str, Any]
+_Moment = tuple[str, int]
 
 
 class InsightService:
@@ -34,23 +39,25 @@ class InsightService:
     """
 
     def __init__(
-        self, index: Callable[[], InsightIndex], parse: Callable[[str], Query], now_ms: Callable[[], int]
+        self,
+        index: Callable[[], InsightIndex],
+        parse: Callable[[str], Query],
+        marks: ReadMarks,
+        now_ms: Callable[[], int],
     ) -> None:
         self._index = index
         self._parse = parse
+        self._marks = marks
         self._now_ms = now_ms
-        self._kept: OrderedDict[_Key, Answer] = OrderedDict()
-        self._lock = threading.Lock()
-        self._answers: Mapping[Question, Callable[[InsightIndex, Search], Answer]] = {
+        self._kept = KeptAnswers(_KEPT_BYTES)
+        self._answers: Mapping[Question, Callable[[InsightIndex, Search], _Json]] = {
             Question.TIMELINE: self._timeline,
             Question.COMPARE: self._compare,
             Question.RELATED: self._related,
-            Question.TOP: self._top,
             Question.COMPLETE: self._complete,
-            Question.WHY: self._why,
         }
 
-    def answer(self, question: Question, search: Search) -> Answer:
+    def answer(self, question: Question, search: Search) -> InsightAnswer:
         """Return the answer to a question.
 
         Raises:
@@ -59,53 +66,64 @@ class InsightService:
         """
         index = self._index()
         # With the minute: the bucket that is not over yet is partial, until it is.
-        key = index.commit, self._now_ms() // _MINUTE_MS, question, search
-        with self._lock:
-            if kept := self._kept.get(key):
-                self._kept.move_to_end(key)
-                return kept
-        answer = self._answers[question](index, search)
-        with self._lock:
-            self._kept[key] = answer
-            if len(self._kept) > _KEPT_ANSWERS:
-                self._kept.popitem(last=False)
-        return answer
+        moment = index.commit, self._now_ms() // _MINUTE_MS
+        kept = self._kept.get(moment, (question, search))
+        if kept is None:
+            told = self._answers[question](index, search)
+            kept = InsightAnswer(told["commit"], to_json(told))
+            self._kept.put(moment, (question, search), kept)
+        return kept
 
-    def _timeline(self, index: InsightIndex, search: Search) -> Answer:
+    def top(self, search: Search) -> IdPage:
+        """Return a page of the ids of the texts found.
+
+        Raises:
+            InvalidInput: a parameter is wrong; names it.
+            Unavailable: the index is not ready.
+        """
+        query = self._parse(search.queries[0])
+        within = TimeRange(search.from_ms, search.to_ms)
+        return self._index().top(query, search.order, search.limit, within, search.after)
+
+    def why(self, search: Search) -> _Json:
+        """Return why a search's tone moved between two spans; its drivers name texts by their ids.
+
+        Raises:
+            InvalidInput: a parameter is wrong; names it.
+            Unavailable: the index is not ready.
+        """
+        query = self._parse(search.queries[0])
+        return why_answer(self._index(), query, search.spans, dict(search.offsets), self._now_ms)
+
+    def _timeline(self, index: InsightIndex, search: Search) -> _Json:
         query = self._parse(search.queries[0])
         span = self._span(index, search, [query])
-        return _timeline_out(index.timeline(query, span, self._now_ms()), span)
+        return self._told(index.timeline(query, span, self._now_ms()), span)
 
-    def _compare(self, index: InsightIndex, search: Search) -> Answer:
+    def _compare(self, index: InsightIndex, search: Search) -> _Json:
         queries = [self._parse(query) for query in search.queries]
         span = self._span(index, search, queries)
         compared = index.compare(queries, span, self._now_ms())
         return {
-            "series": [_timeline_out(timeline, span) for timeline in compared.series],
+            "series": [self._told(timeline, span) for timeline in compared.series],
             "share": [_rounded(share) for share in compared.shares],
             "commit": compared.series[0].commit,
         }
 
-    def _related(self, index: InsightIndex, search: Search) -> Answer:
+    def _related(self, index: InsightIndex, search: Search) -> _Json:
         query = self._parse(search.queries[0])
         commit = index.commit
         terms = index.related(query, search.limit, TimeRange(search.from_ms, search.to_ms))
         told = [asdict(term) | {"lift": _rounded(term.lift), "sentiment": _rounded(term.sentiment)} for term in terms]
         return {"query": query.text, "terms": told, "commit": commit}
 
-    def _top(self, index: InsightIndex, search: Search) -> Answer:
-        query = self._parse(search.queries[0])
-        within = TimeRange(search.from_ms, search.to_ms)
-        page = index.top(query, search.order, search.limit, within, search.after)
-        return {"query": query.text, "ids": list(page.ids), "next": page.next_cursor, "commit": page.commit}
-
-    def _complete(self, index: InsightIndex, search: Search) -> Answer:
+    def _complete(self, index: InsightIndex, search: Search) -> _Json:
         commit = index.commit
         found = index.complete(search.queries[0], search.limit)
         return {"terms": [asdict(completion) for completion in found], "commit": commit}
 
-    def _why(self, index: InsightIndex, search: Search) -> Answer:
-        return why_answer(index, self._parse(search.queries[0]), search.spans, dict(search.offsets), self._now_ms)
+    def _told(self, timeline: Timeline, span: Span) -> _Json:
+        return _timeline_out(timeline, span) | {"marks": self._marks(span.from_ms, span.to_ms)}
 
     def _span(self, index: InsightIndex, search: Search, queries: Sequence[Query]) -> Span:
         """Return the span asked for; an end that is left out is the bucket of the first, or the last, text found."""
@@ -127,7 +145,38 @@ class InsightService:
         return min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
 
 
-def _timeline_out(timeline: Timeline, span: Span) -> Answer:
+class KeptAnswers:
+    """Answers of one moment, up to so many bytes; those of an earlier one are dropped. Safe for many threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._moment: _Moment | None = None
+        self._answers: OrderedDict[tuple[Question, Search], InsightAnswer] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, moment: _Moment, asked: tuple[Question, Search]) -> InsightAnswer | None:
+        """Return the answer that was given at that very moment."""
+        with self._lock:
+            found = self._answers.get(asked) if moment == self._moment else None
+            if found is not None:
+                self._answers.move_to_end(asked)
+            return found
+
+    def put(self, moment: _Moment, asked: tuple[Question, Search], answer: InsightAnswer) -> None:
+        """Keep an answer, in the place of those that were asked for longest ago."""
+        with self._lock:
+            if moment != self._moment:
+                self._moment, self._bytes = moment, 0
+                self._answers.clear()
+            former = self._answers.pop(asked, None)
+            self._answers[asked] = answer
+            self._bytes += len(answer.body) - (len(former.body) if former else 0)
+            while self._bytes > self._most_bytes:
+                self._bytes -= len(self._answers.popitem(last=False)[1].body)
+
+
+def _timeline_out(timeline: Timeline, span: Span) -> _Json:
     return {
         "query": timeline.query,
         "total": timeline.total,
@@ -143,7 +192,7 @@ def _timeline_out(timeline: Timeline, span: Span) -> Answer:
     }
 
 
-def _point_out(point: Point) -> Answer:
+def _point_out(point: Point) -> _Json:
     return {
         "from_ms": point.from_ms,
         "to_ms": point.to_ms,

@@ -45,7 +45,7 @@ ROOMS = {
         "serve_app/routing/",
     ),
     "serve_app/ingest/": ("serve_app/ingest/",),
-    "serve_app/insight/": ("serve_app/insight/",),
+    "serve_app/insight/": ("serve_app/insight/", "serve_app/rollout/marks.py"),
     "serve_app/supervisor/": (
         "serve_app/edge_contract.py",
         "serve_app/on_cluster/record.py",

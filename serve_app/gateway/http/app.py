@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import version
 from typing import cast
 
@@ -36,7 +35,6 @@ from serve_app.ingest.api import Ingests
 from serve_app.ingest.ledger import IngestLedger
 from serve_app.insight.api import Asks, Insights
 from serve_app.rollout.api import Rollouts
-from serve_app.rollout.marks import rollout_marks
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -74,8 +72,7 @@ def build_http_app(
     app.include_router(rollout_routes(Rollouts(backend.store, settings)))
     files = settings.ingest_files or settings.home / "files"
     app.include_router(ingest_routes(Ingests(IngestLedger(ingests_folder(settings)), files)))
-    marks = partial(rollout_marks, backend.store, settings.model_name)
-    app.include_router(insight_routes(Insights(index, backend.store, marks)))
+    app.include_router(insight_routes(Insights(index, backend.store)))
     app.include_router(operation_routes(backend, instance))
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -29,6 +29,7 @@ from serve_app.gateway.http.schemas.insights import (
     WhyQuery,
 )
 from serve_app.insight.api import Insights
+from serve_app.insight.search import InsightAnswer, Question
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     **ERRORS,
@@ -44,27 +45,29 @@ def insight_routes(insights: Insights) -> APIRouter:
     async def timeline(request: Request) -> Response:
         """Count the texts that a search finds, and say how they feel, bucket by bucket."""
         require(request.scope, "read")
-        return _answer(request, await insights.timeline(read_query(request, TimelineQuery).search()))
+        return _tagged(request, await insights.answer(Question.TIMELINE, read_query(request, TimelineQuery).search()))
 
     @router.get("/v1/insights/compare", response_model=CompareOut, openapi_extra=described_query(CompareQuery))
     async def compare(request: Request) -> Response:
         """Set up to five searches beside each other, with the same buckets."""
         require(request.scope, "read")
         wanted = read_query(request, CompareQuery, repeated=frozenset({"q"}))
-        return _answer(request, await insights.compare(wanted.search()))
+        return _tagged(request, await insights.answer(Question.COMPARE, wanted.search()))
 
     @router.get("/v1/insights/related", response_model=RelatedOut, openapi_extra=described_query(RelatedQuery))
     async def related(request: Request) -> Response:
         """Tell the words and topics that are more frequent where a search finds texts, and not by chance."""
         require(request.scope, "read")
-        return _answer(request, await insights.related(read_query(request, RelatedQuery).search()))
+        return _tagged(request, await insights.answer(Question.RELATED, read_query(request, RelatedQuery).search()))
 
     @router.get("/v1/insights/top", response_model=TopOut, openapi_extra=described_query(TopQuery))
     async def top(request: Request) -> Response:
         """List the texts that a search finds, a page at a time."""
         require(request.scope, "read")
-        answer, records = await insights.top(read_query(request, TopQuery).search())
-        return _answer(request, {**answer, "texts": [text_out(record) for record in records]})
+        wanted = read_query(request, TopQuery)
+        page, records = await insights.top(wanted.search())
+        told = {"query": wanted.q, "texts": [text_out(record) for record in records], "next": page.next_cursor}
+        return _tagged(request, InsightAnswer(page.commit, to_json(told | {"commit": page.commit})))
 
     @router.get("/v1/insights/why", response_model=WhyOut, openapi_extra=described_query(WhyQuery))
     async def why(request: Request) -> Response:
@@ -76,25 +79,24 @@ def insight_routes(insights: Insights) -> APIRouter:
             | {"texts": [text_out(records[each]) for each in driver["ids"] if each in records]}
             for driver in answer["drivers"]
         ]
-        return _answer(request, {**answer, "drivers": drivers})
+        return _tagged(request, InsightAnswer(answer["commit"], to_json({**answer, "drivers": drivers})))
 
     @router.get("/v1/insights/complete", response_model=CompleteOut, openapi_extra=described_query(CompleteQuery))
     async def complete(request: Request) -> Response:
         """Tell the words, after a # the topics, that begin as the last word of `q`."""
         require(request.scope, "read")
-        return _answer(request, await insights.complete(read_query(request, CompleteQuery).search()))
+        return _tagged(request, await insights.answer(Question.COMPLETE, read_query(request, CompleteQuery).search()))
 
     return router
 
 
-def _answer(request: Request, answer: dict[str, Any]) -> Response:
-    """Return the answer as JSON under a tag of the index's commit and its content, or 304 where the caller has it."""
-    body = to_json(answer)
-    tag = f'"{answer["commit"]}-{zlib.crc32(body):08x}"'
+def _tagged(request: Request, answer: InsightAnswer) -> Response:
+    """Return the answer under a tag of the index's commit and its content, or 304 where the caller has it."""
+    tag = f'"{answer.commit}-{zlib.crc32(answer.body):08x}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if tag in _tags(request.headers.get("if-none-match", "")):
         return Response(None, 304, headers)
-    return Response(body, 200, headers, "application/json")
+    return Response(answer.body, 200, headers, "application/json")
 
 
 def _tags(sent: str) -> set[str]:
