@@ -74,8 +74,3 @@ def quoting_of(given: str) -> Quoting:
     if given not in QUOTINGS:
         raise InvalidInput(f"The quoting is {given!r}; it must be one of {', '.join(QUOTINGS)}.", "quoting")
     return given
-
-
-def delimiter_name(delimiter: str) -> str:
-    """Return what a delimiter is called."""
-    return next((name for name, each in DELIMITERS.items() if each == delimiter), repr(delimiter))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentiment.clock import epoch_ms
-from sentiment.errors import Conflict, NotFound, Overloaded, Unavailable, UndertoneError
+from sentiment.errors import NotFound, Overloaded, Unavailable, UndertoneError
 from sentiment.records import (
     AddFeedback,
     DeleteText,
@@ -26,6 +26,7 @@ from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, keyed_digest
 from serve_app.gateway.canary.paired_feedback import PairedFeedback
 from serve_app.gateway.inference.answer_cache import text_digest
 from serve_app.gateway.prediction.answer import Prediction
+from serve_app.gateway.prediction.persistence import problem_with
 from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.model_list import read_listing
 from serve_app.routing.router import NO_PREFERENCE, Preference
@@ -117,7 +118,7 @@ class Backend:
         outcomes = await self.service.parts.write(operations) if operations else []
         results: list[int | UndertoneError] = []
         for (id_, label, _), outcome in zip(words, outcomes, strict=True):
-            problem = _problem(outcome, id_)
+            problem = problem_with(outcome, id_)
             if problem is None:
                 self.pairs.offer(id_, label)
             results.append(problem or now)
@@ -182,13 +183,5 @@ class Backend:
 
 
 def _check(outcome: Outcome, id_: str) -> None:
-    if problem := _problem(outcome, id_):
+    if problem := problem_with(outcome, id_):
         raise problem
-
-
-def _problem(outcome: Outcome, id_: str) -> UndertoneError | None:
-    if outcome is Outcome.NOT_FOUND:
-        return NotFound(f"there is no text {id_!r}")
-    if outcome is Outcome.CONFLICT:
-        return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
-    return Unavailable("the text store is away; try again soon") if outcome is Outcome.UNAVAILABLE else None

@@ -18,7 +18,7 @@ from serve_app.on_cluster.record import read_record
 from serve_app.supervisor.managed_process import LocalHands
 from serve_app.supervisor.probe import Address, is_instance
 from serve_app.supervisor.process_specs import RAY
-from serve_app.supervisor.processes import end, is_alive, marker_of, own_processes
+from serve_app.supervisor.processes import end, is_alive, marker_of, own_processes, start_logged
 from serve_app.supervisor.state import PlatformPaths, PlatformState, read_state
 
 SUPERVISOR: Final = "supervisor"
@@ -154,19 +154,9 @@ def _remove_from_cluster(address: str, places: PlatformPaths) -> None:
 
 
 def _launch(settings: Settings, places: PlatformPaths, options: Sequence[str]) -> subprocess.Popen[bytes]:
-    log = places.logs / f"{SUPERVISOR}.log"
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            (sys.executable, "-m", "serve_app.supervisor", *options),
-            env=process_environment(settings, marker_of(places.home, SUPERVISOR)),
-            cwd=places.home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    command = (sys.executable, "-m", "serve_app.supervisor", *options)
+    environment = process_environment(settings, marker_of(places.home, SUPERVISOR))
+    return start_logged(command, environment, places.home, places.logs / f"{SUPERVISOR}.log")
 
 
 def _why(state: PlatformState | None, pid: int, places: PlatformPaths) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Protocol
 
 from sentiment.errors import PlatformError
 from serve_app.supervisor.process_specs import ProcessSpec
-from serve_app.supervisor.processes import end, own_processes, parent_of
+from serve_app.supervisor.processes import end, own_processes, parent_of, start_logged
 from serve_app.supervisor.restart_policy import REFUSED, Action, Patience, ProcessObservation, decide
 from serve_app.supervisor.state import PartPhase, ProcessState
 
@@ -52,18 +51,7 @@ class LocalHands:
 
     def start(self, part: ProcessSpec) -> Child:
         """Start the part in a session of its own, its output in its log; the log before it is kept once."""
-        if part.log.exists():
-            part.log.replace(part.log.with_suffix(".log.1"))
-        with part.log.open("ab") as log:
-            return subprocess.Popen(
-                part.command,
-                env={**part.environment, **part.late()},
-                cwd=self._home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        return start_logged(part.command, {**part.environment, **part.late()}, self._home, part.log)
 
     def end(self, part: ProcessSpec, grace_s: float) -> None:
         """End all processes of the part, however they came to be, after `grace_s` seconds at the latest."""

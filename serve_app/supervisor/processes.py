@@ -1,4 +1,4 @@
-"""Finds and ends the platform's own processes, and names who holds a port.
+"""Starts, finds and ends the platform's own processes, and names who holds a port.
 
 Every process of a platform carries its home folder and its part's name in variables that its children inherit. So they
 are known for certain, whatever became of their parents, and no other process is ever touched.
@@ -7,7 +7,8 @@ are known for certain, whatever became of their parents, and no other process is
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,24 @@ _NOBODY_KNOWN: Final = "a process of another user"
 def marker_of(home: Path, part: str) -> dict[str, str]:
     """Return the variables that mark the processes of one part of the platform in `home`."""
     return {_PLATFORM: str(home), _PART: part}
+
+
+def start_logged(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, its output in its log; the log before it is kept once."""
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def own_processes(home: Path, part: str | None = None) -> list[psutil.Process]:

@@ -9,7 +9,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("tokenizers", reason="training needs the train extra")
 
-from sentiment.models.architectures.encoder import EncoderClassifier, EncoderConfig, from_bert  # noqa: E402
+from sentiment.models.architectures.encoder import (  # noqa: E402
+    EncoderClassifier,
+    EncoderConfig,
+    encoder_state,
+    load_body,
+)
 from sentiment.models.vocabulary import (  # noqa: E402
     SPECIAL_PIECES,
     build_tokenizer,
@@ -71,13 +76,14 @@ def test_counting_counts_pieces_without_the_special_ones() -> None:
     assert counts == Counter({"the": 3, "love": 1})
 
 
-def test_a_classifier_started_from_bert_computes_what_bert_computes() -> None:
+def test_a_classifier_with_the_tensors_of_bert_computes_what_bert_computes() -> None:
     transformers = pytest.importorskip("transformers", reason="the reference is in the train extra")
     shape = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
     torch.manual_seed(5)
     bert = transformers.BertModel(transformers.BertConfig(vocab_size=40, max_position_embeddings=16, **shape)).eval()
     config = EncoderConfig(vocabulary=40, hidden=24, layers=2, heads=4, feed_forward=48, positions=16)
-    model = from_bert(bert.state_dict(), config, [[row] for row in range(40)]).eval()
+    model = EncoderClassifier(config).eval()
+    load_body(model, encoder_state(bert.state_dict(), config.layers, config.positions))
     ids = torch.tensor([[2, 7, 9, 11, 3], [2, 30, 3, 0, 0]])
     mask = (ids > 0).long()
     with torch.no_grad():

@@ -165,18 +165,6 @@ class EncoderClassifier(Encoder):
         return (states * weights[:, :, None]).sum(dim=1) / weights.sum(dim=1, keepdim=True)
 
 
-def from_bert(bert: Mapping[str, Tensor], config: EncoderConfig, rows: Sequence[Sequence[int]]) -> EncoderClassifier:
-    """Return a classifier that starts from a BERT checkpoint's tensors (Hugging Face names, no prefix).
-
-    `rows` has an entry per piece of the new vocabulary: the old rows of which its embedding is the mean. The head is
-    new (drawn from torch's global generator).
-    """
-    model = EncoderClassifier(config)
-    state = encoder_state(bert, config.layers, config.positions)
-    load_body(model, state | {"words.weight": mean_rows(state["words.weight"], rows)})
-    return model
-
-
 def load_body(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load the tensors of an encoder, under its own names, into a model that has more (a head), which stays."""
     model.load_state_dict({**model.state_dict(), **state})

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sentiment.errors import Conflict, InvalidInput, Unavailable
+from sentiment.errors import Conflict, InvalidInput, NotFound, Unavailable, UndertoneError
 from sentiment.identifiers import new_id
 from sentiment.labels import sentiment_of
 from sentiment.records import CleanText, Operation, Outcome, PutText, RawText, TextRecord
@@ -45,7 +45,7 @@ class Persistence:
         operations: list[Operation] = [put for put in puts if put is not None]
         written = iter(await self.write(operations, wait_s) if operations else [])
         return [
-            ("", result) if put is None else (put.record.id, _unless_refused(next(written), put.record.id, result))
+            ("", result) if put is None else (put.record.id, problem_with(next(written), put.record.id) or result)
             for put, result in zip(puts, outcomes, strict=True)
         ]
 
@@ -86,9 +86,10 @@ def _label_fields(result: InferenceResult, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _unless_refused(outcome: Outcome, id_: str, result: InferenceOutcome) -> InferenceOutcome:
+def problem_with(outcome: Outcome, id_: str) -> UndertoneError | None:
+    """Return the error that the store's outcome means for the text of an id; None where all went well."""
+    if outcome is Outcome.NOT_FOUND:
+        return NotFound(f"there is no text {id_!r}")
     if outcome is Outcome.CONFLICT:
         return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
-    if outcome is not Outcome.DONE:
-        return Unavailable("the text could not be stored; try again")
-    return result
+    return Unavailable("the text store is away; try again soon") if outcome is Outcome.UNAVAILABLE else None
