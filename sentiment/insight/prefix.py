@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from sentiment.insight.words import MAX_WORD_CHARACTERS
+from sentiment.insight.words import MAX_WORD_CHARACTERS, whole_characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +24,5 @@ class Prefix:
 def prefix_of(typed: str) -> Prefix:
     """Return the beginning of the last word in `typed`; empty after a blank, when nothing is begun yet."""
     last = "" if typed[-1:].isspace() else (typed.split() or [""])[-1].lstrip('("')
-    folded = unicodedata.normalize("NFKC", last.casefold())
+    folded = unicodedata.normalize("NFKC", whole_characters(last).casefold())
     return Prefix(folded.removeprefix("#")[:MAX_WORD_CHARACTERS], folded.startswith("#"))

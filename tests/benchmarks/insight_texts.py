@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from sentiment.identifiers import repeatable_id
 from sentiment.insight.values import IndexedText
 from sentiment.insight.words import indexed_words
 from sentiment.text.words import hashtags
@@ -36,12 +37,12 @@ def indexed_texts(count: int, corpus: Path | None) -> Iterator[IndexedText]:
     write = _writer(corpus, draw)
     for number in range(count):
         text = write()
-        feeling = draw.uniform(-1, 1)
+        feeling, at_ms = draw.uniform(-1, 1), FIRST_MS + SPAN_MS * number // count
         yield IndexedText(
-            id=_id(number),
+            id=_id(number, at_ms),
             revision=number,
             words=indexed_words(text),
-            created_at_ms=FIRST_MS + SPAN_MS * number // count,
+            created_at_ms=at_ms,
             topics=tuple(dict.fromkeys(tag.casefold() for tag in hashtags(text))),
             source="benchmark",
             language="en",
@@ -61,9 +62,8 @@ def nearest_share(texts: list[IndexedText], share: float, length: int) -> str:
     return " ".join(words)
 
 
-def _id(number: int) -> str:
-    digits = hashlib.blake2b(b"%d" % number, digest_size=16).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def _id(number: int, at_ms: int) -> str:
+    return repeatable_id(at_ms, hashlib.blake2b(b"%d" % number, digest_size=16).digest())
 
 
 def _writer(corpus: Path | None, draw: random.Random) -> Callable[[], str]:

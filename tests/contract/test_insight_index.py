@@ -97,6 +97,13 @@ def test_words_of_every_script_are_found(insight: InsightIndex) -> None:
         assert walk(insight, search(q)) == ["one"], q
 
 
+def test_half_a_character_is_searched_for_in_vain_and_harms_nothing(insight: InsightIndex) -> None:
+    insight.apply([], [indexed("one", "tea", source="rss")], "1")
+    for q in ("source:\ud83d", "topic:\ude00x", "a\ud83d or source:\ud83d", 'author:"\ud83d"'):
+        assert insight.count(search(q)) == 0
+    assert insight.complete("\ud83d", 5) == insight.complete("#\ud83d", 5) == []
+
+
 def test_a_phrase_needs_its_words_in_order_and_a_long_word_is_found_whole(insight: InsightIndex) -> None:
     long = "é" * 40_000
     insight.apply([], [indexed("one", f"tea with milk {long}"), indexed("two", "milk with tea")], "1")

@@ -24,6 +24,7 @@ from sentiment.errors import InvalidInput
 from sentiment.insight.query.conditions import AllOf, AnyOf, Condition, Not
 from sentiment.insight.query.terms import NEAR_FORM, field_is, near, phrase, tone, topic, wrong
 from sentiment.insight.values import Query
+from sentiment.insight.words import whole_characters
 
 MAX_CHARACTERS: Final = 1000
 MAX_DEPTH: Final = 20
@@ -72,7 +73,7 @@ def parse_query(text: str, author_key: Callable[[str], str]) -> Query:
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidInput(f"q has {len(text):,} characters, more than {MAX_CHARACTERS:,}; shorten it.", "q")
-    plain = text.translate(_PLAIN)
+    plain = whole_characters(text).translate(_PLAIN)
     if not plain.strip():
         return Query(text)
     _check_depth(plain)
