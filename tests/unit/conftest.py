@@ -35,6 +35,7 @@ def _refuse_ray(*_: Any, **__: Any) -> NoReturn:
 
 
 def _refuse_network(sock: socket.socket, address: Any) -> NoReturn:
+    sock.close()
     pytest.fail(f"tests/unit connects to no {address}: move the test to tests/contract or tests/integration")
 
 

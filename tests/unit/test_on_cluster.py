@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +9,12 @@ import pytest
 
 from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings
-from serve_app.edge_contract import instance_headers
 from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
 from serve_app.on_cluster.standing import Standing, StandingApp, in_the_way, refusal
-from serve_app.supervisor import launch
-from serve_app.supervisor.probe import Address, is_instance
-from serve_app.supervisor.process_specs import PlatformStart, answering_api, process_specs
+from serve_app.supervisor.process_specs import PlatformStart, process_specs
 from serve_app.supervisor.state import PlatformPaths
-from serve_app.supervisor.supervisor import Report, refuse_other_cluster
+from serve_app.supervisor.supervisor import refuse_other_cluster
 
 MINE, OTHERS = "instance-of-mine", "instance-of-others"
 HEAD = "10.0.0.1"
@@ -38,33 +32,6 @@ def standing(*apps: StandingApp, host: str = "0.0.0.0", port: int = 8000) -> Sta
 
 def settings_for(home: Path, **changes: Any) -> Settings:
     return Settings(home=home, **{"address": f"{HEAD}:6379", **changes})
-
-
-class Platform(http.server.BaseHTTPRequestHandler):
-    """Answers everything well, as some platform does; `instance` says which."""
-
-    instance = ""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        for name, value in instance_headers(self.instance).items():
-            self.send_header(name.upper(), value)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None: ...
-
-
-@pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
-    """Yield where another's platform answers, on this very machine."""
-    monkeypatch.setattr(Platform, "instance", OTHERS)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Platform)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Address("127.0.0.1", server.server_port)
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.mark.parametrize(
@@ -128,40 +95,6 @@ def test_an_application_is_read_from_what_serve_says_of_it() -> None:
     assert StandingApp.read({**known, "deployments": {}}).instance is None
     bare = {"Gateway": {"deployment_config": {"user_config": None}}}
     assert StandingApp.read({**known, "source": "declarative", "deployments": bare}) == app(declared=True)
-
-
-def test_another_platform_that_answers_here_is_not_taken_for_the_clusters(
-    platform: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, places = settings_for(tmp_path, port=platform.port), PlatformPaths(tmp_path)
-    assert answering_api(settings, places, MINE) is None
-    ClusterRecord(address=HEAD, instance=MINE, apis=("http://127.0.0.1:1", platform.url)).write(places.cluster)
-    assert answering_api(settings, places, MINE) is None
-    monkeypatch.setattr(Platform, "instance", MINE)
-    assert answering_api(settings, places, MINE) == platform
-
-
-def test_another_platform_that_answers_here_is_not_taken_for_this_homes(
-    platform: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, places = Settings(home=tmp_path, port=platform.port), PlatformPaths(tmp_path)
-    places.make()
-    [ray] = [part for part in process_specs(settings, places, None, PlatformStart(MINE)) if part.name == "ray"]
-    Report(places, settings, MINE).write("running")
-    assert not ray.ready()
-    assert not launch.look(settings).healthy
-    monkeypatch.setattr(Platform, "instance", MINE)
-    assert ray.ready()
-    assert launch.look(settings).healthy
-
-
-@pytest.mark.parametrize("instance", ["", OTHERS])
-def test_an_api_that_names_no_start_or_another_is_no_instance(
-    platform: Address, instance: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Platform, "instance", instance)
-    assert not is_instance(platform, MINE)
-    assert not is_instance(platform, ""), "a state without a name proves nothing"
 
 
 def test_the_page_is_told_where_the_clusters_api_is_once_that_is_known(tmp_path: Path) -> None:

@@ -15,12 +15,11 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("matplotlib", reason="training needs the train extra")
 
 from sentiment.datasets import Example, open_datasets
-from sentiment.errors import InvalidInput, RegistryUnavailable, UndertoneError
+from sentiment.errors import InvalidInput, RegistryUnavailable
 from sentiment.labels import TWO_CLASSES
-from sentiment.registry.tracking import Tracker, ended, experiment_id
+from sentiment.registry.tracking import ended, experiment_id
 from sentiment.settings import load_settings
 from sentiment.training.config import DistillConfig
-from tests.free_ports import free_port
 from tests.tiny_training import TINY, examples
 from train_jobs.train.pictures import confusion_picture, reliability_picture
 from train_jobs.train.prepare import RunLocations, find_datasets, held_out_texts
@@ -162,18 +161,3 @@ def test_the_pictures_can_be_drawn() -> None:
         stream = io.BytesIO()
         figure.savefig(stream, format="png")
         assert stream.getvalue().startswith(b"\x89PNG")
-
-
-def test_a_tracker_without_a_server_names_it_and_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(RegistryUnavailable, match=r"127\.0\.0\.1.*UNDERTONE_TRACKING_URI") as caught:
-        Tracker(f"http://127.0.0.1:{free_port()}").run("name", {}, {})
-    assert isinstance(caught.value, UndertoneError)
-
-
-def test_a_tracker_tells_no_password_of_a_server_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    port = free_port()
-    with pytest.raises(RegistryUnavailable, match=rf"server at http://127\.0\.0\.1:{port} does not answer") as caught:
-        Tracker(f"http://jane:sesame@127.0.0.1:{port}").run("name", {}, {})
-    assert "sesame" not in str(caught.value)
