@@ -25,8 +25,8 @@ from sentiment.store import open_store
 from serve_app.rollout.cluster.gateways import gateways_of
 from serve_app.rollout.cluster.placement import Capacity, local_capacity
 from serve_app.rollout.cluster.target import ServeTarget
+from serve_app.rollout.graph import build_reconciler
 from serve_app.rollout.policy.decisions import Decision, Move, Wait
-from serve_app.rollout.reconciler import Reconciler
 from serve_app.rollout.rollout_store import RolloutStore
 
 logger = logging.getLogger(__name__)
@@ -51,11 +51,11 @@ class RolloutController:
         settings = load_settings()
         self._poll_s = settings.registry_poll_s
         store = await asyncio.to_thread(open_store, settings)
-        self._reconciler = Reconciler(
+        self._reconciler = build_reconciler(
             settings=settings,
             rollout_store=RolloutStore(store, settings.model_name, holder=new_id()),
             registry=Registry.of(settings),
-            target=ServeTarget(),
+            target=ServeTarget(time.monotonic),
             gateways=gateways_of(serve.get_replica_context().app_name),
             capacity=local_capacity(settings),
             now_ms=epoch_ms,

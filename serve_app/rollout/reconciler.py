@@ -13,7 +13,7 @@ from typing import Final
 
 from sentiment.errors import ModelRejected, NotFound
 from sentiment.redaction import without_folders
-from sentiment.registry import CHALLENGER, CHAMPION, ModelRegistry
+from sentiment.registry import CHALLENGER, CHAMPION
 from sentiment.settings import Settings
 from serve_app.rollout.cluster.load_failures import LoadFailures
 from serve_app.rollout.cluster.metrics_collector import MetricsCollector
@@ -59,31 +59,32 @@ COUNT_EVERY_S: Final = 2.0
 
 @dataclass(eq=False)
 class Reconciler:
-    """Runs rounds. `capacity` may be replaced between them; `now_ms` is the time of day, `now_s` a steady clock."""
+    """Runs rounds over what `build_reconciler` gives it."""
 
     settings: Settings
     rollout_store: RolloutStore
-    registry: ModelRegistry
     target: Target
     gateways: Gateways
+    registry_view: RegistryView
+    serve_view: ServeView
+    routes: VersionRoutes
+    publisher: TablePublisher
+    listing: Listing
+    metrics: MetricsCollector
+    failures: LoadFailures
+    floors: ReplicaFloors
     capacity: Capacity
+    """It may be replaced between rounds."""
     now_ms: Callable[[], int]
+    """The time of day."""
     now_s: Callable[[], float]
+    """A steady clock."""
 
     def __post_init__(self) -> None:
-        model, poll_s = self.settings.model_name, self.settings.registry_poll_s
-        self._known = RegistryView(self.registry, model, poll_s, self.now_ms, self.now_s)
-        self._routes = VersionRoutes(self.settings, self.registry)
-        self._publisher = TablePublisher(self.settings, self.rollout_store, self._routes, self.now_ms)
-        self._listing = Listing(self.rollout_store.store, model)
         self._changed_s: dict[str, float] = {}
-        self._failures = LoadFailures(self.now_s)
-        self._floors = ReplicaFloors(self.target)
-        self._metrics = MetricsCollector(self.gateways, self.now_s)
         self._count_due_s = 0.0
         self._lease_ends_ms = 0
         self._table: TrafficTable | None = None
-        self._serve = ServeView(self.target, self.settings.home)
         self._has_looked = False
         self.decision: Decision = Wait("this controller has just started")
 
@@ -94,8 +95,8 @@ class Reconciler:
         self._table, record = await asyncio.to_thread(self.rollout_store.read)
         rollout = None if record is None or record.ended else record
         hurried = rollout is not None and rollout.asked is Command.ABORT
-        self._has_looked = await self._serve.look(0.0 if hurried else SERVE_PATIENCE_S)
-        await self._known.read(0.0 if hurried else REGISTRY_PATIENCE_S)
+        self._has_looked = await self.serve_view.look(0.0 if hurried else SERVE_PATIENCE_S)
+        await self.registry_view.read(0.0 if hurried else REGISTRY_PATIENCE_S)
         if rollout is not None and not hurried:
             rollout = await self._count(rollout)
         observed = await asyncio.to_thread(self._observe, rollout)
@@ -106,14 +107,14 @@ class Reconciler:
         if self._lease_ends_ms > self.now_ms():
             await self._act(decision, rollout, observed)
             if self._has_looked:  # Serve answers
-                await asyncio.to_thread(self._floors.keep, rollout, self._serve.apps, self.capacity)
+                await asyncio.to_thread(self.floors.keep, rollout, self.serve_view.apps, self.capacity)
         if self._has_looked:
-            await asyncio.to_thread(self._listing.write, self._known.versions, observed, self._serve.apps)
+            await asyncio.to_thread(self.listing.write, self.registry_view.versions, observed, self.serve_view.apps)
         return decision
 
     async def is_wanted(self) -> bool:
         """Return whether a round has something new to see: the registry says otherwise, or the record was written."""
-        if await self._known.is_new(REGISTRY_PATIENCE_S):
+        if await self.registry_view.is_new(REGISTRY_PATIENCE_S):
             return True
         return await asyncio.to_thread(self.rollout_store.is_out_of_date)
 
@@ -130,17 +131,17 @@ class Reconciler:
         return self._lease_ends_ms > now_ms
 
     def _observe(self, rollout: Rollout | None) -> Observed:
-        apps, table, champion = self._serve.apps, self._table, self._known.bearer(CHAMPION)
+        apps, table, champion = self.serve_view.apps, self._table, self.registry_view.bearer(CHAMPION)
         wanted = rollout.champion if rollout else champion
         failed = wanted is not None and wanted in apps and apps[wanted].state is AppState.FAILED
-        known = {registered.version for registered in self._known.versions}
+        known = {registered.version for registered in self.registry_view.versions}
         healthy = rollout is None or not self._has_looked or _runs(apps, rollout.challenger)
-        behind = self._metrics.behind(table.generation) if rollout and rollout.stage and table else None
-        late = behind is not None and self._metrics.has_heard
+        behind = self.metrics.behind(table.generation) if rollout and rollout.stage and table else None
+        late = behind is not None and self.metrics.has_heard
         split = {value: v for value, v in self.rollout_store.read_split().items() if v in known or not known}
         return Observed(
             champion=champion,
-            challenger=self._known.bearer(CHALLENGER),
+            challenger=self.registry_view.bearer(CHALLENGER),
             shares=shares_in(table),
             rollout=table.rollout if table else None,
             stage=table.stage if table else 0,
@@ -149,22 +150,22 @@ class Reconciler:
             no_room=self._no_room(rollout),
             lacking={} if rollout else lacking({champion, *split.values()}, table, apps, self._lack_of),
             split=split,
-            failing=self._failures.seen(split.values(), apps),
+            failing=self.failures.seen(split.values(), apps),
             table_split=dict(table.split) if table else {},
-            asked_ms=self._known.asked_ms,
-            busy=self._known.busy,
-            refused=self._known.refused,
+            asked_ms=self.registry_view.asked_ms,
+            busy=self.registry_view.busy,
+            refused=self.registry_view.refused,
             since_published_s=self._age_s("published"),
             since_failed_s=self._age_s("failed") if failed else self._reset("failed"),
             challenger_down_s=self._reset("healthy") if healthy else self._age_s("healthy"),
             behind=behind,
-            followers=self._metrics.followers(table.generation) if table else 0,
+            followers=self.metrics.followers(table.generation) if table else 0,
             since_followed_s=self._reset("behind") if behind else self._age_s("behind"),
             since_all_followed_s=self._age_s("followed") if late else self._reset("followed"),
         )
 
     def _no_room(self, rollout: Rollout | None) -> str | None:
-        if rollout is None or rollout.state is not State.WAITING or has_room(self._serve.apps, rollout.challenger):
+        if rollout is None or rollout.state is not State.WAITING or has_room(self.serve_view.apps, rollout.challenger):
             return None
         return self._lack_of(rollout.challenger)
 
@@ -182,11 +183,11 @@ class Reconciler:
 
     async def _count(self, rollout: Rollout, *, now: bool = False) -> Rollout:
         """Return the record with what gateways counted since, written down; at most each COUNT_EVERY_S."""
-        is_due = now or self._metrics.is_asking or self.now_s() >= self._count_due_s
+        is_due = now or self.metrics.is_asking or self.now_s() >= self._count_due_s
         if not rollout.stage or not is_due:
             return rollout
         self._count_due_s = self.now_s() + COUNT_EVERY_S
-        counted = await self._metrics.add_to(rollout, last=now)
+        counted = await self.metrics.add_to(rollout, last=now)
         if counted != rollout and not now:
             await asyncio.to_thread(self.rollout_store.save, counted, self.now_ms())
         return counted
@@ -202,7 +203,7 @@ class Reconciler:
             case NameChampion(version):
                 await self._name(version, rollout)
             case UnnameChallenger():
-                await self._known.move(CHALLENGER, None, REGISTRY_PATIENCE_S)
+                await self.registry_view.move(CHALLENGER, None, REGISTRY_PATIENCE_S)
             case Begin(version):
                 champion = observed.serving or version
                 await asyncio.to_thread(self.rollout_store.begin, self.settings, champion, version, self.now_ms())
@@ -214,16 +215,16 @@ class Reconciler:
                 await self._go_back(await self._move(move, rollout), observed)
 
     def _start(self, version: int) -> None:
-        digest = self._routes.digest(version, self._table, self._known.versions)
+        digest = self.routes.digest(version, self._table, self.registry_view.versions)
         self.target.start(self.settings.model_name, version, digest, self._capacity(version))
 
     def _capacity(self, version: int) -> Capacity:
         """Return a version's capacity, warmed up for the traffic that the others carry now."""
-        carried = max((view.replicas for other, view in self._serve.apps.items() if other != version), default=0)
+        carried = max((view.replicas for other, view in self.serve_view.apps.items() if other != version), default=0)
         return self.capacity.of(version).prewarmed(carried)
 
     async def _publish(self, wanted: Publish, rollout: Rollout | None) -> None:
-        publish, versions = self._publisher.publish, self._known.versions
+        publish, versions = self.publisher.publish, self.registry_view.versions
         document = await asyncio.to_thread(publish, wanted, rollout, self._table, versions)
         self._reset("published")
         self._count_due_s = self.now_s()
@@ -234,7 +235,7 @@ class Reconciler:
         if rollout is not None and version == rollout.challenger:
             naming = rollout.model_copy(update={"naming_ms": self.now_ms()})
             await asyncio.to_thread(self.rollout_store.save, naming, self.now_ms())
-        await self._known.move(CHAMPION, version, REGISTRY_PATIENCE_S)
+        await self.registry_view.move(CHAMPION, version, REGISTRY_PATIENCE_S)
 
     async def _checked(self, rollout: Rollout) -> Move:
         version = rollout.challenger
@@ -269,7 +270,7 @@ class Reconciler:
             await self._publish(back, rollout)
 
     def _route(self, version: int) -> Route:
-        return self._routes.of(version, self._table, self._known.versions)
+        return self.routes.of(version, self._table, self.registry_view.versions)
 
     def _age_s(self, event: str) -> float:
         return self.now_s() - self._changed_s.setdefault(event, self.now_s())

@@ -201,8 +201,20 @@ def test_no_files_import_each_other_in_a_circle():
         pytest.fail(f"files import each other in a circle: {' <- '.join(exc.args[1])}")
 
 
-def test_only_the_composition_root_builds_a_gateways_objects():
-    built = {"Backend", "PredictionService", "Pipeline", "FailoverClassifier", "StageMetrics", "Mirror", "Persistence"}
+@pytest.mark.parametrize(
+    ("root", "built"),
+    [
+        (
+            "serve_app/gateway/graph.py",
+            {"Backend", "PredictionService", "Pipeline", "FailoverClassifier", "StageMetrics", "Mirror", "Persistence"},
+        ),
+        (
+            "serve_app/rollout/graph.py",
+            {"Reconciler", "RegistryView", "ServeView", "VersionRoutes", "TablePublisher", "Listing", "ReplicaFloors"},
+        ),
+    ],
+)
+def test_only_the_composition_root_builds_the_objects_that_work_together(root, built):
     calls = [
         f"{name}:{node.lineno}"
         for name in SOURCES
@@ -210,7 +222,7 @@ def test_only_the_composition_root_builds_a_gateways_objects():
         for node in nodes_of(name)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in built
     ]
-    assert {place.split(":")[0] for place in calls} == {"serve_app/gateway/graph.py"}, calls
+    assert {place.split(":")[0] for place in calls} == {root}, calls
 
 
 def test_each_folder_says_in_a_paragraph_what_lives_there():

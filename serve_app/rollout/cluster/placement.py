@@ -6,8 +6,7 @@ The resources come from the settings locally and from the controller's `user_con
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -143,14 +142,15 @@ class Memory:
 
 @dataclass(eq=False)
 class MemoryGauge:
-    """Reads the memory, at most every ten seconds."""
+    """Reads the memory, at most every ten seconds by `now_s`, a steady clock."""
 
+    now_s: Callable[[], float]
     _seen: Memory | None = None
     _seen_s: float = 0.0
 
     def read(self) -> Memory:
         """Return how it is."""
-        now_s = time.monotonic()
+        now_s = self.now_s()
         if self._seen is None or now_s - self._seen_s > _FRESH_S:
             self._seen, self._seen_s = Memory(free_bytes(), replica_bytes(psutil.process_iter())), now_s
         return self._seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,17 +33,20 @@ _FRESH_S: Final = 1.0
 
 
 class ServeTarget:
-    """The applications of model versions on this Ray cluster. Its methods block: call them off the event loop."""
+    """The applications of model versions on this Ray cluster. Its methods block: call them off the event loop.
 
-    def __init__(self, memory: Callable[[], Memory] | None = None) -> None:
-        self._memory = memory or MemoryGauge().read
+    `now_s` is a steady clock.
+    """
+
+    def __init__(self, now_s: Callable[[], float], memory: Callable[[], Memory] | None = None) -> None:
+        self._now_s, self._memory = now_s, memory or MemoryGauge(now_s).read
         self._seen: dict[int, AppView] = {}
         self._changed: set[int] = set()
         self._seen_s: float | None = None
 
     def apps(self) -> dict[int, AppView]:
         """Return how the application of each version is, or was up to a second ago unless one was started or ended."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if self._seen_s is None or now_s - self._seen_s > _FRESH_S:
             self._seen, self._seen_s = self._look(), now_s
         return self._seen

@@ -13,6 +13,7 @@ from sentiment.store.memory import MemoryStore
 from sentiment.version import read_version
 from serve_app.rollout import commands
 from serve_app.rollout.cluster.placement import Capacity
+from serve_app.rollout.graph import build_reconciler
 from serve_app.rollout.policy.record import StartRequest
 from serve_app.rollout.reconciler import Reconciler
 from serve_app.rollout.rollout_store import RolloutStore
@@ -42,7 +43,7 @@ class Platform:
         self.controller = self.new_controller()
 
     def new_controller(self, holder: str = "one") -> Reconciler:
-        return Reconciler(
+        return build_reconciler(
             settings=self.settings,
             rollout_store=RolloutStore(self.store, MODEL, holder),
             registry=self.registry,

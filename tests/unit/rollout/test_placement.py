@@ -5,6 +5,7 @@ import pytest
 
 from serve_app.rollout.cluster import target
 from serve_app.rollout.cluster.placement import Capacity, Memory, free_bytes, lack_of, lack_of_memory, replica_bytes
+from tests.unit.rollout.fake_platform import Clock
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,8 @@ def test_what_is_missing_is_named_with_what_each_node_has():
 
 def test_the_nodes_are_those_that_ray_knows(monkeypatch):
     monkeypatch.setattr(target, "available_resources", lambda: [{"CPU": 1.0}, {"CPU": 1.0}])
-    assert "there is room for 0" in target.ServeTarget().no_room(2, Capacity(cpus=2))
-    assert target.ServeTarget().no_room(2, Capacity(cpus=1, replicas=2)) is None
+    assert "there is room for 0" in target.ServeTarget(Clock().now_s).no_room(2, Capacity(cpus=2))
+    assert target.ServeTarget(Clock().now_s).no_room(2, Capacity(cpus=1, replicas=2)) is None
 
 
 GIB = 2**30
@@ -65,7 +66,7 @@ def test_memory_that_suffices_or_that_nobody_can_judge_holds_nothing_up(memory):
 
 
 def test_memory_counts_where_there_is_one_node(monkeypatch):
-    small = target.ServeTarget(lambda: Memory(GIB, replica_bytes=GIB))
+    small = target.ServeTarget(Clock().now_s, lambda: Memory(GIB, replica_bytes=GIB))
     monkeypatch.setattr(target, "available_resources", lambda: [{"CPU": 2.0}])
     assert "0.5 GiB missing" in small.no_room(2, Capacity())
     monkeypatch.setattr(target, "available_resources", lambda: [{"CPU": 2.0}, {}])

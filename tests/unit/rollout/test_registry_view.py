@@ -59,7 +59,7 @@ async def test_an_answer_that_took_long_is_taken_while_the_controller_rests(plat
 
 
 async def test_the_word_of_a_registry_that_was_away_is_final_once_it_has_answered_for_a_while(platform, monkeypatch):
-    known, clock = platform.new_controller()._known, platform.clock
+    known, clock = platform.new_controller().registry_view, platform.clock
 
     async def asked_ms(later_s: float) -> int | None:
         clock.s += later_s

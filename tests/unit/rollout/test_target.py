@@ -13,6 +13,7 @@ from ray.serve.schema import (
 from serve_app.rollout.cluster import target
 from serve_app.rollout.cluster.target import ServeTarget, reason_in, view_of
 from serve_app.rollout.policy.decisions import AppState
+from tests.unit.rollout.fake_platform import Clock
 
 TRACEBACK = """The deployment failed to start 3 times in a row. Error:
 ray::ServeReplica:classifier-v8:Classifier.initialize_and_get_metadata() (pid=7, ip=127.0.0.1)
@@ -65,8 +66,8 @@ def test_a_version_whose_bounds_were_changed_is_up_as_long_as_a_replica_is(statu
 def test_only_a_version_whose_bounds_may_have_changed_is_up_while_serve_deploys(monkeypatch, outcome, state):
     applications = {"classifier-v7": overview(ApplicationStatus.DEPLOYING, {"RUNNING": 1})}
     monkeypatch.setattr(target, "application_statuses", lambda: applications)
-    seen_meanwhile = []
-    versions = ServeTarget(memory=lambda: None)
+    seen_meanwhile, clock = [], Clock()
+    versions = ServeTarget(clock.now_s, memory=lambda: None)
 
     def keep(app: str, deployment: str, least: int) -> bool:
         seen_meanwhile.append(versions.apps()[7].state)
@@ -81,14 +82,14 @@ def test_only_a_version_whose_bounds_may_have_changed_is_up_while_serve_deploys(
     else:
         versions.keep_replicas(7, 2)
     assert seen_meanwhile == [AppState.RUNNING]  # Serve may deploy before the call returns
-    monkeypatch.setattr(target, "_FRESH_S", -1.0)
+    clock.s += 2.0  # what Serve said is old then
     assert versions.apps()[7].state is state
 
 
 def test_a_version_whose_bounds_were_changed_once_stays_up_when_the_next_change_is_no_news(monkeypatch):
     applications = {"classifier-v7": overview(ApplicationStatus.DEPLOYING, {"RUNNING": 1})}
     monkeypatch.setattr(target, "application_statuses", lambda: applications)
-    versions, news = ServeTarget(memory=lambda: None), iter([True, False])
+    versions, news = ServeTarget(Clock().now_s, memory=lambda: None), iter([True, False])
     monkeypatch.setattr(target, "keep_replicas", lambda *_: next(news))
     versions.keep_replicas(7, 2)
     versions.keep_replicas(7, 2)
