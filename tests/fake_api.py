@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
 from typing import Any
+from urllib.parse import unquote
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from pydantic import ValidationError
@@ -44,6 +45,7 @@ _LISTED = {
 }
 _STATUS = {
     201: "201 Created",
+    204: "204 No Content",
     200: "200 OK",
     401: "401 Unauthorized",
     404: "404 Not Found",
@@ -110,6 +112,8 @@ class FakeApi:
             return 200, {}, [json.dumps(self._item(json.loads(line))).encode() + b"\n" for line in body.splitlines()]
         if path == "/readyz":
             return (200 if self.is_ready else 503), {}, [b"{}"]
+        if environ["REQUEST_METHOD"] == "DELETE":
+            return self._delete(unquote(path.removeprefix("/v1/texts/")))
         if path.startswith("/v1/ingests"):
             return self._ingests(path.removeprefix("/v1/ingests").strip("/"), body)
         if path not in answer and not path.startswith("/v1/rollouts"):
@@ -121,6 +125,11 @@ class FakeApi:
         except (InvalidInput, NotFound, Conflict) as exc:
             status, problem = status_and_body(exc)
             return status, {}, [_error_json(problem["message"], problem["code"], problem["field"])]
+
+    def _delete(self, text_id: str) -> tuple[int, dict[str, str], list[bytes]]:
+        if self.texts.pop(text_id, None) is None:
+            return 404, {}, [_error_json(f"there is no text {text_id!r}", "not_found")]
+        return 204, {}, []
 
     def _ingests(self, path: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
         """List the ingests, begin one, or take a command."""

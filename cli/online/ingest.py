@@ -12,10 +12,10 @@ from cli.online import ingest_options as options
 from cli.online import ingest_platform
 from cli.online.connection import ApiKey, Url
 from cli.online.ingest_platform import start_in_platform
-from cli.online.ingest_run import run
+from cli.online.ingest_run import STDIN, run
 from cli.options import Delimiter, QuotingOption
-from sentiment.ingest import IngestRequest
-from sentiment.sources import KINDS
+from sentiment.ingest import BLUESKY, IngestRequest
+from sentiment.sources import ADDRESS, KINDS
 from sentiment.tables import AUTO
 
 app = typer.Typer(help="Send files and streams of texts through a platform.", no_args_is_help=True)
@@ -67,21 +67,21 @@ def _file_command(kind: str) -> Callable[..., None]:
             name or file.name.removesuffix(".gz").rpartition(".")[0],
             kind,
             str(file),
-            text_column,
-            time_column,
-            time_format,
-            time_zone,
-            author_column,
-            topic_column,
-            id_column,
-            label_column,
-            labels,
-            encoding,
-            delimiter,
-            quoting,
-            tuple(column.strip() for column in columns.split(",")) if columns else None,
-            limit,
-            speed,
+            text_column=text_column,
+            time_column=time_column,
+            time_format=time_format,
+            time_zone=time_zone,
+            author_column=author_column,
+            topic_column=topic_column,
+            id_column=id_column,
+            label_column=label_column,
+            labels=labels,
+            encoding=encoding,
+            delimiter=delimiter,
+            quoting=quoting,
+            columns=tuple(column.strip() for column in columns.split(",")) if columns else None,
+            limit=limit,
+            speed=speed,
         )
         if background:
             start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
@@ -127,7 +127,7 @@ def stdin(
     """
     request = IngestRequest(
         name,
-        "stdin",
+        STDIN,
         text_column=text_column,
         time_column=time_column,
         time_format=time_format,
@@ -141,3 +141,37 @@ def stdin(
         speed=speed,
     )
     run(request, url, api_key, restart=True, as_json=as_json)
+
+
+@app.command("bluesky")
+def bluesky(
+    languages: Annotated[
+        str | None, typer.Option("--languages", help="Leave out posts that name none of these: en,de; all if left out.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help=f"A Jetstream server, of protocol 1 if it ends in /subscribe; {ADDRESS}."),
+    ] = None,
+    limit: options.Limit = None,
+    name: Annotated[
+        str, typer.Option("--name", help="What the ingest is called, and the source of its texts.")
+    ] = BLUESKY,
+    restart: options.Restart = False,
+    background: options.Background = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Send all new posts of Bluesky, as they are written, until Ctrl+C, or --limit.
+
+    Ended and begun again, it goes on where it was, as far as the server remembers. Posts that are deleted are deleted
+    here, which takes a key with the scope admin.
+
+    Example: undertone ingest bluesky --languages en --limit 5000
+    """
+    codes = tuple(code.strip().casefold() for code in languages.split(",")) if languages else None
+    request = IngestRequest(name, BLUESKY, address=address, languages=codes, limit=limit)
+    if background:
+        start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
+    else:
+        run(request, url, api_key, restart=restart, as_json=as_json)

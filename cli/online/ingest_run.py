@@ -39,6 +39,7 @@ from sentiment.settings import load_settings
 from sentiment.sources import RowReader, StreamSource, TextSource, TimeReader
 from sentiment.sources.times import require_format, zone_of
 
+STDIN: Final = "stdin"
 _ATTEMPTS: Final = 10  # about two minutes of patience with a platform that restarts
 _CHUNK_BYTES: Final = 2**16
 #: How often a log, which is no terminal, is told how it goes.
@@ -90,8 +91,8 @@ async def _ingest(
 
 def _source_of(request: IngestRequest) -> TextSource:
     reading = request.reading
-    if request.file is not None:
-        return request.open_file(epoch_ms)
+    if request.kind != STDIN:
+        return request.open_source(epoch_ms)
     if reading.time_format is not None:
         require_format(reading.time_format)
     times = TimeReader(reading.time_format, zone_of(reading.time_zone))

@@ -94,6 +94,10 @@ class UndertoneClient:
         """Return the answer for a text and the words that moved it. The text is not stored."""
         return cast("ExplainedAnswer", self._send("POST", "/v1/explain", {"text": text}))
 
+    def delete_text(self, text_id: str) -> None:
+        """Forget a kept text; needs admin. Raises NotFound."""
+        self._send("DELETE", f"/v1/texts/{quote(text_id, safe='')}")
+
     def start_ingest(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Have the platform carry out an ingest; the fields are those of `undertone ingest`."""
         return self._send("POST", "/v1/ingests", asked)
@@ -171,7 +175,7 @@ class UndertoneClient:
                 self._pause(attempt, exc)
             else:
                 _raise_for(response)
-                return cast("dict[str, Any]", _decoded(response.content))
+                return cast("dict[str, Any]", _decoded(response.content)) if response.content else {}
         raise AssertionError("unreachable: _pause raises at the last attempt")
 
     def _stream(self, window: list[Item]) -> Iterator[Result]:

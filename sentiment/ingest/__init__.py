@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from sentiment.ingest.checkpoint import IngestCheckpoint, IngestState, ingests_folder, open_checkpoint, require_name
 from sentiment.ingest.delivery import Delivery, HttpDelivery
-from sentiment.ingest.request import IngestRequest
+from sentiment.ingest.request import BLUESKY, IngestRequest
 from sentiment.ingest.runner import Ingest, IngestLimits
 from sentiment.ingest.totals import IngestTotals
 
 __all__ = [
+    "BLUESKY",
     "Delivery",
     "HttpDelivery",
     "Ingest",

@@ -26,6 +26,8 @@ from sentiment.tables import json_line
 
 #: Held by the one process that carries out a platform's ingests; in the folder of all of them.
 WORKER_LOCK: Final = "worker.lock"
+#: A live source rejects without an end: no more than so much of it is kept.
+MOST_REJECTED_BYTES: Final = 64 * 2**20
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}", re.ASCII)
 
 
@@ -67,8 +69,9 @@ class IngestCheckpoint:
         return self.folder / "rejected.jsonl"
 
     def set_aside(self, place: int, reason: str, values: Mapping[str, Any]) -> None:
-        """Keep a record that is no text, or that was refused."""
-        self._rejected.write(json_line({"row": place, "reason": reason, "values": dict(values)}))
+        """Keep a record that is no text, or that was refused; of very many the last ones are only counted."""
+        if self._rejected.tell() < MOST_REJECTED_BYTES:
+            self._rejected.write(json_line({"row": place, "reason": reason, "values": dict(values)}))
 
     def save(self, position: Position | None, totals: IngestTotals, *, is_finished: bool = False) -> None:
         """Move the position: all before it has been answered, and is counted in `totals`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import Protocol
 from sentiment.client.answers import FeedbackItem, Item
 from sentiment.client.bulk import answer_items, reason_of
 from sentiment.client.http import UndertoneClient
-from sentiment.errors import Unavailable
+from sentiment.errors import NotFound, Unavailable
 from sentiment.sources import SourceText
 
 
@@ -26,6 +27,9 @@ class Delivery(Protocol):
         Raises:
             Unavailable, Overloaded, DeadlineExceeded: the platform was away for longer than the patience with it.
         """
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Forget texts; those that are not there are no matter. Raises as `send` does."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ class HttpDelivery:
     async def send(self, texts: Sequence[SourceText]) -> list[str | None]:
         """Return for each text why it was refused, None where it was kept with its label."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, self._send, texts)
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Forget texts, whether they are there or not."""
+        await asyncio.get_running_loop().run_in_executor(self.pool, self._delete, ids)
+
+    def _delete(self, ids: Sequence[str]) -> None:
+        for id_ in ids:
+            with contextlib.suppress(NotFound):
+                self.client.delete_text(id_)
 
     def _send(self, texts: Sequence[SourceText]) -> list[str | None]:
         items = {number: item_of(text, self.source) for number, text in enumerate(texts)}

@@ -8,11 +8,23 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from sentiment.ingest.runner import IngestLimits
-from sentiment.sources import Columns, FileFormat, SourceReading, TextSource, open_file, speed_of
+from sentiment.sources import (
+    ADDRESS,
+    BlueskySource,
+    Columns,
+    FileFormat,
+    SourceReading,
+    TextSource,
+    open_file,
+    open_websocket,
+    require_address,
+    speed_of,
+)
 from sentiment.tables import AUTO
 
+BLUESKY: Final = "bluesky"
 #: What may change from run to run of one ingest; all else decides which texts are read, and how.
-_FREE: Final = frozenset({"name", "file", "limit", "speed"})
+_FREE: Final = frozenset({"name", "file", "address", "limit", "speed"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,10 @@ class IngestRequest:
     delimiter: str = AUTO
     quoting: str = AUTO
     columns: tuple[str, ...] | None = None
+    #: A server's, where the kind is a live source.
+    address: str | None = None
+    #: Codes of ISO 639; texts that name none of them are left out.
+    languages: tuple[str, ...] | None = None
     #: Records to read, all runs together.
     limit: int | None = None
     speed: str = "max"
@@ -43,8 +59,8 @@ class IngestRequest:
     def of(cls, plain: Mapping[str, Any]) -> Self:
         """Return the request that `plain` made JSON of."""
         known = {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
-        columns = known.get("columns")
-        return cls(**{**known, "columns": None if columns is None else tuple(columns)})
+        lists = {name: tuple(known[name]) for name in ("columns", "languages") if known.get(name) is not None}
+        return cls(**known | lists)
 
     def plain(self) -> dict[str, Any]:
         """Return the request as JSON has it, without what was left out."""
@@ -69,7 +85,14 @@ class IngestRequest:
         """How fast, and until when. Raises InvalidInput for a speed that is none."""
         return IngestLimits(speed=speed_of(self.speed), records=self.limit)
 
-    def open_file(self, now_ms: Callable[[], int]) -> TextSource:
-        """Look the file through and return it as a source; see `sentiment.sources.open_file`."""
+    def open_source(self, now_ms: Callable[[], int]) -> TextSource:
+        """Return the source: a file is looked through first, which takes its time.
+
+        Raises:
+            InvalidInput: see `sentiment.sources.open_file`; or the address is none.
+        """
+        if self.kind == BLUESKY:
+            address = require_address(self.address or ADDRESS)
+            return BlueskySource(self.name, address, frozenset(self.languages or ()), now_ms, open_websocket)
         form = FileFormat(self.encoding, self.delimiter, self.quoting, self.columns)
         return open_file(self.kind, Path(self.file or ""), self.name, self.reading, form, now_ms)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sentiment.client.bulk import BATCH_ROWS, IN_FLIGHT
 from sentiment.ingest.batches import batches_of
 from sentiment.ingest.checkpoint import IngestCheckpoint
 from sentiment.ingest.delivery import Delivery
+from sentiment.ingest.plan import BatchPlan, RecentDeletions
 from sentiment.ingest.totals import IngestTotals
 from sentiment.sources import Arrival, Rejected, SourceText, TextSource, paced
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
@@ -19,7 +21,7 @@ from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
 _Answers = asyncio.Task[list[str | None]]
 #: Batches under way with their answers, in the order of the source; None is the end.
-_UnderWay = asyncio.Queue[tuple[list[Arrival], _Answers] | None]
+_UnderWay = asyncio.Queue[tuple[BatchPlan, _Answers] | None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Ingest:
         self.totals, self._position = IngestTotals.of(state.totals.plain()), state.position
         self._counted_s = self.clock_s()
         self._calls = set[_Answers]()
+        self._deletions = RecentDeletions()
 
     async def run(self) -> IngestTotals:
         """Read to the end, or to the limit, and return the totals.
@@ -77,12 +80,25 @@ class Ingest:
         arrivals = paced(self._within_limit(), self.limits.speed, self.clock_s, self.sleep)
         try:
             async for batch in batches_of(arrivals, self.limits.batch_rows, self.limits.linger_s):
-                texts = [arrival.record for arrival in batch if isinstance(arrival.record, SourceText)]
-                answers = self._called(self.delivery.send(texts) if texts else _nothing())
-                await under_way.put((batch, answers))
+                plan = self._deletions.plan(batch)
+                answers = self._called(self._deliver(plan, set(self._calls)))
+                await under_way.put((plan, answers))
+                if plan.is_ordered:
+                    await asyncio.wait({answers})
         finally:
             if not _is_cancelled():
                 await under_way.put(None)
+
+    async def _deliver(self, plan: BatchPlan, earlier: set[_Answers]) -> list[str | None]:
+        """Carry a plan out; return for each of its texts why it was refused, None where it was kept."""
+        if plan.is_ordered and earlier:
+            await asyncio.wait(earlier)
+        if plan.replaced:
+            await self.delivery.delete(sorted(plan.replaced))
+        answers = await self.delivery.send(plan.texts) if plan.texts else []
+        if plan.deleted:
+            await self.delivery.delete(sorted(plan.deleted))
+        return answers
 
     def _called(self, call: Coroutine[None, None, list[str | None]]) -> _Answers:
         task = asyncio.create_task(call)
@@ -90,34 +106,37 @@ class Ingest:
         task.add_done_callback(self._calls.discard)
         return task
 
-    async def _within_limit(self) -> AsyncIterator[Arrival]:
+    async def _within_limit(self) -> AsyncGenerator[Arrival]:
         most, read = self.limits.records, self.totals.read
         if most is not None and read >= most:
             return
-        async for arrival in self.source.arrivals(self._position):
-            yield arrival
-            read += 1
-            if most is not None and read >= most:
-                return
+        async with aclosing(self.source.arrivals(self._position)) as arrivals:
+            async for arrival in arrivals:
+                yield arrival
+                read += 1
+                if most is not None and read >= most:
+                    return
 
     async def _settle(self, under_way: _UnderWay) -> None:
         while entry := await under_way.get():
-            batch, answers = entry
-            self._count(batch, await answers)
-            self._position = batch[-1].position
+            plan, answers = entry
+            self._count(plan, await answers)
+            self._position = plan.batch[-1].position
             self._save()
             self.progress(self.totals)
 
-    def _count(self, batch: Sequence[Arrival], answers: Sequence[str | None]) -> None:
+    def _count(self, plan: BatchPlan, answers: Sequence[str | None]) -> None:
         reasons = iter(answers)
-        for arrival in batch:
+        for place, arrival in enumerate(plan.batch):
             self.totals.read += 1
             match arrival.record:
                 case Rejected(reason=reason, values=values):
                     self.totals.rejected += 1
                     self.checkpoint.set_aside(arrival.place, reason, values)
-                case SourceText() as text:
+                case SourceText() as text if place not in plan.dropped:
                     self._count_text(arrival, text, next(reasons))
+                case _:
+                    self.totals.deleted += 1
 
     def _count_text(self, arrival: Arrival, text: SourceText, reason: str | None) -> None:
         if reason is not None:
@@ -139,10 +158,6 @@ class Ingest:
         self.totals.seconds += now_s - self._counted_s
         self._counted_s = now_s
         self.checkpoint.save(self._position, self.totals, is_finished=is_finished)
-
-
-async def _nothing() -> list[str | None]:
-    return []
 
 
 def _is_cancelled() -> bool:

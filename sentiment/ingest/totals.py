@@ -19,6 +19,8 @@ class IngestTotals:
     #: Records with an id that came before.
     repeated: int = 0
     rejected: int = 0
+    #: Deletions, and texts that their source had deleted or replaced before they were sent.
+    deleted: int = 0
     #: Texts whose time could not be, so that the time at which they came took its place.
     corrected: int = 0
     seconds: float = 0.0

@@ -5,6 +5,7 @@ A source reads and names; it sends nothing. What becomes of its records is the b
 
 from __future__ import annotations
 
+from sentiment.sources.bluesky import ADDRESS, BlueskySource, open_websocket, require_address
 from sentiment.sources.columns import Columns, RowReader
 from sentiment.sources.files import KINDS, FileFormat, FileSource, SourceReading, open_file
 from sentiment.sources.record import Arrival, Position, Rejected, SourceDeletion, SourceRecord, SourceText, TextSource
@@ -13,8 +14,10 @@ from sentiment.sources.stream import StreamSource
 from sentiment.sources.times import TimeReader, reader_of_column
 
 __all__ = [
+    "ADDRESS",
     "KINDS",
     "Arrival",
+    "BlueskySource",
     "Columns",
     "FileFormat",
     "FileSource",
@@ -29,7 +32,9 @@ __all__ = [
     "TextSource",
     "TimeReader",
     "open_file",
+    "open_websocket",
     "paced",
     "reader_of_column",
+    "require_address",
     "speed_of",
 ]

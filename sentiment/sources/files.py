@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +60,7 @@ class FileSource:
         """How many rows the file has."""
         return self.table.row_count
 
-    async def arrivals(self, position: Position | None) -> AsyncIterator[Arrival]:
+    async def arrivals(self, position: Position | None) -> AsyncGenerator[Arrival]:
         """Yield the rows behind `position`.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ class SourceText:
     label: str | None = None
     #: Whether the source's time was left out because it cannot be.
     is_corrected: bool = False
+    #: Whether it replaces what came under its id before.
+    is_revision: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class TextSource(Protocol):
     def expected(self) -> int | None:
         """How many records it has in all; None where nobody knows."""
 
-    def arrivals(self, position: Position | None) -> AsyncIterator[Arrival]:
+    def arrivals(self, position: Position | None) -> AsyncGenerator[Arrival]:
         """Yield what comes behind `position`, from the beginning if that is None.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ class StreamSource:
         """Nobody knows how many lines will come."""
         return
 
-    async def arrivals(self, position: Position | None) -> AsyncIterator[Arrival]:  # noqa: ARG002 - as TextSource has it
+    async def arrivals(self, position: Position | None) -> AsyncGenerator[Arrival]:  # noqa: ARG002 - as TextSource has it
         """Yield the lines from the stream's beginning: ids are made of line and text, so that no text is kept twice."""
         number, is_json = 0, None
         async for line in lines_of(self.chunks):

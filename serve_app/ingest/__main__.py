@@ -46,7 +46,7 @@ class _Carrier:
         self._ledger, self._client = ledger, client
 
     async def __call__(self, request: IngestRequest, run: IngestRun) -> object:
-        source = await asyncio.to_thread(request.open_file, epoch_ms)
+        source = await asyncio.to_thread(request.open_source, epoch_ms)
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=request.name)
         try:
             with open_checkpoint(self._ledger.root, request.name, request.options) as checkpoint:

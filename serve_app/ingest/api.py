@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import InvalidInput
-from sentiment.ingest import IngestRequest
+from sentiment.ingest import BLUESKY, IngestRequest
 from serve_app.ingest.ledger import IngestLedger, Wanted
 
 
@@ -38,7 +38,9 @@ class Ingests:
 
     def _start(self, request: IngestRequest, *, restart: bool) -> tuple[dict[str, Any], bool]:
         _ = request.limits  # a speed that is none is told now
-        is_new = self.ledger.start(replace(request, file=str(self._file(request.file))), restart=restart)
+        if request.kind != BLUESKY:
+            request = replace(request, file=str(self._file(request.file)))
+        is_new = self.ledger.start(request, restart=restart)
         return self.ledger.view(request.name), is_new
 
     def _file(self, name: str | None) -> Path:

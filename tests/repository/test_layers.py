@@ -74,6 +74,7 @@ HOMES = {
     "boto3": ("sentiment/datasets/",),
     "simplemma": ("sentiment/text/steps.py",),
     "snowballstemmer": ("sentiment/text/steps.py",),
+    "websockets": ("sentiment/sources/bluesky.py",),
     "typer": ("cli/", "train_jobs/", "tune/options.py", "gradio_ui/__main__.py"),
     "ray": (
         "deployments/",

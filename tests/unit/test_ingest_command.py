@@ -14,6 +14,7 @@ from sentiment.client.http import UndertoneClient
 from sentiment.ingest import HttpDelivery
 from sentiment.sources import SourceText
 from tests.fake_api import FakeApi
+from tests.fake_jetstream import AUTHOR, FakeJetstream
 
 CSV = "text,date,user,tags,label\n" + "".join(
     f"{text},Mon May 11 03:1{n}:00 UTC 2009,ann,a;b,{label}\n"
@@ -68,6 +69,7 @@ def test_the_last_line_counts_what_was_read_kept_folded_and_rejected(platform, t
         "folded": 1,
         "repeated": 0,
         "rejected": 1,
+        "deleted": 0,
         "corrected": 0,
     }
     [item] = [item for item in api.items.values() if item["text"] == "awful"]
@@ -199,3 +201,14 @@ def test_an_ingest_that_is_not_there_is_told_by_its_name(platform):
     status, _, told = ingest("pause", "nowhere")
     assert status == 1
     assert "'nowhere'" in told
+
+
+def test_posts_of_bluesky_come_and_go_as_their_authors_have_it(platform, api, monkeypatch):
+    events = [("k1", "create", "I love it"), ("k2", "create", "awful"), ("k1", "delete", ""), ("k3", "delete", "")]
+    monkeypatch.setattr("sentiment.ingest.request.open_websocket", FakeJetstream(events).connect)
+    status, printed, _ = ingest("bluesky", "--languages", "en", "--limit", 4, "--json")
+    assert status == 0
+    told = json.loads(printed)
+    assert (told["name"], told["read"], told["kept"], told["deleted"]) == ("bluesky", 4, 1, 3)
+    assert list(api.texts.values()) == ["awful"]
+    assert [item["author"] for item in api.items.values()] == [AUTHOR]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from sentiment.errors import Unavailable
@@ -18,6 +18,7 @@ class FakeDelivery:
     fails_after: int | None = None
     kept: dict[str, SourceText] = field(default_factory=dict)
     calls: list[int] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     most_under_way: int = 0
     _under_way: int = 0
 
@@ -31,6 +32,13 @@ class FakeDelivery:
             raise Unavailable("nothing answers")
         self.calls.append(len(texts))
         return [self._keep(text) for text in texts]
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Forget texts."""
+        await asyncio.sleep(0)
+        self.deleted += ids
+        for id_ in ids:
+            self.kept.pop(id_, None)
 
     def _keep(self, text: SourceText) -> str | None:
         if text.text in self.refused:
@@ -53,7 +61,7 @@ class ListSource:
         """How many there are."""
         return len(self.records)
 
-    async def arrivals(self, position: Position | None) -> AsyncIterator[Arrival]:
+    async def arrivals(self, position: Position | None) -> AsyncGenerator[Arrival]:
         """Yield the records behind `position`."""
         for number, record in enumerate(
             self.records[position["n"] if position else 0 :], (position or {"n": 0})["n"] + 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sentiment.errors import Unavailable
 from sentiment.ingest import Ingest, IngestLimits, IngestTotals, open_checkpoint
-from sentiment.sources import Rejected, SourceRecord, SourceText, TextSource
+from sentiment.sources import Rejected, SourceDeletion, SourceRecord, SourceText, TextSource
 from tests.unit.ingest.fake_delivery import FakeDelivery, ListSource
 
 
@@ -69,7 +69,8 @@ async def test_copies_are_folded_and_kept_and_a_repeated_id_is_kept_once(tmp_pat
     ]
     delivery = FakeDelivery()
     totals = await run(tmp_path, ListSource(records), delivery, IngestLimits(batch_rows=1))
-    assert counts(totals) == {"read": 5, "kept": 3, "folded": 1, "repeated": 1, "rejected": 1, "corrected": 1}
+    assert (totals.read, totals.kept, totals.folded, totals.repeated) == (5, 3, 1, 1)
+    assert (totals.rejected, totals.corrected, totals.deleted) == (1, 1, 0)
     assert len(delivery.kept) == totals.kept
 
 
@@ -108,6 +109,40 @@ async def test_a_source_that_breaks_leaves_all_that_came_before(tmp_path):
         await run(tmp_path, ListSource(texts(20), breaks_at=11), delivery)
     assert len(delivery.kept) == 10
     assert (await run(tmp_path, ListSource(texts(20)), delivery)).kept == 20
+
+
+async def test_a_deletion_removes_its_text_wherever_that_is_and_what_comes_behind_it_stays_away(tmp_path):
+    one, two, three, late = (SourceText(f"t:{n}", f"text {n}") for n in range(4))
+    records = [one, two, SourceDeletion(one.id), three, SourceDeletion(three.id), SourceDeletion(late.id), late]
+    for batch_rows in (1, 2, 3, 100):
+        delivery = FakeDelivery()
+        limits = IngestLimits(batch_rows=batch_rows)
+        totals = await run(tmp_path / str(batch_rows), ListSource(records), delivery, limits)
+        assert list(delivery.kept) == [two.id]
+        assert totals.read == 7 == totals.kept + totals.deleted
+
+
+async def test_a_revision_takes_the_place_of_what_came_before(tmp_path):
+    records = [SourceText("t:1", "first"), SourceText("t:1", "second", is_revision=True), SourceText("t:2", "other")]
+    for batch_rows in (1, 100):
+        delivery = FakeDelivery()
+        totals = await run(
+            tmp_path / str(batch_rows), ListSource(records), delivery, IngestLimits(batch_rows=batch_rows)
+        )
+        assert {id_: text.text for id_, text in delivery.kept.items()} == {"t:1": "second", "t:2": "other"}
+        assert totals.rejected == 0
+
+
+async def test_a_deletion_waits_for_its_text_that_is_still_under_way(tmp_path):
+    delivery = Blocked()
+    records = [SourceText("t:1", "text"), SourceDeletion("t:1"), SourceText("t:2", "other")]
+    running = asyncio.create_task(run(tmp_path, ListSource(records), delivery, IngestLimits(batch_rows=1)))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert delivery.deleted == []
+    delivery.opened.set()
+    await running
+    assert list(delivery.kept) == ["t:2"]
 
 
 async def test_a_limit_holds_for_all_runs_together(tmp_path):

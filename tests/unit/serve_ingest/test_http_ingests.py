@@ -34,6 +34,14 @@ async def test_an_ingest_is_started_once_and_goes_on_when_it_is_asked_for_again(
     assert (await client.get("/v1/ingests/tweets")).json() == again.json()
 
 
+async def test_a_live_source_needs_no_file_and_no_address_may_be_named(client, ledger):
+    sky = {"name": "sky", "kind": "bluesky", "languages": ["en"]}
+    assert (await client.post("/v1/ingests", json=sky)).status_code == 201
+    assert ledger.orders()["sky"].request.languages == ("en",)
+    answer = await client.post("/v1/ingests", json={**sky, "address": "ws://10.0.0.1"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "address")
+
+
 async def test_it_pauses_stops_and_starts(client):
     await client.post("/v1/ingests", json=ASKED)
     for command, state in (("pause", "paused"), ("stop", "stopped"), ("start", "waiting")):

@@ -23,6 +23,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+_Language = Annotated[str, StringConstraints(pattern="^[a-z]{2,3}$")]
 _Count = Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_whole)]
 
 
@@ -37,8 +38,13 @@ class IngestIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: IngestName = Field(description="what it is called, and the source of its texts", examples=["tweets"])
-    kind: Literal["csv", "jsonl", "parquet"]
-    file: ShortText = Field(description="a file below UNDERTONE_INGEST_FILES", examples=["tweets.csv"])
+    kind: Literal["csv", "jsonl", "parquet", "bluesky"]
+    file: ShortText | None = Field(
+        None, description="a file below UNDERTONE_INGEST_FILES, unless it is bluesky", examples=["tweets.csv"]
+    )
+    languages: list[_Language] | None = Field(
+        None, max_length=50, description="bluesky: leave out posts that name none of these", examples=[["en"]]
+    )
     text_column: ShortText = "text"
     time_column: ShortText | None = None
     time_format: ShortText | None = None
