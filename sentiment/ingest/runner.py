@@ -13,7 +13,7 @@ from sentiment.client.bulk import BATCH_ROWS, IN_FLIGHT
 from sentiment.ingest.batches import batches_of
 from sentiment.ingest.checkpoint import IngestCheckpoint
 from sentiment.ingest.delivery import Delivery
-from sentiment.ingest.plan import BatchPlan, RecentDeletions
+from sentiment.ingest.delivery_plan import DeliveryPlan, RecentDeletions
 from sentiment.ingest.totals import IngestTotals
 from sentiment.sources import Arrival, Rejected, SourceText, TextSource, paced
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
@@ -21,7 +21,7 @@ from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
 _Answers = asyncio.Task[list[str | None]]
 #: Batches under way with their answers, in the order of the source; None is the end.
-_UnderWay = asyncio.Queue[tuple[BatchPlan, _Answers] | None]
+_UnderWay = asyncio.Queue[tuple[DeliveryPlan, _Answers] | None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Ingest:
             if not _is_cancelled():
                 await under_way.put(None)
 
-    async def _deliver(self, plan: BatchPlan, earlier: set[_Answers]) -> list[str | None]:
+    async def _deliver(self, plan: DeliveryPlan, earlier: set[_Answers]) -> list[str | None]:
         """Carry a plan out; return for each of its texts why it was refused, None where it was kept."""
         if plan.is_ordered and earlier:
             await asyncio.wait(earlier)
@@ -125,7 +125,7 @@ class Ingest:
             self._save()
             self.progress(self.totals)
 
-    def _count(self, plan: BatchPlan, answers: Sequence[str | None]) -> None:
+    def _count(self, plan: DeliveryPlan, answers: Sequence[str | None]) -> None:
         reasons = iter(answers)
         for place, arrival in enumerate(plan.batch):
             self.totals.read += 1

@@ -14,7 +14,7 @@ REMEMBERED_DELETIONS: Final = 100_000
 
 
 @dataclass
-class BatchPlan:
+class DeliveryPlan:
     """A batch, and what is done about it: `replaced` are deleted first, then texts are sent, then `deleted` go.
 
     `dropped` are the places of texts that are not sent, since they are deleted or replaced.
@@ -44,9 +44,9 @@ class RecentDeletions:
         self._size = size
         self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def plan(self, batch: Sequence[Arrival]) -> BatchPlan:
+    def plan(self, batch: Sequence[Arrival]) -> DeliveryPlan:
         """Return what a batch comes to, and remember its deletions."""
-        plan = BatchPlan(batch)
+        plan = DeliveryPlan(batch)
         places: dict[str, int] = {}
         for place, arrival in enumerate(batch):
             record = arrival.record
@@ -56,7 +56,7 @@ class RecentDeletions:
                 self._take(record, place, plan, places)
         return plan
 
-    def _delete(self, id_: str, plan: BatchPlan, places: dict[str, int]) -> None:
+    def _delete(self, id_: str, plan: DeliveryPlan, places: dict[str, int]) -> None:
         if id_ in places:
             plan.dropped.add(places.pop(id_))
         plan.deleted.add(id_)
@@ -65,7 +65,7 @@ class RecentDeletions:
         if len(self._ids) > self._size:
             self._ids.popitem(last=False)
 
-    def _take(self, text: SourceText, place: int, plan: BatchPlan, places: dict[str, int]) -> None:
+    def _take(self, text: SourceText, place: int, plan: DeliveryPlan, places: dict[str, int]) -> None:
         if text.is_revision:
             if text.id in places:
                 plan.dropped.add(places[text.id])
