@@ -17,15 +17,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from sentiment.client.answers import Answer, ExplainedAnswer, FeedbackItem, Item, Result
+from sentiment.client.responses import decoded, raise_for, retry_after_s
 from sentiment.errors import (
-    Conflict,
     DeadlineExceeded,
     InvalidInput,
-    KeyRefused,
-    NotFound,
-    Overloaded,
     Unavailable,
-    UndertoneError,
 )
 from sentiment.identifiers import new_id
 from sentiment.settings import LOOPBACK, Settings
@@ -174,8 +170,8 @@ class UndertoneClient:
             except (httpx.TransportError, _Busy) as exc:
                 self._pause(attempt, exc)
             else:
-                _raise_for(response)
-                return cast("dict[str, Any]", _decoded(response.content)) if response.content else {}
+                raise_for(response)
+                return cast("dict[str, Any]", decoded(response.content)) if response.content else {}
         raise AssertionError("unreachable: _pause raises at the last attempt")
 
     def _stream(self, window: list[Item]) -> Iterator[Result]:
@@ -197,8 +193,8 @@ class UndertoneClient:
         with self._http.stream("POST", "/v1/predict/stream", content=content, headers=headers) as response:
             if response.is_error:
                 response.read()
-                _raise_for(_unless_busy(response))
-            yield from (cast("Result", _decoded(line)) for line in response.iter_lines() if line)
+                raise_for(_unless_busy(response))
+            yield from (cast("Result", decoded(line)) for line in response.iter_lines() if line)
 
     def _pause(self, attempt: int, exc: Exception) -> None:
         """Wait before the next attempt; raise instead if it was the last one or waiting cannot help."""
@@ -207,12 +203,12 @@ class UndertoneClient:
         busy = exc.response if isinstance(exc, _Busy) else None
         if attempt >= self._attempts:
             self._give_up(busy, exc)
-        retry_after_s = 0.0 if busy is None else _retry_after_s(busy)
-        self._sleep(min(max(retry_after_s, 0.2 * 2 ** (attempt - 1)), _LONGEST_WAIT_S))
+        wanted_s = 0.0 if busy is None else retry_after_s(busy)
+        self._sleep(min(max(wanted_s, 0.2 * 2 ** (attempt - 1)), _LONGEST_WAIT_S))
 
     def _give_up(self, busy: httpx.Response | None, exc: Exception) -> None:
         if busy is not None:
-            _raise_for(busy)
+            raise_for(busy)
         remedy = "Start it with `undertone up`, or give another address: --url."
         raise Unavailable(f"Nothing answers at {self.url} ({exc}). {remedy}") from exc
 
@@ -226,16 +222,7 @@ class _Busy(Exception):
 
 
 _JSON: Final = {"Content-Type": "application/json"}
-_BY_STATUS: Final[dict[int, type[UndertoneError]]] = {
-    404: NotFound,
-    409: Conflict,
-    503: Unavailable,
-    504: DeadlineExceeded,
-}
 _BUSY: Final = (429, 503)
-_KEY_REMEDY: Final = "give --api-key or UNDERTONE_API_KEY; `undertone keys add NAME --scope {scope}` makes one."
-_SCOPE: Final = re.compile(r"--scope (\w+)")
-_INVALID: Final = (400, 405, 411, 413, 415, 422)
 
 
 def _item(item: str | Mapping[str, Any]) -> Item:
@@ -245,13 +232,6 @@ def _item(item: str | Mapping[str, Any]) -> Item:
 
 def _json(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body).encode("ascii")  # ASCII: a lone surrogate in a text must reach the server as an escape
-
-
-def _decoded(content: bytes | str) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError as exc:
-        raise UndertoneError("The answer is not JSON: is this the address of an Undertone API?") from exc
 
 
 def _checked_key(key: str) -> str:
@@ -267,38 +247,7 @@ def _host_of(url: str) -> str:
     return parts.hostname
 
 
-def _raise_for(response: httpx.Response) -> None:
-    if response.is_success:
-        return
-    status, error = response.status_code, _error_of(response)
-    message = str(error.get("message") or f"{response.url} answered {status} {response.reason_phrase}.")
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise Overloaded(message, _retry_after_s(response))
-    if status in _INVALID:
-        raise InvalidInput(message, str(error.get("field") or ""))
-    scope_match = _SCOPE.search(message)  # the API names the scope that the route needs; a proxy's answer does not
-    if status == httpx.codes.UNAUTHORIZED:
-        scope = scope_match[1] if scope_match else "predict"
-        raise KeyRefused(f"{response.url.host} asks for a valid key: {_KEY_REMEDY.format(scope=scope)}", scope)
-    if status == httpx.codes.FORBIDDEN and scope_match:  # without a scope, the key is not the reason
-        raise KeyRefused(message, scope_match[1], is_known=True)
-    raise _BY_STATUS.get(status, UndertoneError)(message)
-
-
 def _unless_busy(response: httpx.Response) -> httpx.Response:
     if response.status_code in _BUSY:
         raise _Busy(response)
     return response
-
-
-def _error_of(response: httpx.Response) -> dict[str, Any]:
-    try:
-        error = response.json().get("error")
-    except (ValueError, AttributeError):  # a proxy's own page
-        return {}
-    return error if isinstance(error, dict) else {}
-
-
-def _retry_after_s(response: httpx.Response) -> float:
-    header = response.headers.get("Retry-After", "")
-    return float(header) if header.isdecimal() else 1.0
