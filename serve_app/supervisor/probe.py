@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
+
+import httpx
 
 from serve_app.edge_contract import INSTANCE_HEADER
 
@@ -40,33 +39,28 @@ def answers(address: Address, path: str, api_key: str | None = None, timeout_s: 
 
 def is_instance(address: Address, instance: str) -> bool:
     """Return whether the API there is that of the platform's start `instance`, and not another's."""
-    headers = _exchange(address, "GET", "/healthz", None, None, _TIMEOUT_S)[2]
-    return bool(instance) and headers.get(INSTANCE_HEADER.lower()) == instance
+    response = _response(address, "GET", "/healthz", None, _TIMEOUT_S)
+    return bool(instance) and response is not None and response.headers.get(INSTANCE_HEADER) == instance
 
 
 def status_of(address: Address, path: str, api_key: str | None, timeout_s: float) -> int:
     """Return the status with which a GET of `path` is answered, 0 where it is not."""
-    return _exchange(address, "GET", path, None, api_key, timeout_s)[0]
+    response = _response(address, "GET", path, api_key, timeout_s)
+    return 0 if response is None else response.status_code
 
 
 def ask(address: Address, path: str, body: Any, api_key: str | None = None) -> dict[str, Any] | None:
     """POST `body` as JSON and return the JSON object that was answered, or None if it was not 200."""
-    status, content, _ = _exchange(address, "POST", path, json.dumps(body), api_key, timeout_s=15.0)
-    return json.loads(content) if status == http.HTTPStatus.OK else None
+    response = _response(address, "POST", path, api_key, timeout_s=15.0, body=body)
+    return response.json() if response is not None and response.status_code == httpx.codes.OK else None
 
 
-def _exchange(
-    address: Address, method: str, path: str, body: str | None, api_key: str | None, timeout_s: float
-) -> tuple[int, bytes, Mapping[str, str]]:
-    headers = {"Content-Type": "application/json"} if body else {}
-    if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
+def _response(
+    address: Address, method: str, path: str, api_key: str | None, timeout_s: float, body: Any = None
+) -> httpx.Response | None:
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
-    except (OSError, http.client.HTTPException, ValueError):  # ValueError: a host that cannot be looked up
-        return 0, b"", {}
-    finally:
-        connection.close()
+        with httpx.Client(timeout=timeout_s, trust_env=False, verify=False) as client:  # noqa: S501 - plain HTTP
+            return client.request(method, f"{address.url}{path}", headers=headers, json=body)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
