@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, final
 
 
 class Item(TypedDict):
@@ -31,22 +31,28 @@ class AnsweringModel(TypedDict):
     version: int
 
 
-class Answer(TypedDict):
-    """What the API says about a text. `sentiment` is in [−1, 1], `timing_ms` in milliseconds.
+class _Verdict(TypedDict):
+    """How the writer of a text feels, by which model version."""
 
-    `language` is a code of ISO 639, None where it cannot be told. A text that is not `supported` the model cannot read.
-    """
-
-    id: str
     label: str
-    score: float
     sentiment: float
+    """From −1 to 1."""
     verdict: str
     probabilities: dict[str, float]
     model: AnsweringModel
     truncated: bool
     language: str | None
+    """A code of ISO 639, None where it cannot be told."""
     supported: bool
+    """False where the model cannot read the text."""
+
+
+@final
+class Answer(_Verdict):
+    """What the API says about a text."""
+
+    id: str
+    score: float
     timing_ms: dict[str, float]
 
 
@@ -58,33 +64,20 @@ class Problem(TypedDict):
     field: str | None
 
 
-class Result(TypedDict, total=False):
-    """One entry of a batch or a stream: the fields of an `Answer`, or `error` with the `id` that was sent."""
+@final
+class RefusedItem(TypedDict):
+    """A text of a batch or a stream that could not be classified, under the `id` that was sent."""
 
     error: Problem
-    id: str
-    label: str
-    score: float
-    sentiment: float
-    verdict: str
-    probabilities: dict[str, float]
-    model: AnsweringModel
-    truncated: bool
-    language: str | None
-    supported: bool
-    timing_ms: dict[str, float]
+    id: NotRequired[str | None]
 
 
-class ExplainedAnswer(TypedDict):
+#: One entry of a batch or a stream.
+Result = Answer | RefusedItem
+
+
+class ExplainedAnswer(_Verdict):
     """Which words moved an answer: sentiment falls by `weights[i]` when `words[i]` is left out."""
 
     words: list[str]
     weights: list[float]
-    label: str
-    sentiment: float
-    verdict: str
-    probabilities: dict[str, float]
-    truncated: bool
-    language: str | None
-    supported: bool
-    model: AnsweringModel

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sentiment.clock import epoch_ms
 from sentiment.errors import NotFound, Overloaded, Unavailable, UndertoneError
 from sentiment.records import (
     AddFeedback,
@@ -56,6 +55,7 @@ class Backend:
     metrics: Callable[[], Awaitable[str]]
     explain_concurrency: int
     store_is_needed: bool
+    now_ms: Callable[[], int]
 
     def __post_init__(self) -> None:
         self._explaining = 0
@@ -100,7 +100,7 @@ class Backend:
 
     async def label(self, id_: str, label: str) -> int:
         """Give a stored text a label; return when, in epoch ms. Raises NotFound."""
-        now = epoch_ms()
+        now = self.now_ms()
         await self._apply(SetLabel(id_, label, now), id_)
         return now
 
@@ -113,7 +113,7 @@ class Backend:
 
     async def add_feedback_batch(self, words: Sequence[tuple[str, str, str]]) -> list[int | UndertoneError]:
         """Note what sources say of stored texts, as (id, label, source); return for each when, or what is wrong."""
-        now = epoch_ms()
+        now = self.now_ms()
         operations: list[Operation] = [AddFeedback(id_, label, source, now) for id_, label, source in words]
         outcomes = await self.service.parts.write(operations) if operations else []
         results: list[int | UndertoneError] = []
@@ -131,7 +131,7 @@ class Backend:
         except Unavailable:
             record = None  # the journal keeps the deletion; what the text was is not known, so all answers go
         received_ms = record.received_at_ms if record else 0  # by another node's clock, which may be ahead
-        await self._apply(DeleteText(id_, max(epoch_ms(), received_ms)), id_)
+        await self._apply(DeleteText(id_, max(self.now_ms(), received_ms)), id_)
         await self.forget(text_digest(_NORMALIZE(record.text)) if record and self._reads_as_kept() else None)
 
     def _reads_as_kept(self) -> bool:

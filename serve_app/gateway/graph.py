@@ -146,6 +146,7 @@ def build_backend(
     forget: Callable[[bytes | None], Awaitable[None]],
     sink_state: Callable[[], Awaitable[dict[str, Any]]],
     node_metrics: Callable[[], Awaitable[str]],
+    now_ms: Callable[[], int] = epoch_ms,
 ) -> Backend:
     """Build what the HTTP routes call.
 
@@ -172,4 +173,5 @@ def build_backend(
         metrics=node_metrics,
         explain_concurrency=settings.explain_concurrency,
         store_is_needed=settings.durability == "store",
+        now_ms=now_ms,
     )

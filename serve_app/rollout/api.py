@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sentiment.clock import epoch_ms
 from sentiment.errors import Conflict, NotFound
 from sentiment.labels import LABEL_SETS
 from sentiment.settings import Settings
@@ -26,25 +25,26 @@ class Rollouts:
 
     store: TextStore
     settings: Settings
+    now_ms: Callable[[], int]
 
     async def start(self, request: StartRequest) -> tuple[dict[str, Any], bool]:
         """Ask for a rollout; return its record, and whether it is new."""
-        return await asyncio.to_thread(commands.start, self.store, self.settings, request, epoch_ms())
+        return await asyncio.to_thread(commands.start, self.store, self.settings, request, self.now_ms())
 
     async def command(self, asked: Command, stage: int | None = None) -> dict[str, Any]:
         """Ask something of the rollout under way and return its record; `stage` is the one that it is meant for."""
         model = self.settings.model_name
-        record = await asyncio.to_thread(commands.command, self.store, model, asked, epoch_ms(), stage=stage)
+        record = await asyncio.to_thread(commands.command, self.store, model, asked, self.now_ms(), stage=stage)
         return (await self._with_texts([record]))[0]
 
     async def current(self) -> dict[str, Any]:
         """Return the record of the rollout under way, or of the last one. Raises NotFound."""
-        record = await asyncio.to_thread(commands.status, self.store, self.settings.model_name, epoch_ms())
+        record = await asyncio.to_thread(commands.status, self.store, self.settings.model_name, self.now_ms())
         return (await self._with_texts([record]))[0]
 
     async def history(self, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Return up to `limit` records, the newest first, and the `after` of the page that follows, if one does."""
-        model, now_ms = self.settings.model_name, epoch_ms()
+        model, now_ms = self.settings.model_name, self.now_ms()
         records, following = await asyncio.to_thread(commands.history, self.store, model, now_ms, limit, after)
         return await self._with_texts(records), following
 

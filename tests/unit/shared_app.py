@@ -47,6 +47,10 @@ class _LateBackend(_Late):
         super().__init__(lambda behind: behind.backend)
         self.secret, self.store = secret, _Late(lambda behind: behind.backend.store)
 
+    def now_ms(self) -> int:
+        now_ms: int = self._of(_BEHIND.get()).now_ms()
+        return now_ms
+
     async def model_answers(self) -> bool:
         raise AssertionError("GET /health remembers answers: give the test its own application by shares_app=False")
 

@@ -69,7 +69,7 @@ def build_http_app(
     app.include_router(tei_routes(backend, **limits))
     app.include_router(text_routes(backend, max_characters=settings.max_text_characters))
     app.include_router(feedback_routes(backend, max_items=settings.max_batch_items))
-    app.include_router(rollout_routes(Rollouts(backend.store, settings)))
+    app.include_router(rollout_routes(Rollouts(backend.store, settings, backend.now_ms)))
     files = settings.ingest_files or settings.home / "files"
     app.include_router(ingest_routes(Ingests(IngestLedger(ingests_folder(settings)), files)))
     app.include_router(insight_routes(Insights(index, backend.store)))

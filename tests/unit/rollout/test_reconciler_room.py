@@ -43,7 +43,7 @@ async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platf
 
 
 async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform):
-    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    await Rollouts(platform.store, platform.settings, platform.clock.now_ms).put_split({"b": 2})
     await platform.rounds(5)
     assert ("start", 2) in platform.target.acts
     platform.target.lack = "version 2 needs 1 GPU, 0 are free"
@@ -54,7 +54,7 @@ async def test_a_version_that_the_fixed_split_has_loaded_needs_no_room(platform)
 
 async def test_versions_without_room_are_not_started_and_the_list_says_why(platform):
     platform.target.lack = "version 2 needs about 1.5 GiB"
-    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    await Rollouts(platform.store, platform.settings, platform.clock.now_ms).put_split({"b": 2})
     await platform.rounds(5)
     platform.registry.set_alias(MODEL, CHAMPION, 3)
     await platform.rounds(50)
@@ -78,7 +78,7 @@ async def test_what_serves_is_started_again_whatever_room_there_is(platform):
 
 
 async def test_a_version_of_the_fixed_split_that_failed_is_tried_again_until_it_loads_and_the_list_says_so(platform):
-    await Rollouts(platform.store, platform.settings).put_split({"b": 2})
+    await Rollouts(platform.store, platform.settings, platform.clock.now_ms).put_split({"b": 2})
     platform.target.broken[2] = "the registry is away"
     await platform.rounds(5)
     listed = {row["version"]: (row["state"], row["problem"]) for row in read_listing(platform.store, MODEL)}
