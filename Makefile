@@ -2,7 +2,9 @@
 #
 #   make up        install what serving needs, start everything, print the addresses and one live example
 #   make down      end everything that `make up` started
-#   make test      all tests (make test-fast: those that start nothing)
+#   make test      all tests
+#   make test-fast those that start no Ray and no platform, side by side and with fewer generated examples
+#   make test-slow the others
 #   make lint      ruff, mypy and the other hooks of .pre-commit-config.yaml
 #   make bench     load a platform of its own and print a table and one line of JSON
 #   make demo-rollout   watch a new version take over, and a degraded one that does not
@@ -17,7 +19,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A platform and its tests start many Python processes: each would compile every module again where bytecode isn't kept.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: up down status test test-fast soak lint bench demo-rollout train-env dev-env chromium clean
+.PHONY: up down status test test-fast test-slow soak lint bench demo-rollout train-env dev-env chromium clean
 
 up: $(STAMPS)/serve
 	@$(BIN)/undertone up $(ARGS)
@@ -32,7 +34,10 @@ test: dev-env chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 test-fast: dev-env
-	$(BIN)/python -m pytest -m "not integration and not ui" $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --hypothesis-profile=fast -m "not integration and not ui" $(ARGS)
+
+test-slow: dev-env chromium
+	$(BIN)/python -m pytest -m "(integration or ui) and not soak" $(ARGS)
 
 soak: dev-env
 	$(BIN)/python -m pytest -m soak $(ARGS)

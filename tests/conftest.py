@@ -9,6 +9,10 @@ from typing import Final
 
 import pytest
 
+from tests.hypothesis_profile import register_profiles
+
+register_profiles()
+
 _SESSION: Final = pytest.StashKey[pytest.Session]()
 
 

@@ -12,6 +12,7 @@ from sentiment.records import AddFeedback, DeleteText, Operation, Outcome, PutTe
 from sentiment.store.base import TextStore
 from sentiment.store.memory import MemoryStore
 from tests.contract.stores import NOW_MS, labelled, text
+from tests.hypothesis_profile import examples
 
 IDS = st.sampled_from(["a", "b", "c"])
 TIMES = st.integers(NOW_MS, NOW_MS + 4)
@@ -38,7 +39,7 @@ QUERIES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(OPERATIONS, max_size=8), min_size=1, max_size=5), query=QUERIES)
 def test_random_operations_end_as_in_memory(store: TextStore, batches: list[list[Operation]], query: TextQuery) -> None:
     model = MemoryStore()
@@ -56,7 +57,7 @@ def test_random_operations_end_as_in_memory(store: TextStore, batches: list[list
         )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=st.lists(OPERATIONS, max_size=10), replayed_from=st.integers(0, 9))
 def test_what_was_done_and_is_done_again_changes_nothing(
     store: TextStore, operations: list[Operation], replayed_from: int

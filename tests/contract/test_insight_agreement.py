@@ -18,6 +18,7 @@ from sentiment.insight.memory import MemoryIndex
 from sentiment.insight.query.conditions import AllOf, AnyOf, Condition, Everything, FieldIs, Near, Not, Phrase, Tone
 from sentiment.insight.values import Deletion, IndexedText, Query, Span, Timeline, TimeRange
 from tests.contract.insight_texts import NOW_MS, indexed, quick_folder, search, walk
+from tests.hypothesis_profile import examples
 
 DAY_MS = 86_400_000
 WORDS = st.sampled_from(["a", "b", "c", "茶", "😀"])
@@ -96,7 +97,7 @@ def _means(line: Timeline) -> list[float]:
     return [7.0 if value is None else value for value in values]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.tuples(st.lists(DELETIONS, max_size=3), st.lists(TEXTS, max_size=15)), min_size=1, max_size=3),
     conditions=st.lists(CONDITIONS, min_size=1, max_size=6),

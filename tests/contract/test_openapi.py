@@ -8,6 +8,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from sentiment.settings import Settings
 from serve_app.gateway.http.app import build_http_app
+from tests.hypothesis_profile import examples
 from tests.sample_operations import NOW_MS, labelled
 from tests.unit.fake_parts import LABELS, ROUTE, TRIAL, FakeParts, NoKeys, backend_of
 from tests.unit.insight.local_index import LocalIndex
@@ -38,7 +39,7 @@ BEYOND_REQUESTS = (404, 409)
 
 
 @SCHEMA.exclude(path="/v1/predict/stream").parametrize()  # lines are not generated: it has tests of its own
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_generated_request_breaks_the_documented_contract(case):
     case.headers = {**(case.headers or {}), "Host": "127.0.0.1"}
     response = case.call()

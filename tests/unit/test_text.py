@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, has_visible_text
+from tests.hypothesis_profile import examples
 
 NORMALIZE = NORMALIZERS[CURRENT_NORMALIZER]
 EVERY = pytest.mark.parametrize("normalize", NORMALIZERS.values(), ids=NORMALIZERS)
@@ -106,7 +107,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(ANYTHING | NEARLY_ENTITIES | NEARLY_NUMBERS | PIECES)
 def test_normalising_twice_changes_nothing_more_and_never_fails(text):
     once = NORMALIZE(text)

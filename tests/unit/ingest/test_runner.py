@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sentiment.errors import Unavailable
 from sentiment.ingest import Ingest, IngestLimits, IngestTotals, open_checkpoint
 from sentiment.sources import Rejected, SourceDeletion, SourceRecord, SourceText, TextSource
+from tests.hypothesis_profile import examples
 from tests.unit.ingest.fake_delivery import FakeDelivery, ListSource
 
 
@@ -75,7 +76,7 @@ async def test_copies_are_folded_and_kept_and_a_repeated_id_is_kept_once(tmp_pat
 
 
 @given(kills=st.lists(st.integers(1, 4), max_size=6), data=st.data())
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_killed_at_any_moments_it_counts_and_keeps_as_if_it_never_was(tmp_path_factory, kills, data):
     words = data.draw(st.lists(st.sampled_from(["", "a", "b", "RT @x: a", "c d", "bad"]), max_size=30))
     records = [SourceText(f"t:{n}", w) if w else Rejected("is empty", {}) for n, w in enumerate(words)]

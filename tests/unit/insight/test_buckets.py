@@ -11,6 +11,7 @@ from sentiment.errors import InvalidInput
 from sentiment.insight.buckets import MAX_POINTS, bucket_of, stretches_of, zone_of
 from sentiment.insight.values import Span
 from tests.contract.insight_texts import instant
+from tests.hypothesis_profile import examples
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -40,7 +41,7 @@ def test_buckets_are_as_long_as_the_local_clock_makes_them(tz, bucket, begin, en
     assert hours(Span(instant(tz, *begin), instant(tz, *end), bucket, tz)) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     begin=st.integers(-(2**41), 2**42),
     length=st.integers(1, 60 * DAY_MS),

@@ -17,6 +17,7 @@ from sentiment.records import AddFeedback, DeleteText, Feedback, Operation, Outc
 from sentiment.store.memory import MemoryStore
 from sentiment.writes import WriteBehind
 from sentiment.writes.pending import Pending
+from tests.hypothesis_profile import examples
 from tests.sample_operations import NOW_MS, labelled, put
 
 DONE, CONFLICT, NOT_FOUND, UNAVAILABLE = Outcome.DONE, Outcome.CONFLICT, Outcome.NOT_FOUND, Outcome.UNAVAILABLE
@@ -167,7 +168,7 @@ IDS = st.sampled_from("abc")
 KINDS = st.sampled_from(["put", "put", "label", "delete", "drain"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(steps=st.lists(st.tuples(KINDS, IDS, st.sampled_from(["tea", "milk"])), max_size=25))
 def test_outcomes_and_texts_are_those_of_the_store_itself(steps: list[tuple[str, str, str]]):
     direct, behind = MemoryStore(), MemoryStore()
