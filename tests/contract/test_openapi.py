@@ -10,7 +10,7 @@ from sentiment.settings import Settings
 from serve_app.gateway.http.app import build_http_app
 from tests.hypothesis_profile import examples
 from tests.sample_operations import NOW_MS, labelled
-from tests.unit.fake_parts import LABELS, ROUTE, TRIAL, FakeParts, NoKeys, backend_of
+from tests.unit.gateway.fake_parts import LABELS, ROUTE, TRIAL, FakeParts, NoKeys, backend_of
 from tests.unit.insight.local_index import LocalIndex
 from tests.unit.rollout.rollouts import list_models, serve_version
 

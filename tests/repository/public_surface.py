@@ -62,7 +62,7 @@ def surface() -> list[str]:
 def _http() -> dict[str, Any]:
     from sentiment.settings import Settings
     from serve_app.gateway.http.app import build_http_app
-    from tests.unit.fake_parts import FakeParts, NoKeys, backend_of
+    from tests.unit.gateway.fake_parts import FakeParts, NoKeys, backend_of
 
     app = build_http_app(backend_of(FakeParts()), NoKeys(), Settings(), lambda *_: None, needs_key=False)
     document = _without_prose(app.openapi())

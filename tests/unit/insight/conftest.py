@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentiment.text import keyed_digest
-from tests.unit.fake_parts import SECRET, FakeParts, client_of
+from tests.unit.gateway.fake_parts import SECRET, FakeParts, client_of
 from tests.unit.insight.local_index import LocalIndex
 from tests.unit.insight.sample_texts import DAY_MS, FIRST_MS, NOW_MS, said
 

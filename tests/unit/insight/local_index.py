@@ -15,7 +15,7 @@ from sentiment.text import keyed_digest
 from serve_app.insight.search import InsightAnswer, Question, Search
 from serve_app.insight.service import InsightService
 from serve_app.rollout.marks import rollout_marks
-from tests.unit.fake_parts import SECRET
+from tests.unit.gateway.fake_parts import SECRET
 
 
 class LocalIndex:

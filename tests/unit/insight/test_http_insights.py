@@ -10,7 +10,7 @@ from sentiment.records import DeleteText
 from sentiment.settings import Settings
 from serve_app.rollout.policy.record import KIND, Entry, Rollout, StartRequest, State
 from tests.sample_operations import NOW_MS as RECEIVED_MS
-from tests.unit.fake_parts import FakeParts, client_of
+from tests.unit.gateway.fake_parts import FakeParts, client_of
 from tests.unit.insight.local_index import LocalIndex
 from tests.unit.insight.sample_texts import DAY_MS, FIRST_MS, NOW_MS, said
 

@@ -19,7 +19,7 @@ import cli.online.insight
 from cli.main import app
 from cli.online.insight_view import sparkline
 from sentiment.client.http import UndertoneClient
-from tests.unit.fake_parts import FakeParts, client_of
+from tests.unit.gateway.fake_parts import FakeParts, client_of
 from tests.unit.insight.local_index import LocalIndex
 from tests.unit.insight.sample_texts import DAY_MS, FIRST_MS, NOW_MS, said
 
