@@ -1,4 +1,4 @@
-"""The mean of several models' weights: one model as fast as each, often better than all (a model soup)."""
+"""Averages the weights of several models into one, which is often better than each of them (a model soup)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from sentiment.validation_messages import listed
 
 
 def average(models: Sequence[ModelBundle]) -> ModelBundle:
-    """Return a model whose weights are the mean of those of `models`, which must be of one shape, one vocabulary and
-    the same steps.
+    """Return a model whose weights are the mean of those of `models`.
 
-    They should come from one pretrained start: only then do their weights mean the same (Wortsman et al. 2022, "Model
-    soups").
+    They must have the same architecture, config, steps and vocabulary, and should be fine-tuned from one pretrained
+    model: only then do their weights correspond (Wortsman et al. 2022, "Model soups").
 
     Raises:
-        InvalidInput: there is none, or two differ in architecture, shape, steps or vocabulary.
+        InvalidInput: there is none, or two differ.
     """
     first = _alike(models)
     parts = [model.model.state_dict() for model in models]
@@ -35,9 +34,9 @@ def average(models: Sequence[ModelBundle]) -> ModelBundle:
 def greedy(
     models: Sequence[ModelBundle], score: Callable[[ModelBundle], float]
 ) -> tuple[ModelBundle, list[int], float]:
-    """Return the greedy soup: from the best model on, each next best joins if the mean does not score less with it.
+    """Return the greedy soup: starting with the best model, each next best joins unless that lowers the score.
 
-    With it come the places of those that are in it, the best first, and its score (higher is better).
+    Returns the average, the positions of its members (the best first), and its score (higher is better).
 
     Raises: what `average` does.
     """
@@ -46,19 +45,18 @@ def greedy(
     order = sorted(range(len(models)), key=lambda place: -scores[place])
     chosen, best, mean = order[:1], scores[order[0]], models[order[0]]
     for place in order[1:]:
-        tried = average([models[member] for member in (*chosen, place)])
-        if (found := score(tried)) >= best:
-            chosen, best, mean = [*chosen, place], found, tried
+        candidate = average([models[member] for member in (*chosen, place)])
+        if (candidate_score := score(candidate)) >= best:
+            chosen, best, mean = [*chosen, place], candidate_score, candidate
     return mean, chosen, best
 
 
 def uniform(
     models: Sequence[ModelBundle], score: Callable[[ModelBundle], float]
 ) -> tuple[ModelBundle, list[int], float]:
-    """Return the mean of all models as `greedy` does, whatever each of them scores.
+    """Return the average of all models in the form of `greedy`, whatever their scores.
 
-    Where the validation texts are of other times or places than those to come, a model that scores less on them may
-    still help.
+    If future texts differ from the validation texts, a model with a lower score may still help.
 
     Raises: what `average` does.
     """
@@ -69,25 +67,31 @@ def uniform(
 
 def _alike(models: Sequence[ModelBundle]) -> ModelBundle:
     if not models:
-        raise InvalidInput("There is no model to average.", "models")
+        raise InvalidInput("There is no model to average: name at least one.", "models")
     first = models[0]
     for other in models[1:]:
         if (other.architecture, _shape(other.config)) != (first.architecture, _shape(first.config)):
             raise InvalidInput(
-                f"A {other.architecture} of {other.config} and a {first.architecture} of {first.config} have no mean.",
+                f"A {other.architecture} of {other.config} and a {first.architecture} of {first.config} cannot be "
+                "averaged: name models of one architecture and config.",
                 "models",
             )
         if other.steps != first.steps:
             raise InvalidInput(
-                f"One reads texts after the steps {listed(other.steps)}, another after {listed(first.steps)}.", "models"
+                f"The models use different text steps, {listed(other.steps)} and {listed(first.steps)}: name models "
+                "with the same steps.",
+                "models",
             )
         if other.tokenizer.get_vocab() != first.tokenizer.get_vocab():
-            raise InvalidInput("The models have other vocabularies: their weights have no mean.", "models")
+            raise InvalidInput(
+                "The models have different vocabularies and cannot be averaged: name models with the same tokenizer.",
+                "models",
+            )
     return first
 
 
 def _shape(config: Any) -> dict[str, Any]:
-    """Return what a network's weights depend on: all of its configuration but dropout."""
+    """Return the fields of a config that determine the shapes of the weights: all but dropout."""
     fields = {name: _shape(value) if is_dataclass(value) else value for name, value in vars(config).items()}
     return {name: value for name, value in fields.items() if name != "dropout"}
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the default model: the most useful WordPieces of a larger one, and emoji as pieces of their own."""
+"""Smaller vocabularies: the most useful WordPieces of a larger one, and emoji as pieces of their own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-#: Tells how often each corpus of the texts to come uses the pieces of a tokenizer.
+#: Returns, for each corpus, how often it uses each piece of a tokenizer.
 CountPieces = Callable[[Tokenizer], Sequence[Counter[str]]]
 
 SPECIAL_PIECES: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
-#: Faces, hands and hearts: kept whether or not the training texts hold them.
+#: Faces, hands and hearts; they stay in the vocabulary even if the training texts do not contain them.
 _EMOJI_BLOCKS: Final = (
     range(0x1F600, 0x1F650),
     range(0x1F910, 0x1F918),
@@ -43,20 +43,20 @@ def select_pieces(
 ) -> list[str]:
     """Choose at most `size` pieces of a BERT vocabulary, in the order of their old ids.
 
-    Each corpus of `counts` has the same say whatever its size. `prior_weight` is the say of general English, taken from
-    the order of the old ids, which is roughly by frequency, by Zipf's law. Special pieces and single Latin characters
-    are always kept, so that every Latin word can be spelt.
+    Each corpus of `counts` has the same weight whatever its size. `prior_weight` is the weight of general English,
+    whose frequencies are estimated by Zipf's law from the old ids, which are roughly ordered by frequency. Special
+    pieces and single Latin characters always stay, so that every Latin word can be spelt.
     """
     ordered = sorted(vocabulary, key=vocabulary.__getitem__)
-    kept = dict.fromkeys(piece for piece in ordered if _indispensable(piece))
+    always = dict.fromkeys(piece for piece in ordered if _indispensable(piece))
     scores = _scores(ordered, list(counts), prior_weight)
-    ranked = sorted((piece for piece in scores if piece not in kept), key=lambda piece: -scores[piece])
-    chosen = set(kept).union(ranked[: max(size - len(kept), 0)])
+    ranked = sorted((piece for piece in scores if piece not in always), key=lambda piece: -scores[piece])
+    chosen = set(always).union(ranked[: max(size - len(always), 0)])
     return [piece for piece in ordered if piece in chosen]
 
 
 def select_emoji(texts: Iterable[str], least: int = 3) -> list[str]:
-    """Return the emoji to make pieces of: the common faces, hands, hearts; and what occurs `least` times in texts."""
+    """Return the emoji that become pieces: common faces, hands and hearts, and those with `least` occurrences."""
     counts = Counter(character for text in texts for character in text if is_emoji(character))
     frequent = {character for character, count in counts.items() if count >= least}
     blocks = {chr(code) for block in _EMOJI_BLOCKS for code in block}
@@ -64,7 +64,7 @@ def select_emoji(texts: Iterable[str], least: int = 3) -> list[str]:
 
 
 def is_emoji(piece: str) -> bool:
-    """Say whether a piece is one pictorial symbol."""
+    """Return whether a piece is a single pictorial symbol."""
     return len(piece) == 1 and piece > "\u203c" and unicodedata.category(piece) == "So"
 
 
@@ -74,9 +74,9 @@ def emoji_name(emoji: str) -> str:
 
 
 def build_tokenizer(pieces: Sequence[str]) -> Tokenizer:
-    """Return an uncased WordPiece tokenizer over `pieces` that takes each emoji as a word and adds [CLS] and [SEP].
+    """Return an uncased WordPiece tokenizer over `pieces`; each emoji is a word, and [CLS] and [SEP] are added.
 
-    Variation selectors, joiners, skin tones and flags' letters are dropped.
+    Variation selectors, joiners, skin tones and the letters of flags are removed.
     """
     ids = {piece: index for index, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token=_UNKNOWN, max_input_chars_per_word=_LONGEST_WORD))
@@ -94,7 +94,7 @@ def build_tokenizer(pieces: Sequence[str]) -> Tokenizer:
 
 
 def is_uncased_wordpiece(tokenizer: Tokenizer) -> bool:
-    """Say whether a tokenizer is one that `build_tokenizer` can rebuild from its pieces: BERT's, in lower case."""
+    """Return whether `build_tokenizer` can rebuild a tokenizer from its pieces: it must be BERT's uncased one."""
     parts = json.loads(tokenizer.to_str())
     normalizer = json.dumps(parts["normalizer"])
     special = all(tokenizer.token_to_id(piece) is not None for piece in SPECIAL_PIECES)

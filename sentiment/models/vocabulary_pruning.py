@@ -19,16 +19,16 @@ def start_from(
 ) -> ModelBundle:
     """Build the classifier to train from a BERT checkpoint's folder (`model.safetensors`, `tokenizer.json`).
 
-    The vocabulary is cut to `pieces` by what `corpora` use; emoji are added, those of `tweets` too, each starting as
-    the mean of the pieces of its name.
+    The vocabulary is cut to the `pieces` that `corpora` use most, with common emoji and those of `tweets` among them;
+    the embedding of an emoji is the mean of the pieces of its name.
     """
-    found = open_backbone(backbone)
-    ids = found.tokenizer.get_vocab()
+    base = open_backbone(backbone)
+    ids = base.tokenizer.get_vocab()
     emoji = [character for character in select_emoji(tweets) if character not in ids]
-    counts = [count_pieces(found.tokenizer, texts) for texts in corpora]
-    kept = select_pieces(ids, counts, pieces - len(emoji))
-    rows = [[ids[piece]] for piece in kept] + [spelt_name(found.tokenizer, character) for character in emoji]
-    cut = with_pieces(found, [*kept, *emoji], rows)
+    counts = [count_pieces(base.tokenizer, texts) for texts in corpora]
+    selected = select_pieces(ids, counts, pieces - len(emoji))
+    rows = [[ids[piece]] for piece in selected] + [spelt_name(base.tokenizer, character) for character in emoji]
+    cut = with_pieces(base, [*selected, *emoji], rows)
     config = replace(cut.config, positions=min(cut.config.positions, 256))
     torch.manual_seed(seed)
     model = EncoderClassifier(config)

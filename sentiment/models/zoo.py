@@ -1,4 +1,4 @@
-"""The zoo: every architecture by name, one way to build, to save and to load."""
+"""The model zoo: every architecture by name, and one way to build, save and load models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of model: the frozen dataclass of its shape, and what makes a network of that shape."""
+    """An architecture: its config dataclass, and the function that builds a network from a config."""
 
     config: type[Any]
     model: Callable[[Any], nn.Module]
@@ -64,7 +64,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
 def save_model(start: ModelBundle, folder: Path) -> None:
     """Write `config.json` (with the architecture), `tokenizer.json` and `model.safetensors` into `folder`.
 
-    The folder is made if need be; the weights come last, so that one without them was left half-written.
+    A missing folder is created. The weights come last: a folder without them is incomplete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = {"architecture": start.architecture, **asdict(start.config)}
@@ -77,12 +77,12 @@ def save_model(start: ModelBundle, folder: Path) -> None:
 
 
 def load_model(folder: Path, like: ModelBundle | None = None) -> ModelBundle:
-    """Load what `save_model` wrote (a full version folder too), the network in evaluation mode on the CPU.
+    """Load what `save_model` wrote, or a full version folder; the network is in evaluation mode on the CPU.
 
-    `like` is a model that it must equal in architecture and shape.
+    With `like`, the model must have the same architecture and config.
 
     Raises:
-        ModelRejected: a file is missing or broken, or the architecture or a shape is another: naming both.
+        ModelRejected: a file is missing or damaged, or the architecture or a shape differs; the message names both.
     """
     content = read_config(folder)
     architecture, config = _config(folder, content)
@@ -94,8 +94,8 @@ def load_model(folder: Path, like: ModelBundle | None = None) -> ModelBundle:
     pieces = tokenizer.get_vocab_size()
     if pieces > config.vocabulary:
         raise ModelRejected(
-            f"{folder / TOKENIZER} has {pieces} pieces, the {architecture} model {config.vocabulary}: they are not of "
-            "one model"
+            f"{folder / TOKENIZER} has {pieces} pieces, but the {architecture} model has {config.vocabulary}: the "
+            "files are not of one model"
         )
     return ModelBundle(model.eval(), config, tokenizer, architecture, _steps(folder, content))
 
@@ -104,7 +104,7 @@ def _config(folder: Path, content: Mapping[str, Any]) -> tuple[str, Any]:
     name = content.get("architecture")
     if name not in ARCHITECTURES:
         raise ModelRejected(
-            f"{folder / CONFIG} says architecture {shown(name)}; this code has {listed(sorted(ARCHITECTURES))}"
+            f"{folder / CONFIG} names architecture {shown(name)}; known are {listed(sorted(ARCHITECTURES))}"
         )
     kind = ARCHITECTURES[str(name)]
     try:
@@ -125,23 +125,23 @@ def _require_like(folder: Path, architecture: str, config: Any, like: ModelBundl
     if architecture != like.architecture:
         raise ModelRejected(f"{folder} holds a {architecture} model, not a {like.architecture} model")
     if config != like.config:
-        raise ModelRejected(f"{folder} holds a model of other sizes: {_differences(config, like.config)}")
+        raise ModelRejected(f"{folder} holds a model with another config: {_differences(config, like.config)}")
 
 
-def _differences(found: Any, wanted: Any) -> str:
-    theirs, ours = asdict(found), asdict(wanted)
+def _differences(config: Any, expected: Any) -> str:
+    theirs, ours = asdict(config), asdict(expected)
     return listed(
         f"{name} {shown(theirs[name])}, not {shown(ours[name])}" for name in ours if theirs[name] != ours[name]
     )
 
 
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor], folder: Path) -> None:
-    wanted = model.state_dict()
-    for name in sorted(wanted.keys() | tensors.keys()):
-        found, made = (_shape(part.get(name)) for part in (tensors, wanted))
-        if found != made:
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        actual_shape, expected_shape = (_shape(part.get(name)) for part in (tensors, expected))
+        if actual_shape != expected_shape:
             raise ModelRejected(
-                f"{folder / WEIGHTS}: {name} is {found}, the model that {CONFIG} describes has {made}: "
+                f"{folder / WEIGHTS}: {name} is {actual_shape} here, but {expected_shape} in the model of {CONFIG}: "
                 "the two files are not of one model"
             )
     with torch.no_grad():

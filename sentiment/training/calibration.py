@@ -1,4 +1,4 @@
-"""Corrections of a trained classifier by held-out texts that become part of its weights."""
+"""Calibration that changes a trained classifier's weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from sentiment.models.bundle import ModelBundle
 from sentiment.training.objectives.learner import head_of
 
 
-def move_biases(start: ModelBundle, moved: ArrayLike) -> None:
-    """Add `moved` [labels] to the biases of a classifier's last layer, in place.
+def move_biases(start: ModelBundle, shifts: ArrayLike) -> None:
+    """Add `shifts` [labels] to the biases of a classifier's last layer, in place.
 
     Raises:
         InvalidInput: it has no linear last layer with biases.
     """
     head = head_of(start.model, start.config.labels)
     if head.bias is None:
-        raise InvalidInput(f"the head of this {start.architecture} has no biases to calibrate", "calibration")
+        raise InvalidInput(
+            f"the head of this {start.architecture} has no biases to calibrate: use calibration=temperature",
+            "calibration",
+        )
     with torch.no_grad():
-        head.bias.add_(torch.as_tensor(moved, dtype=head.bias.dtype))
+        head.bias.add_(torch.as_tensor(shifts, dtype=head.bias.dtype))

@@ -1,4 +1,4 @@
-"""A checkpoint folder: the model as the zoo saves it, and all else that a run needs to go on as if never ended."""
+"""A checkpoint folder: the model as the zoo saves it, and everything that a run needs to continue exactly."""
 
 from __future__ import annotations
 
@@ -28,29 +28,30 @@ _MAY_DIFFER: Final = frozenset({"threads", "most_failures", "most_seconds"})
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What all lives of a run have in common: its configuration, the digest of its texts, its number of workers."""
+class RunIdentity:
+    """What must be equal whenever a run is resumed."""
 
     config: Mapping[str, Any]
-    material: str
+    data_digest: str
+    """Of its tokenised texts, as `TrainingData.digest`."""
     workers: int = 1
 
 
 @dataclass
 class TrainingProgress:
-    """How far a run is: whole epochs, batches of the one under way, steps; the sums since the last validation.
-
-    `sums` are the losses, the texts told right, the labelled texts and all texts. `history` has an entry a validation.
-    `seconds` are those of the steps, of all lives of the run. Nothing of
-    torch's generators is kept: each batch draws from a seed of its own.
-    """
+    """The state of a run beside its weights; torch's generators are not in it, because each batch has its own seed."""
 
     epoch: int = 0
+    """Completed epochs."""
     batches: int = 0
+    """Completed batches of the present epoch."""
     step: int = 0
     seconds: float = 0.0
+    """Time of all steps, also before a resume."""
     sums: list[float] = field(default_factory=lambda: [0.0] * 4)
+    """Since the last validation: losses, correct predictions, labelled texts, all texts."""
     history: list[dict[str, Any]] = field(default_factory=list)
+    """Figures of each validation."""
     stopper: EarlyStopping = field(default_factory=lambda: EarlyStopping("macro_recall"))
     finished: bool = False
 
@@ -61,17 +62,17 @@ def save_checkpoint(
     learner: Learner,
     optimizer: torch.optim.Optimizer,
     progress: TrainingProgress,
-    terms: Terms,
+    identity: RunIdentity,
 ) -> None:
     """Write a checkpoint into `folder`: the model in `model/`, the rest in `state.pt`.
 
     Raises:
-        OSError: the disk is full, or cannot be written to.
+        OSError: the disk is full or cannot be written.
     """
     content = {
-        "config": dict(terms.config),
-        "material": terms.material,
-        "workers": terms.workers,
+        "config": dict(identity.config),
+        "material": identity.data_digest,
+        "workers": identity.workers,
         "optimizer": optimizer.state_dict(),
         "projection": learner.projection.state_dict() if learner.projection else None,
         "progress": asdict(progress),
@@ -79,30 +80,28 @@ def save_checkpoint(
     try:
         save_model(start, folder / MODEL)
         torch.save(content, folder / STATE)
-    except (RuntimeError, SafetensorError) as exc:  # neither library says of a full disk that it is one
+    except (RuntimeError, SafetensorError) as exc:  # neither library says that the disk is full
         if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
             raise OSError(errno.ENOSPC, "No space left on device", str(folder)) from exc
         raise
 
 
 def load_checkpoint(
-    folder: Path, start: ModelBundle, learner: Learner, optimizer: torch.optim.Optimizer, terms: Terms
+    folder: Path, start: ModelBundle, learner: Learner, optimizer: torch.optim.Optimizer, identity: RunIdentity
 ) -> TrainingProgress:
-    """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return how far its run was.
+    """Load a checkpoint into a model, a learner and an optimiser of the same shapes; return the state of its run.
 
     Raises:
-        Conflict: it is of a run with another configuration, naming the field, with another number of workers, or on
-            other texts.
-        ModelRejected: it is of another architecture, or broken.
+        Conflict: its run has another configuration (the error names the field), number of workers, or other texts.
+        ModelRejected: it is of another architecture, or damaged.
     """
     content = _state(folder)
-    require_same(content["config"], terms.config)
-    require_workers(content.get("workers", terms.workers), terms.workers)  # checkpoints did not always tell
-    if content.get("material", terms.material) != terms.material:
+    require_same(content["config"], identity.config)
+    require_workers(content.get("workers", identity.workers), identity.workers)  # early checkpoints do not say
+    if content.get("material", identity.data_digest) != identity.data_digest:
         raise Conflict(
-            "the run under this name was begun on other texts, or by a code that cuts them into other pieces: what was "
-            "learned from, such as the file of distill.unlabelled, or the preset, has changed since. Bring it back, or "
-            "give the new run another --name"
+            "the run of this name was started on other texts or with another tokenizer: the dataset, the file of "
+            "distill.unlabelled or the preset has changed since. Restore it, or give the new run another --name"
         )
     saved = load_model(folder / MODEL, like=start)
     start.model.load_state_dict(saved.model.state_dict())
@@ -114,25 +113,25 @@ def load_checkpoint(
 
 
 def require_same(saved: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Raise Conflict, naming the field, unless a run that was begun with `saved` may go on with `config`."""
-    begun = {**TrainConfig().to_mapping(), **saved}  # a field that was not known then has its default
+    """Raise Conflict, naming the field, unless a run that was started with `saved` may be resumed with `config`."""
+    started = {**TrainConfig().to_mapping(), **saved}  # fields that are newer than the run have their defaults
     for name, value in config.items():
-        if name not in _MAY_DIFFER and begun.get(name) != value:
+        if name not in _MAY_DIFFER and started.get(name) != value:
             raise Conflict(
-                f"the run under this name was begun with {name} {shown(begun.get(name))}, not {shown(value)}: "
-                "go on with the same configuration, or give the new run another --name"
+                f"the run of this name was started with {name} {shown(started.get(name))}, not {shown(value)}: "
+                "resume it with the same configuration, or give the new run another --name"
             )
 
 
-def require_workers(begun: int, wanted: int) -> None:
-    """Raise Conflict unless a run that was begun with so many workers may go on with `wanted` ones.
+def require_workers(started: int, requested: int) -> None:
+    """Raise Conflict unless a run that was `started` with so many workers may be resumed with `requested` ones.
 
-    A step takes the batches of all workers: with another number there are other steps, and others of them.
+    A step takes the batches of all workers: with another number, the steps would differ.
     """
-    if begun != wanted:
+    if started != requested:
         raise Conflict(
-            f"the run under this name was begun with --workers {begun}, not {wanted}: go on with --workers {begun}, or "
-            "give the new run another --name",
+            f"the run of this name was started with --workers {started}, not {requested}: resume it with --workers "
+            f"{started}, or give the new run another --name",
             "workers",
         )
 
@@ -142,6 +141,7 @@ def _state(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = torch.load(folder / STATE, weights_only=True, map_location="cpu")
     except Exception as exc:  # a broken file makes torch raise nearly anything
         raise ModelRejected(
-            f"{folder / STATE} is no checkpoint ({exc}); remove that run's folder, or name another"
+            f"{folder / STATE} cannot be read as a checkpoint ({exc}): delete the folder of that run, or give another "
+            "--name"
         ) from exc
     return content

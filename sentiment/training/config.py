@@ -184,17 +184,17 @@ def _cast(name: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) is tuple:
         texts = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
         return _require(name, value, texts, "a list of names")
-    wanted = kinds[0]
-    if wanted is str:
+    kind = kinds[0]
+    if kind is str:
         return _require(name, value, isinstance(value, str), "a text")
-    number = _number(value, wanted)
-    return number if number is not None else _require(name, value, False, _NUMBERS[wanted])
+    number = _number(value, kind)
+    return number if number is not None else _require(name, value, False, _NUMBERS[kind])
 
 
-def _number(value: Any, wanted: Any) -> Any:
+def _number(value: Any, kind: Any) -> Any:
     """Return a value as an equal int or float; None if it is no number, not finite, or not whole where it must be."""
     try:
-        number = wanted(value)
+        number = kind(value)
         same = not isinstance(value, bool) and float(value) == number and math.isfinite(number)
     except (TypeError, ValueError, OverflowError):
         return None
@@ -208,8 +208,8 @@ def _require(name: str, value: Any, holds: bool, what: str) -> Any:
 
 
 def _check(config: TrainConfig) -> None:
-    for name, known in _CHOICES.items():
-        _require(name, getattr(config, name), getattr(config, name) in known, f"one of {', '.join(known)}")
+    for name, choices in _CHOICES.items():
+        _require(name, getattr(config, name), getattr(config, name) in choices, f"one of {', '.join(choices)}")
     for name in _POSITIVE:
         _require(name, getattr(config, name), getattr(config, name) > 0, "above 0")
     for name in _AT_LEAST_ZERO:

@@ -1,4 +1,4 @@
-"""From a trained model to ONNX: export, quantisation to 8 bits, and what quantising changed."""
+"""From a trained model to ONNX: export, quantisation to 8 bits, and the comparison of both."""
 
 from __future__ import annotations
 
@@ -41,15 +41,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two engines of one model compare on the same texts: shares and probabilities in [0, 1]."""
+    """How far two engines of one model agree on the same texts."""
 
     texts: int
     same_label: float
+    """Share of the texts to which both give the same label."""
     largest_difference: float
+    """Of any probability."""
 
 
 def export_engines(start: ModelBundle, folder: Path) -> None:
-    """Write all but manifest and card of a full version: config, tokenizer, safetensors, ONNX in float32 and int8.
+    """Write the files of a full version without manifest and card: config, tokenizer, weights, both ONNX engines.
 
     Raises:
         ModelRejected: the network cannot be exported, quantised or run as ONNX.
@@ -61,12 +63,12 @@ def export_engines(start: ModelBundle, folder: Path) -> None:
 
 
 def export_onnx(model: nn.Module, target: Path, longest: int = _LONGEST_PROBE) -> None:
-    """Write `model`, which reads at most `longest` tokens, as ONNX, of any batch and length.
+    """Write `model`, which reads at most `longest` tokens, as ONNX with dynamic batch size and length.
 
     Inputs `input_ids` and `attention_mask`, int64 [batch, tokens]; output `logits`, float32 [batch, labels].
 
     Raises:
-        ModelRejected: the network cannot be exported or run, or the graph says something else than the network.
+        ModelRejected: the network cannot be exported or run, or the graph's logits differ from the network's.
     """
     model.eval()
     with _refused(target, "exported for"):
@@ -77,8 +79,8 @@ def export_onnx(model: nn.Module, target: Path, longest: int = _LONGEST_PROBE) -
 def _trace(model: nn.Module, target: Path) -> None:
     sample = torch.tensor([[2, 5, 6, 3, 0]])
     with warnings.catch_warnings():
-        # The newer exporter writes the same graph, larger; the older one is deprecated for its limits, not its results.
-        # What else it warns of, values that tracing could have frozen, is looked for in the results, below.
+        # The newer exporter writes a larger graph with the same results. The older one also warns of values that
+        # tracing may have frozen; `_require_same` looks for those in the results.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
@@ -93,29 +95,29 @@ def _trace(model: nn.Module, target: Path) -> None:
 
 
 def _require_same(model: nn.Module, graph: Path, longest: int) -> None:
-    """Compare graph and network on batches of other shapes than the sample's, with padding and without."""
+    """Compare graph and network on batches of other shapes than the traced one, with and without padding."""
     session = open_session(graph)
     for shape in _OTHER_SHAPES:
         lengths = [min(length, longest) for length in shape]
         mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
         ids = mask * (torch.arange(mask.numel()).reshape(mask.shape) % _PROBED_PIECES + 1)
         with torch.no_grad():
-            wanted = model(ids, mask).numpy()
-        found = session.run(None, dict(zip(_INPUTS, (ids.numpy(), mask.numpy()), strict=True)))[0]
-        off = float(np.abs(found - wanted).max())
-        if not off <= _MOST_OFF * max(float(np.abs(wanted).max()), 1.0):
+            expected = model(ids, mask).numpy()
+        actual = session.run(None, dict(zip(_INPUTS, (ids.numpy(), mask.numpy()), strict=True)))[0]
+        difference = float(np.abs(actual - expected).max())
+        if not difference <= _MOST_OFF * max(float(np.abs(expected).max()), 1.0):
             raise ModelRejected(
-                f"{graph}: the exported graph is {off:.2g} off the network's logits for a batch of {len(lengths)}; "
-                "this network cannot be served as ONNX, only with engine torch"
+                f"{graph}: the logits of the exported graph differ from the network's by {difference:.2g} for a batch "
+                f"of {len(lengths)}; this network cannot be served as ONNX, only with engine torch"
             )
 
 
 @contextmanager
 def _refused(graph: Path, what: str) -> Iterator[None]:
-    """Raise as ModelRejected what torch's exporter and ONNX Runtime raise, whose errors have no public base."""
+    """Translate errors of torch's exporter and ONNX Runtime, which have no public base class, into ModelRejected."""
     try:
         yield
-    except (ModelRejected, OSError, MemoryError):  # a full disk is nothing that the model did
+    except (ModelRejected, OSError, MemoryError):  # a full disk is not the model's fault
         raise
     except Exception as exc:
         raise ModelRejected(
@@ -124,13 +126,13 @@ def _refused(graph: Path, what: str) -> Iterator[None]:
 
 
 def quantize_int8(source: Path, target: Path) -> None:
-    """Write `source` with all weights, embeddings too, in 8 bits: per channel, activations quantised as they come.
+    """Write `source` with all weights and embeddings in 8 bits, by channel; activations are quantised dynamically.
 
-    Weights keep to 7 of the 8 bits: processors without VNNI instructions add products of 8 bits in 16 and overflow.
+    Weights use 7 of the 8 bits, because processors without VNNI instructions add products in 16 bits and may overflow.
     """
     root = logging.getLogger()
     level = root.level
-    # onnxruntime advises on the root logger to pre-process convolutional models first, which this is not.
+    # onnxruntime logs advice about convolutional models to the root logger.
     root.setLevel(logging.ERROR)
     try:
         quantize_dynamic(str(source), str(target), per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
@@ -140,9 +142,9 @@ def quantize_int8(source: Path, target: Path) -> None:
 
 
 def _store_grus_in_bytes(path: Path) -> None:
-    """Store the weights of the graph's GRUs in 8 bits, widened again when the graph is loaded.
+    """Store the weights of the graph's GRUs in 8 bits; they are widened again when the graph is loaded.
 
-    ONNX Runtime has no GRU that computes in 8 bits; so it is the file that is smaller, not the sums.
+    ONNX Runtime has no 8-bit GRU: this makes the file smaller, not the computation faster.
     """
     graph_file = onnx.load(path)
     graph = graph_file.graph
@@ -154,7 +156,7 @@ def _store_grus_in_bytes(path: Path) -> None:
         parts = {f"{name}.bytes": rows, f"{name}.scales": scales}
         graph.initializer.extend(onnx.numpy_helper.from_array(value, part) for part, value in parts.items())
         wide = f"{name}.wide"
-        # Plain operations, not DequantizeLinear, which the runtime would keep and run in every pass.
+        # Not DequantizeLinear, which the runtime would run in every pass instead of once.
         graph.node.insert(0, onnx.helper.make_node("Mul", [wide, f"{name}.scales"], [name]))
         graph.node.insert(0, onnx.helper.make_node("Cast", [f"{name}.bytes"], [wide], to=onnx.TensorProto.FLOAT))
     if names:
@@ -180,7 +182,7 @@ def onnx_probabilities(graph: Path, tokenizer: Tokenizer, texts: Sequence[str]) 
 
 
 def cool(probabilities: Floats, temperature: float) -> Floats:
-    """Return what probabilities [texts, labels] (in any scale) that were taken at temperature 1 are at another."""
+    """Return probabilities [texts, labels], given (in any scale) at temperature 1, at another temperature."""
     powers = np.maximum(probabilities, _TINY) ** (1.0 / temperature)
     cooled: Floats = powers / powers.sum(axis=-1, keepdims=True)
     return cooled
@@ -192,12 +194,12 @@ def agreement(one: Floats, other: Floats) -> Agreement:
     return Agreement(len(one), float(same.mean()), float(np.abs(one - other).max()))
 
 
-def require_agreement(found: Agreement, least_same_label: float) -> None:
+def require_agreement(result: Agreement, least_same_label: float) -> None:
     """Raise ModelRejected unless the engines give the same label to at least that share of texts."""
-    if found.same_label < least_same_label:
+    if result.same_label < least_same_label:
         raise ModelRejected(
-            f"The int8 engine gives {found.same_label:.1%} of {found.texts} texts the label that full precision gives; "
-            f"at least {least_same_label:.1%} is wanted of a version that is int8 alone: train the model further."
+            f"The int8 engine agrees with full precision on {result.same_label:.1%} of {result.texts} texts; a version "
+            f"with int8 alone needs at least {least_same_label:.1%}: train the model further."
         )
 
 

@@ -1,4 +1,4 @@
-"""The training loop: steps of a plan, validations, checkpoints. It knows no Ray: its caller watches and stores."""
+"""The training loop: steps, validations and checkpoints, without Ray; a watcher gets the figures and checkpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sentiment.errors import InvalidInput
 from sentiment.models.bundle import ModelBundle
 from sentiment.training.batching.batches import Batch
 from sentiment.training.batching.plan import PlanPiece, TrainingStep
-from sentiment.training.checkpoint import Terms, TrainingProgress, load_checkpoint, save_checkpoint
+from sentiment.training.checkpoint import RunIdentity, TrainingProgress, load_checkpoint, save_checkpoint
 from sentiment.training.config import TrainConfig
 from sentiment.training.objectives.learner import Learner
 from sentiment.training.objectives.objective import TrainingData, dtype_of, row_loss
@@ -30,29 +30,29 @@ from sentiment.training.team import ALONE, Team
 from sentiment.training.validation import figures_of_logits, held_out_logits
 
 _REPORT_STEPS: Final = 10
-#: Of itself a run can be taken up from each twentieth of it, but not from points nearer than so many steps.
+#: By default there is a checkpoint after each twentieth of a run, but not more often than the least number of steps.
 _CHECKPOINTS: Final = 20
 _LEAST_BETWEEN_CHECKPOINTS: Final = 200
 
 
 class Watcher(Protocol):
-    """Whoever runs the loop is told of it; every worker calls all of these at the same points."""
+    """Gets reports and checkpoints from the loop; all workers call its methods at the same steps."""
 
     def report(self, figures: Mapping[str, float]) -> None:
-        """Take the figures of the moment: step, loss, rate, throughput."""
+        """Take the latest figures: step, loss, learning rate, throughput."""
 
     def keep(self, figures: Mapping[str, float], write: Callable[[Path], None]) -> None:
-        """Store a checkpoint, which `write` puts into a folder; `figures` has `score` after a validation."""
+        """Store a checkpoint, which `write` puts into a folder; after a validation, `figures` has a `score`."""
 
 
 def steps_between_checkpoints(config: TrainConfig, total_steps: int) -> int:
-    """Return after how many steps a checkpoint follows, whatever is validated when."""
+    """Return the number of steps between two checkpoints; validations write further ones."""
     itself = max(_LEAST_BETWEEN_CHECKPOINTS, math.ceil(total_steps / _CHECKPOINTS))
     return config.checkpoint_every_steps or itself
 
 
-class Fit:
-    """A run on one worker. `run` goes through it; all else is what it holds."""
+class TrainingLoop:
+    """A training run on one worker."""
 
     def __init__(
         self, start: ModelBundle, data: TrainingData, config: TrainConfig, watcher: Watcher, team: Team = ALONE
@@ -60,7 +60,7 @@ class Fit:
         self.start, self.data, self.config, self.team = start, data, config, team
         self._watcher = watcher
         start.model.to(team.device)
-        states = data.lesson.states if data.lesson else None
+        states = data.targets.states if data.targets else None
         self.learner = Learner(start, None if states is None else states.shape[1]).to(team.device)
         self._optimizer = make_optimizer(config.optimizer, self.learner, config.learning_rate, config.weight_decay)
         self._loss = row_loss(config, data, start.config.labels, team.device)
@@ -72,20 +72,20 @@ class Fit:
         self._sums = torch.zeros(4, dtype=torch.float64)
 
     def resume(self, folder: Path) -> None:
-        """Go on from a checkpoint. Raises what `load_checkpoint` does."""
-        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, self._terms)
+        """Load the state of a checkpoint. Raises what `load_checkpoint` does."""
+        self.progress = load_checkpoint(folder, self.start, self.learner, self._optimizer, self._identity)
         if self.team.rank:
             self.progress.sums = [0.0] * len(self.progress.sums)
 
     @property
-    def _terms(self) -> Terms:
-        return Terms(self.config.to_mapping(), self.data.digest, self.data.plan.workers)
+    def _identity(self) -> RunIdentity:
+        return RunIdentity(self.config.to_mapping(), self.data.digest, self.data.plan.workers)
 
     def run(self) -> TrainingProgress:
-        """Train to the end, from wherever the run is, and return how it went.
+        """Train from the present state to the end and return the final state.
 
         Raises:
-            InvalidInput: the weights grew beyond all numbers; the same on every worker.
+            InvalidInput: the training diverged; every worker raises it.
         """
         shared = self.team.share(self.learner)
         self._mark = time.perf_counter()
@@ -123,40 +123,40 @@ class Fit:
         self._count(step.texts)
 
     def _done(self) -> float:
-        """Return which share of the run is over, by its steps, or by its time where that is bounded and went faster."""
+        """Return the share of the run that is done: by steps, or by time if there is a limit and it is further."""
         share = self.progress.step / self._total_steps
         if self.config.most_seconds is None:
             return share
-        seconds = self.team.total([self.progress.seconds])[0] / self.team.size  # workers must end at the same step
+        seconds = self.team.total([self.progress.seconds])[0] / self.team.size  # all workers must stop at the same step
         return max(share, seconds / self.config.most_seconds)
 
     def _count(self, texts: int) -> None:
-        """Count a step's texts and its time: up to the last one's end, or that of what was done after it."""
+        """Count the texts of a step and the time since the last step or the work after it."""
         now = time.perf_counter()
         self.progress.seconds += now - self._mark
         self._texts, self._busy_s, self._mark = self._texts + texts, self._busy_s + now - self._mark, now
 
     def _learn(self, shared: nn.Module, piece: PlanPiece, weight: float) -> None:
-        """Add the gradient of one batch, each of its rows with `weight`."""
+        """Add the gradient of one batch, whose rows all have the same `weight`."""
         batch = self._batch(piece)
         torch.manual_seed(hash((self.config.seed, self.progress.epoch, piece.number)) & 0x7FFF_FFFF)
         with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             logits, states = shared(batch.input_ids, batch.attention_mask)
         losses = self._loss(logits, states, batch)
-        # The workers' gradients are averaged: times their number it is the mean over all rows of the step.
+        # The workers' gradients are averaged; times the number of workers, this is the mean over all rows of the step.
         (losses.sum() * (weight * self.team.size)).backward()  # type: ignore[no-untyped-call]
         if weight:
-            known = batch.labels >= 0
-            right = (logits.argmax(dim=1) == batch.labels) & known
-            told = torch.stack([losses.detach().sum().double(), right.sum().double(), known.sum().double()])
-            self._sums[:3] += told
-            self._sums[3] += len(known)
+            labelled = batch.labels >= 0
+            right = (logits.argmax(dim=1) == batch.labels) & labelled
+            sums = torch.stack([losses.detach().sum().double(), right.sum().double(), labelled.sum().double()])
+            self._sums[:3] += sums
+            self._sums[3] += len(labelled)
 
     def _batch(self, piece: PlanPiece) -> Batch:
-        batch, lesson = self.data.plan.batch(self.progress.epoch, piece), self.data.lesson
-        if lesson:
-            states = None if lesson.states is None else torch.from_numpy(lesson.states[piece.rows])
-            batch = replace(batch, teacher_logits=torch.from_numpy(lesson.logits[piece.rows]), teacher_states=states)
+        batch, targets = self.data.plan.batch(self.progress.epoch, piece), self.data.targets
+        if targets:
+            states = None if targets.states is None else torch.from_numpy(targets.states[piece.rows])
+            batch = replace(batch, teacher_logits=torch.from_numpy(targets.logits[piece.rows]), teacher_states=states)
         return batch.to(self.team.device)
 
     def _after_step(self, ended_epoch: bool) -> None:
@@ -174,31 +174,31 @@ class Fit:
     def _validate(self, over: bool) -> None:
         progress = self.progress
         losses, right, labelled, texts = self._collect()
-        trained = {"train_loss": losses / max(texts, 1.0), "train_accuracy": right / max(labelled, 1.0)}
+        training_figures = {"train_loss": losses / max(texts, 1.0), "train_accuracy": right / max(labelled, 1.0)}
         self.learner.eval()
         logits = held_out_logits(self.start.model, self.data.held_out, self.team, self.dtype)
         self._require_numbers(logits)
-        judged = figures_of_logits(logits, self.data.held_out.labels)
+        validation_figures = figures_of_logits(logits, self.data.held_out.labels)
         where = {"step": progress.step, "epoch": progress.epoch, "seconds": round(progress.seconds, 3)}
-        entry = {**where, **trained, **judged}
+        entry = {**where, **training_figures, **validation_figures}
         progress.history.append(entry)
-        progress.stopper = progress.stopper.after(judged, progress.step)
+        progress.stopper = progress.stopper.after(validation_figures, progress.step)
         progress.finished = over or progress.stopper.is_over
         self._sums.zero_()
         progress.sums = self._sums.tolist()
         figures = {name: float(value) for name, value in entry.items() if not isinstance(value, list)}
-        self._keep({**figures, "score": score_of(judged, self.config.monitor)})
+        self._keep({**figures, "score": score_of(validation_figures, self.config.monitor)})
 
     def _require_numbers(self, logits: NDArray[np.float32]) -> None:
         if not np.isfinite(logits).all():
             raise InvalidInput(
-                f"the training came apart before step {self.progress.step}: the model's answers are no numbers "
-                f"any more. Take a lower learning_rate than {self.config.learning_rate:g}, or a gradient_norm above 0",
+                f"training diverged before step {self.progress.step}: the logits are not finite. Lower learning_rate, "
+                f"which is {self.config.learning_rate:g}, or set gradient_norm above 0",
                 "learning_rate",
             )
 
     def _collect(self) -> list[float]:
-        """Bring the sums of all workers together; the first one holds them from now on, as it would after a resume."""
+        """Add up the sums of all workers; from now on the first worker holds them, as after a resume."""
         totals = self.team.total(self._sums.tolist())
         self.progress.sums = totals
         self._sums.copy_(torch.tensor(totals, dtype=torch.float64))
@@ -207,17 +207,17 @@ class Fit:
         return totals
 
     def _keep(self, figures: Mapping[str, float]) -> None:
-        terms = self._terms
+        identity = self._identity
 
         def write(folder: Path) -> None:
-            """Put all that the run needs to go on into the folder."""
-            save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, terms)
+            """Write the checkpoint into the folder."""
+            save_checkpoint(folder, self.start, self.learner, self._optimizer, self.progress, identity)
 
         self._watcher.keep(figures, write)
         self._mark = time.perf_counter()
 
     def _figures(self) -> dict[str, float]:
-        """Return the figures since the last report. Sums are the worker's own, throughput that of all workers."""
+        """Return the figures since the last report: loss and accuracy of this worker, throughput of all workers."""
         progress = self.progress
         losses, right, labelled, texts = self._sums.tolist()
         figures = {

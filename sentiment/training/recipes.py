@@ -1,4 +1,4 @@
-"""What a preset asks for instead of a training's own defaults: one table for every job that trains."""
+"""The training defaults of presets that differ from the general ones; one table for all jobs that train."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ RECIPES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 
 
 def recipe_of(preset: object) -> Mapping[str, Any]:
-    """Return the fields of a configuration that a preset changes; none for what is no preset."""
+    """Return the configuration fields that a preset changes; none for other names."""
     return RECIPES.get(preset, {}) if isinstance(preset, str) else {}

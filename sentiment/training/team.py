@@ -1,4 +1,4 @@
-"""The workers of a data-parallel run: who of how many this one is, and what they tell each other."""
+"""The workers of a data-parallel run: their ranks, and the exchange of values between them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor, distributed, nn
 
 @dataclass(frozen=True)
 class Team:
-    """This worker's `rank` among `size`; with more than one, torch's process group is set up by whoever starts them."""
+    """This worker's `rank` among `size` workers; who starts several workers also sets up torch's process group."""
 
     rank: int = 0
     size: int = 1
     device: str = "cpu"
 
     def share(self, model: nn.Module) -> nn.Module:
-        """Return the model so that a backward pass averages gradients over the workers."""
+        """Return the model wrapped so that a backward pass averages gradients over the workers."""
         if self.size == 1:
             return model
         devices = [torch.device(self.device)] if self.device.startswith("cuda") else None
@@ -33,12 +33,12 @@ class Team:
         return list(sums.tolist())
 
     def gather(self, value: Any) -> list[Any]:
-        """Return what every worker has, in the order of their ranks, the same on each."""
+        """Return the values of all workers in the order of their ranks, the same on each."""
         if self.size == 1:
             return [value]
-        found: list[Any] = [None] * self.size
-        distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value)
+        return values
 
 
 ALONE: Final = Team()

@@ -1,4 +1,4 @@
-"""Judging a model on held-out texts during training, its batches shared by all workers."""
+"""Validation during training: the logits and figures of held-out texts, computed by all workers together."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ _BINS: Final = 15
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """The labelled texts to judge on: places `numbers` in `texts`, cut to heads of `window_tokens`."""
+    """The labelled texts to validate on."""
 
     texts: EncodedTexts
     numbers: NDArray[np.int64]
+    """Their positions in `texts`."""
     window_tokens: int
+    """Longer texts are cut to their heads."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -48,16 +50,16 @@ def held_out_logits(
     """Return the logits [texts, labels] in the order of `held_out.numbers`, the same on every worker."""
     batches = held_out_batches(held_out.texts, held_out.numbers, held_out.window_tokens)
     mine = [(cut, _logits(model, held_out, cut, team, dtype)) for cut in batches[team.rank :: team.size]]
-    found = [part for parts in team.gather(mine) for part in parts]
-    numbers = np.concatenate([np.asarray(cut) for cut, _ in found])
-    logits: NDArray[np.float32] = np.concatenate([part for _, part in found])[np.argsort(numbers)]
+    pieces = [part for parts in team.gather(mine) for part in parts]
+    numbers = np.concatenate([np.asarray(cut) for cut, _ in pieces])
+    logits: NDArray[np.float32] = np.concatenate([part for _, part in pieces])[np.argsort(numbers)]
     return logits
 
 
 def figures_of_logits(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the figures of logits [texts, classes]: `validation_…`, and the tables that the pictures are drawn from.
+    """Return the figures of logits [texts, classes]: `validation_…`, and the tables of the two pictures.
 
-    `confusion` has a row a label; `reliability` a row a bin of confidence: texts, mean confidence, accuracy.
+    `confusion` has one row for each label; `reliability` has one row [texts, mean confidence, accuracy] for each bin.
     """
     predictions, classes = logits.argmax(axis=1), logits.shape[1]
     probabilities = softmax(logits.astype(np.float64), axis=1)
@@ -73,7 +75,7 @@ def figures_of_logits(logits: NDArray[np.float32], labels: NDArray[np.int64]) ->
 
 
 def reliability(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> list[list[float]]:
-    """Return for each bin of confidence that texts fall into: how many, their mean confidence, their accuracy."""
+    """Return [texts, mean confidence, accuracy] for each non-empty bin of confidence."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     places = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
@@ -92,5 +94,5 @@ def _logits(
     kind = torch.device(team.device).type
     with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=dtype == torch.bfloat16):
         logits = model(batch.input_ids, batch.attention_mask)
-    found: NDArray[np.float32] = logits.float().cpu().numpy()
-    return found
+    values: NDArray[np.float32] = logits.float().cpu().numpy()
+    return values

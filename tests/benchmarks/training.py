@@ -34,7 +34,7 @@ from sentiment.training.batching.batches import row_of
 from sentiment.training.batching.encoded import EncodedTexts, encoded_texts
 from sentiment.training.batching.plan import BatchPlan
 from sentiment.training.config import TrainConfig, from_mapping
-from sentiment.training.fit import Fit, Watcher
+from sentiment.training.fit import TrainingLoop, Watcher
 from sentiment.training.objectives.objective import TrainingData
 from sentiment.training.validation import ValidationSet
 from train_jobs.shipped_model.readers import read_semeval
@@ -88,7 +88,7 @@ def bucketed(
     for part in start.model.modules():
         if isinstance(part, Dropout):
             part.__class__ = dropout
-    fit = Fit(start, data, config, watcher or Quiet())
+    fit = TrainingLoop(start, data, config, watcher or Quiet())
     steps = data.plan.epoch(0)[: config.most_steps]
     fit.run()
     return sum(step.texts for step in steps) / fit.progress.seconds

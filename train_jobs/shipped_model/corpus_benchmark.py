@@ -211,8 +211,8 @@ def _ask(client: httpx.Client, texts: list[str]) -> list[list[float]]:
         answer = client.post("/v1/predict/batch", json={"texts": texts}).raise_for_status()
     except httpx.HTTPError as exc:
         raise Unavailable(
-            f"{client.base_url} did not answer a request with {len(texts)} texts: {exc}. Check --api, and start the "
-            "platform with `undertone up`"
+            f"{client.base_url} did not answer {len(texts)} texts: {exc}. Check --api, and start the platform with "
+            "`undertone up`"
         ) from exc
     return [[result["probabilities"][label] for label in THREE_CLASSES] for result in answer.json()["results"]]
 

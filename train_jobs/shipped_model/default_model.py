@@ -28,7 +28,7 @@ from sentiment.training.batching.batches import Batch
 from sentiment.training.batching.plan import BatchPlan
 from sentiment.training.checkpoint import TrainingProgress
 from sentiment.training.config import TrainConfig
-from sentiment.training.fit import Fit
+from sentiment.training.fit import TrainingLoop
 from sentiment.training.objectives.loss import class_weights, sentiment_loss
 from sentiment.training.objectives.objective import TrainingData
 from sentiment.training.validation import ValidationSet, held_out_logits
@@ -126,7 +126,7 @@ def fit(
         return sentiment_loss(logits, batch.labels, batch.two_class, weights, stage.neutral_weight)
 
     plan, keeper = BatchPlan(drawn, np.arange(len(drawn)), config), LatestCheckpoint(folder)
-    run = Fit(start, TrainingData(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
+    run = TrainingLoop(start, TrainingData(plan, _held_out(start, texts.tweets_held_out), loss=loss), config, keeper)
     if keeper.latest:
         run.resume(keeper.latest)
     return run.run()

@@ -24,7 +24,7 @@ from sentiment.priority import give_way
 from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig, from_mapping
-from sentiment.training.fit import Fit
+from sentiment.training.fit import TrainingLoop
 from sentiment.training.team import Team
 from train_jobs.runs.capacity import ResourceRequest, need_on_cluster, own_cpus, require_capacity, require_own_gpus
 from train_jobs.runs.recovery import WAIT_S, RecoveryLog, WorkerEvent
@@ -182,7 +182,7 @@ def _train(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"history": progress.history, "step": progress.step}
 
 
-def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
+def agreed(team: Team, make: Callable[[], TrainingLoop]) -> TrainingLoop | UndertoneError:
     """Return what `make` returns on this worker; if it fails on any worker, return the same error on all of them.
 
     The error is returned and not raised, because Ray Train restarts the workers after any exception.
@@ -201,10 +201,10 @@ def agreed(team: Team, make: Callable[[], Fit]) -> Fit | UndertoneError:
     return refusals[0] if fit is None or refusals else fit
 
 
-def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> Fit:
+def _ready(job: Mapping[str, Any], config: TrainConfig, team: Team) -> TrainingLoop:
     start, data = prepare(config, job["places"], team.size, team.device)
     watcher = RayWatcher(team.rank, job["mailbox"])
-    fit = Fit(start, data, config, watcher, team)
+    fit = TrainingLoop(start, data, config, watcher, team)
     if checkpoint := ray.train.get_checkpoint():
         with checkpoint.as_directory() as folder:
             fit.resume(Path(folder))

@@ -104,12 +104,12 @@ def _fit(
 ) -> None:
     import torch
 
-    from sentiment.training.fit import Fit
+    from sentiment.training.fit import TrainingLoop
     from train_jobs.train.prepare import prepare
 
     torch.set_num_threads(threads)
     start, data = prepare(config, places)
-    fit = Fit(start, data, config, TrialWatcher(checkpoints, validated))
+    fit = TrainingLoop(start, data, config, TrialWatcher(checkpoints, validated))
     if latest := checkpoints.latest:
         with checkpoints.folder_of(latest) as folder:
             fit.resume(folder)

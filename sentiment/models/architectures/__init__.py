@@ -1,1 +1,1 @@
-"""The networks themselves: the encoder of our own, recurrent and convolutional ones, and encoders of transformers."""
+"""The networks: our own encoder, recurrent and convolutional classifiers, and wrapped encoders of transformers."""

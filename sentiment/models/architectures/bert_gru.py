@@ -16,21 +16,20 @@ from sentiment.models.bundle import Share, Size
 
 @dataclass(frozen=True)
 class BertGruConfig:
-    """The shape of a BERT-GRU classifier. `hidden` is the width of one direction; `encoder` the frozen encoder's shape.
-
-    Of `encoder`, `labels`, `pooling`, `head` and `trained` say nothing here: it has no head.
-    """
+    """The hyperparameters of a BERT-GRU classifier."""
 
     encoder: EncoderConfig
+    """The frozen encoder; its `labels`, `pooling`, `head` and `trained` are not used: it has no head."""
     labels: Size = 3
     hidden: Size = 256
+    """Width of one direction."""
     layers: Size = 2
     dropout: Share = 0.25
     pooling: Pooling = "max"
 
     @property
     def vocabulary(self) -> int:
-        """The number of pieces that the encoder knows."""
+        """The number of pieces of the encoder."""
         return self.encoder.vocabulary
 
     @property
@@ -40,7 +39,7 @@ class BertGruConfig:
 
 
 class BertGruClassifier(nn.Module):
-    """Tells the label of a text from a frozen encoder's states, read in both directions; only GRU and head learn."""
+    """Classifies by a bidirectional GRU over the states of a frozen encoder; only GRU and head are trained."""
 
     def __init__(self, config: BertGruConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The convolutional classifier of Kim (2014): filters over 3, 4 and 5 words, the strongest answer of each, a head."""
+"""The convolutional classifier of Kim (2014): filters over 3, 4 and 5 tokens, their maxima over a text, and a head."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from sentiment.models.bundle import Share, Size
 
 @dataclass(frozen=True)
 class CnnConfig:
-    """The shape of a convolutional classifier: `filters` of each of `sizes` tokens; `positions` the longest window."""
+    """The hyperparameters of a convolutional classifier."""
 
     vocabulary: Size
     labels: Size = 3
     embedding: Size = 100
     filters: Size = 100
+    """Number of filters of each size."""
     sizes: tuple[Size, ...] = (3, 4, 5)
+    """Tokens that the filters cover."""
     dropout: Share = 0.5
     positions: Size = 512
+    """Longest window in tokens."""
 
 
 class CnnClassifier(nn.Module):
-    """Tells the label of a text by the phrases in it. Small and quick, so a student as well."""
+    """Classifies by the phrases in a text; it is small and fast, and can also be a student."""
 
     def __init__(self, config: CnnConfig) -> None:
         super().__init__()
@@ -39,21 +42,20 @@ class CnnClassifier(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits [batch, labels]; `input_ids` and `attention_mask` (0 at padding) are int64 [batch, tokens].
 
-        Words at padding are nought, and a phrase counts if it starts in the text: so a text says the same alone and
-        padded, however short it is.
+        Words at padding are 0, and a phrase counts if it starts inside the text: the answer does not depend on padding.
         """
         visible = attention_mask.to(self.words.weight.dtype)[:, :, None]
         words = self.words(input_ids) * visible
-        found = [torch.relu(_convolve(cast("nn.Conv1d", part), words)) * visible for part in self.convolutions]
-        strongest = torch.cat([answers.amax(dim=1) for answers in found], dim=-1)
+        activations = [torch.relu(_convolve(cast("nn.Conv1d", part), words)) * visible for part in self.convolutions]
+        strongest = torch.cat([answers.amax(dim=1) for answers in activations], dim=-1)
         logits: Tensor = self.head(self.dropout(strongest))
         return logits
 
 
 def _convolve(convolution: nn.Conv1d, words: Tensor) -> Tensor:
-    """Return the filters' answers [batch, tokens, filters] at each token of `words` [batch, tokens, width].
+    """Return the filters' outputs [batch, tokens, filters] at each token of `words` [batch, tokens, width].
 
-    Exported as a product of matrices, which quantises by channel; ONNX Runtime has no such convolution in 8 bits.
+    It is exported as a matrix product, which can be quantised by channel; ONNX Runtime has no such 8-bit convolution.
     """
     size = convolution.kernel_size[0]
     padded = nn.functional.pad(words, (0, 0, 0, size - 1))

@@ -1,4 +1,4 @@
-"""Dropout that costs little on a CPU."""
+"""Dropout that is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _LEVELS: Final = 256
 
 
 class Dropout(nn.Dropout):
-    """Dropout whose masks on a CPU are cut from random bytes, eight to each number that is drawn.
+    """Dropout that on a CPU takes its masks from random bytes, eight from each drawn number.
 
-    PyTorch draws one number an element on one thread, which takes a fifth of the time of a fine-tuning step on two
-    cores. With bytes the share that is dropped is rounded to 1/256; the rest is scaled by that rounded share, so the
-    expected value stays what it was. Other devices use PyTorch's own dropout.
+    PyTorch draws one number for each element on one thread: a fifth of a fine-tuning step's time on two cores. With
+    bytes, the dropout rate is rounded to 1/256; the scale uses the rounded rate, so that the expected value stays the
+    same. Other devices use PyTorch's own dropout.
     """
 
     def forward(self, states: Tensor) -> Tensor:
-        """Return `states` (any shape, floating point) with elements set to 0; out of training, as they are."""
-        kept = _LEVELS - round(self.p * _LEVELS)
-        if not self.training or kept == _LEVELS or kept == 0 or states.device.type != "cpu":
+        """Return `states` (any shape, floating point) with some elements set to 0; unchanged outside of training."""
+        keep_level = _LEVELS - round(self.p * _LEVELS)
+        if not self.training or keep_level == _LEVELS or keep_level == 0 or states.device.type != "cpu":
             return super().forward(states)
         drawn = torch.empty(-(-states.numel() // _BYTES), dtype=torch.int64).random_(-(2**63), None)
-        mask = (drawn.view(torch.uint8)[: states.numel()] < kept).view(states.shape)
-        return states * (mask.to(states.dtype) * (_LEVELS / kept))
+        mask = (drawn.view(torch.uint8)[: states.numel()] < keep_level).view(states.shape)
+        return states * (mask.to(states.dtype) * (_LEVELS / keep_level))

@@ -26,14 +26,7 @@ _ACTIVATIONS: Final = {"tanh": torch.tanh, "relu": torch.relu}
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """The shape of an encoder classifier. `positions` is the longest window in tokens, [CLS] and [SEP] counted.
-
-    `embedding` is the width of the word embeddings where they are narrower than the layers (0: as wide). `pooling`
-    takes the mean of the tokens' outputs or the first token's. `head` is one linear layer, or two with an activation
-    between them. `trained` "layers" freezes the word embeddings, so that words that training does not show keep their
-    places among those that it shows; "head" freezes all below the head, and takes dropout out of it. `rows` is for a
-    head that has several rows a label: the place of the label that each row means (`LabelSums`).
-    """
+    """The hyperparameters of an encoder classifier."""
 
     vocabulary: Size
     labels: Size = 3
@@ -42,21 +35,30 @@ class EncoderConfig:
     heads: Size = 12
     feed_forward: Size = 1536
     positions: Size = 256
+    """Longest window in tokens, [CLS] and [SEP] included."""
     dropout: Share = 0.1
     layer_norm_eps: Share = 1e-12
     embedding: SizeOrNone = 0
+    """Width of the word embeddings if they are narrower than the layers; 0: as wide."""
     pooling: Literal["mean", "first"] = "mean"
+    """The mean of the tokens' outputs, or the first token's output."""
     head: Literal["linear", "tanh", "relu"] = "linear"
+    """One linear layer, or two with this activation between them."""
     trained: Literal["all", "layers", "head"] = "all"
+    """`layers` freezes the word embeddings, so that words without training texts stay near similar words.
+
+    `head` freezes everything below the head, without dropout there.
+    """
     rows: tuple[int, ...] = ()
+    """For a head with several rows for one label: the position of each row's label (`LabelSums`)."""
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:
-            raise ValueError(f"hidden = {self.hidden} is no multiple of heads = {self.heads}")
+            raise ValueError(f"hidden is {self.hidden}; it must be a multiple of heads, which is {self.heads}")
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and a feed-forward block, each followed by a residual sum and a layer norm, as in BERT."""
+    """Self-attention and a feed-forward block, each with a residual connection and a layer norm, as in BERT."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Embeddings and transformer layers: pieces in, a state a piece out."""
+    """Embeddings and transformer layers: token ids in, one state for each token out."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -104,7 +106,7 @@ class Encoder(nn.Module):
     def hidden_states(self, input_ids: Tensor, attention_mask: Tensor) -> list[Tensor]:
         """Return the states of the embeddings and of each layer, each [batch, tokens, hidden].
 
-        `input_ids` and `attention_mask` (0 at padding) are int64 [batch, tokens]; states at padding mean nothing.
+        `input_ids` and `attention_mask` (0 at padding) are int64 [batch, tokens]; states at padding are undefined.
         """
         states = [self._embed(input_ids)]
         bias = (1.0 - attention_mask.to(states[0].dtype))[:, None, None, :] * _MASKED
@@ -122,7 +124,7 @@ class Encoder(nn.Module):
 
 
 class EncoderClassifier(Encoder):
-    """Tells the label of a text from what the encoder says of its tokens, padding left out."""
+    """Classifies by the pooled states of an encoder, without padding."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)
@@ -166,21 +168,21 @@ class EncoderClassifier(Encoder):
 
 
 def load_body(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load the tensors of an encoder, under its own names, into a model that has more (a head), which stays."""
+    """Load an encoder's tensors into a model; tensors that only the model has, such as its head, stay."""
     model.load_state_dict({**model.state_dict(), **state})
 
 
 def mean_rows(words: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
-    """Return embeddings [len(rows), width]: each the mean of the named rows of `words` [vocabulary, width]."""
+    """Return embeddings [len(rows), width], each the mean of some rows of `words` [vocabulary, width]."""
     ids = torch.tensor([old for row in rows for old in row])
     starts = torch.tensor([0, *(len(row) for row in rows)]).cumsum(dim=0)[:-1]
     return nn.functional.embedding_bag(ids, words, starts, mode="mean")
 
 
 def encoder_state(bert: Mapping[str, Tensor], layers: int, positions: int) -> dict[str, Tensor]:
-    """Return an encoder's tensors from a BERT checkpoint's (Hugging Face names, no prefix).
+    """Return the tensors of our encoder from those of a BERT checkpoint (Hugging Face names, no prefix).
 
-    The one token type that classification uses is added to the positions.
+    The embedding of token type 0, the only one that classification uses, is added to the positions.
     """
     token_type = bert["embeddings.token_type_embeddings.weight"][0]
     state = {

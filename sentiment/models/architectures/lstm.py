@@ -13,23 +13,23 @@ from sentiment.models.bundle import Share, Size
 
 @dataclass(frozen=True)
 class LstmConfig:
-    """The shape of an LSTM classifier. `hidden` is the width of one direction; `positions` the longest window.
-
-    The largest of each number over the text (`max`) serves sentences better than the last states (Conneau et al. 2017).
-    """
+    """The hyperparameters of an LSTM classifier."""
 
     vocabulary: Size
     labels: Size = 3
     embedding: Size = 100
     hidden: Size = 256
+    """Width of one direction."""
     layers: Size = 2
     dropout: Share = 0.5
     pooling: Pooling = "max"
+    """`max` is better for sentences than the last states (Conneau et al. 2017)."""
     positions: Size = 512
+    """Longest window in tokens."""
 
 
 class LstmClassifier(nn.Module):
-    """Tells the label of a text by reading it in both directions."""
+    """Classifies by a bidirectional LSTM over word embeddings."""
 
     def __init__(self, config: LstmConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Both directions of a recurrent network over texts of any length, padding never read."""
+"""Bidirectional recurrent networks over padded texts; padding never changes the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-#: How the states of a text's tokens become one: both directions' last ones, their mean, or the largest of each number.
+#: How the states of a text's tokens are pooled: the last ones of both directions, the mean, or the maximum.
 Pooling = Literal["last", "mean", "max"]
 
 _BELOW_ALL: Final = 2.0  # the outputs of LSTM and GRU are between -1 and 1
@@ -18,8 +18,8 @@ _BELOW_ALL: Final = 2.0  # the outputs of LSTM and GRU are between -1 and 1
 def run_and_pool(network: nn.RNNBase, inputs: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
     """Run a bidirectional LSTM or GRU over `inputs` [batch, tokens, width]; return pooled states [batch, 2·hidden].
 
-    `attention_mask` [batch, tokens] is 0 at padding, which is on the right. The reverse direction starts at a text's
-    own last token. A text of no tokens counts as one of zeros.
+    `attention_mask` [batch, tokens] is 0 at padding, which is on the right. The reverse direction starts at the last
+    token of the text. A text without tokens counts as one token of zeros.
     """
     visible = attention_mask.to(inputs.dtype)[:, :, None]
     lengths = attention_mask.sum(dim=1).clamp(min=1)
@@ -30,7 +30,7 @@ def run_and_pool(network: nn.RNNBase, inputs: Tensor, attention_mask: Tensor, po
 
 
 def _run_packed(network: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Return all states, 0 at padding, and both directions' last ones; exported, `lengths` are those of ONNX's node."""
+    """Return all states, 0 at padding, and the last ones of both directions; the exported ONNX node uses `lengths`."""
     packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
     outputs, last = network(packed)
     states = last[0] if isinstance(last, tuple) else last
@@ -39,9 +39,9 @@ def _run_packed(network: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> tuple[T
 
 
 def _run_turned(network: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the same without packing, layer by layer: the reverse direction is a forward one over texts turned around.
+    """Return the same without packing: the reverse direction of each layer runs forwards over reversed texts.
 
-    The backward pass over packed texts of different lengths takes ten times that over texts of one length (PyTorch 2.13
+    The backward pass over packed texts of different lengths takes ten times as long as over equal lengths (PyTorch 2.13
     on a CPU, 64 texts of up to 256 tokens).
     """
     steps = torch.arange(inputs.shape[1], device=inputs.device)
@@ -60,7 +60,7 @@ def _run_turned(network: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> tuple[T
 
 
 def _run_direction(network: nn.RNNBase, part: str, inputs: Tensor) -> Tensor:
-    """Return the states [batch, tokens, hidden] of one direction of one layer, whatever is padding."""
+    """Return the states [batch, tokens, hidden] of one direction of one layer; padding is not treated specially."""
     weights = [getattr(network, f"{kind}_{part}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
     start = inputs.new_zeros(1, len(inputs), network.hidden_size)
     # has_biases, num_layers, dropout, train, bidirectional, batch_first
@@ -71,7 +71,7 @@ def _run_direction(network: nn.RNNBase, part: str, inputs: Tensor) -> Tensor:
 
 
 def _in_order(states: Tensor, order: Tensor) -> Tensor:
-    """Return the tokens of states [batch, tokens, width] in the order [batch, tokens]."""
+    """Return states [batch, tokens, width] with their tokens in the order [batch, tokens]."""
     return states.gather(1, order[:, :, None].expand_as(states))
 
 

@@ -1,4 +1,4 @@
-"""Hugging Face encoders that are not BERT's kin: the library's own network, its outputs pooled, a linear head."""
+"""Hugging Face encoders that are not BERT-like: the library's own network, pooled, with a linear head."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ from sentiment.version import CONFIG
 _POSITIONS: Final = 256
 _TOLERANCE: Final = 1e-4
 _POOLER: Final = "pooler"
-#: What comes from the data or from the encoder that is wrapped.
-_GIVEN: Final = frozenset({"labels", "vocabulary", "transformer"})
+#: Fields that the data or the wrapped encoder determine.
+_FIXED: Final = frozenset({"labels", "vocabulary", "transformer"})
 
 
 @dataclass(frozen=True)
 class HubConfig:
-    """The shape of a wrapped encoder. `transformer` is its config.json; `trained` "head" freezes all but the head."""
+    """The hyperparameters of a wrapped encoder."""
 
     vocabulary: Size
     labels: Size = 3
     positions: Size = _POSITIONS
+    """Longest window in tokens."""
     dropout: Share = 0.1
     trained: Literal["all", "head"] = "all"
+    """`head` freezes the encoder."""
     transformer: dict[str, Any] = field(default_factory=dict)
+    """The encoder's config.json."""
 
 
 class HubClassifier(nn.Module):
-    """Tells the label of a text from the mean of a Hugging Face encoder's outputs, padding left out."""
+    """Classifies by the mean of a Hugging Face encoder's outputs, without padding."""
 
     def __init__(self, config: HubConfig) -> None:
         super().__init__()
@@ -47,7 +50,7 @@ class HubClassifier(nn.Module):
         self.body = _network(config.transformer)
         self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(self.body.config.hidden_size, config.labels)
-        for name, parameter in self.body.named_parameters():  # poolers get no gradient, and workers wait for one
+        for name, parameter in self.body.named_parameters():  # poolers get no gradient, for which workers would wait
             parameter.requires_grad_(config.trained == "all" and _POOLER not in name)
 
     def train(self, mode: bool = True) -> Self:
@@ -70,17 +73,19 @@ def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> ModelBun
     """Build a classifier around the encoder in a Hugging Face folder.
 
     Raises:
-        InvalidInput: an override cannot be chosen, or asks for longer windows than the encoder reads.
-        ModelRejected: the folder holds no encoder that runs without code of its own, or one that reads padding.
+        InvalidInput: an override cannot be set, or asks for longer windows than the encoder reads.
+        ModelRejected: the encoder needs code from the model, or its answers change with padding.
     """
     tokenizer, origin = read_tokenizer(folder), portable(read_config(folder))
     vocabulary = max(int(origin.get("vocab_size", 0)), 1)
     longest = int(origin.get("max_position_embeddings", _POSITIONS))
-    for name in sorted(overrides.keys() & _GIVEN):
-        raise InvalidInput(f"{name} cannot be chosen: it comes from the data or the encoder in {folder}", name)
+    for name in sorted(overrides.keys() & _FIXED):
+        raise InvalidInput(
+            f"{name} cannot be set: the data or the encoder in {folder} determine it; leave it out", name
+        )
     config = overridden(HubConfig(vocabulary, labels, min(longest, _POSITIONS), transformer=origin), overrides)
     if "max_position_embeddings" in origin and config.positions > longest:
-        raise InvalidInput(f"positions = {config.positions}; {folder} reads at most {longest} tokens", "positions")
+        raise InvalidInput(f"positions is {config.positions}; {folder} reads at most {longest} tokens", "positions")
     model = HubClassifier(config)
     _fill(model.body, folder)
     _require_padding_unread(model, tokenizer, folder)
@@ -88,7 +93,7 @@ def wrap(folder: Path, labels: int, overrides: Mapping[str, object]) -> ModelBun
 
 
 def portable(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config.json without what names code, or where it came from."""
+    """Return a config.json without references to code and to its origin."""
     return {name: value for name, value in origin.items() if name not in ("auto_map", "_name_or_path")}
 
 
@@ -98,10 +103,10 @@ def _network(origin: Mapping[str, Any]) -> Any:
     try:
         config = AutoConfig.for_model(**origin)
         return AutoModel.from_config(config, trust_remote_code=False, attn_implementation="eager")
-    except Exception as exc:  # the library raises what it likes for configs that it does not know
+    except Exception as exc:  # the library raises any exception for unknown configs
         raise ModelRejected(
-            f"transformers makes no encoder of model_type {shown(origin.get('model_type'))} without code of its own: "
-            f"{exc}"
+            f"transformers cannot build an encoder of model_type {shown(origin.get('model_type'))} without code from "
+            f"the model: {exc}"
         ) from exc
 
 
@@ -113,7 +118,7 @@ def _fill(network: Any, folder: Path) -> None:
     except RuntimeError as exc:  # shapes
         raise ModelRejected(f"{folder}: {CONFIG} and the safetensors are not of one model: {exc}") from exc
     if missing:
-        raise ModelRejected(f"{folder} has no tensor {missing[0]!r}, which the model of its {CONFIG} has")
+        raise ModelRejected(f"{folder} has no tensor {missing[0]!r}, which the model of its {CONFIG} needs")
 
 
 def _require_padding_unread(model: HubClassifier, tokenizer: Tokenizer, folder: Path) -> None:
@@ -125,4 +130,7 @@ def _require_padding_unread(model: HubClassifier, tokenizer: Tokenizer, folder: 
         beside = model(padded, nn.functional.pad(torch.ones_like(ids), (0, 3)))
     model.train()
     if not torch.allclose(alone, beside, atol=_TOLERANCE):
-        raise ModelRejected(f"{folder}: what this model says of a text changes with the padding behind it")
+        raise ModelRejected(
+            f"{folder}: this model's answer for a text changes with the padding behind it, so it cannot be served in "
+            "batches"
+        )

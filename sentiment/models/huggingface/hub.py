@@ -35,28 +35,30 @@ _PREFIX: Final = "hf:"
 
 
 def download(name: str, revision: str | None) -> Path:
-    """Download a repository's data files, or take them from the hub's cache, and return their folder.
+    """Download a repository's data files, or find them in the hub's cache, and return their folder.
 
     Raises:
         NotFound: there is no such repository or revision.
-        Unavailable: the hub cannot be reached and the cache does not hold it.
+        Unavailable: the hub cannot be reached, and the repository is not in the cache.
     """
     from huggingface_hub import errors, snapshot_download
 
     try:
-        found = snapshot_download(name, revision=revision, allow_patterns=list(_FILES), ignore_patterns=list(_FOLDERS))
+        folder = snapshot_download(name, revision=revision, allow_patterns=list(_FILES), ignore_patterns=list(_FOLDERS))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as exc:
-        raise NotFound(f"There is no folder and no Hugging Face model {name!r} ({revision or 'main'}).") from exc
+        raise NotFound(
+            f"There is neither a folder nor a Hugging Face model {name!r} ({revision or 'main'}): check the name."
+        ) from exc
     except (errors.LocalEntryNotFoundError, OSError) as exc:
         raise Unavailable(
-            f"The Hugging Face hub does not give {name!r}: {_first_line(exc)}. Try again with a connection, or name a "
-            "folder that holds config.json, tokenizer.json and model.safetensors"
+            f"{name!r} cannot be downloaded from the Hugging Face hub: {_first_line(exc)}. Check the connection, or "
+            "name a folder with config.json, tokenizer.json and model.safetensors"
         ) from exc
-    return Path(found)
+    return Path(folder)
 
 
 def fetch(name: str, *, get: Fetch = download) -> Path:
-    """Return the folder of a model: a local one by its path, else the hub's `owner/name`, `name@revision`, `hf:name`.
+    """Return the folder of a model: a local path, or a download of `owner/name`, `name@revision` or `hf:name`.
 
     Raises:
         InvalidInput: the name is empty.
@@ -67,46 +69,49 @@ def fetch(name: str, *, get: Fetch = download) -> Path:
         return Path(name)
     repository, _, revision = name.removeprefix(_PREFIX).partition("@")
     if not repository.strip():
-        raise InvalidInput(f"{name!r} names no model: give a folder, or owner/name of the Hugging Face hub", "backbone")
+        raise InvalidInput(
+            f"{name!r} is not the name of a model: give a folder, or owner/name on the Hugging Face hub", "backbone"
+        )
     return get(repository, revision or None)
 
 
 def convert_tokenizer(folder: Path) -> Tokenizer:
-    """Return the tokenizer of a folder that has no `tokenizer.json`, from the vocabulary that it has instead.
+    """Return the tokenizer of a folder without `tokenizer.json`, converted from its other vocabulary files.
 
     Raises:
-        ModelRejected: it has none that can be read without running its code.
+        ModelRejected: it has none that can be converted without code from the model.
     """
-    if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would make an empty one
-        raise ModelRejected(f"{folder}: tokenizer.json is missing, and so is {' or '.join(_VOCABULARIES)}")
+    if not any((folder / name).is_file() for name in _VOCABULARIES):  # transformers would return an empty one
+        raise ModelRejected(
+            f"{folder} has no tokenizer.json and none of {', '.join(_VOCABULARIES)}: copy or download one of them"
+        )
     try:
         converted = _by_transformers(folder)
     except Exception as exc:  # the library raises what its parsers raise
         raise ModelRejected(
-            f"{folder} has no tokenizer.json and none can be made: {in_one_line(exc)}. {_FAST_FILE}"
+            f"{folder} has no tokenizer.json, and its other files cannot be converted: {in_one_line(exc)}. {_FAST_FILE}"
         ) from exc
     if _is_empty(converted):
         raise ModelRejected(
-            f"{folder} has no tokenizer.json, and transformers makes a tokenizer without any word of its vocabulary. "
-            f"{_FAST_FILE}"
+            f"{folder} has no tokenizer.json, and transformers reads no words from its vocabulary files. {_FAST_FILE}"
         )
     return converted
 
 
 def tokenizer_of_transformers(folder: Path) -> Tokenizer | None:
-    """Return the tokenizer that transformers makes of a folder's files, None where it makes none without code."""
-    if not (folder / _TOKENIZER_CONFIG).is_file():  # transformers would guess its kind
+    """Return the tokenizer that transformers makes of a folder's files; None if that needs code from the model."""
+    if not (folder / _TOKENIZER_CONFIG).is_file():  # transformers would guess its type
         return None
     try:
-        found = _by_transformers(folder)
+        tokenizer = _by_transformers(folder)
     except Exception as exc:  # noqa: BLE001 - the library raises what its parsers raise; tokenizer.json is there
-        logger.warning("%s is read without %s: %s", folder, _TOKENIZER_CONFIG, in_one_line(exc))
+        logger.warning("the tokenizer of %s is read without its %s: %s", folder, _TOKENIZER_CONFIG, in_one_line(exc))
         return None
-    return None if _is_empty(found) else found
+    return None if _is_empty(tokenizer) else tokenizer
 
 
 def _is_empty(tokenizer: Tokenizer) -> bool:
-    """Whether there are special pieces only: transformers makes such a tokenizer of a file that it cannot read."""
+    """Return whether it has special pieces only: so transformers does with a file that it cannot read."""
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     return set(tokenizer.get_vocab(with_added_tokens=False)) <= special
 

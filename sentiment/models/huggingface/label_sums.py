@@ -1,4 +1,4 @@
-"""Several rows of a head that mean one label: their probabilities are summed, in the network and in its graph."""
+"""Adds the probabilities of several rows of a head that mean one label, in the network and in its exported graph."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-#: Added to the logits of other labels' rows: e to that is nothing, in bfloat16 too.
+#: Added to the logits of other labels' rows: its exponential is 0, also in bfloat16.
 _NOT_ITS_OWN: Final = -1e4
 
 
 class LabelSums(nn.Module):
-    """Turns logits [batch, rows] into logits [batch, labels]; `rows[i]` is the place of the label that row i means.
+    """Turns logits [batch, rows] into logits [batch, labels]; `rows[i]` is the position of row i's label.
 
-    A label's logit is the logarithm of the sum of its rows' exponentials, so that the softmax of what comes out is the
-    sum of the softmax of what goes in. A temperature divides what comes out. Without `rows` nothing is changed.
+    A label's logit is the log-sum-exp of its rows, so that its probability is the sum of theirs. A temperature applies
+    to the result. Without `rows` the logits stay as they are.
     """
 
     def __init__(self, rows: Sequence[int], labels: int) -> None:

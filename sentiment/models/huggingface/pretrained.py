@@ -1,4 +1,4 @@
-"""Classifiers that transformers makes and our encoder is not (DeBERTa and others): the library's own network, whole."""
+"""Classifiers of other types than our encoder (DeBERTa and others): the transformers library's own network."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _PADDING: Final = 3
 
 @dataclass(frozen=True)
 class PretrainedConfig:
-    """The shape of a whole classifier of transformers, of which `transformer` is the config.json.
-
-    `rows` is for a head that has several rows a label: the place of the label that each row means.
-    """
+    """The hyperparameters of a whole classifier of transformers."""
 
     vocabulary: Size
     labels: Size = 3
     positions: Size = _LONGEST
+    """Longest window in tokens."""
     rows: tuple[int, ...] = ()
+    """For a head with several rows for one label: the label of each row, as its position."""
     transformer: dict[str, Any] = field(default_factory=dict)
+    """Its config.json."""
 
 
 class PretrainedClassifier(nn.Module):
-    """Tells the label of a text as the network of transformers does."""
+    """Classifies with a network of the transformers library."""
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
@@ -68,8 +68,8 @@ def wrap_classifier(
     `head_name` is the layer of the last tensors, without `.weight`.
 
     Raises:
-        ModelRejected: transformers makes no such classifier without code of its own, a tensor is missing or of
-            another size, or what the model says changes with the padding behind a text.
+        ModelRejected: transformers cannot build such a classifier without code from the model, a tensor is missing or
+            of another size, or the answer for a text changes with the padding behind it.
     """
     rows = () if head.order else head.rows
     config = PretrainedConfig(1, len(head.labels), _LONGEST, rows, _plain(origin))
@@ -89,15 +89,16 @@ def wrap_classifier(
 
 
 def _plain(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config.json without the names of labels, which are put in our order."""
+    """Return a config.json without the names of the labels."""
     names = ("id2label", "label2id", "num_labels", "problem_type")
     return {name: value for name, value in portable(origin).items() if name not in names}
 
 
 def _positions(model: PretrainedClassifier, origin: Mapping[str, Any]) -> int:
-    """Return how many tokens the model reads, 512 at most: some kinds begin to count behind the id of their padding.
+    """Return how many tokens the model reads, 512 at most.
 
-    Kinds that call their table by another name than config.json's usual one are tried for what they read.
+    Some models count positions from the id of their padding + 1. If config.json does not have the usual field, the
+    length is found by trying.
     """
     padding = padding_of(origin) + 1
     table = min(int(origin.get("max_position_embeddings") or _LONGEST), _LONGEST + padding)
@@ -108,7 +109,7 @@ def _positions(model: PretrainedClassifier, origin: Mapping[str, Any]) -> int:
 
 
 def _reads(model: PretrainedClassifier, tokens: int) -> bool:
-    # An id that is no padding, or kinds that leave padding out would not reach the table's end.
+    # Not the id of the padding: some models skip padding and would not reach the end of the table.
     ids = torch.full((1, tokens), padding_of(model.config.transformer) + 1)
     try:
         with torch.no_grad():
@@ -126,15 +127,15 @@ def _network(origin: Mapping[str, Any], rows: int) -> Any:
         return AutoModelForSequenceClassification.from_config(
             config, trust_remote_code=False, attn_implementation="eager"
         )
-    except Exception as exc:  # the library raises what it likes for configs that it does not know
+    except Exception as exc:  # the library raises any exception for unknown configs
         raise ModelRejected(
-            f"transformers makes no classifier of model_type {shown(origin.get('model_type'))} without code of its "
-            f"own: {in_one_line(exc)}"
+            f"transformers cannot build a classifier of model_type {shown(origin.get('model_type'))} without code from "
+            f"the model: {in_one_line(exc)}"
         ) from exc
 
 
 def _ordered(tensors: Mapping[str, Tensor], head: HeadLabels, head_name: str) -> dict[str, Tensor]:
-    """Return the tensors under today's names, the head's rows in our order where each means a label of its own."""
+    """Return the tensors by their present names, the head's rows in our order if each label has one row."""
     named = {current_name(name): tensor for name, tensor in tensors.items()}
     if head.order:
         rows = torch.tensor(head.order)
@@ -145,23 +146,23 @@ def _ordered(tensors: Mapping[str, Tensor], head: HeadLabels, head_name: str) ->
 
 def _fill(network: Any, tensors: Mapping[str, Tensor], folder: Path) -> None:
     prefix = f"{network.base_model_prefix}."
-    wanted = network.state_dict()
-    named = {
-        name if name in wanted or name.startswith(prefix) else f"{prefix}{name}": tensor
+    expected = network.state_dict()
+    renamed = {
+        name if name in expected or name.startswith(prefix) else f"{prefix}{name}": tensor
         for name, tensor in tensors.items()
     }
-    for name, made in wanted.items():
-        if name not in named:
-            raise ModelRejected(f"{folder} has no tensor {name!r}, which the model of its {CONFIG} has")
-        if named[name].shape != made.shape:
+    for name, target in expected.items():
+        if name not in renamed:
+            raise ModelRejected(f"{folder} has no tensor {name!r}, which the model of its {CONFIG} needs")
+        if renamed[name].shape != target.shape:
             raise ModelRejected(
-                f"{folder}: {name} is {_size(named[name])}, in the model of its {CONFIG} {_size(made)}: the two files "
-                "are not of one model"
+                f"{folder}: {name} is {_size(renamed[name])}, but its {CONFIG} says {_size(target)}: the two files are "
+                "not of one model"
             )
-    more = next((name for name in named if name not in wanted and ".layer." in name), None)
+    more = next((name for name in renamed if name not in expected and ".layer." in name), None)
     if more:
-        raise ModelRejected(f"{folder} has a tensor {more!r}, which the model of its {CONFIG} has not")
-    network.load_state_dict({name: named[name] for name in wanted})
+        raise ModelRejected(f"{folder} has a tensor {more!r}, which is not in the model of its {CONFIG}")
+    network.load_state_dict({name: renamed[name] for name in expected})
 
 
 def _size(tensor: Tensor) -> str:
@@ -175,4 +176,7 @@ def _require_padding_unread(model: PretrainedClassifier, tokenizer: Tokenizer, f
         alone = model(ids, mask)
         beside = model(nn.functional.pad(ids, (0, _PADDING)), nn.functional.pad(mask, (0, _PADDING)))
     if not torch.allclose(alone, beside, atol=_TOLERANCE):
-        raise ModelRejected(f"{folder}: what this model says of a text changes with the padding behind it")
+        raise ModelRejected(
+            f"{folder}: this model's answer for a text changes with the padding behind it, so it cannot be served in "
+            "batches"
+        )

@@ -1,4 +1,4 @@
-"""The tensors of a model's folder: one safetensors file or several with an index; and why there are none."""
+"""Reads the tensors of a model's folder: one safetensors file or several with an index; explains why there are none."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _INDEX: Final = f"{WEIGHTS}.index.json"
 _ADAPTER: Final = "adapter_config.json"
 _SHARDS: Final = "model-*-of-*.safetensors"
 _PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-#: What Git LFS leaves in the place of a file that it has not fetched.
+#: First line of the file that Git LFS puts in place of one that was not downloaded.
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _LENGTH_BYTES: Final = 8  # of a safetensors header, in front of it
 _LONGEST_HEADER_BYTES: Final = 100_000_000  # safetensors' own limit
 _MOST_NAMED: Final = 3
 _AGAIN: Final = "Copy or download it again"
-#: Names of what is put around a model in a training, and what to save instead.
+#: Prefixes of tensors from wrappers around a model, and how to save the model without them.
 _WRAPPERS: Final = {
-    "_orig_mod": "what torch.compile puts around a model: save model._orig_mod.save_pretrained(...)",
-    "_fsdp_wrapped_module": "what FSDP puts around a model: save the full state of the model inside",
-    "_forward_module": "what Lightning puts around a model: save the model inside",
-    "module": "what DataParallel puts around a model: save model.module.save_pretrained(...)",
-    "base_model": "what PEFT puts around a model: save model.merge_and_unload().save_pretrained(...)",
+    "_orig_mod": "a wrapper of torch.compile: save model._orig_mod.save_pretrained(...)",
+    "_fsdp_wrapped_module": "a wrapper of FSDP: save the full state of the model inside",
+    "_forward_module": "a wrapper of Lightning: save the model inside",
+    "module": "a wrapper of DataParallel: save model.module.save_pretrained(...)",
+    "base_model": "a wrapper of PEFT: save model.merge_and_unload().save_pretrained(...)",
 }
 
 
@@ -41,7 +41,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     """Return all tensors of a model's folder from its safetensors, one file or several with an index.
 
     Raises:
-        ModelRejected: there are none (pickles are never read), one is broken, or they are of what wraps a model.
+        ModelRejected: there are none (pickles are never read), one is damaged, or they were saved with a wrapper.
     """
     tensors: dict[str, Tensor] = {}
     for shard in _shards(folder):
@@ -51,7 +51,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
 
 
 def refuse_pointer(path: Path) -> None:
-    """Raise ModelRejected where a file is not there but what Git LFS left in its place."""
+    """Raise ModelRejected if a file is a Git LFS pointer."""
     try:
         with path.open("rb") as file:
             is_pointer = file.read(len(_POINTER)) == _POINTER
@@ -65,7 +65,7 @@ def refuse_pointer(path: Path) -> None:
 
 
 def deeper(folder: Path, name: str) -> str:
-    """Return where files called `name` lie one level deeper in `folder`, as the end of a message; empty if nowhere."""
+    """Return the end of a message that names subfolders of `folder` with a file `name`; empty if there are none."""
     places = sorted(path.parent for path in folder.glob(f"*/{name}") if path.is_file())
     if not places:
         return ""
@@ -95,7 +95,7 @@ def _shards(folder: Path) -> list[str]:
 
 
 def _why_none(folder: Path) -> str:
-    """Return why a folder has no tensors to read, in words for the user."""
+    """Return the message that says why a folder has no readable tensors."""
     if (folder / _ADAPTER).is_file():
         return (
             f"{folder} holds an adapter alone ({_ADAPTER}): merge it into its model first, "
@@ -124,7 +124,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _cut_off(path: Path) -> str:
-    """Return how much of a safetensors file is there, empty unless it ends before what its header says."""
+    """Return how a safetensors file is truncated, for a message; empty if its length matches its header."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -137,19 +137,19 @@ def _cut_off(path: Path) -> str:
                 return f"is cut off in its header: it has {size:,} bytes"
             header = json.loads(file.read(header_bytes))
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        wanted = _LENGTH_BYTES + header_bytes + max(ends, default=0)
+        expected = _LENGTH_BYTES + header_bytes + max(ends, default=0)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return ""
-    return f"is cut off: it has {size:,} of the {wanted:,} bytes that its header says" if size < wanted else ""
+    return f"is cut off: it has {size:,} of the {expected:,} bytes that its header says" if size < expected else ""
 
 
 def _refuse_wrapped(folder: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors of a model that was saved with what a training had put around it."""
+    """Refuse tensors that were saved with a wrapper around the model."""
     for name in tensors:
         parts = name.split(".")
-        found = [part for part in _WRAPPERS if part in (parts if part.startswith("_") else parts[:1])]
-        if found:
+        wrappers = [part for part in _WRAPPERS if part in (parts if part.startswith("_") else parts[:1])]
+        if wrappers:
             raise ModelRejected(
-                f"{folder}: its tensors are named as in {name!r}, and {found[0]}. is {_WRAPPERS[found[0]]}; or take "
-                f"{found[0]}. out of the names"
+                f"{folder}: the names of its tensors, such as {name!r}, contain {wrappers[0]}, "
+                f"{_WRAPPERS[wrappers[0]]}; or remove {wrappers[0]}. from the names"
             )

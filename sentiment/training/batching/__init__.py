@@ -1,1 +1,1 @@
-"""From texts to batches: tokens on disk, which texts a step takes, and batches cut by tokens."""
+"""From texts to batches: tokenised texts on disk, the plan of steps, and batches bounded by tokens."""

@@ -1,4 +1,4 @@
-"""Batches of encoded texts: texts of like length together, cut by tokens, so that padding stays near zero."""
+"""Batches of encoded texts: texts of similar length together, bounded by tokens, with very little padding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOTH_ENDS: Final = 2
 
 
 class EncodedText(NamedTuple):
-    """An encoded text: token ids ([CLS] and [SEP] included), its label's id, whether its corpus knows no neutral."""
+    """A text's token ids ([CLS] and [SEP] included), its label's id, and whether its corpus has no neutral texts."""
 
     ids: Sequence[int]
     label: int
@@ -27,18 +27,20 @@ class EncodedText(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of one step: `input_ids` and `attention_mask` [batch, tokens], `labels` and `two_class` [batch].
-
-    Where a teacher is learned from: its logits `teacher_logits` [batch, labels], and, if wanted, the states before its
-    last layer `teacher_states` [batch, width]. A label of -1 is unknown.
-    """
+    """The tensors of one batch."""
 
     input_ids: Tensor
+    """[batch, tokens]"""
     attention_mask: Tensor
+    """[batch, tokens], 0 at padding."""
     labels: Tensor
+    """[batch], -1 if unknown."""
     two_class: Tensor
+    """[batch], whether a row's corpus has no neutral texts."""
     teacher_logits: Tensor | None = None
+    """[batch, labels]"""
     teacher_states: Tensor | None = None
+    """[batch, width], the states before the teacher's last layer."""
 
     def to(self, device: str) -> Batch:
         """Return the batch on another device."""
@@ -50,9 +52,9 @@ class Batch:
 
 
 def cut_batches(lengths: Sequence[int], most_tokens: int, most_rows: int, random: Random) -> list[list[int]]:
-    """Return lists of row numbers in random order, each of like length and of at most `most_tokens` with padding.
+    """Return batches of row numbers in random order; rows of a batch are of similar length.
 
-    A single row longer than `most_tokens` is a batch of its own.
+    A batch has at most `most_tokens` tokens, padding included, and `most_rows` rows. A longer row is a batch by itself.
     """
     numbers = list(range(len(lengths)))
     random.shuffle(numbers)
@@ -64,7 +66,7 @@ def cut_batches(lengths: Sequence[int], most_tokens: int, most_rows: int, random
 
 
 def collate(rows: Sequence[EncodedText]) -> Batch:
-    """Pad rows to the longest of them with id 0 and make tensors of them."""
+    """Return the tensors of rows, padded with id 0 to the longest of them."""
     longest = max(len(row.ids) for row in rows)
     input_ids = np.zeros((len(rows), longest), dtype=np.int64)
     for number, row in enumerate(rows):
@@ -77,10 +79,10 @@ def collate(rows: Sequence[EncodedText]) -> Batch:
 
 
 def row_of(texts: EncodedTexts, number: int, window_tokens: int, random: Random | None = None) -> EncodedText:
-    """Return a text as a row of at most `window_tokens`: its head, or with `random` a window drawn by it.
+    """Return a text as a row of at most `window_tokens`: its head, or a window drawn by `random`.
 
-    A third of the windows that are drawn are heads, a third tails, a third from anywhere: writers say what they think
-    at the start and at the end.
+    A drawn window is the head, the tail, or a random one, each with probability 1/3: writers tend to say what they
+    think at the start and at the end.
     """
     start, end = int(texts.starts[number]), int(texts.starts[number + 1])
     label, two_class = int(texts.labels[number]), texts.two_class is not None and bool(texts.two_class[number])

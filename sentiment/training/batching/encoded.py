@@ -1,4 +1,4 @@
-"""Tokenised texts on disk, memory-mapped: made once per dataset version and tokenizer, known by what is in them."""
+"""Tokenised texts on disk, memory-mapped: computed once for each content and tokenizer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _IDS, _STARTS, _LABELS, _GROUPS, _FACTS = "ids.i32", "starts.i64", "labels.i16",
 _GROUP_DIGITS: Final = 16
 
 
-class Labelled(Protocol):
+class TextWithLabel(Protocol):
     """A text with its label, or None."""
 
     @property
@@ -49,18 +49,18 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Token ids of texts, one after the other: text i has `ids[starts[i]:starts[i + 1]]`, [CLS] and [SEP] included.
-
-    `ids` int32 [tokens], `starts` int64 [texts + 1], `labels` int16 [texts], -1 where there is none. `groups` int64
-    [texts] are equal where texts have the same words (`group_of`). `two_class` [texts] says whose corpus knows no
-    neutral; without it none's.
-    """
+    """The token ids of texts, [CLS] and [SEP] included: text i is `ids[starts[i]:starts[i + 1]]`."""
 
     ids: NDArray[np.int32]
+    """[tokens]"""
     starts: NDArray[np.int64]
+    """[texts + 1]"""
     labels: NDArray[np.int16]
+    """[texts], -1 for no label."""
     groups: NDArray[np.int64] | None = None
+    """[texts], equal for texts with the same words (`group_of`)."""
     two_class: NDArray[np.bool_] | None = None
+    """[texts], whether a text's corpus has no neutral texts; None: all corpora have some."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,14 +74,14 @@ class EncodedTexts:
 def encoded_texts(
     folder: Path,
     digest: str,
-    read: Callable[[], Iterable[Labelled]],
+    read: Callable[[], Iterable[TextWithLabel]],
     labels: Sequence[str],
     tokenizer: Tokenizer,
     steps: Sequence[str] = (),
 ) -> EncodedTexts:
-    """Return the texts that `read` yields, tokenised after these steps; from below `folder` if that was done before.
+    """Return the texts that `read` yields after these steps, tokenised; cached below `folder`.
 
-    `digest` stands for the texts. Two processes that ask at once do the work once.
+    `digest` identifies the texts. If two processes ask at once, the work is done once.
 
     Raises:
         InvalidInput: a text has a label that is not in `labels`, or a step needs a library that is not installed.
@@ -89,47 +89,51 @@ def encoded_texts(
     prepared = [steps_key(steps)] if steps else []
     key = content_key(digest, tokenizer.to_str(), json.dumps(list(labels)), str(_FORMAT), *prepared)
     target = folder / key
-    made_once(target, lambda draft: _encode(draft, read(), labels, tokenizer, open_steps(steps)))
+    build_once(target, lambda draft: _encode(draft, read(), labels, tokenizer, open_steps(steps)))
     return _open(target)
 
 
 def piece_counts(
-    folder: Path, digest: str, read: Callable[[], Iterable[Labelled]], tokenizer: Tokenizer, steps: Sequence[str] = ()
+    folder: Path,
+    digest: str,
+    read: Callable[[], Iterable[TextWithLabel]],
+    tokenizer: Tokenizer,
+    steps: Sequence[str] = (),
 ) -> Counter[str]:
-    """Return how often the texts that `read` yields use each piece; arguments, cache and errors as `encoded_texts`."""
+    """Return how often the texts use each piece; arguments, cache and errors are those of `encoded_texts`."""
     target = folder / f"counts-{content_key(digest, tokenizer.to_str(), str(_FORMAT), steps_key(steps))}"
 
     def make(draft: Path) -> None:
-        step, stream, found = open_steps(steps), iter(read()), Counter[str]()
+        step, stream, counts = open_steps(steps), iter(read()), Counter[str]()
         while chunk := list(islice(stream, _CHUNK_TEXTS)):
-            found.update(count_pieces(tokenizer, [step(example.text) for example in chunk]))
-        (draft / _COUNTS).write_text(json.dumps(found))
+            counts.update(count_pieces(tokenizer, [step(example.text) for example in chunk]))
+        (draft / _COUNTS).write_text(json.dumps(counts))
 
-    made_once(target, make)
+    build_once(target, make)
     return Counter(json.loads((target / _COUNTS).read_text()))
 
 
 def group_of(text: str) -> int:
-    """Return a number that a normalised text shares with its copies and retweets: the same words make the same one."""
+    """Return a number that is equal for normalised texts with the same words, such as copies and retweets."""
     return int.from_bytes(bytes.fromhex(near_duplicate_key(text)[:_GROUP_DIGITS]), signed=True)
 
 
 def content_key(*parts: str) -> str:
-    """Return a name for content: 32 hex digits of the SHA-256 of its parts."""
+    """Return 32 hex digits of the SHA-256 of the parts."""
     hashed = hashlib.sha256()
     for part in parts:
         hashed.update(f"{len(part)}:".encode() + part.encode())
     return hashed.hexdigest()[:32]
 
 
-def made_once(target: Path, make: Callable[[Path], None]) -> None:
-    """Let `make` fill the folder `target` unless it is there; others that want it wait, and never see half of it."""
+def build_once(target: Path, make: Callable[[Path], None]) -> None:
+    """Let `make` fill the folder `target` unless it exists; other processes wait and never see half of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with _lock(target.with_suffix(".lock")):
         if target.is_dir():
             return
-        for left in target.parent.glob(f".draft-{target.name}-*"):  # by one that was killed: the lock is ours now
-            shutil.rmtree(left, ignore_errors=True)
+        for stale in target.parent.glob(f".draft-{target.name}-*"):  # of killed processes: this one has the lock
+            shutil.rmtree(stale, ignore_errors=True)
         draft = Path(tempfile.mkdtemp(prefix=f".draft-{target.name}-", dir=target.parent))
         try:
             make(draft)
@@ -146,22 +150,22 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _encode(
-    folder: Path, examples: Iterable[Labelled], labels: Sequence[str], tokenizer: Tokenizer, step: Step
+    folder: Path, examples: Iterable[TextWithLabel], labels: Sequence[str], tokenizer: Tokenizer, step: Step
 ) -> None:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     numbers: dict[str | None, int] = {None: UNLABELLED, **{label: place for place, label in enumerate(labels)}}
-    starts, found, groups = array("q", [0]), array("h"), array("q")
+    starts, label_ids, groups = array("q", [0]), array("h"), array("q")
     stream = iter(examples)
     with (folder / _IDS).open("wb") as file:
         while chunk := list(islice(stream, _CHUNK_TEXTS)):
             starts.extend(_write_ids(file, tokenizer, [step(example.text) for example in chunk], starts[-1]))
-            found.extend(_number(example, numbers) for example in chunk)
+            label_ids.extend(_number(example, numbers) for example in chunk)
             groups.extend(group_of(example.text) for example in chunk)
     (folder / _STARTS).write_bytes(starts.tobytes())
-    (folder / _LABELS).write_bytes(found.tobytes())
+    (folder / _LABELS).write_bytes(label_ids.tobytes())
     (folder / _GROUPS).write_bytes(groups.tobytes())
-    (folder / _FACTS).write_text(json.dumps({"texts": len(found), "tokens": starts[-1], "labels": list(labels)}))
+    (folder / _FACTS).write_text(json.dumps({"texts": len(label_ids), "tokens": starts[-1], "labels": list(labels)}))
 
 
 def _write_ids(file: BinaryIO, tokenizer: Tokenizer, texts: Sequence[str], start: int) -> list[int]:
@@ -170,17 +174,17 @@ def _write_ids(file: BinaryIO, tokenizer: Tokenizer, texts: Sequence[str], start
     return list(accumulate((len(encoding.ids) for encoding in encodings), initial=start))[1:]
 
 
-def _number(example: Labelled, numbers: dict[str | None, int]) -> int:
+def _number(example: TextWithLabel, numbers: dict[str | None, int]) -> int:
     if example.label not in numbers:
-        known = ", ".join(label for label in numbers if label)
-        raise InvalidInput(f"label {shown(example.label)} is not one of the model's: {known}", "data")
+        names = ", ".join(label for label in numbers if label)
+        raise InvalidInput(f"label {shown(example.label)} is not one of the labels of the data: {names}", "data")
     return numbers[example.label]
 
 
 def _open(folder: Path) -> EncodedTexts:
     facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
     if facts["tokens"] == 0:
-        raise InvalidInput(f"there is no text in the data ({folder}); push some first", "data")
+        raise InvalidInput("the dataset version has no texts: push one with texts", "data")
     ids = np.memmap(folder / _IDS, dtype=np.int32, mode="r", shape=(facts["tokens"],))
     starts, groups = (np.fromfile(folder / name, dtype=np.int64) for name in (_STARTS, _GROUPS))
     return EncodedTexts(ids, starts, np.fromfile(folder / _LABELS, dtype=np.int16), groups)

@@ -1,4 +1,4 @@
-"""Which texts a step takes: drawn from the seed alone, so that a run can be taken up anywhere in it."""
+"""The plan of a run: the texts of each step, drawn from the seed alone, so that a run can be resumed at any step."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class PlanPiece(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What one step of the optimiser takes: the batches of all workers, and how many texts they have together."""
+    """One step of the optimiser: the batches of all workers, and the number of their texts."""
 
     pieces: Sequence[PlanPiece]
     texts: int
 
     def share(self, rank: int, size: int) -> list[tuple[PlanPiece, float]]:
-        """Return a worker's batches with their weights, as many for each worker.
+        """Return a worker's batches with their weights, the same number for each worker.
 
-        A worker for whom none is left works on the first batch with weight 0: all must take part in averaging.
+        A worker without a batch gets the first one with weight 0, because all must take part in the averaging.
         """
         rounds = -(-len(self.pieces) // size)
         places = (round_ * size + rank for round_ in range(rounds))
@@ -45,7 +45,7 @@ class TrainingStep:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The steps of a run over the texts `numbers` (places in `texts`), for `workers` workers."""
+    """The steps of a run over the texts at the positions `numbers` of `texts`."""
 
     texts: EncodedTexts
     numbers: NDArray[np.int64]
@@ -59,17 +59,17 @@ class BatchPlan:
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole run, if it is not stopped early."""
+        """Number of steps of the whole run without early stopping."""
         return min(sum(self.steps_by_epoch), self.config.most_steps or sum(self.steps_by_epoch))
 
-    def epoch(self, number: int, done: int = 0) -> list[TrainingStep]:
-        """Return the steps of an epoch that are left when `done` of its batches are; the same seed draws the same."""
+    def epoch(self, number: int, batches_done: int = 0) -> list[TrainingStep]:
+        """Return the steps of an epoch after its first `batches_done` batches; equal seeds give equal steps."""
         lengths = np.minimum(self.texts.lengths[self.numbers], self.config.window_tokens).tolist()
         random = Random(f"{self.config.seed}-{number}")
         cuts = cut_batches(lengths, self.config.batch_tokens, self.config.batch_rows, random)
         pieces = [PlanPiece(place, self.numbers[cut].tolist()) for place, cut in enumerate(cuts)]
         group = self.workers * self.config.accumulation
-        groups = [pieces[start : start + group] for start in range(done, len(pieces), group)]
+        groups = [pieces[start : start + group] for start in range(batches_done, len(pieces), group)]
         return [TrainingStep(part, sum(len(piece.rows) for piece in part)) for part in groups]
 
     def batch(self, epoch: int, piece: PlanPiece) -> Batch:
@@ -86,35 +86,35 @@ def split(
     most: int | None = None,
     groups: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of the texts to train on and of the labelled ones held out, a `share` of them; at most `most`.
+    """Return the positions of the training texts and of the held-out texts, a `share` of the labelled ones.
 
-    Drawn by `seed` from `labels` [texts], -1 where there is none; with a share of 0 nothing is held out. No group of
-    `groups` [texts] stands on both sides: unlabelled texts of one that is held out are left out. A group so large that
-    the share would be missed by more than half of it is trained on.
+    At most `most` texts are drawn by `seed` from `labels` [texts] (-1: no label). No group of `groups` [texts] is on
+    both sides: the unlabelled texts of a held-out group are left out. A group is not held out if it would exceed the
+    share by more than half its size.
     """
     places = np.random.default_rng(seed).permutation(len(labels))[:most]
     labelled = places[labels[places] != UNLABELLED]
-    of = np.arange(len(labels)) if groups is None else groups
-    aside = _drawn_groups(of[labelled], round(share * len(labelled)))
-    held_out = labelled[np.isin(of[labelled], aside)]
-    return np.sort(places[~np.isin(of[places], aside)]), np.sort(held_out)
+    group_ids = np.arange(len(labels)) if groups is None else groups
+    held_out_groups = _drawn_groups(group_ids[labelled], round(share * len(labelled)))
+    held_out = labelled[np.isin(group_ids[labelled], held_out_groups)]
+    return np.sort(places[~np.isin(group_ids[places], held_out_groups)]), np.sort(held_out)
 
 
-def _drawn_groups(groups: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
-    """Return groups, in the order of their first texts, that have `wanted` texts together, as nearly as they can."""
-    found, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+def _drawn_groups(groups: NDArray[np.int64], target: int) -> NDArray[np.int64]:
+    """Return groups, in the order of their first texts, that together have about `target` texts."""
+    ids, first, sizes = np.unique(groups, return_index=True, return_counts=True)
     drawn, texts = [], 0
     for place in np.argsort(first):
-        if texts >= wanted:
+        if texts >= target:
             break
-        if texts + sizes[place] / 2 <= wanted:
+        if texts + sizes[place] / 2 <= target:
             drawn.append(place)
             texts += int(sizes[place])
-    return found[drawn]
+    return ids[drawn]
 
 
 def held_out_batches(texts: EncodedTexts, numbers: NDArray[np.int64], window_tokens: int) -> list[list[int]]:
-    """Return the texts to judge on in batches of like length, the same for every caller."""
+    """Return the held-out texts in batches of similar length, always the same."""
     lengths = np.minimum(texts.lengths[numbers], window_tokens).tolist()
     cuts = cut_batches(lengths, _HELD_OUT_BATCH_TOKENS, _HELD_OUT_BATCH_ROWS, Random(0))
     return [numbers[cut].tolist() for cut in cuts]

@@ -1,1 +1,1 @@
-"""What a training learns from: losses, labels or a teacher, and the model with what is trained beside it."""
+"""The objectives of a training: losses of labels and of a teacher, and the modules that are trained with the model."""

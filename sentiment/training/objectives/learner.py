@@ -1,4 +1,4 @@
-"""What is trained: the model, and where its inner states are compared with a teacher's, a projection beside it."""
+"""The module that is trained: the model, with a projection if its hidden states are compared with a teacher's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sentiment.models.bundle import ModelBundle
 
 
 class Learner(nn.Module):
-    """A classifier that also returns the states before its last layer, as wide as the teacher's, if asked to."""
+    """A classifier that can also return the states before its last layer, projected to the teacher's width."""
 
     def __init__(self, start: ModelBundle, teacher_width: int | None = None) -> None:
         super().__init__()
@@ -35,21 +35,23 @@ class Learner(nn.Module):
 
 
 def head_of(model: nn.Module, labels: int) -> nn.Linear:
-    """Return the last layer of a classifier of `labels` labels.
+    """Return the last linear layer of a classifier with `labels` labels.
 
     Raises:
-        InvalidInput: it has none that is linear.
+        InvalidInput: it has none.
     """
-    found = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features == labels]
-    if not found:
-        raise InvalidInput(f"{type(model).__name__} has no linear last layer: learn without hidden states", "distill")
-    return found[-1]
+    layers = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features == labels]
+    if not layers:
+        raise InvalidInput(
+            f"{type(model).__name__} has no linear last layer: set distill.hidden_weight to 0", "distill"
+        )
+    return layers[-1]
 
 
 def _projection(width: int, teacher_width: int) -> nn.Module:
     if width == teacher_width:
         return nn.Identity()
     projection = nn.Linear(width, teacher_width, bias=False)
-    with torch.no_grad():  # its start takes nothing from the generator that draws the model's
+    with torch.no_grad():  # draws nothing from the generator of the model's weights
         projection.weight.copy_(torch.eye(teacher_width, width))
     return projection

@@ -1,4 +1,4 @@
-"""The losses, each one number a row: cross-entropy by class, that of corpora without neutral, and a teacher's."""
+"""The losses of single rows: cross-entropy, a variant for corpora without neutral, and losses against a teacher."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def sentiment_loss(
 ) -> Tensor:
     """Return the loss of each row [batch]. `logits` [batch, 3]; `labels` and `two_class` [batch].
 
-    Rows of three-class corpora: cross-entropy, times the `class_weights` [3] of their labels. Rows of two-class
-    corpora, whose authors dropped the neutral texts: cross-entropy between negative and positive alone, which says
-    nothing of neutral, plus `neutral_weight` times that of all three.
+    Rows of three-class corpora: the cross-entropy times the `class_weights` [3] of their labels. Rows of two-class
+    corpora, which have no neutral texts: the cross-entropy between negative and positive alone, plus `neutral_weight`
+    times that of all three classes.
     """
     full = functional.cross_entropy(logits, labels, reduction="none")
     ends = logits[:, list(_ENDS)]
@@ -34,15 +34,15 @@ def sentiment_loss(
 
 def label_loss(logits: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
     """Return the cross-entropy of each row [batch] times its label's weight; 0 where the label is unknown (-1)."""
-    known = labels >= 0
-    weights = torch.where(known, class_weights[labels.clamp(min=0)], 0.0)
+    labelled = labels >= 0
+    weights = torch.where(labelled, class_weights[labels.clamp(min=0)], 0.0)
     return weights * functional.cross_entropy(logits, labels.clamp(min=0), reduction="none")
 
 
 def soft_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     """Return, for each row [batch], T² times the divergence KL(teacher ‖ student) of the softmax at temperature T.
 
-    T² keeps the gradient's size whatever the temperature (Hinton et al. 2015, "Distilling the Knowledge in a Neural
+    T² makes the size of the gradient independent of T (Hinton et al. 2015, "Distilling the Knowledge in a Neural
     Network", section 2).
     """
     student = functional.log_softmax(logits / temperature, dim=-1)
@@ -51,7 +51,7 @@ def soft_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Ten
 
 
 def state_loss(states: Tensor, teacher_states: Tensor) -> Tensor:
-    """Return the cosine distance, in [0, 2], of each row's states [batch, width] from the teacher's.
+    """Return the cosine distance, in [0, 2], between student's and teacher's states [batch, width] of each row.
 
     As in DistilBERT (Sanh et al. 2019), section 2.
     """
@@ -59,7 +59,7 @@ def state_loss(states: Tensor, teacher_states: Tensor) -> Tensor:
 
 
 def class_weights(labels: Sequence[int], classes: int, power: float) -> Tensor:
-    """Return weights [classes] in proportion to frequency ** −power, of mean 1 over `labels` (float32)."""
+    """Return weights [classes], float32, proportional to frequency ** −power, with mean 1 over `labels`."""
     counts = torch.bincount(torch.tensor(labels), minlength=classes).float().clamp(min=1.0)
     weights = counts**-power
     return weights * counts.sum() / (weights * counts).sum()

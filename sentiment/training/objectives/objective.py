@@ -1,4 +1,4 @@
-"""What a run learns from, and the loss of a row that follows from it."""
+"""The data of a training run, and the loss of a row that follows from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DTYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @dataclass(frozen=True)
 class TeacherTargets:
-    """What a teacher says of every text: logits [texts, labels], and states [texts, width] where they are wanted."""
+    """A teacher's answers for all texts: logits [texts, labels] and, if needed, hidden states [texts, width]."""
 
     logits: NDArray[np.float32]
     states: NDArray[np.float32] | None = None
@@ -33,19 +33,19 @@ class TeacherTargets:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learned from: the plan of the training texts, the texts to judge on, and a teacher's lesson, if any.
-
-    `loss` stands in for that of labels and lessons where the texts ask for one of their own.
-    """
+    """The data of a training run."""
 
     plan: BatchPlan
+    """The training texts in batches."""
     held_out: ValidationSet
-    lesson: TeacherTargets | None = None
+    targets: TeacherTargets | None = None
+    """A teacher's answers, if the run distils."""
     loss: RowLoss | None = None
+    """Replaces the usual loss."""
 
     @cached_property
     def digest(self) -> str:
-        """What tells these texts, tokenised and divided as they are, from any others: 64 hex digits."""
+        """SHA-256 (64 hex digits) of the tokenised texts and their split."""
         hashed = hashlib.sha256()
         for texts, numbers in ((self.plan.texts, self.plan.numbers), (self.held_out.texts, self.held_out.numbers)):
             for part in (texts.ids, texts.starts, texts.labels, numbers):
@@ -54,32 +54,35 @@ class TrainingData:
 
 
 def row_loss(config: TrainConfig, data: TrainingData, classes: int, device: str) -> RowLoss:
-    """Return the loss of a run: the material's own, that of labels alone, or of a teacher's lesson too.
+    """Return the loss of a run: the data's own, that of labels, or that of labels and a teacher.
 
     Raises:
-        InvalidInput: the training texts have labels of one class only, or none and there is no teacher.
+        InvalidInput: there is no teacher, and the training texts have fewer than two classes.
     """
     if data.loss:
         return data.loss
     labels = data.plan.texts.labels[data.plan.numbers]
-    known = labels[labels != UNLABELLED].tolist()
-    if len(set(known)) < 2 and config.distill is None:
-        raise InvalidInput(f"the training texts are of {len(set(known))} class; two are needed at least", "data")
-    weights = class_weights(known or [0], classes, config.class_weight_power).to(device)
+    labelled = labels[labels != UNLABELLED].tolist()
+    if len(set(labelled)) < 2 and config.distill is None:
+        count = len(set(labelled))
+        raise InvalidInput(
+            f"the training texts have {count} of the classes; they need at least two: name others", "data"
+        )
+    weights = class_weights(labelled or [0], classes, config.class_weight_power).to(device)
     if config.distill is None:
         return lambda logits, _, batch: label_loss(logits, batch.labels, weights)
     return distillation_loss(config.distill, weights)
 
 
 def distillation_loss(config: DistillConfig, weights: Tensor) -> RowLoss:
-    """Return the loss of a student; `weights` [classes] are those of hard labels.
+    """Return the loss of a student; `weights` [classes] are the class weights of its labels' cross-entropy.
 
-    A text without a label is learned from the teacher alone, with the same weight as one with it.
+    A text without a label counts with the teacher's part of the loss alone.
     """
 
     def loss(logits: Tensor, states: Tensor | None, batch: Batch) -> Tensor:
         if batch.teacher_logits is None:
-            raise InvalidInput("a student learns from a lesson, and the material has none", "distill")
+            raise InvalidInput("a student needs a teacher's answers, and the data have none: name a teacher", "distill")
         soft = (1.0 - config.hard_weight) * soft_loss(logits, batch.teacher_logits, config.temperature)
         total = soft + config.hard_weight * label_loss(logits, batch.labels, weights)
         if states is not None and batch.teacher_states is not None:
@@ -90,11 +93,11 @@ def distillation_loss(config: DistillConfig, weights: Tensor) -> RowLoss:
 
 
 def dtype_of(name: str, device: str) -> torch.dtype:
-    """Return what forward passes compute in; `auto` is bfloat16 where the device has instructions for it."""
+    """Return the dtype of forward passes; `auto` is bfloat16 where the device has instructions for it."""
     if name != "auto":
         return _DTYPES[name]
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # without such instructions bfloat16 on a CPU is slower than float32
+    # On a CPU without such instructions, bfloat16 is slower than float32.
     fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if fast else torch.float32

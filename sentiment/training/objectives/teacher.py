@@ -1,4 +1,4 @@
-"""A teacher's lesson: its logits, and the states before its last layer, on every text; made once and kept on disk."""
+"""A teacher's answers for all texts, logits and the states before its last layer: computed once and cached on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentiment.errors import InvalidInput
 from sentiment.models.bundle import ModelBundle
 from sentiment.models.zoo import load_model
 from sentiment.predictor import Predictor
-from sentiment.training.batching.encoded import Labelled, content_key, encoded_texts, made_once
+from sentiment.training.batching.encoded import TextWithLabel, build_once, content_key, encoded_texts
 from sentiment.training.objectives.learner import head_of
 from sentiment.training.objectives.objective import TeacherTargets
 from sentiment.training.team import Team
@@ -28,7 +28,7 @@ _CHUNK_TEXTS: Final = 1000
 _TINY: Final = 1e-9
 _WINDOW_TOKENS: Final = 256
 
-Read = Callable[[], Iterable[Labelled]]
+Read = Callable[[], Iterable[TextWithLabel]]
 
 
 def teacher_targets(
@@ -42,38 +42,42 @@ def teacher_targets(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> TeacherTargets:
-    """Return what the model in the folder `teacher` says of the texts that `read` yields, kept below `folder`.
+    """Return the answers of the model in the folder `teacher` for the texts that `read` yields, cached below `folder`.
 
-    `digest` stands for the texts. A teacher with weights is asked in torch, for logits computed in `dtype`; one that is
-    only an ONNX export for its probabilities, of which the logarithms are logits too.
+    `digest` identifies the texts. A teacher with weights runs in torch, its logits in `dtype`. One that is only an ONNX
+    export gives probabilities, whose logarithms are used as logits.
 
     Raises:
-        InvalidInput: the teacher has other labels, or `states` are wanted of an export.
+        InvalidInput: the teacher has other labels, or `states` are requested of an export.
         ModelRejected: the teacher's files are broken or missing.
     """
     has_weights = (teacher / ENGINE_FILES["torch"]).is_file()
     if states and not has_weights:
-        raise InvalidInput(f"{teacher} has no {ENGINE_FILES['torch']}: its hidden states cannot be learned", "distill")
+        raise InvalidInput(
+            f"{teacher} has no {ENGINE_FILES['torch']}, so its hidden states cannot be learned: set "
+            "distill.hidden_weight to 0, or name a full version",
+            "distill",
+        )
     facts = "".join(fact.sha256 for fact in file_facts(teacher).values())
     target = folder / f"lesson-{content_key(digest, facts, str(states), str(dtype), str(_FORMAT))}"
 
     def make(draft: Path) -> None:
-        found = (
+        targets = (
             _ask_network(load_model(teacher), folder, digest, read, labels, states, device, dtype)
             if has_weights
             else TeacherTargets(_ask_export(Predictor.load(teacher), read, labels))
         )
-        np.save(draft / "logits.npy", found.logits)
-        if found.states is not None:
-            np.save(draft / "states.npy", found.states)
+        np.save(draft / "logits.npy", targets.logits)
+        if targets.states is not None:
+            np.save(draft / "states.npy", targets.states)
 
-    made_once(target, make)
-    kept = np.load(target / "states.npy", mmap_mode="r") if states else None
-    return TeacherTargets(np.load(target / "logits.npy", mmap_mode="r"), kept)
+    build_once(target, make)
+    stored_states = np.load(target / "states.npy", mmap_mode="r") if states else None
+    return TeacherTargets(np.load(target / "logits.npy", mmap_mode="r"), stored_states)
 
 
-class _Described(nn.Module):
-    """A classifier whose answer has the states before its last layer behind the logits [batch, labels + width]."""
+class _WithStates(nn.Module):
+    """A classifier that returns its logits and the states before its last layer together [batch, labels + width]."""
 
     def __init__(self, start: ModelBundle) -> None:
         super().__init__()
@@ -102,10 +106,10 @@ def _ask_network(
     texts = encoded_texts(folder, digest, read, labels, start.tokenizer, start.steps)
     window = min(getattr(start.config, "positions", _WINDOW_TOKENS), _WINDOW_TOKENS)
     everything = ValidationSet(texts, np.arange(len(texts)), window)
-    model = (_Described(start) if states else start.model).to(device).eval()
-    found = held_out_logits(model, everything, Team(device=device), dtype)
+    model = (_WithStates(start) if states else start.model).to(device).eval()
+    answers = held_out_logits(model, everything, Team(device=device), dtype)
     wide = len(labels)
-    return TeacherTargets(found[:, :wide], found[:, wide:] if states else None)
+    return TeacherTargets(answers[:, :wide], answers[:, wide:] if states else None)
 
 
 def _ask_export(predictor: Predictor, read: Read, labels: Sequence[str]) -> NDArray[np.float32]:
@@ -117,6 +121,10 @@ def _ask_export(predictor: Predictor, read: Read, labels: Sequence[str]) -> NDAr
     return logits
 
 
-def _require_labels(found: int, labels: Sequence[str]) -> None:
-    if found != len(labels):
-        raise InvalidInput(f"the teacher tells {found} labels, the data has {len(labels)}: {listed(labels)}", "teacher")
+def _require_labels(count: int, labels: Sequence[str]) -> None:
+    if count != len(labels):
+        raise InvalidInput(
+            f"the teacher has {count} labels, but the data have {len(labels)} ({listed(labels)}): name a teacher with "
+            "these labels",
+            "teacher",
+        )

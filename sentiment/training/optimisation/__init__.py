@@ -1,1 +1,1 @@
-"""How weights move and when that ends: optimizers, learning rate schedules, early stopping."""
+"""Optimisers, learning rate schedules and early stopping."""

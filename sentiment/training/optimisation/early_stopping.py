@@ -1,4 +1,4 @@
-"""When to stop: a pure policy over the figures of the validations so far."""
+"""Early stopping: a pure policy over the figures of the validations so far."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Watches one figure: the best so far, the step of it, and how many validations since brought no better one."""
+    """The state of the policy: the best figure, its step, and the validations since then."""
 
     monitor: str
     patience: int | None = None
@@ -18,7 +18,7 @@ class EarlyStopping:
 
     @property
     def is_over(self) -> bool:
-        """Whether the patience is at its end."""
+        """Whether training should stop."""
         return self.patience is not None and self.without_better >= self.patience
 
     def after(self, metrics: Mapping[str, float], step: int) -> EarlyStopping:
@@ -30,6 +30,6 @@ class EarlyStopping:
 
 
 def score_of(metrics: Mapping[str, float], monitor: str) -> float:
-    """Return the monitored figure so that more is better: the negative of `loss`, all others as they are."""
+    """Return the monitored figure as a score where higher is better: `loss` is negated."""
     value = metrics[f"validation_{monitor}"]
     return -value if monitor == "loss" else value

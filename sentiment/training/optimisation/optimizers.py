@@ -13,7 +13,7 @@ from sentiment.training.config import OPTIMIZERS
 
 
 def make_optimizer(name: str, model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Return the optimiser `name` over all parameters of `model` that learn.
+    """Return the optimiser `name` over all trainable parameters of `model`.
 
     `sgd` has Nesterov's momentum of 0.9.
 
@@ -33,7 +33,7 @@ def make_optimizer(name: str, model: nn.Module, learning_rate: float, weight_dec
 
 
 def parameter_groups(parameters: Iterable[Tensor], weight_decay: float) -> list[dict[str, Any]]:
-    """Return matrices with the weight decay, and biases and norms without one."""
+    """Return two groups: matrices with weight decay; biases and norms without."""
     learning = [parameter for parameter in parameters if parameter.requires_grad]
     return [
         {"params": [parameter for parameter in learning if parameter.ndim > 1], "weight_decay": weight_decay},
@@ -42,6 +42,6 @@ def parameter_groups(parameters: Iterable[Tensor], weight_decay: float) -> list[
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Let all groups learn at `rate` from the next step on."""
+    """Set the learning rate of all groups."""
     for group in optimizer.param_groups:
         group["lr"] = rate

@@ -1,4 +1,4 @@
-"""Learning rate schedules by name: a warm-up to the peak, then the way down."""
+"""Learning rate schedules by name: a warm-up to the peak, then a decay."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from typing import Final
 _LEAST_EXPONENTIAL: Final = 0.01
 
 
-def _linear(done: float, last: float) -> float:
-    return last + (1.0 - last) * (1.0 - done)
+def _linear(progress: float, last: float) -> float:
+    return last + (1.0 - last) * (1.0 - progress)
 
 
-def _cosine(done: float, last: float) -> float:
-    return last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * done))
+def _cosine(progress: float, last: float) -> float:
+    return last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def _exponential(done: float, last: float) -> float:
-    return float(max(last, _LEAST_EXPONENTIAL) ** done)  # it never reaches nothing: a hundredth of the peak at least
+def _exponential(progress: float, last: float) -> float:
+    return float(
+        max(last, _LEAST_EXPONENTIAL) ** progress
+    )  # a power of 0 would be 0 at once: the last factor is 0.01 at least
 
 
-def _constant(done: float, last: float) -> float:  # noqa: ARG001 - all of them take the same
+def _constant(progress: float, last: float) -> float:  # noqa: ARG001 - all of them take the same
     return 1.0
 
 
@@ -32,12 +34,12 @@ _DECAYS: Final[Mapping[str, Callable[[float, float], float]]] = MappingProxyType
 
 
 def learning_rate_factor(progress: float, warm_up: float, last_rate: float = 0.0, schedule: str = "linear") -> float:
-    """Return the learning rate's factor at `progress` in [0, 1] of a run.
+    """Return the factor of the peak learning rate at `progress`, in [0, 1], of a run.
 
-    It rises from 0 to 1 at `warm_up`, then goes down to `last_rate` by the named schedule: `linear`, `cosine`,
-    `exponential` (to a hundredth where `last_rate` is less), or stays (`constant`).
+    It rises from 0 to 1 until `warm_up`, then falls to `last_rate` by the named schedule: `linear`, `cosine`,
+    `exponential` (to 0.01 if `last_rate` is less), or stays at 1 (`constant`).
     """
     if progress < warm_up:
         return progress / warm_up
-    done = min(1.0, (progress - warm_up) / (1.0 - warm_up))
-    return _DECAYS[schedule](done, last_rate)
+    decay_progress = min(1.0, (progress - warm_up) / (1.0 - warm_up))
+    return _DECAYS[schedule](decay_progress, last_rate)

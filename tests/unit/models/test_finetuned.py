@@ -156,12 +156,12 @@ def test_labels_mean_what_their_names_or_the_option_say(
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        (None, "answers with labels 1 star, 2 stars.*Say which of these.*--labels '1 star=negative"),
-        ("negative,neutral,positive", r"are 3 labels; .* has 5 rows in its head \(1 star, 2 stars"),
-        ("1 star=negative,5 stars=positive", "no meaning to 2 stars, 3 stars, 4 stars;"),
-        (f"{MEANT},6 stars=positive", "a meaning to '6 stars', which no row has;"),
-        ("0=negative,1=negative,2=neutral,3=positive,4=positive,5=positive", "a meaning to '0', which no row has;"),
-        (MEANT.replace("=positive", "=neutral"), "stand for negative, neutral only; versions here tell"),
+        (None, "has the labels 1 star, 2 stars.*Say which of these.*--labels '1 star=negative"),
+        ("negative,neutral,positive", r"are 3 labels, but .* has 5 rows in its head \(1 star, 2 stars"),
+        ("1 star=negative,5 stars=positive", "no label to 2 stars, 3 stars, 4 stars:"),
+        (f"{MEANT},6 stars=positive", "a label to '6 stars', which is not a row:"),
+        ("0=negative,1=negative,2=neutral,3=positive,4=positive,5=positive", "a label to '0', which is not a row:"),
+        (MEANT.replace("=positive", "=neutral"), "mean negative, neutral only; a version here needs"),
     ],
 )
 def test_an_option_that_does_not_fit_the_rows_names_them_and_the_users_folder(

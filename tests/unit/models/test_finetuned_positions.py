@@ -63,7 +63,7 @@ def test_a_model_that_reads_fewer_tokens_than_a_window_has_is_refused(
     kind: str, positions: int, tmp_path: Path
 ) -> None:
     hub_classifier(kind, tmp_path, max_position_embeddings=positions)
-    with pytest.raises(ModelRejected, match="reads 7 tokens at most; a version reads windows of 8 or more"):
+    with pytest.raises(ModelRejected, match="reads at most 7 tokens, but a version needs windows of at least 8"):
         import_classifier(tmp_path)
 
 

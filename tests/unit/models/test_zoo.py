@@ -141,9 +141,9 @@ def test_words_can_start_from_a_file_of_vectors(tmp_path, backbone):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("good 1 2\nbad 1\n", "line 2: no word with 2 numbers"),
-        ("good 1 x\n", "line 1: a vector is numbers"),
-        ("le 1 2\nla 1 2\n", "a vector for none of the 63 pieces"),
+        ("good 1 2\nbad 1\n", "line 2: it must have a word and 2 numbers"),
+        ("good 1 x\n", "line 1: a vector must be numbers"),
+        ("le 1 2\nla 1 2\n", "no vector for any of the 63 pieces"),
     ],
 )
 def test_a_file_that_holds_no_vectors_is_refused_by_its_line(content, message, tmp_path, backbone):
@@ -236,10 +236,10 @@ def test_an_unknown_preset_names_those_there_are():
         ("lstm", {"embedding": 400}, "embedding is 400, but .* have 24 dimensions", "embedding"),
         ("minilm", {"hidden": 12}, "hidden cannot be set", "hidden"),
         ("minilm", {"positions": 1000}, "positions is 1000, but .* windows of 1 to 64 tokens", "positions"),
-        ("student", {"layers": 5}, "layers = 5; .* has 4", "layers"),
-        ("student", {"feed_forward": 49}, "feed_forward = 49; .* has 48", "feed_forward"),
-        ("student", {"vocabulary": 999}, "vocabulary = 999; .* has 226", "vocabulary"),
-        ("minilm", {"vocabulary": 0}, "vocabulary = 0; .* has 226", "vocabulary"),
+        ("student", {"layers": 5}, "layers is 5; .* has 4", "layers"),
+        ("student", {"feed_forward": 49}, "feed_forward is 49; .* has 48", "feed_forward"),
+        ("student", {"vocabulary": 999}, "vocabulary is 999; .* has 226", "vocabulary"),
+        ("minilm", {"vocabulary": 0}, "vocabulary is 0; .* has 226", "vocabulary"),
         ("bert-gru", {"labels": 5}, "labels cannot be set", "labels"),
     ],
 )

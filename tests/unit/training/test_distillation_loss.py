@@ -16,7 +16,7 @@ from sentiment.labels import THREE_CLASSES  # noqa: E402
 from sentiment.models.zoo import save_model  # noqa: E402
 from sentiment.training.batching.batches import Batch  # noqa: E402
 from sentiment.training.config import DistillConfig  # noqa: E402
-from sentiment.training.fit import Fit  # noqa: E402
+from sentiment.training.fit import TrainingLoop  # noqa: E402
 from sentiment.training.objectives.learner import Learner  # noqa: E402
 from sentiment.training.objectives.loss import label_loss, soft_loss, state_loss  # noqa: E402
 from sentiment.training.objectives.objective import TeacherTargets, distillation_loss  # noqa: E402
@@ -89,7 +89,7 @@ def test_a_student_comes_closer_to_its_teacher_without_any_label(tmp_path: Path)
     wanted = np.eye(3, dtype=np.float32)[texts.labels] * 4
     config = replace(TINY, epochs=6, learning_rate=2e-2, distill=DistillConfig("teacher", hard_weight=0.0))
     data = material(config, TeacherTargets(wanted))
-    fit = Fit(tiny_start(), data, config, Keeper(tmp_path))
+    fit = TrainingLoop(tiny_start(), data, config, Keeper(tmp_path))
     data.plan.texts.labels[data.plan.numbers] = -1
     history = fit.run().history
     assert history[-1]["train_loss"] < 0.7 * history[0]["train_loss"]
@@ -106,7 +106,7 @@ def test_hidden_states_of_another_width_are_compared_through_a_projection(tmp_pa
     _, states = learner(torch.tensor([[2, 5, 3]]), torch.ones(1, 3, dtype=torch.long))
     assert states.shape == (1, 24)
     config = replace(TINY, epochs=2, distill=DistillConfig("teacher", hidden_weight=1.0))
-    history = Fit(tiny_start(), material(config, lesson), config, Keeper(tmp_path / "kept")).run().history
+    history = TrainingLoop(tiny_start(), material(config, lesson), config, Keeper(tmp_path / "kept")).run().history
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
@@ -153,5 +153,5 @@ def test_a_version_that_is_only_an_export_teaches_its_probabilities(tmp_path: Pa
 
 def test_a_teacher_of_another_label_set_is_refused(tmp_path: Path) -> None:
     version = build_tiny_version(tmp_path / "version", name="sentiment-reviews")
-    with pytest.raises(InvalidInput, match="2 labels, the data has 3"):
+    with pytest.raises(InvalidInput, match="2 labels, but the data have 3"):
         teacher_targets(version, tmp_path, "digest", examples, THREE_CLASSES, states=False)

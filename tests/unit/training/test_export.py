@@ -98,7 +98,7 @@ def test_engines_that_disagree_are_refused_with_the_remedy() -> None:
     assert (found.texts, found.same_label) == (2, 0.5)
     assert found.largest_difference == pytest.approx(0.4)
     require_agreement(found, 0.5)
-    with pytest.raises(ModelRejected, match=r"50\.0%.*full precision.*train the model further"):
+    with pytest.raises(ModelRejected, match=r"full precision on 50\.0%.*train the model further"):
         require_agreement(found, 0.95)
 
 

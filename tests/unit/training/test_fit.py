@@ -16,7 +16,7 @@ from sentiment.training import fit  # noqa: E402
 from sentiment.training.batching.batches import Batch  # noqa: E402
 from sentiment.training.checkpoint import MODEL, STATE, TrainingProgress  # noqa: E402
 from sentiment.training.config import TrainConfig  # noqa: E402
-from sentiment.training.fit import Fit, steps_between_checkpoints  # noqa: E402
+from sentiment.training.fit import TrainingLoop, steps_between_checkpoints  # noqa: E402
 from sentiment.training.objectives.objective import dtype_of  # noqa: E402
 from tests.tiny_training import TINY, material, tiny_start  # noqa: E402
 
@@ -43,18 +43,18 @@ class Keeper:
         self.latest = folder
 
 
-def run(config: TrainConfig, keeper: Keeper, resume: Path | None = None) -> tuple[Fit, TrainingProgress]:
-    fit = Fit(tiny_start(), material(config), config, keeper)
+def run(config: TrainConfig, keeper: Keeper, resume: Path | None = None) -> tuple[TrainingLoop, TrainingProgress]:
+    fit = TrainingLoop(tiny_start(), material(config), config, keeper)
     if resume:
         fit.resume(resume)
     return fit, fit.run()
 
 
-def weights(fit: Fit) -> dict[str, torch.Tensor]:
+def weights(fit: TrainingLoop) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in fit.start.model.state_dict().items()}
 
 
-def assert_same(one: Fit, other: Fit) -> None:
+def assert_same(one: TrainingLoop, other: TrainingLoop) -> None:
     for name, tensor in weights(one).items():
         assert torch.equal(tensor, weights(other)[name]), name
 
@@ -72,7 +72,7 @@ def test_a_run_learns_to_tell_kind_words_from_harsh_ones(tmp_path: Path) -> None
 
 def test_a_run_whose_weights_grow_beyond_all_numbers_ends_with_the_field_to_change(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path)
-    with pytest.raises(InvalidInput, match="came apart") as caught:
+    with pytest.raises(InvalidInput, match="training diverged before step") as caught:
         run(replace(TINY, learning_rate=1e30), keeper)
     assert caught.value.field == "learning_rate"
     assert not keeper.kept
@@ -114,8 +114,8 @@ def test_a_run_is_not_taken_up_with_another_configuration_or_model(tmp_path: Pat
     assert keeper.latest
     with pytest.raises(Conflict, match=r"learning_rate 0\.005, not 0\.1"):
         run(replace(TINY, learning_rate=0.1), Keeper(tmp_path / "b"), keeper.latest)
-    with pytest.raises(ModelRejected, match="a model of other sizes: layers 1, not 2"):
-        Fit(tiny_start(layers=2), material(TINY), TINY, keeper).resume(keeper.latest)
+    with pytest.raises(ModelRejected, match="a model with another config: layers 1, not 2"):
+        TrainingLoop(tiny_start(layers=2), material(TINY), TINY, keeper).resume(keeper.latest)
 
 
 def test_a_run_is_not_taken_up_on_texts_that_have_changed(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_a_run_is_not_taken_up_on_texts_that_have_changed(tmp_path: Path) -> Non
     assert keeper.latest
     whole = material(TINY)
     fewer = replace(whole, plan=replace(whole.plan, numbers=whole.plan.numbers[1:]))
-    with pytest.raises(Conflict, match="begun on other texts"):
-        Fit(tiny_start(), fewer, TINY, keeper).resume(keeper.latest)
+    with pytest.raises(Conflict, match="started on other texts"):
+        TrainingLoop(tiny_start(), fewer, TINY, keeper).resume(keeper.latest)
     content = torch.load(keeper.latest / STATE, weights_only=True)
     del content["material"]
     torch.save(content, keeper.latest / STATE)
@@ -137,8 +137,10 @@ def test_a_run_is_not_taken_up_with_another_number_of_workers(tmp_path: Path) ->
     keeper = Keeper(tmp_path / "a")
     _, told = run(TINY, keeper)
     assert keeper.latest
-    with pytest.raises(Conflict, match=r"--workers 1, not 2: go on with --workers 1, or .* another --name") as caught:
-        Fit(tiny_start(), material(TINY, workers=2), TINY, keeper).resume(keeper.latest)
+    with pytest.raises(
+        Conflict, match=r"--workers 1, not 2: resume it with --workers 1, or .* another --name"
+    ) as caught:
+        TrainingLoop(tiny_start(), material(TINY, workers=2), TINY, keeper).resume(keeper.latest)
     assert caught.value.field == "workers"
     content = torch.load(keeper.latest / STATE, weights_only=True)
     del content["workers"]
@@ -165,7 +167,7 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     run(TINY, keeper)
     assert keeper.latest
     (keeper.latest / "state.pt").write_bytes(b"half")
-    with pytest.raises(ModelRejected, match=r"state\.pt is no checkpoint"):
+    with pytest.raises(ModelRejected, match=r"state\.pt cannot be read as a checkpoint"):
         run(TINY, Keeper(tmp_path / "b"), keeper.latest)
 
 
@@ -193,7 +195,7 @@ def test_a_loss_of_the_material_s_own_is_learned_by(tmp_path: Path) -> None:
     def contrary(logits: torch.Tensor, _: torch.Tensor | None, batch: Batch) -> torch.Tensor:
         return torch.nn.functional.cross_entropy(logits, 2 - batch.labels, reduction="none")
 
-    own = Fit(tiny_start(), replace(material(config), loss=contrary), config, Keeper(tmp_path))
+    own = TrainingLoop(tiny_start(), replace(material(config), loss=contrary), config, Keeper(tmp_path))
     assert own.run().history[-1]["validation_accuracy"] < 0.4
 
 
@@ -250,8 +252,8 @@ def test_every_optimiser_moves_the_weights(tmp_path: Path, optimizer: str) -> No
 def test_one_class_only_is_refused() -> None:
     data = material(TINY)
     data.plan.texts.labels[:] = np.int16(1)
-    with pytest.raises(InvalidInput, match="1 class"):
-        Fit(tiny_start(), data, TINY, Keeper(Path()))
+    with pytest.raises(InvalidInput, match="have 1 of the classes"):
+        TrainingLoop(tiny_start(), data, TINY, Keeper(Path()))
 
 
 @pytest.mark.parametrize(

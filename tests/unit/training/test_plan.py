@@ -17,7 +17,7 @@ from sentiment.datasets import Example
 from sentiment.errors import InvalidInput
 from sentiment.labels import THREE_CLASSES
 from sentiment.training.batching.batches import row_of
-from sentiment.training.batching.encoded import encoded_texts, made_once, piece_counts
+from sentiment.training.batching.encoded import build_once, encoded_texts, piece_counts
 from sentiment.training.batching.plan import BatchPlan, PlanPiece, TrainingStep, split
 from sentiment.training.config import SCHEDULES
 from sentiment.training.optimisation.early_stopping import EarlyStopping
@@ -41,7 +41,7 @@ def test_an_epoch_takes_every_text_once_and_the_next_one_in_another_order() -> N
 
 def test_the_rest_of_an_epoch_is_its_end() -> None:
     whole = plan(accumulation=2).epoch(0)
-    assert plan(accumulation=2).epoch(0, done=2) == whole[1:]
+    assert plan(accumulation=2).epoch(0, batches_done=2) == whole[1:]
 
 
 def test_workers_share_the_batches_of_a_step_and_each_has_as_many() -> None:
@@ -144,7 +144,9 @@ def test_the_pieces_of_texts_are_counted_once_and_after_the_steps(
 
 
 def test_a_label_of_another_set_is_named_and_nothing_half_written_is_left(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="'joyful' is not one of the model's: negative, neutral, positive"):
+    with pytest.raises(
+        InvalidInput, match="'joyful' is not one of the labels of the data: negative, neutral, positive"
+    ):
         encoded_texts(tmp_path, "a", lambda: [Example("a", "joyful")], THREE_CLASSES, tiny_start().tokenizer)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
@@ -155,8 +157,8 @@ def test_a_folder_whose_making_failed_is_made_again(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="space"):
-        made_once(tmp_path / "target", fail)
-    made_once(tmp_path / "target", lambda draft: (draft / "whole").touch())
+        build_once(tmp_path / "target", fail)
+    build_once(tmp_path / "target", lambda draft: (draft / "whole").touch())
     assert [path.name for path in (tmp_path / "target").iterdir()] == ["whole"]
 
 
@@ -170,10 +172,10 @@ def test_what_a_killed_process_left_of_a_folder_goes_when_it_is_made_again(
     with monkeypatch.context() as patched:
         patched.setattr("shutil.rmtree", lambda *_, **__: None)  # a kill cleans nothing up
         with pytest.raises(KeyboardInterrupt):
-            made_once(tmp_path / "target", killed)
+            build_once(tmp_path / "target", killed)
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
     for name in ("other", "target"):
-        made_once(tmp_path / name, lambda draft: (draft / "whole").touch())
+        build_once(tmp_path / name, lambda draft: (draft / "whole").touch())
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["other", "target"]
 
 

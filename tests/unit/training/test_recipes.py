@@ -12,7 +12,7 @@ from sentiment.datasets import open_datasets  # noqa: E402
 from sentiment.models.presets import PRESETS  # noqa: E402
 from sentiment.settings import load_settings  # noqa: E402
 from sentiment.training.config import TrainConfig, from_mapping  # noqa: E402
-from sentiment.training.fit import Fit  # noqa: E402
+from sentiment.training.fit import TrainingLoop  # noqa: E402
 from sentiment.training.recipes import RECIPES, recipe_of  # noqa: E402
 from tests.tiny_training import examples  # noqa: E402
 from train_jobs.compare.plan import CompareConfig, plan_of  # noqa: E402
@@ -53,5 +53,5 @@ def test_networks_that_start_from_little_learn_far_above_chance_with_no_option_g
     given = {"model": preset, "data": "toys@1", "threads": 1, "window_tokens": 16, "dtype": "float32"}
     config = from_mapping(given)
     start, data = prepare(config, RunLocations.of(settings))
-    progress = Fit(start, data, config, LatestCheckpoint(tmp_path / "kept")).run()
+    progress = TrainingLoop(start, data, config, LatestCheckpoint(tmp_path / "kept")).run()
     assert progress.history[-1]["validation_macro_recall"] > ENOUGH_RECALL

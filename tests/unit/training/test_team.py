@@ -8,11 +8,11 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput, StoreUnavailable, UndertoneError
-from sentiment.training.fit import Fit
+from sentiment.training.fit import TrainingLoop
 from sentiment.training.team import Team
 from train_jobs.train.ray_train import agreed
 
-FIT = object.__new__(Fit)
+FIT = object.__new__(TrainingLoop)
 
 
 class Beside(Team):
@@ -35,7 +35,7 @@ def test_workers_that_are_all_ready_train() -> None:
 def test_what_one_worker_cannot_begin_no_worker_begins() -> None:
     refusal, team = InvalidInput("two classes are needed", "data"), Beside(None)
 
-    def refuse() -> Fit:
+    def refuse() -> TrainingLoop:
         raise refusal
 
     assert agreed(team, refuse) is refusal
@@ -44,7 +44,7 @@ def test_what_one_worker_cannot_begin_no_worker_begins() -> None:
 
 
 def test_what_may_come_back_is_raised_so_that_it_is_tried_again() -> None:
-    def away() -> Fit:
+    def away() -> TrainingLoop:
         raise StoreUnavailable("the bucket does not answer")
 
     with pytest.raises(StoreUnavailable):

@@ -61,7 +61,7 @@ def test_a_run_goes_on_with_its_own_workers_and_its_own_storage_only(tmp_path: P
     with taken(tmp_path, begun=begun) as held:
         held.keep_begun(begun)
     for other, told in (
-        (RunStart(1, kept), r"--workers 2, not 1: go on with --workers 2"),
+        (RunStart(1, kept), r"--workers 2, not 1: resume it with --workers 2"),
         (RunStart(2), rf"in {kept}, not in home: resume it with --storage {kept}, or .* another --name"),
     ):
         with pytest.raises(Conflict, match=told):

@@ -18,7 +18,7 @@ ray = pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.errors import RegistryUnavailable, Unavailable  # noqa: E402
 from sentiment.models.zoo import save_model  # noqa: E402
-from sentiment.training.checkpoint import MODEL, Terms, TrainingProgress, save_checkpoint  # noqa: E402
+from sentiment.training.checkpoint import MODEL, RunIdentity, TrainingProgress, save_checkpoint  # noqa: E402
 from sentiment.training.objectives.learner import Learner  # noqa: E402
 from tests.tiny_training import TINY, tiny_start  # noqa: E402
 from train_jobs.runtime.drafts import draft_of  # noqa: E402
@@ -58,7 +58,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_says_so(
     learner = Learner(start)
     optimizer = torch.optim.SGD(learner.parameters())
     with pytest.raises(raised, match=r"No space|unexpected pos") as caught:
-        save_checkpoint(tmp_path, start, learner, optimizer, TrainingProgress(), Terms(TINY.to_mapping(), ""))
+        save_checkpoint(tmp_path, start, learner, optimizer, TrainingProgress(), RunIdentity(TINY.to_mapping(), ""))
     assert getattr(caught.value, "errno", None) == (errno.ENOSPC if raised is OSError else None)
 
 

@@ -20,7 +20,7 @@ from sentiment.settings import Settings, load_settings
 from sentiment.training.checkpoint import MODEL
 from sentiment.training.config import TrainConfig
 from sentiment.training.export import Agreement
-from sentiment.training.fit import Fit
+from sentiment.training.fit import TrainingLoop
 from sentiment.version import read_version
 from tests.tiny_training import TINY, examples, tiny_start
 from train_jobs import average
@@ -75,7 +75,7 @@ def train_here(
     on_begin()
     start, data = prepare(config, RunLocations.of(settings))
     folder = settings.home / "runs" / name
-    progress = Fit(start, data, config, LatestCheckpoint(folder / "checkpoints")).run()
+    progress = TrainingLoop(start, data, config, LatestCheckpoint(folder / "checkpoints")).run()
     save_model(start, folder / "best" / MODEL)
     metrics = {key: float(value) for key, value in progress.history[-1].items() if not isinstance(value, list)}
     return TrainResult(folder / "best" / MODEL, metrics, progress.history, None, name, progress.step)

@@ -115,7 +115,7 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
     hub_classifier("roberta", tmp_path / "hub")
     config = json.loads((tmp_path / "hub" / "config.json").read_text())
     (tmp_path / "hub" / "config.json").write_text(json.dumps({**config, "id2label": {"0": "a", "1": "b", "2": "c"}}))
-    with pytest.raises(ModelRejected, match="answers with labels a, b, c; this code knows"):
+    with pytest.raises(ModelRejected, match="has the labels a, b, c, but a version here needs"):
         import_model(str(tmp_path / "hub"), tmp_path / "version")
 
 
