@@ -43,12 +43,12 @@ _TAGS: Final = ("model", "version")
     max_constructor_retry_count=3,  # a rejected version stays rejected; the registry may come back
 )
 class Classifier:
-    """Classifies micro-batches of normalised texts with one version. Its model code never runs on the event loop.
+    """Classifies micro-batches of normalised texts with one version, in threads beside the event loop.
 
-    `digest` pins the version's content, whatever the registry says later. `fetch` obtains its folder.
+    `digest` pins the version's files. `fetch` returns its folder.
 
     Raises:
-        ModelRejected: the version's files are not those of `digest`, or cannot be served here.
+        ModelRejected: the version's files do not match `digest`, or cannot be served here.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class Classifier:
         fetch: Fetch | None = None,
     ) -> None:
         log_with_serve()
-        # Sharing the cores with others: the tokenizer's pool would otherwise take as many threads as there are cores.
-        # Not by Ray's `runtime_env`, for which a worker starts Python twice.
+        # The tokenizer's pool would otherwise take as many threads as there are cores, which others need too.
+        # Ray's `runtime_env` could set it, but then a worker starts Python twice.
         os.putenv("RAYON_NUM_THREADS", str(threads))
         settings = load_settings()
         folder = (fetch or _fetch_from_registry)(settings, name, version, digest)
-        held = _of_digest(read_version(folder), digest)
+        loaded = _of_digest(read_version(folder), digest)
         self._number = version
         self._predictor = Predictor.load(
-            held,
+            loaded,
             engine=engine,
             threads=threads,
             batch_tokens=batch_tokens,
@@ -96,21 +96,21 @@ class Classifier:
         return await asyncio.to_thread(explain, text, partial(self._classify, gated=False))
 
     async def state(self) -> dict[str, Any]:
-        """Return what this replica runs, and the ids of the GPUs that Ray gave it."""
-        held = self._predictor.version
+        """Return which version and engine this replica runs, and the ids of the GPUs that Ray gave it."""
+        loaded = self._predictor.version
         return {
-            "model": held.manifest.name,
+            "model": loaded.manifest.name,
             "version": self._number,
-            "digest": held.digest,
+            "digest": loaded.digest,
             "engine": self._predictor.engine,
             "gpus": ray.get_runtime_context().get_accelerator_ids()["GPU"],
         }
 
     async def check(self) -> dict[str, float]:
-        """Answer all self-check texts once more; return how many, the worst distance from the record, and the time.
+        """Run the whole self-check; return the number of texts, the largest deviation from the manifest, and the time.
 
         Raises:
-            ModelRejected: a probability is further off than this engine may be.
+            ModelRejected: a probability deviates more than this engine may.
         """
         started = time.perf_counter()
         worst = await asyncio.to_thread(self._predictor.check_self)
@@ -118,10 +118,10 @@ class Classifier:
         return {"checked": texts, "worst_distance": worst, "check_ms": (time.perf_counter() - started) * 1000}
 
     async def check_health(self) -> None:
-        """Run a real forward pass, of the manifest's first self-check text alone.
+        """Run a forward pass on the manifest's first self-check text.
 
         Raises:
-            ModelRejected: the engine no longer answers as recorded; Serve then replaces the replica.
+            ModelRejected: the answer deviates from the manifest; Serve then replaces the replica.
         """
         await asyncio.to_thread(self._predictor.check_self, most=1)
 
@@ -149,8 +149,8 @@ def classifier_app(
     """Return the application of one version, with the one deployment `Classifier`.
 
     `max_replicas` switches autoscaling on, from `replicas` up, with `initial_replicas` at the start. `cpus` and `gpus`
-    are what Ray sets aside for a replica; with GPUs the engine is torch on those that Ray pins, without it is int8 on
-    `threads` threads. `batch_tokens` is for CPUs; a GPU takes what is fastest on it.
+    are what Ray reserves for a replica. With GPUs the engine is torch on the reserved ones, otherwise int8 on `threads`
+    threads. `batch_tokens` applies to CPUs; on a GPU the predictor chooses.
     """
     scale: dict[str, Any] = {"num_replicas": replicas}
     if max_replicas is not None:
@@ -172,7 +172,7 @@ def classifier_app(
 
 
 class _Meters:
-    """What a replica counts, by model and version."""
+    """The metrics of a replica, by model and version."""
 
     def __init__(self, name: str, version: int) -> None:
         self._inference = Histogram("undertone_inference_ms", "time of one call", boundaries=_BOUNDS_MS, tag_keys=_TAGS)
@@ -206,17 +206,20 @@ class _Meters:
             (self._errors, len(answers.errors)),
         )
         for counter, amount in counted:
-            if amount:  # Ray refuses to count nothing
+            if amount:  # Ray refuses to count 0
                 counter.inc(amount)
 
 
 def _of_digest(version: Version, digest: str) -> Version:
     if version.digest != digest:
-        raise ModelRejected(f"{version.folder} holds version {version.digest[:12]}, wanted is {digest[:12]}: remove it")
+        raise ModelRejected(
+            f"{version.folder} has the digest {version.digest[:12]}, expected is {digest[:12]}: remove that folder, so "
+            "that the version is fetched again"
+        )
     return version
 
 
 def _fetch_from_registry(settings: Settings, name: str, version: int, digest: str) -> Path:
-    from sentiment.registry import fetch_version  # not needed where a fetcher is given
+    from sentiment.registry import fetch_version  # imported only where no `fetch` is given
 
     return fetch_version(settings, name, version, digest)

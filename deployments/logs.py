@@ -1,4 +1,4 @@
-"""Where replicas log: in Serve's own files, one a replica."""
+"""Logging of replicas: to Serve's own files, one for each replica."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PACKAGES: Final = ("sentiment", "deployments", "serve_app")
 
 
 def log_with_serve() -> None:
-    """Send what this project's modules log, from INFO up, to the files that Serve keeps for this replica."""
+    """Send this project's log records, from INFO up, to Serve's file for this replica."""
     handlers = logging.getLogger("ray.serve").handlers
     for package in _PACKAGES:
         logger = logging.getLogger(package)

@@ -1,4 +1,4 @@
-"""The Preprocessor deployment: normalises, masks and hashes texts, before anything of them is kept. Free of models."""
+"""The Preprocessor deployment: normalises, masks and hashes texts before anything of them is stored; no model."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ _CONTROL = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def clean(raw: RawText, normalizer: str, secret: bytes, *, keep_raw: bool = False) -> CleanText:
-    """Return `raw` normalised by the named version; what is stored, keys and topics are of the current one.
+    """Return `raw` cleaned: the text by the named normaliser, but stored text, keys and topics by the current one.
 
-    Topics are the given ones and hashtags. A text that the current one finds empty is empty for all.
+    Topics are those of `raw` and the hashtags. A text that the current normaliser leaves empty is empty for all.
 
     Raises:
-        ModelRejected: this code has no normaliser of that version.
+        ModelRejected: this code has no normaliser of that name.
     """
     if normalizer not in NORMALIZERS:
-        raise ModelRejected(f"normaliser {normalizer!r} is unknown here; this code has {listed(sorted(NORMALIZERS))}")
+        raise ModelRejected(
+            f"this release has no normaliser {normalizer!r}, only {listed(sorted(NORMALIZERS))}: serve the version "
+            "with the release that trained it, or a newer one"
+        )
     masked = NORMALIZERS[CURRENT_NORMALIZER](raw.text)
     return CleanText(
         text=masked if normalizer == CURRENT_NORMALIZER or not masked else NORMALIZERS[normalizer](raw.text),
@@ -44,14 +47,14 @@ def clean(raw: RawText, normalizer: str, secret: bytes, *, keep_raw: bool = Fals
 
 
 def cleaner_of(settings: Settings) -> Callable[[RawText, str], CleanText]:
-    """Return `clean` with the secret and the wishes of these settings; it takes a text and a normaliser's version."""
+    """Return `clean` bound to the secret and options of these settings."""
     secret, keep_raw = secret_of(settings), settings.store_raw_text
     return lambda raw, normalizer: clean(raw, normalizer, secret, keep_raw=keep_raw)
 
 
-def _topics(given: tuple[str, ...], text: str) -> tuple[str, ...]:
-    found = (topic.casefold() for topic in (*given, *hashtags(text)))
-    return tuple(dict.fromkeys(found))[:MAX_TOPICS]
+def _topics(topics: tuple[str, ...], text: str) -> tuple[str, ...]:
+    folded = (topic.casefold() for topic in (*topics, *hashtags(text)))
+    return tuple(dict.fromkeys(folded))[:MAX_TOPICS]
 
 
 @serve.deployment(
@@ -71,7 +74,7 @@ class Preprocessor:
 
     async def process(self, texts: list[RawText], normalizer: str = CURRENT_NORMALIZER) -> list[CleanText]:
         """Return `texts` cleaned, in the same order."""
-        return await asyncio.to_thread(self._clean_all, texts, normalizer)  # they shall not stop the event loop
+        return await asyncio.to_thread(self._clean_all, texts, normalizer)  # beside the event loop
 
     def _clean_all(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
         return [self._clean(raw, normalizer) for raw in texts]

@@ -1,4 +1,4 @@
-"""The Sink deployment: keeps what was answered. A write that is DONE reaches the text store, whatever dies next."""
+"""The Sink deployment: stores answered texts. A write that is DONE reaches the text store, whatever is killed then."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMMIT_BOUNDARIES_MS: Final = [0.5, 1, 2, 5, 10, 20, 50, 100, 250, 1000]
 
 
 class SinkMetrics:
-    """What Prometheus sees of a sink."""
+    """The metrics of a sink."""
 
     def __init__(self) -> None:
         self._gauges = {
@@ -49,11 +49,11 @@ class SinkMetrics:
         self._counted = dict.fromkeys(self._counters, 0)
 
     def observe_commit(self, duration_ms: float) -> None:
-        """Count one commit of the journal."""
+        """Observe one commit of the journal."""
         self._commit_ms.observe(duration_ms)
 
     def publish(self, state: dict[str, Any]) -> None:
-        """Show a sink's state."""
+        """Publish a sink's state."""
         for name, gauge in self._gauges.items():
             gauge.set(state[name])
         for name, counter in self._counters.items():
@@ -90,26 +90,26 @@ class Sink:
         rise()
 
     async def write(self, operations: list[Operation]) -> list[Outcome]:
-        """Return what became of each operation, in order; what is DONE is safe.
+        """Return the outcome of each operation, in order; one that is DONE is safe.
 
         Raises:
-            JournalFull: the disk did not take the operations; none of them is promised.
+            JournalFull: the disk is full; none of the operations is stored.
             Unavailable: the sink is closing.
         """
         return await asyncio.wrap_future(self._writes.submit(operations))
 
     async def state(self) -> dict[str, Any]:
         """Return how far the store is behind, and whether it answers."""
-        return await asyncio.to_thread(self._writes.state)  # it may wait for a commit under way
+        return await asyncio.to_thread(self._writes.state)  # it may have to wait for a commit
 
     def check_health(self) -> None:
-        """Raise when a thread of this sink died."""
+        """Fail if a thread of this sink has died."""
         self._writes.check()
 
     def _expire(self) -> None:
         deleted = self._writes.expire(epoch_ms())
         if deleted:
-            logger.info("%d texts were deleted, their time being over", deleted)
+            logger.info("%d texts were deleted because their retention time was over", deleted)
 
     def __del__(self) -> None:  # Serve calls it once a replica has answered its last request
         for periodic in getattr(self, "_periodic", []):

@@ -3,7 +3,7 @@
     serve run serve_app.app:build_app                 # on a running Ray cluster
     serve run serve_app.app:build_app gateways=4
 
-The classifiers are applications of their own, one a model version, which the controller starts.
+Classifiers are separate applications, one for each model version; the controller starts them.
 """
 
 # No `from __future__ import annotations` here: Serve needs AppArgs as a class, or it passes a plain dict.
@@ -23,19 +23,21 @@ from serve_app.rollout.controller import RolloutController
 
 
 class AppArgs(BaseModel):
-    """Replicas of the parts; what is left out comes from the settings. A Serve config may override them too."""
+    """Arguments of the application; replicas that are left out come from the settings. A Serve config may set them."""
 
     model_config = ConfigDict(extra="forbid")
 
     gateways: int | None = Field(None, ge=1)
     preprocessors: int | None = Field(None, ge=1)
     sinks: int | None = Field(None, ge=1)
-    instance: str = Field("", description="names the platform's start, so that its API is not taken for another's")
-    local: bool = Field(False, description="the platform's own supervisor keeps the ingress to what the settings say")
+    instance: str = Field("", description="id of the platform's start, which its API reports")
+    local: bool = Field(
+        False, description="whether it runs on a local platform, whose supervisor configures the ingress"
+    )
 
 
 def build_app(args: AppArgs) -> serve.Application:
-    """Return the application; nothing is started yet."""
+    """Return the application without starting it."""
     settings = load_settings()
     preprocessor = _replicated(Preprocessor, args.preprocessors or settings.preprocessor_replicas).bind()
     sink = _replicated(Sink, args.sinks or settings.sink_replicas).bind()

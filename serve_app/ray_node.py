@@ -1,9 +1,9 @@
-"""Holds Ray and the Serve application of a local platform until it is told to end, or until Ray dies.
+"""Runs Ray and the Serve application of a local platform until a signal, or until Ray dies.
 
     python -m serve_app.ray_node --instance NAME
 
-The supervisor starts it and starts it anew when it ends. With `UNDERTONE_ADDRESS` it deploys to that cluster instead.
-A process of its own, since a Ray driver whose cluster dies is ended by Ray.
+The supervisor starts it, and restarts it when it ends. With `UNDERTONE_ADDRESS` it deploys to that cluster instead. It
+is a separate process because Ray ends a driver whose cluster dies.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from serve_app.on_cluster.application import ClusterApplication, environment_on,
 from serve_app.on_cluster.standing import APPLICATION
 from serve_app.rollout.cluster.serve_internals import application_statuses
 from serve_app.supervisor.ingress.haproxy_config import LOOPBACK, admin_socket, installed_haproxy
-from serve_app.supervisor.ingress.haproxy_drain import close_door
+from serve_app.supervisor.ingress.haproxy_drain import drain_haproxy
 from serve_app.supervisor.restart_policy import REFUSED
 from serve_app.supervisor.state import PlatformPaths
 
 logger = logging.getLogger(__name__)
 
-#: Logical CPUs: replicas share the machine's cores by threads, which settings fix, so Ray is not to ration them.
+#: More than there are: the settings fix the threads of replicas, so Ray must not limit how many replicas start.
 _LOGICAL_CPUS: Final = 64
 _OBJECT_STORE_BYTES: Final = 200 * 2**20
 _ESSENTIAL: Final = ("gcs_server", "raylet")
 _POLL_S: Final = 0.5
-#: How often a cluster is asked where its API listens: its nodes come and go.
+#: Seconds between two looks for the addresses of a cluster's API: its nodes come and go.
 _REFRESH_S: Final = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run until SIGTERM (0), until Ray dies (1), or until what is asked for turns out to be impossible (REFUSED)."""
+    """Run until SIGTERM; return 0, or 1 if Ray died, or REFUSED if the settings cannot work."""
     stop = threading.Event()
-    _heed(stop)
+    _stop_on_signal(stop)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     options = _parser().parse_args(arguments)
     settings = load_settings()
@@ -62,29 +62,29 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_here(settings: Settings, instance: str, stop: threading.Event) -> int:
-    """Run a Ray of this machine alone, with the application, until `stop`."""
+    """Run Ray on this machine alone, with the application, until `stop`."""
     start_ray(settings)
-    _heed(stop)  # Ray's start sets a handler that ends at once
+    _stop_on_signal(stop)  # again: Ray's start has set a handler that ends the process at once
     essential = _essential_processes()
     if not stop.is_set():
         start_application(settings, instance)
         wait_until_up(stop)
     if not _wait(stop, essential):
         logging.shutdown()
-        os._exit(1)  # Ray's own exit would wait for the dead for a minute; the supervisor ends what is left
+        os._exit(1)  # Ray's own exit would wait a minute for the dead process; the supervisor ends the others
     end(settings)
     return 0
 
 
 def run_on_cluster(settings: Settings, instance: str, stop: threading.Event, *, replace: bool) -> int:
-    """Deploy to the cluster at `settings.address` and keep an eye on it until `stop`, then remove what was deployed.
+    """Deploy to the cluster at `settings.address`, follow its addresses until `stop`, then remove what was deployed.
 
     Raises:
-        InvalidSettings: another's application stands there, or a node lacks a secret.
+        InvalidSettings: another application runs there, or a node lacks a secret.
         PlatformError: the cluster does not answer, or the application does not come up.
     """
     join(str(settings.address), environment_on(settings))
-    _heed(stop)
+    _stop_on_signal(stop)
     if stop.is_set():
         return 0
     application = ClusterApplication.to_deploy(settings, PlatformPaths(settings.home), instance, replace=replace)
@@ -100,7 +100,7 @@ def run_on_cluster(settings: Settings, instance: str, stop: threading.Event, *, 
 
 
 def start_ray(settings: Settings) -> None:
-    """Start a Ray of this machine alone, all of its ports on loopback."""
+    """Start Ray on this machine alone, with all of its ports on loopback."""
     ray.init(
         address="local",
         num_cpus=_LOGICAL_CPUS,
@@ -114,7 +114,7 @@ def start_ray(settings: Settings) -> None:
 
 
 def start_application(settings: Settings, instance: str) -> None:
-    """Give the application to Serve, which is started on this machine if need be; return at once."""
+    """Deploy the application to Serve and return at once; on this machine, start Serve first."""
     local = not settings.address
     folder = {"logs_dir": str(PlatformPaths(settings.home).logs / "serve")} if local else {}
     logs = LoggingConfig(enable_access_log=False, **folder)
@@ -129,38 +129,41 @@ def wait_until_up(stop: threading.Event) -> None:
     """Return when the application runs, or at `stop`.
 
     Raises:
-        InvalidSettings: it does not run, since a node lacks a setting; the message is the node's.
-        PlatformError: it does not run; the message is Serve's.
+        InvalidSettings: it does not start because a node lacks a setting; the message is the node's.
+        PlatformError: it does not start; the message is Serve's.
     """
     while not stop.wait(_POLL_S):
-        known = application_statuses().get(APPLICATION)
-        if known and known.status == ApplicationStatus.RUNNING:
+        overview = application_statuses().get(APPLICATION)
+        if overview and overview.status == ApplicationStatus.RUNNING:
             return
-        if known and known.status == ApplicationStatus.DEPLOY_FAILED:
-            messages = [known.message, *(part.message for part in known.deployments.values())]
+        if overview and overview.status == ApplicationStatus.DEPLOY_FAILED:
+            messages = [overview.message, *(part.message for part in overview.deployments.values())]
             raise failure_of("\n".join(messages))
 
 
 def failure_of(message: str) -> InvalidSettings | PlatformError:
-    """Return in one line why Serve could not start the application: the error behind the last traceback."""
+    """Return, as an error of one line, why Serve could not start the application: the last error of a traceback."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    kind, wrong = f"{InvalidSettings.__name__}: ", [line for line in lines if f"{InvalidSettings.__name__}: " in line]
-    if wrong:
-        return InvalidSettings(wrong[-1].partition(kind)[2])
+    kind = f"{InvalidSettings.__name__}: "
+    of_settings = [line for line in lines if kind in line]
+    if of_settings:
+        return InvalidSettings(of_settings[-1].partition(kind)[2])
     errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Unavailable|Rejected|Timeout)\b.*: ", line)]
-    return PlatformError(f"the application does not start: {(errors or lines or ['Serve said nothing'])[-1]}")
+    return PlatformError(f"the application does not start: {(errors or lines or ['Serve gave no reason'])[-1]}")
 
 
 def end(settings: Settings) -> None:
-    """Answer what is in flight, then end the application, Serve and Ray of this machine alone."""
+    """Answer the requests in flight, then end the application, Serve and Ray."""
     admin = admin_socket(PlatformPaths(settings.home).run)
-    close_door(psutil.Process().children(recursive=True), admin, settings.deadline_ms / 1000 + 2)  # replicas end next
+    drain_haproxy(
+        psutil.Process().children(recursive=True), admin, settings.deadline_ms / 1000 + 2
+    )  # replicas end next
     serve.shutdown()
     ray.shutdown()
 
 
-def _heed(stop: threading.Event) -> None:
-    """Let a signal to end set `stop`, at whatever moment it comes."""
+def _stop_on_signal(stop: threading.Event) -> None:
+    """Set `stop` on SIGTERM and SIGINT."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
@@ -169,13 +172,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serve_app.ray_node", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--instance", default="", help="names the platform's start, so that its API is known")
-    parser.add_argument("--replace", action="store_true", help="put it in the place of what the cluster serves")
+    parser.add_argument("--instance", default="", help="id of the platform's start, which its API reports")
+    parser.add_argument("--replace", action="store_true", help="replace the application that the cluster serves")
     return parser
 
 
 def _http_options(settings: Settings) -> dict[str, Any]:
-    # With HAProxy only its frontend widens beyond loopback; a wrapper does (`supervisor/ingress/haproxy_config`).
+    # With HAProxy, Serve itself stays on loopback; only HAProxy's frontend listens on the host that was asked for.
     host = LOOPBACK if installed_haproxy() else settings.host
     return {"host": host, "port": settings.port}
 
@@ -186,9 +189,9 @@ def _essential_processes() -> list[psutil.Process]:
 
 def _wait(stop: threading.Event, essential: list[psutil.Process]) -> bool:
     while not stop.wait(_POLL_S):
-        gone = [process for process in essential if not _runs(process)]
-        if gone:
-            logger.error("%s of Ray has died: Ray and Serve are started anew", gone[0])
+        dead = [process for process in essential if not _runs(process)]
+        if dead:
+            logger.error("Ray's process %s has died; restarting Ray and Serve", dead[0])
             return False
     return True
 

@@ -1,8 +1,8 @@
-"""Registers the model that ships with the package, unless the registry has it, and keeps a verified copy under home.
+"""Registers the model that ships with the package, unless the registry has it, and keeps a verified copy in home.
 
     python -m serve_app.shipped_model
 
-The supervisor runs it at each start. It is a process of its own so that MLflow's memory is given back.
+The supervisor runs it at each start, as a separate process, so that MLflow's memory is freed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> int:
     with as_file(files("sentiment") / "shipped" / settings.model_name) as folder:
         if not folder.is_dir():
             logger.info(
-                "no model named %s ships with the package: the registry's champion is awaited", settings.model_name
+                "no model named %s ships with the package; waiting for a champion in the registry", settings.model_name
             )
             return 0
         return _register(settings, folder)

@@ -43,7 +43,7 @@ _ONE_IN = 10
 _POLL_S = 1.0
 _PATIENCE_S = 120.0
 #: What a degraded version may be stopped by: its answers, and nothing else.
-_STOPPED_BY = ("says positive for negative", "labels otherwise", "feedback shows")
+_STOPPED_BY = ("opposite labels", "different labels", "feedback shows")
 
 
 def copy_of_shipped(folder: Path, *, degraded: bool) -> Path:

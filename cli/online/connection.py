@@ -8,7 +8,7 @@ import typer
 
 from sentiment.client.http import UndertoneClient, url_of
 from sentiment.settings import load_settings
-from serve_app.supervisor.launch import look
+from serve_app.supervisor.launch import read_status
 
 Url = Annotated[
     str | None,
@@ -28,6 +28,6 @@ def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneCli
 def _local_url() -> str:
     """Return the address of the platform in home as it runs, else as the settings would start it."""
     settings = load_settings()
-    seen = look(settings)  # it may have been started with other ports than the settings'
+    seen = read_status(settings)  # it may have been started with other ports than the settings'
     own = seen.state.addresses.get("API") if seen.supervised and seen.state else None
     return own or url_of(settings)

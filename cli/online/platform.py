@@ -16,7 +16,7 @@ from cli.options import Home, Json
 from cli.terminal import print_table
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.supervisor import launch
-from serve_app.supervisor.ports import elsewhere
+from serve_app.supervisor.ports import urls_from_elsewhere
 from serve_app.supervisor.probe import Address
 from serve_app.supervisor.state import PlatformPaths, PlatformState
 
@@ -66,7 +66,7 @@ def up(
     require_serve()
     ports = {"port": port, "ui_port": ui_port, "mlflow_port": mlflow_port, "dashboard_port": dashboard_port}
     settings = load_settings(home=home, host=host, address=address, **ports)
-    seen = launch.look(settings)
+    seen = launch.read_status(settings)
     if seen.supervised and seen.state:
         launch.refuse_other_settings(seen.state, settings)
         console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).", markup=False)
@@ -93,7 +93,7 @@ def status(home: Home = None, as_json: Json = False) -> None:
     Example: undertone status --json
     """
     settings = load_settings(home=home)
-    seen = launch.look(settings)
+    seen = launch.read_status(settings)
     if as_json:
         console.print_json(json.dumps(_as_json(seen)))
     else:
@@ -157,7 +157,7 @@ def _show_addresses(state: PlatformState, settings: Settings) -> None:
         table.add_row(what, Text(url), Text(notes.get(what, ""), "dim"))
     listens_here = "address" not in state.settings and "API" in state.addresses
     port = Address.of(state.addresses["API"]).port if listens_here else 0
-    for url in elsewhere(state.settings.get("host", ""), port) if listens_here else ():
+    for url in urls_from_elsewhere(state.settings.get("host", ""), port) if listens_here else ():
         table.add_row("API from elsewhere", Text(url))
     print_table(console, table)
 
@@ -170,7 +170,7 @@ def _show_example(example: dict[str, Any], key: str) -> None:
     )
 
 
-def _show_status(seen: launch.Look, settings: Settings) -> None:
+def _show_status(seen: launch.PlatformStatus, settings: Settings) -> None:
     if seen.state is None:
         left = f", but {len(seen.processes)} processes of it are left: undertone down" if seen.processes else ""
         console.print(f"No platform runs in {settings.home}{left}.", markup=False)
@@ -183,7 +183,7 @@ def _show_status(seen: launch.Look, settings: Settings) -> None:
         _show_addresses(seen.state, settings)
 
 
-def _word(seen: launch.Look, state: PlatformState) -> str:
+def _word(seen: launch.PlatformStatus, state: PlatformState) -> str:
     """Return in a few words how the platform is, and what mends it."""
     if seen.healthy:
         return "healthy"
@@ -201,7 +201,7 @@ def _show_parts(state: PlatformState) -> None:
     print_table(console, table)
 
 
-def _as_json(seen: launch.Look) -> dict[str, Any]:
+def _as_json(seen: launch.PlatformStatus) -> dict[str, Any]:
     state = seen.state.model_dump() if seen.state else None
     pids = [process.pid for process in seen.processes]
     return {"healthy": seen.healthy, "supervised": seen.supervised, "processes": pids, "state": state}

@@ -31,7 +31,7 @@ def what_each_does(settings: Settings, url: str | None, api_key: str | None) -> 
 
 def _address_in(settings: Settings) -> str | None:
     """Return where the platform in home answers, None where none does."""
-    seen = launch.look(settings)
+    seen = launch.read_status(settings)
     return seen.state.addresses["API"] if seen.state and seen.answers else None
 
 

@@ -37,7 +37,7 @@ def with_registry(settings: Settings) -> Settings:
     """
     if settings.tracking_uri:
         return settings
-    seen = launch.look(settings)
+    seen = launch.read_status(settings)
     if seen.state is None or not seen.supervised:  # what a platform that is gone has left says nothing
         return settings
     return settings.model_copy(update={"tracking_uri": _server_of(seen.state, settings.home)})

@@ -1,5 +1,5 @@
-"""The gateway takes requests, gathers texts into micro-batches, asks model versions and keeps what was answered.
+"""The gateway takes requests, gathers texts into micro-batches, calls model versions and stores the answers.
 
-`http/` speaks HTTP, `prediction/` is the way of a text, `batching/` gathers, `inference/` asks versions and falls back,
-`canary/` measures versions while a rollout is under way. `deployment` is the Ray Serve deployment around them.
+`http/` speaks HTTP, `prediction/` takes a text from request to answer, `batching/` forms micro-batches, `inference/`
+calls versions with failover, `canary/` measures versions during a rollout. `deployment` is the Ray Serve deployment.
 """

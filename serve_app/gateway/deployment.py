@@ -1,4 +1,4 @@
-"""The Gateway deployment: the HTTP ingress. Gathers texts into micro-batches and sends them through the parts."""
+"""The Gateway deployment, the HTTP ingress: it gathers texts into micro-batches and sends them through the parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from serve_app.routing.traffic_table import KIND, Route, from_body
 
 logger = logging.getLogger(__name__)
 
-#: Requests that one gateway works on at once, and that may wait beyond; HAProxy counts both per replica.
+#: Most requests that one gateway works on at once, and most that may wait; HAProxy counts both for each replica.
 MAX_ONGOING_REQUESTS: Final = 1024
 MAX_QUEUED_REQUESTS: Final = 1024
 _METRICS_EVERY_S: Final = 1.0
@@ -47,7 +47,7 @@ class _StoredKeys:
         self._ring = ring
 
     async def scopes_of(self, token: str) -> frozenset[str] | None:
-        if self._ring.is_fresh():  # answers from memory: a thread would cost more
+        if self._ring.is_fresh():  # it answers from memory: a thread would cost more
             return self._ring.scopes_of(token, epoch_ms())
         return await asyncio.to_thread(self._ring.scopes_of, token, epoch_ms())
 
@@ -59,15 +59,14 @@ class _StoredKeys:
     backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
     graceful_shutdown_timeout_s=20,
     health_check_period_s=5,
-    logging_config={"enable_access_log": False},  # a line a call costs more than the call
+    logging_config={"enable_access_log": False},  # a line of log costs more than a call
     ray_actor_options={"num_cpus": 0},
 )
 @serve.ingress()
 class Gateway:
-    """Answers HTTP. Takes requests only once a traffic table is in force and its versions have answered.
+    """Answers HTTP. It takes requests once a traffic table is in force and its versions have answered.
 
-    `local` says that the platform's own supervisor bound the ingress: only then does listening on loopback, as the
-    settings say, mean that no key is asked for.
+    `local` means that the platform's own supervisor configured the ingress. Only then is no key needed on loopback.
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
@@ -79,7 +78,7 @@ class Gateway:
         *,
         local: bool,
     ) -> None:
-        # The controller's handle is not used: binding it makes the controller a part of this application.
+        # The handle is unused: binding it is what deploys the controller with this application.
         del controller
         log_with_serve()
         settings = load_settings()
@@ -109,7 +108,7 @@ class Gateway:
             node_metrics=node_metrics,
         )
         self._keys = _StoredKeys(KeyRing(self._store, secret, time.monotonic))
-        await self._watch.first()
+        await self._watch.wait_for_table()
         self._tasks = [asyncio.create_task(self._watch.follow()), asyncio.create_task(self._report())]
         rise()
 
@@ -126,19 +125,19 @@ class Gateway:
         )
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take the name of the platform's start that this is a part of."""
+        """Set the id of the platform's start that this gateway belongs to."""
         self._instance = str(user_config.get(INSTANCE, ""))
 
     async def update_traffic(self, generation: int, body: dict[str, Any]) -> None:
-        """Put a traffic table in force that the controller pushes."""
+        """Put the traffic table in force that the controller pushes."""
         await self._watch.adopt(from_body(generation, body))
 
     async def observations(self) -> dict[str, Any]:
-        """Return what this gateway counted in the stage of the rollout that is under way, and which table it has."""
+        """Return this gateway's counts of the rollout's present stage, and the generation of its traffic table."""
         return self._graph.metrics.report() | {"generation": self._watch.generation}
 
     async def forget(self, digest: bytes | None) -> None:
-        """Drop a text's answers from the cache, or all of them, and what waits for the shadow."""
+        """Drop a text's answers from the cache, or all answers for None, and all texts that wait to be mirrored."""
         self._graph.mirror.forget()
         if digest is None:
             self._graph.cache.clear()
@@ -146,9 +145,9 @@ class Gateway:
             self._graph.cache.forget(digest)
 
     def check_health(self) -> None:
-        """Fail when the traffic table is no longer followed."""
+        """Fail if the traffic table is no longer followed, or the metrics are no longer reported."""
         if any(task.done() for task in self._tasks):
-            raise RuntimeError("a task of the gateway has ended")
+            raise RuntimeError("a background task of the gateway has ended")
 
     def _read_table(self) -> Any:
         return self._store.get_document(KIND, self._settings.model_name)
@@ -163,13 +162,13 @@ class Gateway:
 
 
 def _forgetting(app_name: str) -> Callable[[bytes | None], Awaitable[None]]:
-    """Return what tells all gateways of an application to drop a text's answers, or all of them."""
+    """Return a function that makes all gateways of an application drop a text's answers, or all answers."""
 
     async def forget(digest: bytes | None) -> None:
         gateways = serve.get_deployment_handle("Gateway", app_name, _check_exists=False)
         try:
             await gateways.broadcast("forget", digest).results_async(timeout_s=_FORGET_S, return_exceptions=True)
-        except Exception as exc:  # noqa: BLE001 - a gateway that is gone has no cache any more
-            logger.warning("not all gateways confirmed to have forgotten a text: %s", type(exc).__name__)
+        except Exception as exc:  # noqa: BLE001 - a gateway that has ended has no cache any more
+            logger.warning("not all gateways confirmed that they dropped a deleted text: %s", type(exc).__name__)
 
     return forget

@@ -1,4 +1,4 @@
-"""Builds a gateway's objects, and nothing else does: each of them only receives what it works with."""
+"""The one place that builds a gateway's objects; each of them only receives what it works with."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ class Parts(ModelParts, Writing, Protocol):
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """What one gateway may do at once, and for how long it waits."""
+    """The limits and times of one gateway."""
 
-    #: Texts of one micro-batch.
     max_items: int
-    #: How long a busy gateway gathers, in seconds.
+    """Most texts of a micro-batch."""
     gather_s: float
-    #: Micro-batches under way at once.
+    """Most seconds that a busy gateway gathers."""
     in_flight: int
-    #: Texts that may wait for a micro-batch.
+    """Most micro-batches under way at once."""
     max_queued: int
-    #: Answers that the cache keeps.
+    """Most texts that may wait for a micro-batch."""
     cache_texts: int = 100
+    """Most answers in the cache."""
     retention_days: float | None = None
-    #: How long a text waits for a version on trial.
     failover_s: float = 0.3
-    #: Texts of a micro-batch for which one version is drawn.
+    """Seconds that a text waits for a candidate."""
     drawn_together: int = 16
-    #: Whether the ingress gives single texts to one gateway as long as it suffices.
+    """Most texts of a micro-batch that get one draw of a version."""
     is_filled: bool = False
+    """Whether the ingress sends single texts to one gateway until that is full."""
 
     @classmethod
     def of(cls, settings: Settings, *, local: bool) -> Self:
-        """Return what the settings say; `local` is a platform whose own supervisor bound the ingress."""
+        """Return the settings' options; `local` means that the platform's own supervisor configured the ingress."""
         return cls(
             max_items=settings.max_gather_texts,
             gather_s=settings.gather_ms / 1000,
@@ -80,7 +80,7 @@ class GatewayOptions:
 
 @dataclass(frozen=True)
 class GatewayGraph:
-    """The objects of one gateway that its deployment, its HTTP interface and its metrics reach for."""
+    """The objects of one gateway that its deployment, its HTTP interface and its metrics use."""
 
     service: PredictionService
     classifier: FailoverClassifier
@@ -100,10 +100,9 @@ def build_graph(
     draw: Callable[[], float] = random.random,
     now_ms: Callable[[], int] = epoch_ms,
 ) -> GatewayGraph:
-    """Build what answers texts.
+    """Build the objects that answer texts.
 
-    `clean_here` is what the Preprocessor does to a text: small micro-batches are cleaned by it without a call. `draw`
-    gives points of [0, 1) by chance.
+    `clean_here` is the Preprocessor's own function, for small micro-batches. `draw` returns random points of [0, 1).
     """
     cache, metrics = AnswerCache(options.cache_texts), StageMetrics(table)
     classifier = FailoverClassifier(parts.classify, cache, options.failover_s)
@@ -148,11 +147,7 @@ def build_backend(
     node_metrics: Callable[[], Awaitable[str]],
     now_ms: Callable[[], int] = epoch_ms,
 ) -> Backend:
-    """Build what the HTTP routes call.
-
-    `forget` tells all gateways to drop a text's answers (its digest, or None for all answers); `sink_state` asks a sink
-    how it is; `node_metrics` returns the node's metrics as Prometheus text.
-    """
+    """Build what the HTTP routes call; `Backend` describes the functions."""
     counted = CountedTexts(store, settings.model_name)
 
     async def read(ids: list[str]) -> dict[str, TextRecord]:

@@ -1,4 +1,4 @@
-"""What a gateway counts, and the metrics of its whole node as Prometheus reads them."""
+"""The metrics of a gateway, and those of its whole node in Prometheus' format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from serve_app.gateway.inference.request import metric_labels
 from serve_app.routing.traffic_table import Route
 
 _BOUNDS_MS: Final = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]
-#: Ray puts its name before the metrics of the applications that it runs.
+#: Ray puts its name before the names of the applications' metrics.
 _OWN_PREFIX: Final = "ray_undertone_"
 _TIMEOUT_S: Final = 5.0
 
@@ -65,7 +65,7 @@ class GatewayMetrics:
             tag_keys=("model", "version"),
         )
         self._queue = Gauge("undertone_queue_texts", "texts that wait for a micro-batch")
-        self._events = {kind: Counter(name, told, tag_keys=tags) for kind, (name, told, tags) in _EVENTS.items()}
+        self._events = {kind: Counter(name, text, tag_keys=tags) for kind, (name, text, tags) in _EVENTS.items()}
         self._weight = Gauge("undertone_traffic_weight", "share of the traffic", tag_keys=("model", "version"))
         self._shadow = Gauge("undertone_traffic_shadow", "share of the traffic mirrored", tag_keys=("model", "version"))
         self._routed: set[tuple[str, str]] = set()
@@ -80,7 +80,7 @@ class GatewayMetrics:
         self._prediction.observe(elapsed_ms, {"model": model, "version": str(version)})
 
     def report(self, graph: GatewayGraph) -> None:
-        """Publish how it is, and what happened since the last report."""
+        """Publish the present state, and the events since the last report."""
         self._queue.set(graph.service.primary.queued + graph.service.candidate.queued)
         self._report_events(graph.classifier.events)
         table = graph.table()
@@ -93,7 +93,7 @@ class GatewayMetrics:
 
     def _report_shares(self, routes: Sequence[Route]) -> None:
         shares = {metric_labels(route): (route.weight, route.shadow) for route in routes}
-        for model, version in self._routed | shares.keys():  # one that has left has no share any more
+        for model, version in self._routed | shares.keys():  # those that have left the table get 0
             weight, shadow = shares.get((model, version), (0.0, 0.0))
             self._weight.set(weight, {"model": model, "version": version})
             self._shadow.set(shadow, {"model": model, "version": version})
@@ -101,7 +101,7 @@ class GatewayMetrics:
 
 
 async def node_metrics() -> str:
-    """Return the metrics of all processes of this node, Undertone's own under their own names.
+    """Return the metrics of all processes of this node; Undertone's without Ray's prefix.
 
     Raises:
         Unavailable: Ray's metrics agent does not answer.
@@ -120,5 +120,5 @@ def _agent_address() -> str:
     node_id = ray.get_runtime_context().get_node_id()
     node = next((node for node in ray.nodes() if node["NodeID"] == node_id), None)
     if node is None:
-        raise Unavailable("this node is not known to the cluster yet; try again")
+        raise Unavailable("Ray does not list this node yet; try again in a moment")
     return f"{node['NodeManagerAddress']}:{node['MetricsExportPort']}"

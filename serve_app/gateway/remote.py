@@ -1,4 +1,4 @@
-"""The parts behind the gateway as Ray Serve deployments. A call that a dying replica drops is sent again."""
+"""Calls to the parts behind the gateway, as Ray Serve deployments. A call that a dying replica drops is sent again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST_PAUSE_S: Final = 1.0
 class RemoteParts:
     """Handles of the Preprocessor, the Sink and the classifiers' applications.
 
-    All calls are safe to repeat: writes are keyed by id. `patience_s` bounds how long a call is sent again.
+    All calls are safe to repeat, since writes are keyed by id. A call is sent again for at most `patience_s` seconds.
     """
 
     def __init__(self, preprocessor: DeploymentHandle, sink: DeploymentHandle, patience_s: float) -> None:
@@ -63,7 +63,7 @@ class RemoteParts:
         return outcomes
 
     async def sink_state(self) -> dict[str, Any]:
-        """Return how one sink is: pending operations, lag, whether the store answers."""
+        """Return the state of one sink: pending operations, lag, whether the store answers."""
         state: dict[str, Any] = await self._call("sink", self._sink.state.remote)
         return state
 
@@ -123,7 +123,7 @@ async def _call(part: str, send: Callable[[], DeploymentResponse[Any]], patience
 
 
 def _handle(deployment: str, app_name: str) -> DeploymentHandle:
-    # Unchecked: to look whether it exists would block the event loop, and a call tells as well.
+    # Unchecked, since the check would block the event loop; a call shows as well whether it exists.
     return serve.get_deployment_handle(deployment, app_name, _check_exists=False)
 
 
@@ -133,8 +133,8 @@ def _own_error(exc: Exception, part: str) -> UndertoneError | None:
     if isinstance(cause, UndertoneError):
         return cause
     if isinstance(exc, BackPressureError):
-        return Overloaded(f"the {part} has more work than it can take; try again soon")
+        return Overloaded(f"the {part} has too much work; try again soon")
     if isinstance(exc, RayTaskError):
         logger.error("%s failed", part, exc_info=exc)
-        return Unavailable(f"the {part} failed; the log says why")
+        return Unavailable(f"the {part} failed; see its log for the reason")
     return None

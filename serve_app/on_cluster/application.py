@@ -1,8 +1,8 @@
-"""Deploys the application to a cluster that runs, says where its API answers, and removes what was deployed.
+"""Deploys the application to a running cluster, finds the addresses of its API, and removes what was deployed.
 
     python -m serve_app.on_cluster.application
 
-removes what the platform in `UNDERTONE_HOME` has left on a cluster, as `undertone down` does after a kill.
+removes what the platform in `UNDERTONE_HOME` has left on a cluster; `undertone down` runs it after a kill.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from sentiment.environment import cluster_environment
 from sentiment.errors import InvalidSettings, PlatformError, UndertoneError
 from sentiment.settings import LOOPBACK, Settings, load_settings
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.on_cluster.standing import APPLICATION, Standing, StandingApp, in_the_way, refusal, versions_of
+from serve_app.on_cluster.standing import APPLICATION, RunningApp, RunningServe, conflicting_apps, refusal, versions_of
 from serve_app.rollout.cluster.serve_internals import serve_details
 from serve_app.supervisor.state import PlatformPaths
 
 logger = logging.getLogger(__name__)
 
-#: For a deployment that was just asked for to appear in what Serve says of its application.
+#: Most seconds until Serve's details show a deployment that has just been deployed.
 _SETTLE_S: Final = 15.0
 _GONE_S: Final = 60.0
 _LOOK_S: Final = 0.3
@@ -38,16 +38,16 @@ _ANSWERING: Final = ("HEALTHY", "DRAINING")
 _ANY_HOST: Final = "0.0.0.0"  # noqa: S104 - on a cluster the API asks for a key
 
 
-def standing_serve() -> Standing | None:
+def running_serve() -> RunningServe | None:
     """Return what Serve runs on the cluster and where its proxies listen; None where it has not started."""
-    found = serve_details()
-    if found is None:
+    answer = serve_details()
+    if answer is None:
         return None
-    details, host, port = found
+    details, host, port = answer
     healthy = {proxy["node_ip"] for proxy in details["proxies"].values() if proxy["status"] in _ANSWERING}
     heads = {node["NodeManagerAddress"] for node in ray.nodes() if _HEAD in node["Resources"]}
     ips = sorted(healthy, key=lambda ip: (ip not in heads, ip))
-    return Standing(host, port, tuple(ips), tuple(map(StandingApp.read, details["applications"].values())))
+    return RunningServe(host, port, tuple(ips), tuple(map(RunningApp.read, details["applications"].values())))
 
 
 def node_ips() -> set[str]:
@@ -57,21 +57,21 @@ def node_ips() -> set[str]:
 
 def own_ips() -> set[str]:
     """Return the addresses of this machine."""
-    found = {address.address.partition("%")[0] for each in psutil.net_if_addrs().values() for address in each}
-    return found | set(LOOPBACK)
+    ips = {address.address.partition("%")[0] for each in psutil.net_if_addrs().values() for address in each}
+    return ips | set(LOOPBACK)
 
 
 def join(address: str, environment: dict[str, str]) -> None:
-    """Connect this process to the cluster; what it deploys sees `environment`, which Ray shows to everybody.
+    """Connect this process to the cluster. What it deploys gets `environment`, which Ray shows to everybody.
 
     Raises:
-        InvalidSettings: this is no address of a cluster's node.
-        PlatformError: the cluster does not answer, or refuses us.
+        InvalidSettings: this is not the address of a Ray cluster.
+        PlatformError: the cluster does not answer, or refuses the token.
     """
     if ("://" in address and not address.startswith("ray://")) or address == "local":
         raise InvalidSettings(
-            f"--address {address} is no address of a cluster that runs: give the head's HOST:6379 on one of its nodes, "
-            "or ray://HOST:10001; http://HOST:8265 is its dashboard's, which takes jobs",
+            f"--address {address} is not the address of a Ray cluster: give the head's HOST:6379 on one of its nodes, "
+            "or ray://HOST:10001 from elsewhere; http://HOST:8265 is the dashboard, which takes jobs only",
             "UNDERTONE_ADDRESS",
         )
     try:
@@ -79,8 +79,8 @@ def join(address: str, environment: dict[str, str]) -> None:
     except (ConnectionError, RuntimeError, ValueError, RayError) as exc:
         reason = str(exc).strip().partition("\n")[0]
         raise PlatformError(
-            f"there is no Ray cluster to join at {address}: {reason}. On a machine that is one of its "
-            "nodes give the head's HOST:6379, on others ray://HOST:10001; and its token as RAY_AUTH_TOKEN"
+            f"no Ray cluster could be joined at {address}: {reason}. Give the head's HOST:6379 on one of its nodes, or "
+            "ray://HOST:10001 from elsewhere, and its token as RAY_AUTH_TOKEN"
         ) from exc
 
 
@@ -96,69 +96,69 @@ class ClusterApplication:
     def to_deploy(
         cls, settings: Settings, places: PlatformPaths, instance: str, *, replace: bool
     ) -> ClusterApplication:
-        """Check that it may be deployed, start Serve if need be, and remember in home what is about to be done.
+        """Check that it may be deployed, start Serve if necessary, and record in home what is about to be deployed.
 
         Raises:
-            InvalidSettings: another's application stands there, or the cluster cannot reach what the settings name.
+            InvalidSettings: another application runs there, or the cluster cannot reach the registry.
         """
-        standing, before = standing_serve(), read_record(places.cluster)
+        running, before = running_serve(), read_record(places.cluster)
         instances = {instance, *(before.instances if before else ())}
-        if told := refusal(standing, instances, settings, replace=replace):
-            raise InvalidSettings(told, "UNDERTONE_ADDRESS")
+        if reason := refusal(running, instances, settings, replace=replace):
+            raise InvalidSettings(reason, "UNDERTONE_ADDRESS")
         refuse_unreachable_registry(settings)
-        started = standing is None or bool(before and before.started_serve)
-        earlier = next((each for each in sorted(instances - {instance}) if standing and standing.is_of(each)), "")
+        started = running is None or bool(before and before.started_serve)
+        earlier = next((each for each in sorted(instances - {instance}) if running and running.is_of(each)), "")
         record = ClusterRecord(address=str(settings.address), instance=instance, earlier=earlier, started_serve=started)
         record.write(places.cluster)
-        if standing is None:
+        if running is None:
             serve.start(http_options={"host": listening_host(settings), "port": settings.port})
         else:
-            remove_apps([app.name for app in in_the_way(standing, instances)])
+            remove_apps([app.name for app in conflicting_apps(running, instances)])
         return cls(settings, places, record)
 
     def refresh(self) -> None:
-        """Write down where the API is to be asked for now; nodes come and go, and Serve's controller may be away."""
+        """Record the present addresses of the API: nodes come and go, and Serve's controller may be away."""
         try:
-            standing = standing_serve()
+            running = running_serve()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the application must outlive it
-            logger.warning("Serve does not say how it is: %s", exc)
+            logger.warning("Serve does not report its state; trying again in a few seconds: %s", exc)
             return
-        apis = standing.apis(own_ips()) if standing else ()
+        apis = running.apis(own_ips()) if running else ()
         if apis and apis != self.record.apis:
             self.record = self.record.model_copy(update={"apis": apis})
             self.record.write(self.places.cluster)
 
     def remove(self) -> None:
-        """End the application, if it still is this platform's, its versions, and Serve if it was started for them.
+        """End the application and its versions if they are still this platform's, and Serve if it was started for them.
 
         Raises:
-            TimeoutError: Serve did not end them in a minute.
+            TimeoutError: Serve did not end them within a minute.
         """
-        standing = settled_serve()
-        if standing and any(map(standing.is_of, self.record.instances)):
-            remove_apps([APPLICATION, *versions_of(standing)])
-            remove_apps(versions_of(standing_serve() or standing))  # one may have been started meanwhile
-        left = standing_serve()
-        if left and not left.apps and self.record.started_serve:
+        running = settled_serve()
+        if running and any(map(running.is_of, self.record.instances)):
+            remove_apps([APPLICATION, *versions_of(running)])
+            remove_apps(versions_of(running_serve() or running))  # another one may have started meanwhile
+        remaining = running_serve()
+        if remaining and not remaining.apps and self.record.started_serve:
             serve.shutdown()
         self.places.cluster.unlink(missing_ok=True)
 
 
-def settled_serve() -> Standing | None:
-    """Return what Serve runs, once it can say whose the application is: one that was just deployed has no parts yet."""
+def settled_serve() -> RunningServe | None:
+    """Return what Serve runs, once the application's owner is known: one that was just deployed shows none yet."""
     until = time.monotonic() + _SETTLE_S
-    while (standing := standing_serve()) and (app := standing.app(APPLICATION)) and time.monotonic() < until:
+    while (running := running_serve()) and (app := running.app(APPLICATION)) and time.monotonic() < until:
         if app.instance is not None or app.is_declared:
             break
         time.sleep(_LOOK_S)
-    return standing
+    return running
 
 
 def remove_apps(names: Collection[str]) -> None:
-    """End applications, the platform's first: it answers what is in flight, and then nobody starts versions again.
+    """End applications, the platform's first: it answers its requests, and its controller then starts no more versions.
 
     Raises:
-        TimeoutError: Serve did not end them in a minute each.
+        TimeoutError: Serve did not end them within a minute.
     """
     if APPLICATION in names:
         logger.info("ending the application %s", APPLICATION)
@@ -166,54 +166,56 @@ def remove_apps(names: Collection[str]) -> None:
     others = set(names) - {APPLICATION}
     for name in sorted(others):
         logger.info("ending the application %s", name)
-        serve.delete(name, _blocking=False)  # each drains for half a minute: all at once
+        serve.delete(name, _blocking=False)  # not one by one: each drains for half a minute
     _wait_until_gone(others)
 
 
 def _wait_until_gone(names: Collection[str]) -> None:
     until = time.monotonic() + _GONE_S
-    while (standing := standing_serve()) and any(standing.app(name) for name in names):
+    while (running := running_serve()) and any(running.app(name) for name in names):
         if time.monotonic() > until:
-            raise TimeoutError(f"Serve has not ended {', '.join(sorted(names))} in {_GONE_S:.0f} s")
+            raise TimeoutError(f"Serve did not end {', '.join(sorted(names))} within {_GONE_S:.0f} s; try again")
         time.sleep(_LOOK_S)
 
 
 def environment_on(settings: Settings) -> dict[str, str]:
-    """Return what the application's processes see of the settings; a registry of this machine is named to them."""
-    known = settings if settings.tracking_uri else settings.model_copy(update={"tracking_uri": settings.registry_uri})
-    return cluster_environment(known)
+    """Return the settings for the application's processes as variables; a registry of this machine is named in them."""
+    registry = {} if settings.tracking_uri else {"tracking_uri": settings.registry_uri}
+    return cluster_environment(settings.model_copy(update=registry))
 
 
 def refuse_unreachable_registry(settings: Settings) -> None:
-    """Raise InvalidSettings if no registry is named and the cluster has nodes that do not reach this machine's own."""
+    """Raise InvalidSettings if no registry is named and other nodes of the cluster cannot reach this machine's."""
     others = sorted(node_ips() - own_ips())
     if settings.tracking_uri is None and others:
         raise InvalidSettings(
-            f"UNDERTONE_TRACKING_URI is not set, and the cluster's nodes {', '.join(others)} do not reach the MLflow "
-            "server that listens on this machine only: name one that all nodes reach.",
+            f"UNDERTONE_TRACKING_URI is not set, and the cluster's nodes {', '.join(others)} cannot reach this "
+            "machine's own MLflow server: set it to a server that all nodes reach.",
             "UNDERTONE_TRACKING_URI",
         )
 
 
 def listening_host(settings: Settings) -> str:
-    """Return where the API of a cluster is to listen: as asked for, or beyond loopback where nodes are elsewhere."""
+    """Return the host that a cluster's API listens on: the settings', or all interfaces where nodes are elsewhere."""
     return _ANY_HOST if settings.on_loopback and node_ips() - own_ips() else settings.host
 
 
 def main() -> int:
-    """Remove what home's record names; return the exit status."""
+    """Remove what the record in home names; return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     places = PlatformPaths(load_settings().home)
     record = read_record(places.cluster)
     if record is None:
         return 0
-    return removed(record, places)
+    return remove_recorded(record, places)
 
 
-def removed(record: ClusterRecord, places: PlatformPaths, joining: Callable[[str, dict[str, str]], None] = join) -> int:
-    """Join the record's cluster and remove what it names; return the exit status, the reason being logged."""
+def remove_recorded(
+    record: ClusterRecord, places: PlatformPaths, connect: Callable[[str, dict[str, str]], None] = join
+) -> int:
+    """Join the record's cluster and remove what it names; log a failure, and return the exit status."""
     try:
-        joining(record.address, {})
+        connect(record.address, {})
         ClusterApplication(load_settings(), places, record).remove()
     except (UndertoneError, TimeoutError) as exc:
         logger.error("%s", exc)

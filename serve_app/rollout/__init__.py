@@ -1,5 +1,5 @@
-"""The rollout of model versions: a reconcile loop that makes what serves what the registry and the rollout ask for.
+"""The rollout of model versions: a reconcile loop brings what serves to what the registry and the rollout require.
 
-`policy/` decides and `cluster/` acts; the reconciler takes one step a round, `rollout_store` writes it down, `commands`
-and `api` are what people ask of it.
+`policy/` decides and `cluster/` acts. The reconciler takes one step a round and `rollout_store` writes it down;
+`commands` and `api` are for the people who use it.
 """

@@ -10,20 +10,20 @@ from serve_app.rollout.policy.shares import Share, shares_of
 from serve_app.routing.observations import Arm, Observations
 
 _DIGITS: Final = 4
-#: Parts of the record that only the controller needs, or that are told otherwise.
+#: Fields of the record that only the controller needs, or that are shown in another form.
 _INTERNAL: Final = {"counts", "plan", "limits", "decisions", "swapped", "gone", "naming_ms"}
 
 
 def to_public(rollout: Rollout, now_ms: int) -> dict[str, Any]:
-    """Return the record for people: where it is, who gets what, what was seen, and each decision with its reason.
+    """Return the record for people: its state, the shares, what was observed, and each decision with its reason.
 
-    `state` is `paused` while it is. `moments` are those that a trend marks: the times at which traffic moved.
+    `state` is `paused` while the rollout is paused; `phase` is the state behind it. `moments` are the times at which
+    traffic moved, for marks in a trend.
     """
-    seen = rollout.observations
-    told = rollout.model_dump(mode="json", exclude=_INTERNAL)
+    observations = rollout.observations
     last = rollout.decisions[-1]
     return {
-        **told,
+        **rollout.model_dump(mode="json", exclude=_INTERNAL),
         "state": "paused" if rollout.paused and not rollout.ended else rollout.state.value,
         "phase": rollout.state.value,
         "plan": ",".join(map(str, rollout.plan)),
@@ -31,21 +31,23 @@ def to_public(rollout: Rollout, now_ms: int) -> dict[str, Any]:
         "ended_ms": last.at_ms if rollout.ended else None,
         "in_step_s": 0.0 if rollout.ended else max(0.0, (now_ms - rollout.since_ms) / 1000),
         "reason": last.reason,
-        "traffic": [_share_told(share) for share in shares_of(rollout)],
+        "traffic": [_share_view(share) for share in shares_of(rollout)],
         "limits": rollout.limits.model_dump(),
-        "numbers": {name: round(value, _DIGITS) for name, value in measure(rollout, seen).items()},
-        "versions": [_arm_told(version, seen.arm(version)) for version in (rollout.champion, rollout.challenger)],
-        "compared": _compared_told(seen),
+        "numbers": {name: round(value, _DIGITS) for name, value in measure(rollout, observations).items()},
+        "versions": [
+            _arm_view(version, observations.arm(version)) for version in (rollout.champion, rollout.challenger)
+        ],
+        "compared": _compared_view(observations),
         "decisions": [entry.model_dump(mode="json") for entry in rollout.decisions],
         "moments": _moments(rollout),
     }
 
 
-def _share_told(share: Share) -> dict[str, Any]:
+def _share_view(share: Share) -> dict[str, Any]:
     return {"version": share.version, "weight": share.weight, "shadow": share.shadow}
 
 
-def _arm_told(version: int, arm: Arm) -> dict[str, Any]:
+def _arm_view(version: int, arm: Arm) -> dict[str, Any]:
     return {
         "version": version,
         "requests": arm.requests,
@@ -57,14 +59,14 @@ def _arm_told(version: int, arm: Arm) -> dict[str, Any]:
     }
 
 
-def _compared_told(seen: Observations) -> dict[str, Any]:
-    told = seen.to_json()
+def _compared_view(observations: Observations) -> dict[str, Any]:
+    counts = observations.to_json()
     names = ("compared", "disagreed", "neutral_flips", "mirror_dropped", "examples")
-    return {name: told[name] for name in names}
+    return {name: counts[name] for name in names}
 
 
 def _moments(rollout: Rollout) -> list[dict[str, Any]]:
-    """Return each change of the challenger's share of the traffic; a pause is none."""
+    """Return each change of the challenger's share of the traffic."""
     moments: list[dict[str, Any]] = []
     for entry in rollout.decisions:
         share = _share_after(rollout, entry)

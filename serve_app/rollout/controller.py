@@ -1,7 +1,7 @@
-"""The RolloutController deployment: a reconcile loop that makes what serves what the registry and the rollout ask for.
+"""The RolloutController deployment: it runs the reconcile loop, whose rounds are in `reconciler`.
 
-Each round it reads both and what runs, takes one step, and forgets: killed at any moment, it starts again from what it
-reads. The rounds themselves are in `reconciler`.
+A round reads the registry, the rollout's record and what runs, and takes one step. Nothing is kept between rounds that
+cannot be read again, so that the controller may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from serve_app.rollout.cluster.gateways import gateways_of
 from serve_app.rollout.cluster.placement import Capacity, local_capacity
 from serve_app.rollout.cluster.target import ServeTarget
 from serve_app.rollout.graph import build_reconciler
-from serve_app.rollout.policy.decisions import Decision, Move, Wait
+from serve_app.rollout.policy.decisions import Decision, Transition, Wait
 from serve_app.rollout.rollout_store import RolloutStore
 
 logger = logging.getLogger(__name__)
 
-#: The pause between rounds while something is under way.
-_UNSETTLED_S: Final = 0.4
-#: How often a resting controller looks whether somebody asked for a rollout, and at the registry if that is due.
-_ASKED_S: Final = 1.0
+#: Pause between rounds while something is under way.
+_BUSY_PAUSE_S: Final = 0.4
+#: How often an idle controller looks for a new command and, when that is due, at the registry.
+_LOOK_EVERY_S: Final = 1.0
 
 
 @serve.deployment(
@@ -65,60 +65,61 @@ class RolloutController:
         rise()
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take the capacity of versions that start from now on."""
+        """Set the capacity of versions that start from now on."""
         self._reconciler.capacity = Capacity.model_validate(user_config)
 
     def check_health(self) -> None:
-        """Fail when the loop has ended, which it never should."""
+        """Fail if the loop has ended, which it never should."""
         if self._task.done():
             raise RuntimeError("the reconcile loop has ended")
 
     def __del__(self) -> None:
-        """Give the lease back when Serve ends this replica in order."""
-        with contextlib.suppress(AttributeError, UndertoneError):  # half made, or the store is away: the lease ends
+        """Give the lease back when Serve ends this replica properly."""
+        # Where __init__ failed or the store is away, the lease expires by itself.
+        with contextlib.suppress(AttributeError, UndertoneError):
             self._reconciler.close()
 
     async def _run(self) -> None:
         while True:
-            pause_s = _UNSETTLED_S
+            pause_s = _BUSY_PAUSE_S
             try:
                 pause_s = self._pause_s(await self._reconciler.step())
             except asyncio.CancelledError:
                 if _is_ending():
                     raise
-                logger.warning("a call of this round was cancelled elsewhere; the next round follows")
-            except Conflict as exc:  # somebody asked for something meanwhile
-                logger.info("this round's decision is out of date: %s", exc)
+                logger.warning("a call of this round was cancelled by the other side; the next round follows")
+            except Conflict as exc:  # a command was written meanwhile
+                logger.info("another writer was faster than this round, the next one decides again: %s", exc)
             except Unavailable as exc:
                 logger.warning("this round of the controller failed, the next one follows: %s", exc)
-                pause_s = _ASKED_S
+                pause_s = _LOOK_EVERY_S
             except Exception:  # the loop outlives every fault of what it talks to
                 logger.exception("this round of the controller failed; the next one follows")
             await self._rest(pause_s)
 
     async def _rest(self, pause_s: float) -> None:
-        """Sleep; a long rest ends within a second of somebody asking for something, or of the registry's saying so."""
+        """Sleep; a new command, or a change in the registry, ends a long rest within a second."""
         rested_s = 0.0
         while rested_s < pause_s:
-            nap_s = min(_ASKED_S, pause_s - rested_s)
+            nap_s = min(_LOOK_EVERY_S, pause_s - rested_s)
             await asyncio.sleep(nap_s)
             rested_s += nap_s
-            if rested_s < pause_s and await self._was_asked():
+            if rested_s < pause_s and await self._has_news():
                 return
 
-    async def _was_asked(self) -> bool:
+    async def _has_news(self) -> bool:
         try:
-            return await self._reconciler.is_wanted()
+            return await self._reconciler.has_news()
         except UndertoneError:
             return False
         except Exception:  # as above
-            logger.exception("a look between two rounds failed; a round follows")
+            logger.exception("looking for a new command failed; the next round follows")
             return True
 
     def _pause_s(self, decision: Decision) -> float:
-        if isinstance(decision, Move):
-            return 0.0  # what it asks for is made so at once: going back must not wait
-        return self._poll_s if isinstance(decision, Wait) and decision.settled else _UNSETTLED_S
+        if isinstance(decision, Transition):
+            return 0.0  # the new state is put in force at once: a rollback must not wait
+        return self._poll_s if isinstance(decision, Wait) and decision.settled else _BUSY_PAUSE_S
 
 
 def _is_ending() -> bool:

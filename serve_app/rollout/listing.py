@@ -1,4 +1,4 @@
-"""The list of registered versions that the controller writes where gateways read it: they know no registry."""
+"""The list of registered versions, which the controller writes into the text store for gateways to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from sentiment.registry import RegisteredVersion
 from sentiment.store import TextStore
 from serve_app.rollout.cluster.protocols import AppView
-from serve_app.rollout.policy.decisions import AppState, Observed
+from serve_app.rollout.policy.decisions import AppState, ObservedState
 from serve_app.routing.model_list import MODELS_KIND
 
 _STATES: Final = {
@@ -28,7 +28,9 @@ class Listing:
     model: str
     _written: list[dict[str, Any]] = field(default_factory=list)
 
-    def write(self, versions: Sequence[RegisteredVersion], observed: Observed, apps: Mapping[int, AppView]) -> None:
+    def write(
+        self, versions: Sequence[RegisteredVersion], observed: ObservedState, apps: Mapping[int, AppView]
+    ) -> None:
         """Write each version, what it does now and with how many replicas, if anything of it is new."""
         listed = [_listed(version, observed, apps.get(version.version)) for version in versions]
         if listed and listed != self._written:
@@ -36,7 +38,7 @@ class Listing:
             self._written = listed
 
 
-def _listed(version: RegisteredVersion, observed: Observed, view: AppView | None) -> dict[str, Any]:
+def _listed(version: RegisteredVersion, observed: ObservedState, view: AppView | None) -> dict[str, Any]:
     share = next((share for share in observed.shares if share.version == version.version), None)
     app = observed.apps.get(version.version)
     state = _STATES.get(app, "registered") if app else "registered"
@@ -54,10 +56,10 @@ def _listed(version: RegisteredVersion, observed: Observed, view: AppView | None
     }
 
 
-def _problem(version: int, observed: Observed) -> str | None:
-    """Return why a version is refused, waits or does not load, in words that stay the same until it is tried again."""
+def _problem(version: int, observed: ObservedState) -> str | None:
+    """Return why a version is refused, waits or does not load. The text must not change until it is tried again."""
     if version in observed.lacking:
-        return f"waits for room: {observed.lacking[version]}; it starts once there is some"
+        return f"waits for resources: {observed.lacking[version]}; it starts once they are free"
     if observed.apps.get(version) is not AppState.FAILED:
         return observed.refused.get(version)
     reason = f"does not load: {observed.why_down(version)}"
@@ -65,4 +67,4 @@ def _problem(version: int, observed: Observed) -> str | None:
     if failing is None:
         return reason
     minutes = failing.again_after_s / 60
-    return f"{reason} (try {failing.tries}; the next one follows {minutes:g} min later, after a rollout under way)"
+    return f"{reason} (attempt {failing.tries}; the next one follows {minutes:g} min later, after any rollout)"

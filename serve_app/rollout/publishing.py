@@ -1,4 +1,4 @@
-"""Writes traffic tables, and notes which of them gave the traffic to another version outright, without a rollout."""
+"""Writes traffic tables, and records takeovers without a rollout in the history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentiment.errors import Unavailable
 from sentiment.records import Document
 from sentiment.registry import RegisteredVersion
 from sentiment.settings import Settings
-from serve_app.rollout.policy.decisions import Publish
+from serve_app.rollout.policy.decisions import PublishTable
 from serve_app.rollout.policy.record import Rollout
 from serve_app.rollout.policy.shares import leader_of
 from serve_app.rollout.rollout_store import RolloutStore, shares_in
@@ -32,14 +32,14 @@ class TablePublisher:
 
     def publish(
         self,
-        wanted: Publish,
+        decision: PublishTable,
         rollout: Rollout | None,
         table: TrafficTable | None,
         versions: Sequence[RegisteredVersion],
     ) -> Document:
-        """Write the table that is wanted in place of `table`, and return it to be told to the gateways.
+        """Write the decided table in place of `table`, and return its document, to be pushed to the gateways.
 
-        A takeover is noted before they hear of it, since that takes seconds in which the controller may die.
+        A takeover is recorded before the push, which takes seconds in which the controller may die.
 
         Raises:
             Conflict: another writer was faster.
@@ -48,20 +48,20 @@ class TablePublisher:
         """
         shared = [
             replace(self.routes.of(share.version, table, versions), weight=share.weight, shadow=share.shadow)
-            for share in wanted.shares
+            for share in decision.shares
         ]
         at_ms = self.now_ms()
-        document = self.rollout_store.publish(shared, wanted, rollout)
+        document = self.rollout_store.publish(shared, decision, rollout)
         if rollout is None:
-            self._note(leader_of(shares_in(table)), leader_of(wanted.shares), at_ms)
+            self._record_takeover(leader_of(shares_in(table)), leader_of(decision.shares), at_ms)
         return document
 
-    def _note(self, led: int | None, leads: int | None, at_ms: int) -> None:
-        """Put a takeover into the history; the table is in force, so that a store that is away now stops nothing."""
-        if led is None or leads is None or led == leads:
+    def _record_takeover(self, before: int | None, after: int | None, at_ms: int) -> None:
+        """Write a takeover into the history. The table is in force by now, so that a failure here stops nothing."""
+        if before is None or after is None or before == after:
             return
         try:
-            self.rollout_store.note_outright(self.settings, led, leads, at_ms)
+            self.rollout_store.record_takeover(self.settings, before, after, at_ms)
         except Unavailable as exc:
             at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
-            logger.error("the takeover by version %d at %s is not in the history: %s", leads, at, exc)
+            logger.error("the takeover by version %d at %s could not be written to the history: %s", after, at, exc)

@@ -1,7 +1,7 @@
-"""What the controller keeps in the text store: the rollout's record, the traffic table, and the lease.
+"""The controller's documents in the text store: the rollout's record, the traffic table, and the lease.
 
-Every write is a compare-and-set on the generation that was read in the same round: a controller that was held up and
-takes itself for the only one still, writes nothing.
+Every write is a compare-and-set on the generation that was read in the same round: a controller that was suspended and
+lost its lease meanwhile writes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sentiment.records import Document
 from sentiment.settings import Settings
 from sentiment.store import TextStore
 from serve_app.rollout.api_view import to_public
-from serve_app.rollout.policy.decisions import Publish
+from serve_app.rollout.policy.decisions import PublishTable
 from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Rollout, StartRequest
 from serve_app.rollout.policy.shares import Share
 from serve_app.routing.model_list import SPLIT_KIND
@@ -23,20 +23,21 @@ from serve_app.routing.traffic_table import KIND as TRAFFIC
 from serve_app.routing.traffic_table import Route, Sticky, TrafficTable, from_body, to_body
 
 LEASE_KIND: Final = "lease"
-#: How long a lease holds. Another controller takes over at most this long after the last one died.
+#: How long a lease is valid: another controller takes over at most this long after the last one died.
 LEASE_MS: Final = 6000
 
 
 @dataclass(eq=False)
 class RolloutStore:
-    """The documents of one registered model's controller, which is called `holder`. All methods block.
+    """The documents of one registered model. All methods block.
 
-    Methods that write raise Conflict where another writer was faster: read again, decide again.
+    Methods that write raise Conflict where another writer was faster: read again, then decide again.
     """
 
     store: TextStore
     model: str
     holder: str
+    """Name of this controller, for the lease."""
 
     def __post_init__(self) -> None:
         self._table: Document | None = None
@@ -58,42 +59,42 @@ class RolloutStore:
         document = self.store.get_document(SPLIT_KIND, self.model)
         return {str(value): int(version) for value, version in document.body["versions"].items()} if document else {}
 
-    def publish(self, routes: Sequence[Route], wanted: Publish, rollout: Rollout | None) -> Document:
-        """Write the traffic table; `rollout` is the one that it is made for, if it is."""
-        under_way = rollout if wanted.rollout else None
-        sticky: Sticky = under_way.sticky if under_way else "none"
-        sides = (under_way.champion, under_way.challenger) if under_way else None
+    def publish(self, routes: Sequence[Route], decision: PublishTable, rollout: Rollout | None) -> Document:
+        """Write the decided traffic table; `rollout` is the one under way, if any."""
+        served = rollout if decision.rollout else None
+        sticky: Sticky = served.sticky if served else "none"
+        sides = (served.champion, served.challenger) if served else None
         body = to_body(
             tuple(routes),
-            rollout=wanted.rollout,
-            stage=wanted.stage,
+            rollout=decision.rollout,
+            stage=decision.stage,
             sticky=sticky,
-            split=wanted.split,
+            split=decision.split,
             sides=sides,
         )
         self._table = self.store.put_document(TRAFFIC, self.model, body, _generation(self._table))
         return self._table
 
     def save(self, rollout: Rollout, now_ms: int) -> None:
-        """Write the record; one that has ended is in the history first, so that it is never lost in between."""
+        """Write the record. A rollout that has ended is written to the history first, so that it is never lost."""
         if rollout.ended:
             self.store.put_document(HISTORY_KIND, rollout.id, to_public(rollout, now_ms))
         self._record = self.store.put_document(KIND, self.model, rollout.to_body(), _generation(self._record))
 
     def begin(self, settings: Settings, champion: int, challenger: int, now_ms: int) -> Rollout:
-        """Start the rollout of a version that bears the alias `challenger`, which goes on by itself."""
+        """Start the automatic rollout of a version that has the alias `challenger`."""
         request = StartRequest(version=challenger, auto=True)
-        rollout = Rollout.begin(request, settings, champion, now_ms, "it bears the alias challenger")
+        rollout = Rollout.begin(request, settings, champion, now_ms, "it has the alias challenger")
         self.save(rollout, now_ms)
         return rollout
 
-    def note_outright(self, settings: Settings, champion: int, named: int, now_ms: int) -> None:
-        """Put into the history that the alias `champion` was moved without a rollout, and with it all the traffic."""
-        rollout = Rollout.outright(settings, champion, named, now_ms)
+    def record_takeover(self, settings: Settings, champion: int, successor: int, now_ms: int) -> None:
+        """Write into the history that the alias `champion`, and all the traffic, moved without a rollout."""
+        rollout = Rollout.takeover(settings, champion, successor, now_ms)
         self.store.put_document(HISTORY_KIND, rollout.id, to_public(rollout, now_ms))
 
     def take_lease(self, now_ms: int) -> int | None:
-        """Take or renew the lease; return when it ends, in epoch ms, None while another controller holds it."""
+        """Take or renew the lease; return when it ends (epoch ms), None while another controller holds it."""
         present = self.store.get_document(LEASE_KIND, self.model)
         if present is not None and not _is_free(present.body, self.holder, now_ms):
             return None
@@ -105,7 +106,7 @@ class RolloutStore:
         return ends_ms
 
     def give_lease_back(self) -> None:
-        """Let another controller act at once; does nothing where this one has no lease."""
+        """End the lease now, so that another controller may act at once; does nothing without a lease."""
         present = self.store.get_document(LEASE_KIND, self.model)
         if present is not None and present.body["holder"] == self.holder:
             self._write_lease(0, present.generation)

@@ -1,4 +1,4 @@
-"""Documents that the controller writes and gateways read: the registered versions, the fixed split."""
+"""Documents of the text store that controller and gateways share: the registered versions and the fixed split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gateways count while a rollout is under way: additive, so that the controller sums what all of them saw."""
+"""The counts of a gateway while a rollout is under way. They add up, so that the controller sums all gateways."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-#: Disagreements that are kept with the ids of their texts.
+#: Most disagreements that are kept as examples, with the ids of their texts.
 MAX_EXAMPLES: Final = 20
-#: Buckets a doubling: a percentile is at most 19 % above the true one.
+#: Buckets for each doubling of the time: a percentile is at most 19 % (2^(1/4)) above the true one.
 _PER_OCTAVE: Final = 4
 _SMALLEST_MS: Final = 0.125
 _LAST_BUCKET: Final = 100  # 55 minutes, and whatever took longer
@@ -28,11 +28,11 @@ class Latencies:
         return sum(self.counts.values())
 
     def p(self, q: float) -> float | None:
-        """Return the upper bound, in ms, of the bucket with the `q` quantile (0 to 1); None where nothing is."""
-        wanted, seen = q * self.total, 0
+        """Return the upper bound, in ms, of the bucket with the `q` quantile (0 to 1); None without any times."""
+        rank, cumulative = q * self.total, 0
         for bucket, count in sorted(self.counts.items()):
-            seen += count
-            if seen >= wanted:
+            cumulative += count
+            if cumulative >= rank:
                 return bound_ms(bucket)
         return None
 
@@ -42,22 +42,24 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What one version did: `requests` are the texts that it was asked about, those that it failed on (`errors`) too.
-
-    A call that fails, or is not made because the version is late, is one request and one error: its texts are not
-    independent. `latency` counts the milliseconds of each call that was answered. `confidence_sum` is the sum of its
-    labels' probabilities over the texts answered, those from the cache too.
-    What the champion was not there to answer, or answered, the version failed on alone: `unread` texts, `lost` calls.
-    """
+    """Counts of one version."""
 
     requests: int = 0
+    """Texts that it was asked about. A failed call is one request, since its texts do not fail independently."""
     errors: int = 0
+    """Texts, and calls as a whole, that it failed on. A call that is not made because it is late counts too."""
     latency: Latencies = field(default_factory=Latencies)
+    """Milliseconds of each call that was answered."""
     answers_by_label: Mapping[str, int] = field(default_factory=dict)
+    """Texts answered, by label."""
     confidence_sum: float = 0.0
+    """Sum of the answered labels' probabilities, answers from the cache included."""
     unread: int = 0
+    """Texts that it could not read and the champion could, or was not there to read."""
     calls: int = 0
+    """Calls to it."""
     lost: int = 0
+    """Calls that it failed on and the champion did not, or was not there to answer."""
 
     @property
     def answers(self) -> int:
@@ -79,7 +81,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """The id of a text with two labels, and their probabilities. Not the text: that one goes when it is deleted."""
+    """A text that the two versions label differently. It holds the id only, so that a deleted text leaves no copy."""
 
     id: str
     champion_label: str
@@ -90,25 +92,28 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Counts of one stage of one rollout, by version (`arms`) and of texts that both versions answered.
-
-    `compared` texts were mirrored: `disagreed` of them got two labels, `neutral_flips` of those with neutral as one of
-    the two (the others went from negative to positive or back); `mirror_dropped` were to be mirrored and found the
-    queue full. `labelled` texts got feedback; where one version alone was right, it is counted.
-    """
+    """Counts of one stage of one rollout."""
 
     arms: Mapping[int, Arm] = field(default_factory=dict)
+    """Counts by version."""
     compared: int = 0
+    """Mirrored texts that both versions answered."""
     disagreed: int = 0
+    """Compared texts that got two different labels."""
     neutral_flips: int = 0
+    """Those of them where one label is neutral. The others are positive against negative."""
     mirror_dropped: int = 0
+    """Texts that were not mirrored because the queue was full."""
     examples: tuple[Disagreement, ...] = ()
     labelled: int = 0
+    """Texts with feedback that both versions answered."""
     only_champion_right: int = 0
+    """Texts with feedback where the champion was right and the challenger wrong."""
     only_challenger_right: int = 0
+    """Texts with feedback where the challenger was right and the champion wrong."""
 
     def arm(self, version: int) -> Arm:
-        """Return what a version did; an empty one where it was not asked."""
+        """Return the counts of a version; all are 0 where it was never asked."""
         return self.arms.get(version, Arm())
 
     def __add__(self, other: Observations) -> Observations:

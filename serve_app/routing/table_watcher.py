@@ -1,4 +1,4 @@
-"""Keeps a gateway's traffic table: adopts a newer one once every version in it has answered this gateway."""
+"""Keeps a gateway's traffic table: adopts a newer one once every version with traffic has answered this gateway."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from serve_app.routing.traffic_table import Route, TrafficTable, from_body
 
 logger = logging.getLogger(__name__)
 
-#: How often the store is asked for a newer table.
+#: Seconds between two looks for a newer table in the store.
 POLL_S = 1.0
-#: How long a version may take to answer a gateway for the first time.
+#: Seconds that a version may take to answer a gateway for the first time.
 PATIENCE_S = 15.0
 
 
 @dataclass(eq=False)
 class TrafficWatch:
-    """`read` returns the table's row of the store, `open_route` makes a version answer once through this gateway.
+    """Follows the traffic table of the store.
 
-    A first request over a handle never used before waits for seconds, so that none is sent before `open_route` is done.
-    One that is not done within `patience_s` is given up until the next look at the store: another table may be there.
+    The first request over a new Serve handle takes seconds, so a version gets no traffic before it is opened.
     """
 
     read: Callable[[], Document | None]
+    """Returns the table's document of the store."""
     open_route: Callable[[Route], Awaitable[object]]
+    """Makes a version answer once through this gateway."""
     table: TrafficTable | None = None
+    """The table in force."""
     patience_s: float = PATIENCE_S
+    """Most seconds to open a version; then the next look at the store tries again, perhaps with another table."""
 
     def __post_init__(self) -> None:
         self._opened: set[str] = set()
@@ -39,10 +42,10 @@ class TrafficWatch:
 
     @property
     def generation(self) -> int:
-        """The generation of the table in force, 0 before the first; one less while a part of it is not in force."""
+        """The generation of the table in force, 0 before the first; one less while a version of it is not open."""
         return self.table.generation if self.table else 0
 
-    async def first(self) -> None:
+    async def wait_for_table(self) -> None:
         """Return once a table is in force."""
         while True:
             if await self.refresh():
@@ -50,7 +53,7 @@ class TrafficWatch:
             await asyncio.sleep(POLL_S / 4)
 
     async def follow(self) -> None:
-        """Keep the table fresh for ever; while the store is away the last one stays in force."""
+        """Look for newer tables for ever; while the store is away the last one stays in force."""
         while True:
             await asyncio.sleep(POLL_S)
             await self.refresh()
@@ -62,15 +65,18 @@ class TrafficWatch:
             if document is not None:
                 await self.adopt(from_body(document.generation, document.body))
         except UndertoneError as exc:
-            logger.warning("the traffic table stays as it is: %s", exc)
+            logger.warning("a newer traffic table could not be adopted, the present one stays in force: %s", exc)
         except Exception:  # a table that this code cannot read must not end the watch
-            logger.exception("the traffic table stays as it is")
+            logger.exception("a newer traffic table could not be adopted, the present one stays in force")
         return self.table is not None
 
     async def adopt(self, table: TrafficTable) -> None:
-        """Put `table` in force if it is newer. Raises what a version with traffic answers that does not work here.
+        """Put `table` in force if it is newer.
 
-        A version without traffic is opened beside that and hinders nothing: going back from a dead one is done at once.
+        Versions without traffic are opened in the background, so that a rollback from a dead one takes no time.
+
+        Raises:
+            UndertoneError: a version with traffic could not be opened; the table stays out of force.
         """
         async with self._adopting:
             if self.table is not None and table.generation <= self.table.generation:
@@ -81,10 +87,10 @@ class TrafficWatch:
             logger.info("traffic table %d: %s", table.generation, {r.app: r.weight for r in table.routes})
         for route in table.routes:
             if route.app not in self._opened and route.app not in self._opening:
-                self._opening[route.app] = asyncio.create_task(self._open_aside(route))
+                self._opening[route.app] = asyncio.create_task(self._open_in_background(route))
 
     async def _with_open_routes(self, table: TrafficTable) -> TrafficTable:
-        """Open the routes that have traffic. A gateway without a table yet begins without those on trial that fail."""
+        """Open the routes that have traffic. A gateway's first table may lack canary versions that do not open."""
         unopened = [route for route in table.routes if route.weight > 0 and route.app not in self._opened]
         for route in unopened:
             try:
@@ -92,12 +98,12 @@ class TrafficWatch:
             except UndertoneError as exc:
                 if self.table is not None or route is table.trusted:
                     raise
-                logger.warning("%s gets no traffic here yet: %s", route.app, exc)
-                # One generation older than it is: the next look at the store tries the whole table again.
+                logger.warning("%s gets no traffic from this gateway yet, it does not answer: %s", route.app, exc)
+                # Marked one generation older than it is, so that the next look at the store tries it again.
                 table = _without_weight(table, route)
         return table
 
-    async def _open_aside(self, route: Route) -> None:
+    async def _open_in_background(self, route: Route) -> None:
         try:
             await self._open(route)
         except UndertoneError as exc:

@@ -1,4 +1,4 @@
-"""The traffic table: which model versions answer, with which share. A row in the text store, pushed and polled."""
+"""The traffic table: which model versions answer, with which share. A document of the text store, pushed and polled."""
 
 from __future__ import annotations
 
@@ -8,44 +8,47 @@ from typing import Any, Final, Literal
 
 KIND: Final = "traffic"
 
-#: What keeps a client on one side of a rollout: nothing, the text's author, or the API key.
+#: What keeps a client on one version during a rollout: nothing, the text's author, or the API key.
 Sticky = Literal["none", "author", "key"]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One version that is loaded, and the share of the traffic that it gets (`weight`, 0 to 1).
-
-    `shadow` is the share of the live texts that it is asked about as well, without being heard.
-    """
+    """One loaded version, and what a gateway must know to call it."""
 
     model: str
     version: int
     app: str
+    """Name of its Serve application."""
     digest: str
+    """Digest of the version's files."""
     labels: tuple[str, ...]
     normalizer: str
+    """Name of the normaliser that it was trained with."""
     weight: float
+    """Share of the traffic that it answers, 0 to 1."""
     shadow: float = 0.0
+    """Share of the other versions' texts that are mirrored to it, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficTable:
-    """The versions of one registered model that are loaded; `generation` grows with every change.
-
-    While a rollout is under way (`rollout` is its id, `stage` its number) `sides` are the versions of champion and
-    challenger, whose routes come first and in this order, if they are loaded. As long as it stays and the challenger's
-    weight only grows, a client that is kept on a side (`sticky`) goes over to the challenger once and stays there.
-    `split` gives a value of the header X-Undertone-Split, or the id of an API key, a version of its own.
-    """
+    """The loaded versions of one registered model and their shares."""
 
     generation: int
+    """Grows with every change."""
     routes: tuple[Route, ...]
+    """In a rollout the champion's and the challenger's come first, in this order, if they are loaded."""
     rollout: str | None = None
+    """Id of the rollout under way, if any."""
     stage: int = 0
+    """Stage of that rollout."""
     sticky: Sticky = "none"
+    """What keeps a client on one version. While the challenger's weight only grows, a client changes sides once."""
     split: Mapping[str, int] = field(default_factory=dict)
+    """The fixed split: a version for each value of the header X-Undertone-Split, or id of an API key."""
     sides: tuple[int, int] | None = None
+    """Versions of champion and challenger while a rollout is under way."""
 
     @property
     def leader(self) -> Route:
@@ -54,34 +57,34 @@ class TrafficTable:
 
     @property
     def champion(self) -> Route | None:
-        """The champion's route while a rollout is under way and it is loaded."""
+        """The champion's route, while a rollout is under way and the champion is loaded."""
         return self.of_version(self.sides[0]) if self.sides else None
 
     @property
     def trusted(self) -> Route:
-        """The route that answers where another cannot: the champion's while it has traffic, else the leading one."""
+        """The route that answers where another one fails: the champion's while it has traffic, else the leader's."""
         champion = self.champion
         return champion if champion is not None and champion.weight > 0 else self.leader
 
     @property
     def stand_in(self) -> Route | None:
-        """The route that answers where the trusted one cannot: that of a champion which lost its traffic just now."""
+        """The route that answers where the trusted one fails: that of a champion without traffic, if still loaded."""
         champion = self.champion
         return None if champion is None or champion is self.trusted else champion
 
     @property
     def succeeded(self) -> int | None:
-        """The version of the champion whose traffic the challenger has, all of it; None where it has not."""
+        """The champion's version once the challenger has all its traffic; None before."""
         return self.sides[0] if self.sides and self.trusted.version == self.sides[1] else None
 
     @property
     def normalizer(self) -> str:
-        """The normaliser of the version with the greatest weight: the one that the traffic is cleaned with."""
+        """The leader's normaliser: the one that texts are cleaned with."""
         return self.leader.normalizer
 
     @property
     def rivals(self) -> tuple[Route, Route] | None:
-        """The champion's and the challenger's route while a rollout is under way and both are loaded."""
+        """The champion's and the challenger's route, while a rollout is under way and both are loaded."""
         champion, challenger = self.champion, self.of_version(self.sides[1]) if self.sides else None
         return None if champion is None or challenger is None else (champion, challenger)
 
@@ -111,13 +114,13 @@ def to_body(
 ) -> dict[str, Any]:
     """Return the table as the store's JSON; the store adds the generation."""
     rows = [asdict(route) | {"labels": list(route.labels)} for route in routes]
-    under_way = {"rollout": rollout, "stage": stage, "sticky": sticky, "sides": list(sides) if sides else None}
-    return {"routes": rows, **under_way, "split": dict(split or {})}
+    of_rollout = {"rollout": rollout, "stage": stage, "sticky": sticky, "sides": list(sides) if sides else None}
+    return {"routes": rows, **of_rollout, "split": dict(split or {})}
 
 
 def from_body(generation: int, body: Mapping[str, Any]) -> TrafficTable:
-    """Read the table back from the store's JSON; what rows of earlier releases lack has its default."""
+    """Read the table back from the store's JSON; fields that documents of earlier releases lack get their defaults."""
     routes = tuple(Route(**(row | {"labels": tuple(row["labels"])})) for row in body["routes"])
-    extra = {name: body[name] for name in ("rollout", "stage", "sticky", "split") if name in body}
+    of_rollout = {name: body[name] for name in ("rollout", "stage", "sticky", "split") if name in body}
     sides = body.get("sides")
-    return TrafficTable(generation, routes, **extra, sides=tuple(sides) if sides else None)
+    return TrafficTable(generation, routes, **of_rollout, sides=tuple(sides) if sides else None)

@@ -1,5 +1,5 @@
-"""The supervisor of a local platform: starts its processes, keeps them up, and ends them all.
+"""The supervisor of a local platform: it starts the processes, restarts those that end, and ends them all.
 
-`process_specs` says what runs and `restart_policy` decides; `managed_process` acts; `launch` is what `undertone up`,
-`down` and `status` call. `ingress/` shuts what HAProxy would open.
+`process_specs` lists the processes, `restart_policy` decides and `managed_process` acts; `undertone up`, `down` and
+`status` call `launch`. `ingress/` configures HAProxy so that it opens nothing beyond the settings.
 """

@@ -1,4 +1,4 @@
-"""The key with which the supervisor and the page ask an API that wants one; it lives as they do."""
+"""The API key of the supervisor and the page, where the API asks for one; it is revoked when they end."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NAME: Final = "undertone-platform"
 
 @contextmanager
 def platform_key(settings: Settings) -> Iterator[str | None]:
-    """Yield a key of this run, revoked at its end; None on this machine's loopback, where none is asked for.
+    """Yield an API key that is revoked at the end; None where the API listens on loopback only and asks for none.
 
-    The API of a cluster always asks for one: the host that it listens on is not this platform's to say.
+    A cluster's API always needs one, since this platform does not decide which host it listens on.
 
     Raises:
         StoreUnavailable: the text store, where keys are kept, does not answer.
@@ -31,11 +31,11 @@ def platform_key(settings: Settings) -> Iterator[str | None]:
     from sentiment.store import open_store
 
     store = open_store(settings)
-    with contextlib.suppress(NotFound):  # an earlier run that was killed
+    with contextlib.suppress(NotFound):  # of an earlier run that was killed
         revoke_key(store, _NAME)
     try:
         yield create_key(store, secret_of(settings), _NAME, "admin", None, epoch_ms())
     finally:
-        with contextlib.suppress(NotFound, StoreUnavailable):  # gone already, or to be revoked by the next start
+        with contextlib.suppress(NotFound, StoreUnavailable):  # revoked already, or the next start revokes it
             revoke_key(store, _NAME)
         store.close()

@@ -1,4 +1,4 @@
-"""Starts, ends and looks at the platform of this machine, from outside of it."""
+"""Starts and ends the platform of this machine and reads its status, for the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentiment.environment import process_environment
 from sentiment.errors import PlatformError
 from sentiment.settings import Settings, load_settings, public_values, spelling_of
 from serve_app.on_cluster.record import read_record
-from serve_app.supervisor.managed_process import LocalHands
+from serve_app.supervisor.managed_process import LocalProcesses
 from serve_app.supervisor.probe import Address, is_instance
 from serve_app.supervisor.process_specs import RAY
 from serve_app.supervisor.processes import end, is_alive, marker_of, own_processes, start_logged
@@ -25,57 +25,63 @@ SUPERVISOR: Final = "supervisor"
 
 _POLL_S: Final = 0.2
 _STOP_S: Final = 150.0
-#: For a cluster that does not answer, and for Serve to end what it serves.
+#: Most seconds for the application's removal from a cluster, which may not answer.
 _REMOVE_S: Final = 240.0
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is there of a platform: its supervisor's word, whether that one lives, all of its processes."""
+class PlatformStatus:
+    """What there is of a platform."""
 
     state: PlatformState | None
+    """What its supervisor wrote last; None if it wrote nothing."""
     supervised: bool
+    """Whether its supervisor is alive."""
     processes: list[psutil.Process]
+    """All of its processes."""
     answers: bool
+    """Whether its API answers."""
 
     @property
     def healthy(self) -> bool:
-        """Whether it is up, supervised and alive to the world."""
+        """Whether it runs, with a supervisor and an API that answers."""
         return self.supervised and self.answers and self.state is not None and self.state.phase == "running"
 
 
-def look(settings: Settings) -> Look:
-    """Return how the platform in `settings.home` is."""
+def read_status(settings: Settings) -> PlatformStatus:
+    """Return the status of the platform in `settings.home`."""
     places = PlatformPaths(settings.home)
     state = read_state(places)
     supervised = state is not None and is_alive(state.pid, state.created)
     api = state.addresses.get("API") if state else None
     alive = supervised and state is not None and api is not None and is_instance(Address.of(api), state.instance)
-    return Look(state, supervised, own_processes(places.home), alive)
+    return PlatformStatus(state, supervised, own_processes(places.home), alive)
 
 
 def refuse_other_settings(state: PlatformState, settings: Settings) -> None:
-    """Check that the running platform has the settings that are asked for; those left at their defaults do not count.
+    """Check that the running platform has these settings; those left at their defaults do not count.
 
     Raises:
-        PlatformError: naming each setting that differs, and the remedy.
+        PlatformError: a setting differs; the message names each one, and the remedy.
     """
-    asked, given = public_values(settings), state.settings
-    differing = sorted(name for name in settings.model_fields_set if asked.get(name) != given.get(name))
-    if given and differing:
-        told = "; ".join(f"{spelling_of(name)} is {given.get(name)}, not {asked.get(name)}" for name in differing)
+    requested, running = public_values(settings), state.settings
+    differing = sorted(name for name in settings.model_fields_set if requested.get(name) != running.get(name))
+    if running and differing:
+        differences = "; ".join(
+            f"{spelling_of(name)} is {running.get(name)}, not {requested.get(name)}" for name in differing
+        )
         raise PlatformError(
-            f"the platform in {settings.home} runs with other settings: {told}. End it first: undertone down"
+            f"the platform in {settings.home} runs with other settings: {differences}. End it first: undertone down"
         )
 
 
 def start(settings: Settings, timeout_s: float, *, replace: bool = False) -> Iterator[PlatformState]:
-    """Start the platform's supervisor, and yield what it says until the platform runs.
+    """Start the platform's supervisor, and yield its state until the platform runs.
 
-    `replace` lets it take the place of what a cluster serves.
+    With `replace` it may replace another application that a cluster serves.
 
     Raises:
-        PlatformError: it does not come up, or not in `timeout_s` seconds; the message says why.
+        PlatformError: it does not start, or not within `timeout_s` seconds; the message says why.
     """
     places = PlatformPaths(settings.home)
     places.make()
@@ -84,7 +90,7 @@ def start(settings: Settings, timeout_s: float, *, replace: bool = False) -> Ite
 
 
 def follow(settings: Settings, timeout_s: float) -> Iterator[PlatformState]:
-    """Yield what the running supervisor says until the platform runs; raises as `start` does."""
+    """Yield the running supervisor's state until the platform runs; raises as `start` does."""
     places = PlatformPaths(settings.home)
     state = read_state(places)
     if state is None or not is_alive(state.pid, state.created):
@@ -105,37 +111,40 @@ def _until_running(
             if state.phase == "running":
                 return
         if not lives:
-            raise PlatformError(_why(state, pid, places))
+            raise PlatformError(_failure(state, pid, places))
     raise PlatformError(
-        f"the platform is not ready after {timeout_s:.0f} s, and goes on trying; its logs: {places.logs}"
+        f"the platform is not ready after {timeout_s:.0f} s and goes on starting; see the logs in {places.logs}"
     )
 
 
-def stop(settings: Settings, told: Callable[[str], None]) -> bool:
-    """End the platform and whatever is left of it; return whether there was anything. `told` hears of each step."""
-    seen, places = look(settings), PlatformPaths(settings.home)
-    # By its mark: one that has just been started has said nothing yet.
-    for part, doing in ((SUPERVISOR, "then ending all parts"), (RAY, "which had no supervisor")):
+def stop(settings: Settings, on_step: Callable[[str], None]) -> bool:
+    """End the platform and all of its processes; return whether there was anything to end.
+
+    `on_step` gets a sentence for each step.
+    """
+    status, places = read_status(settings), PlatformPaths(settings.home)
+    # Found by the mark in its environment: a supervisor that has just started has written no state yet.
+    for part, doing in ((SUPERVISOR, "then ending all parts"), (RAY, "then ending Ray, which has no supervisor")):
         if own_processes(places.home, part):
-            told(f"answering what is in flight, {doing}")
-            LocalHands(places.home).end_part(part, _STOP_S)
-    left = own_processes(places.home)
-    if left:
-        told(f"ending {len(left)} processes that have no supervisor")
-        end(left, grace_s=10)
+            on_step(f"answering the requests in flight, {doing}")
+            LocalProcesses(places.home).end_part(part, _STOP_S)
+    remaining = own_processes(places.home)
+    if remaining:
+        on_step(f"ending {len(remaining)} processes that have no supervisor")
+        end(remaining, grace_s=10)
     on_cluster = read_record(places.cluster)
     if on_cluster:
-        told(f"ending what it has left on the cluster at {on_cluster.address}")
+        on_step(f"removing its application from the cluster at {on_cluster.address}")
         _remove_from_cluster(on_cluster.address, places)
     places.forget()
-    return bool(seen.processes or left or seen.state or on_cluster)
+    return bool(status.processes or remaining or status.state or on_cluster)
 
 
 def _remove_from_cluster(address: str, places: PlatformPaths) -> None:
-    """End the application on a cluster that nobody here holds any more; a process of its own joins that cluster.
+    """End the application on a cluster after its process here was killed, in a new process that joins the cluster.
 
     Raises:
-        PlatformError: the cluster does not answer, or does not end it; what is to be ended is still known then.
+        PlatformError: the cluster does not answer, or does not end it; the record of it stays.
     """
     command = (sys.executable, "-m", "serve_app.on_cluster.application")
     environment = process_environment(load_settings(home=places.home), {})
@@ -145,11 +154,11 @@ def _remove_from_cluster(address: str, places: PlatformPaths) -> None:
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
         is_late = isinstance(exc, subprocess.TimeoutExpired)
-        said = [] if is_late else str(exc.stderr).strip().splitlines()
-        reason = said[-1] if said else f"no answer in {_REMOVE_S:.0f} s" if is_late else "it said nothing"
+        lines = [] if is_late else str(exc.stderr).strip().splitlines()
+        reason = lines[-1] if lines else f"no answer within {_REMOVE_S:.0f} s" if is_late else "no reason was given"
         raise PlatformError(
-            f"the application on the cluster at {address} could not be ended: {reason}. Mend that, and call undertone "
-            f"down again; if the cluster is gone for good, remove {places.cluster}"
+            f"the application on the cluster at {address} could not be ended: {reason}. Solve that and run undertone "
+            f"down again; if the cluster no longer exists, remove {places.cluster}"
         ) from exc
 
 
@@ -159,8 +168,8 @@ def _launch(settings: Settings, places: PlatformPaths, options: Sequence[str]) -
     return start_logged(command, environment, places.home, places.logs / f"{SUPERVISOR}.log")
 
 
-def _why(state: PlatformState | None, pid: int, places: PlatformPaths) -> str:
+def _failure(state: PlatformState | None, pid: int, places: PlatformPaths) -> str:
     if state and state.pid == pid and state.error:
         return state.error
     lines = (places.logs / f"{SUPERVISOR}.log").read_text(errors="replace").strip().splitlines()
-    return f"the supervisor has ended: {lines[-1] if lines else 'it said nothing'}"
+    return f"the supervisor has ended: {lines[-1] if lines else 'its log is empty'}"

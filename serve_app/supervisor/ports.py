@@ -1,4 +1,4 @@
-"""The ports of a local platform: which they are, what they are for, and who holds one that is taken."""
+"""The ports and addresses of a local platform, and checks that the ports can be used."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _FAMILIES = {"0.0.0.0": (socket.AF_INET,), "::": (socket.AF_INET, socket.AF_INET
 
 
 def api_urls(api: Address) -> dict[str, str]:
-    """Return what is to be opened of an API."""
+    """Return the addresses of an API that a user opens, by name."""
     return {"API": api.url, "API documentation": f"{api.url}/docs"}
 
 
 def addresses(settings: Settings) -> dict[str, str]:
-    """Return the addresses that a user opens, by what is there; a cluster's API is known once Serve runs there."""
-    found = {} if settings.address else api_urls(api_address(settings))
-    found["MLflow"] = without_login(settings.registry_uri)
+    """Return the addresses that a user opens, by name. A cluster's API is added once Serve runs there."""
+    urls = {} if settings.address else api_urls(api_address(settings))
+    urls["MLflow"] = without_login(settings.registry_uri)
     if find_spec("gradio"):
-        found["Page"] = page_address(settings).url
+        urls["Page"] = page_address(settings).url
     if settings.address is None:
-        found["Ray dashboard"] = Address(LOOPBACK, settings.dashboard_port).url
-    return found
+        urls["Ray dashboard"] = Address(LOOPBACK, settings.dashboard_port).url
+    return urls
 
 
 def needed_ports(settings: Settings) -> dict[str, tuple[str, int]]:
-    """Return the host and port of each setting that this platform will listen on."""
+    """Return the host and port that this platform will listen on, by the setting of the port."""
     ports = {}
     if settings.address is None:
         ports["port"] = (settings.host, settings.port)
@@ -52,18 +52,18 @@ def needed_ports(settings: Settings) -> dict[str, tuple[str, int]]:
     return ports
 
 
-def elsewhere(host: str, port: int) -> list[str]:
-    """Return the addresses at which other machines reach a port that is listened on at the wildcard address `host`."""
-    found = (address for interface in psutil.net_if_addrs().values() for address in interface)
-    hosts = {a.address for a in found if a.family in _FAMILIES.get(host, ()) and _is_reachable(a.address)}
+def urls_from_elsewhere(host: str, port: int) -> list[str]:
+    """Return the addresses at which other machines reach a port, if `host` is a wildcard address; else none."""
+    interfaces = (address for interface in psutil.net_if_addrs().values() for address in interface)
+    hosts = {a.address for a in interfaces if a.family in _FAMILIES.get(host, ()) and _is_reachable(a.address)}
     return [Address(name, port).url for name in sorted(hosts)]
 
 
 def refuse_unusable_ports(settings: Settings) -> None:
-    """Check that all ports differ, are free, and are ports of this machine's addresses.
+    """Check that all ports differ, are free, and that the hosts are addresses of this machine.
 
     Raises:
-        PlatformError: naming the host or port, what is wrong with it, and the option that chooses another.
+        PlatformError: a check failed; the message names the host or port, and the option that changes it.
     """
     _refuse_other_hosts(settings)
     _refuse_shared_ports(settings)
@@ -75,10 +75,10 @@ def refuse_taken_ports(settings: Settings) -> None:
     for name, (host, port) in needed_ports(settings).items():
         if not port_is_free(host, port):
             holder = port_holder(port)
-            own = f"; if that is the MLflow server to use, name it: UNDERTONE_TRACKING_URI=http://{host}:{port}"
+            use_it = f"; to use it as the MLflow server, set UNDERTONE_TRACKING_URI=http://{host}:{port}"
             raise PlatformError(
-                f"port {port} is in use by {holder}: end that, or choose another with {spelling_of(name)}"
-                f"{own if name == 'mlflow_port' else ''}"
+                f"port {port} is in use by {holder}: end that, or choose another port with {spelling_of(name)}"
+                f"{use_it if name == 'mlflow_port' else ''}"
             )
 
 
@@ -86,7 +86,7 @@ def _refuse_other_hosts(settings: Settings) -> None:
     for name, of_port in (("host", "port"), ("ui_host", "ui_port")):
         host = getattr(settings, name)
         if of_port in needed_ports(settings) and not (host and port_is_free(host, _ANY_PORT)):
-            raise PlatformError(f"{host!r} is no address of this machine: choose another with {spelling_of(name)}")
+            raise PlatformError(f"{host!r} is not an address of this machine: set another with {spelling_of(name)}")
 
 
 def _refuse_shared_ports(settings: Settings) -> None:
@@ -94,7 +94,7 @@ def _refuse_shared_ports(settings: Settings) -> None:
     for name, (_, port) in needed_ports(settings).items():
         if port in users:
             both = f"{spelling_of(users[port])} and {spelling_of(name)}"
-            raise PlatformError(f"port {port} cannot serve two: {both} are the same; choose another for one of them")
+            raise PlatformError(f"{both} are both {port}: choose another port for one of them")
         users[port] = name
 
 

@@ -1,4 +1,4 @@
-"""Asks a local server over plain HTTP whether it is there: one request, one answer, no proxy between."""
+"""Probes a local server over plain HTTP: one request, one answer, and no proxy between."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The address as a browser takes it."""
+        """The address as a URL."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
 def answers(address: Address, path: str, api_key: str | None = None, timeout_s: float = _TIMEOUT_S) -> bool:
-    """Return whether a GET of `path` is answered 2xx or 3xx within `timeout_s` seconds."""
+    """Return whether a GET of `path` gets a status of 200 to 399 within `timeout_s` seconds."""
     return status_of(address, path, api_key, timeout_s) in range(200, 400)
 
 
 def is_instance(address: Address, instance: str) -> bool:
-    """Return whether the API there is that of the platform's start `instance`, and not another's."""
+    """Return whether the API there belongs to the platform's start `instance`."""
     response = _response(address, "GET", "/healthz", None, _TIMEOUT_S)
     return bool(instance) and response is not None and response.headers.get(INSTANCE_HEADER) == instance
 
 
 def status_of(address: Address, path: str, api_key: str | None, timeout_s: float) -> int:
-    """Return the status with which a GET of `path` is answered, 0 where it is not."""
+    """Return the status of a GET of `path`, 0 without an answer."""
     response = _response(address, "GET", path, api_key, timeout_s)
     return 0 if response is None else response.status_code
 
 
-def ask(address: Address, path: str, body: Any, api_key: str | None = None) -> dict[str, Any] | None:
-    """POST `body` as JSON and return the JSON object that was answered, or None if it was not 200."""
+def post(address: Address, path: str, body: Any, api_key: str | None = None) -> dict[str, Any] | None:
+    """POST `body` as JSON and return the answer's JSON object, or None if the status is not 200."""
     response = _response(address, "POST", path, api_key, timeout_s=15.0, body=body)
     return response.json() if response is not None and response.status_code == httpx.codes.OK else None
 

@@ -1,4 +1,4 @@
-"""The processes of a local platform: their commands, their environments and how each shows that it is ready."""
+"""The processes of a local platform: their commands, their environments, and how each is known to be ready."""
 
 from __future__ import annotations
 
@@ -31,34 +31,39 @@ MODEL: Final = "model"
 UI: Final = "ui"
 INGEST: Final = "ingest"
 
-#: After the in-flight requests (their deadline), Serve's own shutdown and Ray's.
-#: For Serve and Ray to end once the last request is answered.
+#: Seconds that Serve and Ray get to end once the last request is answered.
 _RAY_GRACE_S: Final = 45.0
 _GRACE_S: Final = 5.0
 
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """One process that the supervisor keeps up. A part that runs `once` is done when it ends well."""
+    """One process that the supervisor keeps up."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
     ready: Callable[[], bool]
+    """Returns whether it is ready."""
     after: str | None = None
+    """Name of the part that must be ready before it starts."""
     once: bool = False
+    """Whether it is done, rather than to be restarted, when it ends with status 0."""
     grace_s: float = _GRACE_S
-    #: Variables that are known only when it starts.
+    """Seconds that it gets to end."""
     late: Callable[[], Mapping[str, str]] = dict
+    """Returns variables that are known only when it starts."""
 
 
 @dataclass(frozen=True)
 class PlatformStart:
-    """One start of a platform: a name that no other has, and whether it may replace what a cluster serves."""
+    """One start of a platform."""
 
     instance: str
+    """Its unique id."""
     replace: bool = False
+    """Whether it may replace another application that a cluster serves."""
 
 
 def process_specs(
@@ -77,12 +82,12 @@ def process_specs(
 
 
 def api_address(settings: Settings) -> Address:
-    """Return where this machine reaches the API."""
+    """Return the address at which this machine reaches the API."""
     return Address(_reachable(settings.host), settings.port)
 
 
 def api_addresses(settings: Settings, places: PlatformPaths) -> list[Address]:
-    """Return where the API may answer, the best first: here, or where Serve on a cluster was found to listen."""
+    """Return the addresses at which the API may answer, the best first; on a cluster they come from the record."""
     if settings.address is None:
         return [api_address(settings)]
     record = read_record(places.cluster)
@@ -90,12 +95,12 @@ def api_addresses(settings: Settings, places: PlatformPaths) -> list[Address]:
 
 
 def answering_api(settings: Settings, places: PlatformPaths, instance: str) -> Address | None:
-    """Return where the API of this very start of the platform answers; another platform's is no answer."""
+    """Return the address at which the API of this start of the platform answers; None if it answers nowhere."""
     return next((each for each in api_addresses(settings, places) if is_instance(each, instance)), None)
 
 
 def page_address(settings: Settings) -> Address:
-    """Return where this machine reaches the page."""
+    """Return the address at which this machine reaches the page."""
     return Address(_reachable(settings.ui_host), settings.ui_port)
 
 
@@ -109,7 +114,7 @@ def _ray_part(settings: Settings, places: PlatformPaths, start: PlatformStart) -
     command = ("serve_app.ray_node", "--instance", start.instance, *(["--replace"] if start.replace else []))
 
     def ready() -> bool:
-        """Say whether this start's API answers."""
+        """Return whether this start's API answers."""
         return answering_api(settings, places, start.instance) is not None
 
     return _part(RAY, settings, places, command, extra, ready, grace_s)
@@ -132,9 +137,9 @@ def _client_part(
     part = _part(name, settings, places, (module,), extra, ready)
 
     def late() -> dict[str, str]:
-        """Name the API to its client; a cluster's is known once Serve runs there."""
-        found = api_addresses(settings, places)
-        return {"UNDERTONE_URL": found[0].url} if found else {}
+        """Return the variable with the API's address; on a cluster it is known once Serve runs there."""
+        apis = api_addresses(settings, places)
+        return {"UNDERTONE_URL": apis[0].url} if apis else {}
 
     return replace(part, after=RAY if settings.address else None, late=late)
 
@@ -156,7 +161,7 @@ def _mlflow_part(settings: Settings, places: PlatformPaths) -> ProcessSpec:
 
 
 def _serves(places: PlatformPaths, part: str, address: Address, path: str) -> bool:
-    """Say whether the part answers: not another's server, that took its port between the check and its start."""
+    """Return whether the part itself answers, and not a server that took its port after the check of the ports."""
     return answers(address, path) and listens(places.home, part, address.port)
 
 
@@ -176,24 +181,24 @@ def _part(
 
 
 def _ray_environment(settings: Settings, places: PlatformPaths) -> dict[str, str]:
-    closed = {
+    environment = {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux this moves Ray's own ports to loopback
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(places.ray_token),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(places.run),
-        # By default the API is away for half a minute after HAProxy was killed, and a retired version stays as long.
+        # With the defaults the API is away for half a minute after HAProxy was killed, and a version ends as slowly.
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.3",  # its 0.1 costs a twentieth of a core, always
     }
-    # Ray's 15, added to its own, gives all else on the machine 28 times the weight of a replica. Ours begin lower and
-    # rise once they can serve, so that the start of a version does not hold up those that answer. Without HAProxy
-    # requests go through a process of Serve's own, which would stay low.
+    # Ray's default niceness of 15, added to its own, gives any other process 28 times the weight of a replica. Here a
+    # replica starts low and rises once it can serve, so that a version that loads does not slow those that answer.
+    # Without HAProxy requests go through a process of Serve's own, which would stay low.
     binary = installed_haproxy()
     lower_by = start_niceness() if binary else 0
-    closed["RAY_worker_niceness"] = str(lower_by)
+    environment["RAY_worker_niceness"] = str(lower_by)
     if binary is None:
-        return closed
+        return environment
     wrapper = write_wrapper(haproxy_folder(places.run), settings, binary, rise_by=lower_by)
-    return {**closed, **haproxy_environment(wrapper.parent, settings, wrapper)}
+    return {**environment, **haproxy_environment(wrapper.parent, settings, wrapper)}

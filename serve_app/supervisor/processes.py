@@ -1,7 +1,7 @@
-"""Starts, finds and ends the platform's own processes, and names who holds a port.
+"""Starts, finds and ends the platform's own processes, and finds the process that holds a port.
 
-Every process of a platform carries its home folder and its part's name in variables that its children inherit. So they
-are known for certain, whatever became of their parents, and no other process is ever touched.
+Every process of a platform has its home folder and its part's name in variables that its children inherit. So they are
+found for certain even if their parents have died, and no other process is ever touched.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final
 
 import psutil
 
-# Not UNDERTONE_ variables: they are no settings, and nobody sets them by hand.
+# Not named UNDERTONE_…: they are no settings, and nobody sets them by hand.
 _PLATFORM: Final = "_UNDERTONE_PLATFORM"
 _PART: Final = "_UNDERTONE_PART"
 
-_NOBODY_KNOWN: Final = "a process of another user"
+_OTHER_USERS: Final = "a process of another user"
 
 
 def marker_of(home: Path, part: str) -> dict[str, str]:
@@ -45,23 +45,23 @@ def start_logged(
 
 
 def own_processes(home: Path, part: str | None = None) -> list[psutil.Process]:
-    """Return the living processes of the platform in `home`, or of one part; this one and its parents are left out."""
-    wanted = {_PLATFORM: str(home)} if part is None else marker_of(home, part)
+    """Return the living processes of the platform in `home`, or of one part, except this process and its parents."""
+    marker = {_PLATFORM: str(home)} if part is None else marker_of(home, part)
     me = psutil.Process()
     mine = {me.pid, *(parent.pid for parent in me.parents())}
-    return [process for process in psutil.process_iter() if process.pid not in mine and _is_marked(process, wanted)]
+    return [process for process in psutil.process_iter() if process.pid not in mine and _is_marked(process, marker)]
 
 
 def end(processes: Iterable[psutil.Process], grace_s: float) -> None:
-    """Ask processes to end, and after `grace_s` seconds end those that still run."""
-    asked = [process for process in processes if _signal(process, psutil.Process.terminate)]
-    _, left = psutil.wait_procs(asked, timeout=grace_s)
-    killed = [process for process in left if _signal(process, psutil.Process.kill)]
-    psutil.wait_procs(killed, timeout=5)
+    """Ask processes to end, and kill those that still run after `grace_s` seconds."""
+    terminating = [process for process in processes if _signal(process, psutil.Process.terminate)]
+    _, alive = psutil.wait_procs(terminating, timeout=grace_s)
+    dying = [process for process in alive if _signal(process, psutil.Process.kill)]
+    psutil.wait_procs(dying, timeout=5)
 
 
 def describe(process: psutil.Process) -> str:
-    """Return a process's name and id, as a user knows them."""
+    """Return a process's name and id, for people."""
     try:
         return f"{process.name()} (pid {process.pid})"
     except psutil.Error:
@@ -69,7 +69,7 @@ def describe(process: psutil.Process) -> str:
 
 
 def parent_of(process: psutil.Process) -> int | None:
-    """Return the id of a process's parent; None where it is gone."""
+    """Return the id of a process's parent; None where the process has ended."""
     try:
         return process.ppid()
     except psutil.Error:
@@ -77,7 +77,7 @@ def parent_of(process: psutil.Process) -> int | None:
 
 
 def is_alive(pid: int, created: float) -> bool:
-    """Return whether that very process lives; an id that another process bears by now does not count."""
+    """Return whether the process that was created at `created` is alive; another one may have its id by now."""
     try:
         process = psutil.Process(pid)
         return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -92,18 +92,18 @@ def port_is_free(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, ValueError):  # ValueError: a name that cannot even be looked up
+        except (OSError, ValueError):  # ValueError: a host name that cannot be looked up
             return False
     return True
 
 
 def port_holder(port: int) -> str:
-    """Return who listens on `port`, as far as this user may know."""
-    return next((describe(process) for process in psutil.process_iter() if _listens(process, port)), _NOBODY_KNOWN)
+    """Return which process listens on `port`, for people; of other users' processes no more is known."""
+    return next((describe(process) for process in psutil.process_iter() if _listens(process, port)), _OTHER_USERS)
 
 
 def listens(home: Path, part: str, port: int) -> bool:
-    """Return whether it is a process of that part of the platform in `home` that listens on `port`."""
+    """Return whether a process of that part of the platform in `home` listens on `port`."""
     return any(_listens(process, port) for process in own_processes(home, part))
 
 
@@ -115,9 +115,9 @@ def _listens(process: psutil.Process, port: int) -> bool:
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
 
 
-def _is_marked(process: psutil.Process, wanted: dict[str, str]) -> bool:
+def _is_marked(process: psutil.Process, marker: dict[str, str]) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and wanted.items() <= process.environ().items()
+        return process.status() != psutil.STATUS_ZOMBIE and marker.items() <= process.environ().items()
     except (psutil.Error, OSError):
         return False
 

@@ -1,4 +1,4 @@
-"""Where a local platform keeps its files, and what its supervisor tells the others through `platform.json`."""
+"""The files of a local platform, and the state that its supervisor writes to `platform.json`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sentiment.access.secret import unusable_home
 from sentiment.errors import PlatformError
 
-# Unix sockets' paths end at 107 bytes, and Ray and HAProxy add up to 83 of their own: home may be too deep for them.
+# A Unix socket's path has at most 107 bytes, and Ray and HAProxy need up to 83 of them: home may be too deep.
 _SHORT: Final = Path("/tmp")  # noqa: S108 - the folder made in it is private, see `_make_private`
 
 Phase = Literal["starting", "running", "stopping", "failed"]
@@ -33,7 +33,7 @@ class PlatformPaths:
 
     @property
     def state(self) -> Path:
-        """What the supervisor last said of itself."""
+        """The supervisor's last state (`PlatformState`)."""
         return self.home / "platform.json"
 
     @property
@@ -43,12 +43,12 @@ class PlatformPaths:
 
     @property
     def cluster(self) -> Path:
-        """What it has deployed to a cluster; there until that is gone."""
+        """The record of what it has deployed to a cluster; it exists until that is removed."""
         return self.home / "cluster.json"
 
     @property
     def logs(self) -> Path:
-        """One log a part, and Serve's own."""
+        """The logs: one of each part, and Serve's."""
         return self.home / "logs"
 
     @property
@@ -58,19 +58,19 @@ class PlatformPaths:
 
     @property
     def ray_token(self) -> Path:
-        """What Ray's own ports and its dashboard ask for."""
+        """The token that Ray's ports and its dashboard ask for."""
         return self.home / "ray_token"
 
     @property
     def run(self) -> Path:
-        """Sockets and Ray's sessions; gone when the platform is down."""
+        """Sockets and Ray's sessions; removed when the platform has ended."""
         return _SHORT / f"undertone-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:8]}"
 
     def make(self) -> None:
         """Make the folders, readable by this user only.
 
         Raises:
-            PlatformError: home cannot be made or written, or a folder is another user's.
+            PlatformError: home cannot be created or written, or a folder belongs to another user.
         """
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,18 +84,18 @@ class PlatformPaths:
         _make_private(self.run)
 
     def forget_run(self) -> None:
-        """Remove the sockets and sessions of a run that is over."""
+        """Remove the sockets and sessions of a run that has ended."""
         shutil.rmtree(self.run, ignore_errors=True)
 
     def forget(self) -> None:
-        """Remove what only a running platform needs."""
+        """Remove the files that only a running platform needs."""
         self.forget_run()
         for path in (self.state, self.lock):
             path.unlink(missing_ok=True)
 
 
 class ProcessState(BaseModel):
-    """How one part is."""
+    """State of one part."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -105,31 +105,34 @@ class ProcessState(BaseModel):
 
 
 class PlatformState(BaseModel):
-    """What the supervisor says of the platform.
-
-    `found` is what it met and mended at its start, `settings` what it runs with (`public_values`), `registry_login`
-    whether the MLflow server wants a login, which the address here lacks. `instance` is what its API, and no other's,
-    says of itself; on a cluster `addresses` lack it until Serve says where it listens.
-    """
+    """State of the platform, as its supervisor writes it."""
 
     model_config = ConfigDict(frozen=True)
 
     pid: int
     created: float
+    """When the supervisor's process was created (s since 1970); with `pid` it identifies the process."""
     phase: Phase = "starting"
     started_at_s: float
     instance: str = ""
+    """Id of this start, which the API reports."""
     ready_s: float | None = None
+    """Seconds from the start until the first answer."""
     addresses: dict[str, str] = Field(default_factory=dict)
+    """Addresses that a user opens, by name; on a cluster the API's are added once Serve runs there."""
     settings: dict[str, str] = Field(default_factory=dict)
+    """Settings that it runs with (`public_values`)."""
     registry_login: bool = False
+    """Whether the MLflow server asks for a login, which the address here leaves out."""
     parts: dict[str, ProcessState] = Field(default_factory=dict)
     found: list[str] = Field(default_factory=list)
+    """What an earlier run had left and this one cleaned up, as sentences."""
     error: str | None = None
     example: dict[str, Any] | None = None
+    """The answer to the first text."""
 
     def write(self, path: Path) -> None:
-        """Replace the file at one stroke."""
+        """Replace the file atomically."""
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(self.model_dump_json(indent=1))
@@ -137,7 +140,7 @@ class PlatformState(BaseModel):
 
 
 def read_state(places: PlatformPaths) -> PlatformState | None:
-    """Return what the supervisor last said; None if it said nothing, or nothing that this code understands."""
+    """Return the supervisor's last state; None if there is none, or none that this code can read."""
     try:
         return PlatformState.model_validate_json(places.state.read_bytes())
     except (OSError, ValidationError):
@@ -146,7 +149,7 @@ def read_state(places: PlatformPaths) -> PlatformState | None:
 
 @contextmanager
 def sole_supervisor(places: PlatformPaths) -> Iterator[None]:
-    """Hold the platform's lock, which the operating system frees when this process ends, however it ends.
+    """Hold the platform's lock. The operating system frees it whenever this process ends.
 
     Raises:
         PlatformError: another supervisor holds it.
@@ -156,13 +159,13 @@ def sole_supervisor(places: PlatformPaths) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             raise PlatformError(
-                f"the platform in {places.home} has a supervisor already; see `undertone status`"
+                f"the platform in {places.home} already has a supervisor; see `undertone status`"
             ) from exc
         yield
 
 
 def _make_private(folder: Path) -> None:
     folder.mkdir(exist_ok=True, mode=0o700)
-    facts = folder.lstat()
-    if folder.is_symlink() or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
-        raise PlatformError(f"{folder} is not this user's alone; remove it, or choose another home with --home")
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PlatformError(f"{folder} is not private to this user; remove it, or choose another home with --home")

@@ -27,6 +27,7 @@ BEYOND_SCHEMAS = (
     "that may be ingested",
     "nothing of it is visible",
     "is no place in the list",
+    "is not from this list",
     "holds no word",
     "plan: ",
     "q cannot be read",

@@ -17,7 +17,7 @@ from serve_app.supervisor import launch
 from serve_app.supervisor.probe import Address, is_instance
 from serve_app.supervisor.process_specs import PlatformStart, answering_api, process_specs
 from serve_app.supervisor.state import PlatformPaths
-from serve_app.supervisor.supervisor import Report
+from serve_app.supervisor.supervisor import StateReport
 
 MINE, OTHERS = "instance-of-mine", "instance-of-others"
 HEAD = "10.0.0.1"
@@ -67,12 +67,12 @@ def test_another_platform_that_answers_here_is_not_taken_for_this_homes(
     settings, places = Settings(home=tmp_path, port=platform.port), PlatformPaths(tmp_path)
     places.make()
     [ray] = [part for part in process_specs(settings, places, None, PlatformStart(MINE)) if part.name == "ray"]
-    Report(places, settings, MINE).write("running")
+    StateReport(places, settings, MINE).write("running")
     assert not ray.ready()
-    assert not launch.look(settings).healthy
+    assert not launch.read_status(settings).healthy
     monkeypatch.setattr(Platform, "instance", MINE)
     assert ray.ready()
-    assert launch.look(settings).healthy
+    assert launch.read_status(settings).healthy
 
 
 @pytest.mark.parametrize("instance", ["", OTHERS])

@@ -19,7 +19,7 @@ from sentiment.errors import InvalidSettings, RegistryUnavailable
 from sentiment.settings import Settings, public_values
 from serve_app.supervisor.ports import addresses
 from serve_app.supervisor.state import PlatformPaths, PlatformState
-from serve_app.supervisor.supervisor import Report
+from serve_app.supervisor.supervisor import StateReport
 from tests.free_ports import free_port
 
 
@@ -52,7 +52,7 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def started(settings: Settings, phase: str = "running") -> None:
     """Write what a supervisor, which is this process, says of the platform in home."""
     PlatformPaths(settings.home).make()
-    Report(PlatformPaths(settings.home), settings).write(phase)  # type: ignore[arg-type]
+    StateReport(PlatformPaths(settings.home), settings).write(phase)  # type: ignore[arg-type]
 
 
 def test_a_command_talks_to_the_server_of_the_platform_that_runs_in_home(tmp_path: Path, mlflow: int) -> None:

@@ -25,7 +25,7 @@ from serve_app.supervisor.ingress.haproxy_config import (
     installed_haproxy,
     write_wrapper,
 )
-from serve_app.supervisor.ingress.haproxy_drain import close_door
+from serve_app.supervisor.ingress.haproxy_drain import drain_haproxy
 from tests.free_ports import free_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -205,7 +205,7 @@ async def test_a_door_that_closes_answers_what_it_has_and_waits_for_nobody_who_a
             under_way = asyncio.create_task(post(ingress.port, b"x" * 20))
             await first.holds.wait()
             family = [ingress.process, *ingress.process.children(recursive=True)]
-            closing = asyncio.create_task(asyncio.to_thread(close_door, family, admin_socket(ingress.folder), 60.0))
+            closing = asyncio.create_task(asyncio.to_thread(drain_haproxy, family, admin_socket(ingress.folder), 60.0))
             await asyncio.sleep(1.0)
             assert not closing.done()
             with pytest.raises((TimeoutError, ConnectionError)):

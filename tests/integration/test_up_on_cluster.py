@@ -106,7 +106,7 @@ def test_another_homes_platform_is_not_replaced(head: RayHead, folder: Path) -> 
     other = str(folder / "other")
     status, said = undertone(head, "up", "--address", head.gcs_address, UNDERTONE_HOME=other, **ports)
     assert status == 1
-    assert "runs this already: undertone at /, of serve run, or another undertone up" in said
+    assert "runs this already: undertone at /, started by serve run or another undertone up" in said
     assert "--replace" in said
     assert own_processes(folder / "other") == []
     assert recorded(folder / "home") == before
@@ -157,7 +157,7 @@ def test_a_configuration_that_serve_deploy_made_is_not_replaced(head: RayHead, f
         time.sleep(2)
     status, said = undertone(head, "up", "--address", head.gcs_address, UNDERTONE_PORT="8000")
     assert status == 1
-    assert "undertone at /, of a configuration (serve deploy)" in said
+    assert "undertone at /, started by serve deploy" in said
     assert served(head)["undertone"] == "declarative"
     assert undertone(head, "down")[0] == 0
     assert served(head)["undertone"] == "declarative"

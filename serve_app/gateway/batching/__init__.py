@@ -1,1 +1,1 @@
-"""Gathers: items of concurrent callers into micro-batches, and the writes of two versions into one."""
+"""Gathers items of concurrent callers into micro-batches, and the writes of two lanes into one call."""

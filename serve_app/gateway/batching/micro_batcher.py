@@ -1,6 +1,6 @@
-"""Gathers texts of concurrent requests into micro-batches, so that a hop between processes is paid once a batch.
+"""Gathers texts of concurrent requests into micro-batches, so that a call between processes is paid once a batch.
 
-Two lanes: single texts go before bulk ones, of which every micro-batch still takes a share.
+There are two queues: single texts go before bulk ones, but every micro-batch keeps a share for bulk texts.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ R = TypeVar("R")
 #: The turn of one micro-batch: done once the next one may begin.
 Turn = asyncio.Future[None]
 
-#: Share of a micro-batch that waiting bulk texts get, however many single texts wait.
+#: Share of a micro-batch that is kept for waiting bulk texts, however many single texts wait.
 BULK_SHARE = 0.25
 
-#: How long a batcher whose items another one claimed keeps its turn for them: so many times what its own micro-batches
-#: take.
+#: A batcher keeps its turn for items that a follower claimed for this many times the duration of its own micro-batches.
 _TURN: Final = 1.5
-#: What micro-batches take is the most that one of them took, each older one counting for less.
+#: That duration is the longest one, where each older micro-batch counts this much less.
 _OLDER: Final = 0.9
 
-#: After a micro-batch of this many calls others are soon to come, and the first of them is worth a wait: this share of
-#: the time that the micro-batch took.
+#: A micro-batch of this many calls counts as a crowd: its callers soon send again. The next micro-batch then waits for
+#: them, for this share of the time that the crowd's took.
 CROWD = 2
 PATIENCE = 0.25
 
@@ -46,34 +45,39 @@ class _Waiting(Generic[T, R]):
 
 @dataclass(eq=False)
 class MicroBatcher(Generic[T, R]):
-    """Calls `process` with lists of at most `max_items`; at most `in_flight` micro-batches have a turn at once.
-
-    An idle batcher sends at once. One that is busy, or that just answered a crowd, gathers, at most for `gather_s`.
-    One that `follows` another sends when that one does, and gathers for it where it is busy. With `claim` it takes
-    items out of that one's micro-batches: each item is returned as it shall go on, with whether it is claimed. Where a
-    whole micro-batch was, the one that is followed keeps its turn: it waits for it as for one of its own, so that they
-    do not work at the same time on fewer items each. It waits one and a half times what its own take, `gather_s` at
-    least and `longest_turn_s` at most, and not at all for a follower whose last one took longer than that. Otherwise
-    nobody waits for a follower.
-    `process` returns a result or an exception per item, in order; what it raises itself becomes every item's exception.
-    Where it returns an awaitable of these, the turn ends, and the next micro-batch begins while the rest of the work is
-    done. At most `in_flight` do so at once: one more keeps its turn until another is done. Belongs to one event loop.
-    """
+    """Forms micro-batches: an idle batcher sends at once, a busy one gathers first. Belongs to one event loop."""
 
     process: Callable[[list[T]], Awaitable[Sequence[R | Exception] | Awaitable[Sequence[R | Exception]]]]
+    """Returns a result or an exception per item, in order. What it raises becomes the exception of every item.
+
+    If it returns an awaitable of these, the turn ends and the next micro-batch begins while the awaitable runs. At most
+    `in_flight` awaitables run at once; one more keeps its turn until another has ended.
+    """
     max_items: int
+    """Most items of a micro-batch."""
     gather_s: float
+    """Most seconds to gather, while busy or just after a crowd."""
     in_flight: int
+    """Most micro-batches that have a turn at once."""
     max_queued: int
+    """Most items that may wait in a queue."""
     follows: MicroBatcher[T, R] | None = None
+    """The batcher that this one follows: it sends when that one sends, and gathers while that one is busy."""
     claim: Callable[[list[T]], Sequence[tuple[T, bool]]] | None = None
+    """Takes items out of the followed batcher's micro-batches: returns each item, changed, and whether it is claimed.
+
+    If a whole micro-batch is claimed, the followed batcher keeps its turn for it, so that the two do not work side by
+    side on half the items each. It waits `_TURN` times the duration of its own micro-batches, at least `gather_s` and
+    at most `longest_turn_s`, and not at all for a follower whose last micro-batch took longer than that.
+    """
     longest_turn_s: float = 0.3
+    """Most seconds that a turn is kept for a follower."""
     _followers: list[MicroBatcher[T, R]] = field(default_factory=list)
     _single: deque[_Waiting[T, R]] = field(default_factory=deque)
     _bulk: deque[_Waiting[T, R]] = field(default_factory=deque)
     _turns: dict[Turn, float] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _held: deque[Turn] = field(default_factory=deque)
+    _kept_turns: deque[Turn] = field(default_factory=deque)
     _timer: asyncio.TimerHandle | None = None
     _took_s: float = 0.0
     _last_s: float = 0.0
@@ -97,7 +101,7 @@ class MicroBatcher(Generic[T, R]):
 
     @property
     def stalled_s(self) -> float:
-        """How long the oldest turn has taken up to now, in seconds."""
+        """Seconds that the oldest turn has taken so far; 0 without one."""
         return time.monotonic() - min(self._turns.values()) if self._turns else 0.0
 
     async def quiet(self) -> None:
@@ -110,17 +114,17 @@ class MicroBatcher(Generic[T, R]):
         """Return a result or an exception per item, in order.
 
         Raises:
-            Overloaded: more than `max_queued` items would wait in the lane.
+            Overloaded: more than `max_queued` items would wait in the queue.
         """
         self.require_room(len(items), bulk=bulk)
         [results] = await results_of(self.enqueue(items, bulk=bulk))
         return results
 
     def enqueue(self, items: Sequence[T], *, bulk: bool = False) -> Ticket[R]:
-        """Take items whatever waits: `require_room` was asked before, and nothing was awaited since."""
+        """Queue items without a check: the caller has called `require_room`, and awaited nothing since."""
         ticket: Ticket[R] = Ticket([None] * len(items), len(items), asyncio.get_running_loop().create_future())
-        lane = self._bulk if bulk else self._single
-        lane.extend(_Waiting(item, ticket, index, bulk) for index, item in enumerate(items))
+        queue = self._bulk if bulk else self._single
+        queue.extend(_Waiting(item, ticket, index, bulk) for index, item in enumerate(items))
         if items:
             self._pump()
         else:
@@ -128,16 +132,13 @@ class MicroBatcher(Generic[T, R]):
         return ticket
 
     def require_room(self, count: int, *, bulk: bool = False) -> None:
-        """Raise Overloaded where a call of `count` items would be refused now."""
+        """Raise Overloaded if a call of `count` items would be refused now."""
         if not self.has_room(count, bulk=bulk):
             waiting = len(self._bulk if bulk else self._single)
-            raise Overloaded(f"{waiting} texts are waiting already, the most is {self.max_queued}; try again soon")
+            raise Overloaded(f"{waiting} texts are waiting already, at most {self.max_queued} may; try again soon")
 
     def has_room(self, count: int, *, bulk: bool = False) -> bool:
-        """Whether a call of `count` items would be taken now.
-
-        One larger than a whole lane is let into an empty one: it could never be answered otherwise.
-        """
+        """Whether a call of `count` items would be accepted now. An empty queue accepts a call of any size."""
         waiting = len(self._bulk if bulk else self._single)
         return not (count and waiting and waiting + count > self.max_queued)
 
@@ -156,10 +157,10 @@ class MicroBatcher(Generic[T, R]):
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._gathered)
 
     def _wait_s(self) -> float:
-        """Return how long to gather texts before the next micro-batch."""
+        """Return for how many seconds to gather before the next micro-batch."""
         if self._turns or (self.follows is not None and not self.follows.idle):
             return self.gather_s
-        is_over = time.monotonic() - self._crowd_ended_s > self._crowd_took_s  # who was there does not come back
+        is_over = time.monotonic() - self._crowd_ended_s > self._crowd_took_s  # its callers would have come by now
         return 0.0 if is_over else min(self.gather_s, PATIENCE * self._crowd_took_s)
 
     def _gathered(self) -> None:
@@ -185,7 +186,7 @@ class MicroBatcher(Generic[T, R]):
             self._start(partial(self._keep_turn, begun, turn_s, _calls(batch)))
 
     def _claim_from(self, batch: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
-        """Queue what this batcher claims of another's micro-batch, and return the rest."""
+        """Queue the items that this batcher claims of another's micro-batch, and return the rest."""
         if self.claim is None:
             return batch
         try:
@@ -206,7 +207,7 @@ class MicroBatcher(Generic[T, R]):
         return rest
 
     def _send_along(self) -> list[Turn]:
-        """Send what waits, as far as it may be; return the turns."""
+        """Send what waits, as far as turns are free; return the new turns."""
         before = set(self._turns)
         self._pump(gathered=True)
         return [turn for turn in self._turns if turn not in before]
@@ -222,46 +223,46 @@ class MicroBatcher(Generic[T, R]):
     def _finished(self, task: asyncio.Task[None], turn: Turn) -> None:
         self._tasks.discard(task)
         self._end(turn)
-        self._end_held()
+        self._end_kept()
 
     def _end(self, turn: Turn) -> None:
         if self._turns.pop(turn, None) is not None:
             turn.set_result(None)
         self._pump()
 
-    def _end_held(self) -> None:
-        """End as many of the turns whose micro-batches wait for the end of others as may be."""
-        while self._held and len(self._tasks) - len(self._turns) < self.in_flight:
-            self._end(self._held.popleft())
+    def _end_kept(self) -> None:
+        """End kept turns, as many as the limit of running awaitables allows."""
+        while self._kept_turns and len(self._tasks) - len(self._turns) < self.in_flight:
+            self._end(self._kept_turns.popleft())
 
     async def _keep_turn(self, begun: list[Turn], turn_s: float, calls: int, turn: Turn) -> None:
         _, late = await asyncio.wait(begun, timeout=turn_s)
-        self._note_crowd(self._turns[turn], 0 if late else calls)
+        self._record_crowd(self._turns[turn], 0 if late else calls)
 
     async def _run(self, batch: list[_Waiting[T, R]], turn: Turn) -> None:
         started_s, calls = self._turns[turn], _calls(batch)
         try:
-            found = await self.process([waiting.item for waiting in batch])
-            self._note_time(started_s)
-            if isinstance(found, Awaitable):
-                self._note_crowd(started_s, calls)
-                self._held.append(turn)
-                self._end_held()
-                found = await found
-            results = found
+            answer = await self.process([waiting.item for waiting in batch])
+            self._record_duration(started_s)
+            if isinstance(answer, Awaitable):
+                self._record_crowd(started_s, calls)
+                self._kept_turns.append(turn)
+                self._end_kept()
+                answer = await answer
+            results = answer
         except Exception as exc:  # noqa: BLE001 - every caller of the batch gets it
             results = [exc] * len(batch)
         for waiting, result in zip(batch, results, strict=True):
             waiting.ticket.fill(waiting.index, result)
-        self._note_crowd(started_s, calls)
+        self._record_crowd(started_s, calls)
 
-    def _note_time(self, started_s: float) -> None:
-        """Note how long a turn took."""
+    def _record_duration(self, started_s: float) -> None:
+        """Record how long a turn took."""
         self._last_s = time.monotonic() - started_s
         self._took_s = max(self._last_s, _OLDER * self._took_s)
 
-    def _note_crowd(self, started_s: float, calls: int) -> None:
-        """Note how many callers are answered now, or soon, and how long they had to wait."""
+    def _record_crowd(self, started_s: float, calls: int) -> None:
+        """Record how many callers are answered now or soon, and how long they waited."""
         self._crowd_ended_s = time.monotonic()
         self._crowd_took_s = self._crowd_ended_s - started_s if calls >= CROWD else 0.0
 
@@ -270,10 +271,10 @@ def _calls(batch: list[_Waiting[T, R]]) -> int:
     return len({id(waiting.ticket) for waiting in batch})
 
 
-def _take_live(lane: deque[_Waiting[T, R]], count: int) -> list[_Waiting[T, R]]:
-    taken: list[_Waiting[T, R]] = []
-    while lane and len(taken) < count:
-        waiting = lane.popleft()
-        if not waiting.ticket.given_up:
-            taken.append(waiting)
-    return taken
+def _take_live(queue: deque[_Waiting[T, R]], count: int) -> list[_Waiting[T, R]]:
+    items: list[_Waiting[T, R]] = []
+    while queue and len(items) < count:
+        waiting = queue.popleft()
+        if not waiting.ticket.is_cancelled:
+            items.append(waiting)
+    return items

@@ -1,4 +1,4 @@
-"""The items of one call, whose results come in from one or more micro-batches."""
+"""The results of one call, which come from one or more micro-batches."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ R = TypeVar("R")
 
 @dataclass(eq=False, slots=True)
 class Ticket(Generic[R]):
-    """Items of one call: their results come in from one or more micro-batches."""
+    """The results of one call's items, as they come in."""
 
     results: list[R | Exception | None]
     missing: int
+    """How many results have not come yet."""
     done: asyncio.Future[None]
-    given_up: bool = False
+    """Done once no result is missing."""
+    is_cancelled: bool = False
+    """Whether the caller has gone, so that items that were not sent yet need not be."""
 
     def fill(self, index: int, result: R | Exception) -> None:
-        """Take the result of one item."""
+        """Set the result of one item."""
         self.results[index] = result
         self.missing -= 1
         if not self.missing and not self.done.done():
@@ -29,13 +32,13 @@ class Ticket(Generic[R]):
 async def results_of(*tickets: Ticket[R]) -> list[list[R | Exception]]:
     """Return for each ticket a result or an exception per item, in order.
 
-    A cancelled call gives up its places: what has not been sent yet never is.
+    If the call is cancelled, its items that were not sent yet never are.
     """
     try:
         for ticket in tickets:
             await ticket.done
     except asyncio.CancelledError:
         for ticket in tickets:
-            ticket.given_up = True
+            ticket.is_cancelled = True
         raise
     return [[result for result in ticket.results if result is not None] for ticket in tickets]

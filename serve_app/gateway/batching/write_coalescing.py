@@ -1,8 +1,7 @@
-"""What the micro-batches of two lanes share, with hardly a wait of the one for the other.
+"""Writes the micro-batches of two lanes by one call, where that costs neither lane a noticeable wait.
 
-Texts of the trusted version and those of versions on trial are answered in lanes of their own, so that a version that
-is slow or hangs holds up no other's texts. Each micro-batch pays its calls, though: what comes to be kept at about the
-same time is written by one call.
+The trusted version and the candidates answer in separate lanes, so that a version that is slow or hangs holds up no
+other's texts. Since each write costs a call, micro-batches that end at about the same time are written together.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: How long what the trusted version answered waits for a write with the other lane's: this share of the time that it
-#: took, and no longer than this.
+#: An answer of the trusted version waits for the other lane's write at most this share of the time that it took …
 _PRIMARY_SHARE: Final = 0.25
+#: … and at most this long.
 _PRIMARY_WAITS_S: Final = 0.01
-#: How long what a version on trial answered waits for the trusted version's.
+#: An answer of a candidate waits for the trusted version's write at most this long.
 _CANDIDATE_WAITS_S: Final = 0.05
-#: Micro-batches that begin within this time began together.
+#: Micro-batches that begin within this time count as having begun together.
 _TOGETHER_S: Final = 0.005
 
 
 @dataclass(eq=False, slots=True)
-class _Met(Generic[T, R]):
+class _JoinedCall(Generic[T, R]):
     items: list[T]
     results: asyncio.Future[Sequence[R]]
     timer: asyncio.Handle
@@ -36,51 +35,55 @@ class _Met(Generic[T, R]):
 
 @dataclass(eq=False)
 class CoalescedCall(Generic[T, R]):
-    """Makes one call of those that meet. `call` returns a result per item, in order. Belongs to one event loop."""
+    """Joins calls that are made at about the same time into one. Belongs to one event loop.
+
+    `call` returns a result per item, in order.
+    """
 
     call: Callable[[list[T]], Awaitable[Sequence[R]]]
-    _met: _Met[T, R] | None = None
+    _joined: _JoinedCall[T, R] | None = None
 
     async def __call__(self, items: Sequence[T], wait_s: float = 0.0) -> list[R]:
         """Return the items' results, or raise what the call raises.
 
-        It waits for another's items for `wait_s` at most, and at least for those of the same turn of the event loop.
+        It waits `wait_s` at most for another caller's items, or for those of the same turn of the event loop.
         """
-        met = self._met
+        joined = self._joined
         loop = asyncio.get_running_loop()
-        if met is None:
+        if joined is None:
             timer = loop.call_later(wait_s, self._send) if wait_s else loop.call_soon(self._send)
-            met = self._met = _Met([], loop.create_future(), timer)
+            joined = self._joined = _JoinedCall([], loop.create_future(), timer)
         else:
-            met.timer.cancel()
-            met.timer = loop.call_soon(self._send)
-        first = len(met.items)
-        met.items.extend(items)
-        results = await asyncio.shield(met.results)  # one caller's end is not the other's
+            joined.timer.cancel()
+            joined.timer = loop.call_soon(self._send)
+        first = len(joined.items)
+        joined.items.extend(items)
+        results = await asyncio.shield(joined.results)  # a caller that is cancelled must not cancel the other
         return list(results[first : first + len(items)])
 
     def _send(self) -> None:
-        met, self._met = self._met, None
-        if met is not None:
-            asyncio.ensure_future(self.call(met.items)).add_done_callback(lambda done: _hand_over(done, met.results))
+        joined, self._joined = self._joined, None
+        if joined is not None:
+            call = asyncio.ensure_future(self.call(joined.items))
+            call.add_done_callback(lambda done: _hand_over(done, joined.results))
 
 
 class Lane(Enum):
-    """Whose texts a lane answers."""
+    """Which versions' texts a lane answers."""
 
     PRIMARY = "the trusted version"
-    CANDIDATE = "versions on trial"
+    CANDIDATE = "candidates"
 
 
 @dataclass(eq=False)
 class LaneActivity:
-    """Knows what each lane is at. Times are seconds of one steady clock."""
+    """When the micro-batches under way in each lane began. Times are seconds of one steady clock."""
 
     _begun: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
 
     @contextmanager
     def at_work(self, lane: Lane, begun_s: float) -> Iterator[None]:
-        """Say that a lane works at a micro-batch which it will write."""
+        """Record, inside the block, that a lane works on a micro-batch that it will write."""
         self._begun[lane].append(begun_s)
         try:
             yield
@@ -88,16 +91,13 @@ class LaneActivity:
             self._begun[lane].remove(begun_s)
 
     def wait_s(self, lane: Lane, begun_s: float, now_s: float) -> float:
-        """Return how long a micro-batch that was answered may wait for a write with the other lane's.
+        """Return for how many seconds an answered micro-batch may wait, to be written with the other lane's.
 
-        The trusted version's waits only for one that began with it, one on trial for one that began no later.
+        The trusted version's waits only for one that began together with it, a candidate's for one that began no later.
         """
         if lane is Lane.CANDIDATE:
-            return (
-                _CANDIDATE_WAITS_S
-                if any(other_s <= begun_s + _TOGETHER_S for other_s in self._begun[Lane.PRIMARY])
-                else 0.0
-            )
+            is_expected = any(other_s <= begun_s + _TOGETHER_S for other_s in self._begun[Lane.PRIMARY])
+            return _CANDIDATE_WAITS_S if is_expected else 0.0
         if any(other_s >= begun_s - _TOGETHER_S for other_s in self._begun[Lane.CANDIDATE]):
             return min(_PRIMARY_WAITS_S, _PRIMARY_SHARE * (now_s - begun_s))
         return 0.0

@@ -1,1 +1,1 @@
-"""Measures versions while a rollout is under way: counts by stage, shadow texts, feedback put to both versions."""
+"""Measures versions during a rollout: counts by stage, mirrored texts, and feedback compared with both versions."""

@@ -1,4 +1,4 @@
-"""Records each answered micro-batch: for the analysis of a rollout, the gateway's own patience, and the shadow."""
+"""Records each answered micro-batch: for the analysis of a rollout, the throughput baseline, and the shadow."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from serve_app.gateway.canary.throughput_baseline import ThroughputBaseline, wor
 from serve_app.gateway.inference.request import InferenceOutcome, InferenceRequest, InferenceResult, PreparedText
 from serve_app.routing.traffic_table import TrafficTable
 
-#: What is counted of a version whose texts the trusted one was asked about at once, or nobody.
-_PASSED_OVER: Final = DeadlineExceeded("the version on trial had no room or was late")
+#: The result that is counted for a candidate that was not asked, because its queue was full or it was late.
+_NOT_ASKED: Final = DeadlineExceeded("the candidate had no room or was late")
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class BatchRecorder:
     metrics: StageMetrics
     baseline: ThroughputBaseline
     mirror: Mirror
-    #: A version is late when its texts wait longer than this.
     patience_s: float
-    #: Whether the ingress gives single texts to one gateway as long as it suffices (`ThroughputBaseline`).
+    """A version is late if its texts wait longer than this."""
     is_filled: bool = False
-    #: A steady clock, in seconds, that `PreparedText` times are not of.
+    """Whether the ingress sends single texts to one gateway until that is full (`ThroughputBaseline`)."""
     now_s: Callable[[], float] = time.monotonic
+    """A steady clock in seconds; not the clock of `PreparedText`."""
 
     def record(
         self,
@@ -42,7 +42,11 @@ class BatchRecorder:
         served_results: Sequence[InferenceOutcome],
         stored: Sequence[tuple[str, InferenceOutcome]],
     ) -> None:
-        """Record what each text's own version answered, what its caller gets, and what was stored under which id."""
+        """Record a micro-batch; all sequences are in the order of `texts`.
+
+        `own_results` are those of the version that was chosen, `served_results` what the callers get, `stored` the id
+        and the result of each text.
+        """
         self._record_throughput(table, texts, own_results)
         if self.metrics.current() is not None:
             self._record_wait(table, texts)
@@ -56,7 +60,7 @@ class BatchRecorder:
         own_results: Sequence[InferenceOutcome],
         served_results: Sequence[InferenceOutcome],
     ) -> None:
-        """Count what each version did with the texts that it was given by chance, not by its caller's wish."""
+        """Count each version's results for the texts that it got by weight: no pin and no fixed split chose it."""
         counts = self.metrics.current()
         if counts is None:
             return
@@ -69,42 +73,42 @@ class BatchRecorder:
             alone = isinstance(served, InferenceResult) or table.champion is None
             if text.passed_over(table):
                 arm = in_time if submitted.refused else late
-                arm[submitted.route.version].append(ArmResult(_PASSED_OVER, alone))
+                arm[submitted.route.version].append(ArmResult(_NOT_ASKED, alone))
             (late if _is_late(table, request, own) else in_time)[request.route.version].append(ArmResult(own, alone))
             if served is not own and request.fallback is not None:
                 in_time[request.fallback.version].append(ArmResult(served))
-        is_crowded = self.baseline.longest_s(self.now_s()) > self.patience_s  # the trusted version is late as well
+        is_crowded = self.baseline.longest_wait_s(self.now_s()) > self.patience_s  # the trusted version is late too
         for version, results in late.items():
-            if not (is_crowded and counts.excuses(version)):
+            if not (is_crowded and counts.excuse_late_call(version)):
                 in_time[version] += results
         for version, results in in_time.items():
             counts.add(version, results)
 
     def _record_wait(self, table: TrafficTable, texts: Sequence[PreparedText]) -> None:
-        """Record how long the texts that the trusted version was chosen for have taken since."""
+        """Record how long the texts of the trusted version have waited."""
         submitted = [text.submitted for text in texts]
         trusted = [each for each in submitted if each.route.version == table.trusted.version and not each.bulk]
         if trusted:
-            self.baseline.waited(time.perf_counter() - min(each.handed for each in trusted), self.now_s())
+            self.baseline.record_wait(time.perf_counter() - min(each.handed for each in trusted), self.now_s())
 
     def _record_throughput(
         self, table: TrafficTable, texts: Sequence[PreparedText], own_results: Sequence[InferenceOutcome]
     ) -> None:
-        """Record what the trusted version gets through; what a challenger refuses counts if the champion did more."""
+        """Record the trusted version's throughput; count refused texts against a challenger that is slower."""
         version, champion, counts = table.trusted.version, table.succeeded, self.metrics.current()
         is_counted = [text.submitted.bulk or not self.is_filled or champion is not None for text in texts]
         requests = [text.request for text in compress(texts, is_counted)]
         work = work_of(version, requests, list(compress(own_results, is_counted)))
-        self.baseline.keep({route.version for route in table.routes} | set(table.sides or ()))
+        self.baseline.forget_others({route.version for route in table.routes} | set(table.sides or ()))
         if champion is None:
-            self.baseline.carried(version, work, self.now_s())
-        elif self.baseline.tells_against(version, champion, work) and counts is not None:
-            counts.add(version, [ArmResult(_PASSED_OVER, alone=True)])
+            self.baseline.record_work(version, work, self.now_s())
+        elif self.baseline.counts_refusal(version, champion, work) and counts is not None:
+            counts.add(version, [ArmResult(_NOT_ASKED, alone=True)])
 
     def _mirror(
         self, table: TrafficTable, texts: Sequence[PreparedText], stored: Sequence[tuple[str, InferenceOutcome]]
     ) -> None:
-        """Offer what the trusted version was asked and answered: only drawn texts, none that another failed on."""
+        """Offer texts that the trusted version answered by weight; none that it answered after a failover."""
         answered = [
             Answered(id_, text.request.text, outcome)
             for text, (id_, outcome) in zip(texts, stored, strict=True)
@@ -115,5 +119,5 @@ class BatchRecorder:
 
 
 def _is_late(table: TrafficTable, request: InferenceRequest, own: InferenceOutcome) -> bool:
-    """Whether a version on trial did not answer in time."""
+    """Whether a candidate did not answer in time."""
     return request.route.version != table.trusted.version and isinstance(own, DeadlineExceeded)

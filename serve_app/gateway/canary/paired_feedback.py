@@ -1,7 +1,6 @@
-"""Feedback on texts while a rollout runs: both versions are held to what somebody says the label truly is.
+"""Compares both versions of a rollout with feedback: each text with a true label is put to both of them.
 
-Every labelled text makes a pair, whichever version answered it. That happens after the feedback is safe, and costs its
-sender nothing.
+That happens whichever version had answered the text, after the feedback is stored, and costs its sender no time.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 
-#: Labelled texts that may wait, and how many are compared by one call.
+#: Most texts with feedback that may wait, and most that are compared by one call.
 _MAX_WAITING: Final = 10_000
 _MOST_AT_ONCE: Final = 32
-#: How often, and how long apart, a text is tried that is on its way to the store, or that a version does not answer.
-_LOOKS: Final = 10
-_LOOK_S: Final = 0.3
+#: Attempts, and seconds between them, for a text that is not in the store yet or that a version does not answer.
+_ATTEMPTS: Final = 10
+_RETRY_S: Final = 0.3
 
 Read = Callable[[list[str]], Awaitable[dict[str, TextRecord]]]
 Take = Callable[[str, list[str]], Awaitable[set[str]]]
@@ -39,7 +38,7 @@ Take = Callable[[str, list[str]], Awaitable[set[str]]]
 class _Labelled:
     id: str
     label: str
-    looks: int = 0
+    attempts: int = 0
 
 
 _Pair = tuple[_Labelled, InferenceResult, InferenceResult]
@@ -47,24 +46,23 @@ _Pair = tuple[_Labelled, InferenceResult, InferenceResult]
 
 @dataclass(eq=False)
 class PairedFeedback:
-    """Counts which version is right about labelled texts, each once in a rollout. Belongs to one event loop.
-
-    `read` returns the texts of ids that are in the store, `take` the ids that no gateway has counted in a rollout yet;
-    `live` is the queue of the texts that go first.
-    """
+    """Counts which version is right about texts with feedback, each text once a rollout. Belongs to one event loop."""
 
     classifier: FailoverClassifier
     metrics: StageMetrics
     table: Callable[[], TrafficTable | None]
     read: Read
+    """Returns the stored texts of ids, without those that are not stored."""
     take: Take
+    """Returns the ids that no gateway has counted in a rollout yet, and marks them as counted."""
     live: Live
+    """The queue of live texts, which go first."""
     patience_s: float = PATIENCE_S
     _waiting: deque[_Labelled] = field(default_factory=deque)
     _task: asyncio.Task[None] | None = None
 
     def offer(self, text_id: str, label: str) -> None:
-        """Take the true label of a text, unless no rollout is under way."""
+        """Queue a text with its true label; does nothing while no rollout is under way."""
         if self.metrics.current() is None or len(self._waiting) >= _MAX_WAITING:
             return
         self._waiting.append(_Labelled(text_id, label))
@@ -77,31 +75,32 @@ class PairedFeedback:
             batch = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
             try:
                 await self._compare(batch)
-            except Exception:  # whatever it was, the feedback itself is kept
-                logger.exception("%d labelled texts were not compared", len(batch))
+            except Exception:  # the feedback itself is stored already
+                logger.exception(
+                    "%d texts with feedback could not be compared; the rollout does not count them", len(batch)
+                )
 
     async def _compare(self, batch: list[_Labelled]) -> None:
         records = await self._find([labelled.id for labelled in batch])
         missing = [labelled for labelled in batch if labelled.id not in records]
-        await self._look_again(missing)
+        await self._retry(missing)
         table = self.table()
         rivals = table.rivals if table else None
         if table is None or table.rollout is None or rivals is None:
             return
-        there = [labelled for labelled in batch if labelled.id in records]
-        texts = [records[labelled.id].text for labelled in there]
-        outcomes = await self._ask(rivals, texts)
+        stored = [labelled for labelled in batch if labelled.id in records]
+        texts = [records[labelled.id].text for labelled in stored]
+        outcomes = list(zip(stored, *await self._classify(rivals, texts), strict=True))
         pairs = [
             (labelled, champion, challenger)
-            for labelled, champion, challenger in zip(there, *outcomes, strict=True)
+            for labelled, champion, challenger in outcomes
             if isinstance(champion, InferenceResult) and isinstance(challenger, InferenceResult)
         ]
         await self._count(table.rollout, pairs)
-        pairs_of = zip(there, *outcomes, strict=True)
-        await self._look_again([text for text, *answers in pairs_of if any(map(_has_no_answer, answers))])
+        await self._retry([labelled for labelled, *answers in outcomes if any(map(_has_no_answer, answers))])
 
-    async def _ask(self, rivals: tuple[Route, Route], texts: list[str]) -> list[list[InferenceOutcome]]:
-        """Return what each of the two says to the texts; a version that hangs answers none of them."""
+    async def _classify(self, rivals: tuple[Route, Route], texts: list[str]) -> list[list[InferenceOutcome]]:
+        """Return the outcomes of each of the two versions; one that hangs answers none of the texts."""
         try:
             async with asyncio.timeout(self.patience_s):
                 return [await self.classifier.classify([_request(text, route) for text in texts]) for route in rivals]
@@ -113,29 +112,29 @@ class PairedFeedback:
         try:
             return await self.read(ids)
         except UndertoneError as exc:
-            logger.info("labelled texts wait for the store: %s", exc)
+            logger.info("texts with feedback wait until the store answers: %s", exc)
             return {}
 
-    async def _look_again(self, missing: list[_Labelled]) -> None:
-        again = [_Labelled(one.id, one.label, one.looks + 1) for one in missing if one.looks < _LOOKS]
-        self._waiting.extend(again)
-        if again and len(again) == len(self._waiting):
-            await asyncio.sleep(_LOOK_S)
+    async def _retry(self, missing: list[_Labelled]) -> None:
+        retries = [_Labelled(one.id, one.label, one.attempts + 1) for one in missing if one.attempts < _ATTEMPTS]
+        self._waiting.extend(retries)
+        if retries and len(retries) == len(self._waiting):
+            await asyncio.sleep(_RETRY_S)
 
     async def _count(self, rollout: str, pairs: list[_Pair]) -> None:
-        """Count what no other gateway has counted."""
+        """Count the pairs that no other gateway has counted."""
         try:
-            fresh = await self.take(rollout, [labelled.id for labelled, *_ in pairs])
+            uncounted = await self.take(rollout, [labelled.id for labelled, *_ in pairs])
         except UndertoneError as exc:
-            logger.info("labelled texts wait to be counted: %s", exc)
-            await self._look_again([labelled for labelled, *_ in pairs])
+            logger.info("texts with feedback wait to be counted: %s", exc)
+            await self._retry([labelled for labelled, *_ in pairs])
             return
-        table, counts = self.table(), self.metrics.current()  # of the stage that is under way by now
+        table, counts = self.table(), self.metrics.current()  # anew: the stage may have changed meanwhile
         if table is None or counts is None or table.rollout != rollout:
             return
         for labelled, champion, challenger in pairs:
-            if labelled.id in fresh:
-                fresh.remove(labelled.id)  # others may speak about the same text at the same moment
+            if labelled.id in uncounted:
+                uncounted.remove(labelled.id)  # the batch may hold two feedbacks on one text
                 counts.add_label(labelled.label, champion, challenger)
                 self._publish(labelled.label, champion)
                 self._publish(labelled.label, challenger)
@@ -146,7 +145,7 @@ class PairedFeedback:
 
 
 def _has_no_answer(outcome: InferenceOutcome) -> bool:
-    """Whether the version did not answer; a text that it cannot read it did."""
+    """Whether the version did not answer. That it cannot read a text is an answer."""
     return isinstance(outcome, Exception) and not isinstance(outcome, InvalidInput)
 
 

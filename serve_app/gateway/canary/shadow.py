@@ -1,8 +1,8 @@
-"""Shadow traffic: a version on trial is asked about live texts once these are answered, and nobody hears what it says.
+"""Shadow traffic: live texts are mirrored to a candidate after they were answered; its answers reach no caller.
 
-It never slows the leading version: one call at a time, started in a quiet moment or after a pause, from a bounded queue
-that drops what is too much. The pause is longer once the version answers callers too: both then want the same cores.
-Whole micro-batches are mirrored, so that the calls of both versions are of one size.
+It hardly slows the leading version: one call at a time, in a quiet moment or after a pause, from a bounded queue that
+drops texts when it is full. The pause is longer once the candidate also answers callers and so needs the same cores.
+Whole micro-batches are mirrored, so that the calls of both versions have the same size.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ from serve_app.routing.traffic_table import Route, TrafficTable
 
 logger = logging.getLogger(__name__)
 
-#: Texts that may wait to be mirrored.
+#: Most texts that may wait to be mirrored.
 MAX_TEXTS: Final = 1024
-#: How long a call waits for a moment without live texts, at most, and how long such a moment is.
+#: A call waits at most this long for a moment without live texts …
 _PAUSE_S: Final = 0.25
+#: … which must last this long.
 _SETTLE_S: Final = 0.005
-#: The same for a version that answers callers too: so many times what its last call took, within a bound.
+#: For a candidate that also answers callers, it waits at most this many times the duration of its last call …
 _TIMES_AS_LONG: Final = 15
+#: … and at most this long.
 _LONGEST_PAUSE_S: Final = 15.0
-#: A call that takes longer counts as failed.
+#: A call that takes longer counts as failed, in seconds.
 PATIENCE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A text that was answered: the id under which it is kept, the normalised text, and its answer."""
+    """An answered text: the id under which it is stored, the normalised text, and its result."""
 
     id: str
     text: str
@@ -48,7 +50,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is mirrored by one call: texts that the leading version worked out (`timed`), or that it knew."""
+    """The texts of one mirrored call: either all computed by the leading version (`timed`), or all from its cache."""
 
     route: Route
     answered: list[Answered]
@@ -67,7 +69,7 @@ class Live(Protocol):
 
 
 async def lull(live: Live, most_s: float = _PAUSE_S) -> None:
-    """Wait until answers have gone out and nothing followed them at once, for `most_s` seconds at most."""
+    """Wait for a moment without live texts, for `most_s` seconds at most."""
     with suppress(TimeoutError):
         async with asyncio.timeout(most_s):
             quiet = False
@@ -79,12 +81,14 @@ async def lull(live: Live, most_s: float = _PAUSE_S) -> None:
 
 @dataclass(eq=False)
 class Mirror:
-    """Asks the routes that have a shadow share, while `live` is idle where it can. Belongs to one event loop."""
+    """Mirrors texts to the routes that have a shadow share. Belongs to one event loop."""
 
     classifier: FailoverClassifier
     metrics: StageMetrics
     live: Live
+    """The queue of live texts, which go first."""
     draw: Callable[[], float]
+    """Returns a random point of [0, 1)."""
     patience_s: float = PATIENCE_S
     _queue: deque[_Unit] = field(default_factory=deque)
     _queued: int = 0
@@ -92,9 +96,10 @@ class Mirror:
     _task: asyncio.Task[None] | None = None
 
     def offer(self, table: TrafficTable, answered: Sequence[Answered]) -> None:
-        """Take a micro-batch that was answered, with the probability of each route's shadow share.
+        """Queue an answered micro-batch for each route, with the probability of the route's shadow share.
 
-        What waits for a version that has no shadow any more is dropped: asking one that is gone would hold up the next.
+        Texts that wait for a version that no longer has a shadow share are dropped: it may have ended, and a call to it
+        would hold up the others.
         """
         self._drop_others({route.app for route in table.routes if route.shadow > 0})
         for route in table.routes:
@@ -109,7 +114,7 @@ class Mirror:
             self._queued = sum(len(unit.answered) for unit in self._queue)
 
     def forget(self) -> None:
-        """Drop what waits: a text of it was deleted."""
+        """Drop all waiting texts, since one of them may have been deleted."""
         self._queue.clear()
         self._queued = 0
 
@@ -129,14 +134,14 @@ class Mirror:
     async def _run(self) -> None:
         while self._queue:
             await lull(self.live, self._pause_s(self._queue[0].route))
-            if not self._queue:  # forgotten meanwhile
+            if not self._queue:  # `forget` was called meanwhile
                 return
             unit = self._queue.popleft()
             self._queued -= len(unit.answered)
             counts = self.metrics.current()
             if counts is not None:
                 started = time.monotonic()
-                await self._ask(unit, counts)
+                await self._classify(unit, counts)
                 self._call_s = time.monotonic() - started
 
     def _pause_s(self, route: Route) -> float:
@@ -144,7 +149,7 @@ class Mirror:
             return _PAUSE_S
         return min(max(_PAUSE_S, _TIMES_AS_LONG * self._call_s), _LONGEST_PAUSE_S)
 
-    async def _ask(self, unit: _Unit, counts: StageCounts) -> None:
+    async def _classify(self, unit: _Unit, counts: StageCounts) -> None:
         requests = [InferenceRequest(_as_read_by(unit.route, answered), unit.route) for answered in unit.answered]
         try:
             async with asyncio.timeout(self.patience_s):
@@ -154,8 +159,10 @@ class Mirror:
             counts.add(unit.route.version, [ArmResult(late, alone=True)])
             self.classifier.events["mirrored", *metric_labels(unit.route), "failed"] += len(requests)
             return
-        except Exception:  # whatever it was, live texts are not concerned
-            logger.exception("mirrored texts were not answered")
+        except Exception:  # it concerns no live text
+            logger.exception(
+                "%d mirrored texts could not be classified; the rollout does not count them", len(requests)
+            )
             return
         timed = outcomes if unit.timed else [_untimed(outcome) for outcome in outcomes]
         counts.add(unit.route.version, [ArmResult(outcome, alone=True) for outcome in timed])
@@ -165,7 +172,7 @@ class Mirror:
 
 
 def _as_read_by(route: Route, answered: Answered) -> str:
-    """Return a text as the route's own normaliser leaves it, from what that of the version left that answered it."""
+    """Return the text as normalised for the route: `answered.text` was normalised for the version that answered it."""
     if route.normalizer == answered.result.route.normalizer:
         return answered.text
     return NORMALIZERS[route.normalizer](answered.text)

@@ -1,4 +1,4 @@
-"""Counts what one gateway sees of a rollout's stage, for the controller's analysis."""
+"""The counts of one gateway for a rollout's stage, which the controller collects."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from serve_app.gateway.inference.request import InferenceOutcome, InferenceResul
 from serve_app.routing.observations import MAX_EXAMPLES, Arm, Disagreement, Latencies, Observations, bucket_of
 from serve_app.routing.traffic_table import TrafficTable
 
-#: Late calls in a stage, and their share of those that were made, that one gateway may put down to the machine.
+#: Late calls of a stage that one gateway may blame on an overloaded machine: this many, and this share of all calls.
 _EXCUSED: Final = 10
 _EXCUSED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """What a version said to a text. `alone`: where it failed, the champion did not, or was not there to be asked."""
+    """A version's outcome for one text."""
 
     outcome: InferenceOutcome
     alone: bool = False
+    """Whether a failure is the version's own: the champion did not fail, or was not there to be asked."""
 
     @property
-    def of_call(self) -> bool:
-        """Whether no call was answered: what a version cannot read it says of each text."""
+    def is_failed_call(self) -> bool:
+        """Whether the whole call failed, rather than this text, which the version cannot read."""
         return isinstance(self.outcome, Exception) and not isinstance(self.outcome, InvalidInput)
 
 
@@ -46,13 +47,13 @@ class _ArmCounts:
     def count(self, results: Sequence[ArmResult]) -> None:
         """Count a micro-batch."""
         for each in results:
-            if not each.of_call:
+            if not each.is_failed_call:
                 self._count_text(each)
-        # the texts of one call bear its one time
+        # all texts of a call have the same duration
         times = {each.outcome.call_ms for each in results if isinstance(each.outcome, InferenceResult)} - {None}
         self.latency.update(bucket_of(call_ms) for call_ms in times if call_ms is not None)
         self.calls += len(times)
-        if failed := [each for each in results if each.of_call]:
+        if failed := [each for each in results if each.is_failed_call]:
             self.requests += 1
             self.errors += 1
             self.calls += 1
@@ -75,7 +76,7 @@ class _ArmCounts:
 
 @dataclass(eq=False)
 class StageCounts:
-    """The counts of one stage, from nothing upwards. Belongs to one event loop."""
+    """The counts of one stage, which start at zero. Belongs to one event loop."""
 
     _arms: dict[int, _ArmCounts] = field(default_factory=dict)
     _excused: Counter[int] = field(default_factory=Counter)
@@ -83,11 +84,11 @@ class StageCounts:
     _examples: list[Disagreement] = field(default_factory=list)
 
     def add(self, version: int, results: Sequence[ArmResult]) -> None:
-        """Count what a version said to the texts of one micro-batch."""
+        """Count a version's results for the texts of one micro-batch."""
         self._arms.setdefault(version, _ArmCounts()).count(results)
 
-    def excuses(self, version: int) -> bool:
-        """Whether one more late call may be put down to the machine; a version whose own slowness it is has many."""
+    def excuse_late_call(self, version: int) -> bool:
+        """Return whether a late call may be blamed on the machine. Only few may: a version that is slow has many."""
         calls = self._arms[version].calls if version in self._arms else 0
         if self._excused[version] >= _EXCUSED + _EXCUSED_SHARE * calls:
             return False
@@ -97,7 +98,7 @@ class StageCounts:
     def compare(
         self, id_: str, champion: InferenceResult, challenger: InferenceOutcome
     ) -> Literal["agreed", "disagreed", "failed"]:
-        """Compare what both versions said to the text of that id."""
+        """Compare the results of both versions for the text of that id."""
         if isinstance(challenger, Exception):
             return "failed"
         self._pairs["compared"] += 1
@@ -111,11 +112,11 @@ class StageCounts:
         return "disagreed"
 
     def add_dropped(self, texts: int) -> None:
-        """Count texts that were to be mirrored and were not."""
+        """Count texts that were not mirrored because the queue was full."""
         self._pairs["mirror_dropped"] += texts
 
     def add_label(self, label: str, champion: InferenceResult, challenger: InferenceResult) -> None:
-        """Count a text whose true label is known, and which of the two said so."""
+        """Count a text whose true label is known, and which of the two versions is right about it."""
         self._pairs["labelled"] += 1
         right = champion.label == label, challenger.label == label
         if right == (True, False):
@@ -124,13 +125,13 @@ class StageCounts:
             self._pairs["only_challenger_right"] += 1
 
     def observations(self) -> Observations:
-        """Return the counts up to now."""
+        """Return the counts so far."""
         arms = {version: counts.arm() for version, counts in self._arms.items()}
         return Observations(arms=arms, examples=tuple(self._examples), **self._pairs)
 
 
 class StageMetrics:
-    """The tally of the stage that is under way. `gateway` is a name of this gateway's own, never used again."""
+    """The counts of the stage under way. `gateway` is this gateway's unique name."""
 
     def __init__(self, table: Callable[[], TrafficTable | None]) -> None:
         self.gateway = new_id()
@@ -148,7 +149,7 @@ class StageMetrics:
         return self._counts
 
     def report(self) -> dict[str, Any]:
-        """Return the counts of the stage as plain values."""
+        """Return the counts of the stage as JSON's plain values."""
         counts = self.current()
         rollout, stage = self._stage if counts else (None, 0)
         observations = (counts.observations() if counts else Observations()).to_json()

@@ -1,1 +1,1 @@
-"""The HTTP interface: routes, schemas, errors and the middleware that guards them. The only home of FastAPI."""
+"""The HTTP interface: routes, schemas, errors, and the middleware around them. The only home of FastAPI."""

@@ -50,17 +50,17 @@ def build_http_app(
     instance: Callable[[], str] = str,
     index: Asks | None = None,
 ) -> FastAPI:
-    """Return the application: all routes behind the guard. `observe(route, status, ms)` is told of every answer.
+    """Return the application: all routes behind the guard. `observe(route, status, ms)` is called for every answer.
 
-    `instance` names the platform's start that this is a part of, if it is one. `index` asks the insight index.
+    `instance` returns the id of the platform's start, if there is one. `index` asks the insight index.
     """
-    # The page at /docs brings its own scripts: it works without the internet, and tells nobody who reads it.
+    # The page at /docs brings its own scripts: it works without the internet, and no other server sees its readers.
     app = FastAPIOffline(
         redoc_url=None,
         title="Undertone",
         version=version("undertone"),
         summary="How people feel, live.",
-        redirect_slashes=False,  # the guard takes the slash away
+        redirect_slashes=False,  # the guard removes the slash
     )
     limits = {"max_items": settings.max_batch_items, "max_characters": settings.max_text_characters}
     predict = predict_routes(backend, **limits)
@@ -91,10 +91,10 @@ def build_http_app(
 
 async def _refused(request: Request, exc: Exception) -> Response:
     refusal = cast("HTTPException", exc)
-    asked = f"{request.scope['sent_method']} {request.url.path} is not known here"
     allowed = ", ".join(methods_of(request.app.routes, request.scope)) if refusal.status_code == 405 else ""
-    remedy = f"the path takes {allowed}" if allowed else "/docs lists what is"
-    error = HttpError(refusal.status_code, _CODES.get(refusal.status_code, "refused"), f"{asked}; {remedy}")
+    problem = f"the API has no {request.scope['sent_method']} {request.url.path}"
+    remedy = f"the path takes {allowed}" if allowed else "/docs lists all routes"
+    error = HttpError(refusal.status_code, _CODES.get(refusal.status_code, "refused"), f"{problem}; {remedy}")
     response = error_response(error, request.scope["request_id"])
     if allowed:
         response.headers["Allow"] = allowed
@@ -102,12 +102,12 @@ async def _refused(request: Request, exc: Exception) -> Response:
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:
-    found = cast("RequestValidationError", exc).errors()
-    return error_response(worded(found), request.scope["request_id"])
+    problems = cast("RequestValidationError", exc).errors()
+    return error_response(worded(problems), request.scope["request_id"])
 
 
 class DirectRoute(Route):
-    """A plain route that says its name in the scope, as FastAPI's do."""
+    """A plain route that puts itself into the scope, as FastAPI's do, for the guard's metrics."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as any route does."""
@@ -116,9 +116,9 @@ class DirectRoute(Route):
 
 
 def serve_directly(app: FastAPI, router: APIRouter, *paths: str) -> None:
-    """Serve the router's routes of these paths first and directly.
+    """Serve the router's routes of these paths without FastAPI's work around them, which costs time.
 
-    They must take the bare request and return a response; FastAPI's own stay behind them for the OpenAPI document.
+    They must take the bare request and return a response. FastAPI's own routes stay for the OpenAPI document.
     """
     for route in router.routes:
         if isinstance(route, APIRoute) and route.path in paths:

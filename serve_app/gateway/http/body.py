@@ -1,4 +1,4 @@
-"""Reads and checks what clients send, and writes JSON."""
+"""Reads and checks requests, and writes JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ M = TypeVar("M", bound=BaseModel)
 
 
 async def read(request: Request, schema: type[M]) -> M:
-    """Return the JSON body as `schema`. Raises InvalidInput; HttpError: 415, it is not in UTF-8."""
+    """Return the JSON body as `schema`.
+
+    Raises:
+        InvalidInput: it does not match the schema.
+        HttpError: 415, it is not in UTF-8.
+    """
     body = in_utf8(await request.body())
     try:
         parsed = _parsed(body, schema)
@@ -36,7 +41,7 @@ async def read(request: Request, schema: type[M]) -> M:
 def in_utf8(body: bytes, field: str = "body") -> bytes:
     """Return JSON without a byte order mark. Raises HttpError: 415, it is in UTF-16 or UTF-32."""
     marked = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]
-    if marked:  # JSON begins with two characters of ASCII, none of them a zero
+    if marked:  # JSON begins with two ASCII characters, neither of them zero
         message = f"{field}: is in UTF-16 or UTF-32; send JSON in UTF-8"
         raise HttpError(415, "unsupported_media_type", message, field)
     return body.removeprefix(codecs.BOM_UTF8)
@@ -46,22 +51,24 @@ def content_of(body: bytes) -> Any:
     """Return JSON in UTF-8 as Python values.
 
     Raises:
-        ValueError, RecursionError: it is no JSON, or nested too deeply.
-        InvalidInput: an object has a name twice, of which one value would be lost.
+        ValueError, RecursionError: it is not JSON, or is nested too deeply.
+        InvalidInput: an object has the same name twice, so that one value would be lost.
     """
     return json.loads(body, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return values
     repeated = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)[:LONGEST_NAME]
-    raise InvalidInput(f"{repeated}: stands twice in one object; give each name one value", repeated)
+    raise InvalidInput(f"{repeated}: appears twice in one object; give each name one value", repeated)
 
 
 def _refuse_repeated_names(body: bytes) -> None:
-    with contextlib.suppress(ValueError, RecursionError):  # what the schema took may be more than this parser takes
+    with contextlib.suppress(
+        ValueError, RecursionError
+    ):  # this parser accepts less than the schema's, which has accepted the body
         content_of(body)
 
 
@@ -75,23 +82,23 @@ def _parsed(body: bytes, schema: type[M]) -> M:
             content = json.loads(body)
         except (ValueError, RecursionError):
             raise exc from None
-    # One text with half of a surrogate pair: the other parser takes the whole body for broken, this one leaves it to
-    # the checks of each text.
+    # A text has half of a surrogate pair. For pydantic's parser the whole body is broken; this one leaves it to the
+    # check of each text.
     return schema.model_validate(content)
 
 
 def read_query(request: Request, schema: type[M], repeated: frozenset[str] = frozenset()) -> M:
-    """Return the query string as `schema`; those of `repeated` are lists.
+    """Return the query string as `schema`; the parameters in `repeated` are lists.
 
     Raises:
-        InvalidInput: a parameter is wrong, or one that is no list is given twice.
+        InvalidInput: a parameter is wrong, or one that is not a list is given twice.
     """
     pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in repeated]
     values: dict[str, Any] = dict(pairs)
     if len(values) != len(pairs):
-        raise InvalidInput("each query parameter may be given once only", "query")
+        raise InvalidInput("query: a parameter is given twice; give each one once", "query")
     lists = {name: request.query_params.getlist(name) for name in repeated}
-    values |= {name: found for name, found in lists.items() if found}
+    values |= {name: items for name, items in lists.items() if items}
     try:
         return schema.model_validate(values)
     except ValidationError as exc:
@@ -99,7 +106,7 @@ def read_query(request: Request, schema: type[M], repeated: frozenset[str] = fro
 
 
 def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInput:
-    """Return one item of a batch (a string or an object), or what is wrong with it, named by `field`."""
+    """Return one item of a batch (a string or an object), or its error, which names `field`."""
     if not isinstance(item, str | dict):
         return InvalidInput(f"{field}: must be a string, or an object with a text", field)
     try:
@@ -112,9 +119,9 @@ def item_of(item: Any, field: str, max_characters: int) -> RawText | InvalidInpu
 
 
 def within_limit(raw: RawText, max_characters: int, field: str = "text") -> RawText:
-    """Return `raw` unless its text is too long. Raises InvalidInput."""
+    """Return `raw`. Raises InvalidInput if its text is too long."""
     if len(raw.text) > max_characters:
-        raise InvalidInput(f"{field} has {len(raw.text)} characters, at most {max_characters} are read", field)
+        raise InvalidInput(f"{field} has {len(raw.text)} characters, at most {max_characters} are allowed", field)
     return raw
 
 

@@ -1,4 +1,4 @@
-"""Which web pages of other sites may call the API from a browser, and the headers that tell the browser so."""
+"""Which web pages of other sites may call the API from a browser (CORS), and the headers that tell the browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from sentiment.access.origins import ANY_ORIGIN, EXPOSED_HEADERS
 from serve_app.gateway.http.errors import HttpError
 
-#: Headers of requests that a page may send beside those that every page may.
+#: Request headers that a page may send beyond those that browsers always allow.
 _REQUEST_HEADERS: Final = (
     "Authorization, Content-Encoding, Content-Type, X-Deadline-Ms, X-Request-Id, X-Undertone-Split"
 )
@@ -21,7 +21,7 @@ _PREFLIGHT_S: Final = "600"
 
 @dataclass(frozen=True)
 class CrossOrigin:
-    """The pages' origins that the settings name: none by default."""
+    """The origins of pages that may call the API, from the settings; none by default."""
 
     origins: tuple[str, ...] = ()
 
@@ -30,7 +30,7 @@ class CrossOrigin:
         return origin is not None and (ANY_ORIGIN in self.origins or origin.lower() in self.origins)
 
     def mark(self, headers: MutableHeaders, origin: str | None) -> None:
-        """Tell the browser, on any answer, whether the page that asked may read it."""
+        """Add the headers that tell the browser whether the page may read this answer."""
         if not self.origins:
             return
         anyone = ANY_ORIGIN in self.origins
@@ -41,17 +41,17 @@ class CrossOrigin:
             headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 
     def options(self, headers: Headers, methods: Sequence[str]) -> Response:
-        """Answer OPTIONS on a path that takes `methods`, a browser's question before a page's request among them.
+        """Answer OPTIONS on a path that takes `methods`, including a browser's preflight before a page's request.
 
         Raises:
-            HttpError: 403, for a page of an origin that is not permitted.
+            HttpError: 403, the page's origin is not permitted.
         """
         allowed = {"Allow": ", ".join(methods)}
         if "origin" not in headers or "access-control-request-method" not in headers:
             return Response(status_code=204, headers=allowed)
         if not self.permits(headers["origin"]):
             page = headers["origin"][:256]
-            message = f"pages of {page!r} may not call this API; UNDERTONE_CORS_ORIGINS names those that may"
+            message = f"pages of {page!r} may not call this API; add the origin to UNDERTONE_CORS_ORIGINS to permit it"
             raise HttpError(403, "forbidden", message, "Origin")
         return Response(status_code=204, headers={**allowed, **self._preflight(allowed["Allow"])})
 

@@ -1,4 +1,4 @@
-"""Bodies that come compressed: `Content-Encoding: gzip` and `zstd`, inflated as they are read, in small pieces."""
+"""Compressed bodies: `Content-Encoding: gzip` and `zstd`, decompressed in small pieces while they are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.types import Message, Receive
 
 from serve_app.gateway.http.errors import HttpError
 
-#: Most bytes that are inflated at once: a small body that inflates to gigabytes costs no memory.
+#: Most bytes that are decompressed at once, so that a small body of gigabytes costs no memory.
 PIECE_BYTES: Final = 65_536
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -30,10 +30,10 @@ class Decoder(Protocol):
 
 
 def decoder_of(encodings: Sequence[str], *, is_stream: bool) -> Decoder:
-    """Return what inflates a body with these headers Content-Encoding.
+    """Return the decoder of a body with these Content-Encoding headers.
 
     Raises:
-        HttpError: 415, naming the encoding that is not read, or more than one.
+        HttpError: 415, an encoding is not supported, or there is more than one; the message names them.
     """
     names = [name.strip().lower() for value in encodings for name in value.split(",")]
     names = [name for name in names if name not in ("", "identity")]
@@ -46,9 +46,10 @@ def decoder_of(encodings: Sequence[str], *, is_stream: bool) -> Decoder:
     return GzipDecoder() if name == "gzip" else ZstdDecoder()
 
 
-def _unsupported(given: str, readable: Sequence[str], *, is_stream: bool) -> HttpError:
-    where = "the stream reads" if is_stream else "bodies may be"
-    message = f"Content-Encoding: {given!r} is not read; {where} {' or '.join(readable)}, one at a time, or plain"
+def _unsupported(encodings: str, readable: Sequence[str], *, is_stream: bool) -> HttpError:
+    what = "a stream" if is_stream else "a body"
+    remedy = f"send {what} with one of {', '.join(readable)}, or uncompressed"
+    message = f"Content-Encoding: {encodings!r} is not supported; {remedy}"
     return HttpError(415, "unsupported_media_type", message, "Content-Encoding")
 
 
@@ -58,12 +59,12 @@ class PlainDecoder:
     def __init__(self) -> None:
         self._chunk = b""
 
-    def feed(self, chunk: bytes, *, is_last: bool) -> None:  # noqa: ARG002 - the other decoders ask
+    def feed(self, chunk: bytes, *, is_last: bool) -> None:  # noqa: ARG002 - the other decoders need it
         """Take the next bytes of the body."""
         self._chunk = chunk
 
     def piece(self) -> bytes:
-        """Return them."""
+        """Return them unchanged."""
         chunk, self._chunk = self._chunk, b""
         return chunk
 
@@ -93,18 +94,18 @@ class GzipDecoder:
             if inflated:
                 return inflated
             if not self._member.eof and not self._pending:
-                self._refuse_a_short_end()
+                self._refuse_early_end()
                 return b""
 
     def _inflate(self) -> bytes:
         try:
             inflated = self._member.decompress(self._pending, PIECE_BYTES)
         except zlib.error as exc:
-            raise _corrupt("gzip", "broken, or no gzip at all") from exc
+            raise _corrupt("gzip", "broken, or is not gzip") from exc
         self._pending = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
         return inflated
 
-    def _refuse_a_short_end(self) -> None:
+    def _refuse_early_end(self) -> None:
         if self._is_last and self._is_begun:
             raise _corrupt("gzip", "cut off before its end")
 
@@ -131,7 +132,7 @@ class ZstdDecoder:
         try:
             inflated: bytes = self._stream.read(PIECE_BYTES)
         except OSError as exc:
-            raise _corrupt("zstd", "broken, cut off, or no zstd at all") from exc
+            raise _corrupt("zstd", "broken, cut off, or is not zstd") from exc
         return inflated
 
 
@@ -140,7 +141,7 @@ def _corrupt(encoding: str, problem: str) -> HttpError:
 
 
 class DecodedBody:
-    """Receives a request's body inflated. `limit_bytes` is for what comes out; None is for a stream."""
+    """Receives a request's body decompressed. `limit_bytes` limits the decompressed bytes; None is for a stream."""
 
     def __init__(self, receive: Receive, encodings: Sequence[str], limit_bytes: int | None) -> None:
         self._receive, self._encodings, self._limit_bytes = receive, encodings, limit_bytes
@@ -169,7 +170,7 @@ class DecodedBody:
         self._inflated_bytes += len(piece)
         if self._limit_bytes is not None and self._inflated_bytes > self._limit_bytes:
             message = (
-                f"the body has more than {self._limit_bytes} bytes once it is inflated; "
-                "send fewer texts a request, or stream them"
+                f"the body has more than {self._limit_bytes} bytes when it is decompressed; "
+                "send fewer texts in a request, or stream them"
             )
             raise HttpError(413, "too_large", message, "body")

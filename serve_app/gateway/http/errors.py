@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one shape, the right status, the field and the remedy, nothing of the inside."""
+"""Errors as HTTP answers: one shape, the right status, the field and the remedy, and no internal details."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from serve_app.gateway.http.schemas.texts import CURSOR_PATTERN, ErrorOut, TeiEr
 logger = logging.getLogger(__name__)
 
 _UNFORESEEN: Final = 500
-#: Characters that are repeated of a name that a client sent.
+#: Most characters of a client's name that a message repeats.
 LONGEST_NAME: Final = 64
 _MOST_PROBLEMS: Final = 5
 _JSON: Final = "application/json"
 
 #: The schemas' patterns in words.
 _RULES: Final = {
-    CURSOR_PATTERN: "is no place in the list; pass the `next` of the page before, or leave it out",
+    CURSOR_PATTERN: "is not from this list; pass the `next` of the page before, or leave it out",
     ID_PATTERN: f"must have {ID_RULE}",
     PRINTABLE_PATTERN: "must hold no line breaks or other control characters",
 }
 
 
 class HttpError(UndertoneError):
-    """An error that exists in HTTP only: a body too large, a key that is missing, a method not allowed."""
+    """An error that exists only in HTTP: a body that is too large, a missing key, a method that is not allowed."""
 
     def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
         super().__init__(status, code, message, field)
@@ -53,7 +53,7 @@ class HttpError(UndertoneError):
         return str(self.args[2])
 
 
-#: Statuses and codes by class, the most special first.
+#: Status and code of each class; a subclass comes before its base.
 _STATUS: Final[tuple[tuple[type[UndertoneError], int, str], ...]] = (
     (InvalidInput, 422, "invalid_input"),
     (NotFound, 404, "not_found"),
@@ -66,20 +66,21 @@ _STATUS: Final[tuple[tuple[type[UndertoneError], int, str], ...]] = (
 
 
 def status_and_body(error: Exception, place: str = "") -> tuple[int, dict[str, Any]]:
-    """Return the status and the `ErrorBody` of an error; what nobody raised on purpose says nothing of itself.
+    """Return the status and the `ErrorBody` of an error; an unexpected one reveals nothing.
 
-    `place` is where in the request the text stands (`items.4`), if it is one of several.
+    `place` is the text's place in the request (`items.4`), if it is one of several.
     """
     if isinstance(error, HttpError):
         return error.status, _body(error.code, str(error), error.field)
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
             return status, _body(code, _message(error, status), _field_of(error, place))
-    return _UNFORESEEN, _body("internal", "something failed on our side; the log has it under the request's id", None)
+    message = "an internal error; whoever runs the platform finds it in the gateway's log under the request's id"
+    return _UNFORESEEN, _body("internal", message, None)
 
 
 def error_response(error: Exception, request_id: str) -> Response:
-    """Return the answer to a request that failed with `error`; one that nobody raised on purpose is logged."""
+    """Return the answer to a request that failed with `error`; an unexpected error is logged."""
     status, body = status_and_body(error)
     if status == _UNFORESEEN:
         logger.error("request %s failed", request_id, exc_info=error)
@@ -92,7 +93,7 @@ def error_response(error: Exception, request_id: str) -> Response:
 
 
 def invalid_input(error: ValidationError, schema: type[BaseModel], prefix: str = "") -> InvalidInput:
-    """Translate what pydantic found against `schema`: the first names the field, the message lists them all."""
+    """Translate pydantic's problems with `schema`: the field is the first one's, the message lists up to five."""
     return worded(error.errors(include_url=False), ", ".join(_names(schema)), prefix)
 
 
@@ -100,21 +101,21 @@ def _names(schema: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in schema.model_fields.items()]
 
 
-def worded(found: Sequence[ErrorDetails], permitted: str = "", prefix: str = "") -> InvalidInput:
-    """Say in words what pydantic found, at most five of it; `permitted` lists the fields that there are."""
-    texts = [in_words(problem, permitted=permitted, rules=_RULES) for problem in found[:_MOST_PROBLEMS]]
-    fields = [_path(problem["loc"], prefix) for problem in found]
+def worded(problems: Sequence[ErrorDetails], permitted: str = "", prefix: str = "") -> InvalidInput:
+    """Return pydantic's problems as one error in plain words, at most five; `permitted` lists the known fields."""
+    texts = [in_words(problem, permitted=permitted, rules=_RULES) for problem in problems[:_MOST_PROBLEMS]]
+    fields = [_path(problem["loc"], prefix) for problem in problems]
     return InvalidInput("; ".join(f"{field}: {text}" for field, text in zip(fields, texts, strict=False)), fields[0])
 
 
 def _path(location: tuple[int | str, ...], prefix: str) -> str:
-    # A client may send any name as an unknown field's; pydantic calls a name that is wrong itself `[key]`.
+    # The name of an unknown field is the client's and may be long. Pydantic marks an error in a name itself by `[key]`.
     names = [str(name)[:LONGEST_NAME] for name in location if name != "[key]"]
     return ".".join([prefix, *names] if prefix else names) or "body"
 
 
 def _message(error: UndertoneError, status: int) -> str:
-    """Return what an error says; one of ours names a file without its folders, a client's repeats what was sent."""
+    """Return an error's message; in one of the server's own (5xx), files are named without their folders."""
     message = str(error)
     if status < _UNFORESEEN:
         return message
@@ -135,17 +136,17 @@ def _body(code: str, message: str, field: str | None) -> dict[str, Any]:
 
 #: The error answers that every route documents.
 _MEANINGS: Final = {
-    400: "not a request that HTTP allows, or a compressed body that cannot be inflated",
-    401: "no valid key",
-    403: "the key lacks the scope, or the caller is not of this machine",
-    404: "no such thing",
-    409: "the id names another text, or a rollout cannot do that now",
-    413: "too large",
-    415: "an encoding that is not read",
+    400: "the request is not valid HTTP, or its compressed body cannot be decompressed",
+    401: "there is no valid key",
+    403: "the key lacks the scope, or the caller is not on this machine",
+    404: "it does not exist",
+    409: "the id names another text, or the rollout's state does not allow it",
+    413: "the body is too large",
+    415: "the body's encoding is not supported",
     422: "a field is wrong; the error names it",
-    429: "more work than capacity; Retry-After says when",
-    503: "a part is down; Retry-After says when",
-    504: "the deadline passed",
+    429: "there is more work than capacity; Retry-After says when to try again",
+    503: "a part is down; Retry-After says when to try again",
+    504: "the deadline has passed",
 }
 Responses = dict[int | str, dict[str, Any]]
 
@@ -154,7 +155,7 @@ def _described(schema: type[BaseModel]) -> Responses:
     return {status: {"model": schema, "description": meaning} for status, meaning in _MEANINGS.items()}
 
 
-#: Statuses that are answered before or around a route, in the shape that all routes share.
+#: Statuses that the guard answers, in the shape of all routes.
 _BY_THE_GUARD: Final = (401, 403, 504)
 ERRORS: Final = _described(ErrorOut)
 TEI_ERRORS: Final[Responses] = {**_described(TeiErrorOut), **{status: ERRORS[status] for status in _BY_THE_GUARD}}

@@ -27,23 +27,23 @@ _PORT = re.compile(r":\d+$")
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ADMIN_PATHS: Final = ("/v1/rollouts", "/v1/split")
 _OPEN_PATHS: Final = frozenset({"/health", "/healthz"})
-#: Requests without an end of their own: no limit on the whole body and no deadline for the whole answer.
 
+#: Gets the route, the status and the milliseconds of an answer.
 Observe = Callable[[str, int, float], None]
-#: Returns the methods that a request's path takes, none for a path that is not known.
+#: Returns the methods that a request's path takes; empty for an unknown path.
 MethodsOf = Callable[[Scope], list[str]]
 
 
 class KeyLookup(Protocol):
-    """Knows the API keys."""
+    """Looks up API keys."""
 
     async def scopes_of(self, token: str) -> frozenset[str] | None:
-        """Return what a key may do, or None for one that is unknown, expired or revoked."""
+        """Return the scopes of a key, or None for one that is unknown, expired or revoked."""
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What one request may take."""
+    """Limits of one request."""
 
     max_body_bytes: int
     deadline_ms: float
@@ -51,25 +51,25 @@ class RequestLimits:
 
 @dataclass(eq=False)
 class Guard:
-    """Wraps the application. `needs_key` is false on loopback, where all scopes are open to local programs.
-
-    Ray Serve puts X-Request-Id on requests and answers by itself; elsewhere `adds_request_id` does.
-
-    Even there a web page of another site gets nothing, unless `cross_origin` permits it: its Origin, or a Host that is
-    not this machine, is refused.
-    """
+    """Wraps the application."""
 
     app: ASGIApp
     keys: KeyLookup
     needs_key: bool
+    """Whether a key is needed. On loopback it is not, and local programs have all scopes.
+
+    A web page of another site gets nothing even there, unless `cross_origin` permits its Origin; nor does a request
+    whose Host is not this machine.
+    """
     limits: RequestLimits
     observe: Observe
     adds_request_id: bool
+    """Whether to put X-Request-Id on answers; Ray Serve does it by itself."""
     cross_origin: CrossOrigin
     methods_of: MethodsOf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection as ASGI asks for."""
+        """Handle one connection, as ASGI defines it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -80,9 +80,10 @@ class Guard:
             answer = self._say_methods if scope["method"] == "OPTIONS" else self._answer
             await answer(scope, exchange)
         except TimeoutError:
-            await exchange.fail(DeadlineExceeded("the request took longer than its deadline; send less or allow more"))
+            message = "the request took longer than its deadline; send less, or a longer X-Deadline-Ms"
+            await exchange.fail(DeadlineExceeded(message))
         except ClientDisconnect:
-            pass  # nobody is there to be answered: the status stays 499
+            pass  # there is nobody to answer: the status stays 499
         except Exception as exc:  # noqa: BLE001 - the one place that answers errors
             await exchange.fail(exc)
         finally:
@@ -98,7 +99,7 @@ class Guard:
         """Answer OPTIONS, without a key too: a browser asks before it sends one."""
         methods = self.methods_of(scope)
         if not methods:
-            raise HttpError(404, "not_found", f"{scope['path']} is not known here; /docs lists what is")
+            raise HttpError(404, "not_found", f"the API has no {scope['path']}; /docs lists all routes")
         await self.cross_origin.options(exchange.headers, methods)(scope, exchange.receive, exchange.send)
 
     async def _admit(self, scope: Scope, headers: Headers) -> None:
@@ -110,12 +111,13 @@ class Guard:
             scope["key_id"] = key_id(token)
         elif stranger := self._stranger(headers):
             message = (
-                "without a key only programs of this machine are answered, and pages that UNDERTONE_CORS_ORIGINS names"
+                "this API answers without a key only programs on this machine, and pages of the origins in "
+                "UNDERTONE_CORS_ORIGINS"
             )
             raise HttpError(403, "forbidden", message, stranger)
 
     def _stranger(self, headers: Headers) -> str | None:
-        """Return the header that names another machine than this one."""
+        """Return the header that names another machine than this one, None if none does."""
         origin = headers.get("origin")
         page = origin.partition("://")[2] if origin and not self.cross_origin.permits(origin) else "localhost"
         names = {"Host": headers.get("host", "localhost"), "Origin": page}
@@ -134,19 +136,19 @@ class Guard:
     def _deadline_s(self, scope: Scope, headers: Headers) -> float | None:
         if scope["path"] == STREAM_PATH:
             return None
-        asked = headers.get("x-deadline-ms")
-        return min(self.limits.deadline_ms, _milliseconds(asked) if asked else self.limits.deadline_ms) / 1000
+        deadline = headers.get("x-deadline-ms")
+        return min(self.limits.deadline_ms, _milliseconds(deadline) if deadline else self.limits.deadline_ms) / 1000
 
 
 class _Exchange:
-    """One request and its answer: counts the body, adds the request's id, remembers the status."""
+    """One request and its answer: it limits the body, adds the request's id, and records the status."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, guard: Guard) -> None:
         self.headers = Headers(scope=scope)
         self.status = 499
         self._guard = guard
-        self._asked_id = self.headers.get("x-request-id")
-        self.request_id = self._asked_id or new_id()
+        self._sent_id = self.headers.get("x-request-id")
+        self.request_id = self._sent_id or new_id()
         scope["request_id"] = self.request_id
         self._scope, self._receive, self._send = scope, receive, send
         self.receive: Receive = self._counted
@@ -160,15 +162,15 @@ class _Exchange:
         return (time.perf_counter() - self._started) * 1000
 
     def check_request_id(self) -> None:
-        if self._asked_id and not _REQUEST_ID.match(self._asked_id):
+        if self._sent_id and not _REQUEST_ID.match(self._sent_id):
             self.request_id = new_id()
-            raise InvalidInput(f"X-Request-Id may have {ID_RULE}", "X-Request-Id")
+            raise InvalidInput(f"X-Request-Id: must have {ID_RULE}", "X-Request-Id")
 
     def inflate(self) -> None:
-        """Have the body inflated as it is read. Raises HttpError: 415, a stream's encoding is not read."""
+        """Decompress the body while it is read. Raises HttpError: 415, a stream's encoding is not supported."""
         encodings = self.headers.getlist("content-encoding")
         if encodings:
-            if self._limit is None:  # its answer begins before its body is read
+            if self._limit is None:  # checked now, since a stream's answer begins before its body is read
                 decoder_of(encodings, is_stream=True)
             self.receive = DecodedBody(self._counted, encodings, self._limit)
 
@@ -182,7 +184,7 @@ class _Exchange:
 
     def _check(self, size: int) -> None:
         if self._limit is not None and size > self._limit:
-            message = f"the body may have {self._limit} bytes at most; send fewer texts a request, or stream them"
+            message = f"the body has more than {self._limit} bytes; send fewer texts in a request, or stream them"
             raise HttpError(413, "too_large", message, "body")
 
     async def send(self, message: Message) -> None:
@@ -199,13 +201,13 @@ class _Exchange:
         await self._send(message)
 
     async def fail(self, error: Exception) -> None:
-        if self._answering:  # too late for a status: the connection's end is the sign
+        if self._answering:  # the status is sent already: only a closed connection can show the error
             raise error
         await error_response(error, self.request_id)(self._scope, self._receive, self.send)
 
 
 def scope_of(method: str, path: str) -> str:
-    """Return the scope that a request needs, for those who have no key yet; what is let in `require` decides."""
+    """Return the scope that a request needs, for the message to a caller without a key; `require` enforces scopes."""
     if method in ("GET", "HEAD"):
         return "read"
     return "admin" if method == "DELETE" or path.startswith(_ADMIN_PATHS) else "predict"
@@ -215,7 +217,7 @@ def require(scope: Mapping[str, object], needed: str) -> None:
     """Check that the request's key has the scope `needed`; on loopback without keys everything is allowed.
 
     Raises:
-        HttpError: 403, naming the scope.
+        HttpError: 403, the key lacks the scope, which the message names.
     """
     scopes = scope.get("scopes")
     if isinstance(scopes, frozenset) and needed not in scopes:
@@ -229,7 +231,7 @@ def _milliseconds(value: str) -> float:
     except ValueError:
         milliseconds = -1.0
     if not 0 < milliseconds < float("inf"):
-        raise InvalidInput("X-Deadline-Ms must be a positive number of milliseconds", "X-Deadline-Ms")
+        raise InvalidInput("X-Deadline-Ms: must be a positive number of milliseconds", "X-Deadline-Ms")
     return milliseconds
 
 

@@ -1,4 +1,4 @@
-"""What a path is and takes: one with a slash at its end is the one without, and GET brings HEAD and OPTIONS along."""
+"""Paths and methods: a slash at a path's end is ignored, and a route with GET has HEAD and OPTIONS too."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 def as_meant(scope: Scope) -> Scope:
-    """Return a request as the routes know it: `/v1/predict/` is `/v1/predict`, and HEAD is GET (see `is_head`)."""
+    """Return a request as the routes expect it: `/v1/predict/` becomes `/v1/predict`, HEAD becomes GET (`is_head`)."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     method = scope["method"]
     meant = {**scope, "sent_method": method, "method": "GET" if method == "HEAD" else method}
-    if raw.endswith(b"/"):  # a slash that is escaped is a part of a name
+    if raw.endswith(b"/"):  # an escaped slash is part of a name
         meant |= {"path": scope["path"].rstrip("/") or "/", "raw_path": raw.rstrip(b"/") or b"/"}
     return meant
 
 
 def is_head(scope: Scope) -> bool:
-    """Whether only the head of an answer was asked for."""
+    """Whether the request was sent with HEAD."""
     return bool(scope["sent_method"] == "HEAD")
 
 
 def methods_of(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
-    """Return the methods that a request's path takes, in order of the alphabet; none where there is no such path."""
+    """Return the methods that a request's path takes, sorted; empty for an unknown path."""
     whole = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount shortens it
     methods = {method for method in _METHODS if _takes(routes, {**whole, "method": method})}
     if "GET" in methods:
@@ -36,7 +36,7 @@ def methods_of(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
 
 
 def _takes(routes: Sequence[BaseRoute], scope: Scope) -> bool:
-    """Whether a route answers the request; of a folder's files, which match whatever is asked, GET alone is."""
+    """Whether a route answers the request. A folder of files matches every method but answers GET only."""
     return any(
         route.matches(scope)[0] is Match.FULL and (scope["method"] == "GET" or not isinstance(route, Mount))
         for route in routes

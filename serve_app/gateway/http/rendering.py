@@ -1,4 +1,4 @@
-"""Answers as the JSON that the schemas describe: plain dicts, since this is the hot path."""
+"""Answers as the JSON of the schemas, in plain dicts, since this is the hot path."""
 
 from __future__ import annotations
 

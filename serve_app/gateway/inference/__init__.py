@@ -1,1 +1,1 @@
-"""Asks model versions about normalised texts: what was answered before, what is on its way, and who stands in."""
+"""Calls model versions with normalised texts, with a cache of answers and with failover to another version."""

@@ -1,6 +1,6 @@
-"""Answers of model versions to normalised texts: from the cache, with an equal text in flight, or by one call each.
+"""Classifies normalised texts: from the cache, with an equal text in flight, or by one call to each version.
 
-A candidate never costs a caller the answer: where it fails or is late, the champion answers.
+Where a candidate fails or is late, the champion answers, so that no caller loses an answer to it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ Classify = Callable[[Route, list[str]], Awaitable[Answers]]
 _TIMES_AS_LONG: Final = 4
 #: Expected time of a version that has answered nothing yet.
 _DEFAULT_S_PER_CHARACTER: Final = 0.0005
+#: Weight of the past in a version's pace, for each new call.
 _MEMORY: Final = 0.95
 
 
-#: How often something happened: a kind of `gateway.metrics`, then the values of its labels.
+#: How often something happened, by kind (`_EVENTS` of `gateway/metrics.py`) and the values of its labels.
 Events = Counter[tuple[str, ...]]
 
 
@@ -44,14 +45,14 @@ class _Call:
     call_ms: float
 
 
-#: Whose call works an answer out: a route, and the one that answers instead when it cannot.
+#: The route of a call, and the fallback that answers instead if it fails.
 _Callee = tuple[Route, Route | None]
 _Answer = CachedAnswer | asyncio.Future[CachedAnswer] | Exception
 
 
 @dataclass(slots=True, eq=False)
 class _Pace:
-    """How long a version takes, the last calls weighing most; by characters, since length is cost."""
+    """A version's seconds per character, as a moving average over its calls."""
 
     seconds: float = 0.0
     characters: float = 0.0
@@ -67,32 +68,30 @@ class _Pace:
 
 @dataclass(eq=False)
 class FailoverClassifier:
-    """Asks versions. One with a fallback has `patience_s` more than the time that its texts are worth.
-
-    Belongs to one event loop.
-    """
+    """Calls versions, with failover. Belongs to one event loop."""
 
     call_version: Classify
     cache: AnswerCache
     patience_s: float
+    """Seconds that a version with a fallback gets beyond the time that its texts should take."""
     events: Events = field(default_factory=Counter)
     _paces: defaultdict[int, _Pace] = field(default_factory=lambda: defaultdict(_Pace))
 
     async def classify_with_failover(
         self, requests: Sequence[InferenceRequest]
     ) -> tuple[list[InferenceOutcome], list[InferenceOutcome]]:
-        """Return for each request its own version's result, and what is served: the fallback's if that failed."""
+        """Return for each request its own version's outcome, and the one to serve: the fallback's if that failed."""
         own_results = await self.classify(requests)
         served_results = list(own_results)
         failed = [n for n, outcome in enumerate(own_results) if _may_fail_over(requests[n], outcome)]
-        retried = [retry for n in failed if (retry := requests[n].for_fallback) is not None]
-        for n, outcome in zip(failed, await self.classify(retried), strict=True):
+        fallbacks = [fallback for n in failed if (fallback := requests[n].for_fallback) is not None]
+        for n, outcome in zip(failed, await self.classify(fallbacks), strict=True):
             served_results[n] = outcome
             self.events["failovers", *metric_labels(requests[n].route)] += 1
         return own_results, served_results
 
     async def classify(self, requests: Sequence[InferenceRequest]) -> list[InferenceOutcome]:
-        """Return each request's result: one call a version, none for what is cached or in flight."""
+        """Return the outcome of each request, by one call a version, without texts that are cached or in flight."""
         answers: list[tuple[_Answer, _Callee | None]] = []
         uncached: dict[_Callee, list[tuple[Key, str]]] = defaultdict(list)
         for request in requests:
@@ -106,33 +105,33 @@ class FailoverClassifier:
         calls = await asyncio.gather(*(self._call(*callee, texts) for callee, texts in uncached.items()))
         call_of = dict(zip(uncached, calls, strict=True))
         return [
-            await self._settled(request, answer, call_of[callee] if callee else None)
+            await self._outcome(request, answer, call_of[callee] if callee else None)
             for request, (answer, callee) in zip(requests, answers, strict=True)
         ]
 
     def _cached(self, route: Route, key: Key) -> CachedAnswer | asyncio.Future[CachedAnswer] | None:
-        """Return a version's answer that is kept or on its way, None where there is none; count which it was."""
-        for kind, look in (("cache_hits", self.cache.get), ("coalesced", self.cache.join)):
-            if (answer := look(key)) is not None:
+        """Return a version's answer that is cached or in flight, and count which; None where there is none."""
+        for kind, find in (("cache_hits", self.cache.get), ("coalesced", self.cache.join)):
+            if (answer := find(key)) is not None:
                 self.events[kind, *metric_labels(route)] += 1
                 return answer
         return None
 
     def limit_s(self, fallback: Route | None, characters: int) -> float | None:
-        """Return how long a version has for so much text before `fallback` answers, None where nothing stands in."""
+        """Return the seconds that a version gets for so much text before `fallback` answers; None without one."""
         if fallback is None:
             return None
         return self.patience_s + _TIMES_AS_LONG * self._paces[fallback.version].seconds_for(characters)
 
     async def _call(self, route: Route, fallback: Route | None, texts: list[tuple[Key, str]]) -> _Call:
-        """Work out the texts announced in the cache."""
+        """Classify texts that were announced in the cache, and put the answers there."""
         started, characters = time.perf_counter(), sum(len(text) for _, text in texts)
         try:
             async with asyncio.timeout(self.limit_s(fallback, characters)):
                 answers = await self.call_version(route, [text for _, text in texts])
         except BaseException as exc:
             for key, _ in texts:
-                self.cache.fail(key, _in_words(exc, route))
+                self.cache.fail(key, _own_error(exc, route))
             if isinstance(exc, Exception):
                 return _Call(0.0, 0.0)
             raise
@@ -145,18 +144,18 @@ class FailoverClassifier:
         self._paces[route.version].record(elapsed_s, characters)
         return _Call(answers.inference_ms, elapsed_s * 1000)
 
-    async def _settled(self, request: InferenceRequest, answer: _Answer, call: _Call | None) -> InferenceOutcome:
+    async def _outcome(self, request: InferenceRequest, answer: _Answer, call: _Call | None) -> InferenceOutcome:
         if isinstance(answer, CachedAnswer):
             return InferenceResult(request.route, answer)
         if isinstance(answer, Exception):
             return answer
         limit_s = self.limit_s(request.fallback, len(request.text))
         try:
-            # Shielded: others may wait for the same answer. Another's call may have no limit, or a later one.
-            settled = answer.result() if answer.done() else await asyncio.wait_for(asyncio.shield(answer), limit_s)
+            # Shielded, since others may wait for the same answer; the call that computes it may have another limit.
+            ready = answer.result() if answer.done() else await asyncio.wait_for(asyncio.shield(answer), limit_s)
         except (UndertoneError, TimeoutError) as exc:
-            return _in_words(exc, request.route)
-        result = InferenceResult(request.route, settled)
+            return _own_error(exc, request.route)
+        result = InferenceResult(request.route, ready)
         return replace(result, inference_ms=call.inference_ms, call_ms=call.call_ms) if call else result
 
 
@@ -168,7 +167,7 @@ def _may_fail_over(request: InferenceRequest, outcome: InferenceOutcome) -> bool
     return isinstance(outcome, Exception) and request.fallback is not None and bool(request.text)
 
 
-def _in_words(exc: BaseException, route: Route) -> UndertoneError:
+def _own_error(exc: BaseException, route: Route) -> UndertoneError:
     if isinstance(exc, TimeoutError):
-        return DeadlineExceeded(f"version {route.version} took too long")
-    return exc if isinstance(exc, UndertoneError) else Unavailable("no classifier answered")
+        return DeadlineExceeded(f"version {route.version} took too long; try again")
+    return exc if isinstance(exc, UndertoneError) else Unavailable("no classifier answered; try again soon")

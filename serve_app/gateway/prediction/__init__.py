@@ -1,1 +1,1 @@
-"""The way of a text through a gateway: preprocessing, the micro-batch, the answer, and its record for the store."""
+"""Takes a text through a gateway: the queue, preprocessing, classification, the answer, and its record in the store."""

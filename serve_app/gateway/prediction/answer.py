@@ -1,4 +1,4 @@
-"""An answer, before it is written as JSON."""
+"""An answer to a text, before it is written as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serve_app.gateway.inference.request import InferenceResult
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where a request's time went, in milliseconds."""
+    """The parts of a request's time, in milliseconds."""
 
     queue: float
     preprocess: float
@@ -21,7 +21,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """An answer that has been kept, unless it was only a probe."""
+    """An answer that has been stored, unless it was only a probe."""
 
     id: str
     labels: tuple[str, ...]
@@ -50,7 +50,10 @@ class Prediction:
 
 
 def prediction_of(id_: str, result: InferenceResult, arrived: float, started: float, cleaned: float) -> Prediction:
-    """Return an answer as it is told now; the times, in seconds of `perf_counter`, are those of its way here."""
+    """Return the answer that a caller gets.
+
+    The times are seconds of `perf_counter`: the text's arrival, the start of its micro-batch, and the end of cleaning.
+    """
     timing = Timing(
         queue=(started - arrived) * 1000,
         preprocess=(cleaned - started) * 1000,

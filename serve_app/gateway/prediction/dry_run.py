@@ -1,4 +1,4 @@
-"""Answers of which nothing is kept: the probe of the whole path, and explanations. They fail over as predictions do."""
+"""Answers that are not stored: the probe of the whole path, and explanations. They fail over as predictions do."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 
 class ModelParts(Protocol):
-    """The parts that work an answer out; each call carries a micro-batch."""
+    """The parts that compute an answer; each call carries a micro-batch."""
 
     async def clean(self, texts: list[RawText], normalizer: str) -> list[CleanText]:
         """Return the texts normalised, masked and hashed, in order."""
 
     async def classify(self, route: Route, texts: list[str]) -> Answers:
-        """Return what the route's version says about the texts."""
+        """Return the answers of the route's version to the texts."""
 
     async def explain(self, route: Route, text: str) -> Explanation:
         """Return which words moved the answer of the route's version."""
@@ -35,13 +35,13 @@ class ModelParts(Protocol):
 
 @dataclass(frozen=True)
 class DryRun:
-    """Asks the trusted version, and where that one cannot answer or is late, the champion that stands in for it."""
+    """Calls the trusted version, and if that fails or is late, the champion that stands in for it."""
 
     parts: ModelParts
     classifier: FailoverClassifier
 
     async def probe(self, table: TrafficTable, text: str) -> Prediction:
-        """Answer `text` through all parts but the store; no cache helps."""
+        """Answer `text` through all parts but the store, without the cache."""
 
         async def ask(route: Route, limit_s: float | None) -> Prediction:
             started = time.perf_counter()
@@ -54,7 +54,7 @@ class DryRun:
         return await self._by_trusted(table, text, ask)
 
     async def explain(self, table: TrafficTable, text: str, preference: Preference) -> Explanation:
-        """Return which words of `text` moved its answer, by the version that is pinned or else by the trusted one.
+        """Return which words of `text` moved its answer: that of the pinned version, or else of the trusted one.
 
         Raises:
             NotFound: the version that the caller pins is not loaded.
@@ -63,7 +63,7 @@ class DryRun:
         async def ask(route: Route, limit_s: float | None) -> Explanation:
             [clean] = await self.parts.clean([RawText(text)], route.normalizer)
             words = with_words(clean).text
-            if limit_s is not None:  # one pass shows in time whether it answers; an explanation takes many
+            if limit_s is not None:  # an explanation takes many passes: one shows within the limit whether it answers
                 await self._classify(route, words, limit_s)
             return await self.parts.explain(route, words)
 

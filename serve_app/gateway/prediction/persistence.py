@@ -1,4 +1,4 @@
-"""What becomes of answered texts: records for the store, and what the store says to their ids."""
+"""Stores answered texts, and refuses those whose id already names another text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MS_PER_DAY: Final = 86_400_000
 
 
 def with_words(clean: CleanText) -> CleanText:
-    """Return the text. Raises InvalidInput where nothing of it is left."""
+    """Return the text. Raises InvalidInput if cleaning has left nothing of it."""
     if not clean.text:
         raise InvalidInput(f"text: {NO_WORDS}", "text")
     return clean
@@ -25,7 +25,7 @@ def with_words(clean: CleanText) -> CleanText:
 
 @dataclass(frozen=True)
 class Persistence:
-    """Stores texts by `write`, for `retention_days` if that is not None."""
+    """Stores texts by `write`, for `retention_days` days, or for ever if that is None."""
 
     write: Callable[[list[Operation], float], Awaitable[list[Outcome]]]
     retention_days: float | None
@@ -34,9 +34,9 @@ class Persistence:
     async def store(
         self, raws: Sequence[RawText], cleans: Sequence[CleanText], outcomes: Sequence[InferenceOutcome], wait_s: float
     ) -> list[tuple[str, InferenceOutcome]]:
-        """Store what was answered and return each text's id and answer; a conflict takes the place of the answer.
+        """Store answered texts; return each text's id and its outcome, which is an error if it could not be stored.
 
-        The write may wait for another for `wait_s`.
+        The write may wait up to `wait_s` seconds to be made together with another one.
         """
         puts = [
             None if isinstance(result, Exception) else self.put(raw, clean, result)
@@ -50,7 +50,7 @@ class Persistence:
         ]
 
     def put(self, raw: RawText, clean: CleanText, result: InferenceResult | None) -> PutText:
-        """Return the operation that keeps a text, with its answer if there is one."""
+        """Return the operation that stores a text, with its answer if there is one."""
         now = self.now_ms()
         expires = None if self.retention_days is None else now + int(self.retention_days * _MS_PER_DAY)
         record = TextRecord(
@@ -87,9 +87,9 @@ def _label_fields(result: InferenceResult, now_ms: int) -> dict[str, Any]:
 
 
 def problem_with(outcome: Outcome, id_: str) -> UndertoneError | None:
-    """Return the error that the store's outcome means for the text of an id; None where all went well."""
+    """Return the error that an outcome means for the text with that id; None where there is none."""
     if outcome is Outcome.NOT_FOUND:
-        return NotFound(f"there is no text {id_!r}")
+        return NotFound(f"there is no text with the id {id_!r}")
     if outcome is Outcome.CONFLICT:
         return Conflict(f"id {id_!r} already names another text; choose another id, or send the same text again", "id")
-    return Unavailable("the text store is away; try again soon") if outcome is Outcome.UNAVAILABLE else None
+    return Unavailable("the text store does not answer; try again soon") if outcome is Outcome.UNAVAILABLE else None

@@ -1,4 +1,4 @@
-"""The way of one micro-batch: normalise, classify, store, record. Knows neither HTTP nor Ray."""
+"""Processes one micro-batch: normalise, classify, store, record. Knows neither HTTP nor Ray."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from serve_app.gateway.prediction.answer import Prediction, prediction_of
 from serve_app.gateway.prediction.persistence import Persistence
 from serve_app.routing.traffic_table import Route, TrafficTable
 
-#: Is told a micro-batch's model, version, and how long its first text took, in milliseconds.
+#: Gets the model and the version of a micro-batch, and the milliseconds that its first text took.
 Observe = Callable[[str, int, float], None]
 
 
@@ -34,12 +34,12 @@ class Preprocess(Protocol):
     """Normalises, masks and hashes texts."""
 
     async def __call__(self, texts: list[RawText], normalizer: str, /) -> list[CleanText]:
-        """Return the texts as that normaliser leaves them, in order."""
+        """Return the texts cleaned with that normaliser, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class _AnsweredBatch:
-    """A micro-batch that was answered and is not stored yet. Times of `perf_counter`."""
+    """A micro-batch that was answered and is not stored yet. Times are seconds of `perf_counter`."""
 
     table: TrafficTable
     texts: list[PreparedText]
@@ -53,15 +53,15 @@ class _AnsweredBatch:
 class Pipeline:
     """Answers micro-batches. Belongs to one event loop."""
 
-    #: The traffic table in force, None before the first.
     table: Callable[[], TrafficTable | None]
+    """Returns the traffic table in force, None before the first."""
     preprocess: Preprocess
     classifier: FailoverClassifier
     persistence: Persistence
     recorder: BatchRecorder
     lanes: LaneActivity
-    #: How long a text waits for a version on trial before the trusted one answers it.
     failover_s: float
+    """Seconds that a text waits for a candidate before the trusted version answers it."""
     observe: Observe | None = None
 
     def require_table(self) -> TrafficTable:
@@ -76,7 +76,7 @@ class Pipeline:
         return table
 
     async def answer(self, lane: Lane, batch: list[SubmittedText]) -> Awaitable[list[Prediction | Exception]]:
-        """Have a micro-batch answered; what is returned stores it, which takes none of the classifier's time."""
+        """Classify a micro-batch; the awaitable that is returned stores it, while the next one is classified."""
         started = time.perf_counter()
         table = self.require_table()
         with self.lanes.at_work(lane, started):
@@ -89,7 +89,7 @@ class Pipeline:
         return self._store(_AnsweredBatch(table, texts, own, served, started, cleaned), wait_s)
 
     async def _store(self, batch: _AnsweredBatch, wait_s: float) -> list[Prediction | Exception]:
-        """Store what was answered and record it; the write may wait for another for `wait_s`."""
+        """Store and record a micro-batch; the write may wait up to `wait_s` seconds for another one."""
         raws, cleans = [text.submitted.raw for text in batch.texts], [text.clean for text in batch.texts]
         stored = await self.persistence.store(raws, cleans, batch.served_results, wait_s)
         self.recorder.record(batch.table, batch.texts, batch.own_results, batch.served_results, stored)
@@ -102,7 +102,7 @@ class Pipeline:
         ]
 
     def _request(self, table: TrafficTable, submitted: SubmittedText, clean: CleanText) -> InferenceRequest:
-        """Ask the route that was chosen, unless its weight was taken away meanwhile or the text has waited too long."""
+        """Return the request to the chosen route, or to the trusted one if that has lost its weight or is late."""
         trusted, route = table.trusted, table.of_version(submitted.route.version)
         if submitted.pinned:
             return _request_to(table, submitted.raw, clean, route or submitted.route, None)
@@ -115,7 +115,7 @@ class Pipeline:
         return _request_to(table, submitted.raw, clean, route, trusted)
 
     def _count(self, arrived: float, outcomes: list[InferenceOutcome]) -> None:
-        """Count the answers; tell, once a version, how long the first text of the micro-batch took."""
+        """Count the answers, and observe once a version how long the first text of the micro-batch took."""
         results = [outcome for outcome in outcomes if isinstance(outcome, InferenceResult)]
         for result in results:
             self.classifier.events["answers", *metric_labels(result.route), result.label] += 1
@@ -128,7 +128,7 @@ class Pipeline:
 def _request_to(
     table: TrafficTable, raw: RawText, clean: CleanText, route: Route, fallback: Route | None
 ) -> InferenceRequest:
-    """Ask each version about the text as its own normaliser leaves it; all were cleaned with the table's."""
+    """Return a request with the text as each version's own normaliser leaves it; `clean` is from the table's."""
     if not clean.text or all(each.normalizer == table.normalizer for each in (route, fallback or route)):
         return InferenceRequest(clean.text, route, fallback)
     fallback_text = NORMALIZERS[fallback.normalizer](raw.text) if fallback else None

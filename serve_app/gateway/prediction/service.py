@@ -1,4 +1,4 @@
-"""The front desk of predictions: takes texts in, chooses who answers, and hands them to the queues of micro-batches."""
+"""Takes texts in, chooses the version of each, and queues them for micro-batches."""
 
 from __future__ import annotations
 
@@ -27,26 +27,25 @@ Batcher = MicroBatcher[SubmittedText, Prediction]
 
 
 class Writing(Protocol):
-    """The part that keeps what is written."""
+    """The part that stores operations."""
 
     async def write(self, operations: list[Operation]) -> list[Outcome]:
-        """Keep the operations; returns once they are safe."""
+        """Store the operations; returns once they are safe on disk."""
 
 
 @dataclass(eq=False)
 class PredictionService:
     """Answers texts by micro-batches.
 
-    Each version has its micro-batches to itself: texts for a slow one on trial wait for about the pipeline's
-    `failover_s`, twice where the queue is long; then the trusted version answers them. A challenger with all the
-    traffic is the trusted one; what it fails on the champion answers as long as it is loaded.
+    The trusted version and the candidates have separate micro-batches. A text for a slow candidate waits for about the
+    pipeline's `failover_s`, twice that if the queue is long; then the trusted version answers it.
     """
 
     pipeline: Pipeline
-    #: Texts of the trusted version, and texts whose version is yet to be drawn.
     primary: Batcher
-    #: Texts of versions on trial.
+    """Texts of the trusted version, and texts whose version is to be drawn."""
     candidate: Batcher
+    """Texts of candidates."""
     draw: VersionDraw
     dry_run: DryRun
     baseline: ThroughputBaseline
@@ -60,42 +59,47 @@ class PredictionService:
         waits: bool = False,
         preference: Preference = NO_PREFERENCE,
     ) -> list[Prediction | Exception]:
-        """Return an answer that is kept, or an error, for each text and in order.
+        """Return a stored answer or an error for each text, in order.
 
-        A caller that `waits` comes back with the same texts where there is no room, so that nobody is refused.
+        A caller that `waits` sends the same texts again if there is no room, so that the refusal is not counted.
 
         Raises:
             Overloaded: too many texts are waiting.
             NotFound: the version that the caller pins is not loaded.
-            InvalidInput: the split that is in force has not the caller's value.
+            InvalidInput: the fixed split lacks the caller's value.
         """
         table = self.pipeline.require_table()
         submitted = self._submitted(table, texts, preference, bulk=bulk)
-        on_trial = [text.route is not table.trusted for text in submitted]
+        to_candidate = [text.route is not table.trusted for text in submitted]
         try:
-            # refused as a whole, or a part would be kept all the same
+            # All texts or none: a refused call must store nothing.
             self.primary.require_room(len(submitted), bulk=bulk)
         except Overloaded:
             if by_chance(table, preference) and not waits and table.succeeded is not None:
-                self.baseline.refuse()
+                self.baseline.record_refusal()
             raise
-        if not any(on_trial):
+        if not any(to_candidate):
             return await self.primary.submit(submitted, bulk=bulk)
-        candidate = self._to_candidate(list(compress(submitted, on_trial)), bulk=bulk)
-        primary = self.primary.enqueue(list(compress(submitted, map(not_, on_trial))), bulk=bulk)
+        candidate = self._enqueue_candidate(list(compress(submitted, to_candidate)), bulk=bulk)
+        primary = self.primary.enqueue(list(compress(submitted, map(not_, to_candidate))), bulk=bulk)
         answers = [iter(results) for results in await results_of(primary, candidate)]
-        return [next(answers[trial]) for trial in on_trial]
+        return [next(answers[is_candidate]) for is_candidate in to_candidate]
 
     def check(self, preference: Preference) -> None:
-        """Raise what `predict` would raise at once for texts of this preference."""
+        """Raise the errors that `predict` raises for a wrong preference.
+
+        Raises:
+            NotFound: the version that the caller pins is not loaded.
+            InvalidInput: the fixed split lacks the caller's value.
+        """
         steer(self.pipeline.require_table(), preference, None)
 
     async def probe(self, text: str) -> Prediction:
-        """Answer `text` through all parts but the store: nothing is kept, no cache helps."""
+        """Answer `text` through all parts but the store, without the cache; nothing is stored."""
         return await self.dry_run.probe(self.pipeline.require_table(), text)
 
     async def explain(self, text: str, preference: Preference = NO_PREFERENCE) -> Explanation:
-        """Return which words of `text` moved its answer, by the trusted version or the one asked for; nothing is kept.
+        """Return which words of `text` moved its answer: that of the pinned version, or else of the trusted one.
 
         Raises:
             NotFound: the version that the caller pins is not loaded.
@@ -103,7 +107,7 @@ class PredictionService:
         return await self.dry_run.explain(self.pipeline.require_table(), text, preference)
 
     async def insert(self, raw: RawText) -> tuple[str, Outcome]:
-        """Keep a text without a label; return its id and what became of it."""
+        """Store a text without a label; return its id and the outcome."""
         [clean] = await self.pipeline.preprocess([raw], self.pipeline.require_table().normalizer)
         operation = self.pipeline.persistence.put(raw, with_words(clean), None)
         [outcome] = await self.parts.write([operation])
@@ -112,22 +116,26 @@ class PredictionService:
     def _submitted(
         self, table: TrafficTable, texts: Sequence[RawText], preference: Preference, *, bulk: bool
     ) -> list[SubmittedText]:
-        arrived, pinned, drawn = time.perf_counter(), preference.version is not None, by_chance(table, preference)
+        arrived, pinned, by_weight = time.perf_counter(), preference.version is not None, by_chance(table, preference)
         routes = [self._route(table, preference, raw.author) for raw in texts]
         return [
-            SubmittedText(raw, arrived, arrived, route or table.trusted, pinned, drawn, bulk, undrawn=route is None)
+            SubmittedText(raw, arrived, arrived, route or table.trusted, pinned, by_weight, bulk, undrawn=route is None)
             for raw, route in zip(texts, routes, strict=True)
         ]
 
     def _route(self, table: TrafficTable, preference: Preference, author: str | None) -> Route | None:
-        """Return a text's route, None where it shall be drawn once its micro-batch is sent."""
+        """Return a text's route, None where it is to be drawn when its micro-batch is sent."""
         route = steer(table, preference, author)
-        if route is None and self.primary.stalled_s > self.pipeline.failover_s:  # that may be long from now
+        if route is None and self.primary.stalled_s > self.pipeline.failover_s:  # the next one may be long from now
             return self.draw.now(table)
         return route
 
-    def _to_candidate(self, submitted: list[SubmittedText], *, bulk: bool) -> Ticket[Prediction]:
-        """Hand texts to versions on trial, or to the trusted one, which has room for them, where these have none."""
+    def _enqueue_candidate(self, submitted: list[SubmittedText], *, bulk: bool) -> Ticket[Prediction]:
+        """Queue texts for candidates; if there is no room, for the trusted version, which has room.
+
+        Raises:
+            Overloaded: there is no room, and the caller pins the version.
+        """
         try:
             self.candidate.require_room(len(submitted), bulk=bulk)
         except Overloaded:

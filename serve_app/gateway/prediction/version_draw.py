@@ -1,4 +1,4 @@
-"""Draws versions by the traffic's weights, for texts for which nothing else decides, when their micro-batch is sent."""
+"""Draws versions by the traffic's weights when a micro-batch is sent, for texts that nothing else decides for."""
 
 from __future__ import annotations
 
@@ -13,41 +13,42 @@ from serve_app.routing.traffic_table import Route, TrafficTable
 
 
 class HasRoom(Protocol):
-    """Whether the queue of the versions on trial has room for so many texts."""
+    """Whether the candidates' queue has room."""
 
     def __call__(self, texts: int, /, *, bulk: bool) -> bool:
-        """Return it for single texts, or for bulk ones."""
+        """Return whether it has room for so many single texts, or bulk ones."""
 
 
 @dataclass(frozen=True)
 class VersionDraw:
-    """Draws one version for up to `drawn_together` texts: small micro-batches go to one version as they are."""
+    """Draws versions for the texts of a micro-batch."""
 
     table: Callable[[], TrafficTable]
-    #: A point of [0, 1), drawn by chance.
     random: Callable[[], float]
+    """Returns a random point of [0, 1)."""
     has_room: HasRoom
     drawn_together: int
+    """Most texts that get one draw, so that a small micro-batch is not split between versions."""
 
     def now(self, table: TrafficTable) -> Route:
         """Draw a version for one text."""
         return table.choose(self.random())
 
     def claim(self, submitted: list[SubmittedText]) -> list[tuple[SubmittedText, bool]]:
-        """Draw the routes that a micro-batch's texts have not yet; say of each whether a version on trial gets it."""
+        """Draw the routes of a micro-batch's texts that have none; return each text and whether a candidate gets it."""
         table, now_s = self.table(), time.perf_counter()
-        claimed, drawn, route = list[tuple[SubmittedText, bool]](), 0, table.trusted
-        given: Counter[bool] = Counter()  # to versions on trial, single texts and bulk ones
+        claims, draws, route = list[tuple[SubmittedText, bool]](), 0, table.trusted
+        claim_counts: Counter[bool] = Counter()  # of single texts (False) and bulk ones (True)
         for text in submitted:
             if not text.undrawn:
-                claimed.append((text, False))
+                claims.append((text, False))
                 continue
-            if drawn % self.drawn_together == 0:
+            if draws % self.drawn_together == 0:
                 route = self.now(table)
-            drawn += 1
-            on_trial = route is not table.trusted
-            refused = on_trial and not self.has_room(given[text.bulk] + 1, bulk=text.bulk)
-            given[text.bulk] += on_trial and not refused
-            decided = replace(text, route=route, handed=now_s, undrawn=False, refused=refused)
-            claimed.append((decided, on_trial and not refused))
-        return claimed
+            draws += 1
+            is_candidate = route is not table.trusted
+            refused = is_candidate and not self.has_room(claim_counts[text.bulk] + 1, bulk=text.bulk)
+            claim_counts[text.bulk] += is_candidate and not refused
+            routed = replace(text, route=route, handed=now_s, undrawn=False, refused=refused)
+            claims.append((routed, is_candidate and not refused))
+        return claims

@@ -1,4 +1,4 @@
-"""Acts: what the controller knows of Ray Serve, the gateways, the registry and the machine, behind protocols.
+"""The controller's view of Ray Serve, the gateways, the registry and the machine, and its actions on them.
 
-Ray's private names live in `serve_internals` alone.
+Protocols separate it from the reconciler. Ray's private names live in `serve_internals` alone.
 """

@@ -1,4 +1,4 @@
-"""A blocking call that no round waits for longer than a little: what it says later is taken by a later round."""
+"""A blocking call that a round waits for only briefly: a later round takes a late result."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ _T = TypeVar("_T")
 
 
 class BackgroundCall(Generic[_T]):
-    """One such call at a time, in a thread of its own."""
+    """Runs one blocking call at a time, in a thread."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[_T] | None = None
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a call was begun whose outcome nobody has taken yet."""
+        """Whether a call has begun whose result was not taken yet."""
         return self._task is not None
 
     def begin(self, call: Callable[..., _T], *args: Any) -> None:
-        """Begin a call; the one before must have been taken."""
+        """Begin a call.
+
+        Raises:
+            RuntimeError: the result of the call before was not taken yet.
+        """
         if self._task is not None:
-            raise RuntimeError("a call is under way already, and its outcome is not taken yet")
+            raise RuntimeError("a call is under way already, and its result was not taken yet")
         self._task = asyncio.create_task(asyncio.to_thread(call, *args))
 
     async def ended(self, patience_s: float) -> asyncio.Task[_T] | None:
-        """Return the call once it has ended, so that its result, or what it raised, is taken; None while it has not."""
+        """Take the call if it ends within `patience_s`: its task holds the result or the error. None if it does not."""
         if self._task is None:
             return None
         done, _ = await asyncio.wait({self._task}, timeout=patience_s)

@@ -1,4 +1,4 @@
-"""Asks all gateways at once: each answers for itself, so that one that is frozen or dying hides no other's answer."""
+"""Calls all gateways at once; a gateway that is frozen or dying does not hold up the answers of the others."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ logger = logging.getLogger(__name__)
 
 _PUSH_S: Final = 5.0
 _COUNTS_S: Final = 2.0
-#: How much longer it waits once as many have answered as the last time: a frozen one shall not slow each round.
+#: Once as many gateways have answered as the last time, the others get this much longer: a frozen one slows no round.
 _GRACE_S: Final = 0.25
 
 _LATE: Final = "no answer"
 
-#: Calls a method of every gateway that is there; returns one answer to await for each of them.
+#: Calls a method of every running gateway; returns one awaitable answer for each.
 Broadcast = Callable[..., Awaitable[Sequence[Awaitable[Any]]]]
 
 
 class AllGateways:
-    """The gateways that `broadcast` reaches; those that fail or do not answer in time are left out, logged once."""
+    """The gateways that `broadcast` reaches. Those that fail or are late are left out of an answer, and logged once."""
 
     def __init__(self, broadcast: Broadcast, *, push_s: float = _PUSH_S, counts_s: float = _COUNTS_S) -> None:
         self._broadcast = broadcast
         self._push_s = push_s
         self._counts_s = counts_s
-        self._told: dict[str, str] = {}
-        self._settled: int | None = None
+        self._logged: dict[str, str] = {}
+        self._answering: int | None = None
 
     async def push(self, generation: int, body: dict[str, Any]) -> None:
         """See `Gateways.push`."""
@@ -45,29 +45,29 @@ class AllGateways:
         ends_s = time.monotonic() + patience_s
         try:
             calls = await asyncio.wait_for(self._broadcast(method, *args), patience_s)
-        except Exception as exc:  # noqa: BLE001 - whatever it was, there is another round
-            logger.info("%s: no gateway could be asked (%s: %s)", method, type(exc).__name__, exc)
+        except Exception as exc:  # noqa: BLE001 - the next round tries again
+            logger.info("%s: no gateway could be called (%s: %s)", method, type(exc).__name__, exc)
             return []
-        enough = len(calls) if self._settled is None else self._settled
+        enough = len(calls) if self._answering is None else self._answering
         answers, missing = await answers_within(calls, ends_s - time.monotonic(), enough)
-        self._settled = len(calls) - missing.count(_LATE)
-        few = f"{len(answers)} of {len(calls)} gateways answered; the others: {', '.join(missing)}"
-        self._tell(method, few if missing else "")
+        self._answering = len(calls) - missing.count(_LATE)
+        problem = f"{len(answers)} of {len(calls)} gateways answered; the others: {', '.join(missing)}"
+        self._log_change(method, problem if missing else "")
         return answers
 
-    def _tell(self, method: str, problem: str) -> None:
-        """Log what is wrong once, and once that it is over."""
-        if problem != self._told.get(method, ""):
+    def _log_change(self, method: str, problem: str) -> None:
+        """Log a problem once, and once that it is over."""
+        if problem != self._logged.get(method, ""):
             logger.warning("%s: %s", method, problem or "all gateways answer again")
-            self._told[method] = problem
+            self._logged[method] = problem
 
 
 async def answers_within(
     calls: Sequence[Awaitable[Any]], patience_s: float, enough: int
 ) -> tuple[list[Any], list[str]]:
-    """Return the answers that come within `patience_s`, and the names of what came in place of the others.
+    """Return the answers that come within `patience_s`, and for each other call the name of its error, or "no answer".
 
-    Once `enough` calls have ended, the others are given up soon.
+    Once `enough` calls have ended, the others get `_GRACE_S` more.
     """
     tasks = [asyncio.ensure_future(call) for call in calls]
     late, ends_s = set(tasks), time.monotonic() + patience_s
@@ -83,7 +83,7 @@ async def answers_within(
 
 
 def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
-    """Return what an ended call raised; of one that was cancelled at its other end asyncio would raise that here."""
+    """Return what an ended call raised. `Task.exception` would raise for a call that the other side cancelled."""
     return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
@@ -92,7 +92,7 @@ def gateways_of(app_name: str) -> AllGateways:
 
     async def broadcast(method: str, *args: Any) -> list[Awaitable[Any]]:
         handle = serve.get_deployment_handle("Gateway", app_name, _check_exists=False)
-        # Ray's own `results_async` raises for all where one is late; underneath it has a result for each replica.
+        # Ray's own `results_async` raises for all replicas if one is late, so the result of each is awaited instead.
         replicas = await handle.broadcast(method, *args)._fetch_replica_results_async()
         return [replica.get_async() for replica in replicas]
 

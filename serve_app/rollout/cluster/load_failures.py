@@ -1,4 +1,4 @@
-"""Remembers how often versions of the fixed split failed to load; a controller that was killed begins anew."""
+"""Counts how often versions of the fixed split failed to load, in memory: a new controller starts from zero."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from serve_app.rollout.cluster.protocols import AppView
-from serve_app.rollout.policy.decisions import AppState, Failing
+from serve_app.rollout.policy.decisions import AppState, LoadFailure
 
 
 @dataclass(slots=True)
 class _Tries:
     count: int = 0
-    failed_s: float | None = None  # None while it is tried again
+    failed_s: float | None = None  # time of the last failure; None while it loads again
 
 
 @dataclass(eq=False)
 class LoadFailures:
-    """`now_s` is a steady clock."""
+    """Failures to load, by version; `now_s` is a steady clock."""
 
     now_s: Callable[[], float]
     _tries: dict[int, _Tries] = field(default_factory=dict)
 
-    def seen(self, wanted: Collection[int], apps: Mapping[int, AppView]) -> dict[int, Failing]:
-        """Return those of the wanted versions that have failed; one that runs, or is wanted no more, is forgotten."""
-        runs = {version for version, view in apps.items() if view.state is AppState.RUNNING}
-        self._tries = {version: self._tries.get(version, _Tries()) for version in {*wanted} - runs}
+    def update(self, versions: Collection[int], apps: Mapping[int, AppView]) -> dict[int, LoadFailure]:
+        """Return which of the versions have failed; one that runs, or is not among them any more, starts from zero."""
+        running = {version for version, view in apps.items() if view.state is AppState.RUNNING}
+        self._tries = {version: self._tries.get(version, _Tries()) for version in {*versions} - running}
         for version, tries in self._tries.items():
             if version not in apps or apps[version].state is not AppState.FAILED:
                 tries.failed_s = None
@@ -33,4 +33,4 @@ class LoadFailures:
                 tries.count, tries.failed_s = tries.count + 1, self.now_s()
         now_s = self.now_s()
         failed = ((version, tries.count, tries.failed_s) for version, tries in self._tries.items())
-        return {version: Failing(count, now_s - at_s) for version, count, at_s in failed if at_s is not None}
+        return {version: LoadFailure(count, now_s - at_s) for version, count, at_s in failed if at_s is not None}

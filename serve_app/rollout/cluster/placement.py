@@ -1,6 +1,6 @@
-"""Where a model version has room: the resources that it gets, what nodes have free, what memory is left.
+"""Whether there are resources for a model version: CPUs and GPUs on the nodes, and memory on this machine.
 
-The resources come from the settings locally and from the controller's `user_config` on a cluster.
+What a version needs comes from the settings on a local platform, from the controller's `user_config` on a cluster.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from sentiment.settings import Settings
 
 #: Ray counts fractions of a resource in ten thousandths.
 _SMALLEST_SHARE: Final = 1e-4
-_NODES_TOLD: Final = 5
+_NODES_SHOWN: Final = 5
 _WHILE_LOADING: Final = 1.5
 _GIB: Final = 2.0**30
 
 
 class Capacity(BaseModel):
-    """Resources of one version's classifier. With `max_replicas` it scales between `replicas` and that.
-
-    `initial_replicas` is how many it starts with then. `versions` gives single versions, by number, other values of the
-    same fields.
-    """
+    """Resources of one version's classifier."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     replicas: int = Field(1, ge=1)
+    """Number of replicas; the least number if `max_replicas` is set."""
     max_replicas: int | None = Field(None, ge=1)
+    """Most replicas of a version that scales; None for one that does not."""
     initial_replicas: int | None = Field(None, ge=1)
+    """Replicas that a version that scales starts with; `replicas` if None."""
     cpus: float = Field(0, ge=0, description="CPUs that Ray sets aside for a replica; on a cluster: its threads")
     threads: int = Field(2, ge=1)
     gpus: float = Field(0, ge=0)
     batch_tokens: int = Field(256, ge=16)
     versions: dict[int, dict[str, Any]] = Field(default_factory=dict)
+    """Other values of these fields for single versions, by number."""
 
     @model_validator(mode="after")
     def _valid_versions(self) -> Self:
@@ -51,13 +51,13 @@ class Capacity(BaseModel):
         """Return the capacity of one version."""
         own = self.versions.get(version, {})
         if "versions" in own:
-            raise ValueError(f"versions: {version} cannot hold versions of its own")
+            raise ValueError(f"versions: the values of version {version} cannot contain `versions`; leave it out there")
         return Capacity.model_validate({**self.resources(), **own})
 
     def prewarmed(self, replicas: int) -> Capacity:
-        """Return the capacity of a version that is to take over from one that runs `replicas` replicas.
+        """Return the capacity of a version that is to take over from one with `replicas` replicas.
 
-        One that scales starts with as many, within its own bounds: a step that gives it traffic then waits for none.
+        A version that scales starts with as many, within its own bounds, so that no step waits for replicas.
         """
         if self.max_replicas is None:
             return self
@@ -85,29 +85,29 @@ def local_capacity(settings: Settings) -> Capacity:
 
 
 def lack_of(version: int, capacity: Capacity, nodes: Sequence[Mapping[str, float]]) -> str | None:
-    """Return what is missing for a version to start, None if nothing is; each replica must fit on one node.
+    """Return, as a sentence, which resources a version lacks; None if none. Each replica must fit on one node.
 
-    `nodes` holds what each node has free, by Ray's names of resources.
+    `nodes` holds the free resources of each node, by Ray's names.
     """
-    needs = {name: each for name, each in (("CPU", capacity.cpus), ("GPU", capacity.gpus)) if each}
+    needs = {name: amount for name, amount in (("CPU", capacity.cpus), ("GPU", capacity.gpus)) if amount}
     if not needs:
         return None
-    places = sum(_replicas_on(free, needs) for free in nodes)
-    if places >= capacity.first_replicas:
+    possible = sum(_replicas_on(free, needs) for free in nodes)
+    if possible >= capacity.first_replicas:
         return None
     each = " and ".join(f"{amount:g} {name}" for name, amount in needs.items())
-    largest = sorted(nodes, key=lambda free: [free.get(name, 0.0) for name in needs], reverse=True)[:_NODES_TOLD]
-    told = "; ".join(" and ".join(f"{free.get(name, 0.0):g} {name}" for name in needs) for free in largest)
+    largest = sorted(nodes, key=lambda free: [free.get(name, 0.0) for name in needs], reverse=True)[:_NODES_SHOWN]
+    free_of_each = "; ".join(" and ".join(f"{free.get(name, 0.0):g} {name}" for name in needs) for free in largest)
     return (
         f"version {version} needs {each} on one node for each of its {capacity.first_replicas} replicas, there is room "
-        f"for {places}; nodes have free: {told or 'nothing'}"
+        f"for {possible}; nodes have free: {free_of_each or 'nothing'}"
     )
 
 
 def lack_of_memory(version: int, capacity: Capacity, memory: Memory) -> str | None:
-    """Return what memory is missing for a version to start beside one that runs, None if nothing is or nobody knows.
+    """Return, as a sentence, how much memory a version lacks; None if none, or if no replica runs to measure.
 
-    A replica is taken to need what the largest that runs has, and half as much again while it loads.
+    A replica is assumed to need 1.5 times the memory of the largest one that runs, since loading takes more.
     """
     if memory.replica_bytes is None:
         return None
@@ -125,59 +125,60 @@ def _replicas_on(free: Mapping[str, float], needs: Mapping[str, float]) -> int:
     return min(int((free.get(name, 0.0) + _SMALLEST_SHARE / 2) // amount) for name, amount in needs.items())
 
 
-#: How Ray calls the process of a replica.
+#: The title that Ray gives a replica's process.
 _TITLE: Final = "ray::ServeReplica:classifier-v"
 _CGROUP: Final = Path("/sys/fs/cgroup")
-#: All processes are looked at: not in every round.
+#: A reading is used for this long, since it looks at all processes.
 _FRESH_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`replica_bytes` is what the largest replica here takes, its share of what it shares (PSS); None without one."""
+    """Memory of this machine."""
 
     free_bytes: int
     replica_bytes: int | None = None
+    """Proportional set size (PSS) of the largest replica that runs here; None without one."""
 
 
 @dataclass(eq=False)
 class MemoryGauge:
-    """Reads the memory, at most every ten seconds by `now_s`, a steady clock."""
+    """Reads the memory, at most once in ten seconds by `now_s`, a steady clock."""
 
     now_s: Callable[[], float]
-    _seen: Memory | None = None
-    _seen_s: float = 0.0
+    _memory: Memory | None = None
+    _read_s: float = 0.0
 
     def read(self) -> Memory:
-        """Return how it is."""
+        """Return the memory as of now, or up to ten seconds ago."""
         now_s = self.now_s()
-        if self._seen is None or now_s - self._seen_s > _FRESH_S:
-            self._seen, self._seen_s = Memory(free_bytes(), replica_bytes(psutil.process_iter())), now_s
-        return self._seen
+        if self._memory is None or now_s - self._read_s > _FRESH_S:
+            self._memory, self._read_s = Memory(free_bytes(), replica_bytes(psutil.process_iter())), now_s
+        return self._memory
 
 
 def free_bytes(cgroup: Path = _CGROUP) -> int:
-    """Return what the machine has available, or what a container's limit (cgroup v2) leaves where that is less."""
+    """Return the bytes that the machine has available, or that the container's limit (cgroup v2) leaves if fewer."""
     available = int(psutil.virtual_memory().available)
     try:
         limit, used = int((cgroup / "memory.max").read_text()), int((cgroup / "memory.current").read_text())
-        facts = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        statistics = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no container, or one without a limit ("max")
         return available
-    cached = int(facts.get("inactive_file", 0))  # the system takes it back when it needs it
+    cached = int(statistics.get("inactive_file", 0))  # the system reclaims it when it needs it
     return max(0, min(available, limit - used + cached))
 
 
 def replica_bytes(processes: Iterable[Any]) -> int | None:
-    """Return what the largest of the processes that are classifiers' replicas takes, None where there is none."""
-    taken = []
+    """Return the memory of the largest classifier replica among the processes; None where there is none."""
+    sizes = []
     for process in processes:
         with contextlib.suppress(psutil.Error, OSError):
             if "".join(process.cmdline()[:1]).startswith(_TITLE):
-                taken.append(_taken_by(process))
-    return max(taken, default=None)
+                sizes.append(_size_of(process))
+    return max(sizes, default=None)
 
 
-def _taken_by(process: Any) -> int:
+def _size_of(process: Any) -> int:
     memory = process.memory_full_info()
     return int(getattr(memory, "pss", memory.uss))

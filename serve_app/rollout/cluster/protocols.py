@@ -1,4 +1,4 @@
-"""What the reconcile loop acts on, as it sees it: the applications of versions, and the gateways."""
+"""The protocols of what the reconcile loop acts on: the applications of versions, and the gateways."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ APP_PREFIX: Final = "classifier-v"
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """How an application is, what Serve says of it in one line, and how many replicas of it answer."""
+    """An application as Serve reports it."""
 
     state: AppState
     message: str = ""
+    """What Serve reports of it, in one line."""
     replicas: int = 0
+    """How many replicas answer."""
 
 
 def app_name(version: int) -> str:
@@ -30,7 +32,7 @@ class Target(Protocol):
     """The applications of model versions. All but `check` block."""
 
     def apps(self) -> Mapping[int, AppView]:
-        """Return how the application of each version is."""
+        """Return the application of each version, by version."""
 
     def start(self, model: str, version: int, digest: str, capacity: Capacity) -> None:
         """Start a version's application and return at once."""
@@ -39,20 +41,20 @@ class Target(Protocol):
         """End a version's application and return at once."""
 
     def keep_replicas(self, version: int, least: int) -> None:
-        """Let a version that runs and scales keep so many replicas at least, from now on."""
+        """Set the least number of replicas of a version that runs and scales."""
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
-        """Return what is missing for a version of this capacity, None if nothing is."""
+        """Return, as a sentence, which resources a version of this capacity lacks; None if none."""
 
     async def check(self, version: int) -> dict[str, float]:
-        """Let a version answer its known texts; return the numbers. Raises ModelRejected."""
+        """Run a version's self-check; return its numbers. Raises ModelRejected where it fails."""
 
 
 class Gateways(Protocol):
     """All gateways at once."""
 
     async def push(self, generation: int, body: dict[str, Any]) -> None:
-        """Tell them a traffic table; one that misses it reads the store."""
+        """Send them a traffic table; a gateway that misses it reads it from the store."""
 
     async def observations(self) -> list[dict[str, Any]]:
-        """Return what each counts and the generation of the table that it has in force, of those that answer."""
+        """Return the counts of each gateway that answers, and the generation of the table that it has in force."""

@@ -1,4 +1,4 @@
-"""What the registry says, and the aliases that the controller moves there: no round waits long for either."""
+"""The controller's view of the registry, and the aliases that it moves there; no round waits long for either."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from serve_app.rollout.cluster.background_call import BackgroundCall
 
 logger = logging.getLogger(__name__)
 
-#: How long a registry that was silent has answered again before its word is final: what had piled up there is done.
+#: After an outage, the registry's answers are trusted once it has answered this long: what was queued there is done.
 STEADY_MS: Final = 5_000
 #: The pause after a change that failed.
 _RETRY_S: Final = 1.0
@@ -25,9 +25,9 @@ _RETRY_S: Final = 1.0
 class RegistryView:
     """The versions of one registered model as last read; `now_ms` is the time of day, `now_s` a steady clock.
 
-    `busy` says which alias is being moved: until the registry has been read after it, no other is. `asked_ms` is when
-    the registry was asked for what is known, None where that may be out of date: an alias was moved since, or the
-    registry was silent a moment ago and may still carry out what it was asked for before.
+    `busy` says which alias is being moved; no other is moved until the registry was read after it. `asked_ms` is when
+    the registry was asked for `versions`. It is None where they may be out of date: an alias was moved since, or the
+    registry has just come back and may still carry out an earlier request.
     """
 
     registry: ModelRegistry
@@ -48,17 +48,20 @@ class RegistryView:
         self._answers_since_ms: int | None = None
 
     def bearer(self, alias: str) -> int | None:
-        """Return the version that bears an alias."""
-        return next((known.version for known in self.versions if alias in known.aliases), None)
+        """Return the version that has an alias, None if none has."""
+        return next((row.version for row in self.versions if alias in row.aliases), None)
 
     @property
     def refused(self) -> dict[int, str]:
-        """Versions that bear an alias although they answer with other labels, for which MLflow's page does not look."""
-        reasons = {known.version: _refusal(known) for known in self.versions if known.aliases}
+        """Versions with an alias that must not serve, since their labels are others, with the reason.
+
+        MLflow's own page gives such a version an alias without checking its labels.
+        """
+        reasons = {row.version: _refusal(row) for row in self.versions if row.aliases}
         return {version: reason for version, reason in reasons.items() if reason}
 
     async def read(self, patience_s: float) -> None:
-        """Take what the registry says if it is due and comes within `patience_s`; else a later call takes it."""
+        """Read the versions if that is due; an answer that takes longer than `patience_s` is taken by a later call."""
         await self._take_move(0.0)
         if not self._reading.is_under_way:
             if self.versions and self.now_s() < self._due_s:
@@ -70,21 +73,21 @@ class RegistryView:
             self._take(ended)
 
     async def is_new(self, patience_s: float) -> bool:
-        """Read, as `read` does, and return whether the registry says otherwise than before."""
+        """Read, as `read` does, and return whether the versions have changed."""
         before = self.versions
         await self.read(patience_s)
         return self.versions != before
 
     async def move(self, alias: str, version: int | None, patience_s: float) -> None:
-        """Let `alias` name `version`, or none; does nothing while `busy`, and waits no longer than `patience_s`."""
+        """Move `alias` to `version`, or remove it; does nothing while `busy`, and waits at most `patience_s`."""
         if self.busy:
             return
         self.asked_ms = None
         if version is None:
-            self.busy = f"the registry is asked to take the alias {alias} away"
+            self.busy = f"the registry is asked to remove the alias {alias}"
             self._moving.begin(self.registry.remove_alias, self.model, alias)
         else:
-            self.busy = f"the registry is asked to let the alias {alias} name version {version}"
+            self.busy = f"the registry is asked to move the alias {alias} to version {version}"
             self._moving.begin(self.registry.set_alias, self.model, alias, version)
         await self._take_move(patience_s)
 
@@ -94,11 +97,11 @@ class RegistryView:
             self.versions = ended.result()
         except UndertoneError as exc:
             self._answers_since_ms = None
-            logger.warning("the registry does not answer, what serves stays: %s", exc)
+            logger.warning("the registry does not answer, the present versions go on serving: %s", exc)
             return
         if self._answers_since_ms is None:
             self._answers_since_ms = self.now_ms()
-        if self._moving.is_under_way or self._begun_moves != self._moves:  # it may know nothing of the move
+        if self._moving.is_under_way or self._begun_moves != self._moves:  # the answer may be older than the move
             self._due_s = 0.0
             return
         self._due_s, self.busy = self._begun_s + self.poll_s, None
@@ -113,8 +116,8 @@ class RegistryView:
         try:
             ended.result()
         except UndertoneError as exc:
-            logger.warning("%s, in vain so far: %s", self.busy, exc)
-            self.busy = f"{self.busy}, in vain so far: {without_folders(str(exc))}"  # a rollout tells what it waits for
+            logger.warning("%s, which failed and is tried again: %s", self.busy, exc)
+            self.busy = f"{self.busy}, which failed and is tried again: {without_folders(str(exc))}"
             self._answers_since_ms, self._due_s = None, self.now_s() + _RETRY_S
 
 

@@ -1,4 +1,4 @@
-"""Which versions there is no room for. What serves, or is all there is, starts whatever room there is."""
+"""Which versions lack resources. A version that serves, or the only one, is started even without."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from serve_app.routing.traffic_table import TrafficTable
 
 
 def has_room(apps: Mapping[int, AppView], version: int) -> bool:
-    """Whether a version takes its room already: it is loaded for the fixed split, or for a rollout before."""
+    """Whether a version has its resources already: it is loaded for the fixed split or by an earlier rollout."""
     return version in apps and apps[version].state in (AppState.RUNNING, AppState.DOWN)
 
 
 def lacking(
-    wanted: Collection[int | None],
+    versions: Collection[int | None],
     table: TrafficTable | None,
     apps: Mapping[int, AppView],
     no_room: Callable[[int], str | None],
 ) -> dict[int, str]:
-    """Return what is missing for those of the versions that are to be started while others serve."""
+    """Return what the versions lack that are to be started while others serve, by version."""
     serving = {share.version for share in shares_in(table) if share.weight > 0}
-    new = sorted(v for v in wanted if v is not None and v not in apps and v not in serving) if serving else []
+    new = sorted(v for v in versions if v is not None and v not in apps and v not in serving) if serving else []
     return {version: lack for version in new if (lack := no_room(version))}

@@ -1,4 +1,4 @@
-"""What Serve says of the applications of model versions: no round waits long for it, and no folder is told on."""
+"""The controller's view of the applications in Serve: no round waits long for it, and messages name no folders."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class ServeView:
-    """The applications as last looked at. Their messages become public, so that they name files without `home`."""
+    """The applications as last read. Their messages are public, so file names in them are given without `home`."""
 
     target: Target
     home: Path
     apps: Mapping[int, AppView] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._looking: BackgroundCall[Mapping[int, AppView]] = BackgroundCall()
-        self._said: dict[int, str] = {}
+        self._call: BackgroundCall[Mapping[int, AppView]] = BackgroundCall()
+        self._logged: dict[int, str] = {}
 
     async def look(self, patience_s: float) -> bool:
-        """Take how the applications are if Serve says so soon, and return whether it did; else what was said stays."""
-        if not self._looking.is_under_way:
-            self._looking.begin(self.target.apps)
-        ended = await self._looking.ended(patience_s)
+        """Read the applications; return whether Serve answered within `patience_s`. If not, the last ones stay."""
+        if not self._call.is_under_way:
+            self._call.begin(self.target.apps)
+        ended = await self._call.ended(patience_s)
         if ended is None:
             return False
         apps = ended.result()
@@ -40,9 +40,9 @@ class ServeView:
         }
         return True
 
-    def _log_new(self, said: dict[int, str]) -> None:
-        """Log each message once, as it is: where the files lie stands nowhere else."""
-        for version, message in said.items():
-            if message != self._said.get(version):
-                logger.warning("Serve says of version %d: %s", version, message)
-        self._said = said
+    def _log_new(self, messages: dict[int, str]) -> None:
+        """Log each message once, with the folders that the public messages leave out."""
+        for version, message in messages.items():
+            if message != self._logged.get(version):
+                logger.warning("Serve reports of version %d: %s", version, message)
+        self._logged = messages

@@ -1,4 +1,4 @@
-"""Acts on Ray Serve: starts, watches, checks and ends the applications of model versions."""
+"""Starts, watches, checks and ends the applications of model versions on Ray Serve."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _STATES: Final = {
     ApplicationStatus.RUNNING: AppState.RUNNING,
     ApplicationStatus.DEPLOY_FAILED: AppState.FAILED,
     ApplicationStatus.UNHEALTHY: AppState.RUNNING,  # it serves, and Serve is replacing a replica
-    ApplicationStatus.DELETING: AppState.LEAVING,
+    ApplicationStatus.DELETING: AppState.STOPPING,
 }
 _LONGEST_MESSAGE: Final = 400
 _CHECK_S: Final = 20.0
-#: Serve works its status out anew each time it is asked (docs/experiments/2026-11-23-takeovers.md).
+#: A status is used for this long, since each one costs Serve much (docs/experiments/2026-11-23-takeovers.md).
 _FRESH_S: Final = 1.0
 
 
@@ -40,16 +40,16 @@ class ServeTarget:
 
     def __init__(self, now_s: Callable[[], float], memory: Callable[[], Memory] | None = None) -> None:
         self._now_s, self._memory = now_s, memory or MemoryGauge(now_s).read
-        self._seen: dict[int, AppView] = {}
+        self._apps: dict[int, AppView] = {}
         self._changed: set[int] = set()
-        self._seen_s: float | None = None
+        self._read_s: float | None = None
 
     def apps(self) -> dict[int, AppView]:
-        """Return how the application of each version is, or was up to a second ago unless one was started or ended."""
+        """Return the application of each version, up to a second old unless one was started or ended since."""
         now_s = self._now_s()
-        if self._seen_s is None or now_s - self._seen_s > _FRESH_S:
-            self._seen, self._seen_s = self._look(), now_s
-        return self._seen
+        if self._read_s is None or now_s - self._read_s > _FRESH_S:
+            self._apps, self._read_s = self._look(), now_s
+        return self._apps
 
     def _look(self) -> dict[int, AppView]:
         return {
@@ -63,41 +63,41 @@ class ServeTarget:
         """Start a version's application, without a route of its own, and return at once."""
         application = classifier_app(model, version, digest, **capacity.resources())
         target = RunTarget(target=application, name=app_name(version), route_prefix=None)
-        self._seen_s = None
+        self._read_s = None
         self._changed.discard(version)
         serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
 
     def retire(self, version: int) -> None:
-        """End a version's application, and return at once; it drains by itself."""
-        self._seen_s = None
+        """End a version's application and return at once; its replicas finish their requests first."""
+        self._read_s = None
         serve.delete(app_name(version), _blocking=False)
 
     def keep_replicas(self, version: int, least: int) -> None:
-        """Let a version that runs and scales keep so many replicas at least, from now on."""
+        """Set the least number of replicas of a version that runs and scales."""
         is_changed = version in self._changed
-        self._changed.add(version)  # first: Serve may say that it deploys before the call returns
+        self._changed.add(version)  # before the call: Serve may report the version as deploying before it returns
         try:
             is_changed |= keep_replicas(app_name(version), _DEPLOYMENT, least)
         except GetTimeoutError:
-            is_changed = True  # it may be carried out yet
+            is_changed = True  # Serve may still carry it out
             raise
         finally:
             if not is_changed:
                 self._changed.discard(version)
 
     def no_room(self, version: int, capacity: Capacity) -> str | None:
-        """Return what is missing for a version of this capacity, None if nothing is."""
+        """Return, as a sentence, which resources a version of this capacity lacks; None if none."""
         nodes = available_resources()
         lack = lack_of(version, capacity, nodes)
-        if lack or len(nodes) != 1:  # of other nodes' memory nothing is known here
+        if lack or len(nodes) != 1:  # the memory of other nodes is not known here
             return lack
         return lack_of_memory(version, capacity, self._memory())
 
     async def check(self, version: int) -> dict[str, float]:
-        """Let a version answer its known texts; return the numbers.
+        """Run a version's self-check; return its numbers.
 
         Raises:
-            ModelRejected: it answers otherwise than recorded.
+            ModelRejected: its answers differ from those in its manifest.
             TimeoutError: it does not answer.
         """
         handle = serve.get_deployment_handle(_DEPLOYMENT, app_name(version), _check_exists=False)
@@ -112,9 +112,10 @@ class ServeTarget:
 
 
 def view_of(overview: Any, *, was_up: bool = False) -> AppView:
-    """Return how an application is, from what Serve says of it.
+    """Return an application's state, from Serve's status of it.
 
-    One that `was_up` before its bounds were changed is up as long as a replica is: Serve says of it that it deploys.
+    After its bounds were changed, Serve reports an application as deploying. If it `was_up` before, it counts as
+    running while it has a replica.
     """
     state = _STATES.get(overview.status, AppState.LOADING)
     deployment = overview.deployments.get(_DEPLOYMENT)
@@ -128,7 +129,7 @@ def view_of(overview: Any, *, was_up: bool = False) -> AppView:
 
 
 def reason_in(message: str) -> str:
-    """Return what a message of Serve's says in the end: the error of the last line of a traceback, without its type."""
+    """Return the cause in a message of Serve's: of a traceback the last error, without its type."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Rejected|NotFound|Unavailable)\b.*: ", line)]
     last = (errors or lines or [""])[-1]

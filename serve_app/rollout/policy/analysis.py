@@ -1,8 +1,8 @@
-"""Judges a challenger by what gateways saw of it. Pure: the record in, a verdict with its numbers out.
+"""Decides from the gateways' counts whether a challenger must be rolled back. Pure: no clock, no input or output.
 
-Labels decide where there are some: the sequential test of `evidence` on the texts that one version alone got right.
-Without any, only the stated limits on disagreement, errors and latency end a rollout. How confident the versions are
-and how often they give each label is measured beside it, for people: it ends nothing.
+Where texts have feedback, the sequential test (`sequential_test`) decides, on the texts that only one version got
+right. Without feedback, a rollout ends only when a limit on disagreement, errors or latency is exceeded. The shift in
+confidence and in label shares is reported as well, but never ends a rollout.
 """
 
 from __future__ import annotations
@@ -15,49 +15,57 @@ from serve_app.rollout.policy.record import Rollout
 from serve_app.rollout.policy.sequential_test import DECISIVE, above, no_worse, worse
 from serve_app.routing.observations import Arm, Observations
 
-#: Calls that a latency is judged by, of each version in the present stage.
+#: Latencies are compared once each version has had this many calls in the present stage.
 LEAST_TIMES: Final = 100
-#: Below this a latency is as good as nothing, in ms: no ratio to less is taken.
+#: A champion's latency below this counts as this, in ms: ratios of tiny times mean nothing.
 _NEGLIGIBLE_MS: Final = 5.0
-_LARGEST_SHOWN: Final = 1e9
+_LARGEST_EVIDENCE: Final = 1e9
 
 Numbers = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutAnalysis:
-    """`stop` is why the rollout must go back, None if it need not. `shown` says that labels show it to be no worse."""
+    """What the observations of a rollout say of its challenger."""
 
     stop: str | None
-    shown: bool
+    """Why the rollout must be rolled back; None if it need not."""
+    is_no_worse: bool
+    """Whether feedback shows that the challenger is no worse than the champion."""
     labelled: int
+    """Texts with feedback."""
     numbers: Numbers
+    """What the verdict rests on, by name."""
 
 
 def analyse(rollout: Rollout) -> RolloutAnalysis:
-    """Return what the observations of a rollout say, against its limits."""
-    seen = rollout.observations
-    numbers = measure(rollout, seen)
-    found = (check(rollout, seen, numbers) for check in _CHECKS)
-    stop = next((reason for reason in found if reason is not None), None)
-    return RolloutAnalysis(stop, numbers["evidence_no_worse"] >= DECISIVE, seen.labelled, numbers)
+    """Compare the observations of a rollout with its limits."""
+    counts = rollout.observations
+    numbers = measure(rollout, counts)
+    reasons = (check(rollout, counts, numbers) for check in _CHECKS)
+    stop = next((reason for reason in reasons if reason is not None), None)
+    return RolloutAnalysis(stop, numbers["evidence_no_worse"] >= DECISIVE, counts.labelled, numbers)
 
 
-def measure(rollout: Rollout, seen: Observations) -> Numbers:
-    """Return the numbers that a verdict rests on; those that cannot be had yet are left out."""
-    lost, won, limits = seen.only_champion_right, seen.only_challenger_right, rollout.limits
+def measure(rollout: Rollout, counts: Observations) -> Numbers:
+    """Return the numbers that a verdict rests on; those that need more texts are left out."""
+    only_champion, only_challenger, limits = (
+        counts.only_champion_right,
+        counts.only_challenger_right,
+        rollout.limits,
+    )
     numbers: Numbers = {
-        "labelled": seen.labelled,
-        "only_champion_right": lost,
-        "only_challenger_right": won,
-        "evidence_worse": _shown(float(worse(lost, won))),
-        "evidence_no_worse": _shown(float(no_worse(lost, won, seen.labelled, limits.margin))),
-        "compared": seen.compared,
+        "labelled": counts.labelled,
+        "only_champion_right": only_champion,
+        "only_challenger_right": only_challenger,
+        "evidence_worse": _capped(float(worse(only_champion, only_challenger))),
+        "evidence_no_worse": _capped(float(no_worse(only_champion, only_challenger, counts.labelled, limits.margin))),
+        "compared": counts.compared,
     }
-    if seen.compared:
-        numbers["disagreement"] = seen.disagreed / seen.compared
-        numbers["flips"] = _flips(seen) / seen.compared
-    return numbers | _arms(seen.arm(rollout.champion), seen.arm(rollout.challenger)) | _latencies(rollout)
+    if counts.compared:
+        numbers["disagreement"] = counts.disagreed / counts.compared
+        numbers["flips"] = _flips(counts) / counts.compared
+    return numbers | _arms(counts.arm(rollout.champion), counts.arm(rollout.challenger)) | _latencies(rollout)
 
 
 def _arms(champion: Arm, challenger: Arm) -> Numbers:
@@ -83,73 +91,74 @@ def _share(arm: Arm, label: str) -> float:
 
 
 def _latencies(rollout: Rollout) -> Numbers:
-    """Return the ratios of the present stage: in another one the versions had other work to do."""
-    stage = rollout.seen_in(rollout.stage)
+    """Return the latencies of the present stage and their ratios; other stages had another load."""
+    stage = rollout.observations_in(rollout.stage)
     champion, challenger = stage.arm(rollout.champion).latency, stage.arm(rollout.challenger).latency
     if min(champion.total, challenger.total) < LEAST_TIMES:
         return {}
-    own = {q: challenger.p(q) or 0.0 for q in (0.5, 0.99)}
-    theirs = {q: max(champion.p(q) or 0.0, _NEGLIGIBLE_MS) for q in (0.5, 0.99)}
+    challenger_ms = {q: challenger.p(q) or 0.0 for q in (0.5, 0.99)}
+    champion_ms = {q: max(champion.p(q) or 0.0, _NEGLIGIBLE_MS) for q in (0.5, 0.99)}
     return {
-        "p50_ms": own[0.5],
-        "p99_ms": own[0.99],
-        "p50_ratio": own[0.5] / theirs[0.5],
-        "p99_ratio": own[0.99] / theirs[0.99],
+        "p50_ms": challenger_ms[0.5],
+        "p99_ms": challenger_ms[0.99],
+        "p50_ratio": challenger_ms[0.5] / champion_ms[0.5],
+        "p99_ratio": challenger_ms[0.99] / champion_ms[0.99],
     }
 
 
-def _worse(rollout: Rollout, seen: Observations, numbers: Numbers) -> str | None:
+def _worse(rollout: Rollout, counts: Observations, numbers: Numbers) -> str | None:
     if numbers["evidence_worse"] < DECISIVE:
         return None
     return (
-        f"feedback shows that version {rollout.challenger} is worse: of {seen.labelled} labelled texts version "
-        f"{rollout.champion} alone was right on {seen.only_champion_right}, version {rollout.challenger} alone on "
-        f"{seen.only_challenger_right}"
+        f"feedback shows that version {rollout.challenger} is worse: of {counts.labelled} texts with feedback, only "
+        f"version {rollout.champion} was right on {counts.only_champion_right}, only version {rollout.challenger} on "
+        f"{counts.only_challenger_right}"
     )
 
 
-def _unread(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
-    challenger = seen.arm(rollout.challenger)
+def _unread(rollout: Rollout, counts: Observations, _: Numbers) -> str | None:
+    challenger = counts.arm(rollout.challenger)
     return _failed_alone(rollout, challenger.unread, challenger.requests, "texts")
 
 
-def _lost(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
-    challenger = seen.arm(rollout.challenger)
+def _lost(rollout: Rollout, counts: Observations, _: Numbers) -> str | None:
+    challenger = counts.arm(rollout.challenger)
     return _failed_alone(rollout, challenger.lost, challenger.calls, "calls")
 
 
-def _failed_alone(rollout: Rollout, failed: int, asked: int, things: str) -> str | None:
-    """Judge what the champion did not fail on. The limit is fixed: a bet against a rate measured beside it is no test.
+def _failed_alone(rollout: Rollout, failures: int, trials: int, unit: str) -> str | None:
+    """Return why too many failures are the challenger's own: the champion did not fail on these.
 
-    Texts and calls are counted apart, since a call that fails is one event and may carry hundreds of texts.
+    The limit is fixed: the test is not valid against a rate that is measured beside it. Texts and calls are counted
+    apart, since one failed call is one event that may carry hundreds of texts.
     """
     limit = rollout.limits.max_errors
-    if above(failed, asked, limit) < DECISIVE:
+    if above(failures, trials, limit) < DECISIVE:
         return None
     return (
-        f"version {rollout.challenger} alone failed on {failed} of {asked} {things}, version {rollout.champion} did "
-        f"not; {_percent(limit)} are allowed"
+        f"version {rollout.challenger} failed on {failures} of {trials} {unit} that version {rollout.champion} did not "
+        f"fail on; at most {_percent(limit)} are allowed"
     )
 
 
-def _disagreement(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
+def _disagreement(rollout: Rollout, counts: Observations, _: Numbers) -> str | None:
     limit = rollout.limits.max_disagreement
-    if above(seen.disagreed, seen.compared, limit) < DECISIVE:
+    if above(counts.disagreed, counts.compared, limit) < DECISIVE:
         return None
-    return _other_labels(rollout, seen, seen.disagreed, "labels otherwise than", limit)
+    return _other_labels(rollout, counts, counts.disagreed, "different labels", limit)
 
 
-def _flipped(rollout: Rollout, seen: Observations, _: Numbers) -> str | None:
+def _flipped(rollout: Rollout, counts: Observations, _: Numbers) -> str | None:
     limit = rollout.limits.max_flips
-    if above(_flips(seen), seen.compared, limit) < DECISIVE:
+    if above(_flips(counts), counts.compared, limit) < DECISIVE:
         return None
-    return _other_labels(rollout, seen, _flips(seen), "says positive for negative, or the reverse, against", limit)
+    return _other_labels(rollout, counts, _flips(counts), "opposite labels (positive against negative)", limit)
 
 
-def _other_labels(rollout: Rollout, seen: Observations, count: int, does: str, limit: float) -> str:
+def _other_labels(rollout: Rollout, counts: Observations, count: int, difference: str, limit: float) -> str:
     return (
-        f"version {rollout.challenger} {does} version {rollout.champion} on {_percent(count / seen.compared)} of "
-        f"{seen.compared} texts; {_percent(limit)} are allowed"
+        f"versions {rollout.champion} and {rollout.challenger} give {difference} to "
+        f"{_percent(count / counts.compared)} of {counts.compared} texts; at most {_percent(limit)} are allowed"
     )
 
 
@@ -159,7 +168,8 @@ def _slow(rollout: Rollout, _: Observations, numbers: Numbers) -> str | None:
         return None
     return (
         f"version {rollout.challenger} takes {numbers['p99_ratio']:.1f} times as long as version {rollout.champion} "
-        f"(99th percentile {numbers['p99_ms']:.0f} ms; median {numbers['p50_ratio']:.1f} times); {limit:g} is allowed"
+        f"(99th percentile {numbers['p99_ms']:.0f} ms; median {numbers['p50_ratio']:.1f} times); at most {limit:g} "
+        "times is allowed"
     )
 
 
@@ -173,13 +183,14 @@ _CHECKS: Final[tuple[Callable[[Rollout, Observations, Numbers], str | None], ...
 )
 
 
-def _flips(seen: Observations) -> int:
-    return seen.disagreed - seen.neutral_flips
+def _flips(counts: Observations) -> int:
+    return counts.disagreed - counts.neutral_flips
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _shown(fortune: float) -> float:
-    return min(fortune, _LARGEST_SHOWN)
+def _capped(evidence: float) -> float:
+    """Return the evidence, or the largest that JSON and people read well."""
+    return min(evidence, _LARGEST_EVIDENCE)

@@ -1,4 +1,4 @@
-"""What the controller sees, the steps that it may take, and the two that every state shares. Pure: no clock."""
+"""The observed state that the controller decides from, its possible decisions, and two that every state uses. Pure."""
 
 from __future__ import annotations
 
@@ -11,72 +11,85 @@ from typing import Final
 from serve_app.rollout.policy.record import State
 from serve_app.rollout.policy.shares import Share, leader_of
 
-#: How long a version that does not load is left alone before it is tried again.
+#: A version that fails to load is tried again after this long.
 RETRY_AFTER_S: Final = 60.0
-#: The same for a version of the fixed split, which nobody waits for: doubled with each failure, up to this.
+#: For a version of the fixed split, which nobody waits for, that time doubles with each failure, up to this.
 _LONGEST_RETRY_S: Final = 3600.0
 
 
 class AppState(StrEnum):
-    """How the application of a version is."""
+    """State of a version's Serve application."""
 
     LOADING = "loading"
     RUNNING = "running"
-    DOWN = "down"  # it ran, and has no replica now
+    DOWN = "down"  # it ran before, and has no healthy replica now
     FAILED = "failed"
-    LEAVING = "leaving"
+    STOPPING = "stopping"
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
-    """A version of the fixed split that does not load: how often it was tried, and how long ago it failed last."""
+class LoadFailure:
+    """Failures to load one version of the fixed split."""
 
     tries: int
+    """How often it has failed."""
     since_s: float
+    """Seconds since it failed last."""
 
     @property
     def again_after_s(self) -> float:
-        """How long after a failure it is tried again."""
+        """Seconds after the last failure at which it is tried again."""
         return min(RETRY_AFTER_S * 2.0 ** min(self.tries - 1, 10), _LONGEST_RETRY_S)
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What the controller sees.
-
-    `champion` and `challenger` bear the registry's aliases, `shares` are those of the traffic table in force, `rollout`
-    is the one that it was made for. `split` is the fixed split that is asked for, `table_split` the table's, `failing`
-    are its versions that do not load. `messages` are what Serve says of applications. `behind` says how many of the
-    gateways that answer have not put the table in force, None where all have; `followers` is how many have. Ages count
-    from the last change: of the table, of the failing of the wanted version, of the challenger's last sign of health,
-    of the last gateway that was behind, and, while one is, of when none was. `asked_ms` and `busy` are the registry
-    view's: since when the aliases are surely as said here, and which one is being moved. `lacking` says what room is
-    missing for versions that are to be started while others serve. `refused` are versions that bear an alias and may
-    not, with the reason.
-    """
+class ObservedState:
+    """The state of registry, Serve and gateways that one round of the controller decides from."""
 
     champion: int | None
+    """The version with the registry's alias `champion`."""
     shares: tuple[Share, ...]
+    """Those of the traffic table in force."""
     apps: Mapping[int, AppState]
+    """The state of each version's application, by version."""
     since_published_s: float
+    """Seconds since the traffic table was last written."""
     since_failed_s: float
+    """Seconds since the champion's application failed, 0 if it has not."""
     challenger: int | None = None
+    """The version with the registry's alias `challenger`."""
     rollout: str | None = None
+    """Id of the rollout that the traffic table was written for; None for a table without one."""
     stage: int = 0
+    """Stage of that rollout."""
     challenger_down_s: float = 0.0
+    """Seconds since the challenger was last healthy."""
     behind: str | None = None
+    """How many gateways have not put the table in force, as a sentence; None where all have."""
     followers: int = 0
+    """How many gateways have put it in force."""
     since_followed_s: float = math.inf
+    """Seconds since a gateway was last behind."""
     since_all_followed_s: float = 0.0
+    """Seconds since all gateways last had the table in force; 0 while all have."""
     messages: Mapping[int, str] = field(default_factory=dict)
+    """What Serve reports of each version's application."""
     no_room: str | None = None
+    """Which resources the rollout's challenger lacks; None if none."""
     split: Mapping[str, int] = field(default_factory=dict)
+    """The fixed split that was asked for: versions by value."""
     table_split: Mapping[str, int] = field(default_factory=dict)
-    failing: Mapping[int, Failing] = field(default_factory=dict)
+    """The fixed split of the traffic table in force."""
+    failing: Mapping[int, LoadFailure] = field(default_factory=dict)
+    """Versions of the fixed split that fail to load."""
     asked_ms: int | None = None
+    """When the registry was asked for the aliases given here (epoch ms); None where they may be out of date."""
     busy: str | None = None
+    """Which alias is being moved, as a sentence; None if none is."""
     lacking: Mapping[int, str] = field(default_factory=dict)
+    """Which resources are missing for versions that are to start beside others, by version."""
     refused: Mapping[int, str] = field(default_factory=dict)
+    """Versions that have an alias but may not serve, each with the reason."""
 
     @property
     def serving(self) -> int | None:
@@ -84,7 +97,7 @@ class Observed:
         return leader_of(self.shares)
 
     def why_down(self, version: int) -> str:
-        """Return what Serve says of a version's application that does not load."""
+        """Return why a version's application does not load, as Serve reports it."""
         return self.messages.get(version) or "Serve gives no reason"
 
 
@@ -96,25 +109,28 @@ class StartApplication:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
-    """Give versions these shares of the traffic; `rollout` says that a rollout asks for it, whose stage is `stage`."""
+class PublishTable:
+    """Write a traffic table with these shares."""
 
     shares: tuple[Share, ...]
     rollout: str | None = None
+    """Id of the rollout that it is for, if any."""
     stage: int = 0
+    """Stage of that rollout."""
     split: Mapping[str, int] = field(default_factory=dict)
+    """The fixed split: versions by value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
+class RetireApplication:
     """End the application of a version."""
 
     version: int
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Let a loaded version answer its known texts once more, over the way that traffic takes."""
+class CheckVersion:
+    """Run the self-check of a loaded version once more, through the path that traffic takes."""
 
     version: int
 
@@ -128,62 +144,76 @@ class NameChampion:
 
 @dataclass(frozen=True, slots=True)
 class UnnameChallenger:
-    """Take the alias `challenger` away, so that giving it again means something."""
+    """Remove the alias `challenger`, so that setting it again starts another rollout."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """Bring the rollout into another state or step, for a reason that rests on numbers; it is written down."""
+class Transition:
+    """Bring the rollout into another state or stage, and record why."""
 
     state: State
     stage: int
     reason: str
     numbers: Mapping[str, float] = field(default_factory=dict)
+    """What the reason rests on, by name."""
     paused: bool = False
     swapped: bool | None = None
+    """Whether the champion ends before the challenger loads; None leaves it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
-    """Start a rollout of a version, because it bears the alias `challenger`."""
+class BeginRollout:
+    """Start a rollout of a version, because it has the alias `challenger`."""
 
     version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing, for a reason. `settled` says that nothing is under way either."""
+    """Do nothing in this round."""
 
     reason: str
     settled: bool = False
+    """Whether nothing is under way, so that the next round may come later."""
 
 
-Decision = StartApplication | Publish | Retire | Check | NameChampion | UnnameChallenger | Move | Begin | Wait
+Decision = (
+    StartApplication
+    | PublishTable
+    | RetireApplication
+    | CheckVersion
+    | NameChampion
+    | UnnameChallenger
+    | Transition
+    | BeginRollout
+    | Wait
+)
 
 
-def bring_up(observed: Observed, wanted: int) -> Decision | None:
-    """Return what is left to do or to wait for until a version runs, None if it does."""
-    state = observed.apps.get(wanted)
+def bring_up(observed: ObservedState, version: int) -> Decision | None:
+    """Return the next step, or the wait, until a version runs; None if it runs."""
+    state = observed.apps.get(version)
     if state is None:
-        return StartApplication(wanted)
+        return StartApplication(version)
     if state is AppState.FAILED:
-        again = observed.since_failed_s >= RETRY_AFTER_S
-        return Retire(wanted) if again else Wait(f"version {wanted} does not load; it is tried again soon")
-    return None if state is AppState.RUNNING else Wait(f"version {wanted} is {state.value}")
+        is_due = observed.since_failed_s >= RETRY_AFTER_S
+        wait = Wait(f"version {version} does not load; it is tried again {RETRY_AFTER_S:g} s after it failed")
+        return RetireApplication(version) if is_due else wait
+    return None if state is AppState.RUNNING else Wait(f"version {version} is {state.value}")
 
 
-def directed(
-    observed: Observed, shares: tuple[Share, ...], rollout: str | None = None, stage: int = 0, *, without: int = 0
-) -> Publish | None:
-    """Return the table that gives these shares, None if it is in force.
+def table_change(
+    observed: ObservedState, shares: tuple[Share, ...], rollout: str | None = None, stage: int = 0, *, without: int = 0
+) -> PublishTable | None:
+    """Return the table that gives these shares, None if the one in force does.
 
-    Versions of the fixed split that run are in it too, without a share, except the version `without`. The split itself
-    is whole from the start: a gateway knows all its values, and leaves those whose version is not there to the shares.
+    Loaded versions of the fixed split are in it without a share, except the version `without`. The table holds the
+    whole fixed split, also values whose version is not loaded: for those a gateway draws a version by the shares.
     """
-    named = {share.version for share in shares}
-    up = {v for v, state in observed.apps.items() if state in (AppState.RUNNING, AppState.DOWN)} - {without}
-    beside = sorted((set(observed.split.values()) & up) - named)
-    wanted = (*shares, *(Share(version, 0.0) for version in beside))
-    is_so = (observed.shares, observed.rollout, observed.stage) == (wanted, rollout, stage)
-    is_split = observed.table_split == observed.split
-    return None if is_so and is_split else Publish(wanted, rollout, stage, observed.split)
+    in_rollout = {share.version for share in shares}
+    loaded = {v for v, state in observed.apps.items() if state in (AppState.RUNNING, AppState.DOWN)} - {without}
+    split_only = sorted((set(observed.split.values()) & loaded) - in_rollout)
+    all_shares = (*shares, *(Share(version, 0.0) for version in split_only))
+    same_shares = (observed.shares, observed.rollout, observed.stage) == (all_shares, rollout, stage)
+    same_split = observed.table_split == observed.split
+    return None if same_shares and same_split else PublishTable(all_shares, rollout, stage, observed.split)

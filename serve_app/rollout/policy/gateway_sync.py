@@ -1,17 +1,17 @@
-"""Whether gateways follow a rollout, and what becomes of one that they do not follow. Pure.
+"""Decides what a rollout does while gateways have not put its traffic table in force. Pure.
 
-A gateway keeps its old traffic table while it cannot open a version that has traffic in the new one, whatever Serve
-says of that version's application.
+A gateway keeps its old traffic table as long as it cannot reach a version that has traffic in the new one, even if
+Serve reports that version's application as running.
 """
 
 from __future__ import annotations
 
-from serve_app.rollout.policy.decisions import AppState, Observed
+from serve_app.rollout.policy.decisions import AppState, ObservedState
 from serve_app.rollout.policy.record import Rollout
 
 
-def follow_failure(rollout: Rollout, observed: Observed, age_s: float) -> str | None:
-    """Return why a rollout goes back that gateways have not followed for too long; `age_s` is the present step's."""
+def follow_failure(rollout: Rollout, observed: ObservedState, age_s: float) -> str | None:
+    """Return why to roll back: gateways have not followed for longer than the limit. `age_s` is the present step's."""
     limit_s = rollout.limits.follow_s
     if (
         observed.behind is None
@@ -19,22 +19,22 @@ def follow_failure(rollout: Rollout, observed: Observed, age_s: float) -> str | 
         or not _may_go_back(rollout, observed)
     ):
         return None
-    return f"{observed.behind} for {limit_s:g} s: version {rollout.challenger} does not open there"
+    return f"{observed.behind} for {limit_s:g} s: they cannot reach version {rollout.challenger}"
 
 
-def hold_reason(rollout: Rollout, observed: Observed) -> str | None:
-    """Return which gateways a rollout waits for, and for whom these wait where it does not go back by itself."""
+def hold_reason(rollout: Rollout, observed: ObservedState) -> str | None:
+    """Return which gateways a rollout waits for, and what to do where it cannot go back by itself; None if none."""
     if observed.behind is None or _may_go_back(rollout, observed):
         return observed.behind
     return (
-        f"{observed.behind}, and version {rollout.champion} is not loaded: it does not go back by itself, since the "
-        "others would have no version; restart those gateways, or abort"
+        f"{observed.behind}, and version {rollout.champion} is not loaded: the rollout does not go back by itself, "
+        "because the other gateways would have no version; restart those gateways, or abort"
     )
 
 
-def _may_go_back(rollout: Rollout, observed: Observed) -> bool:
-    """Whether going back takes no version away from a gateway that has one.
+def _may_go_back(rollout: Rollout, observed: ObservedState) -> bool:
+    """Whether going back leaves no gateway without a version.
 
-    Without the champion, which had to end for the challenger, it does unless no gateway has opened that one.
+    The champion must be running; or, where it had to end for the challenger, no gateway may use the challenger yet.
     """
     return observed.apps.get(rollout.champion) is AppState.RUNNING or (rollout.swapped and not observed.followers)

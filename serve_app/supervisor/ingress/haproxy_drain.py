@@ -1,6 +1,6 @@
-"""HAProxy on its way out: it takes no more callers in, answers the requests that it has, and is ended.
+"""Drains HAProxy: it accepts no new connections, answers the requests that it has, and is ended.
 
-Told to end by a signal alone, it would wait for callers who keep a connection open and ask nothing, for two minutes.
+After a signal alone it would wait two minutes for clients that keep an idle connection open.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ import psutil
 
 logger = logging.getLogger(__name__)
 
-#: What Serve calls the frontend of the API.
+#: Serve's name of the API's frontend.
 _FRONTEND: Final = "http_frontend"
 _LOOK_S: Final = 0.1
 _ANSWER_S: Final = 2.0
 
 
-def close_door(family: Iterable[psutil.Process], admin: Path, patience_s: float) -> None:
-    """End the HAProxies among `family` once they have answered what they have, or after `patience_s` seconds.
+def drain_haproxy(family: Iterable[psutil.Process], admin: Path, patience_s: float) -> None:
+    """End the HAProxies in `family` once they have answered their requests, or after `patience_s` seconds.
 
-    `admin` is the socket that the newest takes commands on. Those before it are ending already. Their manager is
-    held up meanwhile, or it would start another one.
+    `admin` is the socket on which the newest one takes commands; earlier ones are ending already. Their managers are
+    suspended meanwhile, or they would start another HAProxy.
     """
     family = list(family)
-    doors = sorted((process for process in family if _name(process) == "haproxy"), key=psutil.Process.create_time)
-    if not doors:
+    proxies = sorted((process for process in family if _name(process) == "haproxy"), key=psutil.Process.create_time)
+    if not proxies:
         return
-    parents = {door.ppid() for door in doors if _runs(door)}
-    with _held_up([process for process in family if process.pid in parents]):
-        *earlier, newest = doors
+    parents = {proxy.ppid() for proxy in proxies if _runs(proxy)}
+    with _suspended([process for process in family if process.pid in parents]):
+        *earlier, newest = proxies
         until = time.monotonic() + patience_s
         while time.monotonic() < until and (_has_requests(newest, admin) or any(map(_runs, earlier))):
             time.sleep(_LOOK_S)
-        for door in doors:
+        for proxy in proxies:
             with contextlib.suppress(psutil.NoSuchProcess):
-                door.kill()
+                proxy.kill()
 
 
 @contextlib.contextmanager
-def _held_up(managers: Iterable[psutil.Process]) -> Iterator[None]:
-    """Stop processes meanwhile; after that Serve ends them, which a stopped one would not answer."""
-    held = []
+def _suspended(managers: Iterable[psutil.Process]) -> Iterator[None]:
+    """Suspend processes inside the block; they must run after it, so that Serve can end them."""
+    suspended = []
     try:
         for manager in managers:
             with contextlib.suppress(psutil.NoSuchProcess):
                 manager.suspend()
-                held.append(manager)
+                suspended.append(manager)
         yield
     finally:
-        for manager in held:
+        for manager in suspended:
             with contextlib.suppress(psutil.NoSuchProcess):
                 manager.resume()
 
@@ -68,27 +68,27 @@ def _name(process: psutil.Process) -> str:
         return ""
 
 
-def _has_requests(door: psutil.Process, admin: Path) -> bool:
-    """Let nobody in any more and return whether requests are under way; one that takes no commands ends by itself."""
+def _has_requests(proxy: psutil.Process, admin: Path) -> bool:
+    """Close the frontend and return whether requests are under way; a proxy that takes no commands gets a signal."""
     try:
-        _ask(admin, f"shutdown frontend {_FRONTEND}")  # a second time it changes nothing
-        return f" fe={_FRONTEND} " in _ask(admin, "show sess")
+        _run_command(admin, f"shutdown frontend {_FRONTEND}")  # repeating it changes nothing
+        return f" fe={_FRONTEND} " in _run_command(admin, "show sess")
     except OSError as exc:
-        logger.warning("HAProxy takes no command (%s): it is left to end by itself", exc)
+        logger.warning("HAProxy takes no commands (%s); waiting for it to end after a signal", exc)
         with contextlib.suppress(psutil.NoSuchProcess):
-            door.send_signal(signal.SIGUSR1)
-        return _runs(door)
+            proxy.send_signal(signal.SIGUSR1)
+        return _runs(proxy)
 
 
-def _ask(admin: Path, command: str) -> str:
+def _run_command(admin: Path, command: str) -> str:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_ANSWER_S)
         connection.connect(str(admin))
         connection.sendall(f"{command}\n".encode())
-        said = b""
+        answer = b""
         while chunk := connection.recv(65_536):
-            said += chunk
-    return said.decode(errors="replace")
+            answer += chunk
+    return answer.decode(errors="replace")
 
 
 def _runs(process: psutil.Process) -> bool:

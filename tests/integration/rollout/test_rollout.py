@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 KABOOM = (*TEXTS, "I love kaboom at the phone")
 #: How a rollout ends whose version's process dies: of the calls that it lost, or since no replica is left.
-GONE = "failed on|no working replica|does not load"
+GONE = "failed on|no healthy replica|does not load"
 
 
 async def test_a_new_version_takes_over_under_load_without_one_failed_request(rollouts, champion, tmp_path):
@@ -133,7 +133,7 @@ async def test_a_version_that_hangs_at_load_ends_the_rollout_at_its_time_limit(r
         ({"nan_word": "kaboom"}, KABOOM, "failed on"),
         pytest.param({"crash_word": "kaboom"}, KABOOM, "failed on", marks=pytest.mark.soak),  # ends as "nan" does
         pytest.param({"deadly_word": "kaboom"}, KABOOM, GONE, marks=pytest.mark.soak),
-        ({"swapped_word": "love"}, ONE_LOVES_IN_TEN, "says positive for negative"),
+        ({"swapped_word": "love"}, ONE_LOVES_IN_TEN, "opposite labels"),
         ({"slow_passes": 12}, TEXTS, "times as long"),
     ],
     ids=["nan", "crash", "deadly", "swapped", "slow"],
@@ -220,7 +220,7 @@ async def test_abort_gives_the_champion_everything_within_a_second_or_so(rollout
         while version not in {answered for _, answered in load.answers}:
             assert time.monotonic() < wait_until
             await asyncio.sleep(0.1)
-        commands.command(rollouts.store, MODEL, Command.ABORT, epoch_ms())
+        commands.give_command(rollouts.store, MODEL, Command.ABORT, epoch_ms())
         await rollouts.reach("aborting", "aborted")
         await asyncio.sleep(3)
         back.append(time.monotonic())

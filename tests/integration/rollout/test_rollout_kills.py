@@ -40,11 +40,11 @@ async def bring_to(rollouts: Rollouts, stage: str) -> None:
     """Wait until the rollout is at `stage`, or past it; one that is over in a moment is held, or asked for."""
     if stage == "checking":
         await rollouts.reach("loading", "checking")
-        commands.command(rollouts.store, MODEL, Command.PAUSE, epoch_ms())
+        commands.give_command(rollouts.store, MODEL, Command.PAUSE, epoch_ms())
         await asyncio.to_thread(wait_for, lambda: rollouts.status()["phase"] == stage, PATIENCE_S)
     elif stage == "aborting":
         await rollouts.reach("canary")
-        commands.command(rollouts.store, MODEL, Command.ABORT, epoch_ms())
+        commands.give_command(rollouts.store, MODEL, Command.ABORT, epoch_ms())
         await rollouts.reach(stage)
     else:
         await rollouts.reach(*STAGES[STAGES.index(stage) : -1])
@@ -65,7 +65,7 @@ async def test_a_part_that_is_killed_at_any_stage_takes_nothing_with_it(rollouts
         await asyncio.to_thread(wait_for, lambda: processes_of(part, rollouts, before))
         processes_of(part, rollouts, before)[0].send_signal(signal.SIGKILL)
         if stage == "checking":
-            commands.command(rollouts.store, MODEL, Command.RESUME, epoch_ms())
+            commands.give_command(rollouts.store, MODEL, Command.RESUME, epoch_ms())
         return await rollouts.reach("done", "aborted")
 
     told = await load.during(rollout)

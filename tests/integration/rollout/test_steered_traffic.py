@@ -86,5 +86,5 @@ def test_feedback_in_the_shadow_tells_the_versions_apart_and_an_abort_ends_it(ro
     assert was_first or asked.json()["state"] in ("aborting", "aborted"), asked.text
     eventually(lambda: client.get("/v1/rollouts/current").json(), lambda told: told["state"] == "aborted")
     reason = client.get("/v1/rollouts").json()["rollouts"][0]["reason"]
-    assert reason == "asked to abort" if was_first else re.search(r"worse|positive for negative", reason)
+    assert reason == "asked to abort" if was_first else re.search(r"worse|opposite labels", reason)
     wait_for(lambda: rollouts.loaded() == {champion}, PATIENCE_S)

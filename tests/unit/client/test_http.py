@@ -48,13 +48,13 @@ def failing(error: Exception, times: int, api: FakeApi) -> httpx.BaseTransport:
     """A transport that breaks `times` times and then leads to `api`."""
     inner, count = httpx.WSGITransport(api), itertools.count(1)
 
-    class Failing(httpx.BaseTransport):
+    class LoadFailure(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             if next(count) <= times:
                 raise error
             return inner.handle_request(request)
 
-    return Failing()
+    return LoadFailure()
 
 
 def test_a_text_gets_its_label(client: UndertoneClient) -> None:

@@ -12,7 +12,7 @@ from tests.demo_rollout import Callers, surprises, wait_until_listed
     ("state", "reason", "degraded", "says"),
     [
         ("done", "version 2 has taken over", False, []),
-        ("aborted", "version 3 says positive for negative, or the reverse, on 10 % of 600 texts", True, []),
+        ("aborted", "versions 2 and 3 give opposite labels (positive against negative) to 10 % of 600 texts", True, []),
         ("aborted", "it takes 4 times as long", False, ["an equal version did not take over"]),
         ("done", "version 3 has taken over", True, ["a degraded version was not stopped"]),
         ("aborted", "version 3 did not load within 300 s", True, ["a degraded version was stopped, but not by"]),

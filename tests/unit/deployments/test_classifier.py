@@ -27,7 +27,7 @@ def test_other_content_than_the_digest_is_never_served(tmp_path: Path) -> None:
         asked.append((name, version, wanted))
         return folder
 
-    with pytest.raises(ModelRejected, match=f"holds version {digest(folder)[:12]}, wanted is 000000000000"):
+    with pytest.raises(ModelRejected, match=f"has the digest {digest(folder)[:12]}, expected is 000000000000"):
         Classifier.func_or_class("sentiment", 10, "0" * 64, fetch=fetch)
     assert asked == [("sentiment", 10, "0" * 64)]
 

@@ -11,7 +11,7 @@ from sentiment.errors import InvalidSettings, PlatformError
 from sentiment.settings import Settings
 from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.on_cluster.standing import Standing, StandingApp, in_the_way, refusal
+from serve_app.on_cluster.standing import RunningApp, RunningServe, conflicting_apps, refusal
 from serve_app.supervisor.process_specs import PlatformStart, process_specs
 from serve_app.supervisor.state import PlatformPaths
 from serve_app.supervisor.supervisor import refuse_other_cluster
@@ -22,12 +22,12 @@ HEAD = "10.0.0.1"
 
 def app(
     name: str = "undertone", *, declared: bool = False, instance: str | None = None, route: str = "/"
-) -> StandingApp:
-    return StandingApp(name, route, declared, instance, "RUNNING", "")
+) -> RunningApp:
+    return RunningApp(name, route, declared, instance, "RUNNING", "")
 
 
-def standing(*apps: StandingApp, host: str = "0.0.0.0", port: int = 8000) -> Standing:
-    return Standing(host, port, (HEAD, "10.0.0.2"), apps)
+def standing(*apps: RunningApp, host: str = "0.0.0.0", port: int = 8000) -> RunningServe:
+    return RunningServe(host, port, (HEAD, "10.0.0.2"), apps)
 
 
 def settings_for(home: Path, **changes: Any) -> Settings:
@@ -37,15 +37,15 @@ def settings_for(home: Path, **changes: Any) -> Settings:
 @pytest.mark.parametrize(
     ("stands", "named"),
     [
-        (app(declared=True), "undertone at /, of a configuration (serve deploy)"),
-        (app(instance=OTHERS), "undertone at /, of serve run, or another undertone up"),
+        (app(declared=True), "undertone at /, started by serve deploy"),
+        (app(instance=OTHERS), "undertone at /, started by serve run or another undertone up"),
         (app(declared=True, instance=OTHERS), "undertone at /"),
         (app("shop", route="/"), "shop at /"),
         (app("classifier-v1", route="/x"), "classifier-v1"),
     ],
 )
 def test_what_stands_in_the_way_on_a_cluster_is_named_and_left_alone_unless_its_owner_says_replace(
-    stands: StandingApp, named: str, tmp_path: Path
+    stands: RunningApp, named: str, tmp_path: Path
 ) -> None:
     settings = settings_for(tmp_path)
     told = refusal(standing(stands), {MINE}, settings, replace=False)
@@ -53,7 +53,7 @@ def test_what_stands_in_the_way_on_a_cluster_is_named_and_left_alone_unless_its_
     assert named in told
     assert "--replace" in told
     assert refusal(standing(stands), {MINE}, settings, replace=True) is None
-    assert in_the_way(standing(stands), {MINE}) == [stands], "what is to be ended then"
+    assert conflicting_apps(standing(stands), {MINE}) == [stands], "what is to be ended then"
 
 
 def test_what_is_this_homes_own_or_in_nobodys_way_is_no_reason_to_refuse(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_what_is_this_homes_own_or_in_nobodys_way_is_no_reason_to_refuse(tmp_pat
 def test_a_port_that_serve_does_not_listen_on_is_told_with_the_one_that_it_does(tmp_path: Path) -> None:
     told = refusal(standing(port=8000), {MINE}, settings_for(tmp_path, port=8100), replace=True)
     assert told
-    assert "port 8000 already, not on 8100" in told
+    assert "already listens on port 8000, not on 8100" in told
     assert "--port" in told
     assert refusal(standing(port=8100), {MINE}, settings_for(tmp_path, port=8100), replace=False) is None
     assert refusal(standing(port=8100), {MINE}, settings_for(tmp_path), replace=False) is None
@@ -91,10 +91,10 @@ def test_the_api_is_asked_for_where_serve_listens(host: str, own: set[str], apis
 def test_an_application_is_read_from_what_serve_says_of_it() -> None:
     parts = {"Gateway": {"deployment_config": {"user_config": {"instance": MINE}}}}
     known = {"name": "undertone", "route_prefix": "/", "source": "imperative", "status": "RUNNING", "message": ""}
-    assert StandingApp.read({**known, "deployments": parts}) == app(instance=MINE)
-    assert StandingApp.read({**known, "deployments": {}}).instance is None
+    assert RunningApp.read({**known, "deployments": parts}) == app(instance=MINE)
+    assert RunningApp.read({**known, "deployments": {}}).instance is None
     bare = {"Gateway": {"deployment_config": {"user_config": None}}}
-    assert StandingApp.read({**known, "source": "declarative", "deployments": bare}) == app(declared=True)
+    assert RunningApp.read({**known, "source": "declarative", "deployments": bare}) == app(declared=True)
 
 
 def test_the_page_is_told_where_the_clusters_api_is_once_that_is_known(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_start_elsewhere_waits_for_what_is_left_on_a_cluster(tmp_path: Path) -
     ClusterRecord(address=f"{HEAD}:6379", instance=MINE).write(PlatformPaths(tmp_path).cluster)
     refuse_other_cluster(settings_for(tmp_path), PlatformPaths(tmp_path))
     for elsewhere in (Settings(home=tmp_path), settings_for(tmp_path, address="10.0.0.9:6379")):
-        with pytest.raises(PlatformError, match=f"{HEAD}:6379: end it first: undertone down"):
+        with pytest.raises(PlatformError, match=f"{HEAD}:6379; remove it first: undertone down"):
             refuse_other_cluster(elsewhere, PlatformPaths(tmp_path))
 
 
@@ -135,7 +135,7 @@ def test_what_is_no_address_of_a_node_is_refused_before_ray_is_asked(address: st
 def test_nodes_elsewhere_need_a_registry_that_they_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application, "own_ips", lambda: {"10.0.0.1"})
     monkeypatch.setattr(application, "node_ips", lambda: {"10.0.0.1", "10.0.0.2"})
-    with pytest.raises(InvalidSettings, match=r"10\.0\.0\.2 do not reach") as caught:
+    with pytest.raises(InvalidSettings, match=r"10\.0\.0\.2 cannot reach") as caught:
         application.refuse_unreachable_registry(settings_for(tmp_path))
     assert caught.value.field == "UNDERTONE_TRACKING_URI"
     application.refuse_unreachable_registry(settings_for(tmp_path, tracking_uri="http://mlflow:5000"))

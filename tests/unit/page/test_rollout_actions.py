@@ -13,7 +13,7 @@ from sentiment.settings import Settings
 from sentiment.store.memory import MemoryStore
 from serve_app.rollout import commands
 from serve_app.rollout.api_view import to_public
-from serve_app.rollout.policy.record import KIND, UNSEEN, Command, Rollout, StartRequest, State
+from serve_app.rollout.policy.record import BEFORE_TRAFFIC, KIND, Command, Rollout, StartRequest, State
 from tests.unit.rollout.rollouts import LABELS, START_MS, list_models, rollout_of, serve_version
 
 STAGES = {State.SHADOW: 1, State.CANARY: 3, State.FULL: 5, State.DRAINING: 5, State.ABORTING: 3, State.DONE: 5}
@@ -31,7 +31,7 @@ def taken(rollout: Rollout) -> set[str]:
     """Return what the API takes while its record is this one."""
     settings = Settings()
     requests: dict[str, Any] = {
-        command.value: lambda store, command=command: commands.command(store, "sentiment", command, START_MS)
+        command.value: lambda store, command=command: commands.give_command(store, "sentiment", command, START_MS)
         for command in Command
     }
     requests["start"] = lambda store: commands.start(store, settings, StartRequest(version=3), START_MS)
@@ -116,4 +116,4 @@ def test_going_back_to_a_version_that_made_room_says_that_requests_wait():
 
 def test_each_command_of_the_api_has_a_button():
     assert set(BUTTONS) == {"start", *(command.value for command in Command)}
-    assert {state.value for state in UNSEEN} == {"waiting", "loading", "checking"}
+    assert {state.value for state in BEFORE_TRAFFIC} == {"waiting", "loading", "checking"}

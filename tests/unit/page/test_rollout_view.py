@@ -34,9 +34,11 @@ def decided(count: int) -> str:
     """Return the card of a rollout that took so many decisions, the last two at steps of its plan."""
     rollout = rollout_of(State.WAITING)
     for number in range(count - 4):
-        rollout = rollout.decided(Entry(at_ms=START_MS + number, state=State.LOADING, stage=0, reason=f"{number}"))
+        rollout = rollout.with_decision(
+            Entry(at_ms=START_MS + number, state=State.LOADING, stage=0, reason=f"{number}")
+        )
     for state, stage in ((State.SHADOW, 1), (State.CANARY, 2)):
-        rollout = rollout.decided(Entry(at_ms=START_MS, state=state, stage=stage, reason="asked to promote"))
+        rollout = rollout.with_decision(Entry(at_ms=START_MS, state=state, stage=stage, reason="asked to promote"))
     return rollout_card(to_public(rollout, START_MS))
 
 

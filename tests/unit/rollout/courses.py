@@ -7,29 +7,29 @@ from dataclasses import replace
 from serve_app.rollout.policy.analysis import RolloutAnalysis
 from serve_app.rollout.policy.decisions import (
     AppState,
-    Move,
-    Observed,
+    ObservedState,
+    Transition,
 )
 from serve_app.rollout.policy.record import Rollout, State
 from serve_app.rollout.policy.shares import shares_of
 from serve_app.rollout.policy.state_machine import next_step
 from tests.unit.rollout.rollouts import START_MS
 
-RUNNING, LOADING, FAILED, LEAVING, DOWN = (
+RUNNING, LOADING, FAILED, STOPPING, DOWN = (
     AppState.RUNNING,
     AppState.LOADING,
     AppState.FAILED,
-    AppState.LEAVING,
+    AppState.STOPPING,
     AppState.DOWN,
 )
-FINE = RolloutAnalysis(None, shown=False, labelled=0, numbers={"compared": 5})
+FINE = RolloutAnalysis(None, is_no_worse=False, labelled=0, numbers={"compared": 5})
 BOTH = {1: RUNNING, 2: RUNNING}
 
 
-def seen_of(rollout: Rollout, /, apps=None, **changes) -> Observed:
+def seen_of(rollout: Rollout, /, apps=None, **changes) -> ObservedState:
     """Return what is seen when all that the rollout's state asks for is made so."""
     follows = rollout.stage > 0 and rollout.state is not State.ABORTING
-    observed = Observed(
+    observed = ObservedState(
         champion=2 if rollout.state is State.DRAINING else 1,
         shares=shares_of(rollout),
         apps=BOTH if apps is None else apps,
@@ -46,5 +46,5 @@ def after(rollout: Rollout, seconds: float, judged: RolloutAnalysis = FINE, /, *
 
 
 def moved(decision) -> tuple[State, int]:
-    assert isinstance(decision, Move), decision
+    assert isinstance(decision, Transition), decision
     return decision.state, decision.stage

@@ -30,8 +30,8 @@ def rollout_of(
     asked = StartRequest(version=2, hold_s=HOLD_S, **(request or {}))
     begun = Rollout.begin(asked, Settings(**(settings or {})), 1, START_MS, "asked for")
     entry = Entry(at_ms=START_MS, state=state, stage=stage, reason="for the test")
-    record = begun.decided(entry, **changes)
-    return record.counted(stage, "gateway-1", seen.to_json()) if seen else record
+    record = begun.with_decision(entry, **changes)
+    return record.with_counts(stage, "gateway-1", seen.to_json()) if seen else record
 
 
 def times(milliseconds: float, count: int) -> Latencies:
@@ -50,8 +50,8 @@ def arm(
 ) -> Arm:
     """Return what a version did with so many texts, each a call of its own."""
     answered = requests - errors
-    latency, alone = times(milliseconds, answered), (unread, requests, lost)
-    return Arm(requests, errors, latency, labels or {"positive": answered}, 0.9 * answered, *alone)
+    latency, all_to = times(milliseconds, answered), (unread, requests, lost)
+    return Arm(requests, errors, latency, labels or {"positive": answered}, 0.9 * answered, *all_to)
 
 
 def serve_version(store: TextStore, version: int = 1, model: str = "sentiment") -> None:

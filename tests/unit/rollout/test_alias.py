@@ -11,7 +11,7 @@ import pytest
 from sentiment.errors import RegistryUnavailable
 from sentiment.registry import CHALLENGER, CHAMPION
 from serve_app.rollout import commands, reconciler
-from serve_app.rollout.policy.decisions import Move, NameChampion, Wait
+from serve_app.rollout.policy.decisions import NameChampion, Transition, Wait
 from serve_app.rollout.policy.record import Command, State
 from serve_app.rollout.policy.rollback import LATE_MS
 from serve_app.rollout.rollout_store import LEASE_KIND
@@ -42,7 +42,7 @@ async def full(platform):
     """A rollout that has all the traffic and whose alias the registry is about to be asked for."""
     platform.start(plan="50,100", auto=False)
     await platform.until("canary")
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     return platform
 
 
@@ -54,7 +54,7 @@ async def late(full, monkeypatch):
         await full.until("full")
         await full.rounds(5)
         assert late.asked[0] == (MODEL, CHAMPION, 2)
-        commands.command(full.store, MODEL, Command.ABORT, full.clock.now_ms())
+        commands.give_command(full.store, MODEL, Command.ABORT, full.clock.now_ms())
         await full.rounds(1)
     assert full.gateways.weights()[-1] == {1: 1.0}
     return late
@@ -100,22 +100,22 @@ def test_an_aborted_rollout_ends_once_the_registry_was_asked_long_after_it_was_a
     for asked_ms in (None, START_MS, sure_ms - 1):
         waits = after(aborting, 1e3, apps={1: RUNNING}, asked_ms=asked_ms)
         assert isinstance(waits, Wait)
-        assert "may do so late" in waits.reason
+        assert "may still do so" in waits.reason
     assert moved(after(aborting, 1e3, apps={1: RUNNING}, asked_ms=sure_ms)) == (State.ABORTED, 5)
     long_ago = rollout_of(State.ABORTING, 5, naming_ms=START_MS - 2 * LATE_MS)
     assert isinstance(after(long_ago, 1e3, apps={1: RUNNING}, asked_ms=START_MS - 1), Wait)
-    assert isinstance(after(long_ago, 1e3, apps={1: RUNNING}, asked_ms=START_MS), Move)
+    assert isinstance(after(long_ago, 1e3, apps={1: RUNNING}, asked_ms=START_MS), Transition)
 
 
 def test_a_rollout_whose_alias_has_moved_forgets_that_it_was_asked_for():
     full = rollout_of(State.FULL, 5, naming_ms=START_MS)
-    assert full.decided(full.decisions[-1]).naming_ms == START_MS
+    assert full.with_decision(full.decisions[-1]).naming_ms == START_MS
     draining = full.decisions[-1].model_copy(update={"state": State.DRAINING})
-    assert full.decided(draining).naming_ms is None
+    assert full.with_decision(draining).naming_ms is None
 
 
 def test_while_an_alias_is_being_moved_no_other_is():
-    busy = "the registry is asked to let the alias champion name version 2"
+    busy = "the registry is asked to move the alias champion to version 2"
     assert after(rollout_of(State.FULL, 5), 1e3) == NameChampion(2)
     assert after(rollout_of(State.FULL, 5), 1e3, busy=busy) == Wait(busy)
     aborting = rollout_of(State.ABORTING, 5)
@@ -151,8 +151,8 @@ async def hanging(full, monkeypatch):
 
 async def test_an_abort_is_in_the_table_after_one_round_although_the_change_of_the_alias_hangs(full, hanging):
     assert full.store.get_document(LEASE_KIND, MODEL).body["ends_ms"] > full.clock.now_ms()
-    assert full.status()["waits"] == "the registry is asked to let the alias champion name version 2"
-    commands.command(full.store, MODEL, Command.ABORT, full.clock.now_ms())
+    assert full.status()["waits"] == "the registry is asked to move the alias champion to version 2"
+    commands.give_command(full.store, MODEL, Command.ABORT, full.clock.now_ms())
     await one_round(full)
     assert full.gateways.weights()[-1] == {1: 1.0}
     tables = len(full.gateways.tables)

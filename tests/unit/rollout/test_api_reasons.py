@@ -35,7 +35,7 @@ async def test_a_rollout_of_a_version_that_does_not_load_names_its_file_alone_an
     assert told["reason"] == "version 2 does not load: model.onnx has 3 bytes, its manifest says 7"
     assert "/home" not in everything_told(platform)
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warnings == [f"Serve says of version 2: {said}"]
+    assert warnings == [f"Serve reports of version 2: {said}"]
 
 
 async def test_a_rollout_of_a_version_that_is_refused_names_its_file_alone_and_the_log_all(platform, said, caplog):
@@ -55,11 +55,11 @@ async def test_the_list_of_models_names_the_file_alone(platform, said):
     await Rollouts(platform.store, platform.settings, platform.clock.now_ms).put_split({"b": 2})
     await platform.rounds(5)
     [problem] = [row["problem"] for row in read_listing(platform.store, MODEL) if row["version"] == 2]
-    assert problem.startswith("does not load: model.onnx has 3 bytes, its manifest says 7 (try 1;")
+    assert problem.startswith("does not load: model.onnx has 3 bytes, its manifest says 7 (attempt 1;")
 
 
 async def test_what_serve_says_again_and_again_is_logged_once(platform, said, caplog):
     platform.target.broken[2] = said
     await Rollouts(platform.store, platform.settings, platform.clock.now_ms).put_split({"b": 2})
     await platform.rounds(30)
-    assert caplog.messages.count(f"Serve says of version 2: {said}") == 1
+    assert caplog.messages.count(f"Serve reports of version 2: {said}") == 1

@@ -54,7 +54,7 @@ def test_what_a_start_leaves_out_comes_from_the_settings(store):
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        ("", "plan: is empty; write shares"),
+        ("", "plan: is empty; write growing shares"),
         ("shadow", "does not end with 100"),
         ("50,10,100", "do not grow"),
         ("10,10,100", "do not grow"),
@@ -64,7 +64,7 @@ def test_what_a_start_leaves_out_comes_from_the_settings(store):
         ("101", "'101' in"),
         ("ten,100", "'ten' in"),
         ("-5,100", "'-5' in"),
-        (",".join(["1"] * 21), "too many"),
+        (",".join(["1"] * 21), "has 21 steps, at most 20"),
     ],
 )
 def test_a_malformed_plan_is_refused_with_what_it_may_be(store, plan, says):
@@ -124,7 +124,7 @@ def test_a_start_that_is_sent_again_returns_the_rollout_that_it_started(store, m
     for other in ({"plan": "20,100"}, {"plan": "10,100", "auto": True}, {"plan": "10,100", "hold_s": 1}):
         with pytest.raises(Conflict, match="is being rolled out"):
             start(store, **other)
-    commands.command(store, MODEL, Command.ABORT, NOW)
+    commands.give_command(store, MODEL, Command.ABORT, NOW)
     with pytest.raises(Conflict, match="is being rolled out"):
         start(store, plan="10,100")
 
@@ -148,11 +148,11 @@ def test_an_abort_that_is_sent_again_returns_the_rollout_as_it_is(store, state, 
     put(store, rollout_of(state, 2, **changes))
     before = store.get_document(KIND, MODEL)
     for stage in (None, 2):
-        assert commands.command(store, MODEL, Command.ABORT, NOW, stage=stage)["phase"] == state
-    with pytest.raises(Conflict, match="not at stage 1 any more"):
-        commands.command(store, MODEL, Command.ABORT, NOW, stage=1)
+        assert commands.give_command(store, MODEL, Command.ABORT, NOW, stage=stage)["phase"] == state
+    with pytest.raises(Conflict, match="not at stage 1: look at its status"):
+        commands.give_command(store, MODEL, Command.ABORT, NOW, stage=1)
     with pytest.raises((Conflict, NotFound)):
-        commands.command(store, MODEL, Command.PROMOTE, NOW)
+        commands.give_command(store, MODEL, Command.PROMOTE, NOW)
     assert store.get_document(KIND, MODEL) == before
 
 
@@ -174,29 +174,29 @@ def test_an_abort_that_is_sent_again_returns_the_rollout_as_it_is(store, state, 
 def test_what_can_be_asked_depends_on_how_far_the_rollout_is(store, state, changes, command, works):
     put(store, rollout_of(state, 1, **changes))
     if works:
-        assert commands.command(store, MODEL, command, NOW)["asked"] == command
+        assert commands.give_command(store, MODEL, command, NOW)["asked"] == command
         assert asked(store) is command
     else:
         with pytest.raises(Conflict):
-            commands.command(store, MODEL, command, NOW)
+            commands.give_command(store, MODEL, command, NOW)
         assert asked(store) is None
 
 
 def test_nothing_takes_the_place_of_an_abort_that_was_asked_for(store):
     put(store, rollout_of(State.CANARY, 2))
-    commands.command(store, MODEL, Command.ABORT, NOW)
+    commands.give_command(store, MODEL, Command.ABORT, NOW)
     with pytest.raises(Conflict, match="is being aborted"):
-        commands.command(store, MODEL, Command.PROMOTE, NOW)
+        commands.give_command(store, MODEL, Command.PROMOTE, NOW)
     assert asked(store) is Command.ABORT
 
 
 @pytest.mark.parametrize("command", list(Command))
 def test_where_no_rollout_is_under_way_nothing_can_be_asked(store, command):
     with pytest.raises(NotFound, match="no rollout of sentiment is under way; start one"):
-        commands.command(store, MODEL, command, NOW)
+        commands.give_command(store, MODEL, command, NOW)
     put(store, rollout_of(State.DONE))
     with pytest.raises(NotFound):
-        commands.command(store, MODEL, command, NOW)
+        commands.give_command(store, MODEL, command, NOW)
 
 
 def test_a_request_that_meets_another_writer_is_checked_again_and_not_lost(store, monkeypatch):
@@ -209,7 +209,7 @@ def test_a_request_that_meets_another_writer_is_checked_again_and_not_lost(store
         return real(kind, name, body, expected_generation)
 
     monkeypatch.setattr(store, "put_document", overtaken)
-    assert commands.command(store, MODEL, Command.PAUSE, NOW)["stage"] == 3
+    assert commands.give_command(store, MODEL, Command.PAUSE, NOW)["stage"] == 3
     assert asked(store) is Command.PAUSE
 
 
@@ -221,8 +221,8 @@ def test_status_says_that_there_never_was_a_rollout(store):
 def test_what_was_answered_is_not_undone_by_the_next_request_but_abort_comes_first(store):
     put(store, rollout_of(State.CANARY, 3, asked=Command.PROMOTE))
     for late in (Command.PAUSE, Command.RESUME):
-        with pytest.raises(Conflict, match="about to be promoted"):
-            commands.command(store, MODEL, late, NOW)
+        with pytest.raises(Conflict, match="being promoted to its next step"):
+            commands.give_command(store, MODEL, late, NOW)
     assert asked(store) is Command.PROMOTE
-    commands.command(store, MODEL, Command.ABORT, NOW)
+    commands.give_command(store, MODEL, Command.ABORT, NOW)
     assert asked(store) is Command.ABORT

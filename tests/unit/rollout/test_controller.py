@@ -24,7 +24,7 @@ class Rounds:
         self.went_on.set()
         return Wait("there is nothing to do")
 
-    async def is_wanted(self) -> bool:
+    async def has_news(self) -> bool:
         return False
 
 

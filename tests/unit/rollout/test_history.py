@@ -65,10 +65,10 @@ def test_the_history_is_read_page_by_page_also_while_rollouts_are_added(store):
     assert (first, second) == ([ids[4], ids[3]], [ids[2], ids[1]])
     assert page(2, last) == ([ids[0]], None)
     assert page(6) == (ids[::-1], None)
-    with pytest.raises(InvalidInput, match="no place in the list") as caught:
+    with pytest.raises(InvalidInput, match="not from this list") as caught:
         page(2, new_id(NOW))
     assert caught.value.field == "after"
-    with pytest.raises(InvalidInput, match="no place in the list"):
+    with pytest.raises(InvalidInput, match="not from this list"):
         page(2, end_rollout(store, 6, "sentiment-reviews"))
 
 

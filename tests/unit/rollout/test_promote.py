@@ -18,10 +18,10 @@ async def test_a_promote_that_is_sent_again_after_the_step_was_taken_takes_no_se
     platform.start(plan="1,10,50,100", auto=False)
     await platform.until("canary")
     for _ in range(2):  # both before the controller's next round: one step is asked for
-        commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms(), stage=1)
+        commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms(), stage=1)
     await platform.rounds(2)
-    with pytest.raises(Conflict, match=r"at stage 2 \(10\), not at stage 1 any more"):
-        commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms(), stage=1)
+    with pytest.raises(Conflict, match=r"at stage 2 \(10\), not at stage 1: look at its status"):
+        commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms(), stage=1)
     await platform.rounds(5)
     assert platform.status()["stage"] == 2
 
@@ -29,9 +29,9 @@ async def test_a_promote_that_is_sent_again_after_the_step_was_taken_takes_no_se
 async def test_any_command_may_name_the_stage_that_it_is_meant_for(platform):
     platform.start(plan="1,100", auto=False)
     await platform.until("canary")
-    with pytest.raises(Conflict, match="not at stage 0 any more"):
-        commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=0)
-    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=1)
+    with pytest.raises(Conflict, match="not at stage 0: look at its status"):
+        commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=0)
+    commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms(), stage=1)
     assert (await platform.until("aborted"))["reason"] == "asked to abort"
 
 
@@ -40,7 +40,7 @@ async def test_a_challenger_without_a_replica_goes_back_in_its_time_however_ofte
     await platform.until("canary")
     platform.target.views[2] = AppView(AppState.DOWN)
     for _ in range(int(CHALLENGER_DOWN_S / 20) + 1):
-        commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+        commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
         await platform.rounds(1, 20.0)
     told = await platform.until("aborted", most=3)
-    assert "no working replica" in told["reason"]
+    assert "no healthy replica" in told["reason"]

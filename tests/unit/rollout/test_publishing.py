@@ -90,4 +90,4 @@ async def test_gateways_hear_of_a_takeover_that_the_store_could_not_note_and_the
     assert history(platform) == []
     [said] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert said.startswith("the takeover by version 3 at 1970-01-01T00:16:")
-    assert said.endswith(" is not in the history: The text store does not answer; try again later.")
+    assert said.endswith(" could not be written to the history: The text store does not answer; try again later.")

@@ -98,7 +98,7 @@ async def test_a_challenger_that_labels_otherwise_than_allowed_goes_back_before_
     seen = Observations({1: arm(400), 2: arm(400)}, compared=400, disagreed=180, neutral_flips=180)
     platform.gateways.counts = {"gateway-1": seen}
     told = await platform.until("aborted")
-    assert "labels otherwise than version 1 on 45 % of 400 texts; 25 % are allowed" in told["reason"]
+    assert "different labels to 45 % of 400 texts; at most 25 % are allowed" in told["reason"]
     assert all(weights.get(2, 0.0) == 0.0 for weights in platform.gateways.weights())
     assert told["numbers"]["disagreement"] == 0.45
 
@@ -113,7 +113,7 @@ async def test_counts_of_a_gateway_that_died_are_kept_and_none_is_counted_twice(
     platform.controller = platform.new_controller()
     await platform.rounds(5)
     assert platform.status()["compared"]["compared"] == 187
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.until("canary")
     platform.gateways.counts = {"gateway-1": Observations(compared=11)}
     await platform.rounds(5)
@@ -124,7 +124,7 @@ async def test_abort_is_one_change_of_the_table(platform):
     platform.start(plan="50,100", auto=False)
     await platform.until("canary")
     await platform.rounds(1)
-    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.rounds(2)
     assert platform.gateways.weights()[-2:] == [{1: 0.5, 2: 0.5}, {1: 1.0}]
     told = await platform.until("aborted")
@@ -136,7 +136,7 @@ async def test_abort_while_the_old_champion_drains_takes_the_alias_back(platform
     platform.start(plan="100")
     await platform.until("draining")
     assert platform.champion() == 2
-    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.until("aborted")
     assert platform.champion() == 1
     assert platform.gateways.weights()[-1] == {1: 1.0}
@@ -145,10 +145,10 @@ async def test_abort_while_the_old_champion_drains_takes_the_alias_back(platform
 async def test_pause_holds_a_rollout_and_resume_lets_it_go_on(platform):
     platform.start(hold_s=3)
     await platform.until("shadow")
-    commands.command(platform.store, MODEL, Command.PAUSE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PAUSE, platform.clock.now_ms())
     await platform.rounds(20)
     assert (platform.status()["state"], platform.status()["phase"]) == ("paused", "shadow")
-    commands.command(platform.store, MODEL, Command.RESUME, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.RESUME, platform.clock.now_ms())
     await platform.until("canary", most=8)
 
 
@@ -159,11 +159,11 @@ async def test_what_is_asked_while_the_controller_decides_is_not_lost(platform):
 
     def read():
         found = real()
-        commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
+        commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
         platform.controller.rollout_store.read = real
         return found
 
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     platform.controller.rollout_store.read = read
     with pytest.raises(Conflict):
         await platform.controller.step()
@@ -173,12 +173,12 @@ async def test_what_is_asked_while_the_controller_decides_is_not_lost(platform):
 
 async def test_two_controllers_never_act_at_once(platform):
     second = platform.new_controller("two")
-    assert await second.step() == Wait("another controller acts")
+    assert await second.step() == Wait("another controller holds the lease")
     platform.clock.s += LEASE_MS / 1000 + 1
-    assert await second.step() != Wait("another controller acts")
-    assert await platform.controller.step() == Wait("another controller acts")
+    assert await second.step() != Wait("another controller holds the lease")
+    assert await platform.controller.step() == Wait("another controller holds the lease")
     second.close()
-    assert await platform.controller.step() != Wait("another controller acts")
+    assert await platform.controller.step() != Wait("another controller holds the lease")
 
 
 async def test_a_controller_whose_lease_ends_while_it_reads_does_not_act(platform):
@@ -210,7 +210,7 @@ async def test_a_challenger_that_loses_its_replicas_for_good_goes_back(platform)
     platform.target.views[2] = AppView(AppState.DOWN)
     told = await platform.until("aborted")
     assert told["phase"] == State.ABORTED
-    assert "no working replica" in told["reason"]
+    assert "no healthy replica" in told["reason"]
 
 
 async def test_commands_and_rounds_at_the_same_time_lose_nothing(platform):
@@ -219,7 +219,7 @@ async def test_commands_and_rounds_at_the_same_time_lose_nothing(platform):
     for stage in range(2, 6):
         await asyncio.gather(
             platform.controller.step(),
-            asyncio.to_thread(commands.command, platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms()),
+            asyncio.to_thread(commands.give_command, platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms()),
             return_exceptions=True,
         )
         await platform.rounds(3)

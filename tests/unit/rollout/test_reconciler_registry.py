@@ -28,7 +28,7 @@ async def test_a_registry_that_hangs_does_not_keep_a_rollout_from_going_back(pla
     await platform.until("canary")
     answers = registry_hangs()
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 0.01)
-    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.rounds(4, seconds=0.1)
     assert platform.gateways.weights()[-1].get(2, 0.0) == 0.0
     answers.set()
@@ -63,7 +63,10 @@ async def test_in_place_what_fails_while_the_registry_is_away_brings_the_champio
         monkeypatch.setattr(platform.registry, method, away)
     await platform.rounds(60)
     assert platform.target.views[1].state == "running"
-    assert "take the alias challenger away, in vain so far: away, like mlflow.db" in platform.status()["waits"]
+    assert (
+        "remove the alias challenger, which failed and is tried again: away, like mlflow.db"
+        in platform.status()["waits"]
+    )
 
 
 async def test_a_controller_that_starts_anew_refuses_no_version_before_it_has_heard_of_the_registry(

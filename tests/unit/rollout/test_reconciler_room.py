@@ -35,7 +35,7 @@ async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platf
     platform.start()
     await platform.rounds(100)
     assert platform.status()["state"] == "waiting"
-    assert platform.status()["waits"].startswith("version 2 needs 1 GPU, 0 are free; free some")
+    assert platform.status()["waits"].startswith("version 2 needs 1 GPU, 0 are free; free some of it")
     platform.target.lack = None
     assert (await platform.until("shadow"))["waits"] is None
     await platform.rounds(3)
@@ -62,8 +62,8 @@ async def test_versions_without_room_are_not_started_and_the_list_says_why(platf
     problems = {row["version"]: row["problem"] for row in read_listing(platform.store, MODEL)}
     assert problems[1] is None
     assert problems[2] == problems[3]
-    assert problems[3] == "waits for room: version 2 needs about 1.5 GiB; it starts once there is some"
-    assert platform.controller.decision.reason == "version 2 needs about 1.5 GiB; free some"
+    assert problems[3] == "waits for resources: version 2 needs about 1.5 GiB; it starts once they are free"
+    assert platform.controller.decision.reason == "version 2 needs about 1.5 GiB; free some of it"
     platform.target.lack = None
     await platform.rounds(50)
     assert {("start", 2), ("start", 3)} <= {*platform.target.acts}
@@ -85,11 +85,11 @@ async def test_a_version_of_the_fixed_split_that_failed_is_tried_again_until_it_
     assert listed[1] == ("serving", None)
     state, problem = listed[2]
     assert state == "failed"
-    assert "does not load: the registry is away (try 1; the next one follows 1 min later" in problem
+    assert "does not load: the registry is away (attempt 1; the next one follows 1 min later" in problem
     await platform.rounds(100)
     assert platform.target.acts.count(("start", 2)) == 2
     [problem] = [row["problem"] for row in read_listing(platform.store, MODEL) if row["version"] == 2]
-    assert "(try 2; the next one follows 2 min later" in problem
+    assert "(attempt 2; the next one follows 2 min later" in problem
     platform.target.broken.clear()
     await platform.rounds(100)
     assert platform.gateways.weights()[-1] == {1: 1.0, 2: 0.0}

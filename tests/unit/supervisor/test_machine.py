@@ -22,7 +22,7 @@ from sentiment.settings import Settings
 from serve_app.edge_contract import ARRIVAL_HEADER, stamp_of
 from serve_app.supervisor import processes
 from serve_app.supervisor.ingress.haproxy_config import write_wrapper
-from serve_app.supervisor.ingress.haproxy_drain import close_door
+from serve_app.supervisor.ingress.haproxy_drain import drain_haproxy
 from serve_app.supervisor.ports import needed_ports, refuse_taken_ports
 from serve_app.supervisor.state import PlatformPaths, PlatformState, read_state, sole_supervisor
 from tests.free_ports import free_ports
@@ -85,7 +85,7 @@ def test_a_taken_port_names_its_holder_and_the_option() -> None:
         with pytest.raises(PlatformError) as caught:
             refuse_taken_ports(Settings(port=port))
         others = dict(zip(("port", "dashboard_port", "fallback_port", "ui_port"), free_ports(4), strict=True))
-        with pytest.raises(PlatformError, match=f"name it: UNDERTONE_TRACKING_URI=http://127.0.0.1:{port}"):
+        with pytest.raises(PlatformError, match=f"set UNDERTONE_TRACKING_URI=http://127.0.0.1:{port}"):
             refuse_taken_ports(Settings(mlflow_port=port, **others))
     message = str(caught.value)
     assert "UNDERTONE_TRACKING_URI" not in message
@@ -134,7 +134,7 @@ def test_only_one_supervisor_holds_a_platform(tmp_path: Path) -> None:
     places = PlatformPaths(tmp_path)
     with (
         sole_supervisor(places),
-        pytest.raises(PlatformError, match="has a supervisor already"),
+        pytest.raises(PlatformError, match="already has a supervisor"),
         sole_supervisor(places),
     ):
         pass
@@ -160,7 +160,7 @@ def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
     places.run.mkdir(mode=0o777)
     places.run.chmod(0o777)
     try:
-        with pytest.raises(PlatformError, match="not this user's alone"):
+        with pytest.raises(PlatformError, match="not private to this user"):
             places.make()
     finally:
         places.run.rmdir()
@@ -195,6 +195,6 @@ def test_an_haproxy_that_was_replaced_may_answer_what_it_has_before_all_are_ende
     with socketserver.ThreadingUnixStreamServer(str(tmp_path / "admin"), AdminSocket) as admin:
         admin.looks, admin.earlier = 0, doors[0]
         threading.Thread(target=admin.serve_forever, daemon=True).start()
-        close_door(doors, tmp_path / "admin", patience_s=30.0)
+        drain_haproxy(doors, tmp_path / "admin", patience_s=30.0)
         admin.shutdown()
     assert [door.wait(timeout=10) for door in doors] == [-signal.SIGTERM, -signal.SIGKILL]

@@ -11,9 +11,9 @@ from sentiment.errors import PlatformError
 from sentiment.settings import Settings
 from serve_app.supervisor.managed_process import ManagedProcess
 from serve_app.supervisor.process_specs import ProcessSpec
-from serve_app.supervisor.restart_policy import Patience
+from serve_app.supervisor.restart_policy import RestartPolicy
 from serve_app.supervisor.state import PlatformPaths, read_state
-from serve_app.supervisor.supervisor import Report, Supervisor
+from serve_app.supervisor.supervisor import StateReport, Supervisor
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Machine:
 
     def part(self, log: Path = Path("nowhere.log"), once: bool = False, name: str = "part") -> ManagedProcess:
         part = ProcessSpec(name, ("true",), {}, log, lambda: self.healthy, once=once)
-        patience = Patience(start_s=100, unready_s=20, start_attempts=2, longest_pause_s=8)
+        patience = RestartPolicy(start_s=100, unready_s=20, start_attempts=2, longest_pause_s=8)
         return ManagedProcess(part, self, patience, clock=lambda: self.now_s)
 
     def tick(self, part: ManagedProcess, seconds: float = 1.0, times: int = 1) -> None:
@@ -167,7 +167,7 @@ def test_after_a_failed_start_no_part_is_said_to_be_ready(tmp_path: Path) -> Non
         ill.started[-1].status = 1
     assert parts[0].is_ready
     settings, places = Settings(home=tmp_path), PlatformPaths(tmp_path)
-    supervisor = Supervisor(settings, places, parts, Report(places, settings), api_key=None)
+    supervisor = Supervisor(settings, places, parts, StateReport(places, settings), api_key=None)
     with pytest.raises(PlatformError, match="ill does not start"):
         supervisor.run(threading.Event())
     state = read_state(places)

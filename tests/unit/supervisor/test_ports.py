@@ -10,7 +10,7 @@ import pytest
 
 from sentiment.errors import PlatformError
 from sentiment.settings import Settings
-from serve_app.supervisor.ports import addresses, elsewhere, refuse_unusable_ports
+from serve_app.supervisor.ports import addresses, refuse_unusable_ports, urls_from_elsewhere
 
 Interface = namedtuple("Interface", "family address")
 
@@ -23,11 +23,11 @@ def test_the_address_of_an_mlflow_server_can_be_opened_and_tells_no_login() -> N
 
 
 def test_one_port_for_two_parts_is_refused_and_both_settings_are_named() -> None:
-    with pytest.raises(PlatformError, match="port 28001 cannot serve two") as caught:
+    with pytest.raises(PlatformError, match="are both 28001") as caught:
         refuse_unusable_ports(Settings(port=28001, mlflow_port=28001))
     for name in ("--port", "UNDERTONE_PORT", "--mlflow-port", "UNDERTONE_MLFLOW_PORT"):
         assert name in str(caught.value)
-    with pytest.raises(PlatformError, match="--port or UNDERTONE_PORT and UNDERTONE_FALLBACK_PORT are the same"):
+    with pytest.raises(PlatformError, match="--port or UNDERTONE_PORT and UNDERTONE_FALLBACK_PORT are both 28001"):
         refuse_unusable_ports(Settings(port=28001, fallback_port=28001))
 
 
@@ -39,7 +39,7 @@ def test_a_port_that_another_server_of_ones_own_uses_is_no_clash() -> None:
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "", "x" * 64, "2001:db8::7"])
 def test_a_host_that_is_no_address_of_this_machine_is_said_to_be_that(host: str) -> None:
-    with pytest.raises(PlatformError, match="no address of this machine") as caught:
+    with pytest.raises(PlatformError, match="not an address of this machine") as caught:
         refuse_unusable_ports(Settings(host=host))
     assert repr(host) in str(caught.value)
     assert "--host or UNDERTONE_HOST" in str(caught.value)
@@ -58,6 +58,6 @@ def test_the_addresses_for_others_are_those_of_the_interfaces_if_all_are_listene
         ],
     }
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: interfaces)
-    assert elsewhere("0.0.0.0", 8000) == ["http://192.0.2.2:8000"]
-    assert elsewhere("::", 8000) == ["http://192.0.2.2:8000", "http://[2001:db8::2]:8000"]
-    assert elsewhere("127.0.0.1", 8000) == elsewhere("192.0.2.2", 8000) == []
+    assert urls_from_elsewhere("0.0.0.0", 8000) == ["http://192.0.2.2:8000"]
+    assert urls_from_elsewhere("::", 8000) == ["http://192.0.2.2:8000", "http://[2001:db8::2]:8000"]
+    assert urls_from_elsewhere("127.0.0.1", 8000) == urls_from_elsewhere("192.0.2.2", 8000) == []

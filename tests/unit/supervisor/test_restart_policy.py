@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from serve_app.supervisor.restart_policy import Action, Patience, ProcessObservation, decide, pause_s
+from serve_app.supervisor.restart_policy import Action, ProcessObservation, RestartPolicy, decide, pause_s
 
-PATIENCE = Patience(start_s=100, unready_s=20, start_attempts=3, longest_pause_s=8)
+PATIENCE = RestartPolicy(start_s=100, unready_s=20, start_attempts=3, longest_pause_s=8)
 UP = ProcessObservation(alive=True, done=False, answered=True, ever_ready=True, failures=0, since_s=50, unready_s=1)
 NEW = ProcessObservation(alive=False, done=False, answered=False, ever_ready=False, failures=0, since_s=0, unready_s=0)
 

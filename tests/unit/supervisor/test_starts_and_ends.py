@@ -15,12 +15,12 @@ from sentiment.settings import Settings
 from serve_app import ray_node
 from serve_app.on_cluster import application
 from serve_app.on_cluster.record import ClusterRecord, read_record
-from serve_app.on_cluster.standing import Standing, StandingApp
+from serve_app.on_cluster.standing import RunningApp, RunningServe
 from serve_app.supervisor import launch
-from serve_app.supervisor.managed_process import LocalHands, ManagedProcess
+from serve_app.supervisor.managed_process import LocalProcesses, ManagedProcess
 from serve_app.supervisor.process_specs import ProcessSpec
 from serve_app.supervisor.processes import marker_of, own_processes
-from serve_app.supervisor.restart_policy import REFUSED, Patience
+from serve_app.supervisor.restart_policy import REFUSED, RestartPolicy
 from serve_app.supervisor.state import PlatformPaths
 
 MINE = "instance-of-mine"
@@ -75,7 +75,7 @@ sys.exit(module.main([]))
 def test_a_part_that_refuses_is_not_tried_again_and_its_last_line_is_told(tmp_path: Path) -> None:
     code = f"import sys; print('the cluster runs another already'); sys.exit({REFUSED})"
     part = ProcessSpec("ray", (sys.executable, "-c", code), {}, tmp_path / "ray.log", lambda: False)
-    running = ManagedProcess(part, LocalHands(tmp_path), Patience())
+    running = ManagedProcess(part, LocalProcesses(tmp_path), RestartPolicy())
 
     def step_on() -> None:
         until = time.monotonic() + 20
@@ -101,7 +101,7 @@ def test_a_part_that_refuses_is_not_tried_again_and_its_last_line_is_told(tmp_pa
             "sentiment.errors.StoreUnavailable: the text store does not answer",
         ),
         ("no reason at all", PlatformError, "no reason at all"),
-        ("", PlatformError, "Serve said nothing"),
+        ("", PlatformError, "Serve gave no reason"),
     ],
 )
 def test_of_what_serve_says_the_error_itself_is_told(message: str, kind: type[Exception], told: str) -> None:
@@ -114,7 +114,7 @@ def test_of_what_serve_says_the_error_itself_is_told(message: str, kind: type[Ex
 class FakeServe:
     """Ends an application a few looks after it was told to; keeps what it was told, in order."""
 
-    def __init__(self, *apps: StandingApp) -> None:
+    def __init__(self, *apps: RunningApp) -> None:
         self.apps, self.told, self.looks, self.is_shut_down = list(apps), list[str](), 0, False
 
     def delete(self, name: str, _blocking: bool = True) -> None:
@@ -122,28 +122,28 @@ class FakeServe:
         if _blocking:
             self.apps = [app for app in self.apps if app.name != name]
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunningServe:
         self.looks += 1
         if self.looks % 3 == 0:
             self.apps = [app for app in self.apps if app.name not in self.told]
-        return Standing("0.0.0.0", 8000, (), tuple(self.apps))
+        return RunningServe("0.0.0.0", 8000, (), tuple(self.apps))
 
     def shutdown(self) -> None:
         self.is_shut_down = True
 
 
-def fake_serve(monkeypatch: pytest.MonkeyPatch, *apps: StandingApp) -> FakeServe:
+def fake_serve(monkeypatch: pytest.MonkeyPatch, *apps: RunningApp) -> FakeServe:
     serve = FakeServe(*apps)
     monkeypatch.setattr(application, "serve", serve)
-    monkeypatch.setattr(application, "standing_serve", serve.standing)
+    monkeypatch.setattr(application, "running_serve", serve.standing)
     monkeypatch.setattr(application, "_LOOK_S", 0.001)
     monkeypatch.setattr(application, "_SETTLE_S", 0.01)
     monkeypatch.setattr(application, "_GONE_S", 1.0)
     return serve
 
 
-def version(number: int) -> StandingApp:
-    return StandingApp(f"classifier-v{number}", None, False, None, "RUNNING", "")
+def version(number: int) -> RunningApp:
+    return RunningApp(f"classifier-v{number}", None, False, None, "RUNNING", "")
 
 
 def deployed(home: Path, *, started_serve: bool) -> application.ClusterApplication:
@@ -157,7 +157,7 @@ def deployed(home: Path, *, started_serve: bool) -> application.ClusterApplicati
 def test_the_application_ends_before_its_versions_and_serve_only_if_it_was_started_for_them(
     started_serve: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = StandingApp("undertone", "/", False, MINE, "RUNNING", "")
+    own = RunningApp("undertone", "/", False, MINE, "RUNNING", "")
     serve = fake_serve(monkeypatch, version(2), own, version(1))
     deployed(tmp_path, started_serve=started_serve).remove()
     assert serve.told[:3] == ["undertone", "classifier-v1", "classifier-v2"]
@@ -169,7 +169,7 @@ def test_the_application_ends_before_its_versions_and_serve_only_if_it_was_start
 def test_another_application_that_has_come_instead_stays_and_so_does_serve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = StandingApp("undertone", "/", True, None, "RUNNING", "")
+    others = RunningApp("undertone", "/", True, None, "RUNNING", "")
     serve = fake_serve(monkeypatch, others, version(1))
     deployed(tmp_path, started_serve=True).remove()
     assert serve.told == []
@@ -178,11 +178,11 @@ def test_another_application_that_has_come_instead_stays_and_so_does_serve(
 
 
 def test_what_serve_does_not_end_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = StandingApp("undertone", "/", False, MINE, "RUNNING", "")
+    own = RunningApp("undertone", "/", False, MINE, "RUNNING", "")
     serve = fake_serve(monkeypatch, own, version(1))
-    monkeypatch.setattr(application, "standing_serve", lambda: Standing("0.0.0.0", 8000, (), tuple(serve.apps)))
+    monkeypatch.setattr(application, "running_serve", lambda: RunningServe("0.0.0.0", 8000, (), tuple(serve.apps)))
     monkeypatch.setattr(application, "_GONE_S", 0.05)
-    with pytest.raises(TimeoutError, match="has not ended classifier-v1"):
+    with pytest.raises(TimeoutError, match="did not end classifier-v1"):
         deployed(tmp_path, started_serve=True).remove()
     assert read_record(PlatformPaths(tmp_path).cluster)
 
@@ -190,7 +190,7 @@ def test_what_serve_does_not_end_is_remembered(tmp_path: Path, monkeypatch: pyte
 def test_a_start_that_is_ended_before_it_deploys_ends_what_a_killed_one_has_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = StandingApp("undertone", "/", False, MINE, "RUNNING", "")
+    left = RunningApp("undertone", "/", False, MINE, "RUNNING", "")
     serve = fake_serve(monkeypatch, left, version(1))
     monkeypatch.setattr(application, "node_ips", lambda: {"127.0.0.1"})
     settings = Settings(home=tmp_path, address=deployed(tmp_path, started_serve=True).record.address)
@@ -203,10 +203,10 @@ def test_a_start_that_is_ended_before_it_deploys_ends_what_a_killed_one_has_left
 
 
 def test_a_look_that_fails_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> Standing:
+    def fail() -> RunningServe:
         raise RuntimeError("the controller is starting anew")
 
     known = deployed(tmp_path, started_serve=True)
-    monkeypatch.setattr(application, "standing_serve", fail)
+    monkeypatch.setattr(application, "running_serve", fail)
     known.refresh()
     assert read_record(PlatformPaths(tmp_path).cluster) == known.record

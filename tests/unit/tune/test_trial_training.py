@@ -112,7 +112,7 @@ def test_a_list_of_checkpoints_that_is_none_is_named(tmp_path: Path) -> None:
         TrialCheckpoints(Location(str(tmp_path)), 1)
 
 
-class Failing:
+class LoadFailure:
     """Raises one error after another, then returns."""
 
     def __init__(self, *errors: Exception) -> None:
@@ -127,21 +127,21 @@ class Failing:
 
 def test_what_may_mend_itself_is_tried_again_so_many_times() -> None:
     waits: list[float] = []
-    train = Failing(Unavailable("S3 is away"), RuntimeError("no memory"))
+    train = LoadFailure(Unavailable("S3 is away"), RuntimeError("no memory"))
     assert tried_again(train, "s-1", 2, waits.append) == "trained"
     assert (train.calls, len(waits)) == (3, 2)
 
 
 @pytest.mark.parametrize("error", [InvalidInput("diverged", "learning_rate"), NotFound("no data")], ids=str)
 def test_what_no_second_try_would_mend_is_tried_once(error: UndertoneError) -> None:
-    train = Failing(error)
+    train = LoadFailure(error)
     with pytest.raises(type(error)):
         tried_again(train, "s-1", 2, lambda _: None)
     assert train.calls == 1
 
 
 def test_a_training_that_fails_too_often_says_why_it_did_the_last_time() -> None:
-    train = Failing(*[RuntimeError("DataLoader: Cannot allocate memory")] * 3)
+    train = LoadFailure(*[RuntimeError("DataLoader: Cannot allocate memory")] * 3)
     with pytest.raises(Unavailable, match=r"Cannot allocate memory.*fewer batch_tokens"):
         tried_again(train, "s-1", 2, lambda _: None)
     assert train.calls == 3

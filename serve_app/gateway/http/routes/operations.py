@@ -1,4 +1,4 @@
-"""Routes for those who run the service: liveness, readiness, metrics, the model versions."""
+"""Routes for operators: liveness, readiness, metrics, the model versions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def operation_routes(backend: Backend, instance: Callable[[], str]) -> APIRouter:
-    """Build the routes; `instance` names the platform's start that this is a part of."""
+    """Build the routes; `instance` returns the id of the platform's start."""
     router = APIRouter(tags=["operations"], responses=ERRORS)
     health = ModelHealth(backend.model_answers, time.monotonic)
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> Response:
-        """Say that the gateway is alive, and in a header, of which platform it is."""
+        """Answer that the gateway is alive; a header names the start of the platform that it belongs to."""
         return PlainTextResponse("alive\n", headers=instance_headers(instance()))
 
     @router.get(
@@ -36,14 +36,14 @@ def operation_routes(backend: Backend, instance: Callable[[], str]) -> APIRouter
         responses={200: {"description": "the model answers"}, 503: {"model": TeiErrorOut}},
     )
     async def model_health() -> Response:
-        """Say as Text Embeddings Inference does whether the model answers, asked at most once a second; no body."""
+        """Return whether the model answers, as Text Embeddings Inference does; it is probed at most once a second."""
         if await health.is_well():
             return Response()
         return json_response({"error": "unhealthy", "error_type": "Unhealthy"}, 503)
 
     @router.get("/readyz", response_model=ReadyOut, responses={503: {"model": ReadyOut}})
     async def readyz(request: Request) -> Response:
-        """Make a real prediction, which is not kept, and say for each part how it is."""
+        """Make a real prediction, which is not stored, and return the state of each part."""
         require(request.scope, "read")
         ready, parts = await backend.readiness()
         return json_response({"ready": ready, "parts": parts}, 200 if ready else 503)
@@ -56,7 +56,7 @@ def operation_routes(backend: Backend, instance: Callable[[], str]) -> APIRouter
 
     @router.get("/v1/models", response_model=ModelsOut)
     async def models(request: Request) -> Response:
-        """List the registered model versions, oldest first, and what each does here."""
+        """List the registered model versions, oldest first, with the state of each on this platform."""
         require(request.scope, "read")
         return json_response({"models": await backend.models()})
 

@@ -37,7 +37,7 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
 
     @router.post("/v1/predict", response_model=PredictionOut, responses=ERRORS, openapi_extra=_TEXT)
     async def predict(request: Request) -> Response:
-        """Say how one text feels, and keep it."""
+        """Return the sentiment of one text, and store it."""
         require(request.scope, "predict")
         preference = preference_of(request)
         [raw] = arrivals.named(request, [within_limit((await read(request, TextIn)).raw(), max_characters)])
@@ -45,7 +45,7 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
 
     @router.post("/v1/predict/batch", response_model=BatchOut, responses=ERRORS, openapi_extra=_BATCH)
     async def predict_batch(request: Request) -> Response:
-        """Say how up to 1,000 texts feel, in order; a bad one gets an error in its place."""
+        """Return the sentiments of up to 1,000 texts, in order, and store them; a bad one gets an error instead."""
         require(request.scope, "predict")
         preference = preference_of(request)
         field, items = _items_of(await read(request, BatchIn), max_items)
@@ -60,9 +60,9 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
 
     @router.post(STREAM_PATH, status_code=200, responses=ERRORS, openapi_extra=_NDJSON, response_class=NdjsonResponse)
     async def predict_stream(request: Request) -> Response:
-        """Answer a text a line (JSON objects as in `/v1/predict`), in order, for as long as lines come.
+        """Answer lines of JSON, each an object as in `/v1/predict`, in order, for as long as lines come.
 
-        Read while you write: answers come while lines are still being sent.
+        Read answers while you send lines: reading stops after 256 lines whose answers you have not taken.
         """
         require(request.scope, "predict")
         preference = preference_of(request)
@@ -71,7 +71,7 @@ def predict_routes(backend: Backend, *, max_items: int, max_characters: int) -> 
 
     @router.post("/v1/explain", response_model=ExplanationOut, responses=ERRORS, openapi_extra=_EXPLAIN)
     async def explain(request: Request) -> Response:
-        """Say which words moved the answer, by leaving out one word at a time (64 words at most)."""
+        """Return which words moved the answer, by leaving out one word at a time (64 words at most)."""
         require(request.scope, "predict")
         preference = preference_of(request)
         raw = within_limit(RawText((await read(request, ExplainIn)).text), max_characters)
@@ -87,17 +87,17 @@ _TEXT, _BATCH, _EXPLAIN = (steered(described(schema)) for schema in (TextIn, Bat
 
 
 def _items_of(batch: BatchIn, max_items: int) -> tuple[str, list[Any]]:
-    given = [(name, items) for name, items in (("texts", batch.texts), ("items", batch.items)) if items is not None]
-    if len(given) != 1:
-        raise InvalidInput("give either texts or items", "texts")
-    field, items = given[0]
+    lists = [(name, items) for name, items in (("texts", batch.texts), ("items", batch.items)) if items is not None]
+    if len(lists) != 1:
+        raise InvalidInput("texts: give either texts or items, not both or neither", "texts")
+    field, items = lists[0]
     if not 1 <= len(items) <= max_items:
-        raise InvalidInput(f"{field} has {len(items)} entries, 1 to {max_items} are answered at once", field)
+        raise InvalidInput(f"{field} has {len(items)} entries, 1 to {max_items} are allowed", field)
     return field, items
 
 
 def _result(raw: RawText | InvalidInput, answer: Prediction | Exception, place: str) -> dict[str, Any]:
-    if isinstance(raw, InvalidInput):  # it names its place already
+    if isinstance(raw, InvalidInput):  # its message names the place already
         return {"error": status_and_body(raw)[1], "id": None}
     if isinstance(answer, Exception):
         return {"error": status_and_body(answer, place)[1], "id": raw.id}

@@ -16,19 +16,23 @@ _LONGEST_VALUE: Final = 64
 
 
 class PreferenceQuery(BaseModel):
-    """What stands behind the question mark of the routes that predict."""
+    """The query parameters of the routes that predict."""
 
     model_config = ConfigDict(extra="forbid")
 
-    model: Annotated[int, Field(ge=1, le=2**31)] | None = Field(None, description="the version that shall answer")
+    model: Annotated[int, Field(ge=1, le=2**31)] | None = Field(None, description="the version that is to answer")
 
 
 def preference_of(request: Request) -> Preference:
-    """Return what a request says of who shall answer. Raises InvalidInput."""
+    """Return what a request says about the version that is to answer.
+
+    Raises:
+        InvalidInput: a query parameter or the header is wrong.
+    """
     version = read_query(request, PreferenceQuery).model if request.scope["query_string"] else None
     split = request.headers.get(SPLIT_HEADER)
     if split is not None and not 1 <= len(split) <= _LONGEST_VALUE:
-        raise InvalidInput(f"{SPLIT_HEADER}: has 1 to {_LONGEST_VALUE} characters", SPLIT_HEADER)
+        raise InvalidInput(f"{SPLIT_HEADER}: must have 1 to {_LONGEST_VALUE} characters", SPLIT_HEADER)
     return Preference(version, split, request.scope.get("key_id"))
 
 

@@ -36,22 +36,22 @@ def rollout_routes(rollouts: Rollouts) -> APIRouter:
         "/v1/rollouts",
         status_code=201,
         response_model=RolloutOut,
-        responses={200: {"model": RolloutOut, "description": "it is under way already, asked for in the same way"}},
+        responses={200: {"model": RolloutOut, "description": "the same request has started it already"}},
         openapi_extra=described(RolloutIn),
     )
     async def start(request: Request) -> Response:
-        """Start taking a version into service, step by step. One at a time; the same request again is answered 200."""
+        """Start the rollout of a version. Only one runs at a time; the same request again is answered 200."""
         require(request.scope, "admin")
-        wanted = await read(request, RolloutIn)
-        record, is_new = await rollouts.start(wanted.request())
+        body = await read(request, RolloutIn)
+        record, is_new = await rollouts.start(body.request())
         return json_response(record, 201 if is_new else 200)
 
     @router.get("/v1/rollouts", response_model=RolloutsOut, openapi_extra=described_query(RolloutsQuery))
     async def history(request: Request) -> Response:
         """List rollouts, the newest first, a page at a time, with the moments at which traffic moved."""
         require(request.scope, "read")
-        wanted = read_query(request, RolloutsQuery)
-        records, following = await rollouts.history(wanted.limit, wanted.after)
+        query = read_query(request, RolloutsQuery)
+        records, following = await rollouts.history(query.limit, query.after)
         return json_response({"rollouts": records, "next": following})
 
     @router.get("/v1/rollouts/current", response_model=RolloutOut)
@@ -64,10 +64,10 @@ def rollout_routes(rollouts: Rollouts) -> APIRouter:
         "/v1/rollouts/current/{command}", response_model=RolloutOut, openapi_extra=described_query(CommandQuery)
     )
     async def command(request: Request, command: _Command) -> Response:
-        """Pause the rollout, resume it, promote it to its next step now, or abort it: back to the champion."""
+        """Pause the rollout, resume it, promote it to its next step now, or abort it and go back to the champion."""
         require(request.scope, "admin")
         if command not in _COMMANDS:
-            raise NotFound(f"a rollout cannot be asked to {command[:32]!r}: the commands are {', '.join(_COMMANDS)}")
+            raise NotFound(f"{command[:32]!r} is not a command of a rollout; the commands are {', '.join(_COMMANDS)}")
         return json_response(await rollouts.command(Command(command), read_query(request, CommandQuery).stage))
 
     @router.get("/v1/split", response_model=SplitOut)
@@ -78,7 +78,7 @@ def rollout_routes(rollouts: Rollouts) -> APIRouter:
 
     @router.put("/v1/split", response_model=SplitOut, openapi_extra=described(SplitIn))
     async def put_split(request: Request) -> Response:
-        """Give values of the header X-Undertone-Split, or ids of API keys, a version each; none end the split."""
+        """Set the version of each value of the header X-Undertone-Split, or id of an API key; empty ends the split."""
         require(request.scope, "admin")
         versions = (await read(request, SplitIn)).versions
         await rollouts.put_split(versions)

@@ -1,4 +1,4 @@
-"""The NDJSON stream: lines in, answers out, in order, with bounded memory however long it is."""
+"""The NDJSON stream: lines in, answers out, in order, with bounded memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from serve_app.gateway.http.rendering import prediction_out
 from serve_app.gateway.prediction.service import PredictionService
 from serve_app.routing.router import Preference
 
-#: Lines under way at once: reading stops there until the client has taken answers.
+#: Most lines under way at once: then reading stops until the client has taken answers.
 WINDOW: Final = 256
 _BYTES_PER_CHARACTER: Final = 12  # an escaped pair of surrogates
 _OTHER_FIELDS_BYTES: Final = 16_384
@@ -31,7 +31,7 @@ _NOTHING: Final[Any] = object()  # no task taken yet; None is the end of the str
 
 
 class NdjsonResponse(Response):
-    """Reads the request's lines and writes an answer for each. A line that is wrong gets an error in its place."""
+    """Reads the request's lines and writes an answer for each; a wrong line gets an error in its place."""
 
     media_type = "application/x-ndjson"
 
@@ -46,7 +46,7 @@ class NdjsonResponse(Response):
         self._longest_bytes = max_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream; ends early, without a fuss, when the client has gone."""
+        """Stream until the request ends or the client disconnects."""
         headers = [(b"content-type", self.media_type.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         pending: asyncio.Queue[Pending] = asyncio.Queue(WINDOW)
@@ -66,7 +66,7 @@ class NdjsonResponse(Response):
             async for line in _lines(request.stream(), self._longest_bytes):
                 await pending.put(asyncio.create_task(self._answer(line, number, name)))
                 number += 1
-        except HttpError as exc:  # the body cannot be inflated: the last answer says so
+        except HttpError as exc:  # the body cannot be decompressed: the last answer is the error
             await pending.put(asyncio.create_task(_refusal(exc)))
         finally:
             await pending.put(None)
@@ -82,7 +82,7 @@ class NdjsonResponse(Response):
         return to_json(prediction_out(answer)) + b"\n"
 
     def _too_long(self, place: str) -> InvalidInput:
-        return InvalidInput(f"{place} has more than {self._longest_bytes} bytes", place)
+        return InvalidInput(f"{place} has more than {self._longest_bytes} bytes; send a shorter text", place)
 
     async def _predict(self, raw: RawText) -> Any:
         while True:
@@ -91,7 +91,7 @@ class NdjsonResponse(Response):
                 return answer
             except Overloaded:  # a stream waits for its turn
                 await asyncio.sleep(_PAUSE_S)
-            except UndertoneError as exc:  # the version that it pins has left meanwhile: an error in the line's place
+            except UndertoneError as exc:  # for example, the pinned version has ended meanwhile
                 return exc
 
 
@@ -128,11 +128,11 @@ def _parsed(line: bytes, field: str, max_characters: int) -> RawText | InvalidIn
     except InvalidInput as exc:
         return InvalidInput(f"{field}.{exc}", f"{field}.{exc.field}")
     except (ValueError, RecursionError):
-        return InvalidInput(f"{field} is not JSON; send one object with a text a line", field)
+        return InvalidInput(f"{field} is not JSON; send one object with a text on each line", field)
 
 
 async def _lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes | None]:
-    """Cut the body in lines; one longer than `longest` bytes is skipped, None in its place."""
+    """Yield the body's lines; for one longer than `longest` bytes None."""
     buffer, skipping = b"", False
     async for chunk in chunks:
         *complete, buffer = (buffer + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""Routes over the stored texts: insert without a label, label, read, list, delete."""
+"""Routes of the stored texts: insert without a label, label, read, list, delete."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TextsQuery(BaseModel):
     after: Cursor | None = Field(None, description="`next` of the page before")
 
     def query(self, backend: Backend) -> TextQuery:
-        """Return the filters as the store takes them."""
+        """Return the store's filters."""
         return TextQuery(
             label=self.label,
             source=self.source,
@@ -71,7 +71,7 @@ def text_routes(backend: Backend, *, max_characters: int) -> APIRouter:
 
     @router.post("/v1/texts", status_code=201, response_model=StoredOut, openapi_extra=described(TextIn))
     async def insert(request: Request) -> Response:
-        """Keep a text without a label."""
+        """Store a text without a label."""
         require(request.scope, "predict")
         [raw] = arrivals.named(request, [within_limit((await read(request, TextIn)).raw(), max_characters)])
         return json_response({"id": await backend.insert(raw)}, 201)
@@ -80,37 +80,37 @@ def text_routes(backend: Backend, *, max_characters: int) -> APIRouter:
     async def page(request: Request) -> Response:
         """List stored texts, newest first, a page at a time."""
         require(request.scope, "read")
-        wanted = read_query(request, TextsQuery)
-        found = await backend.page(wanted.query(backend), wanted.limit, wanted.after)
-        return json_response({"texts": [text_out(record) for record in found.records], "next": found.next_cursor})
+        query = read_query(request, TextsQuery)
+        texts = await backend.page(query.query(backend), query.limit, query.after)
+        return json_response({"texts": [text_out(record) for record in texts.records], "next": texts.next_cursor})
 
     @router.get("/v1/texts/{text_id}", response_model=TextOut)
     async def get(request: Request, text_id: str) -> Response:
         """Return one stored text."""
         require(request.scope, "read")
-        return json_response(text_out(await backend.text(_known(text_id))))
+        return json_response(text_out(await backend.text(_valid_id(text_id))))
 
     @router.patch("/v1/texts/{text_id}/sentiment", response_model=LabelOut, openapi_extra=described(LabelIn))
     async def label(request: Request, text_id: str) -> Response:
-        """Give a stored text a label, in place of the one that it has."""
+        """Replace the label of a stored text."""
         require(request.scope, "predict")
-        wanted = (await read(request, LabelIn)).label
-        at_ms = await backend.label(_known(text_id), wanted)
-        return json_response({"id": text_id, "label": wanted, "labelled_at": iso(at_ms)})
+        new_label = (await read(request, LabelIn)).label
+        at_ms = await backend.label(_valid_id(text_id), new_label)
+        return json_response({"id": text_id, "label": new_label, "labelled_at": iso(at_ms)})
 
     @router.delete("/v1/texts/{text_id}", status_code=204)
     async def delete(request: Request, text_id: str) -> Response:
-        """Forget a text everywhere: journal, store and caches."""
+        """Delete a text everywhere: journal, store and caches."""
         require(request.scope, "admin")
-        await backend.delete(_known(text_id))
+        await backend.delete(_valid_id(text_id))
         return Response(status_code=204)
 
     return router
 
 
-def _known(text_id: str) -> str:
+def _valid_id(text_id: str) -> str:
     if not re.match(ID_PATTERN, text_id):
-        raise NotFound(f"there is no text of that id: ids have {ID_RULE}")
+        raise NotFound(f"there is no text with that id: ids have {ID_RULE}")
     return text_id
 
 

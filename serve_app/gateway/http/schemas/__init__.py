@@ -1,1 +1,1 @@
-"""What the API takes and gives, as pydantic models: texts and their answers, rollouts."""
+"""The bodies of requests and answers, as pydantic models: texts, feedback, rollouts and more."""

@@ -1,4 +1,4 @@
-"""Names that clients give: short texts, some of which are kept beside a text and are masked as the text is."""
+"""Types of short texts from clients. Those that are stored beside a text are masked as the text is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients send and get about rollouts and the fixed split: a part of the OpenAPI document."""
+"""The bodies of requests and answers about rollouts and the fixed split; part of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serve_app.rollout.policy.record import StartRequest
 
 
 def _whole(value: Any) -> Any:
-    """Take 8.0 for 8, as JSON does."""
+    """Return 8.0 as 8: in JSON they are the same number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -25,7 +25,7 @@ class _Strict(BaseModel):
 
 
 class RolloutIn(_Strict):
-    """The version to take into service and how; what is left out comes from the settings."""
+    """The version to roll out, and how; what is left out comes from the settings."""
 
     version: Version
     plan: str | None = Field(
@@ -37,7 +37,7 @@ class RolloutIn(_Strict):
     in_place: bool = Field(False, description="end the champion first where there is no room for two versions")
 
     def request(self) -> StartRequest:
-        """Return the request as the service takes it."""
+        """Return the service's request."""
         return StartRequest(**self.model_dump())
 
 
@@ -51,7 +51,7 @@ _VERSIONS: dict[str, Any] = {
 
 
 class SplitIn(_Strict):
-    """A version for each value of the header X-Undertone-Split, or id of an API key; none end the split."""
+    """A version for each value of the header X-Undertone-Split, or id of an API key; empty ends the split."""
 
     versions: Annotated[dict[ShortName, Version], Field(max_length=16), WithJsonSchema(_VERSIONS)]
 
@@ -63,7 +63,7 @@ class SplitOut(BaseModel):
 
 
 class ShareOut(BaseModel):
-    """The share of the traffic that a version answers (`weight`), and of that mirrored to it (`shadow`)."""
+    """What one version gets: the share of texts that it answers (`weight`), and that are mirrored to it (`shadow`)."""
 
     version: int
     weight: float
@@ -71,7 +71,7 @@ class ShareOut(BaseModel):
 
 
 class ArmOut(BaseModel):
-    """What a version did in all steps so far."""
+    """The counts of one version in all steps so far."""
 
     version: int
     requests: int
@@ -104,7 +104,7 @@ class ComparedOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
-    """What was decided, and the numbers that it rests on."""
+    """A decision of the controller: the state that it led to, the reason, and the numbers that it rests on."""
 
     at_ms: Epoch
     state: str
@@ -114,7 +114,7 @@ class DecisionOut(BaseModel):
 
 
 class MomentOut(BaseModel):
-    """When traffic moved; `share` is the challenger's from then on."""
+    """A time at which traffic moved; `share` is the challenger's from then on."""
 
     at_ms: Epoch
     state: str
@@ -122,21 +122,21 @@ class MomentOut(BaseModel):
 
 
 class RolloutOut(BaseModel):
-    """A rollout: where it is, who gets what, what was seen, and each decision with its reason."""
+    """A rollout: its state, the shares of the traffic, the counts, and each decision with its reason."""
 
     id: str
     model: str
     champion: int
     challenger: int
-    state: str = Field(description="`paused` while it is")
-    phase: str = Field(description="how far it is, paused or not")
+    state: str = Field(description="the phase, or `paused`")
+    phase: str = Field(description="how far the rollout is, whether paused or not")
     reason: str
     plan: str
     step: str | None
     stage: int
     paused: bool
     asked: str | None = Field(description="a command that the controller has not carried out yet")
-    waits: str | None = Field(description="why no step is taken: what is missing, or how long it lasts")
+    waits: str | None = Field(description="why no step is taken now")
     hold_s: float
     auto: bool
     sticky: str
@@ -155,15 +155,17 @@ class RolloutOut(BaseModel):
 
 
 class CommandQuery(BaseModel):
-    """What a command is meant for."""
+    """The stage that a command is meant for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    stage: int | None = Field(None, ge=0, description="the stage that it is meant for; 409 once that was left")
+    stage: int | None = Field(
+        None, ge=0, description="the stage that it is meant for; 409 once the rollout has left it"
+    )
 
 
 class RolloutsQuery(BaseModel):
-    """Which page of the list."""
+    """The page of the list."""
 
     model_config = ConfigDict(extra="forbid")
 

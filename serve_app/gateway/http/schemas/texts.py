@@ -1,4 +1,4 @@
-"""What clients send and get. These models are the OpenAPI document; unknown fields are refused."""
+"""The bodies of requests and answers about texts; part of the OpenAPI document. Unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ CURSOR_PATTERN: Final = r"^[A-Za-z0-9_=-]{1,512}$"
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Cursor = Annotated[str, StringConstraints(pattern=CURSOR_PATTERN)]
 Label = Literal["negative", "neutral", "positive"]
-Language = Annotated[str | None, Field(description="code of ISO 639; null where it cannot be told", examples=["en"])]
+Language = Annotated[
+    str | None, Field(description="code of ISO 639; null where it cannot be identified", examples=["en"])
+]
 Supported = Annotated[bool, Field(description="false where the model cannot read the text and answers by its prior")]
 
 
 def _iso_only(value: Any) -> Any:
-    """Refuse numbers, which pydantic would take for seconds since 1970."""
+    """Refuse numbers, which pydantic would read as seconds since 1970."""
     if not (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value)):
         raise ValueError("must be a text like 2026-01-31T12:00:00Z")
     return value
@@ -55,23 +57,23 @@ class _Strict(BaseModel):
 
 
 class TextIn(_Strict):
-    """A text to classify or to keep."""
+    """A text to classify or to store."""
 
     text: str = Field(min_length=1, description="the text itself", examples=["I love this product!"])
-    id: Identifier | None = Field(None, description="names this text for good; made here if left out")
+    id: Identifier | None = Field(None, description="names this text for ever; made by the server if left out")
     created_at: Moment | None = Field(None, description="when it was written (ISO 8601 with a zone); now if left out")
-    source: Source | None = Field(None, description="where it comes from; kept masked", examples=["twitter"])
-    author: ShortText | None = Field(None, description="who wrote it; kept as a keyed hash only")
-    topics: list[Topic] = Field(default_factory=list, max_length=20, description="what it is about; kept masked")
+    source: Source | None = Field(None, description="where it comes from; stored masked", examples=["twitter"])
+    author: ShortText | None = Field(None, description="who wrote it; stored only as a keyed hash")
+    topics: list[Topic] = Field(default_factory=list, max_length=20, description="what it is about; stored masked")
 
     def raw(self) -> RawText:
-        """Return the text as the parts pass it on."""
+        """Return the text as the gateway's parts pass it on."""
         created = None if self.created_at is None else int(self.created_at.timestamp() * 1000)
         return RawText(self.text, self.id, created, self.source, self.author, tuple(self.topics))
 
 
 def _batch_schema(schema: dict[str, Any]) -> None:
-    """Describe the two forms of a batch; the model itself lets bad items through, to be answered in their place."""
+    """Describe the two forms of a batch. The model itself accepts bad items, which get an error in their place."""
     shapes = {"texts": {"type": "string", "minLength": 1}, "items": TextIn.model_json_schema()}
     lists = {name: {"type": "array", "minItems": 1, "maxItems": 1000, "items": item} for name, item in shapes.items()}
     del schema["properties"], schema["type"]
@@ -111,7 +113,7 @@ _TEI_INPUTS: dict[str, Any] = {"anyOf": [_TEXT, _SEQUENCE, _BATCH], "examples": 
 
 
 def _one_of_three(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """Say one thing where pydantic would say one for each form that a union may have."""
+    """Replace pydantic's problems, one for each form of the union, by one."""
     try:
         return read(value)
     except ValidationError as exc:
@@ -124,8 +126,8 @@ class TeiIn(BaseModel):
     model_config = ConfigDict(strict=True)
 
     inputs: Annotated[str | list[str] | list[list[str]], WrapValidator(_one_of_three), WithJsonSchema(_TEI_INPUTS)]
-    raw_scores: bool = Field(False, description="natural logarithms of the probabilities instead of these")
-    truncate: bool = Field(False, description="cut texts that are too long for the model, instead of refusing them")
+    raw_scores: bool = Field(False, description="return natural logarithms of the probabilities")
+    truncate: bool = Field(False, description="cut texts that are too long for the model instead of refusing them")
 
 
 class Model(BaseModel):
@@ -136,7 +138,7 @@ class Model(BaseModel):
 
 
 class TimingMs(BaseModel):
-    """Where the time went, in milliseconds."""
+    """The parts of the time, in milliseconds."""
 
     queue: float
     preprocess: float
@@ -145,7 +147,7 @@ class TimingMs(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """An answer. `sentiment` is P(positive) − P(negative); `verdict` says (1 + sentiment)/2, or `Unsupported`."""
+    """An answer. `sentiment` is P(positive) − P(negative); `verdict` is (1 + sentiment)/2 in words."""
 
     id: str
     label: Label
@@ -161,7 +163,7 @@ class PredictionOut(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """What went wrong, the field that it is about, and what to do."""
+    """An error: its code, the field that it is about, and a message with cause and remedy."""
 
     code: str
     message: str
@@ -169,7 +171,7 @@ class ErrorBody(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """Every error has this shape."""
+    """The shape of every error."""
 
     error: ErrorBody
     request_id: str
@@ -204,7 +206,7 @@ class ExplanationOut(BaseModel):
 
 
 class WordOut(BaseModel):
-    """What a source said that a text's label truly is."""
+    """The true label of a text, according to one source."""
 
     source: str
     label: Label
@@ -212,7 +214,7 @@ class WordOut(BaseModel):
 
 
 class TextOut(BaseModel):
-    """A text as it is kept. `author` is a keyed hash."""
+    """A stored text. `author` is a keyed hash."""
 
     id: str
     text: str
@@ -236,20 +238,20 @@ class TextOut(BaseModel):
 
 
 class PageOut(BaseModel):
-    """Texts, newest first; `next` continues after them as `?after=`."""
+    """A page of texts, newest first; `next` is the `after` of the next page."""
 
     texts: list[TextOut]
     next: str | None
 
 
 class StoredOut(BaseModel):
-    """The id of a text that is kept."""
+    """The id of a stored text."""
 
     id: str
 
 
 class LabelOut(BaseModel):
-    """The label that a text has now."""
+    """The new label of a text."""
 
     id: str
     label: Label
@@ -257,24 +259,24 @@ class LabelOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """Whether the service can answer, part by part."""
+    """Whether the service is ready, and the state of each part."""
 
     ready: bool
     parts: dict[str, str]
 
 
 class ModelOut(BaseModel):
-    """A registered model version and what it does here."""
+    """A registered model version, and its state on this platform."""
 
     name: str
     version: int
     aliases: list[str]
     state: Literal["serving", "loaded", "loading", "failed", "registered"]
-    problem: str | None = Field(None, description="why it does not load, and when it is tried again")
+    problem: str | None = Field(None, description="why it does not load or start, and when it is tried again")
     weight: float
-    replicas: int = Field(0, description="how many replicas of it answer now")
+    replicas: int = Field(0, description="how many of its replicas answer now")
     labels: list[str]
-    metrics: dict[str, float] = Field(default_factory=dict, description="how well it did when it was made")
+    metrics: dict[str, float] = Field(default_factory=dict, description="its metrics from training")
 
 
 class ModelsOut(BaseModel):

@@ -18,7 +18,7 @@ from sentiment.settings import OPTIONS, Settings, load_settings, public_values
 from sentiment.store import open_store
 from serve_app.supervisor import launch
 from serve_app.supervisor.api_key import platform_key
-from serve_app.supervisor.launch import Look
+from serve_app.supervisor.launch import PlatformStatus
 from serve_app.supervisor.state import PlatformPaths, PlatformState, ProcessState
 
 EXAMPLE = {"label": "positive", "verdict": "Extremely Positive", "sentiment": 0.97}
@@ -48,9 +48,9 @@ def running(home: Path, **settings: object) -> PlatformState:
     )
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, look: Look) -> None:
-    monkeypatch.setattr(launch, "look", lambda _: look)
-    monkeypatch.setattr(cli.online.platform, "elsewhere", lambda host, port: [f"http://192.0.2.2:{port}"])
+def seen(monkeypatch: pytest.MonkeyPatch, look: PlatformStatus) -> None:
+    monkeypatch.setattr(launch, "read_status", lambda _: look)
+    monkeypatch.setattr(cli.online.platform, "urls_from_elsewhere", lambda host, port: [f"http://192.0.2.2:{port}"])
 
 
 def undertone(*arguments: str) -> Result:
@@ -64,7 +64,7 @@ def said(result: Result) -> str:
 def test_up_with_other_settings_than_the_running_platforms_says_which_and_fails(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen(monkeypatch, Look(running(tmp_path), True, [], True))
+    seen(monkeypatch, PlatformStatus(running(tmp_path), True, [], True))
     result = undertone("up", "--home", str(tmp_path), "--host", "0.0.0.0", "--port", "8099")
     assert result.exit_code == 1
     assert "--host or UNDERTONE_HOST is 127.0.0.1, not 0.0.0.0; --port or UNDERTONE_PORT is 8000, not 8099" in said(
@@ -77,7 +77,7 @@ def test_up_with_other_settings_than_the_running_platforms_says_which_and_fails(
 def test_up_with_the_running_platforms_settings_or_none_is_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen(monkeypatch, Look(running(tmp_path, port=8099), True, [], True))
+    seen(monkeypatch, PlatformStatus(running(tmp_path, port=8099), True, [], True))
     for options in ((), ("--port", "8099"), ("--host", "127.0.0.1")):
         result = undertone("up", "--home", str(tmp_path), *options)
         assert result.exit_code == 0, said(result)
@@ -98,7 +98,7 @@ def test_a_variable_counts_as_asked_for_and_passwords_are_not_told(
 def test_the_welcome_beyond_loopback_shows_a_key_and_where_others_reach_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen(monkeypatch, Look(running(tmp_path, host="0.0.0.0"), True, [], True))
+    seen(monkeypatch, PlatformStatus(running(tmp_path, host="0.0.0.0"), True, [], True))
     welcome = said(undertone("up", "--home", str(tmp_path)))
     assert 'undertone predict --api-key KEY "I love this product!"' in welcome
     assert "/docs with the header Authorization: Bearer KEY" in welcome
@@ -107,8 +107,8 @@ def test_the_welcome_beyond_loopback_shows_a_key_and_where_others_reach_it(
 
 
 def test_the_welcome_of_a_platform_on_a_cluster_shows_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen(monkeypatch, Look(running(tmp_path, address="ray://head:10001"), True, [], True))
-    monkeypatch.setattr(cli.online.platform, "elsewhere", lambda *_: [])
+    seen(monkeypatch, PlatformStatus(running(tmp_path, address="ray://head:10001"), True, [], True))
+    monkeypatch.setattr(cli.online.platform, "urls_from_elsewhere", lambda *_: [])
     welcome = said(undertone("up", "--home", str(tmp_path)))
     assert 'undertone predict --api-key KEY "I love this product!"' in welcome
 
@@ -126,8 +126,8 @@ def test_a_clusters_api_is_asked_with_a_key_of_this_run_that_ends_with_it(tmp_pa
 
 
 def test_the_welcome_on_loopback_speaks_of_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen(monkeypatch, Look(running(tmp_path), True, [], True))
-    monkeypatch.setattr(cli.online.platform, "elsewhere", lambda *_: [])
+    seen(monkeypatch, PlatformStatus(running(tmp_path), True, [], True))
+    monkeypatch.setattr(cli.online.platform, "urls_from_elsewhere", lambda *_: [])
     welcome = said(undertone("up", "--home", str(tmp_path)))
     assert 'undertone predict "I love this product!"' in welcome
     assert "KEY" not in welcome
@@ -135,7 +135,7 @@ def test_the_welcome_on_loopback_speaks_of_no_key(monkeypatch: pytest.MonkeyPatc
 
 def test_status_after_a_failed_start_shows_no_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     state = running(tmp_path).model_copy(update={"phase": "failed", "error": "ray does not start"})
-    seen(monkeypatch, Look(state, False, [], False))
+    seen(monkeypatch, PlatformStatus(state, False, [], False))
     result = undertone("status", "--home", str(tmp_path))
     assert result.exit_code == 1
     assert "ray does not start" in said(result)

@@ -62,7 +62,7 @@ class RolloutApi:
             return commands.status(self.store, MODEL, START_MS)
         assert method == "POST"
         asked, stage = Command(path.removeprefix("/v1/rollouts/current/")), int(query["stage"]) if query else None
-        return commands.command(self.store, MODEL, asked, START_MS, stage=stage)
+        return commands.give_command(self.store, MODEL, asked, START_MS, stage=stage)
 
     def put(self, rollout: Rollout) -> None:
         self.store.put_document(KIND, MODEL, rollout.to_body())
@@ -138,7 +138,7 @@ def test_a_promote_whose_answer_is_lost_takes_one_step_however_often_it_is_sent(
 
     with (
         UndertoneClient("http://api", sleep=lambda _: None, transport=httpx.MockTransport(respond)) as client,
-        pytest.raises(Conflict, match="at stage 3 \\(10\\), not at stage 2 any more"),
+        pytest.raises(Conflict, match="at stage 3 \\(10\\), not at stage 2: look at its status"),
     ):
         client.command_rollout("promote")
     assert commands.status(api.store, MODEL, START_MS)["asked"] is None

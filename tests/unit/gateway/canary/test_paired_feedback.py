@@ -128,7 +128,7 @@ async def test_labels_wait_for_a_version_that_is_away(backend, parts):
 
 
 async def test_labels_that_waited_in_vain_count_when_they_are_sent_again(backend, parts, monkeypatch):
-    monkeypatch.setattr(feedback, "_LOOK_S", 0.001)
+    monkeypatch.setattr(feedback, "_RETRY_S", 0.001)
     parts.trial_gone = True
     await backend.add_feedback("m-1", "negative", "team")
     await backend.pairs._task
@@ -173,5 +173,5 @@ async def test_feedback_is_published_by_version(backend):
 
 
 async def test_feedback_on_a_text_that_is_not_there_is_refused(backend):
-    with pytest.raises(NotFound, match="there is no text 'nowhere'"):
+    with pytest.raises(NotFound, match="there is no text with the id 'nowhere'"):
         await backend.add_feedback("nowhere", "negative", "team")

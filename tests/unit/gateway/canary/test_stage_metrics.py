@@ -40,7 +40,7 @@ def arm_of(service: FakeGateway, version: int = TRIAL.version) -> Arm:
 
 def judged(service: FakeGateway) -> RolloutAnalysis:
     record = rollout_of(State.CANARY, 1).model_copy(update={"champion": 3, "challenger": 4})
-    return analyse(record.counted(1, "gateway-1", service.metrics.report()["counts"]))
+    return analyse(record.with_counts(1, "gateway-1", service.metrics.report()["counts"]))
 
 
 def texts(count: int, words: str = "love") -> list[RawText]:
@@ -58,7 +58,7 @@ async def test_texts_that_are_late_for_a_version_on_trial_are_its_failures(parts
     arm = arm_of(service)
     assert arm.lost == arm.calls >= 2  # the call that hangs, then micro-batches that came to their texts too late
     assert service.classifier.events["failovers", "sentiment", "4"] == 30
-    assert "alone failed on" in judged(service).stop
+    assert "failed on" in judged(service).stop
 
 
 @pytest.mark.parametrize("limit", ["queue", "call"])
@@ -84,7 +84,7 @@ async def test_a_slow_version_that_makes_the_champion_late_as_well_is_stopped_al
     for number in range(3):
         await asyncio.gather(*(service.predict([text]) for text in texts(30, f"{number} love")))
     assert arm_of(service).lost > 10
-    assert "alone failed on" in judged(service).stop
+    assert "failed on" in judged(service).stop
 
 
 async def test_what_a_full_queue_of_a_version_on_trial_refuses_is_its_failure(parts):
@@ -114,7 +114,7 @@ async def test_texts_that_neither_version_can_read_hide_none_that_the_champion_r
         await service.predict(texts(46, f"{number} so") + texts(2, f"{number} poison") + texts(2, f"{number} venom"))
     arm = arm_of(service)
     assert 0 < arm.unread < arm.errors
-    assert "alone failed on" in judged(service).stop
+    assert "failed on" in judged(service).stop
 
 
 async def test_texts_that_neither_version_can_read_stop_none(parts):
@@ -168,7 +168,7 @@ async def test_a_version_that_loses_some_of_its_large_calls_is_stopped(parts):
     for number in range(30):
         await service.predict(texts(200, f"love {number}"), bulk=True)
     assert arm_of(service).lost == 10
-    assert "alone failed on 10 of 30 calls" in judged(service).stop
+    assert "failed on 10 of 30 calls" in judged(service).stop
 
 
 async def test_one_stall_of_both_versions_stops_no_rollout(parts):

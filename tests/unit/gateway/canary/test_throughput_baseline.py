@@ -33,14 +33,14 @@ def told(overload: ThroughputBaseline, calls: Iterable[Work], *, refused: int = 
     found = []
     for call in calls:
         for _ in range(refused):
-            overload.refuse()
-        found.append(overload.tells_against(CHALLENGER, CHAMPION, call))
+            overload.record_refusal()
+        found.append(overload.counts_refusal(CHALLENGER, CHAMPION, call))
     return found
 
 
 def carried(characters_per_s: int, *, in_flight: int = 1) -> ThroughputBaseline:
     overload = ThroughputBaseline(in_flight)
-    overload.carried(CHAMPION, work(10 * characters_per_s, 5.0, 20), 1000.0)
+    overload.record_work(CHAMPION, work(10 * characters_per_s, 5.0, 20), 1000.0)
     return overload
 
 
@@ -72,17 +72,17 @@ def test_where_nothing_is_known_of_the_champion_nothing_tells_against_its_succes
 
 def test_what_the_champion_carried_counts_for_ten_minutes_and_at_its_most():
     overload = carried(1000)
-    overload.carried(CHAMPION, work(10, 0.1, 1), 1595.0)
+    overload.record_work(CHAMPION, work(10, 0.1, 1), 1595.0)
     assert any(told(overload, [work(500, 1.0, 1)] * 20))
     overload = carried(1000)
-    overload.carried(CHAMPION, work(10, 0.1, 1), 1601.0)
+    overload.record_work(CHAMPION, work(10, 0.1, 1), 1601.0)
     assert not any(told(overload, [work(500, 1.0, 1)] * 20))
 
 
 def test_versions_that_are_gone_are_forgotten():
     overload = carried(1000)
     told(overload, [work(500, 1.0, 1)] * 20)
-    overload.keep({9})
+    overload.forget_others({9})
     assert not any(told(overload, [work(500, 1.0, 1)] * 20))
 
 
@@ -124,7 +124,7 @@ async def press(service: FakeGateway, rounds: int, preference: Preference | None
 
 def stop_of(service: FakeGateway) -> str | None:
     record = rollout_of(State.FULL, 1).model_copy(update={"champion": CHAMPION, "challenger": CHALLENGER})
-    return analyse(record.counted(1, "gateway-1", service.metrics.report()["counts"])).stop
+    return analyse(record.with_counts(1, "gateway-1", service.metrics.report()["counts"])).stop
 
 
 LONG = [[RawText("love " * 10_000 + str(number)) for number in range(4)]]
@@ -138,7 +138,7 @@ async def test_a_version_too_slow_for_the_champions_traffic_is_stopped_by_what_i
     service = await take_over(parts, table, before=MANY)
     assert await press(service, LEAST_CALLS + 6) > 20
     assert seen_by(service).arm(CHALLENGER).lost >= 4
-    assert "version 4 alone failed on" in stop_of(service)
+    assert "version 4 failed on" in stop_of(service)
 
 
 @pytest.mark.parametrize("before", [FEW, LONG], ids=["few texts before", "long texts before"])

@@ -26,7 +26,10 @@ async def test_no_page_of_another_site_is_let_in_by_default():
             answer = await client.options("/v1/predict", headers=asking(APP))
             error = answer.json()["error"]
             assert (answer.status_code, error["field"]) == (403, "Origin")
-            assert "'https://app.example' may not call this API; UNDERTONE_CORS_ORIGINS names" in error["message"]
+            assert (
+                "'https://app.example' may not call this API; add the origin to UNDERTONE_CORS_ORIGINS"
+                in error["message"]
+            )
             assert not [name for name in answer.headers if name.startswith("access-control")]
             assert "vary" not in answer.headers
 

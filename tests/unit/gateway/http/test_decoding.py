@@ -76,13 +76,13 @@ async def test_an_encoding_that_is_not_read_is_415_by_its_name(client, path, enc
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (415, "unsupported_media_type")
     assert error["field"] == "Content-Encoding"
-    assert error["message"].startswith(f"Content-Encoding: {encoding!r} is not read; ")
+    assert error["message"].startswith(f"Content-Encoding: {encoding!r} is not supported; ")
 
 
 async def test_tei_names_an_encoding_that_is_not_read_in_its_own_shape(client):
     answer = await client.post("/", content=INPUTS, headers={"Content-Encoding": "br"})
     assert (answer.status_code, answer.json()["error_type"]) == (415, "Validation")
-    assert "'br' is not read" in answer.json()["error"]
+    assert "'br' is not supported" in answer.json()["error"]
 
 
 async def test_two_headers_of_encodings_are_two_encodings(client):
@@ -137,7 +137,7 @@ async def test_the_limit_is_on_what_comes_out(client, encoding, compress, spaces
     answer = await client.post("/v1/predict", content=body, headers={"Content-Encoding": encoding})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["field"]) == (413, "too_large", "body")
-    assert f"more than {LIMIT} bytes once it is inflated" in error["message"]
+    assert f"more than {LIMIT} bytes when it is decompressed" in error["message"]
 
 
 async def test_a_body_that_just_fits_is_taken(client):
@@ -203,7 +203,7 @@ async def test_a_compressed_stream_that_breaks_says_so_in_its_last_answer(client
 async def test_the_stream_names_what_it_reads_when_it_gets_zstd(client):
     answer = await client.post("/v1/predict/stream", content=zstd(LOVE), headers={"Content-Encoding": "zstd"})
     assert answer.status_code == 415
-    assert "'zstd' is not read; the stream reads gzip, " in answer.json()["error"]["message"]
+    assert "'zstd' is not supported; send a stream with one of gzip, " in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", PATHS)

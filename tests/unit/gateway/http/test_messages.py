@@ -76,9 +76,9 @@ async def test_a_number_of_any_length_is_not_echoed_whole(client):
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        ("", "plan: is empty; write shares in percent"),
-        ("1,,100", "plan: '1,,100' has an empty step; write shares in percent"),
-        ("1,half,100", "plan: 'half' in '1,half,100' is no share; write shares in percent"),
+        ("", "plan: is empty; write growing shares in percent"),
+        ("1,,100", "plan: '1,,100' has an empty step; write growing shares in percent"),
+        ("1,half,100", "plan: 'half' in '1,half,100' is not a share above 0 and up to 100; write growing shares"),
     ],
 )
 def test_a_plan_that_cannot_be_read_says_which_step(plan, says):
@@ -101,7 +101,7 @@ async def test_an_unknown_query_parameter_is_answered_with_the_permitted_ones(cl
         "created_to, search, limit, after"
     )
     broken = (await client.get("/v1/texts?after=%25")).json()["error"]
-    assert broken["message"].startswith("after: is no place in the list; pass the `next` of the page before")
+    assert broken["message"].startswith("after: is not from this list; pass the `next` of the page before")
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ async def test_a_name_that_stands_twice_is_refused_and_no_value_is_lost(client, 
     answer = await client.request(method, path, content=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["field"]) == (422, name)
-    assert error["message"] == f"{name}: stands twice in one object; give each name one value"
+    assert error["message"] == f"{name}: appears twice in one object; give each name one value"
 
 
 async def test_a_name_that_stands_twice_in_a_line_of_a_stream_spoils_its_own_line_only(client):
     lines = '{"text": "fine"}\n{"text": "a", "text": "b"}\n{"text": "fine"}'
     answers = [json.loads(line) for line in (await client.post("/v1/predict/stream", content=lines)).text.splitlines()]
     assert [answer.get("error", {}).get("field") for answer in answers] == [None, "lines.1.text", None]
-    assert answers[1]["error"]["message"] == "lines.1.text: stands twice in one object; give each name one value"
+    assert answers[1]["error"]["message"] == "lines.1.text: appears twice in one object; give each name one value"
 
 
 @pytest.mark.parametrize("inputs", [3, [1], [["a"], 3], [["a"], [3]], None])

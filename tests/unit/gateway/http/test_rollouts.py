@@ -42,7 +42,7 @@ def under_way(parts: FakeParts, state: State = State.CANARY, stage: int = 2, **c
     rollout = Rollout.begin(StartRequest(version=4), Settings(), 3, 1_000, "asked for")
     entry = Entry(at_ms=2_000, state=state, stage=stage, reason="for the test")
     present = parts.store.get_document(KIND, MODEL)
-    body = rollout.decided(entry, **changes).to_body()
+    body = rollout.with_decision(entry, **changes).to_body()
     parts.store.put_document(KIND, MODEL, body, present.generation if present else 0)
 
 
@@ -69,7 +69,7 @@ async def test_a_rollout_is_started_with_what_it_is_asked_for(client):
         ({"version": 4, "sticky": "name"}, 422, "sticky", "'none', 'author' or 'key'"),
         ({"version": 9}, 404, "version", "registered are 3, 4, 5"),
         ({"version": 3}, 409, "version", "serves already"),
-        ({"version": 5}, 409, "version", "no rollout"),
+        ({"version": 5}, 409, "version", "cannot be rolled out"),
     ],
 )
 async def test_a_rollout_that_cannot_be_is_refused_with_the_reason(client, body, status, field, says):
@@ -83,7 +83,7 @@ async def test_a_second_rollout_is_refused(client, parts):
     under_way(parts)
     status, code, message = error_of(await client.post("/v1/rollouts", json={"version": 4, "plan": "100"}))
     assert (status, code) == (409, "conflict")
-    assert "only one rollout runs at a time" in message
+    assert "only one rollout can run at a time" in message
 
 
 async def test_a_start_and_an_abort_whose_answers_were_lost_may_be_sent_again(client):
@@ -119,8 +119,8 @@ async def test_rollouts_are_listed_a_page_at_a_time(client, parts):
         ("limit=0", "limit: must be 1 or more"),
         ("limit=101", "limit: must be 100 or less"),
         ("limit=all", "limit: must be a whole number"),
-        ("after=nowhere", "after is no place in the list"),
-        ("after=a%20b", "after: is no place in the list"),
+        ("after=nowhere", "not from this list"),
+        ("after=a%20b", "after: is not from this list"),
         ("page=2", "page: is not known here; permitted are limit, after"),
     ],
 )
@@ -196,7 +196,7 @@ async def test_the_split_is_written_read_and_ended(client):
     ("versions", "status", "says"),
     [
         ({"a": 9}, 404, "versions.a: sentiment has no version 9; registered are 3, 4, 5"),
-        ({"a": 5}, 409, "versions.a: version 5 answers with other labels"),
+        ({"a": 5}, 409, "versions.a: version 5 has other labels than"),
         ({"a": "3"}, 422, "versions.a: must be a whole number"),
         (None, 422, "versions"),
     ],
@@ -228,7 +228,7 @@ async def test_a_version_that_is_not_loaded_is_not_found_and_the_loaded_ones_are
     body = {"texts": ["meh"]} if path.endswith("batch") else {"text": "meh"}
     status, code, message = error_of(await client.post(f"{path}?model=9", json=body))
     assert (status, code) == (404, "not_found")
-    assert "version 9 is not loaded; ask for one of 3, 4" in message
+    assert "version 9 is not loaded; choose one of 3, 4" in message
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ async def test_a_version_that_is_not_loaded_is_not_found_and_the_loaded_ones_are
         ("model=eight", "model: must be a whole number"),
         ("model=0", "model: must be 1 or more"),
         ("modle=4", "modle: is not known here; permitted are model"),
-        ("model=3&model=4", "once only"),
+        ("model=3&model=4", "is given twice"),
     ],
 )
 async def test_a_pin_that_is_none_is_refused(client, query, says):

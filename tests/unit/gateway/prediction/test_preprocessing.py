@@ -65,7 +65,7 @@ async def test_what_takes_long_goes_to_the_preprocessor(
 
 
 async def test_a_normaliser_that_is_unknown_here_is_named(cleaning: Preprocessing) -> None:
-    with pytest.raises(ModelRejected, match="'99' is unknown"):
+    with pytest.raises(ModelRejected, match="no normaliser '99'"):
         await cleaning([RawText("hi")], "99")
 
 

@@ -58,7 +58,7 @@ async def test_a_gateway_that_was_taken_for_gone_and_is_back_is_not_counted_twic
     platform.gateways.counts = both | {"frozen": Observations(compared=51)}
     await platform.rounds(3)
     assert platform.status()["compared"]["compared"] == 57
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.until("canary")
     await platform.rounds(3)
     assert platform.status()["compared"]["compared"] == 57 + 51 + 7  # of the new stage it is heard again
@@ -80,7 +80,7 @@ async def test_a_stage_that_is_over_is_one_sum(platform):
     await in_shadow(platform)
     platform.gateways.counts = {name: Observations(compared=5) for name in "abc"}
     await platform.rounds(3)
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.until("canary")
     kept = platform.store.get_document(KIND, MODEL).body["counts"]
     assert set(kept["1"]) == {GONE}

@@ -30,7 +30,7 @@ async def read_at(platform, monkeypatch):
     looks.clear()
     for second in range(40):
         platform.clock.s += 1
-        await (platform.controller.step() if second % 4 == 0 else platform.controller.is_wanted())
+        await (platform.controller.step() if second % 4 == 0 else platform.controller.has_news())
     assert len(looks) == 10
     return times
 
@@ -48,12 +48,12 @@ async def test_an_answer_that_took_long_is_taken_while_the_controller_rests(plat
     answers, real = threading.Event(), platform.registry.versions
     monkeypatch.setattr(platform.registry, "versions", lambda name: (answers.wait(30), real(name))[1])
     await platform.rounds(1, seconds=POLL_S)
-    assert not await platform.controller.is_wanted()
+    assert not await platform.controller.has_news()
     answers.set()
     async with asyncio.timeout(20):
-        while not await platform.controller.is_wanted():
+        while not await platform.controller.has_news():
             pass
-    assert not await platform.controller.is_wanted()
+    assert not await platform.controller.has_news()
     await platform.rounds(3)
     assert ("start", 3) in platform.target.acts
 

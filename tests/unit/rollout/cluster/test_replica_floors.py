@@ -63,7 +63,7 @@ async def test_floors_stand_from_the_load_to_the_end_and_then_sink(platform):
     platform.target.views[1] = replace(platform.target.views[1], replicas=3)  # one is being replaced
     await platform.rounds(5)
     assert platform.target.floors[-2:] == [(1, 4), (2, 4)]
-    commands.command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.ABORT, platform.clock.now_ms())
     await platform.until("aborted")
     await platform.rounds(2)
     assert platform.target.floors[-1] == (1, 1)

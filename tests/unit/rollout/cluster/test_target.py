@@ -39,7 +39,7 @@ def overview(status: ApplicationStatus, replicas: dict[str, int], message: str =
         (ApplicationStatus.RUNNING, {}, AppState.DOWN),
         (ApplicationStatus.DEPLOYING, {"STARTING": 1}, AppState.LOADING),
         (ApplicationStatus.DEPLOY_FAILED, {}, AppState.FAILED),
-        (ApplicationStatus.DELETING, {"RUNNING": 1}, AppState.LEAVING),
+        (ApplicationStatus.DELETING, {"RUNNING": 1}, AppState.STOPPING),
     ],
 )
 def test_an_application_is_what_serve_says_and_down_without_a_replica(status, replicas, state):

@@ -18,7 +18,7 @@ def judged(seen: Observations, **settings):
 
 def test_nothing_seen_says_nothing():
     found = analyse(rollout_of(State.SHADOW, 1))
-    assert (found.stop, found.shown, found.labelled) == (None, False, 0)
+    assert (found.stop, found.is_no_worse, found.labelled) == (None, False, 0)
     assert "p99_ratio" not in found.numbers
     assert "disagreement" not in found.numbers
 
@@ -26,14 +26,20 @@ def test_nothing_seen_says_nothing():
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        (Observations(compared=400, disagreed=150, neutral_flips=150), "otherwise .* on 37.5 % of 400 texts; 25 %"),
-        (Observations(compared=400, disagreed=60, neutral_flips=10), "says positive for negative.* 12.5 % .*; 5 %"),
-        (Observations({2: arm(100, errors=9, unread=9)}), "2 alone failed on 9 of 100 texts, version 1 did not; 1 %"),
-        (Observations({2: arm(4, errors=4, lost=4)}), "2 alone failed on 4 of 4 calls"),
+        (
+            Observations(compared=400, disagreed=150, neutral_flips=150),
+            "different labels to 37.5 % of 400 texts; at most 25 %",
+        ),
+        (Observations(compared=400, disagreed=60, neutral_flips=10), "opposite labels .* to 12.5 % .*; at most 5 %"),
+        (
+            Observations({2: arm(100, errors=9, unread=9)}),
+            "2 failed on 9 of 100 texts that version 1 did not fail on; at most 1 %",
+        ),
+        (Observations({2: arm(4, errors=4, lost=4)}), "2 failed on 4 of 4 calls"),
         (Observations({1: arm(200, milliseconds=10), 2: arm(200, milliseconds=100)}), "times as long as version 1"),
         (
             Observations(labelled=400, only_champion_right=60, only_challenger_right=20),
-            "of 400 labelled texts version 1 alone was right on 60, version 2 alone on 20",
+            "of 400 texts with feedback, only version 1 was right on 60, only version 2 on 20",
         ),
     ],
     ids=["disagreement", "flips", "errors", "dead", "slow", "worse"],
@@ -77,21 +83,21 @@ def test_the_limits_are_those_of_the_settings_when_the_rollout_started():
 
 def test_latency_is_judged_by_the_present_stage_and_errors_by_all():
     slow = Observations({1: arm(200, milliseconds=10), 2: arm(200, milliseconds=200)})
-    later = rollout_of(State.CANARY, 2).counted(1, "gateway-1", slow.to_json())
+    later = rollout_of(State.CANARY, 2).with_counts(1, "gateway-1", slow.to_json())
     assert analyse(later).stop is None
     failing = Observations({1: arm(200), 2: arm(200, errors=20, unread=20)})
-    assert "failed on 20" in analyse(later.counted(1, "gateway-1", failing.to_json())).stop
+    assert "failed on 20" in analyse(later.with_counts(1, "gateway-1", failing.to_json())).stop
 
 
 def test_texts_that_the_champion_fails_on_too_hide_nothing():
     both_fail = 400
     seen = Observations({1: arm(4000, errors=both_fail), 2: arm(4000, errors=both_fail + 160, unread=160)})
-    assert "alone failed on 160 of 4000 texts" in judged(seen).stop
+    assert "failed on 160 of 4000 texts" in judged(seen).stop
 
 
 def test_labels_that_show_it_to_be_no_worse_are_told_apart_from_labels_that_do_not():
-    assert judged(Observations(labelled=2000, only_champion_right=50, only_challenger_right=60)).shown
-    assert not judged(Observations(labelled=100, only_champion_right=3, only_challenger_right=3)).shown
+    assert judged(Observations(labelled=2000, only_champion_right=50, only_challenger_right=60)).is_no_worse
+    assert not judged(Observations(labelled=100, only_champion_right=3, only_challenger_right=3)).is_no_worse
 
 
 def test_confidence_and_label_shift_are_measured_and_end_nothing():
@@ -116,6 +122,6 @@ def test_a_version_that_swaps_labels_on_a_tenth_of_the_texts_is_stopped_by_eithe
                 only_challenger_right=int((swapped & ~right).sum() // 3),
             )
         )
-        stopped["limits"] += "positive for negative" in (limits.stop or "")
+        stopped["limits"] += "opposite labels" in (limits.stop or "")
         stopped["labels"] += labels.numbers["evidence_worse"] >= DECISIVE
     assert stopped == {"labels": 20, "limits": 20}

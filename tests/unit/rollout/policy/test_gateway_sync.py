@@ -10,9 +10,9 @@ from serve_app.rollout.cluster.metrics_collector import MetricsCollector
 from serve_app.rollout.policy.decisions import NameChampion, Wait
 from serve_app.rollout.policy.plan import Limits
 from serve_app.rollout.policy.record import Command, Rollout, State
-from serve_app.rollout.policy.shares import alone
+from serve_app.rollout.policy.shares import all_to
 from serve_app.routing.observations import Observations
-from tests.unit.rollout.courses import LEAVING, RUNNING, after, moved
+from tests.unit.rollout.courses import RUNNING, STOPPING, after, moved
 from tests.unit.rollout.fake_platform import FakeGateways
 from tests.unit.rollout.rollouts import HOLD_S, rollout_of
 
@@ -36,7 +36,7 @@ async def test_a_rollout_that_is_promoted_while_no_gateway_follows_keeps_alias_a
     platform.gateways.deaf_to = 2
     platform.start(plan="1,100", auto=False)
     await platform.until("canary")
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.rounds(100)
     assert platform.status()["state"] == "full"
     assert platform.champion() == 1
@@ -77,7 +77,7 @@ async def test_a_version_that_no_gateway_opens_is_given_up_and_the_reason_says_s
     await platform.until("canary")
     told = await platform.until("aborted", most=140)
     assert told["reason"] == (
-        "1 of 1 gateways have not put the traffic table in force for 120 s: version 2 does not open there"
+        "1 of 1 gateways have not put the traffic table in force for 120 s: they cannot reach version 2"
     )
     assert (set(platform.target.views), platform.champion()) == ({1}, 1)
     assert platform.gateways.weights()[-1] == {1: 1.0}
@@ -100,7 +100,7 @@ async def test_in_place_a_version_that_no_gateway_opens_makes_room_for_the_champ
     await platform.until("full")
     assert set(platform.target.views) == {2}
     told = await platform.until("aborted")
-    assert "version 2 does not open there" in told["reason"]
+    assert "they cannot reach version 2" in told["reason"]
     assert set(platform.target.views) == {1}
     assert platform.gateways.weights()[-1] == {1: 1.0}
 
@@ -115,7 +115,7 @@ async def test_in_place_a_version_that_some_gateways_have_opened_stays_and_the_r
     told = platform.status()
     assert (told["state"], set(platform.target.views)) == ("full", {2})
     assert "1 of 2 gateways have not" in told["waits"]
-    assert "version 1 is not loaded: it does not go back by itself" in told["waits"]
+    assert "version 1 is not loaded: the rollout does not go back by itself" in told["waits"]
     platform.gateways.hear = frozenset({"hears", "deaf"})
     await platform.until("done")
 
@@ -125,7 +125,7 @@ async def test_the_time_to_open_a_version_begins_anew_with_each_step(platform):
     platform.start(plan="1,50,100", auto=False)
     await platform.until("canary")
     await platform.rounds(100)
-    commands.command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
+    commands.give_command(platform.store, MODEL, Command.PROMOTE, platform.clock.now_ms())
     await platform.rounds(100)
     assert platform.status()["step"] == "50"
     assert (await platform.until("aborted", most=40))["reason"].startswith("1 of 1 gateways")
@@ -150,10 +150,10 @@ def test_gateways_that_follow_too_late_end_a_rollout_wherever_the_champion_is_lo
     assert moved(after(rollout, 1e4, since_all_followed_s=21.0, **late)) == (State.ABORTING, stage)
 
 
-@pytest.mark.parametrize("apps", [{2: RUNNING}, {1: LEAVING, 2: RUNNING}])
+@pytest.mark.parametrize("apps", [{2: RUNNING}, {1: STOPPING, 2: RUNNING}])
 def test_nothing_goes_back_to_a_champion_that_has_gone(apps):
     draining = rollout_of(State.DRAINING, 5, settings={"rollouts_follow_s": 20})
-    gone = {"shares": alone(2), "rollout": None, "stage": 0, "apps": apps}
+    gone = {"shares": all_to(2), "rollout": None, "stage": 0, "apps": apps}
     waits = after(draining, 1e4, behind=BEHIND, followers=1, since_all_followed_s=1e4, **gone)
     assert isinstance(waits, Wait)
     assert waits.reason.startswith(f"{BEHIND}, and version 1 is not loaded")

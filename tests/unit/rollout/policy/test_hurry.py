@@ -34,7 +34,7 @@ async def test_an_abort_is_in_the_table_after_one_round_although_gateways_hang(c
         await asyncio.sleep(30)
 
     monkeypatch.setattr(canary.gateways, "observations", hangs)
-    commands.command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
+    commands.give_command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
 
@@ -63,7 +63,7 @@ async def test_an_abort_is_in_the_table_after_one_round_although_the_registry_ha
 ):
     answers = registry_hangs()
     monkeypatch.setattr(reconciler, "REGISTRY_PATIENCE_S", 30.0)
-    commands.command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
+    commands.give_command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
     answers.set()
@@ -85,7 +85,7 @@ def serve_hangs(canary, monkeypatch):
 
 
 async def test_an_abort_is_in_the_table_after_one_round_although_serve_hangs(canary, serve_hangs):
-    commands.command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
+    commands.give_command(canary.store, MODEL, Command.ABORT, canary.clock.now_ms())
     await one_round(canary)
     assert canary.gateways.weights()[-1] == {1: 1.0}
     serve_hangs.set()
@@ -95,11 +95,11 @@ async def test_an_abort_is_in_the_table_after_one_round_although_serve_hangs(can
 
 async def test_a_verdict_counts_although_serve_hangs_and_nothing_else_is_done(canary, serve_hangs):
     acts = list(canary.target.acts)
-    commands.command(canary.store, MODEL, Command.PROMOTE, canary.clock.now_ms())
+    commands.give_command(canary.store, MODEL, Command.PROMOTE, canary.clock.now_ms())
     await one_round(canary)
     await one_round(canary)
     assert (canary.status()["state"], canary.target.acts) == ("canary", acts)
-    assert canary.status()["waits"] == "Ray Serve has not said yet how the versions are"
+    assert canary.status()["waits"] == "Ray Serve has not reported the state of the versions yet"
     seen = Observations({1: arm(400), 2: arm(400)}, compared=400, disagreed=180, neutral_flips=180)
     canary.gateways.counts = {"gateway-1": seen}
     canary.store.put_document("rollout", MODEL, {**canary.store.get_document("rollout", MODEL).body, "asked": None})

@@ -7,9 +7,9 @@ import pytest
 from sentiment.errors import Conflict, StoreUnavailable
 from sentiment.store.memory import MemoryStore
 from serve_app.rollout.api_view import to_public
-from serve_app.rollout.policy.decisions import Publish
+from serve_app.rollout.policy.decisions import PublishTable
 from serve_app.rollout.policy.record import HISTORY_KIND, KIND, Entry, Rollout, State
-from serve_app.rollout.policy.shares import alone
+from serve_app.rollout.policy.shares import all_to
 from serve_app.rollout.rollout_store import LEASE_KIND, LEASE_MS, RolloutStore
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import KIND as TRAFFIC
@@ -39,7 +39,7 @@ def test_a_record_of_a_later_release_can_be_read():
 def test_of_many_decisions_the_first_and_the_newest_are_kept():
     record = rollout_of(State.CANARY, 2)
     for number in range(300):
-        record = record.decided(entry(State.CANARY, 2, START_MS + number))
+        record = record.with_decision(entry(State.CANARY, 2, START_MS + number))
     assert len(record.decisions) == 200
     assert record.decisions[0].state is State.WAITING
     assert record.decisions[-1].at_ms == START_MS + 299
@@ -49,7 +49,7 @@ def test_the_moments_are_those_at_which_the_challengers_share_changed():
     record = rollout_of(State.SHADOW, 1)
     course = [(State.CANARY, 2), (State.CANARY, 2), (State.CANARY, 3), (State.ABORTING, 3), (State.ABORTED, 3)]
     for number, (state, stage) in enumerate(course):
-        record = record.decided(entry(state, stage, START_MS + number))
+        record = record.with_decision(entry(state, stage, START_MS + number))
     told = to_public(record, START_MS)
     moments = [(moment["at_ms"] - START_MS, moment["share"]) for moment in told["moments"]]
     assert moments == [(0, 0.01), (2, 0.1), (3, 0.0)]
@@ -91,10 +91,10 @@ def test_what_was_read_is_what_is_written_over_or_nothing_is():
     route = Route(MODEL, 1, "classifier-v1", "digest", LABELS, "1", 1.0)
     for rollout_store in (slow, quick):
         rollout_store.read()
-    quick.publish([route], Publish(alone(1), split={"a": 1}), None)
+    quick.publish([route], PublishTable(all_to(1), split={"a": 1}), None)
     quick.save(rollout_of(State.SHADOW, 1), START_MS)
     with pytest.raises(Conflict):
-        slow.publish([route], Publish(alone(1)), None)
+        slow.publish([route], PublishTable(all_to(1)), None)
     with pytest.raises(Conflict):
         slow.save(rollout_of(State.CANARY, 2), START_MS)
     table, record = slow.read()
@@ -117,11 +117,11 @@ def test_a_table_of_a_rollout_says_which_and_keeps_clients_on_a_side():
     store, record = MemoryStore(), rollout_of(State.CANARY, 2, request={"sticky": "author"})
     route = Route(MODEL, 1, "classifier-v1", "digest", LABELS, "1", 1.0)
     rollout_store = RolloutStore(store, MODEL, "one")
-    rollout_store.publish([route], Publish(alone(1), record.id, 2), record)
+    rollout_store.publish([route], PublishTable(all_to(1), record.id, 2), record)
     document = store.get_document(TRAFFIC, MODEL)
     table = from_body(document.generation, document.body)
     assert (table.rollout, table.stage, table.sticky, table.sides) == (record.id, 2, "author", (1, 2))
-    rollout_store.publish([route], Publish(alone(1)), record)
+    rollout_store.publish([route], PublishTable(all_to(1)), record)
     document = store.get_document(TRAFFIC, MODEL)
     table = from_body(document.generation, document.body)
     assert (table.rollout, table.stage, table.sticky, table.sides) == (None, 0, "none", None)

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from serve_app.rollout.policy.decisions import (
-    Move,
     NameChampion,
-    Publish,
-    Retire,
+    PublishTable,
+    RetireApplication,
     StartApplication,
+    Transition,
     UnnameChallenger,
     Wait,
 )
 from serve_app.rollout.policy.record import Command, State
-from serve_app.rollout.policy.shares import Share, alone, shares_of
-from serve_app.rollout.policy.state_machine import CHALLENGER_DOWN_ALONE_S, checked
-from tests.unit.rollout.courses import BOTH, DOWN, FAILED, LEAVING, LOADING, RUNNING, after, moved
+from serve_app.rollout.policy.shares import Share, all_to, shares_of
+from serve_app.rollout.policy.state_machine import CHALLENGER_DOWN_ALONE_S, after_check
+from tests.unit.rollout.courses import BOTH, DOWN, FAILED, LOADING, RUNNING, STOPPING, after, moved
 from tests.unit.rollout.rollouts import HOLD_S, rollout_of
 
 
 def test_aborting_gives_the_champion_everything_and_leaves_nothing_of_the_challenger():
     aborting = rollout_of(State.ABORTING, 3)
     canary = {"shares": (Share(1, 0.9), Share(2, 0.1)), "rollout": aborting.id, "stage": 3}
-    assert after(aborting, 1, **canary) == Publish(alone(1))
-    assert after(aborting, 1, apps={1: DOWN, 2: RUNNING}, **canary) == Publish(alone(1))
+    assert after(aborting, 1, **canary) == PublishTable(all_to(1))
+    assert after(aborting, 1, apps={1: DOWN, 2: RUNNING}, **canary) == PublishTable(all_to(1))
     assert isinstance(after(aborting, 1, since_published_s=5.0), Wait)
-    assert after(aborting, 1, since_published_s=31.0) == Retire(2)
-    assert after(aborting, 1, since_published_s=5.0, apps={1: RUNNING, 2: FAILED}) == Retire(2)
-    assert isinstance(after(aborting, 1, apps={1: RUNNING, 2: LEAVING}), Wait)
+    assert after(aborting, 1, since_published_s=31.0) == RetireApplication(2)
+    assert after(aborting, 1, since_published_s=5.0, apps={1: RUNNING, 2: FAILED}) == RetireApplication(2)
+    assert isinstance(after(aborting, 1, apps={1: RUNNING, 2: STOPPING}), Wait)
     assert after(aborting, 1, apps={1: RUNNING}, challenger=2) == UnnameChallenger()
     assert moved(after(aborting, 1, apps={1: RUNNING})) == (State.ABORTED, 3)
 
 
 def test_a_challenger_that_never_had_traffic_ends_without_a_drain():
-    assert after(rollout_of(State.ABORTING, 0), 1, since_published_s=0.0) == Retire(2)
+    assert after(rollout_of(State.ABORTING, 0), 1, since_published_s=0.0) == RetireApplication(2)
 
 
 def test_aborting_after_the_alias_has_moved_moves_it_back():
@@ -41,11 +41,11 @@ def test_aborting_after_the_alias_has_moved_moves_it_back():
 
 def test_aborting_while_the_champion_of_before_leaves_brings_it_up_again_first():
     aborting = rollout_of(State.ABORTING, 5)
-    challengers = {"shares": alone(2), "rollout": None, "champion": 2}
-    assert isinstance(after(aborting, 1, apps={1: LEAVING, 2: RUNNING}, **challengers), Wait)
+    challengers = {"shares": all_to(2), "rollout": None, "champion": 2}
+    assert isinstance(after(aborting, 1, apps={1: STOPPING, 2: RUNNING}, **challengers), Wait)
     assert after(aborting, 1, apps={2: RUNNING}, **challengers) == StartApplication(1)
     assert isinstance(after(aborting, 1, apps={1: LOADING, 2: RUNNING}, **challengers), Wait)
-    assert after(aborting, 1, **challengers) == Publish(alone(1))
+    assert after(aborting, 1, **challengers) == PublishTable(all_to(1))
 
 
 def test_without_room_a_rollout_waits_and_says_so_or_swaps_in_place_when_told():
@@ -68,14 +68,14 @@ def test_a_version_that_loads_for_the_fixed_split_costs_the_champion_no_room():
 
 def test_in_place_the_champion_ends_before_the_challenger_loads_and_comes_back_if_that_fails():
     swapping = rollout_of(State.LOADING, request={"in_place": True}, swapped=True)
-    assert after(swapping, 1, apps={1: RUNNING}) == Retire(1)
-    assert isinstance(after(swapping, 1, apps={1: LEAVING}), Wait)
+    assert after(swapping, 1, apps={1: RUNNING}) == RetireApplication(1)
+    assert isinstance(after(swapping, 1, apps={1: STOPPING}), Wait)
     assert after(swapping, 1, apps={}) == StartApplication(2)
     assert moved(after(swapping, 1, apps={2: RUNNING})) == (State.CHECKING, 0)
-    assert moved(checked(swapping, {})) == (State.FULL, 5)
-    assert shares_of(rollout_of(State.FULL, 5, swapped=True)) == alone(2)
+    assert moved(after_check(swapping, {})) == (State.FULL, 5)
+    assert shares_of(rollout_of(State.FULL, 5, swapped=True)) == all_to(2)
     aborting = rollout_of(State.ABORTING, 0, swapped=True)
-    assert after(aborting, 1, apps={2: FAILED}) == Retire(2)
+    assert after(aborting, 1, apps={2: FAILED}) == RetireApplication(2)
     assert after(aborting, 1, apps={}) == StartApplication(1)
     assert moved(after(aborting, 1, apps={1: RUNNING})) == (State.ABORTED, 0)
 
@@ -90,21 +90,21 @@ def test_going_back_the_champion_is_loaded_before_anything_that_needs_the_regist
 
 def test_a_swapped_rollout_that_goes_back_makes_room_for_the_champion_first():
     aborting = rollout_of(State.ABORTING, 5, swapped=True)
-    full = {"shares": alone(2), "champion": 2}
-    assert after(aborting, 1, apps={2: RUNNING}, **full) == Retire(2)
-    assert isinstance(after(aborting, 1, apps={2: LEAVING}, **full), Wait)
+    full = {"shares": all_to(2), "champion": 2}
+    assert after(aborting, 1, apps={2: RUNNING}, **full) == RetireApplication(2)
+    assert isinstance(after(aborting, 1, apps={2: STOPPING}, **full), Wait)
     assert after(aborting, 1, apps={}, **full) == StartApplication(1)
-    assert after(aborting, 1, apps={1: RUNNING}, **full) == Publish(alone(1))
+    assert after(aborting, 1, apps={1: RUNNING}, **full) == PublishTable(all_to(1))
 
 
 def test_a_challenger_without_a_replica_gets_no_more_traffic_whoever_asks():
     down, canary = {1: RUNNING, 2: DOWN}, rollout_of(State.CANARY, 4, asked=Command.PROMOTE)
     stays = after(canary, 1, apps=down)
     assert moved(stays) == (State.CANARY, 4)
-    assert "no working replica" in stays.reason
+    assert "no healthy replica" in stays.reason
     assert moved(after(canary, 1)) == (State.FULL, 5)
     by_hand = after(rollout_of(State.CANARY, 4), 1, apps=down, champion=2)
-    assert not isinstance(by_hand, Move)
+    assert not isinstance(by_hand, Transition)
 
 
 def test_the_champion_is_kept_while_the_challenger_is_down_and_gets_its_traffic_back_soon():
@@ -116,12 +116,12 @@ def test_the_champion_is_kept_while_the_challenger_is_down_and_gets_its_traffic_
         late = after(rollout_of(state, 5), 1e3, apps=down, challenger_down_s=CHALLENGER_DOWN_ALONE_S + 1)
         assert moved(late) == (State.ABORTING, 5)
     still = after(rollout_of(State.CANARY, 4), 1, apps=down, challenger_down_s=CHALLENGER_DOWN_ALONE_S + 1)
-    assert not isinstance(still, Move)
+    assert not isinstance(still, Transition)
 
 
 def test_a_pause_before_the_first_step_holds_the_rollout_there():
     assert after(rollout_of(State.LOADING, paused=True), 1).paused
-    assert checked(rollout_of(State.CHECKING, paused=True), {}).paused
+    assert after_check(rollout_of(State.CHECKING, paused=True), {}).paused
     assert after(rollout_of(State.CHECKING, paused=True), 1e6) == Wait("paused")
 
 
@@ -130,7 +130,7 @@ def test_the_fixed_split_outlives_the_end_of_a_rollout():
     apps = {**BOTH, 3: RUNNING}
     shares = (Share(2, 1.0), Share(1, 0.0), Share(3, 0.0))
     in_force = {"split": split, "table_split": split, "shares": (*shares_of(draining), Share(3, 0.0))}
-    assert after(draining, 1e6, apps=apps, **in_force) == Publish(shares, split=split)
+    assert after(draining, 1e6, apps=apps, **in_force) == PublishTable(shares, split=split)
     left = {"split": split, "table_split": split, "shares": shares, "rollout": None}
     assert moved(after(draining, 1e6, apps=apps, **left)) == (State.DONE, 5)
 
@@ -152,7 +152,7 @@ def test_while_the_registry_is_away_the_rollout_goes_on():
 def test_a_fixed_split_stays_beside_a_rollout_except_for_a_challenger_that_goes_back():
     canary, split = rollout_of(State.CANARY, 3), {"b": 2, "c": 3}
     apps = {**BOTH, 3: RUNNING}
-    beside = Publish((*shares_of(canary), Share(3, 0.0)), canary.id, 3, split)
+    beside = PublishTable((*shares_of(canary), Share(3, 0.0)), canary.id, 3, split)
     assert after(canary, 1, apps=apps, split=split) == beside
     aborting = rollout_of(State.ABORTING, 3)
-    assert after(aborting, 1, apps=apps, split=split) == Publish((Share(1, 1.0), Share(3, 0.0)), split=split)
+    assert after(aborting, 1, apps=apps, split=split) == PublishTable((Share(1, 1.0), Share(3, 0.0)), split=split)
