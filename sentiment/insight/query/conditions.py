@@ -33,6 +33,11 @@ class Near:
     left: tuple[Phrase, ...]
     right: tuple[Phrase, ...]
 
+    @property
+    def phrases(self) -> int:
+        """How many phrases an index has to look for: one an order for two different words, else one a distance too."""
+        return sum(2 if _are_two_words(one, other) else 2 * self.distance for one in self.left for other in self.right)
+
 
 @dataclass(frozen=True, slots=True)
 class FieldIs:
@@ -74,6 +79,11 @@ class AnyOf:
 Condition = Everything | Phrase | Near | FieldIs | Tone | Not | AllOf | AnyOf
 
 
+def phrases_in(condition: Condition) -> int:
+    """Return how many phrases the `near` of a condition stand for, wherever in it."""
+    return condition.phrases if isinstance(condition, Near) else sum(map(phrases_in, _parts_of(condition)))
+
+
 def words_in(condition: Condition) -> Iterator[str]:
     """Yield the words that a condition names, wherever in it."""
     if isinstance(condition, Phrase):
@@ -92,6 +102,10 @@ def topics_in(condition: Condition) -> Iterator[str]:
         yield condition.value
     for part in _parts_of(condition):
         yield from topics_in(part)
+
+
+def _are_two_words(one: Phrase, other: Phrase) -> bool:
+    return len(one.words) == len(other.words) == 1 and one != other
 
 
 def _parts_of(condition: Condition) -> tuple[Condition, ...]:

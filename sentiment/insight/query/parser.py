@@ -21,13 +21,14 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from sentiment.errors import InvalidInput
-from sentiment.insight.query.conditions import AllOf, AnyOf, Condition, Not
+from sentiment.insight.query.conditions import AllOf, AnyOf, Condition, Not, phrases_in
 from sentiment.insight.query.terms import NEAR_FORM, field_is, near, phrase, tone, topic, wrong
 from sentiment.insight.values import Query
 from sentiment.insight.words import whole_characters
 
 MAX_CHARACTERS: Final = 1000
 MAX_DEPTH: Final = 20
+MAX_NEAR_PHRASES: Final = 200
 
 #: All that depends on what stands inside a token is read by `terms`, so that a mistake there is told in its own words.
 _GRAMMAR: Final = r"""
@@ -81,7 +82,14 @@ def parse_query(text: str, author_key: Callable[[str], str]) -> Query:
         tree = _parser().parse(plain)
     except UnexpectedInput as exc:
         raise _explained(exc, plain) from None
-    return Query(text, _condition(tree, author_key))
+    condition = _condition(tree, author_key)
+    if (phrases := phrases_in(condition)) > MAX_NEAR_PHRASES:
+        raise InvalidInput(
+            f"q asks by near for {phrases} phrases, more than {MAX_NEAR_PHRASES}; lower the distance of those with"
+            " phrases or a word twice, or name fewer.",
+            "q",
+        )
+    return Query(text, condition)
 
 
 @cache

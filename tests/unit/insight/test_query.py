@@ -125,6 +125,14 @@ def test_a_search_that_is_too_long_is_refused():
         meaning("a" * (MAX_CHARACTERS + 1))
 
 
+def test_near_that_would_keep_an_index_busy_for_seconds_is_refused():
+    assert meaning('near(50, "a b" c) near(50, c c)')
+    for search in ('near(50, "a b" c) near(50, c c) near(1, d e)', 'near(20, ("a b" or "c d" or x) ("e f" or "g h"))'):
+        with pytest.raises(InvalidInput, match="more than 200; lower the distance"):
+            meaning(search)
+    assert meaning("near(50, (a or b or c or d or e) (f or g or h or i or j))")
+
+
 @given(st.text(alphabet='ab ()"#:<>=,-.0123456789nearotd\n&“茶😀', max_size=60) | st.text(max_size=60))
 def test_whatever_is_typed_is_a_search_or_a_mistake_in_q(text):
     try:
