@@ -10,6 +10,7 @@ import gradio as gr
 from gradio_ui.messages import platform_state
 from gradio_ui.tabs.batch.analysis import LARGEST_FILE_MB
 from gradio_ui.tabs.batch.tab import build_batch
+from gradio_ui.tabs.explore.tab import build_explore
 from gradio_ui.tabs.models.tab import build_models
 from gradio_ui.tabs.try_it import build_try_it
 from sentiment.client.http import UndertoneClient
@@ -34,13 +35,16 @@ def build_page(client: UndertoneClient, host: str = "127.0.0.1") -> gr.Blocks:
         with gr.Row(elem_id="top", equal_height=True):
             gr.HTML(_HEADER)
             state = gr.HTML("", elem_id="platform")
-        with gr.Tab("Try it") as try_it:
-            build_try_it(client, state)
-        with gr.Tab("Batch") as batch:
-            build_batch(client, state)
-        with gr.Tab("Models") as models:
-            timer = build_models(client, models, state, asks_for_key=host not in LOOPBACK)
-        for other in (try_it, batch):  # nobody looks: the API is left alone
+        with gr.Tabs() as tabs:
+            with gr.Tab("Try it", id="try") as try_it:
+                build_try_it(client, state)
+            with gr.Tab("Batch", id="batch") as batch:
+                build_batch(client, state)
+            with gr.Tab("Explore", id="explore") as explore:
+                build_explore(client, page, tabs, explore)
+            with gr.Tab("Models", id="models") as models:
+                timer = build_models(client, models, state, asks_for_key=host not in LOOPBACK)
+        for other in (try_it, batch, explore):  # nobody looks: the API is left alone
             other.select(lambda: gr.Timer(active=False), None, timer, api_visibility="private")
         gr.HTML(_FOOTER)
         page.load(lambda: platform_state(client), None, state, show_progress="hidden", api_visibility="private")
