@@ -35,7 +35,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OPTIONS = ("home", "host", "port", "ui_port", "mlflow_port", "dashboard_port", "address")
 
 _PLAN = r"^(shadow,)?(\d{1,2}(\.\d{1,3})?,)*100$"
+_HTTP = r"^https?://[^\s/]"
 _RULES = {_PLAN: "must be shares in percent that grow and end with 100, `shadow` first if at all: shadow,1,10,50,100"}
+_RULES[_HTTP] = "must be an address such as http://127.0.0.1:8080/gdelt"
 
 
 class Settings(BaseSettings):
@@ -118,6 +120,8 @@ class Settings(BaseSettings):
     insight_dir: Path | None = Field(None, description="folder of that index; empty: `insight` in home")
     ingest: bool = Field(True, description="carry out the ingests of /v1/ingests, in a process of their own")
     ingest_files: Path | None = Field(None, description="folder of files that these may read; empty: `files` in home")
+    gdelt_url: str = Field("http://data.gdeltproject.org/gdeltv2", pattern=_HTTP, description="where GDELT's files are")
+    gdelt_doc_url: str = Field("https://api.gdeltproject.org/api/v2/doc/doc", pattern=_HTTP, description="its DOC 2.0")
 
     identify_languages: bool = Field(True, description="tell the language of texts; off: only unknown pieces count")
 

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.online import ingest_gdelt, ingest_platform
 from cli.online import ingest_options as options
-from cli.online import ingest_platform
 from cli.online.connection import ApiKey, Url
 from cli.online.ingest_platform import start_in_platform
 from cli.online.ingest_run import STDIN, run
@@ -94,6 +94,7 @@ def _file_command(kind: str) -> Callable[..., None]:
 
 for _kind in KINDS:
     app.command(_kind)(_file_command(_kind))
+ingest_gdelt.register(app)
 ingest_platform.register(app)
 
 

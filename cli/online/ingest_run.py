@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,10 +34,12 @@ from sentiment.ingest import (
     IngestTotals,
     ingests_folder,
     open_checkpoint,
+    open_source,
     require_name,
 )
 from sentiment.settings import load_settings
 from sentiment.sources import RowReader, StreamSource, TextSource, TimeReader
+from sentiment.sources.gdelt.quarters import gaps_of
 from sentiment.sources.times import require_format, zone_of
 
 STDIN: Final = "stdin"
@@ -44,6 +47,7 @@ _ATTEMPTS: Final = 10  # about two minutes of patience with a platform that rest
 _CHUNK_BYTES: Final = 2**16
 #: How often a log, which is no terminal, is told how it goes.
 _TOLD_S: Final = 10.0
+_TOLD_GAPS: Final = 10
 
 
 def run(request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, as_json: bool) -> None:
@@ -68,7 +72,8 @@ def run(request: IngestRequest, url: str | None, api_key: str | None, *, restart
             if checkpoint.state.totals.read:
                 console.print("Stopped. What was answered is kept: the same command goes on.")
             raise
-        _print_totals(request.name, totals, checkpoint.rejected, resumed, as_json=as_json)
+        gaps = gaps_of(checkpoint.state.position)
+        _print_totals(request.name, totals, gaps, checkpoint.rejected, resumed, as_json=as_json)
     if totals.rejected and totals.rejected == totals.read:
         raise typer.Exit(1)
 
@@ -92,7 +97,7 @@ async def _ingest(
 def _source_of(request: IngestRequest) -> TextSource:
     reading = request.reading
     if request.kind != STDIN:
-        return request.open_source(epoch_ms)
+        return open_source(request, load_settings(), epoch_ms)
     if reading.time_format is not None:
         require_format(reading.time_format)
     times = TimeReader(reading.time_format, zone_of(reading.time_zone))
@@ -157,12 +162,14 @@ def _line(name: str, totals: IngestTotals, expected: int | None, rate: float) ->
     )
 
 
-def _print_totals(name: str, totals: IngestTotals, rejected: Path, resumed: int, *, as_json: bool) -> None:
+def _print_totals(
+    name: str, totals: IngestTotals, gaps: Mapping[str, str], rejected: Path, resumed: int, *, as_json: bool
+) -> None:
     if as_json:
-        typer.echo(json.dumps({"name": name, **totals.plain()}))
+        typer.echo(json.dumps({"name": name, **totals.plain()} | ({"gaps": gaps} if gaps else {})))
         return
     console = Console(soft_wrap=True)
-    for line in _remarks(name, totals, rejected, resumed):
+    for line in [*_remarks(name, totals, rejected, resumed), *_remarks_on_gaps(gaps)]:
         console.print(line, markup=False, highlight=False)
 
 
@@ -177,6 +184,16 @@ def _remarks(name: str, totals: IngestTotals, rejected: Path, resumed: int) -> l
         remarks.append(f"{totals.repeated:,} had an id that came before: kept once.")
     if totals.corrected:
         remarks.append(f"{totals.corrected:,} had a time that cannot be: the time at which they came took its place.")
+    if totals.without_text:
+        remarks.append(f"{totals.without_text:,} hold no text.")
     if totals.rejected:
         remarks.append(f"{rejected} says which were rejected, and why.")
     return remarks
+
+
+def _remarks_on_gaps(gaps: Mapping[str, str]) -> list[str]:
+    """Return which parts of the source could not be had, a sentence each, and how many more."""
+    told = [f"Missing: {part} {reason}." for part, reason in itertools.islice(gaps.items(), _TOLD_GAPS)]
+    if len(gaps) > _TOLD_GAPS:
+        told.append(f"{len(gaps) - _TOLD_GAPS:,} others are missing.")
+    return [*told, "The same command asks for what is missing again."] if told else []

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from sentiment.ingest.checkpoint import IngestCheckpoint, IngestState, ingests_folder, open_checkpoint, require_name
 from sentiment.ingest.delivery import Delivery, HttpDelivery
-from sentiment.ingest.request import BLUESKY, IngestRequest
+from sentiment.ingest.opening import BLUESKY, NETWORK_KINDS, open_source
+from sentiment.ingest.request import IngestRequest
 from sentiment.ingest.runner import Ingest, IngestLimits
 from sentiment.ingest.totals import IngestTotals
 
 __all__ = [
     "BLUESKY",
+    "NETWORK_KINDS",
     "Delivery",
     "HttpDelivery",
     "Ingest",
@@ -23,5 +25,6 @@ __all__ = [
     "IngestTotals",
     "ingests_folder",
     "open_checkpoint",
+    "open_source",
     "require_name",
 ]

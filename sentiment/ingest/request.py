@@ -7,24 +7,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from sentiment.errors import InvalidInput
 from sentiment.ingest.runner import IngestLimits
-from sentiment.sources import (
-    ADDRESS,
-    BlueskySource,
-    Columns,
-    FileFormat,
-    SourceReading,
-    TextSource,
-    open_file,
-    open_websocket,
-    require_address,
-    speed_of,
-)
+from sentiment.sources import Columns, FileFormat, SourceReading, TextSource, open_file, speed_of
+from sentiment.sources.times import TimeReader, UnreadableTime, zone_of
 from sentiment.tables import AUTO
 
-BLUESKY: Final = "bluesky"
 #: What may change from run to run of one ingest; all else decides which texts are read, and how.
-_FREE: Final = frozenset({"name", "file", "address", "limit", "speed"})
+_FREE: Final = frozenset({"name", "file", "address", "limit", "speed", "to_time", "once"})
+_SPELLED: Final = {"from_time": "--from", "to_time": "--to"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,15 @@ class IngestRequest:
     #: Records to read, all runs together.
     limit: int | None = None
     speed: str = "max"
+    #: What a search of GDELT asks for.
+    query: str | None = None
+    #: Which of GDELT's feeds: english, translated or both.
+    feed: str | None = None
+    #: The span of a source that goes back in time; `to_time` is left out.
+    from_time: str | None = None
+    to_time: str | None = None
+    #: Whether a source without an end is read up to now only.
+    once: bool | None = None
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
@@ -70,7 +70,7 @@ class IngestRequest:
     def options(self) -> dict[str, Any]:
         """What a run that goes on must have in common with the one before, by the options that say it."""
         told = {name: list(value) if isinstance(value, tuple) else value for name, value in self.plain().items()}
-        return {f"--{name.replace('_', '-')}": value for name, value in told.items() if name not in _FREE}
+        return {spelling(name): value for name, value in told.items() if name not in _FREE}
 
     @property
     def reading(self) -> SourceReading:
@@ -85,14 +85,30 @@ class IngestRequest:
         """How fast, and until when. Raises InvalidInput for a speed that is none."""
         return IngestLimits(speed=speed_of(self.speed), records=self.limit)
 
-    def open_source(self, now_ms: Callable[[], int]) -> TextSource:
-        """Return the source: a file is looked through first, which takes its time.
+    @property
+    def span_ms(self) -> tuple[int | None, int | None]:
+        """The span that is read, in ms since 1970. Raises InvalidInput."""
+        from_ms, to_ms = (
+            None if value is None else _moment(name, value, self.time_zone)
+            for name, value in (("from_time", self.from_time), ("to_time", self.to_time))
+        )
+        if from_ms is not None and to_ms is not None and to_ms <= from_ms:
+            raise InvalidInput(f"--to {self.to_time!r} is not after --from {self.from_time!r}.", "to_time")
+        return from_ms, to_ms
 
-        Raises:
-            InvalidInput: see `sentiment.sources.open_file`; or the address is none.
-        """
-        if self.kind == BLUESKY:
-            address = require_address(self.address or ADDRESS)
-            return BlueskySource(self.name, address, frozenset(self.languages or ()), now_ms, open_websocket)
+    def open_file(self, now_ms: Callable[[], int]) -> TextSource:
+        """Look the file through and return it as a source; see `sentiment.sources.open_file`."""
         form = FileFormat(self.encoding, self.delimiter, self.quoting, self.columns)
         return open_file(self.kind, Path(self.file or ""), self.name, self.reading, form, now_ms)
+
+
+def spelling(name: str) -> str:
+    """Return the option of the command line that says a field."""
+    return _SPELLED.get(name, f"--{name.replace('_', '-')}")
+
+
+def _moment(name: str, value: str, time_zone: str) -> int:
+    try:
+        return TimeReader(None, zone_of(time_zone)).read_ms(value)
+    except UnreadableTime as exc:
+        raise InvalidInput(f"{spelling(name)} {exc}", name) from None

@@ -15,7 +15,7 @@ from sentiment.ingest.checkpoint import IngestCheckpoint
 from sentiment.ingest.delivery import Delivery
 from sentiment.ingest.delivery_plan import DeliveryPlan, RecentDeletions
 from sentiment.ingest.totals import IngestTotals
-from sentiment.sources import Arrival, Rejected, SourceText, TextSource, paced
+from sentiment.sources import Arrival, Passed, Rejected, SourceText, TextSource, paced
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
@@ -113,7 +113,7 @@ class Ingest:
         async with aclosing(self.source.arrivals(self._position)) as arrivals:
             async for arrival in arrivals:
                 yield arrival
-                read += 1
+                read += arrival.records
                 if most is not None and read >= most:
                     return
 
@@ -128,8 +128,10 @@ class Ingest:
     def _count(self, plan: DeliveryPlan, answers: Sequence[str | None]) -> None:
         reasons = iter(answers)
         for place, arrival in enumerate(plan.batch):
-            self.totals.read += 1
+            self.totals.read += arrival.records
             match arrival.record:
+                case Passed(records=records):
+                    self.totals.without_text += records
                 case Rejected(reason=reason, values=values):
                     self.totals.rejected += 1
                     self.checkpoint.set_aside(arrival.place, reason, values)

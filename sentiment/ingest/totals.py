@@ -23,6 +23,8 @@ class IngestTotals:
     deleted: int = 0
     #: Texts whose time could not be, so that the time at which they came took its place.
     corrected: int = 0
+    #: Records that hold no text, as articles without a title.
+    without_text: int = 0
     seconds: float = 0.0
 
     @classmethod

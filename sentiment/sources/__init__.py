@@ -8,7 +8,16 @@ from __future__ import annotations
 from sentiment.sources.bluesky import ADDRESS, BlueskySource, open_websocket, require_address
 from sentiment.sources.columns import Columns, RowReader
 from sentiment.sources.files import KINDS, FileFormat, FileSource, SourceReading, open_file
-from sentiment.sources.record import Arrival, Position, Rejected, SourceDeletion, SourceRecord, SourceText, TextSource
+from sentiment.sources.record import (
+    Arrival,
+    Passed,
+    Position,
+    Rejected,
+    SourceDeletion,
+    SourceRecord,
+    SourceText,
+    TextSource,
+)
 from sentiment.sources.replay import paced, speed_of
 from sentiment.sources.stream import StreamSource
 from sentiment.sources.times import TimeReader, reader_of_column
@@ -21,6 +30,7 @@ __all__ = [
     "Columns",
     "FileFormat",
     "FileSource",
+    "Passed",
     "Position",
     "Rejected",
     "RowReader",

@@ -43,7 +43,14 @@ class Rejected:
     values: dict[str, Any]
 
 
-SourceRecord = SourceText | SourceDeletion | Rejected
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A stretch of the source without a text: so many records that hold none; 0 for none at all."""
+
+    records: int = 0
+
+
+SourceRecord = SourceText | SourceDeletion | Rejected | Passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,11 @@ class Arrival:
     record: SourceRecord
     place: int
     position: Position
+
+    @property
+    def records(self) -> int:
+        """How many records of the source it stands for."""
+        return self.record.records if isinstance(self.record, Passed) else 1
 
 
 class TextSource(Protocol):

@@ -18,8 +18,8 @@ from sentiment.client.bulk import IN_FLIGHT
 from sentiment.client.http import UndertoneClient, url_of
 from sentiment.clock import epoch_ms
 from sentiment.environment import api_access
-from sentiment.ingest import HttpDelivery, Ingest, IngestRequest, ingests_folder, open_checkpoint
-from sentiment.settings import load_settings
+from sentiment.ingest import HttpDelivery, Ingest, IngestRequest, ingests_folder, open_checkpoint, open_source
+from sentiment.settings import Settings, load_settings
 from serve_app.ingest.ledger import IngestLedger
 from serve_app.ingest.worker import IngestRun, IngestWorker
 
@@ -36,17 +36,17 @@ def main() -> None:
         UndertoneClient(url or url_of(settings), api_key) as client,
         contextlib.suppress(KeyboardInterrupt),
     ):
-        asyncio.run(_until_told(IngestWorker(ledger, _Carrier(ledger, client))))
+        asyncio.run(_until_told(IngestWorker(ledger, _Carrier(ledger, client, settings))))
 
 
 class _Carrier:
     """Carries out one ingest at a time that it is called for, each with threads of its own."""
 
-    def __init__(self, ledger: IngestLedger, client: UndertoneClient) -> None:
-        self._ledger, self._client = ledger, client
+    def __init__(self, ledger: IngestLedger, client: UndertoneClient, settings: Settings) -> None:
+        self._ledger, self._client, self._settings = ledger, client, settings
 
     async def __call__(self, request: IngestRequest, run: IngestRun) -> object:
-        source = await asyncio.to_thread(request.open_source, epoch_ms)
+        source = await asyncio.to_thread(open_source, request, self._settings, epoch_ms)
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix=request.name)
         try:
             with open_checkpoint(self._ledger.root, request.name, request.options) as checkpoint:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import InvalidInput
-from sentiment.ingest import BLUESKY, IngestRequest
+from sentiment.ingest import NETWORK_KINDS, IngestRequest
 from serve_app.ingest.ledger import IngestLedger, Wanted
 
 
@@ -37,11 +37,19 @@ class Ingests:
         return await asyncio.to_thread(self.ledger.views)
 
     def _start(self, request: IngestRequest, *, restart: bool) -> tuple[dict[str, Any], bool]:
-        _ = request.limits  # a speed that is none is told now
-        if request.kind != BLUESKY:
-            request = replace(request, file=str(self._file(request.file)))
-        is_new = self.ledger.start(request, restart=restart)
+        _ = request.limits, request.span_ms  # a speed or a time that is none is told now
+        is_new = self.ledger.start(self._located(request), restart=restart)
         return self.ledger.view(request.name), is_new
+
+    def _located(self, request: IngestRequest) -> IngestRequest:
+        """Return a request with the place of its file; one of another kind has none. Raises InvalidInput."""
+        if request.kind not in NETWORK_KINDS:
+            return replace(request, file=str(self._file(request.file)))
+        if request.file is not None:
+            raise InvalidInput(f"file: {request.kind} reads none: leave it out", "file")
+        if (request.kind == "gdelt-doc") != bool(request.query):
+            raise InvalidInput("query: gdelt-doc needs one, and no other kind takes one", "query")
+        return request
 
     def _file(self, name: str | None) -> Path:
         """Return a file of the folder. Raises InvalidInput for any other, without a word on whether it is there."""
@@ -49,7 +57,7 @@ class Ingests:
         path = (folder / (name or "")).resolve()
         if not name or not path.is_relative_to(folder) or not path.is_file():
             raise InvalidInput(
-                f"file: there is no {name!r} in the folder of files that may be ingested: put it there, or set "
+                f"file: there is no {name or ''!r} in the folder of files that may be ingested: put it there, or set "
                 "UNDERTONE_INGEST_FILES to another",
                 "file",
             )

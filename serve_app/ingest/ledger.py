@@ -21,6 +21,7 @@ from typing import Any, Final
 from sentiment.errors import Conflict, InvalidInput, NotFound
 from sentiment.ingest import IngestRequest, IngestTotals, require_name
 from sentiment.ingest.checkpoint import WORKER_LOCK, is_locked, is_running, open_checkpoint, read_state
+from sentiment.sources.gdelt.quarters import gaps_of
 
 _REQUEST, _REPORT = "request.json", "report.json"
 _AWAY: Final = "the process that carries ingests out is not there; the platform starts it again"
@@ -130,7 +131,7 @@ class IngestLedger:
         if order is None and state is None and not is_running(folder):
             raise NotFound(f"there is no ingest {name!r}", "name")
         totals = state.totals if state else IngestTotals()
-        told = {"name": name, **totals.plain()}
+        told = {"name": name, **totals.plain(), "gaps": gaps_of(state.position) if state else {}}
         if order is None:
             phase = IngestPhase.RUNNING if is_running(folder) else IngestPhase.STOPPED
             is_done = state is not None and state.is_finished and phase is IngestPhase.STOPPED

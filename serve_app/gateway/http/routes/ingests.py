@@ -33,7 +33,7 @@ def ingest_routes(ingests: Ingests) -> APIRouter:
         openapi_extra=described(IngestIn),
     )
     async def start(request: Request) -> Response:
-        """Send the texts of a file through the platform, in the background; one that is there goes on."""
+        """Send the texts of a file or a feed through the platform, in the background; one that is there goes on."""
         require(request.scope, "predict")
         wanted = await read(request, IngestIn)
         record, is_new = await ingests.start(wanted.request(), restart=wanted.restart)

@@ -9,13 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sentiment.ingest import IngestRequest
 from sentiment.sources import speed_of
 from sentiment.tables import Quoting
-from serve_app.gateway.http.schemas.names import ShortText
+from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN, ShortText
 from serve_app.ingest.ledger import IngestPhase
 
 INGEST_NAME_PATTERN: Final = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}$"
 _SPEED_PATTERN: Final = r"^(max|[0-9]{1,6}(\.[0-9]{1,3})?x)$"
 
 IngestName = Annotated[str, StringConstraints(pattern=INGEST_NAME_PATTERN)]
+_Query = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=PRINTABLE_PATTERN)]
 
 
 def _whole(value: Any) -> Any:
@@ -33,14 +34,14 @@ def _known_speed(speed: str) -> str:
 
 
 class IngestIn(BaseModel):
-    """What to ingest and how: the options of `undertone ingest csv`, by their names."""
+    """What to ingest and how: the options of `undertone ingest`, by their names."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: IngestName = Field(description="what it is called, and the source of its texts", examples=["tweets"])
-    kind: Literal["csv", "jsonl", "parquet", "bluesky"]
+    kind: Literal["csv", "jsonl", "parquet", "bluesky", "gdelt", "gdelt-doc"]
     file: ShortText | None = Field(
-        None, description="a file below UNDERTONE_INGEST_FILES, unless it is bluesky", examples=["tweets.csv"]
+        None, description="a file below UNDERTONE_INGEST_FILES, of csv, jsonl and parquet", examples=["tweets.csv"]
     )
     languages: list[_Language] | None = Field(
         None, max_length=50, description="bluesky: leave out posts that name none of these", examples=[["en"]]
@@ -62,6 +63,11 @@ class IngestIn(BaseModel):
     speed: Annotated[str, StringConstraints(pattern=_SPEED_PATTERN), AfterValidator(_known_speed)] = Field(
         "max", description="`max`, or so many times the source's own", examples=["60x"]
     )
+    query: _Query | None = Field(None, description="what gdelt-doc looks for")
+    feed: Literal["english", "translated", "both"] | None = Field(None, description="what gdelt reads")
+    from_time: ShortText | None = Field(None, description="where gdelt and gdelt-doc begin")
+    to_time: ShortText | None = Field(None, description="where they end, left out")
+    once: bool | None = Field(None, description="whether gdelt ends with the newest quarter-hour")
     restart: bool = Field(False, description="forget position and counts, and begin anew")
 
     def request(self) -> IngestRequest:
@@ -83,7 +89,9 @@ class IngestOut(BaseModel):
     repeated: int
     rejected: int
     corrected: int
+    without_text: int
     seconds: float
+    gaps: dict[str, str] = Field(default_factory=dict, description="what a source lacks, with the reason")
     expected: int | None = Field(None, description="how many records the source has, where that is known")
     limit: int | None = None
     speed: str | None = None

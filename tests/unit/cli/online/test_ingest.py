@@ -71,6 +71,7 @@ def test_the_last_line_counts_what_was_read_kept_folded_and_rejected(platform, t
         "rejected": 1,
         "deleted": 0,
         "corrected": 0,
+        "without_text": 0,
     }
     [item] = [item for item in api.items.values() if item["text"] == "awful"]
     assert item == {
@@ -205,7 +206,7 @@ def test_an_ingest_that_is_not_there_is_told_by_its_name(platform):
 
 def test_posts_of_bluesky_come_and_go_as_their_authors_have_it(platform, api, monkeypatch):
     events = [("k1", "create", "I love it"), ("k2", "create", "awful"), ("k1", "delete", ""), ("k3", "delete", "")]
-    monkeypatch.setattr("sentiment.ingest.request.open_websocket", FakeJetstream(events).connect)
+    monkeypatch.setattr("sentiment.ingest.opening.open_websocket", FakeJetstream(events).connect)
     status, printed, _ = ingest("bluesky", "--languages", "en", "--limit", 4, "--json")
     assert status == 0
     told = json.loads(printed)

@@ -82,3 +82,28 @@ async def test_what_is_not_there_is_404(client):
     answer = await client.post("/v1/ingests/tweets/fly")
     assert answer.status_code == 404
     assert "start, pause, stop" in answer.json()["error"]["message"]
+
+
+async def test_feeds_and_searches_need_no_file(client, ledger):
+    feed = {"name": "news", "kind": "gdelt", "feed": "both", "from_time": "2026-03-01", "once": True}
+    search = {"name": "floods", "kind": "gdelt-doc", "query": "flood"}
+    assert [(await client.post("/v1/ingests", json=asked)).status_code for asked in (feed, search)] == [201, 201]
+    request = ledger.orders()["news"].request
+    assert (request.feed, request.from_time, request.once, request.file) == ("both", "2026-03-01", True, None)
+    assert ledger.orders()["floods"].request.query == "flood"
+    assert (await client.get("/v1/ingests/news")).json()["gaps"] == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"kind": "gdelt", "file": "tweets.csv"}, "file"),
+        ({"kind": "gdelt", "feed": "klingon"}, "feed"),
+        ({"kind": "gdelt", "from_time": "soon"}, "from_time"),
+        ({"kind": "gdelt-doc"}, "query"),
+        ({"kind": "csv"}, "file"),
+    ],
+)
+async def test_what_is_wrong_with_a_feed_is_named(client, asked, field):
+    answer = await client.post("/v1/ingests", json={"name": "news", **asked})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
