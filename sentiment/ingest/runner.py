@@ -19,6 +19,8 @@ from sentiment.sources import Arrival, Passed, Rejected, SourceText, TextSource,
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
+#: A text counts as one after its predecessor's deletion from the next millisecond on.
+_AFTER_DELETION_S: Final = 0.002
 _Answers = asyncio.Task[list[str | None]]
 #: Batches under way with their answers, in the order of the source; None is the end.
 _UnderWay = asyncio.Queue[tuple[DeliveryPlan, _Answers] | None]
@@ -95,6 +97,7 @@ class Ingest:
             await asyncio.wait(earlier)
         if plan.replaced:
             await self.delivery.delete(sorted(plan.replaced))
+            await asyncio.sleep(_AFTER_DELETION_S)
         answers = await self.delivery.send(plan.texts) if plan.texts else []
         if plan.deleted:
             await self.delivery.delete(sorted(plan.deleted))
