@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sentiment.client.bulk import reason_against
@@ -16,6 +16,7 @@ from sentiment.sources.record import Rejected, SourceText
 from sentiment.sources.times import TimeReader, UnreadableTime, plausible_ms
 from sentiment.tables import Row, Table
 from sentiment.tables.table import is_missing, plain
+from sentiment.validation_messages import shown
 
 MOST_TOPICS: Final = 20
 LONGEST_TOPIC: Final = 64
@@ -40,11 +41,24 @@ class Columns:
         named = {kind: getattr(self, kind) for kind in ("text", "time", "author", "topic", "id", "label")}
         return {f"--{kind}-column": name for kind, name in named.items() if name is not None}
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns to read: for `user.name` also the one that holds such values, `user`."""
+        return tuple({part for name in self.options.values() for part in (name, name.partition(".")[0])})
+
+    def reached(self, row: Row) -> Row:
+        """Return a row with the values that names like `user.name` lead to."""
+        within = [name for name in self.options.values() if "." in name and name not in row.values]
+        if not within:
+            return row
+        found = {name: _at(row.values, name.split(".")) for name in within}
+        return replace(row, values=row.values | {name: value for name, value in found.items() if value is not None})
+
     def require(self, table: Table) -> None:
         """Raise InvalidInput, with the columns that there are, unless the table has all of them, each once."""
         for option, name in self.options.items():
             field = option.strip("-").replace("-", "_")
-            if name not in table.columns:
+            if name not in table.columns and name.partition(".")[0] not in table.columns:
                 table.require_a_row()
                 raise InvalidInput(
                     f"{table.path.name} has no column {name!r} ({option}). Its columns are: {table.column_names}.",
@@ -68,7 +82,8 @@ class RowReader:
 
     def read(self, row: Row) -> SourceText | Rejected:
         """Return the text that a row holds, or why it holds none."""
-        columns, values = self.columns, row.values
+        columns, row = self.columns, self.columns.reached(row)
+        values = row.values
         try:
             if reason := reason_against(row, columns.text):
                 raise _NoRecord(reason)
@@ -79,7 +94,7 @@ class RowReader:
                 self._id(row, text),
                 text,
                 created_at_ms,
-                _word_of(values.get(columns.author)) if columns.author else None,
+                _named(values, columns.author) if columns.author else None,
                 topics_of(values.get(columns.topic)) if columns.topic else (),
                 self._label(row) if columns.label else None,
                 is_corrected=at_ms is not None and created_at_ms is None,
@@ -90,8 +105,9 @@ class RowReader:
     def require_labels(self, rows: Sequence[Row]) -> None:
         """Raise InvalidInput where a label of these first rows has no meaning: `--labels` has to give it one."""
         for row in rows:
-            if self.columns.label in row.values and row.problem is None:
-                self.labels.read(row.values[self.columns.label], f"row {row.number}")
+            value = self.columns.reached(row).values.get(self.columns.label or "")
+            if row.problem is None:
+                self.labels.read(value, f"row {row.number}")
 
     def _time_ms(self, value: Any) -> int:
         try:
@@ -108,7 +124,7 @@ class RowReader:
     def _id(self, row: Row, text: str) -> str:
         if self.columns.id is None:
             return row_id(self.name, row.number, text)
-        given = _word_of(row.values.get(self.columns.id))
+        given = _named(row.values, self.columns.id)
         if given is None:
             raise _NoRecord(f"{self.columns.id!r} is empty: it names the text")
         return named_id(self.name, given)
@@ -133,12 +149,35 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def _at(values: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """Return what stands at a path of names, in objects in each other; None if nothing does."""
+    value: Any = values
+    for name in path:
+        value = plain(value.get(name)) if isinstance(value, Mapping) else None
+    return value
+
+
+def _named(values: Mapping[str, Any], column: str) -> str | None:
+    """Return a cell that names somebody or something; None if it is empty. Raises _NoRecord."""
+    value = plain(values.get(column))
+    if isinstance(value, dict | list):
+        raise _NoRecord(f"{column!r} holds {shown(value)}, which names nobody: name a value in it, as {column}.name")
+    return _word_of(value)
+
+
 def topics_of(value: Any) -> tuple[str, ...]:
     """Return the topics in a cell, a list or a text with `,`, `;` or `|` between: each once, cut to what is kept."""
     value = plain(value)
     given = value if isinstance(value, list) else _TOPIC_SIGNS.split(_word_of(value) or "")
-    words = [word[:LONGEST_TOPIC].strip() for each in given if (word := _word_of(each))]
+    words = [word[:LONGEST_TOPIC].strip() for each in given if (word := _word_of(_tag_of(each)))]
     return tuple(dict.fromkeys(word for word in words if word))[:MOST_TOPICS]
+
+
+def _tag_of(value: Any) -> Any:
+    """Return a topic of a list: the text of an object, as Twitter has hashtags; nothing of one without any."""
+    if isinstance(value, dict):
+        return next((value[name] for name in ("text", "tag", "name") if isinstance(value.get(name), str)), None)
+    return None if isinstance(value, list) else value
 
 
 def _word_of(value: Any) -> str | None:

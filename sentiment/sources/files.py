@@ -101,13 +101,14 @@ def open_file(
         form.header,
         delimiter=form.delimiter,
         quoting=form.quoting,
-        needed=tuple(columns.options.values()),
+        needed=columns.needed,
     )
     columns.require(table)
     table = table.with_texts(columns.text)
 
     def cells() -> Iterator[tuple[int, Any]]:
-        return ((row.number, row.values.get(columns.time or "")) for row in table if row.problem is None)
+        rows = (columns.reached(row) for row in table if row.problem is None)
+        return ((row.number, row.values.get(columns.time or "")) for row in rows)
 
     where = f"{path.name}, column {columns.time!r}"
     times = reader_of_column(cells if columns.time else lambda: (), reading.time_format, zone, where)

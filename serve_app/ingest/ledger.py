@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import Conflict, InvalidInput, NotFound
-from sentiment.ingest import IngestRequest, IngestTotals, require_name
+from sentiment.ingest import IngestRequest, IngestState, IngestTotals, require_name
 from sentiment.ingest.checkpoint import WORKER_LOCK, is_locked, is_running, open_checkpoint, read_state
 from sentiment.sources.gdelt.quarters import gaps_of
 
@@ -127,7 +127,7 @@ class IngestLedger:
     def view(self, name: str) -> dict[str, Any]:
         """Return one ingest as the API shows it. Raises NotFound."""
         folder = self.root / require_name(name)
-        order, state = self._order(folder), read_state(folder)
+        order, state = self._order(folder), self._state(folder)
         if order is None and state is None and not is_running(folder):
             raise NotFound(f"there is no ingest {name!r}", "name")
         totals = state.totals if state else IngestTotals()
@@ -142,6 +142,13 @@ class IngestLedger:
         asked = {"kind": order.request.kind, "speed": order.request.speed, "limit": order.request.limit}
         expected = report.expected if report else None
         return {**told, **asked, "by": "platform", "state": phase, "problem": problem, "expected": expected}
+
+    def _state(self, folder: Path) -> IngestState | None:
+        """Return how far an ingest has come; nothing where that cannot be read, which its run says."""
+        try:
+            return read_state(folder)
+        except InvalidInput:
+            return None
 
     def is_attended(self) -> bool:
         """Return whether a process carries ingests out."""

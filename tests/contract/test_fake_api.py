@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.fake_api import FakeApi
-from tests.unit.fake_parts import FakeParts, client_of
+from tests.unit.gateway.fake_parts import FakeParts, client_of
 
 Send = Callable[..., Awaitable[tuple[int, Any]]]
 LONG = "x" * 50_001

@@ -117,3 +117,28 @@ def test_topics_come_from_lists_and_from_texts_each_once(cell, topics):
 
 def test_pandas_numbers_beside_an_empty_cell_name_as_whole_ones_do():
     assert reader().read(row(id=1467810369.0)).id == "tweets:1467810369"
+
+
+NESTED = {
+    "full_text": "I love it",
+    "created_at": "Wed Oct 10 20:19:24 +0000 2018",
+    "user": {"screen_name": "ann", "id": 7},
+    "entities": {"hashtags": [{"text": "wombats"}, {"indices": [1, 2]}, "zoo"]},
+}
+
+
+def test_names_lead_into_objects_as_twitter_writes_them():
+    columns = Columns("full_text", "created_at", "user.screen_name", "entities.hashtags", "user.id")
+    record = reader(columns).read(Row(1, NESTED))
+    assert record == SourceText("tweets:7", "I love it", 1_539_202_764_000, "ann", ("wombats", "zoo"))
+    assert reader(Columns("user.text")).read(Row(1, NESTED)).reason == "has no 'user.text'"
+
+
+def test_a_column_with_a_dot_in_its_name_is_that_column():
+    assert reader(Columns("a.b")).read(Row(1, {"a.b": "I love it", "a": {"b": "no"}})).text == "I love it"
+
+
+@pytest.mark.parametrize("columns", [Columns("full_text", author="user"), Columns("full_text", id="user")])
+def test_an_object_in_the_place_of_a_name_is_told_with_the_way_into_it(columns):
+    assert "'user' holds {" in reader(columns).read(Row(1, NESTED)).reason
+    assert "name a value in it, as user.name" in reader(columns).read(Row(1, NESTED)).reason

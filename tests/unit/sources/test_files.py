@@ -77,6 +77,14 @@ async def test_times_of_a_parquet_files_own_kind_are_read(tmp_path):
     assert arrival.record.created_at_ms == 1_242_011_860_000
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+async def test_values_inside_objects_are_read_by_their_path(tmp_path, ending):
+    rows = [{"text": "I love it", "user": {"name": "ann", "at": "13/04/2009"}}]
+    columns = Columns(time="user.at", author="user.name")
+    [arrival] = await all_of(opened(write(tmp_path / f"in.{ending}", rows), SourceReading(columns)))
+    assert (arrival.record.author, arrival.record.created_at_ms) == ("ann", 1_239_580_800_000)
+
+
 async def test_a_file_goes_on_behind_each_position(tmp_path):
     source = opened(write(tmp_path / "in.csv", ROWS))
     arrivals = await all_of(source)
