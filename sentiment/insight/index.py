@@ -13,6 +13,8 @@ from sentiment.insight.values import (
     ALL_TIME,
     Completion,
     Deletion,
+    FacetCount,
+    FacetName,
     IdPage,
     IndexedText,
     Order,
@@ -91,6 +93,13 @@ class InsightIndex(ABC):
         """Return up to `limit` words and topics that are significantly more frequent in the matching texts.
 
         Ordered by lift times log(1 + count); the query's own words and topics are left out.
+        """
+
+    @abstractmethod
+    def facets(self, query: Query, name: FacetName, limit: int, within: TimeRange = ALL_TIME) -> list[FacetCount]:
+        """Return up to `limit` values of a field that the matching texts have, the most frequent first.
+
+        Texts without a value are in none; one of several topics is in each.
         """
 
     @abstractmethod

@@ -24,6 +24,8 @@ from sentiment.insight.values import (
     UNLABELLED,
     Completion,
     Deletion,
+    FacetCount,
+    FacetName,
     IdPage,
     IndexedText,
     Order,
@@ -129,6 +131,15 @@ class MemoryIndex(InsightIndex):
         ]
 
     @override
+    def facets(self, query: Query, name: FacetName, limit: int, within: TimeRange = ALL_TIME) -> list[FacetCount]:
+        texts: dict[str, list[IndexedText]] = {}
+        for text in self._matching(query, within):
+            for value in _facet_values(text, name):
+                texts.setdefault(value, []).append(text)
+        counted = [FacetCount(value, len(those), _sums(those).mean) for value, those in texts.items()]
+        return sorted(counted, key=lambda each: (-each.count, each.value))[:limit]
+
+    @override
     def top(
         self, query: Query, order: Order, limit: int, within: TimeRange = ALL_TIME, after: str | None = None
     ) -> IdPage:
@@ -195,6 +206,13 @@ class MemoryIndex(InsightIndex):
 def _group_sums(text: IndexedText, weight: float = 1.0) -> GroupSums:
     tone = text.sentiment or 0.0
     return GroupSums(weight, weight * tone, weight * tone * tone)
+
+
+def _facet_values(text: IndexedText, name: FacetName) -> set[str]:
+    if name == "topic":
+        return {*text.topics}
+    value = {"source": text.source, "language": text.language, "author": text.author_key}[name]
+    return set() if value is None else {value}
 
 
 def _is_within(text: IndexedText, within: TimeRange) -> bool:

@@ -12,6 +12,7 @@ from sentiment.labels import NEGATIVE, NEUTRAL, POSITIVE
 Bucket = Literal["hour", "day", "week", "month"]
 Order = Literal["newest", "positive", "negative"]
 TermKind = Literal["word", "topic"]
+FacetName = Literal["source", "language", "topic", "author"]
 
 #: The key of texts without a label in `Point.labels`, as `TextStore.count` has it.
 UNLABELLED: Final = "unlabelled"
@@ -148,6 +149,17 @@ class Completion:
     term: str
     kind: TermKind
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCount:
+    """One value of a field among the texts found."""
+
+    value: str
+    """Of `author`, the key that stands for the name."""
+    count: int
+    sentiment: float | None
+    """Mean of the texts found that have it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sentiment.insight.embedded.index import TantivyIndex
 from sentiment.insight.index import InsightIndex
 from sentiment.insight.memory import MemoryIndex
 from sentiment.insight.query.conditions import AllOf, AnyOf, Condition, Everything, FieldIs, Near, Not, Phrase, Tone
-from sentiment.insight.values import Deletion, IndexedText, Query, Span, Timeline, TimeRange
+from sentiment.insight.values import Deletion, FacetName, IndexedText, Query, Span, Timeline, TimeRange
 from tests.contract.insight_texts import NOW_MS, indexed, quick_folder, search, walk
 from tests.hypothesis_profile import examples
 
@@ -138,6 +138,8 @@ def test_terms_are_counted_as_in_memory_after_replacements_and_deletions(tmp_pat
             index.apply(gone, texts, "")
     for q in ("w1", "w1 or w2", "#tea", 'topic:"c++"', 'topic:"["', "tone > 0.5", "not w3", ""):
         _assert_same_terms(embedded, model, search(q))
+        for name in ("source", "language", "topic", "author"):
+            _assert_same_facets(embedded, model, search(q), name)
     for typed in ("w", "w1", "#", "#c", "#[", "*", "茶", "x"):
         assert embedded.complete(typed, 7) == model.complete(typed, 7), typed
     embedded.close()
@@ -150,7 +152,17 @@ def _drawn(draw: random.Random, revision: int, vocabulary: list[str], topics: li
     words = draw.choices(vocabulary[first : first + 15], k=5) + draw.choices(vocabulary, k=5)
     feeling = draw.choice([None, draw.uniform(-1, 1)])
     text = indexed(f"t{draw.randrange(500)}", revision=revision, sentiment=feeling, topics=(topic,))
-    return replace(text, words=tuple(words))
+    source, language = draw.choice([None, "rss", "a b", "*"]), draw.choice([None, "en", "de"])
+    author = f"{draw.randrange(40):032x}"
+    return replace(text, words=tuple(words), source=source, language=language, author_key=author)
+
+
+def _assert_same_facets(one: InsightIndex, other: InsightIndex, query: Query, name: FacetName) -> None:
+    left, right = (index.facets(query, name, 7) for index in (one, other))
+    assert [(each.value, each.count) for each in left] == [(each.value, each.count) for each in right]
+    assert left, "each search finds some"
+    means = [[each.sentiment or 7.0 for each in side] for side in (left, right)]
+    assert means[0] == pytest.approx(means[1], abs=1e-9)
 
 
 def _assert_same_terms(one: InsightIndex, other: InsightIndex, query: Query) -> None:

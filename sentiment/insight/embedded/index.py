@@ -16,7 +16,7 @@ from sentiment.insight.embedded.content import FAULTS, Change, Content, Snapshot
 from sentiment.insight.embedded.folder import IndexFolder
 from sentiment.insight.embedded.groups import groups_of
 from sentiment.insight.embedded.pages import page_of
-from sentiment.insight.embedded.terms import completions_of, count_of, related_terms
+from sentiment.insight.embedded.terms import completions_of, count_of, facets_of, related_terms
 from sentiment.insight.embedded.timeline import sums_of
 from sentiment.insight.index import InsightIndex
 from sentiment.insight.prefix import prefix_of
@@ -25,6 +25,8 @@ from sentiment.insight.values import (
     ALL_TIME,
     Completion,
     Deletion,
+    FacetCount,
+    FacetName,
     IdPage,
     IndexedText,
     Order,
@@ -111,6 +113,10 @@ class TantivyIndex(InsightIndex):
     @override
     def related(self, query: Query, limit: int, within: TimeRange = ALL_TIME) -> list[Term]:
         return related_terms(self._snapshot().searcher, query.condition, limit, within)
+
+    @override
+    def facets(self, query: Query, name: FacetName, limit: int, within: TimeRange = ALL_TIME) -> list[FacetCount]:
+        return facets_of(self._snapshot().searcher, query.condition, name, limit, within)
 
     @override
     def top(

@@ -17,7 +17,7 @@ from sentiment.insight.ordering import newest_key, sentiment_key
 from sentiment.insight.values import UNLABELLED, Deletion, IndexedText
 
 #: Grows whenever the fields change: an index of another schema is made again.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 DELETED: Final = "deleted"
 POSITION: Final = "position"
@@ -30,10 +30,10 @@ def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("words", fast=True, tokenizer_name=_BLANKS, index_option="position")
-    builder.add_text_field("topics", fast=True, tokenizer_name="raw", index_option="basic")
-    for name in ("source", "language", "label", "author", "version", "state"):
+    for name in ("topics", "source", "language", "author", "group"):
+        builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
+    for name in ("label", "version", "state"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("group", fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("position", stored=True, tokenizer_name="raw", index_option="basic")
     for name in ("time", "revision", "newest", "positive", "negative", "topic_count"):
         builder.add_integer_field(name, fast=True)

@@ -1,4 +1,4 @@
-"""Words and topics: those that go with a search, and those that begin as typed.
+"""Words, topics and other values: those that go with a search, are frequent in it, or begin as typed.
 
 The term dictionary counts texts that were deleted until files are merged. It serves to choose candidates, quickly; what
 is returned is counted anew.
@@ -15,9 +15,15 @@ from sentiment.insight.association import MIN_G2, Candidate, lift_of, strongest
 from sentiment.insight.embedded.compiler import compile_query, term
 from sentiment.insight.prefix import Prefix
 from sentiment.insight.query.conditions import Condition, Everything, topics_in, words_in
-from sentiment.insight.values import ALL_TIME, LABELS, Completion, Term, TermKind, TimeRange
+from sentiment.insight.values import ALL_TIME, LABELS, Completion, FacetCount, FacetName, Term, TermKind, TimeRange
 
 _FIELDS: Final[Mapping[TermKind, str]] = {"word": "words", "topic": "topics"}
+_FACET_FIELDS: Final[Mapping[FacetName, str]] = {
+    "source": "source",
+    "language": "language",
+    "topic": "topics",
+    "author": "author",
+}
 #: Terms looked at, the most frequent ones in the texts found.
 _MOST_TERMS: Final = 3000
 _SEGMENT_TERMS: Final = 20_000
@@ -25,6 +31,7 @@ _SEGMENT_TERMS: Final = 20_000
 _FINALISTS: Final = 4
 #: So much of the significance that counts makes a finalist, whose numbers are estimated.
 _LENIENCY: Final = 0.5
+_LEAST_FACETS: Final = 1000
 _MORE_COMPLETIONS: Final = 50
 
 
@@ -46,6 +53,16 @@ def related_terms(searcher: Searcher, condition: Condition, limit: int, within: 
     ]
 
 
+def facets_of(
+    searcher: Searcher, condition: Condition, name: FacetName, limit: int, within: TimeRange
+) -> list[FacetCount]:
+    """Return the values of a field in the texts found, the most frequent first."""
+    query, field = compile_query(condition, within), _FACET_FIELDS[name]
+    likely = [value for value, _ in _frequent(searcher, query, field, max(limit * _FINALISTS, _LEAST_FACETS))]
+    found = [FacetCount(value, count, mean) for value, count, mean in _exactly(searcher, query, field, likely)]
+    return sorted(found, key=lambda each: (-each.count, each.value))[:limit]
+
+
 def completions_of(searcher: Searcher, begun: Prefix, limit: int) -> list[Completion]:
     """Return the terms that begin so, the most frequent first."""
     kinds: Sequence[TermKind] = ("topic",) if begun.topics_only else ("word", "topic")
@@ -64,9 +81,7 @@ def _candidates(searcher: Searcher, query: Query, condition: Condition, hits: in
     alive = texts / max(1, sum(searcher.doc_freq("label", label) for label in LABELS))
     left_out: dict[TermKind, set[str]] = {"word": set(words_in(condition)), "topic": set(topics_in(condition))}
     for kind, field in _FIELDS.items():
-        terms = {"field": field, "size": _MOST_TERMS, "segment_size": _SEGMENT_TERMS}
-        for bucket in searcher.aggregate(query, {"terms": {"terms": terms}})["terms"]["buckets"]:
-            name, found = bucket["key"], bucket["doc_count"]
+        for name, found in _frequent(searcher, query, field, _MOST_TERMS):
             if name not in left_out[kind]:
                 overall = round(searcher.doc_freq(field, name) * alive)
                 yield Candidate(name, kind, found, max(found, min(overall, texts - hits + found)))
@@ -79,10 +94,24 @@ def _counted(
     candidates, means = [], {}
     for kind, field in _FIELDS.items():
         names = [each.term for each in likely if each.kind == kind]
-        terms = {"field": field, "size": max(1, len(names)), "include": names}
-        levels = {"terms": terms, "aggs": {"mean": {"avg": {"field": "sentiment"}}}}
-        for bucket in searcher.aggregate(query, {"terms": levels})["terms"]["buckets"] if names else []:
-            name = bucket["key"]
-            candidates.append(Candidate(name, kind, bucket["doc_count"], count_of(searcher, term(field, name))))
-            means[kind, name] = bucket["mean"]["value"]
+        for name, found, mean in _exactly(searcher, query, field, names):
+            candidates.append(Candidate(name, kind, found, count_of(searcher, term(field, name))))
+            means[kind, name] = mean
     return candidates, means
+
+
+def _frequent(searcher: Searcher, query: Query, field: str, most: int) -> Iterator[tuple[str, int]]:
+    """Yield frequent values of a field and their numbers; of many thousands, what is rare in one file may miss it."""
+    terms = {"field": field, "size": most, "segment_size": max(most, _SEGMENT_TERMS)}
+    for bucket in searcher.aggregate(query, {"terms": {"terms": terms}})["terms"]["buckets"]:
+        yield bucket["key"], bucket["doc_count"]
+
+
+def _exactly(
+    searcher: Searcher, query: Query, field: str, values: Sequence[str]
+) -> Iterator[tuple[str, int, float | None]]:
+    """Yield each value that the texts found have, how many have it, and their mean sentiment."""
+    terms = {"field": field, "size": max(1, len(values)), "include": list(values)}
+    levels = {"terms": terms, "aggs": {"mean": {"avg": {"field": "sentiment"}}}}
+    for bucket in searcher.aggregate(query, {"terms": levels})["terms"]["buckets"] if values else []:
+        yield bucket["key"], bucket["doc_count"], bucket["mean"]["value"]
