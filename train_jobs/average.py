@@ -55,10 +55,9 @@ class AverageConfig:
     recipe: str = "greedy"  #: one of `RECIPES`
 
     def __post_init__(self) -> None:
-        if self.recipe not in RECIPES:
-            raise InvalidInput(f"recipe is {self.recipe!r}; it must be one of {', '.join(RECIPES)}", "recipe")
-        if self.monitor not in MONITORS:
-            raise InvalidInput(f"monitor is {self.monitor!r}; it must be one of {', '.join(MONITORS)}", "monitor")
+        for name, choices in (("recipe", RECIPES), ("monitor", MONITORS), ("calibration", CALIBRATIONS)):
+            if (value := getattr(self, name)) is not None and value not in choices:
+                raise InvalidInput(f"{name} is {value!r}; it must be one of {', '.join(choices)}", name)
         if len(self.versions) < _FEWEST:
             raise InvalidInput("Name at least two versions: folders, or models:/NAME/NUMBER.", "versions")
 
@@ -80,7 +79,7 @@ def run_averaging(
         registry = Registry(uri)
         versions = [read_version(resolve_model(settings, ref, registry).folder) for ref in config.versions]
         trained = shared_config(versions, config.validation)
-        trained = replace(trained, calibration=config.calibration or trained.calibration)
+        trained = from_mapping({**trained.to_mapping(), "calibration": config.calibration or trained.calibration})
         places = RunLocations.of(settings, uri)
         held_out = judging_texts(versions[0], trained, places, named=config.validation is not None)
         scores, soup, members, score = _stir(versions, trained, places, held_out, config, on_step)

@@ -56,9 +56,9 @@ def test_a_configuration_survives_yaml_and_pickle() -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_may_be(field: str, value: object) -> None:
-    with pytest.raises(InvalidInput, match=f"^{field} is .*; it must be") as caught:
+    with pytest.raises(InvalidInput, match=rf"^{field}[.0]*: must be") as caught:
         from_mapping({field: value})
-    assert caught.value.field == field
+    assert caught.value.field.removesuffix(".0") == field
 
 
 @pytest.mark.parametrize(

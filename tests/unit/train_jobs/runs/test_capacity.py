@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("ray", reason="training needs the train extra")
 
 from sentiment.errors import InvalidInput
+from sentiment.training.config import from_mapping
 from tests.tiny_training import TINY
 from train_jobs.runs import capacity
 from train_jobs.runs.capacity import (
@@ -242,8 +243,8 @@ def test_gpus_that_ray_does_not_count_so_are_refused(gpus: float, told: str) -> 
 
 
 def test_more_threads_than_any_machine_has_are_refused_at_once() -> None:
-    with pytest.raises(InvalidInput, match="threads is 1000000000; it must be at most 1024"):
-        replace(TINY, threads=1_000_000_000)
+    with pytest.raises(InvalidInput, match="threads: must be 1024 or less, not 1000000000"):
+        from_mapping({**TINY.to_mapping(), "threads": 1_000_000_000})
 
 
 def test_a_training_without_workers_is_refused() -> None:
