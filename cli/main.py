@@ -21,7 +21,7 @@ from sentiment.errors import UndertoneError, no_room
 
 
 class _Commands(TyperGroup):
-    """Shows errors that were raised on purpose as one line, without a traceback."""
+    """Shows expected errors as one line, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -34,8 +34,8 @@ class _Commands(TyperGroup):
             reason = no_room(exc) if isinstance(exc, OSError) else exc
             if reason is None:
                 raise
-            said = Text.assemble(("Error:", "bold red"), f" {reason}")
-            Console(stderr=True, soft_wrap=True).print(said, highlight=False)
+            message = Text.assemble(("Error:", "bold red"), f" {reason}")
+            Console(stderr=True, soft_wrap=True).print(message, highlight=False)
             sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal, as wide as that is; in a pipe or a file, as wide as their cells, a row a line, none cut."""
+"""Tables: as wide as the terminal, or, in a pipe or a file, as wide as their cells, with each row on one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_LIMIT_COLUMNS: Final = 1_000_000
 
 
 def print_table(console: Console, renderable: RenderableType) -> None:
-    """Print a table, or a group with tables in it. A table's title and caption stand above and below on own lines."""
+    """Print a table, or a group with tables in it; title and caption are on lines of their own."""
     if isinstance(renderable, Table):
         _print_titled(console, renderable)
     else:
@@ -32,15 +32,15 @@ def _print_titled(console: Console, table: Table) -> None:
 def _print_plain(console: Console, renderable: RenderableType) -> None:
     for table in _tables_in(renderable):
         for column in table.columns:
-            column.overflow = "fold"  # a long word goes on in the next line, instead of ending in three dots
+            column.overflow = "fold"  # a long word continues on the next line instead of being cut
     if console.is_terminal:
         console.print(renderable)
         return
-    written = io.StringIO()
-    wide = Console(file=written, width=_NO_LIMIT_COLUMNS, color_system=None)
+    buffer = io.StringIO()
+    wide = Console(file=buffer, width=_NO_LIMIT_COLUMNS, color_system=None)
     wide.width = max(wide.measure(renderable).maximum, 1)
     wide.print(renderable)
-    console.file.writelines(f"{line.rstrip()}\n" for line in written.getvalue().rstrip("\n").split("\n"))
+    console.file.writelines(f"{line.rstrip()}\n" for line in buffer.getvalue().rstrip("\n").split("\n"))
 
 
 def _tables_in(renderable: RenderableType) -> list[Table]:

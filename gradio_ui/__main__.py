@@ -1,6 +1,6 @@
-"""Serve the page until the process is told to end: `python -m gradio_ui`.
+"""Serve the page until SIGTERM: `python -m gradio_ui`.
 
-Where it listens and whom it asks comes from the settings; UNDERTONE_API_KEY is the key that it shows to the API.
+The settings say where it listens and which API it uses; UNDERTONE_API_KEY is its key for the API.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(
     except (UndertoneError, OSError) as exc:
         logger.error("the page cannot start: %s", exc)
         raise typer.Exit(1) from exc
-    logger.info("the page is at %s and asks %s", address, client.url)
+    logger.info("the page is at %s and uses the API at %s", address, client.url)
     _wait_for_the_end()
     page.close(verbose=False)
     client.close()
@@ -52,10 +52,10 @@ def _login(settings: Settings) -> tuple[str, str] | None:
 
 
 def _wait_for_the_end() -> None:
-    told = threading.Event()
+    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    told.wait()
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
 
 
 if __name__ == "__main__":

@@ -62,13 +62,14 @@ def _tile(title: str, count: int, note: str, kind: str) -> str:
     )
 
 
-def progress(done: int, total: int, note: str) -> str:
-    """Draw how much is done; `note` says it in words."""
-    share = done / total if total else 0.0
+def progress(finished: int, total: int, note: str) -> str:
+    """Draw how many of `total` are finished; `note` says it in words."""
+    share = finished / total if total else 0.0
     return (
         f'<div class="progress"><div class="bar-track" role="progressbar" aria-valuemin="0" aria-valuemax="{total}" '
-        f'aria-valuenow="{done}" aria-label="texts analysed"><span class="bar-fill total" style="width:{share:.1%}">'
-        f'</span></div><div class="progress-note">{escape(note)}</div></div>'
+        f'aria-valuenow="{finished}" aria-label="texts analysed">'
+        f'<span class="bar-fill total" style="width:{share:.1%}"></span></div>'
+        f'<div class="progress-note">{escape(note)}</div></div>'
     )
 
 
@@ -79,12 +80,12 @@ def donut(counts: Mapping[str, int]) -> str:
         return ""
     shares = {label: counts.get(label, 0) / total for label in THREE_CLASSES if counts.get(label)}
     largest = max(shares, key=lambda label: shares[label])
-    drawn, start = [], 0.0
+    slices, start = [], 0.0
     for label, share in shares.items():
-        drawn.append(_slice(label, start, share, pulled=label == largest and len(shares) > 1))
+        slices.append(_slice(label, start, share, pulled=label == largest and len(shares) > 1))
         start += share
     spoken = ", ".join(f"{label} {share:.1%}" for label, share in shares.items())
-    return f'<svg class="donut" viewBox="-100 -100 200 200" role="img" aria-label="{spoken}">{"".join(drawn)}</svg>'
+    return f'<svg class="donut" viewBox="-100 -100 200 200" role="img" aria-label="{spoken}">{"".join(slices)}</svg>'
 
 
 def _slice(label: str, start: float, share: float, pulled: bool) -> str:

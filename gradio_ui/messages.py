@@ -1,4 +1,4 @@
-"""What the page says in words: errors, notes and the state of the platform."""
+"""The page's texts: errors, notes and the state of the platform, as HTML."""
 
 from __future__ import annotations
 

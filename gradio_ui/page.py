@@ -20,16 +20,18 @@ from sentiment.settings import LOOPBACK
 _SHORTEST_PASSWORD: Final = 12
 _KEPT_UPLOADS_S: Final = 3600
 _QUEUE_POLL_S: Final = 0.02
-#: Texts that Gradio says to screen readers and has no words for.
+#: Texts for screen readers that Gradio has no translation of.
 _GRADIO_FORGOT: Final = {"common.complete": "Complete"}
 _HEADER: Final = '<header class="head"><h1>Undertone</h1><p>How people feel, in their own words.</p></header>'
-_FOOTER: Final = '<p class="small">Texts that are classified here are kept by the platform, names and links masked.</p>'
+_FOOTER: Final = (
+    '<p class="small">The platform stores the texts that you classify here, with names and links masked.</p>'
+)
 
 
 def build_page(client: UndertoneClient, host: str = "127.0.0.1") -> gr.Blocks:
-    """Return the page; all that it knows comes through `client`.
+    """Return the page; all of its data come through `client`.
 
-    On a `host` beyond this machine's loopback who moves traffic shows an admin key of his own.
+    On a `host` beyond loopback, moving traffic from the page needs the user's own admin key.
     """
     with gr.Blocks(title="Undertone", analytics_enabled=False, delete_cache=(_KEPT_UPLOADS_S, _KEPT_UPLOADS_S)) as page:
         with gr.Row(elem_id="top", equal_height=True):

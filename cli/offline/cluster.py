@@ -1,4 +1,4 @@
-"""Commands as jobs of a Ray cluster: submitted, followed, and without what only this machine sees."""
+"""Runs commands as jobs on a Ray cluster, and refuses options that name files of this machine."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def remotely(job: str, arguments: Sequence[str], command: CommandOptions, settin
         return follow(lines, lambda _: None, lambda line: _errors.print(line, markup=False, highlight=False))
 
 
-def refuse_local(given: object, option: str) -> None:
-    """Raise InvalidInput if an option that names a place on this machine was given for a job on a cluster."""
-    if given is not None:
+def refuse_local(value: object, option: str) -> None:
+    """Raise InvalidInput if an option that writes to this machine is set for a job on a cluster."""
+    if value is not None:
         raise InvalidInput(
-            f"{option} names a place on this machine, and the job runs on the cluster: leave it out, and get the files "
-            "from the run in MLflow.",
+            f"{option} names a place on this machine, but the job runs on the cluster: leave it out, and download the "
+            "files from the run in MLflow.",
             option.removeprefix("--"),
         )
 
 
-def refuse_unseen(named: Named, address: str, working_dir: str | None = None, made: Named = ()) -> None:
+def refuse_unseen(named: Named, address: str, working_dir: str | None = None, outputs: Named = ()) -> None:
     """Raise InvalidInput if a value names a file or folder of this machine for a job on a cluster that lacks it.
 
     A full path is sent to a cluster on this machine, one within `working_dir`, which is sent along, to any. What is not
@@ -50,34 +50,34 @@ def refuse_unseen(named: Named, address: str, working_dir: str | None = None, ma
     what a job makes in its working folder is lost with it.
     """
     is_here = urlsplit(address).hostname in LOOPBACK
-    for called, value in named:
+    for option, value in named:
         is_sent = working_dir and value and _is_relative(value) and Path(working_dir, value).exists()
         if value and _is_path(value) and not is_sent and (_is_relative(value) or not is_here):
-            raise _unseen(called, value, ", a version in the registry (models:/NAME/NUMBER) or a path in --working-dir")
-    for called, value in made:
+            raise _unseen(option, value, ", a version in the registry (models:/NAME/NUMBER) or a path in --working-dir")
+    for option, value in outputs:
         if value and _is_relative(value):
             raise InvalidInput(
-                f"{called} {value} would be made in the working folder of a job on the cluster and be lost with it: "
+                f"{option} {value} would be made in the working folder of a job on the cluster and be lost with it: "
                 "name s3://… or a full path that is the cluster's own.",
-                called.rpartition("--")[2],
+                option.rpartition("--")[2],
             )
         if value and _is_path(value) and not is_here:
-            raise _unseen(called, value, " or a full path that is the cluster's own")
+            raise _unseen(option, value, " or a full path that is the cluster's own")
 
 
 def places_of(training: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """Return the fields of a training's configuration that may name files, by their options."""
     lesson = training.get("distill")
-    known = lesson if isinstance(lesson, Mapping) else {}
-    values = [("--backbone", training.get("backbone")), *((f"--{name}", known.get(name)) for name in _LESSON)]
-    return [(called, str(value)) for called, value in values if value is not None]
+    fields = lesson if isinstance(lesson, Mapping) else {}
+    values = [("--backbone", training.get("backbone")), *((f"--{name}", fields.get(name)) for name in _LESSON)]
+    return [(option, str(value)) for option, value in values if value is not None]
 
 
-def _unseen(called: str, value: str, others: str) -> InvalidInput:
+def _unseen(option: str, value: str, others: str) -> InvalidInput:
     return InvalidInput(
-        f"{called} {value} lies on this machine, and the job runs on the cluster: name what it reaches, as s3://…"
+        f"{option} {value} lies on this machine, and the job runs on the cluster: name what it reaches, as s3://…"
         f"{others}.",
-        called.rpartition("--")[2],
+        option.rpartition("--")[2],
     )
 
 

@@ -43,8 +43,8 @@ def compare(options: CompareOptions, command: CommandOptions) -> None:
     if command.address:
         refuse_local(options.out, "--out")
         refuse_unseen(_places(options), command.address, command.working_dir)
-        sent = replace(options, config=json.dumps(read_config(options.config)))  # the file is this machine's
-        outcome = remotely("train_jobs.compare", words_of(sent), command, settings)
+        job_options = replace(options, config=json.dumps(read_config(options.config)))  # the file is this machine's
+        outcome = remotely("train_jobs.compare", words_of(job_options), command, settings)
     else:
         outcome = _here(with_registry(settings), options)
     show(outcome, command.as_json)
@@ -55,11 +55,11 @@ def _places(options: CompareOptions) -> list[tuple[str, str | None]]:
     from train_jobs.compare.comparison import config_of
 
     config = config_of(options)
-    found: list[tuple[str, str | None]] = [("--versions", ref) for ref in config.versions]
+    places: list[tuple[str, str | None]] = [("--versions", ref) for ref in config.versions]
     for name in ("", *config.models):
         own = config.training.get(name) or {} if name else config.training
-        found += [(f"{name} {called}".strip(), ref) for called, ref in places_of(own) if ref not in config.models]
-    return found
+        places += [(f"{name} {called}".strip(), ref) for called, ref in places_of(own) if ref not in config.models]
+    return places
 
 
 def _here(settings: Settings, options: CompareOptions) -> dict[str, Any]:

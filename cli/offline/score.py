@@ -47,7 +47,7 @@ def score(options: ScoreOptions, command: CommandOptions) -> None:
     require_train()
     from train_jobs.score.run import actors_of
 
-    actors_of(options)  # what is wrong with it is said before anything is sent
+    actors_of(options)  # refuses wrong numbers before anything is sent
     settings = load_settings(home=command.home)
     if command.address:
         named = [("SOURCE", options.source), ("--model", options.model)]
@@ -72,10 +72,10 @@ def _here(settings: Settings, options: ScoreOptions, console: Console) -> Scorin
         return score_files(settings, options, progress)
 
 
-def _outcome(found: dict[str, Any]) -> ScoringResult:
+def _outcome(values: dict[str, Any]) -> ScoringResult:
     from train_jobs.score.job import ScoringResult
 
-    return ScoringResult.read(found)
+    return ScoringResult.read(values)
 
 
 def _bars(console: Console) -> Progress:
@@ -99,22 +99,23 @@ def _print_summary(outcome: ScoringResult, console: Console) -> None:
     console.print(f"{scored:,} rows scored in {totals.shards:,} shards, mean sentiment {totals.mean_sentiment:+.3f}.")
     if totals.unsupported:
         console.print(
-            f"{totals.unsupported:,} rows are neutral without being read: in another language, or of unknown words."
+            f"{totals.unsupported:,} rows count as neutral because the model cannot read them: they are in another "
+            "language, or of unknown words."
         )
     if outcome.was_finished:
-        console.print("Finished earlier; nothing was left to do (--overwrite begins anew).")
+        console.print("An earlier run has finished this already; nothing was done (--overwrite starts over).")
     elif outcome.resumed_shards:
         console.print(f"{outcome.resumed_shards:,} of the shards were done by an earlier run.")
     for name in outcome.changed:
         console.print(f"{name} has changed since that run and was scored anew.", markup=False, highlight=False)
     if totals.rejected:
         console.print(
-            f"{totals.rejected:,} rows have no score: {outcome.out}/rejected says which and why.", markup=False
+            f"{totals.rejected:,} rows could not be scored: see {outcome.out}/rejected for the reasons.", markup=False
         )
     if totals.renamed:
         own = ", ".join(dict.fromkeys(totals.renamed.values()))
         console.print(
-            f"Where a file has a column of its own of the name ({own}), ours is {', '.join(totals.renamed)} there.",
+            f"Some files have columns named {own} already; there the new ones are {', '.join(totals.renamed)}.",
             markup=False,
             highlight=False,
         )

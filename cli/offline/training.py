@@ -26,16 +26,18 @@ errors = Console(stderr=True, soft_wrap=True)
 
 
 def run(job: str, options: TrainingOptions) -> None:
-    """Do the job `train` or `distill`, show its progress, and what it made.
+    """Run the job `train` or `distill`; show its progress and its outcome.
 
     Raises:
-        UndertoneError: what is asked for is wrong, or the training failed.
+        UndertoneError: an option is wrong, or the training failed.
     """
     from sentiment.training.config import from_mapping
     from train_jobs.train.request import values_of
 
     if options.working_dir and not options.address:
-        raise InvalidInput("--working-dir sends code to a cluster: name it with --address http://HOST:8265.", "address")
+        raise InvalidInput(
+            "--working-dir needs a cluster to send the code to: set --address http://HOST:8265.", "address"
+        )
     values = values_of(job, options)
     config, settings = from_mapping(values), load_settings(home=options.home)
     with Bar(config.epochs, options.as_json) as bar:
@@ -104,15 +106,15 @@ def _here(job: str, options: TrainingOptions, settings: Settings, bar: Bar) -> d
     from train_jobs.train.ray_train import new_name
     from train_jobs.train.request import job_of
 
-    asked = job_of(job, options)
-    name = asked.name or new_name(asked.config)
+    request = job_of(job, options)
+    name = request.name or new_name(request.config)
 
     def begin() -> None:
         """Say by which name the run is taken up."""
         bar.say(begins("Run", name))
 
     with ray_log_aside(settings):
-        return asdict(run_job(replace(asked, name=name), settings, job_address(), bar.take, begin, bar.say))
+        return asdict(run_job(replace(request, name=name), settings, job_address(), bar.take, begin, bar.say))
 
 
 def _remotely(

@@ -50,73 +50,73 @@ def tune(options: SearchOptions, command: CommandOptions) -> None:
     from tune.progress.lines import interrupted_lines
     from tune.search import search_of
 
-    asked, settings = search_of(options), load_settings(home=command.home)
+    search, settings = search_of(options), load_settings(home=command.home)
     out, status = options.out or Path("best.yaml"), 0
     try:
         if command.address:
-            found = _remotely(asked, out, command, command.address, settings)
+            results = _remotely(search, out, command, command.address, settings)
         else:
-            found = _here(asked, out, with_registry(settings), command.as_json)
+            results = _here(search, out, with_registry(settings), command.as_json)
     except SearchInterrupted as interrupted:
-        found, status = dict(interrupted.found or {}), interrupted.status
-        for line in interrupted_lines(asked.name, interrupted.found):
+        results, status = dict(interrupted.found or {}), interrupted.status
+        for line in interrupted_lines(search.name, interrupted.found):
             _say(line)
-    if found:
-        sys.stdout.write(json.dumps(found) + "\n") if command.as_json else print_table(Console(), _table(found))
+    if results:
+        sys.stdout.write(json.dumps(results) + "\n") if command.as_json else print_table(Console(), _table(results))
     if status:
         sys.exit(status)
 
 
-def _here(asked: HyperparameterSearch, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
+def _here(search: HyperparameterSearch, out: Path, settings: Settings, as_json: bool) -> dict[str, Any]:
     """Search from this process, which drives Ray."""
     from train_jobs.runtime.output import begins
     from tune.progress.lines import TrialLines, WaitingLines
     from tune.search import run_search
 
-    listener = WaitingLines(_say) if as_json else TrialLines(asked.draws, _say)
+    listener = WaitingLines(_say) if as_json else TrialLines(search.draws, _say)
     with ray_log_aside(settings):
-        return run_search(asked, settings, job_address(), out, listener, lambda: _say(begins("Search", asked.name)))
+        return run_search(search, settings, job_address(), out, listener, lambda: _say(begins("Search", search.name)))
 
 
 def _remotely(
-    asked: HyperparameterSearch, out: Path, command: CommandOptions, address: str, settings: Settings
+    search: HyperparameterSearch, out: Path, command: CommandOptions, address: str, settings: Settings
 ) -> dict[str, Any]:
     """Search as a job of the cluster at `address`, and write the best configuration here."""
     from tune.results import require_writable, write_best
 
-    refuse_unseen(_places(asked), address, command.working_dir, [("--storage", asked.storage)])
+    refuse_unseen(_places(search), address, command.working_dir, [("--storage", search.storage)])
     require_writable(out)
     try:
-        found = remotely("tune.search", words_of(_sent(asked)), command, settings)
+        results = remotely("tune.search", words_of(_job_options(search)), command, settings)
     except KeyboardInterrupt:
-        _say(f"No longer followed; the search {asked.name} goes on in the cluster at {address}.")
+        _say(f"Stopped following; the search {search.name} goes on in the cluster at {address}.")
         sys.exit(_INTERRUPTED)
-    write_best(found, out)
-    return {**found, "config": str(out)}
+    write_best(results, out)
+    return {**results, "config": str(out)}
 
 
-def _places(asked: HyperparameterSearch) -> list[tuple[str, str | None]]:
+def _places(search: HyperparameterSearch) -> list[tuple[str, str | None]]:
     """Return what may name files, by its option: what all trials share, and every value of what varies."""
     from tune.plan import corners
     from tune.space import configured
 
-    return [place for point in corners(asked.space) for place in places_of(configured(asked.base, point))]
+    return [place for point in corners(search.space) for place in places_of(configured(search.base, point))]
 
 
-def _sent(asked: HyperparameterSearch) -> SearchOptions:
-    """Return the options of the job for a cluster; files of this machine are sent as what they say."""
-    varied = {dimension.field: dimension.plain() for dimension in asked.space.dimensions}
+def _job_options(search: HyperparameterSearch) -> SearchOptions:
+    """Return the options of the job for a cluster, with the contents of this machine's files instead of their names."""
+    varied = {dimension.field: dimension.plain() for dimension in search.space.dimensions}
     return SearchOptions(
         space=json.dumps({"space": varied}),
-        config=json.dumps(dict(asked.base)),
-        search=asked.method,
-        name=asked.name,
-        trials=asked.trials,
-        concurrent=asked.concurrent,
-        workers=asked.workers,
-        gpus_per_worker=asked.gpus_per_worker,
-        seed=asked.seed,
-        storage=asked.storage,
+        config=json.dumps(dict(search.base)),
+        search=search.method,
+        name=search.name,
+        trials=search.trials,
+        concurrent=search.concurrent,
+        workers=search.workers,
+        gpus_per_worker=search.gpus_per_worker,
+        seed=search.seed,
+        storage=search.storage,
     )
 
 
@@ -124,19 +124,19 @@ def _say(line: str) -> None:
     _errors.print(line, markup=False, highlight=False)
 
 
-def _table(found: Mapping[str, Any]) -> Table:
+def _table(results: Mapping[str, Any]) -> Table:
     """Return the trials as a table: what each tried, its score and how it ended."""
     from tune.progress.lines import short
 
-    fields = list(found["trials"][0]["point"]) if found["trials"] else []
-    title = f"{found['search']} ({found['method']})"
-    caption = f"The best is in {found['config']}" if found["best"] else "No trial has a score."
+    fields = list(results["trials"][0]["point"]) if results["trials"] else []
+    title = f"{results['search']} ({results['method']})"
+    caption = f"The best configuration is in {results['config']}" if results["best"] else "No trial reached a score."
     table = Table(
         title=title, title_justify="left", caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0)
     )
-    for heading in (*fields, found["monitor"], "validations", "seconds", "state"):
+    for heading in (*fields, results["monitor"], "validations", "seconds", "state"):
         table.add_column(heading)
-    for trial in found["trials"]:
+    for trial in results["trials"]:
         score = "" if trial["score"] is None else f"{trial['score']:.4f}"
         values = [escape(short(trial["point"].get(field))) for field in fields]
         state = escape(trial["reason"] or trial["state"])

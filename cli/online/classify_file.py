@@ -66,7 +66,7 @@ def classify_file(
             outcome = _run(job, client, overwrite, console)
         except (KeyboardInterrupt, UndertoneError):
             if job.answers.exists():
-                console.print("Stopped. What is done is kept: the same command continues.")
+                console.print("Stopped. The rows so far are kept: run the same command again to continue.")
             raise
     _print_summary(job, outcome, Console(stderr=True, soft_wrap=True))
     if outcome.counts.rejected and not outcome.counts.classified:
@@ -125,19 +125,21 @@ def _remarks(job: FileJob, outcome: FileJobResult) -> list[str]:
     if outcome.description:
         remarks.insert(0, f"{job.source.name}: {outcome.description}.")
     if outcome.was_finished:
-        remarks.insert(0, "Finished earlier; nothing was left to do (--overwrite begins anew).")
+        remarks.insert(0, "An earlier run has finished this already; nothing was done (--overwrite starts over).")
     if outcome.resumed_rows:
         remarks.append(f"Continued after row {outcome.resumed_rows:,} of an earlier run.")
     if counts.unsupported:
         remarks.append(
-            f"{_rows(counts.unsupported)} neutral without being read: in another language, or of unknown words "
-            "(columns language and supported)."
+            f"{_rows(counts.unsupported)} counted as neutral because the model cannot read them: another language, "
+            "or unknown words (columns language and supported)."
         )
     if counts.rejected:
-        remarks.append(f"{_rows(counts.rejected)} could not be classified: {job.rejected} says which and why.")
-    renamed = [f"{name} as {given}" for name, given in outcome.columns.items() if name != given]
+        remarks.append(f"{_rows(counts.rejected)} could not be classified: see {job.rejected} for the reasons.")
+    renamed = [f"{name} as {column}" for name, column in outcome.columns.items() if name != column]
     if renamed:
-        remarks.append(f"The file has such columns already; written {', '.join(renamed)}.")
+        remarks.append(
+            f"The file already has columns with these names, so the new ones are written {', '.join(renamed)}."
+        )
     return remarks
 
 

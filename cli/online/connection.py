@@ -28,6 +28,6 @@ def connect(url: str | None, api_key: str | None, attempts: int) -> UndertoneCli
 def _local_url() -> str:
     """Return the address of the platform in home as it runs, else as the settings would start it."""
     settings = load_settings()
-    seen = read_status(settings)  # it may have been started with other ports than the settings'
-    own = seen.state.addresses.get("API") if seen.supervised and seen.state else None
-    return own or url_of(settings)
+    status = read_status(settings)  # it may have been started with other ports than the settings'
+    api = status.state.addresses.get("API") if status.supervised and status.state else None
+    return api or url_of(settings)

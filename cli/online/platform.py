@@ -66,11 +66,11 @@ def up(
     require_serve()
     ports = {"port": port, "ui_port": ui_port, "mlflow_port": mlflow_port, "dashboard_port": dashboard_port}
     settings = load_settings(home=home, host=host, address=address, **ports)
-    seen = launch.read_status(settings)
-    if seen.supervised and seen.state:
-        launch.refuse_other_settings(seen.state, settings)
-        console.print(f"The platform in {settings.home} is up already (supervisor {seen.state.pid}).", markup=False)
-        state = seen.state if seen.healthy else _follow(launch.follow(settings, timeout))
+    status = launch.read_status(settings)
+    if status.supervised and status.state:
+        launch.refuse_other_settings(status.state, settings)
+        console.print(f"The platform in {settings.home} is up already (supervisor {status.state.pid}).", markup=False)
+        state = status.state if status.healthy else _follow(launch.follow(settings, timeout))
     else:
         state = _follow(launch.start(settings, timeout, replace=replace))
     _show_welcome(state, settings)
@@ -93,12 +93,12 @@ def status(home: Home = None, as_json: Json = False) -> None:
     Example: undertone status --json
     """
     settings = load_settings(home=home)
-    seen = launch.read_status(settings)
+    platform = launch.read_status(settings)
     if as_json:
-        console.print_json(json.dumps(_as_json(seen)))
+        console.print_json(json.dumps(_as_json(platform)))
     else:
-        _show_status(seen, settings)
-    raise typer.Exit(0 if seen.healthy else 1)
+        _show_status(platform, settings)
+    raise typer.Exit(0 if platform.healthy else 1)
 
 
 def _follow(states: Any) -> PlatformState | None:
@@ -128,11 +128,11 @@ def _advance(progress: Progress, tasks: dict[str, TaskID], state: PlatformState)
 
 
 def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
-    """Tell of a platform that is up: its addresses, an answer as an example, and whether it asks for a key."""
+    """Show a platform that has started: its addresses, an answer as an example, and whether it needs a key."""
     if state is None:
         return
-    for found in state.found:
-        console.print(f"Found: {found}.", markup=False, highlight=False)
+    for sentence in state.found:
+        console.print(f"Found: {sentence}.", markup=False, highlight=False)
     if state.ready_s is not None:
         console.print(f"[bold green]Ready[/] after {state.ready_s:.0f} s.", highlight=False)
     _show_addresses(state, settings)
@@ -140,7 +140,7 @@ def _show_welcome(state: PlatformState | None, settings: Settings) -> None:
     if state.example:
         _show_example(state.example, "--api-key KEY " if needs_key else "")
     if needs_key:
-        console.print("The API asks for a KEY: undertone keys add NAME --scope predict")
+        console.print("The API needs a key; make one with: undertone keys add NAME --scope predict")
 
 
 def _needs_key(state: PlatformState) -> bool:
@@ -170,26 +170,30 @@ def _show_example(example: dict[str, Any], key: str) -> None:
     )
 
 
-def _show_status(seen: launch.PlatformStatus, settings: Settings) -> None:
-    if seen.state is None:
-        left = f", but {len(seen.processes)} processes of it are left: undertone down" if seen.processes else ""
-        console.print(f"No platform runs in {settings.home}{left}.", markup=False)
+def _show_status(status: launch.PlatformStatus, settings: Settings) -> None:
+    if status.state is None:
+        remaining = (
+            f", but {len(status.processes)} of its processes still run; end them: undertone down"
+            if status.processes
+            else ""
+        )
+        console.print(f"No platform runs in {settings.home}{remaining}.", markup=False)
         return
-    console.print(f"The platform in {settings.home} is {_word(seen, seen.state)}.", markup=False, highlight=False)
-    if seen.state.error:
-        console.print(f"Error: {seen.state.error}", markup=False)
-    _show_parts(seen.state)
-    if seen.supervised:
-        _show_addresses(seen.state, settings)
+    console.print(f"The platform in {settings.home} is {_word(status, status.state)}.", markup=False, highlight=False)
+    if status.state.error:
+        console.print(f"Error: {status.state.error}", markup=False)
+    _show_parts(status.state)
+    if status.supervised:
+        _show_addresses(status.state, settings)
 
 
-def _word(seen: launch.PlatformStatus, state: PlatformState) -> str:
-    """Return in a few words how the platform is, and what mends it."""
-    if seen.healthy:
+def _word(status: launch.PlatformStatus, state: PlatformState) -> str:
+    """Return the platform's state in a few words, with the remedy."""
+    if status.healthy:
         return "healthy"
-    if seen.supervised:
+    if status.supervised:
         return "up, but its API does not answer" if state.phase == "running" else state.phase
-    return "down: it did not start" if state.phase == "failed" else "without a supervisor; mend it with: undertone up"
+    return "down: it did not start" if state.phase == "failed" else "without a supervisor; start one with: undertone up"
 
 
 def _show_parts(state: PlatformState) -> None:
@@ -201,7 +205,7 @@ def _show_parts(state: PlatformState) -> None:
     print_table(console, table)
 
 
-def _as_json(seen: launch.PlatformStatus) -> dict[str, Any]:
-    state = seen.state.model_dump() if seen.state else None
-    pids = [process.pid for process in seen.processes]
-    return {"healthy": seen.healthy, "supervised": seen.supervised, "processes": pids, "state": state}
+def _as_json(status: launch.PlatformStatus) -> dict[str, Any]:
+    state = status.state.model_dump() if status.state else None
+    pids = [process.pid for process in status.processes]
+    return {"healthy": status.healthy, "supervised": status.supervised, "processes": pids, "state": state}

@@ -31,7 +31,7 @@ _ATTEMPTS = 2  # a person waits
 #: How the stream names a text, by its place; at the beginning alone, since a text may be quoted behind it.
 _PLACE = re.compile(r"^lines\.\d+(?:\.text)?(?![\w.])")
 _MARK = "\0"  # no argument of a program can hold it
-_REMEDY = "A text that begins so stands behind --, as in: undertone predict -- --great"
+_REMEDY = "Put a text that looks like an option after --, as in: undertone predict -- --great"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,9 +40,9 @@ def register(app: typer.Typer) -> None:
 
 
 def is_text(argument: str) -> bool:
-    """Whether an argument that begins with a dash is a text all the same: options begin with letters and hold no blank.
+    """Whether an argument that begins with a dash is a text: options begin with a letter and have no blanks.
 
-    A value that stands behind the `=` of an option may hold blanks.
+    The value after an option's `=` may have blanks.
     """
     name = argument.partition("=")[0] if argument.startswith("--") else argument
     first = name.lstrip("-")[:1]
@@ -51,7 +51,7 @@ def is_text(argument: str) -> bool:
 
 
 class _TextsFirst(TyperCommand):
-    """Takes texts like `-1 out of 10` for texts, and says how a text is given that looks like an option."""
+    """Accepts texts like `-1 out of 10`, and explains how to pass a text that looks like an option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; texts that begin with a dash are marked meanwhile, or they would be read as options."""
@@ -100,15 +100,15 @@ def predict(
     """
     failed = False
     with connect(url, api_key, _ATTEMPTS) as client:
-        for given, result in _answered(client, _given(texts)):
-            failed = failed or ("error" in result and not given.is_blank)
-            _print_json(given, result) if as_json else _print_card(given.text, result)
+        for entry, result in _answers(client, _input_texts(texts)):
+            failed = failed or ("error" in result and not entry.is_blank)
+            _print_json(entry, result) if as_json else _print_card(entry.text, result)
     if failed:
         raise typer.Exit(1)
 
 
 @dataclass(frozen=True)
-class _Given:
+class _InputText:
     """A text, and which line of standard input it is, if it came from there."""
 
     text: str
@@ -120,13 +120,13 @@ class _Given:
         return self.line is not None and not has_visible_text(self.text)
 
 
-def _given(texts: Iterable[str]) -> Iterator[_Given]:
+def _input_texts(texts: Iterable[str]) -> Iterator[_InputText]:
     """Yield the texts; `-` stands for the lines of standard input."""
     for text in texts:
         if text == "-":
-            yield from (_Given(_decoded(line, number), number) for number, line in enumerate(sys.stdin.buffer, 1))
+            yield from (_InputText(_decoded(line, number), number) for number, line in enumerate(sys.stdin.buffer, 1))
         else:
-            yield _Given(text)
+            yield _InputText(text)
 
 
 def _decoded(line: bytes, number: int) -> str:
@@ -134,14 +134,14 @@ def _decoded(line: bytes, number: int) -> str:
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as exc:
-        found = f"line {number} of standard input is not UTF-8 (byte 0x{line[exc.start]:02x})"
-        raise InvalidInput(f"{found}: convert it first, for example by `iconv -f CP1252 -t UTF-8`", "-") from exc
+        problem = f"line {number} of standard input is not UTF-8 (byte 0x{line[exc.start]:02x})"
+        raise InvalidInput(f"{problem}: convert it first, for example by `iconv -f CP1252 -t UTF-8`", "-") from exc
 
 
-def _answered(client: UndertoneClient, entries: Iterable[_Given]) -> Iterator[tuple[_Given, Result]]:
+def _answers(client: UndertoneClient, entries: Iterable[_InputText]) -> Iterator[tuple[_InputText, Result]]:
     """Yield every entry with its result, in their order. Blank lines are not sent."""
-    waiting: deque[_Given] = deque()
-    for result in client.predict_stream(_sent(entries, waiting)):
+    waiting: deque[_InputText] = deque()
+    for result in client.predict_stream(_texts_to_send(entries, waiting)):
         yield from _blanks(waiting)
         yield waiting.popleft(), _without_place(result)
     yield from _blanks(waiting)
@@ -151,27 +151,38 @@ def _without_place(result: Result) -> Result:
     """Return a result whose error speaks of the text, not of its place in what was sent."""
     if "error" not in result:
         return result
-    said = {name: _PLACE.sub("text", told) if isinstance(told, str) else told for name, told in result["error"].items()}
-    return cast("Result", {**result, "error": said})
+    error = {
+        name: _PLACE.sub("text", value) if isinstance(value, str) else value for name, value in result["error"].items()
+    }
+    return cast("Result", {**result, "error": error})
 
 
-def _sent(entries: Iterable[_Given], waiting: deque[_Given]) -> Iterator[str]:
+def _texts_to_send(entries: Iterable[_InputText], waiting: deque[_InputText]) -> Iterator[str]:
     """Yield the texts to send, and put every entry into `waiting` for its result."""
-    for given in entries:
-        waiting.append(given)
-        if not given.is_blank:
-            yield given.text
+    for entry in entries:
+        waiting.append(entry)
+        if not entry.is_blank:
+            yield entry.text
 
 
-def _blanks(waiting: deque[_Given]) -> Iterator[tuple[_Given, Result]]:
+def _blanks(waiting: deque[_InputText]) -> Iterator[tuple[_InputText, Result]]:
     """Take the blank lines that wait next, each with the error that stands for its result."""
     while waiting and waiting[0].is_blank:
-        given = waiting.popleft()
-        yield given, {"error": {"code": "invalid_input", "message": f"line {given.line} is empty", "field": "text"}}
+        entry = waiting.popleft()
+        yield (
+            entry,
+            {
+                "error": {
+                    "code": "invalid_input",
+                    "message": f"line {entry.line} is empty",
+                    "field": "text",
+                }
+            },
+        )
 
 
-def _print_json(given: _Given, result: Result) -> None:
-    place = {} if given.line is None else {"line": given.line}
+def _print_json(entry: _InputText, result: Result) -> None:
+    place = {} if entry.line is None else {"line": entry.line}
     sys.stdout.write(json.dumps({**place, **result}, ensure_ascii=False) + "\n")
 
 

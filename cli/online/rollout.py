@@ -30,7 +30,7 @@ _ATTEMPTS = 3  # a person waits
 _WATCH_S = 1.0
 _ENDED = ("done", "aborted")
 _COLOURS = {"done": "green", "aborted": "red", "aborting": "red", "paused": "yellow"}
-_COUNTS = re.compile(r"\b\d+(?= (?:texts|labelled))")  # they change each second, and tell nothing new
+_COUNTS = re.compile(r"\b\d+(?= (?:texts|labelled))")  # they change each second: a change of them alone is no news
 
 
 @app.command("start")
@@ -55,11 +55,11 @@ def start(
 
       undertone rollout start 8 --plan shadow,1,10,50,100 --hold 60s --auto
     """
-    asked = {"version": version, "auto": auto, "sticky": sticky, "in_place": in_place}
-    given = {"plan": plan, "hold_s": None if hold is None else seconds_of(hold, "--hold", "hold")}
-    asked |= {name: value for name, value in given.items() if value is not None}
+    request = {"version": version, "auto": auto, "sticky": sticky, "in_place": in_place}
+    optional = {"plan": plan, "hold_s": None if hold is None else seconds_of(hold, "--hold", "hold")}
+    request |= {name: value for name, value in optional.items() if value is not None}
     with connect(url, api_key, _ATTEMPTS) as client:
-        _show(client.start_rollout(asked), as_json)
+        _show(client.start_rollout(request), as_json)
 
 
 @app.command("status")
@@ -84,7 +84,7 @@ def status(
 
 @app.command("pause")
 def pause(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
-    """Stay at the present step; what speaks against the version still ends the rollout."""
+    """Stay at the present step; a version that exceeds a limit is still rolled back."""
     _command("pause", url, api_key, as_json)
 
 
@@ -102,7 +102,7 @@ def promote(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> N
 
 @app.command("abort")
 def abort(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
-    """Give the version of before all the traffic again, within a second."""
+    """Go back: the previous version gets all the traffic again, within a second."""
     _command("abort", url, api_key, as_json)
 
 
@@ -120,13 +120,13 @@ def history(
         _print_json(rollouts)
         return
     table = Table("Started", "From", "To", "Now", "Why", box=None, padding=(0, 2, 0, 0))
-    for told in rollouts:
+    for rollout in rollouts:
         row = (
-            _moment(told["started_ms"]),
-            str(told["champion"]),
-            str(told["challenger"]),
-            _state(told),
-            Text(told["reason"]),
+            _moment(rollout["started_ms"]),
+            str(rollout["champion"]),
+            str(rollout["challenger"]),
+            _state(rollout),
+            Text(rollout["reason"]),
         )
         table.add_row(*row)
     if rollouts:
@@ -156,26 +156,26 @@ def _watch(client: UndertoneClient) -> None:
 
 
 def _log(client: UndertoneClient) -> None:
-    """Write a line for each decision, and one whenever traffic, step or what is waited for have changed."""
-    known: list[Any] = []
-    stood = None
+    """Write a line for each decision, and one whenever state, step, traffic or the reason to wait have changed."""
+    written: list[Any] = []
+    last_line = None
     for rollout in _followed(client):
         for entry in rollout["decisions"]:
-            if entry not in known:
+            if entry not in written:
                 _say(entry["at_ms"], f"{entry['state']}: {entry['reason']}")
-        known = rollout["decisions"]
-        stands = _standing(rollout)
-        if _COUNTS.sub("", stands) != stood:
-            _say(epoch_ms(), stands)
-        stood = _COUNTS.sub("", stands)
+        written = rollout["decisions"]
+        line = _status_line(rollout)
+        if _COUNTS.sub("", line) != last_line:
+            _say(epoch_ms(), line)
+        last_line = _COUNTS.sub("", line)
 
 
 def _say(at_ms: int, text: str) -> None:
     console.print(f"{_moment(at_ms)} {text}", markup=False, highlight=False)
 
 
-def _standing(rollout: Mapping[str, Any]) -> str:
-    """Return in one line where a rollout is."""
+def _status_line(rollout: Mapping[str, Any]) -> str:
+    """Return the state, step and traffic of a rollout in one line."""
     waits = f"; waits: {rollout['waits']}" if rollout["waits"] else ""
     return f"{_state(rollout)}, step {_step(rollout)}; {_traffic(rollout)}{waits}"
 
@@ -212,15 +212,18 @@ def _facts(rollout: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if rollout["waits"]:
         yield "waits", rollout["waits"]
     yield "traffic", _traffic(rollout)
-    for told in rollout["versions"]:
-        yield f"version {told['version']}", _version_line(told)
+    for arm in rollout["versions"]:
+        yield f"version {arm['version']}", _version_line(arm)
     numbers = rollout["numbers"]
     if "disagreement" in numbers:
         share, flips, compared = numbers["disagreement"], numbers["flips"], numbers["compared"]
         yield "disagreement", f"{share:.1%} of {compared:.0f} texts, {flips:.1%} positive against negative"
     if "label_shift" in numbers:
         yield "confidence", _confidence_line(rollout, numbers)
-        yield "label shift", f"{numbers['label_shift']:.1%} of the answers bear other labels"
+        yield (
+            "label shift",
+            f"{numbers['label_shift']:.1%} of the answers would have to change for equal shares of labels",
+        )
     if numbers["labelled"]:
         yield "feedback", _feedback_line(rollout, numbers)
 
@@ -234,27 +237,28 @@ def _traffic(rollout: Mapping[str, Any]) -> str:
     return ", ".join(shares)
 
 
-def _version_line(told: Mapping[str, Any]) -> str:
-    texts = f"{told['requests']} texts, {told['errors']} failed"
-    return texts if told["p99_ms"] is None else f"{texts}, p50 {told['p50_ms']:.0f} ms, p99 {told['p99_ms']:.0f} ms"
+def _version_line(arm: Mapping[str, Any]) -> str:
+    texts = f"{arm['requests']} texts, {arm['errors']} failed"
+    return texts if arm["p99_ms"] is None else f"{texts}, p50 {arm['p50_ms']:.0f} ms, p99 {arm['p99_ms']:.0f} ms"
 
 
 def _confidence_line(rollout: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
-    means = ", ".join(f"version {told['version']} {told['confidence']:.1%}" for told in rollout["versions"])
+    means = ", ".join(f"version {arm['version']} {arm['confidence']:.1%}" for arm in rollout["versions"])
     return f"{means} on average, {100 * numbers['confidence_shift']:+.1f} points"
 
 
 def _feedback_line(rollout: Mapping[str, Any], numbers: Mapping[str, float]) -> str:
     return (
-        f"{numbers['labelled']:.0f} labelled; {rollout['champion']} alone right {numbers['only_champion_right']:.0f}, "
-        f"{rollout['challenger']} alone {numbers['only_challenger_right']:.0f}; evidence that it is worse "
+        f"{numbers['labelled']:.0f} texts; only version {rollout['champion']} is right on "
+        f"{numbers['only_champion_right']:.0f}, only version {rollout['challenger']} on "
+        f"{numbers['only_challenger_right']:.0f}; evidence that {rollout['challenger']} is worse "
         f"{numbers['evidence_worse']:.2g}, that it is not {numbers['evidence_no_worse']:.2g} (20 decides)"
     )
 
 
 def _state(rollout: Mapping[str, Any]) -> Text:
-    asked = f" ({rollout['asked']} asked for)" if rollout.get("asked") else ""
-    return Text(rollout["state"] + asked, _COLOURS.get(rollout["state"], "cyan"))
+    command = f" ({rollout['asked']} asked for)" if rollout.get("asked") else ""
+    return Text(rollout["state"] + command, _COLOURS.get(rollout["state"], "cyan"))
 
 
 def _moment(at_ms: int) -> str:

@@ -1,4 +1,4 @@
-"""What the registered versions do on the platform that runs: their state, traffic and replicas."""
+"""The state, traffic and replicas of the registered versions on the running platform."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ errors = Console(stderr=True, soft_wrap=True)
 
 
 def what_each_does(settings: Settings, url: str | None, api_key: str | None) -> Does:
-    """Return what each version does on the platform at `url`, or the one in home; nothing where none answers."""
+    """Return the state of each version on the platform at `url`, or the one in home; empty where none answers."""
     address = url or _address_in(settings)
     if address is None:
         return {}
@@ -25,16 +25,17 @@ def what_each_does(settings: Settings, url: str | None, api_key: str | None) -> 
         with connect(address, api_key, attempts=1) as client:
             return {(row["name"], row["version"]): row for row in client.models()}
     except UndertoneError as exc:
-        errors.print(f"What each version does is not known: {exc}", style="yellow", markup=False, highlight=False)
+        message = f"The platform does not report the state of its versions: {exc}"
+        errors.print(message, style="yellow", markup=False, highlight=False)
         return {}
 
 
 def _address_in(settings: Settings) -> str | None:
-    """Return where the platform in home answers, None where none does."""
-    seen = launch.read_status(settings)
-    return seen.state.addresses["API"] if seen.state and seen.answers else None
+    """Return the address of the platform in home, None where none answers."""
+    status = launch.read_status(settings)
+    return status.state.addresses["API"] if status.state and status.answers else None
 
 
 def what_it_does_now(does: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a version does now, as far as the registry does not know it."""
+    """Return the fields of a version's state that the registry does not have."""
     return {name: does[name] for name in ("state", "weight", "replicas", "problem")} if does else {}

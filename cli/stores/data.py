@@ -113,8 +113,8 @@ def push(
     }
     examples = read_examples(source, endpoint=settings.s3_endpoint, progress=progress, **options)
     if leave_out:
-        left = without(examples, {key for ref in leave_out for key in leak_keys(versions.read(ref))})
-        examples = require_some(left, source)
+        remaining = without(examples, {key for ref in leave_out for key in leak_keys(versions.read(ref))})
+        examples = require_some(remaining, source)
     if distinct:
         examples = unique(examples)
     facts: dict[str, Any] = {"source": source, "parent": parent, "labels": Labelling(labels).label_set}
@@ -139,8 +139,8 @@ def show_all(
     """
     versions = _open(home, store)
     names = [name] if name else versions.names()
-    found = [version for each in names for version in versions.versions(each)]
-    report.show_list(found, versions.damaged(name), versions.place, as_json=as_json)
+    listed = [version for each in names for version in versions.versions(each)]
+    report.show_list(listed, versions.damaged(name), versions.place, as_json=as_json)
 
 
 @app.command("show")
@@ -215,10 +215,10 @@ def leaks(
     progress = ReadProgress(total=train.rows + test.rows)
     with report.reading(progress, "Comparing") as counted:
         ours, theirs = (counted(versions.read(version), count=True) for version in (train, test))
-        found = list(find_leaks(ours, theirs, threshold, near=near))
+        pairs = list(find_leaks(ours, theirs, threshold, near=near))
     if out:
-        write_leaks(found, out)
-    report.show_leaks(train, test, found, near=near, out=out, as_json=as_json)
+        write_leaks(pairs, out)
+    report.show_leaks(train, test, pairs, near=near, out=out, as_json=as_json)
 
 
 def _open(home: Path | None, store: str | None) -> DatasetStore:

@@ -45,9 +45,9 @@ def reading(progress: ReadProgress, title: str) -> Iterator[Counted]:
 
         def counted(examples: Iterable[Example], *, count: bool = False) -> Iterator[Example]:
             """Pass examples on; the bar moves with the progress, not with each of them."""
-            for drawn, example in enumerate(examples):
+            for index, example in enumerate(examples):
                 progress.rows += count
-                if drawn % _PROGRESS_ROWS == 0:
+                if index % _PROGRESS_ROWS == 0:
                     bars.update(bar, total=progress.total or None, completed=progress.rows)
                 yield example
 
@@ -55,7 +55,7 @@ def reading(progress: ReadProgress, title: str) -> Iterator[Counted]:
 
 
 def show_pushed(versions: Sequence[DatasetVersion], progress: ReadProgress, *, as_json: bool) -> None:
-    """Tell what was pushed, and what was left out."""
+    """Show which versions were pushed, and which texts were left out."""
     left_out = progress.rows - progress.empty - sum(version.rows for version in versions)
     warnings = list(_missing_classes(versions))
     if as_json:
@@ -70,7 +70,7 @@ def show_pushed(versions: Sequence[DatasetVersion], progress: ReadProgress, *, a
             f"{progress.empty:,} empty texts were left out: {', '.join(progress.empty_at)}{' …' * (progress.empty > 5)}"
         )
     if left_out:
-        _say(f"{left_out:,} texts were left out: they stand there twice (--unique) or in another version (--without).")
+        _say(f"{left_out:,} texts were left out: repeated ones (--unique), or those of another version (--without).")
     for warning in warnings:
         _say(warning, style="yellow")
 
@@ -87,7 +87,7 @@ def _missing_classes(versions: Sequence[DatasetVersion]) -> Iterator[str]:
 
 
 def _say_not_read(names: Sequence[str]) -> None:
-    """Tell what lay beside the data, and how its texts can be pushed."""
+    """Name the files beside the data that were not read, and how to push their texts."""
     if not names:
         return
     more = len(names) - _SHOWN_NAMES
@@ -137,7 +137,7 @@ def show_version(version: DatasetVersion, shards: Sequence[str], checked_rows: i
 
 
 def show_pulling(version: DatasetVersion, out: Path) -> None:
-    """Tell on standard error what is copied where, before it is."""
+    """Say on standard error what is about to be copied where."""
     Console(stderr=True, soft_wrap=True).print(
         f"Copying {version.ref} ({version.rows:,} rows) to {_place(out)} …", markup=False, highlight=False
     )
@@ -148,48 +148,54 @@ def _place(out: Path) -> str:
 
 
 def show_pulled(version: DatasetVersion, out: Path, *, as_json: bool) -> None:
-    """Tell where the copy is."""
+    """Say where the copy is."""
     if as_json:
         _print_json(_brief(version) | {"out": str(out)})
     else:
         _say(f"{version.ref}, {version.rows:,} rows, is in {_place(out)}; every file had its digest.")
 
 
-def show_difference(before: DatasetVersion, after: DatasetVersion, found: Difference, *, as_json: bool) -> None:
-    """Tell what came, what went, and what got another label."""
+def show_difference(before: DatasetVersion, after: DatasetVersion, difference: Difference, *, as_json: bool) -> None:
+    """Show which texts were added, removed or labelled otherwise."""
     if as_json:
-        relabelled = [{"before": was, "after": now, "rows": rows} for (was, now), rows in found.relabelled.items()]
-        counts = {"kept": found.kept, "added": dict(found.added), "removed": dict(found.removed)}
+        relabelled = [
+            {"before": label_before, "after": label_after, "rows": rows}
+            for (label_before, label_after), rows in difference.relabelled.items()
+        ]
+        counts = {"kept": difference.kept, "added": dict(difference.added), "removed": dict(difference.removed)}
         _print_json({"before": before.ref, "after": after.ref, **counts, "relabelled": relabelled})
         return
-    _say(f"{before.ref} has {before.rows:,} rows, {after.ref} {after.rows:,}; {found.kept:,} are the same.")
-    _say_change("added", found.added, found.added_texts)
-    _say_change("removed", found.removed, found.removed_texts)
-    changes = {f"{was or 'none'} to {now or 'none'}": rows for (was, now), rows in sorted(found.relabelled.items())}
-    _say_change("relabelled", changes, found.relabelled_texts)
+    _say(f"{before.ref} has {before.rows:,} rows, {after.ref} {after.rows:,}; {difference.kept:,} are the same.")
+    _say_change("added", difference.added, difference.added_texts)
+    _say_change("removed", difference.removed, difference.removed_texts)
+    changes = {
+        f"{label_before or 'none'} to {label_after or 'none'}": rows
+        for (label_before, label_after), rows in sorted(difference.relabelled.items())
+    }
+    _say_change("relabelled", changes, difference.relabelled_texts)
 
 
 def show_leaks(
-    train: DatasetVersion, test: DatasetVersion, found: Sequence[Leak], *, near: bool, out: Path | None, as_json: bool
+    train: DatasetVersion, test: DatasetVersion, pairs: Sequence[Leak], *, near: bool, out: Path | None, as_json: bool
 ) -> None:
     """Count the leaks by kind, and show the first near ones, which need a look.
 
     `near` tells whether near ones were looked for (JSON has null for their number if not), `out` where all pairs are.
     """
-    counts = Counter(leak.kind for leak in found)
-    texts = len({leak.text for leak in found})
+    counts = Counter(leak.kind for leak in pairs)
+    texts = len({leak.text for leak in pairs})
     if as_json:
         kinds = {kind.name.lower(): counts[kind] if near or kind is not LeakKind.NEAR else None for kind in LeakKind}
-        facts = {"first": train.ref, "second": test.ref, "rows": len(found), "texts": texts, **kinds}
-        _print_json(facts | {"advice": advice(train, test, found, near=near)})
+        facts = {"first": train.ref, "second": test.ref, "rows": len(pairs), "texts": texts, **kinds}
+        _print_json(facts | {"advice": advice(train, test, pairs, near=near)})
         return
     if out:
-        _say(f"All {len(found):,} pairs are in {out}.")
-    if not found:
+        _say(f"All {len(pairs):,} pairs are in {out}.")
+    if not pairs:
         unsought = "" if near else "; nearly the same ones were not looked for"
         _say(f"No text of {test.ref} stands in {train.ref}{unsought}.")
         return
-    _say(f"{len(found):,} of the {test.rows:,} rows of {test.ref} ({texts:,} texts) stand in {train.ref} too:")
+    _say(f"{len(pairs):,} of the {test.rows:,} rows of {test.ref} ({texts:,} texts) stand in {train.ref} too:")
     meanings = {
         LeakKind.EXACT: "the same text",
         LeakKind.SAME_WORDS: "the same words (case, punctuation, names and links aside)",
@@ -200,10 +206,10 @@ def show_leaks(
             _say(f"{counts[kind]:>8,}  {meaning}")
         else:
             _say(f"          {meaning}: not looked for (--near)")
-    for leak in [leak for leak in found if leak.kind is LeakKind.NEAR][:_SHOWN_LEAKS]:
+    for leak in [leak for leak in pairs if leak.kind is LeakKind.NEAR][:_SHOWN_LEAKS]:
         _say(f"{leak.overlap:.2f}  row {leak.row}: {_short(leak.text)}")
         _say(f"      row {leak.first_row}: {_short(leak.first_text)}")
-    for line in advice(train, test, found, near=near):
+    for line in advice(train, test, pairs, near=near):
         _say(line)
 
 
@@ -211,9 +217,9 @@ def _table(versions: Iterable[DatasetVersion]) -> Table:
     table = Table("Version", "Rows", "Labels", "Made", "Parent", "Digest", box=None, padding=(0, 2, 0, 0))
     table.columns[0].no_wrap, table.columns[1].justify = True, "right"
     for version in versions:
-        made = version.created_at.strftime("%Y-%m-%d %H:%M")
+        created = version.created_at.strftime("%Y-%m-%d %H:%M")
         balance = _balance(version.balance)
-        table.add_row(version.ref, f"{version.rows:,}", balance, made, version.parent or "", version.digest[:12])
+        table.add_row(version.ref, f"{version.rows:,}", balance, created, version.parent or "", version.digest[:12])
     return table
 
 

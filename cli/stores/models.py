@@ -74,16 +74,16 @@ def show_all(
     with open_registry(settings) as registry:
         versions = registry.versions(settings.model_name)
         others = [each for other in LABEL_SETS if other != settings.model_name for each in registry.versions(other)]
-    found = search_versions(versions, search, others) if search else versions
+    matching = search_versions(versions, search, others) if search else versions
     others = search_versions(others, search, versions) if search else others
-    does = what_each_does(settings, url, api_key) if found else {}
+    does = what_each_does(settings, url, api_key) if matching else {}
     if as_json:
         _print_json(
-            [asdict(version) | what_it_does_now(does.get((version.name, version.version))) for version in found]
+            [asdict(version) | what_it_does_now(does.get((version.name, version.version))) for version in matching]
         )
-    elif found:
-        print_table(console, versions_table(found, does))
-        for line in problems(found, does):
+    elif matching:
+        print_table(console, versions_table(matching, does))
+        for line in problems(matching, does):
             console.print(line, style="red", markup=False, highlight=False)
     else:
         what = "meets the search" if versions else "is registered"
@@ -99,10 +99,10 @@ def show_one(version: Version, name: Name = None, home: Home = None, as_json: Js
     Example: undertone models show 8
     """
     settings = _settings(home, name)
-    wanted = parse_reference(version, settings.model_name)
+    reference = parse_reference(version, settings.model_name)
     with open_registry(settings) as registry:
-        found = find_version(registry, wanted)
-    _print_json(asdict(found)) if as_json else print_table(console, facts_table(found))
+        row = find_version(registry, reference)
+    _print_json(asdict(row)) if as_json else print_table(console, facts_table(row))
 
 
 @app.command("register")
@@ -204,7 +204,7 @@ def alias(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Let a version be the champion, which serves, or the challenger, which an automatic rollout takes up.
+    """Make a version the champion, which serves, or the challenger, which an automatic rollout starts with.
 
     Examples:
 
@@ -213,9 +213,9 @@ def alias(
       undertone models alias --remove challenger
     """
     settings = _settings(home, name)
-    wanted = _removed(settings, remove, alias) if remove else _wanted(settings, alias, version)
+    reference = _alias_to_remove(settings, remove, alias) if remove else _alias_target(settings, alias, version)
     with open_registry(settings) as registry:
-        changed = _remove(registry, wanted) if remove else _set(registry, str(alias), wanted)
+        changed = _remove(registry, reference) if remove else _set(registry, str(alias), reference)
     if as_json:
         _print_json(changed)
     elif changed["version"] is None:
@@ -243,39 +243,39 @@ def _under_other_names(versions: Sequence[RegisteredVersion], search: str | None
         yield f"{where}: {count} of {name} (see --name {name})."
 
 
-def _wanted(settings: Settings, alias: str | None, version: str | None) -> ModelRef:
+def _alias_target(settings: Settings, alias: str | None, version: str | None) -> ModelRef:
     """Return the version that an alias is to be given to. Raises InvalidInput unless both are named."""
     if alias not in ALIASES or version is None:
-        raise InvalidInput(f"Say which alias ({', '.join(ALIASES)}) and which version: alias champion 8.", "alias")
+        raise InvalidInput(f"Give an alias ({' or '.join(ALIASES)}) and a version: alias champion 8.", "alias")
     return parse_reference(version, settings.model_name)
 
 
-def _removed(settings: Settings, alias: str, also: str | None) -> ModelRef:
+def _alias_to_remove(settings: Settings, alias: str, also: str | None) -> ModelRef:
     """Return the alias that is to be taken away. Raises InvalidInput for any that must stay."""
     if also is not None:
-        raise InvalidInput("--remove takes one alias away and sets none; leave the other words out.", "remove")
+        raise InvalidInput("--remove removes one alias and sets none; leave the other arguments out.", "remove")
     if alias not in ALIASES:
         raise InvalidInput(f"There is no alias {alias!r}; there are {', '.join(ALIASES)}.", "remove")
     if alias == CHAMPION:
         raise InvalidInput(
-            "The champion serves; give the alias to another version instead of taking it away.", "remove"
+            "The champion serves, so its alias cannot be removed; move it to another version instead.", "remove"
         )
     return ModelRef(settings.model_name, alias)
 
 
-def _set(registry: Registry, alias: str, wanted: ModelRef) -> dict[str, Any]:
+def _set(registry: Registry, alias: str, reference: ModelRef) -> dict[str, Any]:
     """Give the alias to the version, and return what is so now."""
-    found = find_version(registry, wanted)
-    registry.set_alias(found.name, alias, found.version)
-    return {"name": found.name, "alias": alias, "version": found.version}
+    row = find_version(registry, reference)
+    registry.set_alias(row.name, alias, row.version)
+    return {"name": row.name, "alias": alias, "version": row.version}
 
 
-def _remove(registry: Registry, wanted: ModelRef) -> dict[str, Any]:
+def _remove(registry: Registry, reference: ModelRef) -> dict[str, Any]:
     """Take the alias away, and return what is so now."""
-    alias = str(wanted.which)
-    find_version(registry, wanted)
-    registry.remove_alias(wanted.name, alias)
-    return {"name": wanted.name, "alias": alias, "version": None}
+    alias = str(reference.which)
+    find_version(registry, reference)
+    registry.remove_alias(reference.name, alias)
+    return {"name": reference.name, "alias": alias, "version": None}
 
 
 def _print_json(value: Any) -> None:

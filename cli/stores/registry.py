@@ -1,4 +1,4 @@
-"""Which model registry a command talks to: the running platform's, the one that is set, or one started for it."""
+"""Chooses the model registry of a command: the running platform's, the one in the settings, or one started for it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def with_registry(settings: Settings) -> Settings:
     """
     if settings.tracking_uri:
         return settings
-    seen = launch.read_status(settings)
-    if seen.state is None or not seen.supervised:  # what a platform that is gone has left says nothing
+    status = launch.read_status(settings)
+    if status.state is None or not status.supervised:  # the state file of a platform that has ended counts for nothing
         return settings
-    return settings.model_copy(update={"tracking_uri": _server_of(seen.state, settings.home)})
+    return settings.model_copy(update={"tracking_uri": _server_of(status.state, settings.home)})
 
 
 def _server_of(state: PlatformState, home: Path) -> str:
@@ -52,10 +52,10 @@ def _server_of(state: PlatformState, home: Path) -> str:
             "UNDERTONE_TRACKING_URI",
         )
     is_own = "tracking_uri" not in state.settings
-    found = server_at(uri, home / "mlflow") if is_own else Server.OWN
-    if found is Server.ANOTHERS:
+    server = server_at(uri, home / "mlflow") if is_own else Server.OWN
+    if server is Server.ANOTHERS:
         raise RegistryUnavailable(f"The MLflow server of the platform in {home} is down. {not_own(uri)}")
-    if found is Server.SILENT:
+    if server is Server.SILENT:
         raise RegistryUnavailable(
             f"The MLflow server of the platform in {home} does not answer at {uri}; the platform is {state.phase}: "
             "see undertone status, and try again once that says healthy."

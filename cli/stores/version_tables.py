@@ -1,4 +1,4 @@
-"""Registered versions as tables: all of them, with what each does where a platform says so, and all facts of one."""
+"""Registered versions as tables: all of them, with their state on a platform if one answers, and all facts of one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def versions_table(versions: Sequence[RegisteredVersion], does: Does) -> Table:
     headings = ("Model", "Version", "Aliases", *now, "Origin", "Dataset", "Registered", "Digest")
     table = Table(*headings, box=None, padding=(0, 2, 0, 0))
     for version in versions:
-        told = _told(does.get((version.name, version.version))) if does else ()
-        cells = (", ".join(version.aliases), *told, version.origin, version.tags.get("dataset", ""))
+        state_cells = _state_cells(does.get((version.name, version.version))) if does else ()
+        cells = (", ".join(version.aliases), *state_cells, version.origin, version.tags.get("dataset", ""))
         row = (version.name, str(version.version), *cells, _time(version), version.digest[:12])
         table.add_row(*map(Text, row))  # as they are: a plain cell is read as markup
     return table
@@ -56,7 +56,7 @@ def _number(value: float) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _told(does: Mapping[str, Any] | None) -> tuple[str, str, str]:
+def _state_cells(does: Mapping[str, Any] | None) -> tuple[str, str, str]:
     """Return state, share of the traffic and replicas; a version that was registered just now is not listed yet."""
     return (does["state"], f"{does['weight']:.0%}", str(does["replicas"])) if does else ("registered", "0%", "0")
 

@@ -76,7 +76,7 @@ def build_try_it(client: UndertoneClient, header: gr.HTML) -> None:
 
 
 def answer_card(client: UndertoneClient, text: str) -> str:
-    """Return the answer for a text as HTML, or what is wrong."""
+    """Return the answer for a text as HTML, or the error."""
     if not has_visible_text(text):
         return problem("Write a text first.")
     try:
@@ -94,7 +94,7 @@ def explanation(client: UndertoneClient, text: str) -> Any:
     except InvalidInput:  # the card says it
         return _NO_WORDS
     except UndertoneError as exc:
-        return gr.update(value=[], label=f"{_WORDS}: not now ({exc})", show_legend=False, visible=True)
+        return gr.update(value=[], label=f"{_WORDS}: not available ({exc})", show_legend=False, visible=True)
     if not is_supported(explained):  # the card says it
         return _NO_WORDS
     moved = highlighted(explained["words"], explained["weights"])
@@ -127,7 +127,7 @@ def _card(answer: Answer) -> str:
             f'<div class="card {escape(answer["label"])}" data-label="{escape(answer["label"])}" role="status">'
             f'<div class="verdict">Not supported</div><div class="label">'
             f"{escape(unsupported_words(answer.get('language')))} "
-            f"It counts as {escape(answer['label'])}, which says nothing of how its writer feels.</div>{answered}"
+            f"It counts as {escape(answer['label'])}, which says nothing about how its writer feels.</div>{answered}"
         )
     cut = "<p class='small'>The text was longer than the model reads; parts of it were left out.</p>"
     return (

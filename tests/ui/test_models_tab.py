@@ -50,7 +50,7 @@ def test_a_rollout_is_shown_with_shares_counts_and_disagreements(visit: Visit, a
         "agree on 95.0% of 200 texts; on 2 one says positive",
         "Confidence90.0%85.0%-5.0 points",
         "Label shiftpositive 100%neutral 10%, positive 90%10.0%",
-        "Of 12 texts with feedback, version 7 alone is right on 2 and version 8 alone on 1",
+        "Of 12 texts with feedback, only version 7 is right on 2 and only version 8 on 1",
     ):
         expect(card).to_contain_text(shown)
     expect(page.get_by_role("img", name="version 8 10%, shadow of 25%")).to_be_visible()
@@ -117,7 +117,7 @@ def test_a_rollout_is_started_with_all_its_settings(visit: Visit, api: FakeApi) 
     expect(page.locator("#said [role=alert]")).to_have_text("Hold (seconds) 'soon' is no time: give 60s, 5m or 1h")
     page.get_by_label("Hold (seconds)").fill("30s")
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#rollout")).to_contain_text("each is held for 30 s")
+    expect(page.locator("#rollout")).to_contain_text("each step is held for 30 s")
     assert api.rollout is not None
     asked = ("challenger", "hold_s", "sticky", "in_place", "auto")
     assert [api.rollout[name] for name in asked] == [9, 30.0, "author", True, False]

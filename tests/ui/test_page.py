@@ -69,7 +69,7 @@ def test_a_text_in_another_language_is_said_to_be_that_and_no_word_moved_it(visi
     page.get_by_role("tab", name="Batch").click()
     page.get_by_label("Or paste lines, one text each").fill("so good\nDas ist mir fremd")
     page.get_by_role("button", name="Start analysis").click()
-    expect(page.locator("#state")).to_contain_text("1 count as neutral without being read")
+    expect(page.locator("#state")).to_contain_text("1 count as neutral because the model cannot read them")
     expect(page.locator("#results tbody tr").nth(1)).to_contain_text("not supported")
     expect(page.locator("#results tbody tr").nth(1)).to_contain_text("German")
     expect(page.locator("#results tbody tr").nth(0)).to_contain_text("English")

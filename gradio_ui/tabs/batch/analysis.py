@@ -42,8 +42,9 @@ _LIKELY_COLUMNS: Final = ("text", "tweet", "content", "review", "comment", "mess
 
 @dataclass(frozen=True)
 class Source:
-    """Texts to analyse: `rows` can be iterated any number of times; `origin` tells these texts from all others,
-    those of the same file that was read in another way among them.
+    """Texts to analyse. `rows` can be iterated any number of times.
+
+    `origin` identifies the texts: it differs for the same file read with other options.
     """
 
     columns: dict[str, Kind]
@@ -114,17 +115,18 @@ def analyse(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Analysis]:
     """Yield the analysis as it grows; `number` of the texts are drawn at random, the same ones each time, or all."""
-    wanted = min(number or source.row_count, source.row_count)
-    if wanted > MOST_TEXTS:
+    total = min(number or source.row_count, source.row_count)
+    if total > MOST_TEXTS:
         raise InvalidInput(
-            f"{wanted:,} texts are more than a page should hold ({MOST_TEXTS:,}). Give a smaller number, or use "
+            f"{total:,} texts are too many for the page, which takes {MOST_TEXTS:,}. Give a smaller number, or use "
             "`undertone classify-file` for the whole file."
         )
-    rehearse_table(Path(_PARQUET), _result_columns(source), (_written(row, source) for row in _drawn(source, wanted)))
-    analysis, begun = Analysis(source, wanted), clock()
-    kept, taken = itertools.tee(_drawn(source, wanted))
-    for verdicts in classify_rows(client, taken, source.text_column, row_ids("page", *source.origin), _BATCH_ROWS):
-        analysis.results.extend(zip(itertools.islice(kept, len(verdicts)), verdicts, strict=True))
+    rehearse_table(Path(_PARQUET), _result_columns(source), (_written(row, source) for row in _sample(source, total)))
+    analysis, begun = Analysis(source, total), clock()
+    rows, rows_to_send = itertools.tee(_sample(source, total))
+    ids = row_ids("page", *source.origin)
+    for verdicts in classify_rows(client, rows_to_send, source.text_column, ids, _BATCH_ROWS):
+        analysis.results.extend(zip(itertools.islice(rows, len(verdicts)), verdicts, strict=True))
         for verdict in verdicts:
             analysis.tally.add(verdict)
         analysis.seconds = clock() - begun
@@ -157,17 +159,17 @@ def _result_row(row: Row, verdict: Verdict, source: Source) -> dict[str, Any]:
 
 
 def _written(row: Row, source: Source) -> dict[str, Any]:
-    """Return a row's values as the downloads hold them: what is left of a bad one may not be of its column's kind."""
+    """Return a row's values for the downloads. Of a bad row, texts in columns of numbers are left out."""
     if row.problem is None:
         return row.values
     numeric = [name for name, kind in source.columns.items() if kind in (INTEGER, NUMBER, BOOLEAN)]
     return {name: value for name, value in row.values.items() if not (name in numeric and isinstance(value, str))}
 
 
-def _drawn(source: Source, wanted: int) -> Iterator[Row]:
-    """Yield `wanted` rows in their order, drawn at random but each time the same."""
-    if wanted == source.row_count:
+def _sample(source: Source, count: int) -> Iterator[Row]:
+    """Yield `count` rows in their order, drawn at random but each time the same."""
+    if count == source.row_count:
         yield from source.rows
         return
-    chosen = set(random.Random(0).sample(range(1, source.row_count + 1), wanted))
+    chosen = set(random.Random(0).sample(range(1, source.row_count + 1), count))
     yield from (row for place, row in enumerate(source.rows, 1) if place in chosen)

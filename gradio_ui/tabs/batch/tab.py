@@ -37,7 +37,7 @@ _START: Final = note("Upload a file or paste some lines, then start the analysis
 _FILE_LABEL: Final = f"File: CSV, TSV, JSONL, Parquet or Excel, up to {LARGEST_FILE_MB} MB"
 #: Files that cannot be read and are taken all the same, to say what to do with them.
 _EXPLAINED_ENDINGS: Final = (".zip", ".gz", ".xls", ".xlsm", ".ods", ".json", ".txt")
-_FAILED: Final = problem("The page itself failed at this; its log has the cause.")
+_FAILED: Final = problem("The analysis failed because of an error in the page; its log has the cause.")
 
 
 def build_batch(client: UndertoneClient, header: gr.HTML) -> None:
@@ -92,13 +92,15 @@ def build_batch(client: UndertoneClient, header: gr.HTML) -> None:
 
 
 def look_at_upload(path: str | None) -> tuple[Any, ...]:
-    """Return the updates after an upload: those of `look_again`, with delimiter and quotes as the file tells them."""
+    """Return the updates after an upload: those of `look_again`, with delimiter and quotes found from the file."""
     return *look_again(path, None, AUTO, AUTO), AUTO, AUTO
 
 
 def look_again(path: str | None, column: str | None, delimiter: str, quoting: str) -> tuple[Any, ...]:
-    """Return what a file looks like when it is read so: the columns to choose from, whether delimiter and quotes can be
-    chosen, the first rows, and how many there are or what is wrong.
+    """Return the updates that show a file as read with these options.
+
+    They are the columns to choose from, whether delimiter and quotes can be chosen, the first rows, and the number of
+    rows or the error.
     """
     nothing = gr.update(choices=[], value=None, visible=False)
     if path is None:
@@ -111,8 +113,8 @@ def look_again(path: str | None, column: str | None, delimiter: str, quoting: st
         return nothing, has_choice, "", problem(exc)
     names = [name for name in table.columns if sendable(name) == name]  # Gradio cannot send the others
     chosen = column if column in names else likely_column(names)
-    said = note(f"{table.path.name}: {table.row_count:,} rows.")
-    return gr.update(choices=names, value=chosen, visible=True), has_choice, first_rows, said
+    message = note(f"{table.path.name}: {table.row_count:,} rows.")
+    return gr.update(choices=names, value=chosen, visible=True), has_choice, first_rows, message
 
 
 def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
@@ -121,7 +123,7 @@ def _runner(client: UndertoneClient) -> Callable[..., Iterator[list[Any]]]:
     def run(
         path: str | None, column: str | None, delimiter: str, quoting: str, pasted: str, number: str, before: int
     ) -> Iterator[list[Any]]:
-        """Analyse what was given; whatever goes wrong is said on the page."""
+        """Analyse the texts; every error is shown on the page."""
         try:
             source = _source(path, column, delimiter, quoting, pasted)
             yield from _views(client, source, parsed_number(number), before)
@@ -144,7 +146,7 @@ def parsed_number(typed: str) -> int | None:
     if not plain:
         return None
     if not plain.isdecimal() or int(plain) < 1:
-        raise InvalidInput(f"{typed!r} is no number of texts: write a whole number from 1 up, or leave it empty.")
+        raise InvalidInput(f"{typed!r} is not a number of texts: write a whole number from 1 up, or leave it empty.")
     return int(plain)
 
 
@@ -161,7 +163,7 @@ def _views(client: UndertoneClient, source: Source, number: int | None, before: 
     for analysis in analyse(client, source, number):
         yield [*_view(analysis, before), _hidden(), _hidden(), before]
     if analysis is None:
-        yield [problem("There are no rows in it."), *[gr.skip()] * 6]
+        yield [problem("The file has no rows; choose another one."), *[gr.skip()] * 6]
         return
     with tempfile.TemporaryDirectory(prefix="undertone-") as folder:
         csv, parquet = write_downloads(analysis, Path(folder))
@@ -171,9 +173,9 @@ def _views(client: UndertoneClient, source: Source, number: int | None, before: 
 def _view(analysis: Analysis, before: int, finished: bool = False) -> list[Any]:
     """Return progress or summary, tiles, ring and table of an analysis as it is."""
     tally = analysis.tally
-    said = _summary(analysis) if finished else progress(tally.rows, analysis.total, _pace(analysis))
+    message = _summary(analysis) if finished else progress(tally.rows, analysis.total, _pace(analysis))
     rows = results_table(analysis.results, analysis.source.text_column)
-    return [said, tiles(tally.labels, tally.rows, tally.rows - before), donut(tally.labels), rows]
+    return [message, tiles(tally.labels, tally.rows, tally.rows - before), donut(tally.labels), rows]
 
 
 def _pace(analysis: Analysis) -> str:
@@ -186,16 +188,17 @@ def _pace(analysis: Analysis) -> str:
 def _summary(analysis: Analysis) -> str:
     tally = analysis.tally
     texts = f"{tally.classified:,} text{'' if tally.classified == 1 else 's'}"
-    done = (
+    text = (
         f"{texts} analysed in {analysis.seconds:.1f} s, mean sentiment {tally.mean_sentiment:+.2f}.{_sampled(analysis)}"
     )
     if tally.unsupported:
-        done += f" {tally.unsupported:,} count as neutral without being read: in another language, or of unknown words."
+        reason = "the model cannot read them (another language, or unknown words)"
+        text += f" {tally.unsupported:,} count as neutral because {reason}."
     if not tally.rejected:
-        return note(done)
+        return note(text)
     reasons = " ".join(analysis.reasons[:_SHOWN_REASONS])
     more = " …" if tally.rejected > _SHOWN_REASONS else ""
-    return note(done) + problem(f"{tally.rejected:,} could not be classified. {reasons}{more}")
+    return note(text) + problem(f"{tally.rejected:,} could not be classified. {reasons}{more}")
 
 
 def _sampled(analysis: Analysis) -> str:

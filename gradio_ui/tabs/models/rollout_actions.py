@@ -1,4 +1,4 @@
-"""What can be done with a rollout now, what stands against the rest, and what going back means. Pure."""
+"""Which commands a rollout accepts now, why not the others, and what an abort would do. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BUTTONS: Final = {
     "start": Button(
         "Start", "Loads the version beside the champion, checks it, and gives it traffic step by step, as planned."
     ),
-    "promote": Button("Promote", "Goes to the next step of the plan now, whatever the judgement waits for."),
-    "pause": Button("Pause", "Stays at the present step. What speaks against the version still ends the rollout."),
+    "promote": Button("Promote", "Goes to the next step of the plan now, without waiting for more results."),
+    "pause": Button("Pause", "Stays at the present step. A version that exceeds a limit is still rolled back."),
     "resume": Button("Resume", "Lets a paused rollout go on."),
     "abort": Button(
         "Abort",
-        "Gives the champion of before all the traffic again, within a second, and ends the new version. Once the new "
-        "version has all the traffic you are asked before.",
+        "Gives the previous champion all the traffic again, within a second, and ends the new version. If the new "
+        "version has all the traffic already, you are asked first.",
     ),
 }
 _UNSEEN: Final = ("waiting", "loading", "checking")
@@ -50,10 +50,10 @@ def offer_of(rollout: Record | None, *, has_key: bool = True) -> Offer:
     `has_key` is whether there is a key to do it with.
     """
     if not has_key:
-        return Offer(frozenset(), "Paste an admin key above: without one nothing can be moved from this page.")
+        return Offer(frozenset(), "Paste an admin key above to use the buttons.")
     if rollout is None or rollout["phase"] in _ENDED:
-        return Offer(frozenset({"start"}), "No rollout is under way: there is nothing to steer before you start one.")
-    return _steered(rollout)
+        return Offer(frozenset({"start"}), "No rollout is under way. Start one to use the other buttons.")
+    return _offer_under_way(rollout)
 
 
 def question_before_abort(rollout: Record | None) -> str | None:
@@ -67,16 +67,16 @@ def question_before_abort(rollout: Record | None) -> str | None:
     )
 
 
-def _steered(rollout: Record) -> Offer:
+def _offer_under_way(rollout: Record) -> Offer:
     """Return what can be asked of a rollout under way: no more than the API takes."""
-    phase, asked, new = rollout["phase"], rollout["asked"], rollout["challenger"]
-    if phase == "aborting" or asked == "abort":
-        return Offer(frozenset(), f"The rollout of version {new} is being aborted; its end is near.")
+    phase, command, new = rollout["phase"], rollout["asked"], rollout["challenger"]
+    if phase == "aborting" or command == "abort":
+        return Offer(frozenset(), f"The rollout of version {new} is being aborted; wait for its end.")
     if phase in _FINISHING:
-        left = f"only Abort is left, which goes back to version {rollout['champion']}"
-        return Offer(frozenset({"abort"}), f"Version {new} has all the traffic: {left}.")
-    if asked == "promote":
-        return Offer(frozenset({"abort"}), f"Version {new} is about to be promoted, as was asked for.")
+        remedy = f"the only button left is Abort, which goes back to version {rollout['champion']}"
+        return Offer(frozenset({"abort"}), f"Version {new} has all the traffic: {remedy}.")
+    if command == "promote":
+        return Offer(frozenset({"abort"}), f"Version {new} is being promoted to its next step.")
     commands = frozenset({"abort", "resume" if _stays(rollout) else "pause"})
     if phase in _UNSEEN:
         return Offer(commands, f"Version {new} can be promoted once it is loaded and checked.")
@@ -90,12 +90,12 @@ def _stays(rollout: Record) -> bool:
 
 def _has_all(rollout: Record) -> bool:
     """Whether the challenger has all the traffic."""
-    given = (share["weight"] for share in rollout["traffic"] if share["version"] == rollout["challenger"])
-    return rollout["phase"] in _FINISHING or any(weight >= 1 for weight in given)
+    weights = (share["weight"] for share in rollout["traffic"] if share["version"] == rollout["challenger"])
+    return rollout["phase"] in _FINISHING or any(weight >= 1 for weight in weights)
 
 
 def _how_soon(rollout: Record) -> str:
-    """Return how long going back takes: a version that had to make room is in the shares no more."""
+    """Return how long going back takes; a champion that had to end is no longer in the shares."""
     if any(share["version"] == rollout["champion"] for share in rollout["traffic"]):
         return "within a second"
-    return "once it is loaded anew (requests wait until then)"
+    return "once it is loaded again (requests wait until then)"

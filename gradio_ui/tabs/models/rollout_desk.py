@@ -1,4 +1,4 @@
-"""What the tab *Models* does: looks at the rollout, and moves it as the person who clicked."""
+"""The actions of the tab *Models*: shows the rollout, and gives it commands with the key of the person who clicked."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gradio_ui.tabs.models.rollout_view import disagreements, rollout_card, vers
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import InvalidInput, KeyRefused, NotFound, UndertoneError
 
-_SAID: Final = {
-    "pause": "The rollout stays where it is.",
+_CONFIRMATIONS: Final = {
+    "pause": "The rollout is paused at its present step.",
     "resume": "The rollout goes on.",
     "promote": "The rollout goes to its next step.",
-    "abort": "The champion of before gets all the traffic again.",
+    "abort": "The previous champion gets all the traffic again.",
 }
 
 
@@ -64,12 +64,12 @@ class Desk:
     def start(self, token: str, *typed: Any) -> tuple[str, Any]:
         """Start the rollout that was typed, the values of `Typed`; return what to say, and what becomes of the fold."""
         try:
-            asked = Typed(*typed).asked()
-            self._as(token, lambda admin: admin.start_rollout(asked))
+            request = Typed(*typed).request()
+            self._as(token, lambda admin: admin.start_rollout(request))
         except UndertoneError as exc:
             is_folded = getattr(exc, "field", "") in FOLDED
             return problem(in_words(exc)), gr.update(open=True) if is_folded else gr.skip()
-        return note(f"The rollout of version {asked['version']} begins."), gr.skip()
+        return note(f"The rollout of version {request['version']} begins."), gr.skip()
 
     def steer(self, name: str, token: str, stage: int | None = None) -> str:
         """Give the rollout a command, meant for the `stage` that the page shows where it is one; return what to say."""
@@ -77,7 +77,7 @@ class Desk:
             self._as(token, lambda admin: admin.command_rollout(name, stage))
         except UndertoneError as exc:
             return problem(exc)
-        return note(_SAID[name])
+        return note(_CONFIRMATIONS[name])
 
     def abort(self, token: str) -> tuple[str, Any, str]:
         """Abort, or ask first where that is a big thing; return what to say, whether to ask, and the question."""
@@ -110,9 +110,9 @@ class Desk:
             act(self.client)
             return
         if not token.strip():
-            raise InvalidInput("Moving traffic from this page needs an admin key: paste yours above.", "key")
+            raise InvalidInput("This needs an admin key: paste yours above.", "key")
         with closing(self.connect(self.client.url, token.strip())) as admin:
             try:
                 act(admin)
-            except KeyRefused as exc:  # its words are for who types commands
+            except KeyRefused as exc:  # its message is for the command line
                 raise InvalidInput(key_in_words(exc), "key") from exc

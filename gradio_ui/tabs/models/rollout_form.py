@@ -1,4 +1,4 @@
-"""What the form on the tab *Models* asks the API for, and the API's errors in the words of its fields. Pure."""
+"""The request of the form on the tab *Models*, and the API's errors with the names of its fields. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMED: Final = re.compile(rf"(^|; )({'|'.join(FIELDS)}): ")
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was filled in, in the order of the form; texts as they were typed. None is for a field never unfolded."""
+    """The values of the form, in its order, as they were typed; None for a field that was never unfolded."""
 
     version: str
     plan: str
@@ -37,28 +37,28 @@ class Typed:
     sticky: str
     in_place: bool
 
-    def asked(self) -> dict[str, Any]:
-        """Return the request that starts the rollout; what was left empty is left to the platform's settings.
+    def request(self) -> dict[str, Any]:
+        """Return the request that starts the rollout; empty fields are left to the platform's settings.
 
         Raises:
-            InvalidInput: the version is no number, or the hold no time. All else is for the API to judge.
+            InvalidInput: the version is not a number, or the hold is not a span of time. The API checks the rest.
         """
         version = self.version.strip()
         if not _NUMBER.fullmatch(version):
             raise InvalidInput("version: write the number of a registered version, like 8", "version")
         hold = (self.hold_s or "").strip()
         hold_s = seconds_of(hold, FIELDS["hold_s"], "hold_s") if hold else ""
-        asked = {**asdict(self), "version": int(version), "plan": self.plan.strip(), "hold_s": hold_s}
-        return {name: value for name, value in asked.items() if value != ""}
+        request = {**asdict(self), "version": int(version), "plan": self.plan.strip(), "hold_s": hold_s}
+        return {name: value for name, value in request.items() if value != ""}
 
 
 def key_in_words(error: KeyRefused) -> str:
-    """Return why the key that a person typed on the page was refused, and what he can do there."""
-    fault = f"lacks the scope {error.scope}" if error.is_known else "is unknown, revoked, or past its end"
-    remedy = f"paste one with the scope {error.scope}, which whoever runs the platform can make for you"
+    """Return why the key that was typed on the page was refused, and the remedy."""
+    fault = f"lacks the scope {error.scope}" if error.is_known else "is unknown, revoked or expired"
+    remedy = f"paste one with the scope {error.scope}; whoever runs the platform can make it for you"
     return f"Admin key: this one {fault}; {remedy}."
 
 
 def in_words(error: Exception) -> str:
-    """Return an error of the API with its fields called what the page calls them."""
-    return _NAMED.sub(lambda found: f"{found[1]}{FIELDS[found[2]]}: ", str(error))
+    """Return an error of the API with the page's names of its fields."""
+    return _NAMED.sub(lambda match: f"{match[1]}{FIELDS[match[2]]}: ", str(error))

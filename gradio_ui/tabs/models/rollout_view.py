@@ -1,4 +1,4 @@
-"""A rollout and the model versions as HTML: who gets what, what was seen, where the two versions disagree."""
+"""A rollout and the model versions as HTML: shares, counts, and where the two versions disagree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_ROLLOUT: Final = note("No version has been rolled out yet.")
 
 
 def versions_table(models: Sequence[Record]) -> str:
-    """Return the registered versions, the newest first, with what each does and how well it did when it was made."""
+    """Return the registered versions, the newest first, with the state and the metrics of each."""
     if not models:
         return note("No version is registered yet.")
     rows = (row for model in reversed(models) for row in _version_rows(model))
@@ -36,21 +36,21 @@ def _version_rows(model: Record) -> Iterable[list[str]]:
         shown(_metrics_of(model.get("metrics", {})) or "–"),
     ]
     if why := model.get("problem"):
-        told = f"Version {model['version']} {shown(why)}"
-        yield [f'<td class="why" colspan="{len(_VERSION_COLUMNS)}">{told}</td>']
+        problem = f"Version {model['version']} {shown(why)}"
+        yield [f'<td class="why" colspan="{len(_VERSION_COLUMNS)}">{problem}</td>']
 
 
 def rollout_card(rollout: Record | None) -> str:
-    """Return how the rollout under way is, or the last one."""
+    """Return the rollout under way, or the last one."""
     if rollout is None:
         return _NO_ROLLOUT
-    asked = f" ({shown(rollout['asked'])} asked for)" if rollout["asked"] else ""
+    command = f" ({shown(rollout['asked'])} asked for)" if rollout["asked"] else ""
     waits = f'<div class="label">Now: {shown(rollout["waits"])}</div>' if rollout["waits"] else ""
     return (
         f'<div class="card rollout" data-state="{shown(rollout["state"])}">'
         f'<div role="status"><div class="verdict">Version {rollout["champion"]} → {rollout["challenger"]}: '
-        f"{shown(rollout['state'])}{asked}</div>"
-        f'<div class="label">{_course(rollout)}. {shown(rollout["reason"])}</div>{waits}</div>'
+        f"{shown(rollout['state'])}{command}</div>"
+        f'<div class="label">{_plan_line(rollout)}. {shown(rollout["reason"])}</div>{waits}</div>'
         f"{_shares(rollout['traffic'])}{_arms(rollout['versions'])}{_shifts(rollout)}{_agreement(rollout)}{_feedback(rollout)}"
         f"{_decisions(rollout)}</div>"
     )
@@ -66,7 +66,7 @@ def disagreements(rollout: Record | None) -> str:
     """Return the texts that champion and challenger label differently."""
     examples = rollout["compared"]["examples"] if rollout else ()
     if not rollout or not examples:
-        return note("No text that both versions answered got two labels.")
+        return note("There is no text that the two versions label differently.")
     rows = (
         [
             shown(example["text"]),
@@ -79,12 +79,12 @@ def disagreements(rollout: Record | None) -> str:
     return _table(names, rows, "disagreements")
 
 
-def _course(rollout: Record) -> str:
-    """Return the step that is under way, and how the plan is gone through."""
+def _plan_line(rollout: Record) -> str:
+    """Return the present step, the plan, and how its steps are taken."""
     step = f"step {rollout['step']} of {rollout['plan']}" if rollout["step"] else rollout["plan"]
     then = "goes on by itself" if rollout["auto"] else "waits for promote"
-    kept = "" if rollout["sticky"] == "none" else f", with each {rollout['sticky']} on one version"
-    return shown(f"{step} (each is held for {rollout['hold_s']:g} s, then {then}{kept})")
+    sticky = "" if rollout["sticky"] == "none" else f", with each {rollout['sticky']} on one version"
+    return shown(f"{step} (each step is held for {rollout['hold_s']:g} s, then {then}{sticky})")
 
 
 def _shares(traffic: Iterable[Record]) -> str:
@@ -92,7 +92,7 @@ def _shares(traffic: Iterable[Record]) -> str:
 
 
 def _share(share: Record) -> str:
-    """Draw the share of a version: of the traffic, or, before it has any, of what is mirrored to it."""
+    """Draw a version's share of the traffic, or, before it has any, of the mirrored texts."""
     value = f"{share['weight'] or share['shadow']:.0%}"
     version, mirrored = f"version {share['version']}", _mirrored(share)
     return (
@@ -110,7 +110,7 @@ def _mirrored(share: Record) -> str:
 
 
 def _arms(versions: Iterable[Record]) -> str:
-    """Return what each version was asked and how it did, as a table."""
+    """Return the counts of each version as a table."""
     rows = (
         [
             f"version {arm['version']}",
@@ -126,15 +126,15 @@ def _arms(versions: Iterable[Record]) -> str:
 
 
 def _shifts(rollout: Record) -> str:
-    """Return how sure of their answers the versions are and which labels they give; empty before both answered."""
+    """Return the versions' mean confidence and shares of labels as a table; empty until both have answered."""
     numbers, versions = rollout["numbers"], rollout["versions"]
     if "label_shift" not in numbers:
         return ""
     sure = [_number(f"{arm['confidence']:.1%}") for arm in versions]
-    given = [shown(_label_shares(arm["labels"])) for arm in versions]
+    label_shares = [shown(_label_shares(arm["labels"])) for arm in versions]
     rows = (
         ["Confidence", *sure, _number(f"{100 * numbers['confidence_shift']:+.1f} points")],
-        ["Label shift", *given, _number(f"{numbers['label_shift']:.1%}")],
+        ["Label shift", *label_shares, _number(f"{numbers['label_shift']:.1%}")],
     )
     names = ("On average", *(f"Version {arm['version']}" for arm in versions), "Difference")
     return _table(names, rows, "shifts")
@@ -145,7 +145,7 @@ def _label_shares(labels: Mapping[str, int]) -> str:
 
 
 def _agreement(rollout: Record) -> str:
-    """Return where the versions agree, in a sentence; empty before they answered the same text."""
+    """Return in a sentence how often the versions agree; empty until both have answered the same text."""
     compared = rollout["compared"]
     if not compared["compared"]:
         return ""
@@ -158,13 +158,13 @@ def _agreement(rollout: Record) -> str:
 
 
 def _feedback(rollout: Record) -> str:
-    """Return whether feedback was heard, and what it says so far, in sentences."""
+    """Return in sentences what feedback says of the two versions."""
     numbers, old, new = rollout["numbers"], rollout["champion"], rollout["challenger"]
     if not numbers.get("labelled"):
-        return "<p>No feedback was heard in this rollout: how often each version is right is not known.</p>"
+        return "<p>There was no feedback in this rollout, so it is not known how often each version is right.</p>"
     return (
-        f"<p>Of {numbers['labelled']:,.0f} texts with feedback, version {old} alone is right on "
-        f"{numbers['only_champion_right']:,.0f} and version {new} alone on {numbers['only_challenger_right']:,.0f}. "
+        f"<p>Of {numbers['labelled']:,.0f} texts with feedback, only version {old} is right on "
+        f"{numbers['only_champion_right']:,.0f} and only version {new} on {numbers['only_challenger_right']:,.0f}. "
         f"Evidence that version {new} is worse: {numbers['evidence_worse']:.2g}; that it is not: "
         f"{numbers['evidence_no_worse']:.2g} (20 decides).</p>"
     )
@@ -186,7 +186,7 @@ def _decisions(rollout: Record) -> str:
 
 
 def _cut(count: int) -> str:
-    """Say where all decisions are, if some are left out."""
+    """Say where to see all decisions, if some are left out."""
     if count <= _LAST_DECISIONS:
         return ""
     where = "all of them: <code>undertone rollout history --json</code>"
@@ -221,10 +221,10 @@ def _labelled(label: str, score: float) -> str:
 
 
 def _metrics_of(metrics: Mapping[str, float]) -> str:
-    """Tell a few that versions can be compared by: a run's own, or those of one data set or another, slices last."""
+    """Return the most important metrics of a version; those with short names first, since slices have long ones."""
     names = sorted(metrics, key=lambda name: (len(name), name))
-    known = [name for wanted in _METRICS for name in names if name == wanted or name.endswith(f"_{wanted}")]
-    return ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in known[:_MOST_METRICS])
+    matching = [name for metric in _METRICS for name in names if name == metric or name.endswith(f"_{metric}")]
+    return ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in matching[:_MOST_METRICS])
 
 
 def _ms(milliseconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The tab *Models*: the versions, what runs where, and the rollout of a new one, live."""
+"""The tab *Models*: the versions and their state, and the rollout of a new one, live."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sentiment.client.http import UndertoneClient
 from sentiment.settings import Settings
 
 _REFRESH_S: Final = 2.0
-#: Puts the keyboard where the question is, on the answer that does nothing, or back. Gradio draws it in its own time.
+#: Moves the keyboard's focus to a button as soon as Gradio has drawn it: to the question's harmless answer, or back.
 _FOCUS: Final = """() => {
   const end = Date.now() + 3000
   const look = () => {
@@ -51,42 +51,42 @@ class _Controls:
     form: _Parts
     more: gr.Accordion
     buttons: dict[str, gr.Button]
-    said: gr.HTML
+    message: gr.HTML
     question: _Question
     why: gr.HTML
 
 
 def build_models(client: UndertoneClient, tab: gr.Tab, header: gr.HTML, *, asks_for_key: bool) -> gr.Timer:
-    """Add the contents of `tab` to the Blocks under construction; return the timer that keeps them, and the page's
-    `header`, fresh from the tab's first opening on.
+    """Add the contents of `tab` to the Blocks under construction; return the timer that refreshes them.
 
-    `asks_for_key` is for a page that others than this machine's users see: who moves traffic shows an admin key then.
+    The timer also refreshes the page's `header`, from the tab's first opening on. `asks_for_key` makes moving traffic
+    need the user's own admin key.
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=3):
-            seen = [gr.HTML("", elem_id=name) for name in ("rollout", "disputed", "versions")]
+            views = [gr.HTML("", elem_id=name) for name in ("rollout", "disputed", "versions")]
         with gr.Column(scale=1, min_width=240):
             controls = _controls(asks_for_key)
     desk = Desk(client, asks_for_key)
     stage = gr.State(None)
-    shown = [header, *seen, controls.question.panel, controls.why, stage, *controls.buttons.values()]
+    shown = [header, *views, controls.question.panel, controls.why, stage, *controls.buttons.values()]
     _follow_buttons(desk, controls, stage, shown)
     return _keep_fresh(desk, tab, controls.key, shown)
 
 
 def _controls(asks_for_key: bool) -> _Controls:
-    """Add the form, the buttons, and what they say."""
+    """Add the form, the buttons and their messages."""
     key = gr.Textbox(label="Admin key", type="password", visible=asks_for_key, max_lines=1, elem_id="admin-key")
     form, more = _form()
     buttons = {"start": _button("start", "primary")}
-    said = gr.HTML("", elem_id="said")
+    message = gr.HTML("", elem_id="said")
     question = _question()
     with gr.Row(elem_id="steering"):
         buttons |= {name: _button(name) for name in BUTTONS if name != "start"}
     why = gr.HTML("", elem_id="why")
     with gr.Accordion("What the buttons do", open=False, elem_id="help"):
         gr.HTML(buttons_help())
-    return _Controls(key, form, more, buttons, said, question, why)
+    return _Controls(key, form, more, buttons, message, question, why)
 
 
 def _form() -> tuple[_Parts, gr.Accordion]:
@@ -98,7 +98,7 @@ def _form() -> tuple[_Parts, gr.Accordion]:
     with gr.Accordion("More settings", open=False, elem_id="more") as more:
         hold_s = gr.Textbox(
             label=FIELDS["hold_s"],
-            info="Least time in each step, also as 5m or 1h. Empty: as the platform's settings say.",
+            info="Least time in each step, also as 5m or 1h. Empty: the platform's setting.",
             placeholder=f"{default['rollouts_hold_s'].default:g}",
             max_lines=1,
             elem_id="hold",
@@ -107,12 +107,12 @@ def _form() -> tuple[_Parts, gr.Accordion]:
             list(STICKY),
             value=STICKY[0][1],
             label=FIELDS["sticky"],
-            info="Whose texts are answered by the same version throughout a step.",
+            info="Keep the texts of each author, or of each API key, on the same version.",
             elem_id="sticky",
         )
         in_place = gr.Checkbox(
             label=FIELDS["in_place"],
-            info="Without room for two versions end the old one first: requests wait while the new one loads.",
+            info="If there is no room for two versions, end the old one first: requests wait while the new one loads.",
             elem_id="in-place",
         )
     return (version, plan, auto, hold_s, sticky, in_place), more
@@ -134,13 +134,14 @@ def _question() -> _Question:
 
 
 def _follow_buttons(desk: Desk, controls: _Controls, stage: gr.State, shown: _Parts) -> None:
-    """Say what each button does; after each the whole tab is looked at anew."""
-    key, said, question = controls.key, controls.said, controls.question
-    asking = [said, question.panel, question.text]
-    pressed = [controls.buttons["start"].click(desk.start, [key, *controls.form], [said, controls.more], **_PRIVATE)]
+    """Connect each button with its action; after each the whole tab is refreshed."""
+    key, message, question = controls.key, controls.message, controls.question
+    asking = [message, question.panel, question.text]
+    pressed = [controls.buttons["start"].click(desk.start, [key, *controls.form], [message, controls.more], **_PRIVATE)]
     for name in _SMALL:
-        meant = [key, stage] if name == "promote" else [key]  # no second step for a person who has seen the first only
-        pressed.append(controls.buttons[name].click(partial(desk.steer, name), meant, said, **_PRIVATE))
+        # With the stage that the person saw, a promote that is sent twice takes one step only.
+        inputs = [key, stage] if name == "promote" else [key]
+        pressed.append(controls.buttons[name].click(partial(desk.steer, name), inputs, message, **_PRIVATE))
     aborted = controls.buttons["abort"].click(desk.abort, key, asking, **_PRIVATE)
     aborted.then(None, js=_FOCUS % "#stay")
     gone_back = question.go.click(desk.go_back, key, asking, **_PRIVATE)

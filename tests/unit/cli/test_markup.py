@@ -121,7 +121,7 @@ def test_addresses_of_a_platform_are_shown_as_they_are(monkeypatch):
 def test_the_file_that_was_written_is_named_as_it_is(name):
     scored = Scored(name, Totals(shards=1, rows=2, rejected=1, labels=Counter(positive=1)))
     said = shown(lambda console: summarise_score(scored, console))
-    assert f"{name}/rejected says which and why" in said
+    assert f"see {name}/rejected for the reasons" in said
     assert said.splitlines()[0].strip() == name
     job, outcome = (
         SimpleNamespace(target=Path(name), rejected=None),

@@ -72,7 +72,7 @@ def test_classified_files_have_columns_for_it_and_a_sentence(tmp_path: Path, com
     source.write_text(f"text\nso good\n{GERMAN}\n")
     result = CliRunner().invoke(command, ["classify-file", str(source), "--out", str(target)])
     assert result.exit_code == 0
-    assert "1 row neutral without being read" in " ".join(result.stderr.split())
+    assert "1 row counted as neutral because the model cannot read them" in " ".join(result.stderr.split())
     rows = [row.values for row in open_table(target)]
     assert [row["language"] for row in rows] == ["en", "de"]
     assert [str(row["supported"]).lower() for row in rows] == ["true", "false"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.online.predict import _Given
+from cli.online.predict import _InputText
 from gradio_ui.tabs.batch.analysis import lines_source
 from gradio_ui.tabs.try_it import answer_card, explanation
 from sentiment.client.bulk import reason_against
@@ -74,7 +74,7 @@ def test_scoring_gives_a_reason_instead_of_a_label(predictor: Predictor) -> None
 @pytest.mark.parametrize("text", BLANK, ids=ascii)
 def test_command_and_page_do_not_even_send_it(text: str) -> None:
     assert reason_against(Row(1, {"text": text}), "text") == "'text' is empty"
-    assert _Given(text, line=1).is_blank
+    assert _InputText(text, line=1).is_blank
     nobody: object = None  # no call goes out
     assert "Write a text first." in answer_card(nobody, text)  # type: ignore[arg-type]
     assert explanation(nobody, text)["visible"] is False  # type: ignore[arg-type]

@@ -84,8 +84,8 @@ def test_before_the_first_rollout_and_after_the_last_only_start_is_offered():
     [
         (told(State.LOADING), "can be promoted once it is loaded and checked"),
         (told(State.CANARY), "Another rollout can be started once this one has ended"),
-        (told(State.CANARY, asked=Command.PROMOTE), "about to be promoted"),
-        (told(State.DRAINING), "only Abort is left, which goes back to version 1"),
+        (told(State.CANARY, asked=Command.PROMOTE), "being promoted to its next step"),
+        (told(State.DRAINING), "the only button left is Abort, which goes back to version 1"),
         (told(State.SHADOW, asked=Command.ABORT), "being aborted"),
     ],
 )
@@ -111,7 +111,7 @@ def test_going_back_from_a_version_with_all_the_traffic_asks_first_and_says_what
 def test_going_back_to_a_version_that_made_room_says_that_requests_wait():
     question = question_before_abort(told(State.FULL, swapped=True))
     assert question is not None
-    assert "once it is loaded anew (requests wait until then)" in question
+    assert "once it is loaded again (requests wait until then)" in question
 
 
 def test_each_command_of_the_api_has_a_button():

@@ -96,7 +96,7 @@ def test_where_a_key_is_asked_for_nothing_is_enabled_or_done_without_it(desk: De
 
 @pytest.mark.parametrize(
     ("key", "fault"),
-    [("mistyped", "is unknown, revoked, or past its end"), ("k-read", "lacks the scope admin")],
+    [("mistyped", "is unknown, revoked or expired"), ("k-read", "lacks the scope admin")],
 )
 def test_a_key_that_is_refused_is_told_in_words_for_a_person_at_the_page(key: str, fault: str) -> None:
     api = FakeApi("k-read", scope="read")

@@ -60,10 +60,10 @@ def test_decisions_that_are_left_out_are_counted_and_where_they_are_is_said():
 @pytest.mark.parametrize(
     ("seen", "says"),
     [
-        (Observations(), "No feedback was heard in this rollout"),
+        (Observations(), "There was no feedback in this rollout"),
         (
             Observations(labelled=12, only_champion_right=2, only_challenger_right=1),
-            "Of 12 texts with feedback, version 1 alone is right on 2 and version 2 alone on 1. Evidence that version",
+            "Of 12 texts with feedback, only version 1 is right on 2 and only version 2 on 1. Evidence that version",
         ),
     ],
 )
@@ -93,9 +93,9 @@ def test_the_card_says_how_sure_the_versions_are_and_how_their_labels_differ():
 
 def test_the_card_says_how_the_plan_is_gone_through():
     by_hand = rollout_card(to_public(rollout_of(State.CANARY, 2), START_MS))
-    assert "step 1 of shadow,1,10,50,100 (each is held for 60 s, then waits for promote)" in by_hand
+    assert "step 1 of shadow,1,10,50,100 (each step is held for 60 s, then waits for promote)" in by_hand
     alone = rollout_card(to_public(rollout_of(request={"auto": True, "sticky": "author"}), START_MS))
-    assert "(each is held for 60 s, then goes on by itself, with each author on one version)" in alone
+    assert "(each step is held for 60 s, then goes on by itself, with each author on one version)" in alone
 
 
 def test_the_table_of_versions_shows_replicas_and_why_a_version_does_not_load():

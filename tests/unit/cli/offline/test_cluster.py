@@ -114,8 +114,7 @@ def test_a_scoring_is_submitted_and_its_outcome_shown(cluster: Cluster, tmp_path
     shown = run("score", *words, "--address", AWAY, "--home", str(tmp_path)).stderr
     assert "positive" in shown
     assert shown.splitlines()[-1] == (
-        "Where a file has a column of its own of the name (label, score), ours is predicted_label, predicted_score "
-        "there."
+        "Some files have columns named label, score already; there the new ones are predicted_label, predicted_score."
     )
 
 
@@ -177,10 +176,10 @@ def test_a_full_path_goes_to_a_cluster_on_this_machine_and_a_path_in_the_working
     refuse_unseen([("--backbone", "there")], AWAY, str(tmp_path))
     refuse_unseen([("--backbone", "owner/name"), ("--teacher", "models:/sentiment/7"), ("--model", None)], AWAY)
     refuse_unseen([("--backbone", "~nobody-of-this-name/model")], AWAY)
-    refuse_unseen([], AWAY, made=[("--out", "/shared/scored"), ("--storage", None), ("--storage", "s3://b/runs")])
-    refuse_unseen([], HERE, made=[("--storage", str(tmp_path / "there"))])
+    refuse_unseen([], AWAY, outputs=[("--out", "/shared/scored"), ("--storage", None), ("--storage", "s3://b/runs")])
+    refuse_unseen([], HERE, outputs=[("--storage", str(tmp_path / "there"))])
     with pytest.raises(InvalidInput, match=r"--storage there would be made .*: name s3://… or a full path"):
-        refuse_unseen([], AWAY, str(tmp_path), made=[("--storage", "there")])
+        refuse_unseen([], AWAY, str(tmp_path), outputs=[("--storage", "there")])
     for address in (HERE, AWAY):
         with pytest.raises(InvalidInput, match="--backbone there lies on this machine"):
             refuse_unseen([("--backbone", "there")], address)

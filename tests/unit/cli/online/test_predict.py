@@ -154,7 +154,7 @@ def test_an_option_that_is_not_known_is_told_and_not_classified(
     assert (result.exit_code, api.texts) == (2, {})
     said = " ".join(result.output.replace("│", " ").split())
     assert "No such option: -" in said
-    assert "A text that begins so stands behind --, as in: undertone predict -- --great" in said
+    assert "Put a text that looks like an option after --, as in: undertone predict -- --great" in said
 
 
 @pytest.mark.parametrize("arguments", [["-o", "-out.csv", "--", "-in.csv"], ["--out=-out.csv", "--", "-in.csv"]])

@@ -161,8 +161,8 @@ def test_status_shows_shares_counts_and_evidence(api):
         "100 texts, 1 failed",
         "10.0% of 400 texts, 1.0%",
         "version 1 90.0%, version 2 90.0% on average, +0.0 points",
-        "33.3% of the answers bear other labels",
-        "200 labelled",
+        "33.3% of the answers would have to change for equal shares of labels",
+        "200 texts",
     ):
         assert shown in said
 

@@ -112,7 +112,7 @@ def test_a_list_without_a_platform_is_the_registrys_alone(
     assert "State" not in run("list")
     monkeypatch.setattr(version_activity, "connect", Serving(away="connection refused").connect)
     said = run("list", "--url", "http://the-platform")
-    assert "What each version does is not known" in said
+    assert "The platform does not report the state of its versions" in said
     assert "connection refused" in said
     assert "State" not in said
 
