@@ -58,8 +58,8 @@ class HttpDelivery:
         items = {number: item_of(text, self.source) for number, text in enumerate(texts)}
         answers = answer_items(self.client, items, self.sleep)
         reasons = [reason_of(answers[number]) for number in items]
-        kept = (text for text, reason in zip(texts, reasons, strict=True) if reason is None)
-        self._say_labels([text for text in kept if text.label is not None])
+        accepted = (text for text, reason in zip(texts, reasons, strict=True) if reason is None)
+        self._say_labels([text for text in accepted if text.label is not None])
         return reasons
 
     def _say_labels(self, texts: Sequence[SourceText]) -> None:

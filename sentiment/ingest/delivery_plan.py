@@ -28,8 +28,8 @@ class DeliveryPlan:
     @property
     def texts(self) -> list[SourceText]:
         """The texts to send, in their order."""
-        kept = (arrival.record for place, arrival in enumerate(self.batch) if place not in self.dropped)
-        return [record for record in kept if isinstance(record, SourceText)]
+        records = (arrival.record for place, arrival in enumerate(self.batch) if place not in self.dropped)
+        return [record for record in records if isinstance(record, SourceText)]
 
     @property
     def is_ordered(self) -> bool:

@@ -58,9 +58,9 @@ class IngestRequest:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
         """Return the request that `plain` made JSON of."""
-        known = {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
-        lists = {name: tuple(known[name]) for name in ("columns", "languages") if known.get(name) is not None}
-        return cls(**known | lists)
+        values = {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
+        lists = {name: tuple(values[name]) for name in ("columns", "languages") if values.get(name) is not None}
+        return cls(**values | lists)
 
     def plain(self) -> dict[str, Any]:
         """Return the request as JSON has it, without what was left out."""
@@ -69,8 +69,8 @@ class IngestRequest:
     @property
     def options(self) -> dict[str, Any]:
         """What a run that goes on must have in common with the one before, by the options that say it."""
-        told = {name: list(value) if isinstance(value, tuple) else value for name, value in self.plain().items()}
-        return {spelling(name): value for name, value in told.items() if name not in _FREE}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in self.plain().items()}
+        return {spelling(name): value for name, value in plain.items() if name not in _FREE}
 
     @property
     def reading(self) -> SourceReading:

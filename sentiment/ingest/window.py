@@ -68,8 +68,8 @@ class RecentTexts:
         for path in self._folder.glob("recent-*.bin"):
             if path.name not in {self._segment(last).name, self._segment(last - 1).name}:
                 path.unlink()
-        for segment, wanted in ((last - 1, self._size), (last, self.count % self._size)):
-            self._restore_segment(self._segment(segment), wanted * _ENTRY_BYTES)
+        for segment, entries in ((last - 1, self._size), (last, self.count % self._size)):
+            self._restore_segment(self._segment(segment), entries * _ENTRY_BYTES)
 
     def _restore_segment(self, path: Path, size_bytes: int) -> None:
         if not path.exists():

@@ -51,8 +51,8 @@ class Columns:
         within = [name for name in self.options.values() if "." in name and name not in row.values]
         if not within:
             return row
-        found = {name: _at(row.values, name.split(".")) for name in within}
-        return replace(row, values=row.values | {name: value for name, value in found.items() if value is not None})
+        nested = {name: _at(row.values, name.split(".")) for name in within}
+        return replace(row, values=row.values | {name: value for name, value in nested.items() if value is not None})
 
     def require(self, table: Table) -> None:
         """Raise InvalidInput, with the columns that there are, unless the table has all of them, each once."""
@@ -124,10 +124,10 @@ class RowReader:
     def _id(self, row: Row, text: str) -> str:
         if self.columns.id is None:
             return row_id(self.name, row.number, text)
-        given = _named(row.values, self.columns.id)
-        if given is None:
+        source_id = _named(row.values, self.columns.id)
+        if source_id is None:
             raise _NoRecord(f"{self.columns.id!r} is empty: it names the text")
-        return named_id(self.name, given)
+        return named_id(self.name, source_id)
 
 
 class _NoRecord(Exception):
@@ -139,10 +139,10 @@ def row_id(name: str, number: int, text: str) -> str:
     return f"{name}:{number}-{_digest(text)}"
 
 
-def named_id(name: str, given: str) -> str:
-    """Return the id of what its source calls `given`; a digest where that could be no id."""
-    id_ = f"{name}:{given}"
-    return id_ if _ID.fullmatch(id_) else f"{name}:{_digest(given)}"
+def named_id(name: str, source_id: str) -> str:
+    """Return the id of what its source calls `source_id`; a digest where that could be no id."""
+    id_ = f"{name}:{source_id}"
+    return id_ if _ID.fullmatch(id_) else f"{name}:{_digest(source_id)}"
 
 
 def _digest(text: str) -> str:
@@ -168,8 +168,8 @@ def _named(values: Mapping[str, Any], column: str) -> str | None:
 def topics_of(value: Any) -> tuple[str, ...]:
     """Return the topics in a cell, a list or a text with `,`, `;` or `|` between: each once, cut to what is kept."""
     value = plain(value)
-    given = value if isinstance(value, list) else _TOPIC_SIGNS.split(_word_of(value) or "")
-    words = [word[:LONGEST_TOPIC].strip() for each in given if (word := _word_of(_tag_of(each)))]
+    items = value if isinstance(value, list) else _TOPIC_SIGNS.split(_word_of(value) or "")
+    words = [word[:LONGEST_TOPIC].strip() for each in items if (word := _word_of(_tag_of(each)))]
     return tuple(dict.fromkeys(word for word in words if word))[:MOST_TOPICS]
 
 

@@ -85,17 +85,17 @@ def iso_8601(text: str) -> datetime | None:
 
 def compact(text: str) -> datetime | None:
     """Read `20090511` and `20090511031740`."""
-    found = _COMPACT.fullmatch(text)
-    return _built([int(part or 0) for part in found.groups()]) if found else None
+    match = _COMPACT.fullmatch(text)
+    return _built([int(part or 0) for part in match.groups()]) if match else None
 
 
 def year_first(text: str) -> datetime | None:
     """Read `2009/05/11 03:17:40`."""
-    found = _YEAR_FIRST.fullmatch(text)
-    if not found:
+    match = _YEAR_FIRST.fullmatch(text)
+    if not match:
         return None
-    clock = _Clock.of(found[4])
-    return clock.on(int(found[1]), int(found[2]), int(found[3])) if clock else None
+    clock = _Clock.of(match[4])
+    return clock.on(int(match[1]), int(match[2]), int(match[3])) if clock else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,9 @@ class NumericDate:
 
 def numeric(text: str) -> NumericDate | None:
     """Read `13/04/2009 10:30`, `4.13.2009` and `4-13-2009`, without a decision on which is the day."""
-    found = _NUMERIC.fullmatch(text)
-    clock = _Clock.of(found[5]) if found else None
-    return NumericDate(int(found[1]), int(found[3]), int(found[4]), clock) if found and clock else None
+    match = _NUMERIC.fullmatch(text)
+    clock = _Clock.of(match[5]) if match else None
+    return NumericDate(int(match[1]), int(match[3]), int(match[4]), clock) if match and clock else None
 
 
 def named_month(text: str) -> datetime | None:
@@ -193,20 +193,20 @@ class _Words:
             self.has_strangers |= not self._take(word)
 
     def _take(self, word: str) -> bool:
-        if found := _CLOCK.fullmatch(word):
-            return self._take_clock(found)
+        if match := _CLOCK.fullmatch(word):
+            return self._take_clock(match)
         if word.casefold() in ("am", "pm"):
             is_first, self.half = not self.half, word.casefold()
             return is_first
         is_first, self.offset = self.offset is None, _offset(word)
         return is_first and self.offset is not None
 
-    def _take_clock(self, found: re.Match[str]) -> bool:
-        if self.clock is not None or (found[5] and self.half):
+    def _take_clock(self, match: re.Match[str]) -> bool:
+        if self.clock is not None or (match[5] and self.half):
             return False
-        self.half = (found[5] or self.half).casefold()
-        microsecond = int((found[4] or "0").ljust(6, "0")[:6])
-        self.clock = _Clock(int(found[1]), int(found[2]), int(found[3] or 0), microsecond)
+        self.half = (match[5] or self.half).casefold()
+        microsecond = int((match[4] or "0").ljust(6, "0")[:6])
+        self.clock = _Clock(int(match[1]), int(match[2]), int(match[3] or 0), microsecond)
         return True
 
 
@@ -219,11 +219,11 @@ def _hour(hour: int, half: str) -> int | None:
 def _offset(word: str) -> timedelta | None:
     if word.casefold() in ZONES:
         return timedelta(hours=ZONES[word.casefold()])
-    found = _OFFSET.fullmatch(word)
-    if not found or int(found[2]) > 23:
+    match = _OFFSET.fullmatch(word)
+    if not match or int(match[2]) > 23:
         return None
-    size = timedelta(hours=int(found[2]), minutes=int(found[3]))
-    return -size if found[1] == "-" else size
+    size = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return -size if match[1] == "-" else size
 
 
 def _built(numbers: list[int]) -> datetime | None:

@@ -119,9 +119,9 @@ def open_file(
 
 def _require_kind(kind: str, path: Path) -> None:
     endings = "".join(path.suffixes[-2:]).lower(), path.suffix.lower()
-    found = next((each for each, known in KINDS.items() if any(ending in known for ending in endings)), kind)
-    if found != kind:
-        raise InvalidInput(f"{path.name} is no {kind} by its ending: undertone ingest {found} {path}", "file")
+    actual = next((each for each, known in KINDS.items() if any(ending in known for ending in endings)), kind)
+    if actual != kind:
+        raise InvalidInput(f"{path.name} is no {kind} by its ending: undertone ingest {actual} {path}", "file")
 
 
 def _digest(row: Row) -> str:

@@ -131,8 +131,8 @@ def _written_ms(post: Mapping[str, Any], now_ms: int) -> int | None:
 
 
 def _languages_of(post: Mapping[str, Any]) -> set[str]:
-    given = post.get("langs")
-    return {str(each).partition("-")[0].casefold() for each in given} if isinstance(given, list) else set()
+    codes = post.get("langs")
+    return {str(each).partition("-")[0].casefold() for each in codes} if isinstance(codes, list) else set()
 
 
 def _tags_of(post: Mapping[str, Any]) -> list[Any]:

@@ -16,8 +16,8 @@ def speed_of(text: str) -> float | None:
     """Return how many times faster `60x` is than life; None for `max`, which waits for nothing. Raises InvalidInput."""
     if text.casefold() == "max":
         return None
-    found = _SPEED.fullmatch(text.strip().casefold())
-    speed = float(found[1]) if found else 0.0
+    match = _SPEED.fullmatch(text.strip().casefold())
+    speed = float(match[1]) if match else 0.0
     if speed <= 0:
         raise InvalidInput(
             f"--speed {text!r} is none: give max, 1x for the source's own, or 60x for 60 times that.", "speed"

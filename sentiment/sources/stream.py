@@ -42,19 +42,19 @@ class StreamSource:
 
 async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the lines without their ends; of a line longer than what is read only that much."""
-    held, is_passing = b"", False
+    buffer, is_passing = b"", False
     async for chunk in chunks:
-        *whole, held = (held + chunk).split(b"\n")
+        *whole, buffer = (buffer + chunk).split(b"\n")
         for line in whole:
             if not is_passing:
                 yield line.removesuffix(b"\r")
             is_passing = False
-        if len(held) > _LONGEST_LINE_BYTES:
+        if len(buffer) > _LONGEST_LINE_BYTES:
             if not is_passing:
-                yield held[: _LONGEST_LINE_BYTES + 1]
-            held, is_passing = b"", True
-    if held and not is_passing:
-        yield held.removesuffix(b"\r")
+                yield buffer[: _LONGEST_LINE_BYTES + 1]
+            buffer, is_passing = b"", True
+    if buffer and not is_passing:
+        yield buffer.removesuffix(b"\r")
 
 
 def line_row(number: int, line: bytes, *, is_json: bool, text_column: str) -> Row:

@@ -172,30 +172,30 @@ def _numeric_of(cell: Any) -> NumericDate | None:
 
 def _day_first(cells: Iterable[tuple[int, Any]], where: str) -> bool:
     """Return whether the day comes first, as the column's own dates tell."""
-    told: dict[bool, tuple[int, str]] = {}
+    clear: dict[bool, tuple[int, str]] = {}
     unclear: tuple[int, str, str] | None = None
     for number, cell in cells:
         if (date := _numeric_of(cell)) is None:
             continue
         possible = [day_first for day_first in (True, False) if date.read(day_first=day_first)]
         if len(possible) == 1:
-            told.setdefault(possible[0], (number, str(cell).strip()))
+            clear.setdefault(possible[0], (number, str(cell).strip()))
         elif possible and unclear is None and (both := readings(date)):
             unclear = number, str(cell).strip(), both
-    if len(told) == 2:
-        raise _contradiction(where, told)
-    if not told and unclear:
+    if len(clear) == 2:
+        raise _contradiction(where, clear)
+    if not clear and unclear:
         number, text, both = unclear
         raise InvalidInput(
             f"{where}: row {number} has {text!r}, {both}, and no row tells which. Say it: --time-format "
             f"{_format_for(text, '%d', '%m')!r} or --time-format {_format_for(text, '%m', '%d')!r}.",
             "time_column",
         )
-    return next(iter(told), True)
+    return next(iter(clear), True)
 
 
-def _contradiction(where: str, told: dict[bool, tuple[int, str]]) -> InvalidInput:
-    (day_row, day_text), (month_row, month_text) = told[True], told[False]
+def _contradiction(where: str, clear: dict[bool, tuple[int, str]]) -> InvalidInput:
+    (day_row, day_text), (month_row, month_text) = clear[True], clear[False]
     return InvalidInput(
         f"{where}: the day comes first in row {day_row} ({day_text!r}) and the month in row {month_row} "
         f"({month_text!r}). One reading holds for a whole file: say it by --time-format "

@@ -9,7 +9,7 @@ from typing import Any
 
 from sentiment.errors import InvalidInput
 from sentiment.ingest import NETWORK_KINDS, IngestRequest
-from serve_app.ingest.ledger import IngestLedger, Wanted
+from serve_app.ingest.ledger import DesiredState, IngestLedger
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Ingests:
         """Start an ingest, or let it go on; return it, and whether it is new. Raises InvalidInput, Conflict."""
         return await asyncio.to_thread(self._start, request, restart=restart)
 
-    async def command(self, name: str, wanted: Wanted) -> dict[str, Any]:
+    async def command(self, name: str, desired: DesiredState) -> dict[str, Any]:
         """Start, pause or stop an ingest and return it. Raises NotFound."""
-        await asyncio.to_thread(self.ledger.command, name, wanted)
+        await asyncio.to_thread(self.ledger.command, name, desired)
         return await self.get(name)
 
     async def get(self, name: str) -> dict[str, Any]:

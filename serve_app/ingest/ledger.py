@@ -27,7 +27,7 @@ _REQUEST, _REPORT = "request.json", "report.json"
 _AWAY: Final = "the process that carries ingests out is not there; the platform starts it again"
 
 
-class Wanted(StrEnum):
+class DesiredState(StrEnum):
     """What somebody wants of an ingest."""
 
     RUNNING = "running"
@@ -53,7 +53,7 @@ class IngestOrder:
     """What is wanted; `revision` counts the commands."""
 
     request: IngestRequest
-    wanted: Wanted = Wanted.RUNNING
+    desired: DesiredState = DesiredState.RUNNING
     revision: int = 1
 
 
@@ -88,10 +88,10 @@ class IngestLedger:
                 self._forget(folder, request)
             elif order is not None and order.request.options != request.options:
                 raise Conflict(_other_options(request, order.request), "name")
-            self._write(folder, IngestOrder(request, Wanted.RUNNING, order.revision + 1 if order else 1))
+            self._write(folder, IngestOrder(request, DesiredState.RUNNING, order.revision + 1 if order else 1))
         return order is None
 
-    def command(self, name: str, wanted: Wanted) -> None:
+    def command(self, name: str, desired: DesiredState) -> None:
         """Want an ingest to run, to pause or to stop. Raises NotFound, also for one that a command line runs."""
         folder = self.root / require_name(name)
         if not (folder / _REQUEST).exists():
@@ -102,12 +102,12 @@ class IngestLedger:
         with self._writing(folder):
             order = self._order(folder)
             if order is not None:
-                self._write(folder, replace(order, wanted=wanted, revision=order.revision + 1))
+                self._write(folder, replace(order, desired=desired, revision=order.revision + 1))
 
     def orders(self) -> dict[str, IngestOrder]:
-        """Return what is wanted, by name."""
-        found = {path.parent.name: self._order(path.parent) for path in sorted(self.root.glob(f"*/{_REQUEST}"))}
-        return {name: order for name, order in found.items() if order is not None}
+        """Return what is desired, by name."""
+        orders = {path.parent.name: self._order(path.parent) for path in sorted(self.root.glob(f"*/{_REQUEST}"))}
+        return {name: order for name, order in orders.items() if order is not None}
 
     def report(self, name: str, report: IngestReport) -> None:
         """Say how an ingest goes."""
@@ -121,8 +121,8 @@ class IngestLedger:
     def views(self) -> list[dict[str, Any]]:
         """Return all ingests as the API shows them, those of command lines included, by name."""
         folders = sorted(path.parent for path in self.root.glob("*/lock")) if self.root.exists() else []
-        asked = {self.root / name for name in self.orders()}
-        return [self.view(folder.name) for folder in sorted({*folders, *asked})]
+        names = {self.root / name for name in self.orders()}
+        return [self.view(folder.name) for folder in sorted({*folders, *names})]
 
     def view(self, name: str) -> dict[str, Any]:
         """Return one ingest as the API shows it. Raises NotFound."""
@@ -131,17 +131,17 @@ class IngestLedger:
         if order is None and state is None and not is_running(folder):
             raise NotFound(f"there is no ingest {name!r}", "name")
         totals = state.totals if state else IngestTotals()
-        told = {"name": name, **totals.plain(), "gaps": gaps_of(state.position) if state else {}}
+        counts = {"name": name, **totals.plain(), "gaps": gaps_of(state.position) if state else {}}
         if order is None:
             phase = IngestPhase.RUNNING if is_running(folder) else IngestPhase.STOPPED
             is_done = state is not None and state.is_finished and phase is IngestPhase.STOPPED
             kind = str(state.options.get("--kind", "")) if state else ""
-            return {**told, "kind": kind, "by": "command", "state": IngestPhase.FINISHED if is_done else phase}
+            return {**counts, "kind": kind, "by": "command", "state": IngestPhase.FINISHED if is_done else phase}
         report = self.reported(name)
         phase, problem = self._phase(order, report)
-        asked = {"kind": order.request.kind, "speed": order.request.speed, "limit": order.request.limit}
+        options = {"kind": order.request.kind, "speed": order.request.speed, "limit": order.request.limit}
         expected = report.expected if report else None
-        return {**told, **asked, "by": "platform", "state": phase, "problem": problem, "expected": expected}
+        return {**counts, **options, "by": "platform", "state": phase, "problem": problem, "expected": expected}
 
     def _state(self, folder: Path) -> IngestState | None:
         """Return how far an ingest has come; nothing where that cannot be read, which its run says."""
@@ -166,8 +166,8 @@ class IngestLedger:
             yield
 
     def _phase(self, order: IngestOrder, report: IngestReport | None) -> tuple[IngestPhase, str | None]:
-        if order.wanted is not Wanted.RUNNING:
-            return IngestPhase(order.wanted.value), None
+        if order.desired is not DesiredState.RUNNING:
+            return IngestPhase(order.desired.value), None
         if report is None or report.revision != order.revision:
             phase, problem = IngestPhase.STARTING, None
         else:
@@ -191,17 +191,17 @@ class IngestLedger:
         plain = _load(folder / _REQUEST)
         if not plain:
             return None
-        return IngestOrder(IngestRequest.of(plain["request"]), Wanted(plain["wanted"]), plain["revision"])
+        return IngestOrder(IngestRequest.of(plain["request"]), DesiredState(plain["desired"]), plain["revision"])
 
     def _write(self, folder: Path, order: IngestOrder) -> None:
         _replace(folder / _REQUEST, {**asdict(order), "request": order.request.plain()})
 
 
-def _other_options(wanted: IngestRequest, there: IngestRequest) -> str:
-    pairs = {**there.options, **wanted.options}
-    option = next(name for name in pairs if there.options.get(name) != wanted.options.get(name))
+def _other_options(request: IngestRequest, there: IngestRequest) -> str:
+    pairs = {**there.options, **request.options}
+    option = next(name for name in pairs if there.options.get(name) != request.options.get(name))
     return (
-        f"the ingest {wanted.name!r} was begun with another {option.strip('-').replace('-', '_')}: give another name, "
+        f"the ingest {request.name!r} was begun with another {option.strip('-').replace('-', '_')}: give another name, "
         "or restart it"
     )
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sentiment.errors import Conflict, DeadlineExceeded, KeyRefused, Overloaded, Unavailable, UndertoneError
 from sentiment.ingest import IngestRequest
-from serve_app.ingest.ledger import IngestLedger, IngestOrder, IngestPhase, IngestReport, Wanted
+from serve_app.ingest.ledger import DesiredState, IngestLedger, IngestOrder, IngestPhase, IngestReport
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class IngestWorker:
                 self._tasks[name] = (order, asyncio.create_task(self._carry(IngestRun(self.ledger, order))))
 
     def _is_due(self, name: str, order: IngestOrder) -> bool:
-        if order.wanted is not Wanted.RUNNING:
+        if order.desired is not DesiredState.RUNNING:
             return False
         report = self.ledger.reported(name)
         is_over = report is not None and report.phase in (IngestPhase.FINISHED, IngestPhase.FAILED)

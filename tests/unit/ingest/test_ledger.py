@@ -1,4 +1,4 @@
-"""What is wanted of ingests and how they go, as gateways and the worker share it in home."""
+"""What is desired of ingests and how they go, as gateways and the worker share it in home."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from sentiment.errors import Conflict, InvalidInput, NotFound
 from sentiment.ingest import IngestRequest, IngestTotals, open_checkpoint
-from serve_app.ingest.ledger import IngestLedger, IngestPhase, IngestReport, Wanted
+from serve_app.ingest.ledger import DesiredState, IngestLedger, IngestPhase, IngestReport
 
 TWEETS = IngestRequest("tweets", "csv", "/files/tweets.csv", time_column="date", columns=("text", "date"), limit=5)
 
@@ -21,15 +21,15 @@ def ledger(tmp_path) -> IngestLedger:
 def test_what_was_asked_for_is_read_back_whole(ledger):
     assert ledger.start(TWEETS)
     [order] = ledger.orders().values()
-    assert (order.request, order.wanted, order.revision) == (TWEETS, Wanted.RUNNING, 1)
+    assert (order.request, order.desired, order.revision) == (TWEETS, DesiredState.RUNNING, 1)
 
 
 def test_each_command_is_a_revision_of_its_own(ledger):
     ledger.start(TWEETS)
-    for number, wanted in enumerate((Wanted.PAUSED, Wanted.RUNNING, Wanted.STOPPED), 2):
-        ledger.command("tweets", wanted)
+    for number, desired in enumerate((DesiredState.PAUSED, DesiredState.RUNNING, DesiredState.STOPPED), 2):
+        ledger.command("tweets", desired)
         order = ledger.orders()["tweets"]
-        assert (order.wanted, order.revision) == (wanted, number)
+        assert (order.desired, order.revision) == (desired, number)
     assert not ledger.start(replace(TWEETS, limit=9)), "it is there: it goes on, with another limit"
     assert ledger.orders()["tweets"].request.limit == 9
 
@@ -53,11 +53,11 @@ def test_a_new_beginning_forgets_the_counts_and_not_while_it_runs(ledger):
     assert ledger.view("tweets")["read"] == 0
 
 
-@pytest.mark.parametrize(("wanted", "state"), [(Wanted.PAUSED, "paused"), (Wanted.STOPPED, "stopped")])
-def test_what_is_not_to_run_is_shown_so_whatever_was_reported(ledger, wanted, state):
+@pytest.mark.parametrize(("desired", "state"), [(DesiredState.PAUSED, "paused"), (DesiredState.STOPPED, "stopped")])
+def test_what_is_not_to_run_is_shown_so_whatever_was_reported(ledger, desired, state):
     ledger.start(TWEETS)
     ledger.report("tweets", IngestReport(1, IngestPhase.RUNNING))
-    ledger.command("tweets", wanted)
+    ledger.command("tweets", desired)
     assert ledger.view("tweets")["state"] == state
 
 
@@ -73,7 +73,7 @@ def test_a_report_counts_for_its_own_revision_only(ledger):
             7,
             "platform",
         )
-        ledger.command("tweets", Wanted.RUNNING)
+        ledger.command("tweets", DesiredState.RUNNING)
         assert ledger.view("tweets")["state"] == "starting"
 
 
@@ -93,12 +93,12 @@ def test_ingests_of_command_lines_are_listed_and_take_no_commands(ledger):
         checkpoint.save({"row": 2}, IngestTotals(read=2, kept=2), is_finished=True)
     assert ledger.view("mine")["state"] == "finished"
     with pytest.raises(NotFound, match="is run by a command line, which Ctrl\\+C ends"):
-        ledger.command("mine", Wanted.PAUSED)
+        ledger.command("mine", DesiredState.PAUSED)
 
 
 def test_what_is_not_there_is_not_found_and_what_is_no_name_is_refused(ledger):
     assert ledger.views() == []
-    for look in (ledger.view, lambda name: ledger.command(name, Wanted.PAUSED)):
+    for look in (ledger.view, lambda name: ledger.command(name, DesiredState.PAUSED)):
         with pytest.raises(NotFound, match="nowhere"):
             look("nowhere")
         with pytest.raises(InvalidInput, match="is no name of an ingest"):

@@ -1,4 +1,4 @@
-"""The worker: what runs is what is wanted, and what passes by itself is tried again."""
+"""The worker: what runs is what is desired, and what passes by itself is tried again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.ingest import IngestRequest
-from serve_app.ingest.ledger import IngestLedger, Wanted
+from serve_app.ingest.ledger import DesiredState, IngestLedger
 from serve_app.ingest.worker import IngestRun, IngestWorker
 
 TWEETS, POSTS = (IngestRequest(name, "csv", f"/files/{name}.csv") for name in ("tweets", "posts"))
@@ -85,20 +85,20 @@ async def test_one_that_has_ended_is_not_begun_again_unless_it_is_wanted_again(w
     await settle(worker)
     assert ledger.view("tweets")["state"] == "finished"
     assert carrier.begun == ["tweets"]
-    ledger.command("tweets", Wanted.RUNNING)
+    ledger.command("tweets", DesiredState.RUNNING)
     await settle(worker)
     assert carrier.begun == ["tweets", "tweets"]
 
 
-@pytest.mark.parametrize("wanted", [Wanted.PAUSED, Wanted.STOPPED])
-async def test_one_that_is_not_wanted_any_more_ends_and_goes_on_later(worker, ledger, carrier, wanted):
+@pytest.mark.parametrize("desired", [DesiredState.PAUSED, DesiredState.STOPPED])
+async def test_one_that_is_not_wanted_any_more_ends_and_goes_on_later(worker, ledger, carrier, desired):
     ledger.start(TWEETS)
     await settle(worker)
-    ledger.command("tweets", wanted)
+    ledger.command("tweets", desired)
     await settle(worker)
     assert carrier.running == {}
-    assert ledger.view("tweets")["state"] == wanted.value
-    ledger.command("tweets", Wanted.RUNNING)
+    assert ledger.view("tweets")["state"] == desired.value
+    ledger.command("tweets", DesiredState.RUNNING)
     await settle(worker)
     assert set(carrier.running) == {"tweets"}
 

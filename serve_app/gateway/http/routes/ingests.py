@@ -14,9 +14,9 @@ from serve_app.gateway.http.errors import ERRORS
 from serve_app.gateway.http.guard import require
 from serve_app.gateway.http.schemas.ingests import INGEST_NAME_PATTERN, IngestIn, IngestOut, IngestsOut
 from serve_app.ingest.api import Ingests
-from serve_app.ingest.ledger import Wanted
+from serve_app.ingest.ledger import DesiredState
 
-_COMMANDS: Final = {"start": Wanted.RUNNING, "pause": Wanted.PAUSED, "stop": Wanted.STOPPED}
+_COMMANDS: Final = {"start": DesiredState.RUNNING, "pause": DesiredState.PAUSED, "stop": DesiredState.STOPPED}
 _Name = Annotated[str, Path(json_schema_extra={"pattern": INGEST_NAME_PATTERN})]
 _Command = Annotated[str, Path(json_schema_extra={"enum": list(_COMMANDS)})]
 
@@ -35,8 +35,8 @@ def ingest_routes(ingests: Ingests) -> APIRouter:
     async def start(request: Request) -> Response:
         """Send the texts of a file or a feed through the platform, in the background; one that is there goes on."""
         require(request.scope, "predict")
-        wanted = await read(request, IngestIn)
-        record, is_new = await ingests.start(wanted.request(), restart=wanted.restart)
+        body = await read(request, IngestIn)
+        record, is_new = await ingests.start(body.request(), restart=body.restart)
         return json_response(record, 201 if is_new else 200)
 
     @router.get("/v1/ingests", response_model=IngestsOut)
