@@ -68,6 +68,10 @@ class RunningPlatform:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def ui_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['UNDERTONE_UI_PORT']}"
+
     def replicas(self, deployment: str) -> list[psutil.Process]:
         """Return the processes of a deployment's replicas."""
         return replicas_of(deployment, own_processes(self.home))

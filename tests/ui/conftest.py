@@ -54,7 +54,7 @@ class Visit:
         return self.page
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
@@ -66,7 +66,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def served_api() -> Iterator[tuple[FakeApi, str]]:
     api = FakeApi()
     with serving(api) as url:
@@ -80,7 +80,7 @@ def api(served_api: tuple[FakeApi, str]) -> Iterator[FakeApi]:
     api.failures, api.delay_s, api.rollout, api.serves = [], 0.0, None, 7
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def page_url(served_api: tuple[FakeApi, str]) -> Iterator[str]:
     with serving_page(served_api[1]) as url:
         yield url

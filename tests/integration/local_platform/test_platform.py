@@ -21,17 +21,11 @@ import pytest
 from serve_app.supervisor.ingress.haproxy_config import installed_haproxy
 from serve_app.supervisor.processes import own_processes, port_is_free
 from serve_app.supervisor.state import PlatformPaths
-from tests.running_platform import RunningPlatform, command, environment_in, running
+from tests.running_platform import RunningPlatform, command, environment_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    with running(tmp_path_factory.mktemp("platform") / "home", gateway_replicas=1) as started:
-        yield started
 
 
 def listening(processes: list[psutil.Process]) -> dict[tuple[str, int], str]:
