@@ -18,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from sentiment.priority import JOB_NICENESS
 from serve_app.supervisor.ingress.haproxy_config import installed_haproxy
 from serve_app.supervisor.processes import own_processes, port_is_free
 from serve_app.supervisor.state import PlatformPaths
@@ -61,12 +62,15 @@ def test_up_when_it_is_up_says_so_and_starts_nothing(platform: RunningPlatform) 
 
 
 def test_what_serves_has_the_priority_of_all_else_on_the_machine(platform: RunningPlatform) -> None:
-    deployments = ("Gateway", "Preprocessor", "Classifier", "Sink", "RolloutController", "Insight")
+    deployments = ("Gateway", "Preprocessor", "Classifier", "Sink", "RolloutController")
     serving = [replica for deployment in deployments for replica in platform.replicas(deployment)]
+    indexing = platform.replicas("Insight")
     ingress = [process for process in own_processes(platform.home) if process.name() == "haproxy"]
 
     assert len(serving) >= len(deployments)
     assert {thread_niceness for process in serving for thread_niceness in niceness_of(process)} == {os.nice(0)}
+    assert [process.nice() for process in indexing] == [os.nice(0)]
+    assert niceness_of(indexing[0]) <= {os.nice(0), JOB_NICENESS}  # a thread that makes the index anew gives way
     assert bool(ingress) == (installed_haproxy() is not None)
     assert {process.nice() for process in ingress} <= {os.nice(0)}
 

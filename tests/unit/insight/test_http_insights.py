@@ -163,7 +163,7 @@ async def test_a_rollouts_moves_are_marked(client, parts):
     rollout = Rollout.begin(StartRequest(version=4), Settings(), 3, FIRST_MS, "asked for")
     for hours, stage in ((30, 2), (40, 3), (400, 4)):
         entry = Entry(at_ms=FIRST_MS + hours * 3_600_000, state=State.CANARY, stage=stage, reason="for the test")
-        rollout = rollout.decided(entry)
+        rollout = rollout.with_decision(entry)
     parts.store.put_document(KIND, "sentiment", rollout.to_body())
     told = (await client.get("/v1/insights/timeline?from=2026-03-27&to=2026-04-01&bucket=day")).json()
     assert [(mark["at_ms"], mark["from"], mark["to"], mark["share"]) for mark in told["marks"]] == [
@@ -187,7 +187,7 @@ async def test_a_rollouts_moves_are_marked(client, parts):
         ("timeline?bucket=year", "bucket", "'hour', 'day', 'week' or 'month'"),
         ("timeline?from=2020-01-01&to=2026-01-01&bucket=hour", "bucket", "use bucket=week"),
         ("timeline?form=2020-01-01", "form", "permitted are from, to, tz, q, bucket"),
-        ("timeline?q=a&q=b", "query", "once only"),
+        ("timeline?q=a&q=b", "query", "give each one once"),
         ("compare", "q", "is missing"),
         ("compare?" + "&".join(f"q=w{n}" for n in range(6)), "q", "may have 5 entries at most"),
         ("compare?q=a&q=near(", "q", "at character"),

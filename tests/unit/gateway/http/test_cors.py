@@ -41,7 +41,7 @@ async def test_a_browser_may_ask_about_every_route_without_a_key(host):
         paths = (await client.get("/openapi.json", headers=key)).json()["paths"]
         assert len(paths) > 12
         for path, routes in paths.items():
-            answer = await client.options(path.format(text_id="a", command="pause"), headers=asking(APP))
+            answer = await client.options(path.format(text_id="a", command="pause", name="a"), headers=asking(APP))
             assert (answer.status_code, answer.content) == (204, b""), path
             assert answer.headers[ALLOWED] == APP
             methods = set(answer.headers["access-control-allow-methods"].split(", "))

@@ -41,7 +41,7 @@ async def test_who_has_no_key_is_told_the_scope_that_the_route_needs(parts):
         asked = [(method, path) for path, routes in described.items() for method in routes if path not in OPEN]
         assert len(asked) > 15
         for method, path in asked:
-            where = path.format(text_id="a", command="pause")
+            where = path.format(text_id="a", command="pause", name="a")
             unknown, powerless = [
                 await client.request(method, where, headers={"Authorization": f"Bearer {key}"})
                 for key in ("unknown", "nothing")
