@@ -13,16 +13,16 @@ _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})([smhdw]?)", re.ASC
 
 
 def span_s(text: str) -> float | None:
-    """Return how many seconds `text` names, None if it is no span."""
-    found = _SPAN.fullmatch(text)
-    return float(found[1]) * _UNITS_S[found[2]] if found else None
+    """Return the seconds of a time span, None if `text` is none."""
+    match = _SPAN.fullmatch(text)
+    return float(match[1]) * _UNITS_S[match[2]] if match else None
 
 
 def seconds_of(text: str, name: str, field: str) -> float:
-    """Return how many seconds `text` names; `name` is what its user calls the field.
+    """Return the seconds of a time span; `name` is the field's name for users.
 
     Raises:
-        InvalidInput: it names none.
+        InvalidInput: `text` is not a time span.
     """
     seconds = span_s(text)
     if seconds is None:
@@ -31,5 +31,5 @@ def seconds_of(text: str, name: str, field: str) -> float:
 
 
 def no_time(text: str, name: str, field: str, remedy: str = _SHORT) -> InvalidInput:
-    """Return the error of a field, called `name`, that is no time; `remedy` gives examples of what would be one."""
-    return InvalidInput(f"{name} {text!r} is no time: give {remedy}", field)
+    """Return the error about a field, called `name`, that is not a time; `remedy` has examples."""
+    return InvalidInput(f"{name} {text!r} is not a time: give {remedy}", field)

@@ -1,24 +1,24 @@
 """Every error that Undertone raises on purpose.
 
-    UndertoneError                 something that a caller can understand and mend
+    UndertoneError                 something that a caller can understand and correct
     ├── InvalidInput               a value of the caller's is wrong: names the field and the remedy   (422)
     │   └── InvalidSettings        a setting is wrong: names the variable and what it may be
     ├── NotFound                   no such text, version, key or data set                              (404)
     ├── Conflict                   the same name already stands for something else                     (409)
-    ├── KeyRefused                 the API wants a valid key, or one with another scope           (401, 403)
+    ├── KeyRefused                 the API needs a valid key, or one with another scope           (401, 403)
     ├── Unavailable                a part that is needed is down or full: try again later              (503)
     │   ├── StoreUnavailable       the text store does not answer
     │   ├── RegistryUnavailable    the model registry does not answer
-    │   ├── DatasetsUnavailable    the store of dataset versions is away, full, or unfit
+    │   ├── DatasetsUnavailable    the store of dataset versions is down, full, or unsuitable
     │   ├── JournalFull            the journal's disk is full
     │   └── NoModel                no version is loaded that could answer
     ├── Overloaded                 more work than capacity: carries `retry_after_s`                     (429)
     ├── DeadlineExceeded           the request's own time limit passed                                 (504)
-    ├── DatasetDamaged             files of a dataset version are missing or not what its manifest says
+    ├── DatasetDamaged             files of a dataset version are missing or do not match its manifest
     ├── ModelRejected              files of a version do not match its manifest, or cannot be served   (503)
     └── PlatformError              the local platform cannot start or stop: names the cause and the remedy
 
-A message carries the value and the remedy and is fit to be shown to a user. All of these pickle, since errors cross
+A message has the value and the remedy, and may be shown to users. All errors can be pickled, because they cross
 processes.
 """
 
@@ -31,11 +31,11 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UndertoneError(Exception):
-    """Base of all errors that are raised on purpose; `str(error)` is fit to be shown."""
+    """Base of all errors that are raised on purpose; `str(error)` may be shown to users."""
 
 
 class _OfField(UndertoneError):
-    """What comes of one value of the caller's: `field` names it (dotted path), empty where it is not known."""
+    """An error about one value of the caller's; `field` is its dotted path, empty if unknown."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message, field)
@@ -62,10 +62,7 @@ class Conflict(_OfField):
 
 
 class KeyRefused(UndertoneError):
-    """The API lets nobody do this with the key that came, or without one: `scope` names what the key has to have.
-
-    `is_known` is whether the key itself is valid, and lacks the scope only.
-    """
+    """The request needs a valid key with `scope`; `is_known` says that the key is valid and only lacks the scope."""
 
     def __init__(self, message: str, scope: str, is_known: bool = False) -> None:
         super().__init__(message, scope, is_known)
@@ -88,7 +85,7 @@ class RegistryUnavailable(Unavailable):
 
 
 class DatasetsUnavailable(Unavailable):
-    """The store of dataset versions is away, full, refuses us, or cannot keep what it must promise."""
+    """The store of dataset versions is down, full, refuses us, or lacks a guarantee that is needed."""
 
 
 class JournalFull(Unavailable):
@@ -115,7 +112,7 @@ class DeadlineExceeded(UndertoneError):
 
 
 class DatasetDamaged(UndertoneError):
-    """A dataset version is not whole: its manifest or a shard is missing, cut off or altered."""
+    """A dataset version is incomplete: its manifest or a shard is missing, truncated or altered."""
 
 
 class ModelRejected(UndertoneError):
@@ -127,8 +124,8 @@ class PlatformError(UndertoneError):
 
 
 def no_room(exc: OSError) -> Unavailable | None:
-    """Return what to tell a user of a disk that was full, wherever that was found out; None for any other error."""
+    """Return the error about a full disk, None for any other error."""
     if exc.errno not in _FULL:
         return None
     where = f" ({exc.filename})" if exc.filename else ""
-    return Unavailable(f"The disk is full{where}: make room there, or set UNDERTONE_HOME to a folder with more.")
+    return Unavailable(f"The disk is full{where}: free some space, or set UNDERTONE_HOME to a folder on another disk.")

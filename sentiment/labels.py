@@ -1,4 +1,4 @@
-"""Labels have fixed ids, never taken from the order of data, and one scale on which all models are compared."""
+"""The labels with their fixed ids, and the sentiment scale on which all models are compared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ POSITIVE: Final = "positive"
 THREE_CLASSES: Final = (NEGATIVE, NEUTRAL, POSITIVE)
 TWO_CLASSES: Final = (NEGATIVE, POSITIVE)
 
-#: One registered model per label set: the registered name tells which labels its versions answer with.
+#: The label set of each registered model.
 LABEL_SETS: Final[dict[str, tuple[str, ...]]] = {"sentiment": THREE_CLASSES, "sentiment-reviews": TWO_CLASSES}
 
-#: What is said of a text that a model cannot read: nearly even, neutral first, of sentiment 0 so that no trend moves.
+#: Probabilities of a text that a model cannot read: nearly even, and of sentiment 0, so that no trend moves.
 _PRIOR: Final = {NEGATIVE: 0.3, NEUTRAL: 0.4, POSITIVE: 0.3}
 
 #: The verdict of a text that the model cannot read.
@@ -40,17 +40,14 @@ def sentiment_of(probabilities: Sequence[float], labels: Sequence[str]) -> float
 
 
 def prior_of(labels: Sequence[str]) -> tuple[float, ...]:
-    """Return the probabilities of a text that a model cannot read, one a label: all alike where none is neutral."""
+    """Return the probabilities of a text that a model cannot read; equal ones if no label is neutral."""
     if NEUTRAL not in labels:
         return (1 / len(labels),) * len(labels)
     return tuple(_PRIOR[label] for label in labels)
 
 
 def verdict_of(sentiment: float, *, is_supported: bool = True) -> str:
-    """Say a sentiment in words, on the six levels of the probability of a positive text, (1 + sentiment) / 2.
-
-    Of a text that the model cannot read it says that.
-    """
+    """Return a sentiment in words, in six levels of (1 + sentiment) / 2, or that the text could not be read."""
     if not is_supported:
         return UNSUPPORTED
     positive = (1.0 + sentiment) / 2.0

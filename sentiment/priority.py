@@ -1,6 +1,6 @@
-"""Who goes first where processes share a machine's cores: niceness, from 0 to 19, more giving way to less.
+"""The priorities of processes that share a machine's cores: niceness from 0 to 19, where more gives way to less.
 
-On Linux each thread has its own; a thread and a process begin with that of who starts them.
+On Linux each thread has its own; threads and processes inherit it from their creator.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import psutil
 
 logger = logging.getLogger(__name__)
 
-#: Of jobs: as Ray's own for workers.
+#: Niceness of jobs, the same as Ray's default for workers.
 JOB_NICENESS: Final = 15
-#: Of what starts beside that which serves, above the platform's own: a ninth of the weight, where both want a core.
+#: Added for processes that start while others serve: they get a ninth of the weight where both want a core.
 _START_NICENESS: Final = 10
 _MOST_NICENESS: Final = 19
 _MOST_PASSES: Final = 10
 
 
 def give_way() -> None:
-    """Let this thread, and those that it starts, have the cores that nothing of ordinary priority wants."""
+    """Lower the priority of this thread, and of those that it starts, to that of jobs."""
     os.nice(max(0, JOB_NICENESS - os.nice(0)))
 
 
 def start_niceness() -> int:
-    """Return by how much what starts shall give way until it calls `rise`: 0 where it could not take that back."""
+    """Return the niceness to add to a starting process until it calls `rise`; 0 if `rise` would not be permitted."""
     return min(_START_NICENESS, _MOST_NICENESS - os.nice(0)) if may_rise() else 0
 
 
 def may_rise() -> bool:
-    """Return whether a process here may take back the priority that it gave away; most may only give."""
+    """Return whether a process here may raise its priority again; most may only lower it."""
     permitted: list[int] = []
 
     def try_it() -> None:
@@ -54,19 +54,19 @@ def may_rise() -> bool:
 
 
 def rise() -> None:
-    """Give all threads of this process the niceness of its parent, for a Ray worker that of its node, where permitted.
+    """Give all threads of this process the niceness of its parent (for a Ray worker, its node), where permitted.
 
-    A worker that has started calls it: so long it gave way to those that serve. Processes that it started stay.
+    A worker calls it when it has started: until then it gives way to those that serve.
     """
     try:
-        wanted = os.getpriority(os.PRIO_PROCESS, os.getppid())
+        parent_niceness = os.getpriority(os.PRIO_PROCESS, os.getppid())
         for _ in range(_MOST_PASSES):  # a thread that is low may have started another meanwhile
-            low = [thread for thread in _threads() if _niceness(thread) > wanted]
+            low = [thread for thread in _threads() if _niceness(thread) > parent_niceness]
             if not low:
                 return
             for thread in low:
-                _set_niceness(thread, wanted)
-        logger.warning("some threads stay at a niceness above %d: others are started all the time", wanted)
+                _set_niceness(thread, parent_niceness)
+        logger.warning("some threads stay at a niceness above %d: others are started all the time", parent_niceness)
     except PermissionError:
         logger.info("niceness stays at %d: this process may not lower it", os.nice(0))
     except ProcessLookupError:

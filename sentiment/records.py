@@ -1,4 +1,4 @@
-"""What travels between the parts and into the store. Times are Unix epoch milliseconds (`_ms`)."""
+"""The records that travel between the parts and into the store. Times are Unix epoch milliseconds (`_ms`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 class RawText:
     """A text as a client sent it, before it is normalised and masked. Never stored.
 
-    `spare_id` is the id that one without gets, where it must be the same when the request comes once more.
+    `spare_id` is used as the id of a text without one, so that a repeated request gives it the same id.
     """
 
     text: str
@@ -42,7 +42,7 @@ class CleanText:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What `source` says that a text's label truly is. The label that the text has is another matter."""
+    """The true label of a text according to `source`; the text's own label stays as it is."""
 
     source: str
     label: str
@@ -51,10 +51,10 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class TextRecord:
-    """One text as the store keeps it. The label's fields are None until a model or a client has labelled it.
+    """One text as the store keeps it; the fields of its label are None until a model or a client has labelled it.
 
-    `feedback` has the last word of each source, the earliest first. `language` is a code of ISO 639, None where nobody
-    told it; `supported` is false where the label is the prior's, since the model could not read the text.
+    `feedback` has the latest feedback of each source, the earliest first. `language` is an ISO 639 code, None if
+    unknown. `supported` is false if the model could not read the text; the label is then the prior's.
     """
 
     id: str
@@ -83,10 +83,10 @@ class TextRecord:
 
 @dataclass(frozen=True, slots=True)
 class PutText:
-    """Keep a text, with or without a label.
+    """Store a text, with or without a label.
 
-    An id names one text: put again with the same `text_key`, the later `labelled_at_ms` wins; with another `text_key`
-    it is a conflict and changes nothing. `claimed` says that a client chose the id, so that a conflict is possible.
+    An id names one text. With the same `text_key`, the later `labelled_at_ms` wins; with another `text_key` it is a
+    conflict and nothing changes. `claimed` says that a client chose the id, so that a conflict is possible.
     """
 
     record: TextRecord
@@ -104,7 +104,7 @@ class SetLabel:
 
 @dataclass(frozen=True, slots=True)
 class AddFeedback:
-    """Note what `source` says about a stored text; of two such words the later one counts."""
+    """Store the feedback of `source` about a stored text; its latest feedback counts."""
 
     id: str
     label: str
@@ -114,7 +114,7 @@ class AddFeedback:
 
 @dataclass(frozen=True, slots=True)
 class DeleteText:
-    """Forget a text. A put received before `at_ms` never brings it back."""
+    """Delete a text; a put received before `at_ms` never restores it."""
 
     id: str
     at_ms: int
@@ -124,7 +124,7 @@ Operation = PutText | SetLabel | AddFeedback | DeleteText
 
 
 class Outcome(StrEnum):
-    """What became of one operation."""
+    """Result of one operation."""
 
     DONE = "done"
     CONFLICT = "conflict"
@@ -156,7 +156,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Which texts were written, labelled, deleted or expired after a revision: their ids, each once."""
+    """The texts that were written, labelled, deleted or expired after a revision: their ids, each once."""
 
     ids: list[str]
     #: Of the last of them: ask for those after it next. Every change has a revision, and these only grow.
@@ -177,32 +177,32 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a classifier says about a list of texts, one entry a text and in the same order.
-
-    `probabilities[i]` has one entry a label, or is None where text i failed; `errors[i]` then says why. `languages[i]`
-    is a code of ISO 639, None where the language cannot be told. Where `supported[i]` is false the version cannot read
-    the text, and `probabilities[i]` are the prior (`sentiment.labels.prior_of`) unless they were asked for as they are.
-    `tokens` and `padded_tokens` count the useful and the executed word pieces of the call, `inference_ms` its time.
-    """
+    """The answers of a classifier for a list of texts; lists have one entry for each text, in the same order."""
 
     model: str
     version: int
     labels: tuple[str, ...]
     probabilities: list[tuple[float, ...] | None]
+    """One probability for each label; None for a text that failed."""
     truncated: list[bool]
     errors: dict[int, str]
+    """Reasons of texts that failed, by position."""
     tokens: int
+    """Word pieces of the call without padding."""
     padded_tokens: int
+    """Word pieces of the call with padding."""
     inference_ms: float
     languages: list[str | None]
+    """ISO 639 codes, None if unknown."""
     supported: list[bool]
+    """False if the version cannot read the text; its probabilities are then the prior unless the gate was off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Which words moved an answer: `weights[i]` is how much sentiment falls when word i is left out, in [−2, 2].
+    """The words that moved an answer: `weights[i]`, in [−2, 2], is the fall of the sentiment without word i.
 
-    All are 0 where the version cannot read the text.
+    All weights are 0 if the version cannot read the text.
     """
 
     words: list[str]

@@ -1,7 +1,7 @@
-"""Words for people who may not know where files lie: what an error or a library says, without this machine's folders.
+"""Removes this machine's folders from messages for people who use the API.
 
-A message that names a file in full helps whoever runs the command; a reader of the API learns from it who runs the
-platform, and where. The log keeps the message as it was.
+The full path of a file helps whoever runs the platform, but would tell users of the API about its machine. The log
+keeps the full message.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PATH: Final = re.compile(
 
 
 def without_folders(text: str, home: Path | None = None) -> str:
-    """Return a text with the name alone of each file or folder that it names in full; `home` may hold blanks."""
+    """Return a text in which each full path is replaced by its last name; `home` may contain spaces."""
     if home is not None:
         text = text.replace(f"{home}/", "/").replace(str(home), home.name)
     return _PATH.sub(lambda path: path[0].rstrip("/").rpartition("/")[2], text)

@@ -252,8 +252,8 @@ def load_settings(**overrides: Any) -> Settings:
         problem = exc.errors(include_url=False)[0]
         variable = PREFIX + str(problem["loc"][0]).upper().removeprefix(PREFIX)
         name = spelling_of(variable.removeprefix(PREFIX).lower())
-        said = in_words(problem, rules=_RULES, tells_given=not problem["type"].startswith(_TEXT_PROBLEMS))
-        raise InvalidSettings(f"{name}: {said}. {_meaning(variable)}", variable) from None
+        reason = in_words(problem, rules=_RULES, tells_given=not problem["type"].startswith(_TEXT_PROBLEMS))
+        raise InvalidSettings(f"{name}: {reason}. {_meaning(variable)}", variable) from None
     _refuse_lacking(settings, os.environ.get(REQUIRED, "").split())
     return settings
 
@@ -287,9 +287,9 @@ _OTHER_VARIABLES = ("UNDERTONE_TEST_MONGO_URI", "UNDERTONE_API_KEY", "UNDERTONE_
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | set(_OTHER_VARIABLES)
-    known |= {file_variable(name) for name in SECRETS}
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    variables = {PREFIX + name.upper() for name in Settings.model_fields} | set(_OTHER_VARIABLES)
+    variables |= {file_variable(name) for name in SECRETS}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in variables)
     if unknown:
         raise InvalidSettings(f"{unknown[0]} is not a setting. {_meaning(unknown[0])}", unknown[0])
 

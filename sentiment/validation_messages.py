@@ -102,13 +102,13 @@ def in_words(
     `permitted` names the fields that there are, `rules` says patterns in words. What was given is told, unless
     `tells_given` says that it could be a secret (a `ValueError` of a validator is told as it is, whatever it says).
     """
-    context, given = problem.get("ctx", {}), problem["input"]
+    context, received = problem.get("ctx", {}), problem["input"]
     template = _template(problem["type"], context, permitted)
     return (template if tells_given else _TOLD.sub("", template)).format(
         **{
             **{name: _number(value) for name, value in context.items()},
-            "given": _cut(given) if isinstance(given, str) and problem["type"] in _BOUNDS else shown(given),
-            "length": len(given) if isinstance(given, str | list | dict | tuple) else 0,
+            "given": _cut(received) if isinstance(received, str) and problem["type"] in _BOUNDS else shown(received),
+            "length": len(received) if isinstance(received, str | list | dict | tuple) else 0,
             "permitted": permitted,
             "rule": (rules or {}).get(context.get("pattern", ""), "has not the form that is wanted"),
         }

@@ -1,4 +1,4 @@
-"""A model version is data: a folder of a few allow-listed files and a manifest that vouches for each of them."""
+"""A model version: a folder of a few allowed data files, and a manifest with the digest of each of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKENIZER: Final = "tokenizer.json"
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
 FORMAT: Final = 1
-#: Of tokens, [CLS] and [SEP] counted.
+#: In tokens, [CLS] and [SEP] included.
 SHORTEST_WINDOW_TOKENS: Final = 8
 
 EngineName = Literal["onnx-int8", "onnx", "torch"]
@@ -37,7 +37,7 @@ ALLOWED_FILES: Final = frozenset({TOKENIZER, CONFIG, CARD, *ENGINE_FILES.values(
 
 _LARGEST_MANIFEST_BYTES: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 20
-_REMEDY: Final = "get the version again, or make it anew with `python -m train_jobs.shipped_model.default_model`"
+_REMEDY: Final = "copy the version again, or make a new one with `python -m train_jobs.shipped_model.default_model`"
 
 _SHA256: Final = r"^[0-9a-f]{64}$"
 _RULES: Final = {_SHA256: "must be a SHA-256 in 64 digits, 0 to 9 and a to f"}
@@ -56,10 +56,10 @@ class FileFact(_Data):
 
 
 class SelfCheck(_Data):
-    """A normalised text and what the int8 engine said of it (classified alone), one probability a label.
+    """A normalised text and its recorded probabilities, one for each label, when classified alone.
 
-    `full` is what full precision said, where the version was made with it: quantised weights may say something else of
-    a text that is unlike those that the model was trained on. A version without int8 has the same in both.
+    `probabilities` are those of the int8 engine, `full` those of full precision: quantised weights may differ on texts
+    unlike the training's. Without an int8 engine both are equal.
     """
 
     text: str
@@ -68,28 +68,30 @@ class SelfCheck(_Data):
 
 
 class Manifest(_Data):
-    """What a version holds and how to run it; stored as `manifest.json`.
-
-    `files` lists every file but the manifest. `steps` are done to a normalised text before it is tokenised.
-    `languages` are those that the version reads, by their codes of ISO 639; none named, it is asked about any.
-    `window_tokens` counts [CLS] and [SEP]. `temperature` divides an engine's logits. `dataset` and `metrics` are free.
-    """
+    """The content of a version and how to run it; stored as `manifest.json`."""
 
     format: Literal[1] = FORMAT
     name: str
     labels: tuple[str, ...]
     engines: dict[EngineName, str] = Field(min_length=1)
     files: dict[str, FileFact]
+    """Every file but the manifest."""
     normalizer: str
     steps: tuple[str, ...] = ()
+    """Steps that a normalised text goes through before it is tokenised."""
     languages: tuple[str, ...] = ()
+    """ISO 639 codes of the languages that the version reads; empty for any."""
     window_tokens: int = Field(ge=SHORTEST_WINDOW_TOKENS, le=8192)
+    """[CLS] and [SEP] included."""
     window_overlap_tokens: int = Field(ge=0)
     max_windows: int = Field(ge=1, le=256)
     temperature: dict[EngineName, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]]
+    """Divides the logits of each engine."""
     self_check: tuple[SelfCheck, ...] = Field(min_length=1)
     dataset: dict[str, Any] = Field(default_factory=dict)
+    """Lineage; any fields."""
     metrics: dict[str, Any] = Field(default_factory=dict)
+    """Any fields."""
     created_at: AwareDatetime
 
     @model_validator(mode="after")
@@ -102,7 +104,7 @@ class Manifest(_Data):
 
 @dataclass(frozen=True)
 class Version:
-    """A verified version folder. `digest` is the SHA-256 of its manifest, in hex: it stands for all its files."""
+    """A verified version folder; `digest` is the SHA-256 (hex) of its manifest, which covers all files."""
 
     folder: Path
     manifest: Manifest
@@ -165,27 +167,29 @@ def _problems(manifest: Manifest) -> Iterator[str]:
     yield from _file_problems(manifest)
     if manifest.window_overlap_tokens > manifest.window_tokens // 2:
         yield f"window_overlap_tokens {manifest.window_overlap_tokens} is more than half of window_tokens"
-    said = [row for check in manifest.self_check for row in (check.probabilities, check.full) if row is not None]
-    if any(len(row) != len(manifest.labels) for row in said):
+    checked_rows = [
+        row for check in manifest.self_check for row in (check.probabilities, check.full) if row is not None
+    ]
+    if any(len(row) != len(manifest.labels) for row in checked_rows):
         yield f"self_check needs {len(manifest.labels)} probabilities a text, one a label"
 
 
 def _file_problems(manifest: Manifest) -> Iterator[str]:
     for name in sorted(set(manifest.files) - ALLOWED_FILES):
-        yield f"file {name!r} has no place in a version; it may hold {listed(sorted(ALLOWED_FILES))}"
+        yield f"file {name!r} is not allowed in a version; allowed are {listed(sorted(ALLOWED_FILES))}"
     for engine, name in manifest.engines.items():
         if name != ENGINE_FILES[engine]:
             yield f"engine {engine} runs {ENGINE_FILES[engine]!r}, not {name!r}"
         if engine not in manifest.temperature:
             yield f"temperature of engine {engine} is missing"
     for name in sorted({TOKENIZER, *manifest.engines.values()} - set(manifest.files)):
-        yield f"file {name!r} is needed and not listed in files"
+        yield f"file {name!r} is needed but not listed in files"
 
 
 def _manifest_bytes(folder: Path) -> bytes:
     path = folder / MANIFEST
     if not path.is_file() or path.is_symlink():
-        raise ModelRejected(f"{path} is missing: this is no model version; {_REMEDY}")
+        raise ModelRejected(f"{path} is missing: this is not a model version; {_REMEDY}")
     with path.open("rb") as file:
         content = file.read(_LARGEST_MANIFEST_BYTES + 1)
     if len(content) > _LARGEST_MANIFEST_BYTES:
@@ -200,8 +204,8 @@ def _parse(content: bytes, folder: Path) -> Manifest:
         problem = exc.errors(include_url=False)[0]
         where = "".join(f"{part}: " for part in problem["loc"][:3])
         fields = ", ".join(Manifest.model_fields) if len(problem["loc"]) == 1 else ""
-        said = in_words(problem, permitted=fields, rules=_RULES)
-        raise ModelRejected(f"{folder / MANIFEST}: {where}{said}; {_REMEDY}") from None
+        reason = in_words(problem, permitted=fields, rules=_RULES)
+        raise ModelRejected(f"{folder / MANIFEST}: {where}{reason}; {_REMEDY}") from None
 
 
 def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
@@ -212,10 +216,10 @@ def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
 
 def _verify(path: Path, expected: FileFact) -> None:
     if path.is_symlink() or not path.is_file():
-        raise ModelRejected(f"{path} is missing or no plain file; {_REMEDY}")
+        raise ModelRejected(f"{path} is missing or not a plain file; {_REMEDY}")
     size = path.stat().st_size
     if size != expected.bytes:
-        raise ModelRejected(f"{path} has {size} bytes, its manifest says {expected.bytes}; {_REMEDY}")
+        raise ModelRejected(f"{path} has {size} bytes, but its manifest says {expected.bytes}; {_REMEDY}")
     if _fact(path) != expected:
         raise ModelRejected(f"{path} does not match the SHA-256 in its manifest; {_REMEDY}")
 

@@ -1,7 +1,7 @@
-"""API keys: made once, shown once, kept as an HMAC, refused when revoked or expired.
+"""API keys: shown once when they are made, stored as an HMAC, refused when revoked or expired.
 
-A key is the token `ut_<id>_<secret>`. The store keeps, under the key's name, its id, its scope, its times and the HMAC
-of the token; the token itself cannot be had back.
+A key is the token `ut_<id>_<secret>`. The store has, under the key's name, its id, its scope, its times and the HMAC of
+the token; the token itself cannot be recovered.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NO_DIGEST: Final = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is known of a key, times in ms since 1970. `digest` is the HMAC-SHA256 of its token, in hex."""
+    """A stored key; times are ms since 1970, `digest` is the HMAC-SHA256 (hex) of its token."""
 
     name: str
     id: str
@@ -48,7 +48,7 @@ class Key:
 
 
 def key_id(token: str) -> str | None:
-    """Return the public part of a token, which tells keys apart; None for what has not a token's form."""
+    """Return the public id in a token; None if it does not have the form of a token."""
     parts = _TOKEN.fullmatch(token)
     return parts[1] if parts else None
 
@@ -68,7 +68,7 @@ def create_key(store: TextStore, secret: bytes, name: str, scope: Scope, expires
     try:
         store.put_document(KIND, name, asdict(key), expected_generation=0)
     except Conflict:
-        raise Conflict(f"There is a key named {name}; revoke it first, or choose another name.") from None
+        raise Conflict(f"There is already a key named {name}; revoke it first, or choose another name.") from None
     return token
 
 
@@ -93,9 +93,9 @@ def revoke_key(store: TextStore, name: str) -> None:
 
 
 class KeyRing:
-    """Tells what a token may do, from a copy of all keys that is at most `cache_s` old while the store answers.
+    """Checks tokens against a copy of all keys, which is at most `cache_s` old while the store answers.
 
-    While the store is away the last copy stands: nobody can revoke a key then, and expiry is still checked.
+    While the store is down the last copy is used: keys cannot be revoked then anyway, and expiry is still checked.
     """
 
     def __init__(self, store: TextStore, secret: bytes, monotonic: Callable[[], float], cache_s: float = 3.0) -> None:
@@ -116,8 +116,8 @@ class KeyRing:
         keys = self._current()
         parts = _TOKEN.fullmatch(token)
         key = keys.get(parts[1]) if parts else None
-        known = hmac.compare_digest(_digest(self._secret, token), key.digest if key else _NO_DIGEST)
-        if key is None or not known or (key.expires_at_ms is not None and key.expires_at_ms <= now_ms):
+        is_valid = hmac.compare_digest(_digest(self._secret, token), key.digest if key else _NO_DIGEST)
+        if key is None or not is_valid or (key.expires_at_ms is not None and key.expires_at_ms <= now_ms):
             return None
         return GRANTS[key.scope]
 

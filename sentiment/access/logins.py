@@ -1,4 +1,4 @@
-"""Addresses of servers that hold a login, `http://user:password@host`: what of them may be shown."""
+"""Removes logins from addresses of servers, `http://user:password@host`, before they are shown."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _LONGEST: Final = 200
 
 
 def has_login(address: str) -> bool:
-    """Say whether an address holds a login."""
+    """Return whether an address holds a login."""
     return bool(_LOGIN.match(address))
 
 
 def without_login(address: str) -> str:
-    """Return an address with its scheme and without the login, if it holds one."""
-    return _LOGIN.sub(lambda found: found["scheme"] or "", address)
+    """Return an address without its login."""
+    return _LOGIN.sub(lambda match: match["scheme"] or "", address)
 
 
-def told_of(exc: BaseException, address: str) -> str:
-    """Return what an error says, its type first, without the login of the server that it tells of.
+def error_without_login(exc: BaseException, address: str) -> str:
+    """Return an error's type and message without the login of the server at `address`.
 
-    Where the password stands in it even so, its type alone.
+    If the message contains the password anyway, only the type is returned.
     """
-    kind, said = type(exc).__name__, str(exc)
-    if found := _LOGIN.match(address):
-        said = said.replace(f"{found['login']}@", "")
-        password = found["login"].partition(":")[2] or found["login"]
-        if password in said or unquote(password) in said:
+    kind, text = type(exc).__name__, str(exc)
+    if match := _LOGIN.match(address):
+        text = text.replace(f"{match['login']}@", "")
+        password = match["login"].partition(":")[2] or match["login"]
+        if password in text or unquote(password) in text:
             return kind
-    return f"{kind}: {said[:_LONGEST]}"
+    return f"{kind}: {text[:_LONGEST]}"

@@ -30,7 +30,7 @@ def secret_of(settings: Settings) -> bytes:
 
 
 def unusable_home(home: Path, exc: OSError) -> str:
-    """Return what to say of a home folder that cannot be made or written."""
+    """Return the message about a home folder that cannot be made or written."""
     return f"{home} cannot be the platform's folder ({exc.strerror}): choose another with {spelling_of('home')}"
 
 

@@ -1,4 +1,4 @@
-"""Secret settings that stand in files, which `UNDERTONE_SECRET_FILE` and its like name."""
+"""Secret settings in files, which variables such as `UNDERTONE_SECRET_FILE` name."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def file_variable(field: str) -> str:
 
 
 def files_of(fields: Sequence[str], environment: Mapping[str, str]) -> dict[str, Path]:
-    """Return the file of each secret setting of which the environment names one, by its field."""
+    """Return the files that the environment names for secret settings, by field."""
     named = ((field, environment.get(file_variable(field))) for field in fields)
     return {field: Path(path) for field, path in named if path}
 
 
 def from_files(fields: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the secret settings that files hold, without the line's end, by their fields.
+    """Return the secret settings from their files, by field, without the line's end.
 
     Raises:
-        InvalidSettings: a file cannot be read, holds nothing or no text, or its setting is set as well.
+        InvalidSettings: a file cannot be read, is empty or not text, or its setting is set directly as well.
     """
     files = files_of(fields, environment)
     for field in files:
@@ -39,7 +39,7 @@ def _read(field: str, path: Path) -> str:
     try:
         content = path.expanduser().read_text(encoding="utf-8").strip("\r\n")
     except (OSError, ValueError, RuntimeError) as exc:
-        reason = getattr(exc, "strerror", None) or "no UTF-8 text, or no path"
+        reason = getattr(exc, "strerror", None) or "not UTF-8 text, or not a path"
         raise InvalidSettings(f"{variable}: {path} cannot be read ({reason}). {remedy}", variable) from exc
     if not content.strip():
         raise InvalidSettings(f"{variable}: {path} is empty. {remedy}", variable)
@@ -47,10 +47,10 @@ def _read(field: str, path: Path) -> str:
 
 
 def lacking(field: str) -> InvalidSettings:
-    """Return what to say on a machine that lacks a secret setting with which the platform was started elsewhere."""
+    """Return the error on a node that lacks a secret setting with which the platform was started."""
     variable = file_variable(field).removesuffix("_FILE")
     return InvalidSettings(
-        f"{variable} is not set on this node, and the platform was started with it. No secret travels with Ray: give "
-        f"{variable}, or {file_variable(field)} with the name of a file, to `ray start` on every node.",
+        f"{variable} is not set on this node, but the platform was started with it. Secrets are not sent through Ray: "
+        f"set {variable}, or {file_variable(field)} to the name of a file, for `ray start` on every node.",
         variable,
     )

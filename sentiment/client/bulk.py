@@ -127,12 +127,12 @@ def classify_rows(
 
 def added_names(columns: Iterable[str]) -> dict[str, str]:
     """Return the column that each of ADDED_COLUMNS is written to: never one that the table has already."""
-    taken = set(columns)
-    return {name: _free(name, taken) for name in ADDED_COLUMNS}
+    names = set(columns)
+    return {name: _free(name, names) for name in ADDED_COLUMNS}
 
 
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
+def _free(name: str, names: set[str]) -> str:
+    while name in names:
         name = f"predicted_{name}"
     return name
 

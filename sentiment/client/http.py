@@ -94,9 +94,9 @@ class UndertoneClient:
         """Forget a kept text; needs admin. Raises NotFound."""
         self._send("DELETE", f"/v1/texts/{quote(text_id, safe='')}")
 
-    def start_ingest(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def start_ingest(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Have the platform carry out an ingest; the fields are those of `undertone ingest`."""
-        return self._send("POST", "/v1/ingests", asked)
+        return self._send("POST", "/v1/ingests", request)
 
     def ingests(self) -> list[dict[str, Any]]:
         """Return the ingests, by name."""

@@ -38,25 +38,25 @@ def compare(before: Callable[[], Iterable[Example]], after: Callable[[], Iterabl
     Memory holds a key and the labels of each text, and no text.
     """
     old, new = _labels_of(before()), _labels_of(after())
-    found = Difference()
+    difference = Difference()
     added, removed, relabelled = set[bytes](), set[bytes](), set[bytes]()
     for key in old.keys() | new.keys():
         ours, theirs = old.get(key, Counter[str]()), new.get(key, Counter[str]())
-        found.kept += (ours & theirs).total()
+        difference.kept += (ours & theirs).total()
         for was, now in itertools.zip_longest((ours - theirs).elements(), (theirs - ours).elements()):
             if was is None:
-                found.added[now] += 1
+                difference.added[now] += 1
                 added.add(key)
             elif now is None:
-                found.removed[was] += 1
+                difference.removed[was] += 1
                 removed.add(key)
             else:
-                found.relabelled[was, now] += 1
+                difference.relabelled[was, now] += 1
                 relabelled.add(key)
-    found.removed_texts = _first_texts(before, removed)
-    found.added_texts = _first_texts(after, added)
-    found.relabelled_texts = _first_texts(after, relabelled)
-    return found
+    difference.removed_texts = _first_texts(before, removed)
+    difference.added_texts = _first_texts(after, added)
+    difference.relabelled_texts = _first_texts(after, relabelled)
+    return difference
 
 
 def _labels_of(examples: Iterable[Example]) -> _Labels:
@@ -68,9 +68,9 @@ def _labels_of(examples: Iterable[Example]) -> _Labels:
 
 def _first_texts(read: Callable[[], Iterable[Example]], keys: set[bytes]) -> list[str]:
     """Return the first few texts that `keys` stand for; nothing is read if there are none."""
-    wanted = (example.text for example in read() if _key(example) in keys) if keys else iter(())
+    matching = (example.text for example in read() if _key(example) in keys) if keys else iter(())
     first: dict[str, None] = {}
-    for text in wanted:
+    for text in matching:
         first[text] = None
         if len(first) == min(_SHOWN, len(keys)):
             break

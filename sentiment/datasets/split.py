@@ -91,8 +91,8 @@ def push_split(
         store.require_labels(draft.name, whole)
     for draft in drafts.values():
         draft.finish()  # a disk that fills up does so before anything is listed
-    said = f"{source}; split {','.join(map(str, split.shares))}, seed {split.seed}"
-    return [store.commit(draft, source=said, parent=parent, labels=whole or None) for draft in drafts.values()]
+    description = f"{source}; split {','.join(map(str, split.shares))}, seed {split.seed}"
+    return [store.commit(draft, source=description, parent=parent, labels=whole or None) for draft in drafts.values()]
 
 
 def _check_part(draft: Draft, labels: tuple[str, ...]) -> None:

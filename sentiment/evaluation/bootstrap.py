@@ -39,8 +39,8 @@ class PairedDifference:
 
 def share_interval(right: int, texts: int) -> Interval:
     """Return Wilson's interval of a share `right` / `texts`."""
-    found = stats.binomtest(right, texts).proportion_ci(confidence_level=_LEVEL, method="wilson")
-    return Interval(float(found.low), float(found.high))
+    interval = stats.binomtest(right, texts).proportion_ci(confidence_level=_LEVEL, method="wilson")
+    return Interval(float(interval.low), float(interval.high))
 
 
 def macro_recall_interval(confusion: NDArray[np.int64], seed: int = 0) -> Interval:
@@ -71,8 +71,8 @@ def compare(
 
 def accuracies(labels: NDArray[np.integer[Any]], predictions: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Return the accuracy of each row of [..., texts]."""
-    found: NDArray[np.float64] = (labels == predictions).mean(axis=-1)
-    return found
+    shares: NDArray[np.float64] = (labels == predictions).mean(axis=-1)
+    return shares
 
 
 def macro_recalls(
@@ -96,7 +96,7 @@ def _difference(
         gap: NDArray[np.float64] = measure(texts, one) - measure(texts, other)
         return gap
 
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         data,
         statistic,
         paired=True,
@@ -107,8 +107,8 @@ def _difference(
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    interval = Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
-    return PairedDifference(name, ours, theirs, ours - theirs, interval, _p_value(found.bootstrap_distribution))
+    interval = Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
+    return PairedDifference(name, ours, theirs, ours - theirs, interval, _p_value(result.bootstrap_distribution))
 
 
 def _p_value(differences: NDArray[np.float64]) -> float:

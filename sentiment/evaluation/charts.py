@@ -36,8 +36,8 @@ def confusion_figure(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> 
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     for (row, column), share in np.ndenumerate(shares):
         colour = "white" if share > _DARK else _INK
-        said = f"{table[row, column]:,.0f}\n{share:.1%}"
-        axes.text(column, row, said, ha="center", va="center", color=colour)
+        cell_text = f"{table[row, column]:,.0f}\n{share:.1%}"
+        axes.text(column, row, cell_text, ha="center", va="center", color=colour)
     axes.set_xticks(range(len(labels)), labels)
     axes.set_yticks(range(len(labels)), labels, rotation=90, va="center")
     axes.set(xlabel="the version said", ylabel="label")
@@ -46,14 +46,16 @@ def confusion_figure(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> 
     return figure
 
 
-def reliability_figure(found: Reliability) -> Figure:
+def reliability_figure(reliability: Reliability) -> Figure:
     """Draw accuracy over confidence; on the diagonal a version is as often right as it says. Areas show texts."""
     figure, axes = _blank(3.9, 3.4)
-    filled = found.texts > 0
-    areas = 12 + 260 * found.texts[filled] / found.texts.max()
+    filled = reliability.texts > 0
+    areas = 12 + 260 * reliability.texts[filled] / reliability.texts.max()
     axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle="--")
-    axes.plot(found.confidences[filled], found.accuracies[filled], color=_BLUE, linewidth=1)
-    axes.scatter(found.confidences[filled], found.accuracies[filled], s=areas, color=_BLUE, alpha=0.55, linewidth=0)
+    axes.plot(reliability.confidences[filled], reliability.accuracies[filled], color=_BLUE, linewidth=1)
+    axes.scatter(
+        reliability.confidences[filled], reliability.accuracies[filled], s=areas, color=_BLUE, alpha=0.55, linewidth=0
+    )
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     return figure
 

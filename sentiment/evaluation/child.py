@@ -30,7 +30,7 @@ def run_in_child(module: str, request: Mapping[str, Any], timeout_s: float) -> d
     """
     command = [sys.executable, "-m", module]
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command, input=json.dumps(request), capture_output=True, text=True, cwd=_ROOT, timeout=timeout_s, check=True
         )
     except subprocess.TimeoutExpired as exc:
@@ -38,7 +38,7 @@ def run_in_child(module: str, request: Mapping[str, Any], timeout_s: float) -> d
     except subprocess.CalledProcessError as exc:
         last = exc.stderr.strip().rpartition("\n")[2]
         raise Unavailable(f"{module} failed with status {exc.returncode}: {last or 'killed, out of memory?'}") from exc
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(completed.stdout)
     return answer
 
 

@@ -58,9 +58,9 @@ class ComparedModel:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> ComparedModel:
-        """Return what `dataclasses.asdict` made a mapping of, also after a passage through JSON."""
-        found = values["against_linear"]
-        difference = PairedDifference(**{**found, "interval": Interval(*found["interval"])}) if found else None
+        """Return the model from the result of `dataclasses.asdict`, also after it went through JSON."""
+        plain = values["against_linear"]
+        difference = PairedDifference(**{**plain, "interval": Interval(*plain["interval"])}) if plain else None
         return cls(**{**values, "against_linear": difference})
 
 
@@ -85,26 +85,27 @@ class Comparison:
 
 def verdict(model: ComparedModel) -> str:
     """Say whether a model beats the linear baseline by macro-recall on the test texts."""
-    found = model.against_linear
-    if model.linear or found is None:
+    difference = model.against_linear
+    if model.linear or difference is None:
         return "–"
-    if found.difference <= 0:
+    if difference.difference <= 0:
         return "**no**"
-    if found.p_value > _SURE:
-        return f"not clearly: {100 * found.difference:+.2f} (p {found.p_value:.2f})"
-    return f"yes: {100 * found.difference:+.2f}"
+    if difference.p_value > _SURE:
+        return f"not clearly: {100 * difference.difference:+.2f} (p {difference.p_value:.2f})"
+    return f"yes: {100 * difference.difference:+.2f}"
 
 
-def to_markdown(found: Comparison) -> str:
+def to_markdown(comparison: Comparison) -> str:
     """Return the table, what it rests on, and which models are not worth their price."""
-    rows = [_cells(model) for model in found.models]
-    rows += [_without_figures(name, reason) for name, reason in found.missing.items()]
+    rows = [_cells(model) for model in comparison.models]
+    rows += [_without_figures(name, reason) for name, reason in comparison.missing.items()]
     data = (
-        f"Trained on {found.train} ({found.rows['train']:,} texts), chosen on {found.validation} "
-        f"({found.rows['validation']:,}), tested on {found.test} ({found.rows['test']:,}). Shares in percent."
+        f"Trained on {comparison.train} ({comparison.rows['train']:,} texts), chosen on {comparison.validation} "
+        f"({comparison.rows['validation']:,}), tested on {comparison.test} ({comparison.rows['test']:,}). Shares in "
+        "percent."
     )
-    details = [f"- {model.name}: {model.detail}" for model in found.models if model.detail]
-    blocks = [data, table(_HEADS, rows), "\n".join(details), *_warnings(found.models)]
+    details = [f"- {model.name}: {model.detail}" for model in comparison.models if model.detail]
+    blocks = [data, table(_HEADS, rows), "\n".join(details), *_warnings(comparison.models)]
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -127,8 +128,8 @@ def _cells(model: ComparedModel) -> tuple[str, ...]:
 
 
 def _without_figures(name: str, reason: str) -> tuple[str, ...]:
-    told = " ".join(reason.replace("|", "/").split())
-    return (name, *("–" for _ in _HEADS[2:]), f"not compared: {told}")
+    reason_line = " ".join(reason.replace("|", "/").split())
+    return (name, *("–" for _ in _HEADS[2:]), f"not compared: {reason_line}")
 
 
 def _warnings(models: Sequence[ComparedModel]) -> list[str]:

@@ -143,18 +143,18 @@ def answer(
         raise InvalidInput("The data have no labelled row: push a version with --label-column.", "data")
     places = {label: place for place, label in enumerate(labels)}
     ids = np.array([places[row.label or ""] for row in rows], dtype=np.int64)
-    found = classify([row.text for row in rows])
+    probabilities = classify([row.text for row in rows])
     if tuple(model_labels) == tuple(labels):
-        return ModelAnswers(ids, found, None)
-    kept = found[:, [list(model_labels).index(label) for label in labels]]
-    neutral = float((found.argmax(axis=1) == list(model_labels).index("neutral")).mean())
-    return ModelAnswers(ids, kept / kept.sum(axis=1, keepdims=True), neutral)
+        return ModelAnswers(ids, probabilities, None)
+    shared = probabilities[:, [list(model_labels).index(label) for label in labels]]
+    neutral = float((probabilities.argmax(axis=1) == list(model_labels).index("neutral")).mean())
+    return ModelAnswers(ids, shared / shared.sum(axis=1, keepdims=True), neutral)
 
 
 def require_labels(model_labels: Sequence[str], labels: Sequence[str]) -> None:
     """Raise InvalidInput unless the model answers with the data's labels, or with these and neutral."""
-    known = {(tuple(THREE_CLASSES), tuple(TWO_CLASSES))}
-    if tuple(model_labels) != tuple(labels) and (tuple(model_labels), tuple(labels)) not in known:
+    comparable = {(tuple(THREE_CLASSES), tuple(TWO_CLASSES))}
+    if tuple(model_labels) != tuple(labels) and (tuple(model_labels), tuple(labels)) not in comparable:
         raise InvalidInput(
             f"The version answers with {', '.join(model_labels)}; the data are labelled {', '.join(labels)}. "
             "Evaluate it on data of its own labels.",
@@ -216,8 +216,8 @@ def _mistakes(
     return tuple(_mistake(rows[place], labels[predictions[place]], confidence[place]) for place in surest.tolist())
 
 
-def _mistake(row: LabelledTexts, said: str, confidence: float) -> Mistake:
-    return Mistake(row.text[:_SHOWN_CHARACTERS], row.label or "", said, float(confidence))
+def _mistake(row: LabelledTexts, prediction: str, confidence: float) -> Mistake:
+    return Mistake(row.text[:_SHOWN_CHARACTERS], row.label or "", prediction, float(confidence))
 
 
 def _plain(value: Any) -> Any:

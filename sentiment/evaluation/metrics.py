@@ -61,9 +61,9 @@ def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins
     The mean over texts of |accuracy − confidence| of the bin that the text's largest probability falls into
     (Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3).
     """
-    found = reliability(probabilities, labels, bins)
-    gaps = np.abs(found.accuracies - found.confidences)
-    return float(np.nansum(gaps * found.texts) / found.texts.sum())
+    bins_ = reliability(probabilities, labels, bins)
+    gaps = np.abs(bins_.accuracies - bins_.confidences)
+    return float(np.nansum(gaps * bins_.texts) / bins_.texts.sum())
 
 
 class Reliability(NamedTuple):
@@ -89,10 +89,10 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Return the temperature T > 0 for which softmax(logits / T) has the least negative log-likelihood on `labels`."""
     scores, ids = np.asarray(logits, dtype=np.float64), np.asarray(labels)
     bounds = (np.log(_LEAST_TEMPERATURE), np.log(_LARGEST_TEMPERATURE))
-    found = minimize_scalar(
+    result = minimize_scalar(
         lambda log: negative_log_likelihood(scores / np.exp(log), ids), bounds=bounds, method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(result.x))
 
 
 def fit_shift(logits: ArrayLike, labels: ArrayLike, label: int) -> float:

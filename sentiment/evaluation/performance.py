@@ -58,7 +58,7 @@ def work(request: Mapping[str, Any]) -> dict[str, Any]:
         tokens = predictor.predict(texts).tokens
         rounds += 1
     elapsed_s = time.perf_counter() - started
-    found = Performance(
+    performance = Performance(
         engine=predictor.engine,
         threads=request["threads"],
         texts=len(texts),
@@ -67,7 +67,7 @@ def work(request: Mapping[str, Any]) -> dict[str, Any]:
         load_s=loaded - began,
         peak_memory_bytes=peak_memory_bytes(),
     )
-    return asdict(found)
+    return asdict(performance)
 
 
 if __name__ == "__main__":

@@ -81,20 +81,20 @@ def cut_slices(
 
     A dimension that puts all rows into one part is left out: it says nothing that the whole does not.
     """
-    found = []
+    slices = []
     for dimension, name_of in _DIMENSIONS.items():
         names = np.array(_few([name_of(row) for row in rows]))
         for name in _in_order(names):
             inside = names == name
-            found.append(_measure(dimension, name, ids[inside], predictions[inside], classes))
-    return tuple(found)
+            slices.append(_measure(dimension, name, ids[inside], predictions[inside], classes))
+    return tuple(slices)
 
 
 def empty_slices(rows: Iterable[SliceRow]) -> tuple[EmptySlice, ...]:
     """Return the parts by length, negation and emoji that no row is in."""
-    seen = {(dimension, _DIMENSIONS[dimension](row)) for row in rows for dimension in _NAMES}
+    present = {(dimension, _DIMENSIONS[dimension](row)) for row in rows for dimension in _NAMES}
     parts = [(dimension, name) for dimension, names in _NAMES.items() for name in names]
-    return tuple(EmptySlice(*part) for part in parts if part not in seen)
+    return tuple(EmptySlice(*part) for part in parts if part not in present)
 
 
 def _measure(dimension: str, name: str, ids: NDArray[np.int64], predictions: NDArray[np.int64], classes: int) -> Slice:
@@ -134,8 +134,8 @@ def _few(names: Sequence[str]) -> list[str]:
     counted = Counter(names).most_common()
     if len(counted) <= _MOST_NAMES:
         return list(names)
-    kept = {name for name, _ in counted[: _MOST_NAMES - 1]}
-    return [name if name in kept else _OTHERS for name in names]
+    most_frequent = {name for name, _ in counted[: _MOST_NAMES - 1]}
+    return [name if name in most_frequent else _OTHERS for name in names]
 
 
 def _in_order(names: NDArray[np.str_]) -> Iterator[str]:

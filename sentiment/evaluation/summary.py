@@ -12,12 +12,18 @@ from sentiment.evaluation.slices import DIMENSIONS
 _MIB: Final = 1 << 20
 
 
-def summarise(found: Evaluation, *, slices: bool = False) -> str:
+def summarise(evaluation: Evaluation, *, slices: bool = False) -> str:
     """Return the figures, and of slices, behaviour, speed and comparison what was asked for; shares in percent.
 
     If `slices` were asked for and there are none, that is told.
     """
-    blocks = [_figures(found), *_comparison(found), *_slices(found, slices), *_behaviour(found), *_speed(found)]
+    blocks = [
+        _figures(evaluation),
+        *_comparison(evaluation),
+        *_slices(evaluation, slices),
+        *_behaviour(evaluation),
+        *_speed(evaluation),
+    ]
     return "\n\n".join(blocks)
 
 
@@ -32,8 +38,8 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.2f}"
 
 
-def _figures(found: Evaluation) -> str:
-    figures = found.figures
+def _figures(evaluation: Evaluation) -> str:
+    figures = evaluation.figures
     rows = [
         ("macro-recall", percent(figures.macro_recall), _interval(figures.macro_recall_interval)),
         ("accuracy", percent(figures.accuracy), _interval(figures.accuracy_interval)),
@@ -41,13 +47,13 @@ def _figures(found: Evaluation) -> str:
         ("calibration error", percent(figures.ece), f"best temperature here {figures.temperature:.2f}"),
     ]
     rows += [(f"recall, {each.label}", percent(each.recall), f"{each.texts:,} texts") for each in figures.classes]
-    return f"{found.subject.ref} on {found.data.ref}, {figures.texts:,} texts\n\n" + table(
+    return f"{evaluation.subject.ref} on {evaluation.data.ref}, {figures.texts:,} texts\n\n" + table(
         ("figure", "%", "95 % interval"), rows
     )
 
 
-def _comparison(found: Evaluation) -> Iterator[str]:
-    if found.against:
+def _comparison(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.against:
         rows = [
             (
                 each.measure.replace("_", "-"),
@@ -57,14 +63,14 @@ def _comparison(found: Evaluation) -> Iterator[str]:
                 _interval(each.interval),
                 f"{each.p_value:.4f}",
             )
-            for each in found.against.differences
+            for each in evaluation.against.differences
         ]
-        heads = (f"against {found.against.subject.ref}", "this", "other", "difference", "95 % interval", "p")
+        heads = (f"against {evaluation.against.subject.ref}", "this", "other", "difference", "95 % interval", "p")
         yield table(heads, rows)
 
 
-def _slices(found: Evaluation, asked: bool) -> Iterator[str]:
-    if found.slices:
+def _slices(evaluation: Evaluation, requested: bool) -> Iterator[str]:
+    if evaluation.slices:
         rows = [
             (
                 f"{part.dimension}: {part.name}",
@@ -74,26 +80,26 @@ def _slices(found: Evaluation, asked: bool) -> Iterator[str]:
                 percent(part.macro_recall),
                 _interval(part.macro_recall_interval),
             )
-            for part in found.slices
+            for part in evaluation.slices
         ]
         yield table(("slice", "texts", "accuracy", "95 % interval", "macro-recall", "95 % interval"), rows)
-    elif asked:
+    elif requested:
         yield f"No slices: all texts are alike in {', '.join(DIMENSIONS[:-1])} and {DIMENSIONS[-1]}."
-    if found.slices and found.empty_slices:
-        yield f"No text in: {'; '.join(f'{part.dimension}: {part.name}' for part in found.empty_slices)}."
+    if evaluation.slices and evaluation.empty_slices:
+        yield f"No text in: {'; '.join(f'{part.dimension}: {part.name}' for part in evaluation.empty_slices)}."
 
 
-def _behaviour(found: Evaluation) -> Iterator[str]:
-    if found.behaviour:
+def _behaviour(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.behaviour:
         rows = [
             (f"{each.capability}: {each.name}", each.kind, f"{each.cases}", f"{100 * each.failure_rate:.1f}")
-            for each in found.behaviour
+            for each in evaluation.behaviour
         ]
         yield table(("behaviour", "kind", "cases", "failed, %"), rows, words=2)
 
 
-def _speed(found: Evaluation) -> Iterator[str]:
-    if speed := found.performance:
+def _speed(evaluation: Evaluation) -> Iterator[str]:
+    if speed := evaluation.performance:
         yield (
             f"{speed.engine}, {speed.threads} threads: {speed.texts_per_s:,.0f} texts/s of "
             f"{speed.tokens_per_text:.0f} tokens, peak memory {speed.peak_memory_bytes / _MIB:,.0f} MiB"

@@ -22,9 +22,9 @@ def make_tests(
 
     Tests of what is neutral are for models that know neutral. `texts`, of the data that is evaluated, get typos too.
     """
-    made = [test for part in (_vocabulary, _negation, _temporal) for test in part(frozenset(labels), cases, seed)]
-    made += [*_robustness(texts, cases, seed), *_fairness(cases, seed), *_directions(cases, seed)]
-    return tuple(test for test in made if test.cases)
+    tests = [test for part in (_vocabulary, _negation, _temporal) for test in part(frozenset(labels), cases, seed)]
+    tests += [*_robustness(texts, cases, seed), *_fairness(cases, seed), *_directions(cases, seed)]
+    return tuple(test for test in tests if test.cases)
 
 
 def _vocabulary(labels: frozenset[str], cases: int, seed: int) -> Iterator[BehaviourTest]:
@@ -152,14 +152,14 @@ def _test(
     groups: tuple[str, ...] = (),
 ) -> BehaviourTest:
     """Draw different cases; those that change nothing are no test of invariance."""
-    random, found = Random(f"{seed} {capability} {name}"), dict[Case, None]()
+    random, cases_ = Random(f"{seed} {capability} {name}"), dict[Case, None]()
     for _ in range(cases * _TRIES):
-        if len(found) == cases:
+        if len(cases_) == cases:
             break
         case = make(random)
         if kind == "MFT" or len(set(case.texts)) > 1:
-            found[case] = None
-    return BehaviourTest(capability, name, kind, tuple(found), groups)
+            cases_[case] = None
+    return BehaviourTest(capability, name, kind, tuple(cases_), groups)
 
 
 def _spelt_out(text: str) -> str:

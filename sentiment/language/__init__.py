@@ -2,14 +2,14 @@
 
 from sentiment.language.identifier import Identify, open_identifier
 from sentiment.language.names import LANGUAGES, languages_problem, name_of, parse_languages, unsupported_words
-from sentiment.language.support import UNTOLD, Identified, identified
+from sentiment.language.support import UNTOLD, DetectedLanguage, detect_language
 
 __all__ = [
     "LANGUAGES",
     "UNTOLD",
-    "Identified",
+    "DetectedLanguage",
     "Identify",
-    "identified",
+    "detect_language",
     "languages_problem",
     "name_of",
     "open_identifier",

@@ -69,7 +69,7 @@ def load_weights() -> Any:
 def _identify_with(model: Any) -> Identify:
     def identify(line: str) -> Mapping[str, float]:
         readable = line if line.isascii() else line.encode(errors="replace").decode()  # half a character is none
-        found = model.predict(f"{readable}\n", _ALL, LEAST_SHARE, "strict")
-        return {label[_PREFIX:]: share for share, label in found}
+        predictions = model.predict(f"{readable}\n", _ALL, LEAST_SHARE, "strict")
+        return {label[_PREFIX:]: share for share, label in predictions}
 
     return identify

@@ -58,13 +58,13 @@ def languages_problem(codes: Sequence[str]) -> str | None:
     return None
 
 
-def parse_languages(given: str) -> tuple[str, ...]:
+def parse_languages(text: str) -> tuple[str, ...]:
     """Read codes that are separated by commas, in upper or lower case; `any` alone stands for none in particular.
 
     Raises:
         InvalidInput: naming the code that is unknown, or that is there twice.
     """
-    codes = tuple(code.strip().lower() for code in given.split(","))
+    codes = tuple(code.strip().lower() for code in text.split(","))
     if codes == ("any",):
         return ()
     if problem := languages_problem(codes):

@@ -73,17 +73,17 @@ _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
+class DetectedLanguage:
     """A text's language by its code, None where it cannot be told, and whether it is certainly none of a model's."""
 
     language: str | None
     is_foreign: bool
 
 
-UNTOLD: Final = Identified(None, is_foreign=False)
+UNTOLD: Final = DetectedLanguage(None, is_foreign=False)
 
 
-def identified(text: str, languages: Sequence[str], identify: Identify) -> Identified:
+def detect_language(text: str, languages: Sequence[str], identify: Identify) -> DetectedLanguage:
     """Identify a normalised text for a model of these languages (none: any).
 
     One of the model's languages is told of short texts too; another only where the text is certainly in it.
@@ -97,11 +97,11 @@ def identified(text: str, languages: Sequence[str], identify: Identify) -> Ident
         folded = _DRAWN_OUT.sub(r"\1\1", folded)
         shares = identify(folded)
         if _is_foreign(words, folded, shares, languages, identify) and not _is_mixed(text, languages, identify):
-            return Identified(_told(shares), is_foreign=True)
+            return DetectedLanguage(_told(shares), is_foreign=True)
         return UNTOLD
     told = _told(shares)
     if told in languages or (not languages and letter_bytes(folded) >= LEAST_LETTERS):
-        return Identified(told, is_foreign=False)
+        return DetectedLanguage(told, is_foreign=False)
     return UNTOLD
 
 
@@ -157,16 +157,16 @@ def _is_foreign(
         return many and others >= _LEAST_OTHERS_IF_CAPITALISED
     rest = identify(unnamed)
     own, same = _own(rest, languages), rest.get(max(shares, key=shares.__getitem__), 0.0)
-    known = own > _MOST_OWN_WITHOUT_NAMES and own >= same
-    return letter_bytes(unnamed) >= _LEAST_LETTERS_WITHOUT_NAMES and not known
+    has_own_language = own > _MOST_OWN_WITHOUT_NAMES and own >= same
+    return letter_bytes(unnamed) >= _LEAST_LETTERS_WITHOUT_NAMES and not has_own_language
 
 
 def _is_mixed(text: str, languages: Sequence[str], identify: Identify) -> bool:
     """Return whether a part of the text that counts is in one of the languages by itself."""
     parts = [words_of(part).lower() for part in _PUNCTUATION.split(_excerpt(text))]
     letters = {part: letter_bytes(part) for part in parts}
-    told = [part for part in parts if letters[part] >= _LEAST_LETTERS_OF_A_PART]
-    own = sum(letters[part] for part in told if _own(identify(part), languages) >= _LEAST_OWN_OF_A_PART)
+    long_parts = [part for part in parts if letters[part] >= _LEAST_LETTERS_OF_A_PART]
+    own = sum(letters[part] for part in long_parts if _own(identify(part), languages) >= _LEAST_OWN_OF_A_PART)
     return own >= sum(map(letters.__getitem__, parts)) * _OWN_PARTS_SHARE
 
 

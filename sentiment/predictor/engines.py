@@ -26,20 +26,20 @@ class Engine(Protocol):
         ...
 
 
-def choose_engine(version: Version, wanted: EngineChoice, device: str) -> EngineName:
+def choose_engine(version: Version, choice: EngineChoice, device: str) -> EngineName:
     """Return the engine to run `version` with on `device` ("cpu", "cuda", "cuda:0"); "auto" takes the device's own.
 
     Raises:
         ModelRejected: the version does not hold it, with the command that makes one that does.
     """
-    choice = _natural(version, device) if wanted == "auto" else wanted
-    if choice not in version.manifest.engines:
+    engine = _natural(version, device) if choice == "auto" else choice
+    if engine not in version.manifest.engines:
         raise ModelRejected(
             f"version {version.digest[:12]} of {version.manifest.name} holds "
-            f"{listed(sorted(version.manifest.engines))}, engine {choice} needs {ENGINE_FILES[choice]}; "
+            f"{listed(sorted(version.manifest.engines))}, but engine {engine} needs {ENGINE_FILES[engine]}; "
             f"{_FULL_VERSION} makes a full version, which holds it"
         )
-    return choice
+    return engine
 
 
 def open_engine(version: Version, engine: EngineName, device: str) -> Engine:

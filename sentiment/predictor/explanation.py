@@ -27,14 +27,14 @@ def explain(text: str, classify: Classify) -> Explanation:
     words = text.split()
     if not words:
         raise InvalidInput("has no words to explain", "text")
-    shown = words[:MAX_WORDS]
-    answers = classify([text, " ".join(shown), *_variants(shown)])
-    whole, excerpt, *without = [_known(answers, index) for index in range(len(shown) + 2)]
+    explained = words[:MAX_WORDS]
+    answers = classify([text, " ".join(explained), *_variants(explained)])
+    whole, excerpt, *without = [_known(answers, index) for index in range(len(explained) + 2)]
     if not answers.supported[0]:
-        whole, without = prior_of(answers.labels), [excerpt] * len(shown)
+        whole, without = prior_of(answers.labels), [excerpt] * len(explained)
     base = sentiment_of(excerpt, answers.labels)
     return Explanation(
-        words=shown,
+        words=explained,
         weights=[base - sentiment_of(probabilities, answers.labels) for probabilities in without],
         label=answers.labels[whole.index(max(whole))],
         sentiment=sentiment_of(whole, answers.labels),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sentiment.language import UNTOLD, Identify, identified
+from sentiment.language import UNTOLD, Identify, detect_language
 
 #: Of more unknown pieces a version says nothing that could be trusted: it has not seen what the text is about.
 MOST_UNKNOWN: Final = 1 / 3
@@ -32,5 +32,5 @@ class LanguageGate:
 
     def read(self, text: str, unknown_share: float) -> Reading:
         """Return what is known of a normalised text of whose pieces such a share is unknown to the version."""
-        found = identified(text, self.languages, self.identify) if self.identify else UNTOLD
-        return Reading(found.language, unknown_share <= MOST_UNKNOWN and not found.is_foreign)
+        detected = detect_language(text, self.languages, self.identify) if self.identify else UNTOLD
+        return Reading(detected.language, unknown_share <= MOST_UNKNOWN and not detected.is_foreign)

@@ -124,13 +124,13 @@ class Predictor:
         """
         worst = 0.0
         for check in self.version.manifest.self_check[:most]:
-            found = self.predict([check.text], gated=False).probabilities[0]
+            actual = self.predict([check.text], gated=False).probabilities[0]
             recorded, allowed = self._recorded(check)
-            off = _distance(found, recorded)
+            off = _distance(actual, recorded)
             worst = max(worst, off)
             if off > allowed:
                 raise ModelRejected(
-                    f"version {self.version.digest[:12]} on engine {self.engine} says {found} of {check.text!r}, the "
+                    f"version {self.version.digest[:12]} on engine {self.engine} says {actual} of {check.text!r}, the "
                     f"record {recorded}: {off:.3f} apart, allowed {allowed}. This processor or runtime "
                     "computes otherwise, or the files are not one model's: make the version anew"
                 )
@@ -195,8 +195,8 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares
 
 
-def _distance(found: tuple[float, ...] | None, recorded: tuple[float, ...]) -> float:
-    return 1.0 if found is None else max(abs(one - other) for one, other in zip(found, recorded, strict=True))
+def _distance(actual: tuple[float, ...] | None, recorded: tuple[float, ...]) -> float:
+    return 1.0 if actual is None else max(abs(one - other) for one, other in zip(actual, recorded, strict=True))
 
 
 def _blank(shape: tuple[int, int]) -> Padded:

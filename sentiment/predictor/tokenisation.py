@@ -68,10 +68,10 @@ class Tokenisation:
             return TextPieces([ids], [max(count, 1)], truncated=False, unknown_share=unknown)
         body = ids[len(self._before) : len(self._before) + count]
         starts = window_starts(count, self._capacity, self._overlap_tokens)
-        kept = evenly_spread(starts, self._max_windows)
-        parts = [body[start : start + self._capacity] for start in kept]
+        selected = evenly_spread(starts, self._max_windows)
+        parts = [body[start : start + self._capacity] for start in selected]
         windows = [[*self._before, *part, *self._after] for part in parts]
-        return TextPieces(windows, [len(part) for part in parts], len(kept) < len(starts), unknown)
+        return TextPieces(windows, [len(part) for part in parts], len(selected) < len(starts), unknown)
 
     def _unknown_share(self, text: str) -> float:
         """Return the share of unknown pieces among those of words: an emoji that is unknown hides no word."""

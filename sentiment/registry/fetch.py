@@ -39,9 +39,9 @@ def fetch_version(
 
 
 def _verified(folder: Path, digest: str) -> Path:
-    found = read_version(folder).digest
-    if found != digest:
-        raise ModelRejected(f"{folder} holds the version {found[:12]}, the registry says {digest[:12]}")
+    actual = read_version(folder).digest
+    if actual != digest:
+        raise ModelRejected(f"{folder} holds the version {actual[:12]}, the registry says {digest[:12]}")
     return folder
 
 

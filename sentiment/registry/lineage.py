@@ -27,9 +27,9 @@ class Lineage:
     @classmethod
     def of(cls, dataset: Mapping[str, Any]) -> Self:
         """Read the lineage from a manifest's `dataset`: `ref`, `digest`, and the other fields under their own names."""
-        known = {name: dataset.get(name) for name in ("run_id", "git_commit", "teacher", "parent")}
-        found = {**known, "dataset": dataset.get("ref"), "dataset_digest": dataset.get("digest")}
-        return cls(**{name: str(value) for name, value in found.items() if value})
+        source = {name: dataset.get(name) for name in ("run_id", "git_commit", "teacher", "parent")}
+        fields_ = {**source, "dataset": dataset.get("ref"), "dataset_digest": dataset.get("digest")}
+        return cls(**{name: str(value) for name, value in fields_.items() if value})
 
     def tags(self) -> dict[str, str]:
         """Return what is known, by tag."""

@@ -51,11 +51,11 @@ class Registry:
             RegistryUnavailable: the server does not answer, or answers with a fault of its own.
         """
         with self._translated():
-            found = list(self._search(name))
-            if not found:
+            versions = list(self._search(name))
+            if not versions:
                 return []
             aliases = self._client.get_registered_model(name).aliases
-        ours = [_registered(version, aliases) for version in found if "digest" in version.tags]
+        ours = [_registered(version, aliases) for version in versions if "digest" in version.tags]
         return sorted(ours, key=lambda version: version.version)
 
     def register(self, version: Version, origin: Origin, tags: Mapping[str, str] | None = None) -> int:
@@ -99,9 +99,9 @@ class Registry:
             RegistryUnavailable: the server does not answer.
         """
         with self._translated():
-            found = self._client.get_model_version(name, str(version))
-            if "digest" in found.tags:
-                require_label_set(_registered(found, {}))
+            model_version = self._client.get_model_version(name, str(version))
+            if "digest" in model_version.tags:
+                require_label_set(_registered(model_version, {}))
             self._client.set_registered_model_alias(name, alias, str(version))
 
     def remove_alias(self, name: str, alias: str) -> None:
@@ -191,10 +191,10 @@ class Registry:
 
 def require_unchanged(version: Version) -> None:
     """Raise ModelRejected unless the files in the version's folder still are those that it was read with."""
-    found = read_version(version.folder).digest
-    if found != version.digest:
+    actual = read_version(version.folder).digest
+    if actual != version.digest:
         raise ModelRejected(
-            f"{version.folder} was the version {version.digest[:12]} when it was read and is {found[:12]} now: "
+            f"{version.folder} was the version {version.digest[:12]} when it was read and is {actual[:12]} now: "
             "something writes into it; register a copy that is left alone"
         )
 

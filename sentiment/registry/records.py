@@ -67,12 +67,12 @@ def champion_of(versions: Sequence[RegisteredVersion]) -> RegisteredVersion | No
 
 def require_label_set(version: RegisteredVersion) -> None:
     """Raise Conflict unless `version` answers with the labels that its registered model stands for."""
-    wanted = LABEL_SETS.get(version.name)
-    if wanted is None:
+    expected = LABEL_SETS.get(version.name)
+    if expected is None:
         raise Conflict(f"{version.name!r} stands for no label set; registered models are {listed(sorted(LABEL_SETS))}")
-    if version.labels != wanted:
+    if version.labels != expected:
         raise Conflict(
             f"version {version.version} answers with {listed(version.labels)}; {version.name} stands for "
-            f"{listed(wanted)}: it can bear no alias there. Register it again from its folder, under its own label "
+            f"{listed(expected)}: it can bear no alias there. Register it again from its folder, under its own label "
             "set's name"
         )

@@ -71,10 +71,12 @@ def find_version(registry: ModelRegistry, ref: ModelRef) -> RegisteredVersion:
         RegistryUnavailable: the registry does not answer.
     """
     versions = registry.versions(ref.name)
-    found = next((known for known in versions if ref.which == known.version or ref.which in known.aliases), None)
-    if found is None:
+    match = next(
+        (version for version in versions if ref.which == version.version or ref.which in version.aliases), None
+    )
+    if match is None:
         raise NotFound(f"{ref.name} has no {_wanted(ref)}; it has {_there(versions)}")
-    return found
+    return match
 
 
 def resolve_model(settings: Settings, text: str, registry: ModelRegistry | None = None) -> ResolvedModel:
@@ -90,9 +92,9 @@ def resolve_model(settings: Settings, text: str, registry: ModelRegistry | None 
         version = read_version(Path(text))
         return ResolvedModel(version.folder, version.manifest.name, version.digest)
     source = registry or Registry.of(settings)
-    found = find_version(source, parse_reference(text, settings.model_name))
-    folder = fetch_version(settings, found.name, found.version, found.digest, source)
-    return ResolvedModel(folder, found.name, found.digest, found.version)
+    registered = find_version(source, parse_reference(text, settings.model_name))
+    folder = fetch_version(settings, registered.name, registered.version, registered.digest, source)
+    return ResolvedModel(folder, registered.name, registered.digest, registered.version)
 
 
 def is_folder(text: str) -> bool:
@@ -107,8 +109,8 @@ def _wanted(ref: ModelRef) -> str:
 def _there(versions: list[RegisteredVersion]) -> str:
     if not versions:
         return "none: register one with `undertone models register FOLDER`"
-    return ", ".join(_shown(known) for known in versions)
+    return ", ".join(_shown(version) for version in versions)
 
 
-def _shown(known: RegisteredVersion) -> str:
-    return f"{known.version} ({', '.join(known.aliases)})" if known.aliases else str(known.version)
+def _shown(version: RegisteredVersion) -> str:
+    return f"{version.version} ({', '.join(version.aliases)})" if version.aliases else str(version.version)

@@ -60,6 +60,6 @@ def _version_places(client: MlflowClient, run_id: str) -> Iterator[str]:
         waiting += [entry.path for entry in entries if entry.is_dir]
 
 
-def _lineage(known: Mapping[str, str], run_id: str) -> Lineage:
-    found = {part: next((known[name] for name in names if known.get(name)), "") for part, names in _SOURCES.items()}
-    return Lineage(run_id=run_id, **found)
+def _lineage(tags: Mapping[str, str], run_id: str) -> Lineage:
+    fields_ = {part: next((tags[name] for name in names if tags.get(name)), "") for part, names in _SOURCES.items()}
+    return Lineage(run_id=run_id, **fields_)

@@ -76,12 +76,12 @@ def search_versions(
     Raises:
         InvalidInput: the query cannot be read, or asks for a metric or a tag that no version has; says which there are.
     """
-    conditions, known = parse_query(query), [*versions, *others]
+    conditions, all_versions = parse_query(query), [*versions, *others]
     for condition in conditions:
-        if condition.metric and all(metric_of(version, condition.metric) is None for version in known):
-            _refuse_unknown(condition.metric, known)
+        if condition.metric and all(metric_of(version, condition.metric) is None for version in all_versions):
+            _refuse_unknown(condition.metric, all_versions)
         if condition.tag:
-            _require_tag(condition.tag, known)
+            _require_tag(condition.tag, all_versions)
     return [version for version in versions if _all_hold(conditions, version)]
 
 
@@ -98,16 +98,16 @@ def metric_of(version: RegisteredVersion, name: str) -> float | None:
 
 def _refuse_unknown(metric: str, versions: Iterable[RegisteredVersion]) -> None:
     """Raise InvalidInput that lists the metrics there are; nothing where no version has any."""
-    known = sorted({name for version in versions for name in version.metrics})
-    if known:
-        raise InvalidInput(f"No version has a metric {metric!r}; there are {', '.join(known)}.", "search")
+    metrics = sorted({name for version in versions for name in version.metrics})
+    if metrics:
+        raise InvalidInput(f"No version has a metric {metric!r}; there are {', '.join(metrics)}.", "search")
 
 
 def _require_tag(tag: str, versions: Sequence[RegisteredVersion]) -> None:
     """Raise InvalidInput that lists the tags there are, unless a version has, or may have, one of that name."""
-    known = _LINEAGE.union(*(version.tags for version in versions))
-    if versions and tag not in known:
-        raise InvalidInput(f"No version has a tag {tag!r}; there are {', '.join(sorted(known))}.", "search")
+    tags = _LINEAGE.union(*(version.tags for version in versions))
+    if versions and tag not in tags:
+        raise InvalidInput(f"No version has a tag {tag!r}; there are {', '.join(sorted(tags))}.", "search")
 
 
 def parse_query(query: str) -> list[Condition]:

@@ -23,7 +23,7 @@ def sync_shipped(registry: ModelRegistry, folder: Path) -> RegisteredVersion:
     shipped = read_version(folder)
     name = shipped.manifest.name
     versions = registry.versions(name)
-    number = next((known.version for known in versions if known.digest == shipped.digest), None)
+    number = next((version.version for version in versions if version.digest == shipped.digest), None)
     is_new = number is None
     if number is None:
         number = registry.register(shipped, "shipped")

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from sentiment.access.logins import told_of, without_login
+from sentiment.access.logins import error_without_login, without_login
 from sentiment.clock import epoch_ms
 from sentiment.errors import RegistryUnavailable
 
@@ -153,8 +153,8 @@ def translated(uri: str) -> Iterator[None]:
         yield
     except (MlflowException, RequestException, OSError) as exc:
         raise RegistryUnavailable(
-            f"the MLflow server at {without_login(uri)} does not answer as it should ({told_of(exc, uri)}); "
-            "is it up, and is UNDERTONE_TRACKING_URI its address?"
+            f"the MLflow server at {without_login(uri)} failed ({error_without_login(exc, uri)}): check that it runs, "
+            "and UNDERTONE_TRACKING_URI"
         ) from exc
 
 
@@ -162,8 +162,8 @@ def experiment_id(client: MlflowClient, name: str) -> str:
     """Return the id of an experiment, which is made if need be; another process may be quicker."""
     from mlflow.exceptions import MlflowException
 
-    if found := client.get_experiment_by_name(name):
-        return str(found.experiment_id)
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
     try:
         return str(client.create_experiment(name))
     except MlflowException as exc:

@@ -16,8 +16,8 @@ _INT64: Final = 2**63
 
 def page_of(records: Sequence[TextRecord], limit: int) -> Page:
     """Make a page of up to `limit` records; one record more than that tells that there is a next page."""
-    kept = list(records[:limit])
-    return Page(kept, _encode(kept[-1]) if len(records) > limit else None)
+    shown_records = list(records[:limit])
+    return Page(shown_records, _encode(shown_records[-1]) if len(records) > limit else None)
 
 
 def position_of(cursor: str | None) -> tuple[int, str] | None:

@@ -48,8 +48,8 @@ class MemoryStore(TextStore):
     @override
     def get_many(self, ids: Sequence[str]) -> dict[str, TextRecord]:
         with self._database():
-            found = {text_id: self._states.get(text_id, NOTHING).record for text_id in ids}
-        return {text_id: record for text_id, record in found.items() if record is not None}
+            records = {text_id: self._states.get(text_id, NOTHING).record for text_id in ids}
+        return {text_id: record for text_id, record in records.items() if record is not None}
 
     @override
     def page(self, query: TextQuery, limit: int, after: str | None = None) -> Page:
@@ -83,8 +83,8 @@ class MemoryStore(TextStore):
             if not self._forgotten <= after <= last:
                 return Changes([], last, is_whole=False)
             start = after - self._forgotten
-            found = self._changed[start : start + limit]
-        return Changes(list(dict.fromkeys(found)), after + len(found))
+            changed = self._changed[start : start + limit]
+        return Changes(list(dict.fromkeys(changed)), after + len(changed))
 
     @override
     def forget_changes(self, upto: int) -> None:
@@ -108,8 +108,8 @@ class MemoryStore(TextStore):
 
     @override
     def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
-        found = [document for document in self.list_documents(kind) if before is None or document.name < before]
-        return found[::-1][:limit]
+        documents = [document for document in self.list_documents(kind) if before is None or document.name < before]
+        return documents[::-1][:limit]
 
     @override
     def put_document(
@@ -136,9 +136,9 @@ class MemoryStore(TextStore):
         self._forget(self._forgotten + len(self._changed) - KEPT_CHANGES)
 
     def _forget(self, upto: int) -> None:
-        gone = max(0, min(upto - self._forgotten, len(self._changed)))
-        del self._changed[:gone]
-        self._forgotten += gone
+        count = max(0, min(upto - self._forgotten, len(self._changed)))
+        del self._changed[:count]
+        self._forgotten += count
 
     @contextmanager
     def _database(self) -> Iterator[None]:
@@ -148,8 +148,8 @@ class MemoryStore(TextStore):
             yield
 
     def _document(self, kind: str, name: str) -> Document | None:
-        found = self._documents.get((kind, name))
-        return found and Document(kind, name, found[0], json.loads(found[1]))
+        stored = self._documents.get((kind, name))
+        return stored and Document(kind, name, stored[0], json.loads(stored[1]))
 
     def _matching(self, query: TextQuery) -> list[TextRecord]:
         words = None if query.search is None else set(words_to_find(query.search))

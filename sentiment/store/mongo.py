@@ -50,7 +50,7 @@ _UNFIT: Final = "A value is too large, or a text holds half a character; no stor
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Stored:
     """What was there when an operation was decided; `rev` is None if nothing was."""
 
     state: StoreState = NOTHING
@@ -100,8 +100,8 @@ class MongoStore(TextStore):
         with self._calling():
             self._ensure_indexes()
             for _ in range(_ATTEMPTS):
-                done, lost = self._try([operation for _, operation in remaining])
-                decided = zip(remaining, done, strict=True)
+                attempted, lost = self._try([operation for _, operation in remaining])
+                decided = zip(remaining, attempted, strict=True)
                 outcomes |= {n: outcome for (n, operation), outcome in decided if id_of(operation) not in lost}
                 remaining = [(n, operation) for n, operation in remaining if id_of(operation) in lost]
                 if not remaining:
@@ -112,8 +112,8 @@ class MongoStore(TextStore):
     @override
     def get_many(self, ids: Sequence[str]) -> dict[str, TextRecord]:
         with self._calling():
-            found = list(self._texts.find({"_id": {"$in": list(ids)}, "live": True}, {"words": 0}))
-        return {record.id: record for record in map(record_of, found)}
+            rows = list(self._texts.find({"_id": {"$in": list(ids)}, "live": True}, {"words": 0}))
+        return {record.id: record for record in map(record_of, rows)}
 
     @override
     def page(self, query: TextQuery, limit: int, after: str | None = None) -> Page:
@@ -123,8 +123,8 @@ class MongoStore(TextStore):
             same_time = {"created_at_ms": created_at_ms, "id": {"$lt": text_id}}
             where["$or"] = [{"created_at_ms": {"$lt": created_at_ms}}, same_time]
         with self._calling():
-            found = list(self._texts.find(where, {"words": 0}).sort(_NEWEST_FIRST).limit(limit + 1))
-        return page_of([record_of(fields) for fields in found], limit)
+            rows = list(self._texts.find(where, {"words": 0}).sort(_NEWEST_FIRST).limit(limit + 1))
+        return page_of([record_of(fields) for fields in rows], limit)
 
     @override
     def count(self, query: TextQuery) -> dict[str, int]:
@@ -160,30 +160,30 @@ class MongoStore(TextStore):
     @override
     def get_document(self, kind: str, name: str) -> Document | None:
         with self._calling():
-            found = self._documents.find_one({"_id": f"{kind}:{name}"})
-        return document_of(found) if found else None
+            values = self._documents.find_one({"_id": f"{kind}:{name}"})
+        return document_of(values) if values else None
 
     @override
     def list_documents(self, kind: str) -> list[Document]:
         with self._calling():
-            found = list(self._documents.find({"kind": kind}))
-        return sorted(map(document_of, found), key=lambda document: document.name)
+            rows = list(self._documents.find({"kind": kind}))
+        return sorted(map(document_of, rows), key=lambda document: document.name)
 
     @override
     def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
         end = f"{kind};" if before is None else f"{kind}:{before}"  # `;` follows `:`
         query = {"_id": {"$gte": f"{kind}:", "$lt": end}, "kind": kind}
         with self._calling():
-            found = list(self._documents.find(query).sort("_id", -1).limit(limit))
-        return list(map(document_of, found))
+            rows = list(self._documents.find(query).sort("_id", -1).limit(limit))
+        return list(map(document_of, rows))
 
     @override
     def put_document(
         self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
     ) -> Document:
         for _ in range(_ATTEMPTS):
-            found = self.get_document(kind, name)
-            generation = found.generation if found else 0
+            present = self.get_document(kind, name)
+            generation = present.generation if present else 0
             if expected_generation is not None and generation != expected_generation:
                 raise Conflict(f"{kind} {name} has generation {generation}, not {expected_generation}; read it again.")
             document = Document(kind, name, generation + 1, json.loads(json.dumps(body)))
@@ -221,18 +221,18 @@ class MongoStore(TextStore):
     def _try(self, operations: Sequence[Operation]) -> tuple[list[Outcome], set[str]]:
         """Return the outcomes, and the ids that another writer changed meanwhile: their operations were not done."""
         before = self._load({id_of(operation) for operation in operations})
-        after = {text_id: found.state for text_id, found in before.items()}
+        after = {text_id: stored.state for text_id, stored in before.items()}
         outcomes = fold(after, operations)
         return outcomes, self._save(before, after)
 
-    def _load(self, ids: Iterable[str]) -> dict[str, _Found]:
-        before = dict.fromkeys(ids, _Found())
+    def _load(self, ids: Iterable[str]) -> dict[str, _Stored]:
+        before = dict.fromkeys(ids, _Stored())
         for values in self._texts.find({"_id": {"$in": list(before)}}, {"words": 0}):
             state = StoreState(record_of(values) if values["live"] else None, values["deleted_at_ms"])
-            before[values["_id"]] = _Found(state, values["rev"])
+            before[values["_id"]] = _Stored(state, values["rev"])
         return before
 
-    def _save(self, before: Mapping[str, _Found], after: Mapping[str, StoreState]) -> set[str]:
+    def _save(self, before: Mapping[str, _Stored], after: Mapping[str, StoreState]) -> set[str]:
         rev = uuid.uuid4().hex
         changed = [text_id for text_id, state in after.items() if state is not before[text_id].state]
         replaced = {text_id for text_id in changed if before[text_id].rev is not None}

@@ -44,18 +44,18 @@ class MongoChanges:
 
     def last(self) -> int:
         """Return the revision of the last change, 0 before the first."""
-        found = self._documents.find_one({}, {"_id": 1}, sort=[("_id", DESCENDING)])
-        return int(found["_id"]) if found else 0
+        newest = self._documents.find_one({}, {"_id": 1}, sort=[("_id", DESCENDING)])
+        return int(newest["_id"]) if newest else 0
 
     def read(self, after: int, limit: int) -> Changes:
         """Return what changed after a revision; see `TextStore.changes`."""
         last = self.last()
         ids: list[str] = []
         revision = after
-        for found in self._documents.find({"_id": {"$gt": _name(after)}}).sort("_id").limit(limit):
-            if int(found["_id"]) != revision + 1:
+        for change in self._documents.find({"_id": {"$gt": _name(after)}}).sort("_id").limit(limit):
+            if int(change["_id"]) != revision + 1:
                 return Changes([], last, is_whole=False)
-            ids, revision = ids + found["ids"], revision + 1
+            ids, revision = ids + change["ids"], revision + 1
             if len(ids) >= limit:
                 break
         if revision == after != last:

@@ -51,9 +51,9 @@ def text_fields(record: TextRecord) -> Fields:
 
 def record_of(values: Mapping[str, Any]) -> TextRecord:
     """Return a text from its document."""
-    known = {name: values[name] for name in _FIELDS if name in values}  # texts of earlier releases lack the newer ones
+    stored = {name: values[name] for name in _FIELDS if name in values}  # texts of earlier releases lack the newer ones
     feedback = tuple(Feedback(**word) for word in values.get("feedback", ()))
-    return TextRecord(**known | {"topics": tuple(known["topics"]), "feedback": feedback})
+    return TextRecord(**stored | {"topics": tuple(stored["topics"]), "feedback": feedback})
 
 
 def document_of(values: Mapping[str, Any]) -> Document:

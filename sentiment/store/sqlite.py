@@ -132,8 +132,8 @@ class SqliteStore(TextStore):
         self, kind: str, name: str, body: dict[str, Any], expected_generation: int | None = None
     ) -> Document:
         with self._connections.writing() as connection:
-            found = _document(connection, kind, name)
-            generation = found.generation if found else 0
+            present = _document(connection, kind, name)
+            generation = present.generation if present else 0
             if expected_generation is not None and generation != expected_generation:
                 raise Conflict(f"{kind} {name} has generation {generation}, not {expected_generation}; read it again.")
             row = kind, name, generation + 1, _json(body)
@@ -172,19 +172,19 @@ class SqliteStore(TextStore):
 
 
 def _load(connection: sqlite3.Connection, ids: set[str]) -> dict[str, StoreState]:
-    wanted = [_json(list(ids))]
-    records = {row[0]: _record(row) for row in connection.execute(f"{_SELECT} WHERE {_IDS}", wanted)}
-    tombstones = dict(connection.execute(_SELECT_TOMBSTONES, wanted).fetchall())
+    parameters = [_json(list(ids))]
+    records = {row[0]: _record(row) for row in connection.execute(f"{_SELECT} WHERE {_IDS}", parameters)}
+    tombstones = dict(connection.execute(_SELECT_TOMBSTONES, parameters).fetchall())
     return {text_id: StoreState(records.get(text_id), tombstones.get(text_id)) for text_id in ids}
 
 
 def _save(connection: sqlite3.Connection, before: dict[str, StoreState], after: dict[str, StoreState]) -> bool:
     """Write what changed; return whether a text was deleted."""
     changed = [text_id for text_id, state in after.items() if state is not before.get(text_id, NOTHING)]
-    gone = [text_id for text_id in changed if before[text_id].record and not after[text_id].record]
+    deleted = [text_id for text_id in changed if before[text_id].record and not after[text_id].record]
     replaced = [after[text_id].record for text_id in changed if before[text_id].record and after[text_id].record]
     new = [after[text_id].record for text_id in changed if not before[text_id].record and after[text_id].record]
-    _delete(connection, gone)
+    _delete(connection, deleted)
     connection.executemany(_UPDATE, [(*_row(record), record.id) for record in replaced if record])
     _insert(connection, [record for record in new if record])
     connection.executemany(
@@ -192,7 +192,7 @@ def _save(connection: sqlite3.Connection, before: dict[str, StoreState], after: 
         [(text_id, after[text_id].deleted_at_ms) for text_id in changed if after[text_id].deleted_at_ms is not None],
     )
     note_changes(connection, changed)
-    return bool(gone)
+    return bool(deleted)
 
 
 def _insert(connection: sqlite3.Connection, records: Sequence[TextRecord]) -> None:
@@ -228,8 +228,8 @@ def _where(query: TextQuery) -> tuple[str, list[Any]]:
         if query.search is None
         else _match(query.search),
     }
-    asked = {condition: value for condition, value in conditions.items() if value is not None}
-    return " AND ".join(["TRUE", *asked]), list(asked.values())
+    used_conditions = {condition: value for condition, value in conditions.items() if value is not None}
+    return " AND ".join(["TRUE", *used_conditions]), list(used_conditions.values())
 
 
 def _match(search: str) -> str:

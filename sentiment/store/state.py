@@ -125,10 +125,10 @@ def _labelled(record: TextRecord, operation: SetLabel) -> TextRecord:
 
 
 def _with_feedback(record: TextRecord, operation: AddFeedback) -> TextRecord:
-    said = Feedback(operation.source, operation.label, operation.at_ms)
-    words = [word for word in record.feedback if word.source == said.source]
-    others = [word for word in record.feedback if word.source != said.source]
-    latest = max([*words, said], key=_time_and_label)
+    feedback = Feedback(operation.source, operation.label, operation.at_ms)
+    words = [word for word in record.feedback if word.source == feedback.source]
+    others = [word for word in record.feedback if word.source != feedback.source]
+    latest = max([*words, feedback], key=_time_and_label)
     return replace(record, feedback=tuple(sorted([*others, latest], key=_time_and_label)[-MAX_SOURCES:]))
 
 

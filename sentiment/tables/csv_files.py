@@ -269,8 +269,8 @@ def _plain_cell(value: Any, kind: Kind) -> Any:  # noqa: ARG001 - as _result_cel
 
 def _result_cell(value: Any, kind: Kind) -> Any:
     """Return a cell that is no formula; what looks like a number in an untyped column may be one."""
-    held = plain(value)
-    return escaped(cell_of(held), keep_numbers=kind == UNTYPED or isinstance(held, Decimal))
+    value_ = plain(value)
+    return escaped(cell_of(value_), keep_numbers=kind == UNTYPED or isinstance(value_, Decimal))
 
 
 class _LineFeeds:

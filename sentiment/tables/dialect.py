@@ -62,11 +62,11 @@ def find_dialect(opened: Callable[[str], IO[str]], form: TextFormat, *, is_tsv: 
         delimiter = "\t" if is_tsv else separator or _likely_delimiter(rest, form.columns)
     by_lines = delimiter == "\t"  # whose quotes are apt to be what people wrote, in a .csv, too
     spans = form.quoting == "all" or (form.quoting == "auto" and not by_lines)
-    found = Dialect(delimiter, spans, spans, skipped, newline)
+    dialect = Dialect(delimiter, spans, spans, skipped, newline)
     if form.quoting == "auto" and by_lines:
         with opened(newline) as file:
-            return Dialect(delimiter, _all_enclosed(file, found), False, skipped, newline)
-    return found
+            return Dialect(delimiter, _all_enclosed(file, dialect), False, skipped, newline)
+    return dialect
 
 
 def _newline_of(sample: str) -> str:
@@ -80,8 +80,8 @@ def _before_header(lines: Sequence[str]) -> tuple[int, str | None]:
     separator: str | None = None
     for place, line in enumerate(lines):
         plain = line.lstrip(_MARK)
-        if separator is None and (found := _SEPARATOR_LINE.fullmatch(plain.rstrip("\r\n"))):
-            separator = found[1]
+        if separator is None and (match := _SEPARATOR_LINE.fullmatch(plain.rstrip("\r\n"))):
+            separator = match[1]
         elif plain.strip() and not _holds_nothing(plain):
             return place, separator
     return len(lines), separator

@@ -50,12 +50,12 @@ def encoding_of(path: Path, encoding: str) -> str:
 
 def _codec(encoding: str) -> codecs.CodecInfo:
     try:
-        info = codecs.lookup(encoding)
+        codec = codecs.lookup(encoding)
     except ValueError as exc:  # a name with a NUL in it
         raise LookupError(str(exc)) from exc
-    if not getattr(info, "_is_text_encoding", True):
+    if not getattr(codec, "_is_text_encoding", True):
         raise LookupError(f"{encoding} is no encoding of texts")
-    return info
+    return codec
 
 
 def _marked(path: Path) -> str | None:
@@ -125,12 +125,12 @@ def _first_bad_byte(path: Path, encoding: str) -> str:
     read_bytes, line = 0, 1
     with open_bytes(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
-            held = len(decoder.getstate()[0])
+            undecoded = len(decoder.getstate()[0])
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as exc:
                 line += exc.object[: exc.start].count(b"\n")
-                return f"at byte {read_bytes - held + exc.start} (0x{exc.object[exc.start]:02x}), line {line}"
+                return f"at byte {read_bytes - undecoded + exc.start} (0x{exc.object[exc.start]:02x}), line {line}"
             read_bytes += len(chunk)
             line += chunk.count(b"\n")
     return "at its end, where a character is cut off"

@@ -79,14 +79,14 @@ class _BinaryTexts(TextCells):
 def _is_binary(kind: Any) -> bool:
     import pyarrow as pa
 
-    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    values_type = kind.value_type if pa.types.is_dictionary(kind) else kind
     tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
-    return any(test(held) for test in tests)
+    return any(test(values_type) for test in tests)
 
 
 def _bytes_of(scalar: Any) -> bytes | None:
-    held = scalar.as_py()
-    return held if isinstance(held, bytes) else None
+    value = scalar.as_py()
+    return value if isinstance(value, bytes) else None
 
 
 def _parquet_rows(path: Path, columns: list[str], needed: Collection[str] | None) -> Iterator[Row]:
@@ -117,9 +117,9 @@ def _row(number: int, columns: Sequence[str], cells: Sequence[Any]) -> Row:
     bad = [(name, cell) for name, cell in zip(columns, cells, strict=True) if isinstance(cell, _BadCell)]
     if not bad:
         return Row(number, dict(zip(columns, cells, strict=True)))
-    shown = (cell.shown if isinstance(cell, _BadCell) else cell for cell in cells)
+    readable = (cell.shown if isinstance(cell, _BadCell) else cell for cell in cells)
     problem = "; ".join(f"{name!r} {cell.problem}" for name, cell in bad)
-    return Row(number, dict(zip(columns, shown, strict=True)), problem)
+    return Row(number, dict(zip(columns, readable, strict=True)), problem)
 
 
 def _cells(column: Any) -> list[Any]:
@@ -157,8 +157,8 @@ def _decoded(cell: bytes | None) -> Any:
     try:
         return None if cell is None else cell.decode()
     except UnicodeDecodeError as exc:
-        shown = cell.decode("utf-8", "replace") if cell else ""
-        return _BadCell(shown, f"is not UTF-8 at byte {exc.start} (0x{exc.object[exc.start]:02x})")
+        readable = cell.decode("utf-8", "replace") if cell else ""
+        return _BadCell(readable, f"is not UTF-8 at byte {exc.start} (0x{exc.object[exc.start]:02x})")
 
 
 def _arrow_cells(column: Any) -> list[Any]:

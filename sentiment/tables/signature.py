@@ -72,13 +72,13 @@ def require_content(path: Path, ending: str | None) -> None:
     Raises:
         InvalidInput: it is something else; the message says what, and what to do.
     """
-    content, wanted = content_of(path), _wanted(ending)
-    if ending is not None and content == wanted:
+    content, expected = content_of(path), _wanted(ending)
+    if ending is not None and content == expected:
         return
     if content:
         raise InvalidInput(f"{path.name} is {content} by its first bytes: {_advice(path, content)}.", "file")
     if ending is not None:
-        what = f"cannot be read as {wanted}" if wanted == PARQUET else f"is not {wanted}"
+        what = f"cannot be read as {expected}" if expected == PARQUET else f"is not {expected}"
         raise InvalidInput(f"{path.name} {what} by its first bytes: is it text, or cut off? {_rename(path)}.", "file")
 
 

@@ -186,11 +186,11 @@ def as_text(value: Any) -> str:
 
 def distinct(names: list[str]) -> list[str]:
     """Return the names with empty ones filled and repeated ones numbered, since no column may be lost."""
-    taken: list[str] = []
+    used_names: list[str] = []
     for place, name in enumerate(names, 1):
         stem = name or f"column_{place}"
-        taken.append(next(f for f in _numbered(stem) if f not in taken and (f == stem or f not in names)))
-    return taken
+        used_names.append(next(f for f in _numbered(stem) if f not in used_names and (f == stem or f not in names)))
+    return used_names
 
 
 def _numbered(stem: str) -> Iterator[str]:

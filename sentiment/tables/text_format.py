@@ -46,31 +46,31 @@ class TextFormat:
         return self.delimiter is not None or self.quoting != AUTO
 
 
-def delimiter_of(given: str | None) -> str | None:
+def delimiter_of(option: str | None) -> str | None:
     """Return the delimiter that a user named: a character, a name of DELIMITERS, or None for "auto" and None.
 
     Raises:
         InvalidInput: it is more than one character, a quote or a line break.
     """
-    if given is None or given == AUTO:
+    if option is None or option == AUTO:
         return None
-    if given in DELIMITERS:
-        return DELIMITERS[given]
-    if len(given) != 1 or given in '"\r\n\0':
+    if option in DELIMITERS:
+        return DELIMITERS[option]
+    if len(option) != 1 or option in '"\r\n\0':
         raise InvalidInput(
-            f"The delimiter is {given!r}; it must be one character that is no quote and no line break, or one of "
+            f"The delimiter is {option!r}; it must be one character that is no quote and no line break, or one of "
             f"{AUTO}, {', '.join(DELIMITERS)}.",
             "delimiter",
         )
-    return given
+    return option
 
 
-def quoting_of(given: str) -> Quoting:
+def quoting_of(option: str) -> Quoting:
     """Return the quoting that a user named.
 
     Raises:
         InvalidInput: there is none of that name.
     """
-    if given not in QUOTINGS:
-        raise InvalidInput(f"The quoting is {given!r}; it must be one of {', '.join(QUOTINGS)}.", "quoting")
-    return given
+    if option not in QUOTINGS:
+        raise InvalidInput(f"The quoting is {option!r}; it must be one of {', '.join(QUOTINGS)}.", "quoting")
+    return option

@@ -18,8 +18,8 @@ def near_duplicate_key(normalized: str) -> str:
 
 def distinct_key(normalized: str) -> str:
     """Return a key as `near_duplicate_key` that other emoji or emoticons change: these carry feeling."""
-    words, shown = bare_words(normalized), pictures(normalized)
-    return _digest("\0".join([words, *shown]) if words else normalized)
+    words, pictures_ = bare_words(normalized), pictures(normalized)
+    return _digest("\0".join([words, *pictures_]) if words else normalized)
 
 
 def keyed_digest(secret: bytes, value: str) -> str:

@@ -174,12 +174,12 @@ def mask_phones(text: str) -> str:
 
 def _numbers(plain: str) -> Iterator[re.Match[str]]:
     """Yield what is a number of any kind, from left to right; only around digits it is looked for."""
-    seen = 0
+    position = 0
     for cluster in _CLUSTER.finditer(plain):
-        start, stop = max(seen, cluster.start() - _BEFORE), cluster.end() + _BEHIND
-        while seen < cluster.end() and (match := _number().search(plain, start, stop)):
+        start, stop = max(position, cluster.start() - _BEFORE), cluster.end() + _BEHIND
+        while position < cluster.end() and (match := _number().search(plain, start, stop)):
             yield match
-            start = seen = max(match.end(), start + 1)
+            start = position = max(match.end(), start + 1)
 
 
 def _kind_of(match: re.Match[str]) -> str | None:

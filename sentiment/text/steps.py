@@ -124,10 +124,10 @@ def _version(name: str) -> str:
 
 
 def _word_by_word(change: Callable[[str], str]) -> Step:
-    known = lru_cache(_CACHED_WORDS)(change)
+    cached = lru_cache(_CACHED_WORDS)(change)
 
     def changed(token: str) -> str:
         is_word = len(token) <= _LONGEST_WORD and any(map(str.isalnum, token)) and not _MASK.fullmatch(token)
-        return (known(token) or token) if is_word else token
+        return (cached(token) or token) if is_word else token
 
     return lambda text: " ".join(changed(token) for token in _TOKEN.findall(text))

@@ -1,4 +1,4 @@
-"""How operations reach the text store: behind a journal, or straight through. What is DONE is kept, whatever dies."""
+"""The ways of operations into the text store: through a journal, or directly. What is DONE survives any crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journals whose owner was killed are brought into the store by any sink that lives."""
+"""Applies journals whose owner was killed: any live sink can do that."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def adopt_orphans(root: Path, store: TextStore, options: JournalOptions | None = None) -> int:
-    """Bring the journals under `root` without a living owner into the store; return how many operations they held.
+    """Apply the journals under `root` without a live owner to the store; return the number of their operations.
 
     Raises:
-        StoreUnavailable: the store does not answer; what is left stays in the journals.
+        StoreUnavailable: the store does not answer; the rest stays in the journals.
         OSError: a folder cannot be read.
     """
     return sum(_adopt(path, store, options) for path in orphans(root))
@@ -34,5 +34,5 @@ def _adopt(path: Path, store: TextStore, options: JournalOptions | None) -> int:
 def _drain(journal: Journal, store: TextStore) -> int:
     drain = Drain(journal, store)
     drain.run()
-    logger.info("%d operations of a sink that died are in the store", drain.stored)
+    logger.info("%d operations from the journal of a dead sink were applied to the store", drain.stored)
     return drain.stored

@@ -1,4 +1,4 @@
-"""One step of a journal's way into the store: read, apply in bulk, release."""
+"""Moves a journal into the store step by step: read, apply in bulk, release."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_OPERATIONS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class DrainStep:
-    """What one step did: how many operations were read, and whether texts were deleted by them."""
+    """What one step did: the number of its operations, and whether they deleted texts."""
 
     operations: int
     deleted: bool
@@ -39,10 +39,10 @@ class Drain:
         self.refused = 0
 
     def step(self) -> DrainStep:
-        """Bring up to about MAX_OPERATIONS into the store.
+        """Apply about MAX_OPERATIONS to the store.
 
         Raises:
-            StoreUnavailable: nothing is released; the same operations come again in the next step.
+            StoreUnavailable: nothing is released; the next step applies the same operations again.
             OSError: the journal's disk cannot be read or written; likewise.
         """
         chunk = self._journal.read(self.position, MAX_OPERATIONS)
@@ -63,7 +63,7 @@ class Drain:
             pass
 
     def forget_expired(self, now_ms: int) -> None:
-        """Delete what the store refused and whose time is over."""
+        """Delete refused operations whose texts have expired."""
         self._refused.forget_expired(now_ms)
 
     def _apply(self, operations: Sequence[Operation]) -> list[Refusal]:
@@ -77,12 +77,12 @@ class Drain:
             return _late_conflicts(operations, self._store.apply(operations))
         except StoreUnavailable:
             raise
-        except Exception as exc:  # noqa: BLE001 - whatever it is, one operation must not hold up all that come after it
-            logger.warning("the store refuses a bulk (%s); its operations go one by one", type(exc).__name__)
+        except Exception as exc:  # noqa: BLE001 - no operation may hold up those after it
+            logger.warning("the store refused a bulk write (%s); its operations go one by one", type(exc).__name__)
             return self._apply_each(operations)
 
     def _apply_each(self, operations: Sequence[Operation]) -> list[Refusal]:
-        """Apply operations apart, so that one that the store cannot hold does not stop all others."""
+        """Apply operations one by one, so that one that the store refuses does not stop the others."""
         refusals: list[Refusal] = []
         unexpected: Exception | None = None
         for operation in operations:
@@ -107,7 +107,7 @@ class Drain:
 
 
 def _late_conflicts(operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> list[Refusal]:
-    """A text whose id stands for another one. A deletion's conflict is none: a later text stays, as it should."""
+    """Return texts whose id already names another text; a deletion's conflict is harmless, since a later text stays."""
     return [
         Refusal(operation, Outcome.CONFLICT)
         for operation, outcome in zip(operations, outcomes, strict=True)

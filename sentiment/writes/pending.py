@@ -1,4 +1,4 @@
-"""What is known of ids whose operations are on their way to the store: bounded, and without their texts."""
+"""An index of the ids whose operations are on their way to the store; bounded, and without their texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from sentiment.journal import Position
 from sentiment.records import AddFeedback, Operation, PutText, SetLabel
-from sentiment.writes.admission import Known
+from sentiment.writes.admission import KnownKeys
 
 MAX_IDS: Final = 100_000
 _NEVER: Final = Position(2**63, 0)
@@ -18,7 +18,7 @@ _NEVER: Final = Position(2**63, 0)
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """The ids of one append: which text each will have after it (None: none), and where the append ended."""
+    """The ids of one append with the text key that each will have (None: no text), and the end of the append."""
 
     keys: dict[str, str | None]
     indexed: bool
@@ -26,9 +26,9 @@ class Reservation:
 
 
 class Pending:
-    """Index of the ids between acknowledgement and store. Safe for many threads.
+    """A thread-safe index of the ids between acknowledgement and store.
 
-    Beyond `max_ids`, and for a backlog found at start up to `unseen_until`, ids are not indexed and `blind` says so.
+    Ids beyond `max_ids`, and those of a backlog before `unseen_until`, are not indexed; `blind` says so.
     """
 
     def __init__(self, drained: Position, unseen_until: Position, max_ids: int = MAX_IDS) -> None:
@@ -42,17 +42,17 @@ class Pending:
 
     @property
     def blind(self) -> bool:
-        """Whether some id on its way is not indexed, so that an unknown one may exist."""
+        """Whether some ids on their way are not indexed, so that an unknown id may exist."""
         with self._lock:
             return self._unsettled > 0 or self._drained < self._unseen_until
 
-    def known(self, ids: set[str]) -> Known:
-        """Return what those of the ids that are on their way will be."""
+    def known(self, ids: set[str]) -> KnownKeys:
+        """Return the future text keys of those ids that are on their way."""
         with self._lock:
             return {id_: self._of_id[id_][-1].keys[id_] for id_ in ids if id_ in self._of_id}
 
     def reserve(self, operations: Sequence[Operation]) -> Reservation:
-        """Note operations that are about to be appended; call in the order of the appends."""
+        """Record operations that are about to be appended; to be called in the order of the appends."""
         moving = [operation for operation in operations if not isinstance(operation, SetLabel | AddFeedback)]
         keys = dict(map(_key_of, moving))
         with self._lock:
@@ -66,7 +66,7 @@ class Pending:
         return reservation
 
     def settle(self, reservation: Reservation, end: Position) -> None:
-        """Note that the operations are on disk, up to `end`."""
+        """Record that the operations are on disk, up to `end`."""
         with self._lock:
             reservation.end = end
             if not reservation.indexed:
@@ -74,7 +74,7 @@ class Pending:
                 self._unseen_until = max(self._unseen_until, end)
 
     def cancel(self, reservation: Reservation) -> None:
-        """Note that the operations were refused by the disk."""
+        """Record that the operations could not be written."""
         with self._lock:
             if reservation.indexed:
                 self._order.remove(reservation)
@@ -83,7 +83,7 @@ class Pending:
                 self._unsettled -= 1
 
     def drained(self, upto: Position) -> None:
-        """Note that the store has everything before `upto`."""
+        """Record that the store has everything before `upto`."""
         with self._lock:
             self._drained = upto
             while self._order and self._order[0].end <= upto:

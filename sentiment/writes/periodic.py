@@ -1,4 +1,4 @@
-"""Something done again and again on a thread of its own, until it is closed."""
+"""An action that is repeated on a thread of its own until it is closed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Periodic:
-    """Calls `action` at once and then every `period_s` seconds. A failure is logged and the next call still comes."""
+    """Calls `action` at once and then every `period_s` seconds; failures are logged."""
 
     def __init__(self, name: str, period_s: float, action: Callable[[], object]) -> None:
         self._name = name
@@ -23,7 +23,7 @@ class Periodic:
         self._thread.start()
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Stop, waiting at most `timeout_s` for a call that is under way."""
+        """Stop; wait at most `timeout_s` for a running call."""
         self._stopping.set()
         self._thread.join(timeout_s)
 

@@ -1,4 +1,4 @@
-"""Operations that were promised and that the store refused: a file beside the journal, for a person to look at."""
+"""A file beside the journal with operations that were promised and that the store refused, for a person to look at."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from sentiment.records import AddFeedback, DeleteText, Operation, PutText, SetLa
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An operation and why the store did not take it."""
+    """An operation and the reason why the store refused it."""
 
     operation: Operation
     reason: str
 
 
 class RefusedFile:
-    """JSON lines in `conflicts.jsonl` (mode 0600); after a crash a line may stand there twice."""
+    """JSON lines in `conflicts.jsonl` (mode 0600); after a crash a line may be there twice."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "conflicts.jsonl"
         self._lock = threading.Lock()
 
     def keep(self, refusals: Iterable[Refusal]) -> None:
-        """Add operations and put them on disk."""
+        """Append operations and sync them to disk."""
         lines = [_line(refusal) for refusal in refusals]
         if lines:
             with self._lock:
                 append_private(self._path, "".join(f"\n{line}" for line in lines).encode("ascii"))
 
     def forget(self, ids: set[str]) -> None:
-        """Remove what is kept of texts that were deleted."""
+        """Remove the entries of deleted texts."""
         self._keep_if(lambda entry: entry["id"] not in ids)
 
     def forget_expired(self, now_ms: int) -> None:
-        """Remove what is older than it was meant to be kept."""
+        """Remove the entries of expired texts."""
         self._keep_if(lambda entry: (entry.get("expires_at_ms") or now_ms + 1) > now_ms)
 
     def _keep_if(self, keep: Callable[[dict[str, Any]], bool]) -> None:
         with self._lock:
             lines = self._lines()
-            kept = [line for line in lines if (entry := _entry(line)) is not None and keep(entry)]
-            if len(kept) < len(lines):
+            remaining = [line for line in lines if (entry := _entry(line)) is not None and keep(entry)]
+            if len(remaining) < len(lines):
                 draft = self._path.with_suffix(".draft")
-                write_private(draft, "".join(f"\n{line}" for line in kept).encode("ascii"))
+                write_private(draft, "".join(f"\n{line}" for line in remaining).encode("ascii"))
                 draft.replace(self._path)
 
     def _lines(self) -> list[str]:

@@ -21,7 +21,7 @@ from sentiment.journal.group_commit import GroupCommit, Waiting, running_future
 from sentiment.records import Operation, Outcome
 from sentiment.store.base import TextStore
 from sentiment.store.state import id_of
-from sentiment.writes.admission import Known, is_certain, is_journaled, judge
+from sentiment.writes.admission import KnownKeys, is_certain, is_journaled, promised_outcomes
 from sentiment.writes.drain import MAX_OPERATIONS, Drain
 from sentiment.writes.pending import Pending, Reservation
 
@@ -134,25 +134,25 @@ class WriteBehind:
 
     def _check(self, group: list[Waiting[Sequence[Operation], list[Outcome]]]) -> None:
         """Judge batches one after the other by what is on its way and in the store; one query for all of them."""
-        known = self._look_up({id_of(operation) for waiting in group for operation in waiting.item})
+        keys = self._look_up({id_of(operation) for waiting in group for operation in waiting.item})
         for waiting in group:
-            outcomes = judge(waiting.item, known)
+            outcomes = promised_outcomes(waiting.item, keys)
             self._refused_conflicts += outcomes.count(Outcome.CONFLICT)
             self._append(waiting.item, outcomes, waiting.future)
 
-    def _look_up(self, ids: set[str]) -> Known:
+    def _look_up(self, ids: set[str]) -> KnownKeys:
         blind = self._pending.blind  # before the look at the store: what leaves the index meanwhile is in the store
-        known = self._pending.known(ids)
-        missing = [id_ for id_ in ids if id_ not in known]
+        keys = self._pending.known(ids)
+        missing = [id_ for id_ in ids if id_ not in keys]
         if not missing or not self._reachable:
-            return known
+            return keys
         try:
-            found = self._store.get_many(missing)
+            stored = self._store.get_many(missing)
         except StoreUnavailable as exc:
             self._note_failure(exc)
-            return known
-        known |= {id_: record.text_key for id_, record in found.items()}
-        return known if blind else dict.fromkeys(missing) | known
+            return keys
+        keys |= {id_: record.text_key for id_, record in stored.items()}
+        return keys if blind else dict.fromkeys(missing) | keys
 
     def _append(self, operations: Sequence[Operation], outcomes: list[Outcome], result: Future[list[Outcome]]) -> None:
         pairs = zip(operations, outcomes, strict=True)

@@ -1,4 +1,4 @@
-"""Write-through: operations are acknowledged once the store itself has them. There is no journal."""
+"""Write-through: operations are acknowledged when the store itself has them, without a journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class WriteThrough:
-    """Applies operations to the store and answers what it answers; what comes together shares one call."""
+    """Applies operations to the store and returns its outcomes; operations that come together share one call."""
 
     def __init__(self, store: TextStore) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class WriteThrough:
         self._calls: GroupCommit[Sequence[Operation], list[Outcome]] = GroupCommit("sink", self._apply)
 
     def submit(self, operations: Sequence[Operation]) -> Future[list[Outcome]]:
-        """Take operations; the future gives their outcomes, all UNAVAILABLE when the store does not answer.
+        """Submit operations; the future has their outcomes, all UNAVAILABLE if the store does not answer.
 
         Raises:
             Unavailable: after `close`.
@@ -34,7 +34,7 @@ class WriteThrough:
         return self._calls.submit(operations)
 
     def write(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Take operations and wait; see `submit`."""
+        """Submit operations and wait; see `submit`."""
         return self.submit(operations).result()
 
     def state(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class WriteThrough:
         }
 
     def expire(self, now_ms: int) -> int:
-        """Delete the texts whose time is over; return how many.
+        """Delete expired texts; return how many.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -61,16 +61,16 @@ class WriteThrough:
         return self._store.delete_expired(now_ms)
 
     def check(self) -> None:
-        """Return when the thread works.
+        """Check that the thread works.
 
         Raises:
-            Unavailable: it died; only a new start helps.
+            Unavailable: it died; only a restart helps.
         """
         if not self._calls.alive:
             raise Unavailable("the sink's thread has stopped; start it again")
 
     def close(self) -> None:
-        """Finish what was taken; each call is bounded by the store's own time limit."""
+        """Finish submitted operations; each call is bounded by the store's own time limit."""
         self._calls.close()
 
     def _apply(self, group: list[Waiting[Sequence[Operation], list[Outcome]]]) -> None:
@@ -83,7 +83,7 @@ class WriteThrough:
             waiting.future.set_result([next(outcomes) for _ in waiting.item])
 
     def _apply_apart(self, group: list[Waiting[Sequence[Operation], list[Outcome]]]) -> None:
-        """Apply each caller's operations alone, so that a wrong value fails its own caller only."""
+        """Apply each caller's operations separately, so that a wrong value fails its own caller only."""
         for waiting in group:
             try:
                 waiting.future.set_result(self._outcomes(waiting.item))
@@ -95,7 +95,7 @@ class WriteThrough:
             outcomes = self._store.apply(operations)
         except StoreUnavailable as exc:
             if self._reachable:
-                logger.warning("the text store is away: %s", exc)
+                logger.warning("the text store does not answer: %s", exc)
             self._reachable = False
             return [Outcome.UNAVAILABLE] * len(operations)
         self._reachable = True

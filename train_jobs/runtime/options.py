@@ -18,12 +18,12 @@ from sentiment.tables import AUTO, DELIMITERS, Quoting, delimiter_of
 _ADDRESS: Final = "Dashboard of a Ray cluster to run on: http://HOST:8265; for python -m, a node to join: HOST:6379."
 
 
-def _checked(given: str) -> str:
+def _checked(option: str) -> str:
     try:
-        delimiter_of(given)
+        delimiter_of(option)
     except InvalidInput as exc:
         raise typer.BadParameter(str(exc)) from exc
-    return given
+    return option
 
 
 Address = Annotated[str | None, typer.Option(help=_ADDRESS)]

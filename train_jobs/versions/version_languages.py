@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from sentiment.language import identified, name_of, open_identifier, parse_languages
+from sentiment.language import detect_language, name_of, open_identifier, parse_languages
 from sentiment.training.config import TrainConfig
 from sentiment.validation_messages import listed
 from sentiment.version import MANIFEST, Manifest
@@ -49,7 +49,7 @@ def _unless_foreign(languages: tuple[str, ...], texts: Sequence[str]) -> tuple[s
     identify = open_identifier()
     if not languages or not texts or identify is None:
         return languages
-    foreign = sum(identified(text, languages, identify).is_foreign for text in texts) / len(texts)
+    foreign = sum(detect_language(text, languages, identify).is_foreign for text in texts) / len(texts)
     if foreign <= _MOST_FOREIGN:
         return languages
     named = listed([name_of(language) for language in languages])

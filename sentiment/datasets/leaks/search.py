@@ -68,10 +68,10 @@ def find_leaks(
     """
     if not 0 < threshold <= 1:
         raise InvalidInput(f"--threshold {threshold} must be above 0 and at most 1; 0.5 is the default.", "threshold")
-    known = _Known(first, threshold, near=near)
+    index = _TextIndex(first, threshold, near=near)
     rows = enumerate(second, 1)
     while batch := list(itertools.islice(rows, _BATCH_TEXTS)):
-        yield from known.leaks(batch)
+        yield from index.leaks(batch)
 
 
 def write_leaks(leaks: Iterable[Leak], path: Path) -> None:
@@ -117,15 +117,15 @@ def require_some(examples: Iterable[Example], source: str) -> Iterator[Example]:
 
 def unique(examples: Iterable[Example]) -> Iterator[Example]:
     """Yield the examples, of those with the same words and emoji the first only: other emoji say something else."""
-    seen: set[str] = set()
+    keys: set[str] = set()
     for example in examples:
         key = distinct_key(example.text)
-        if key not in seen:
-            seen.add(key)
+        if key not in keys:
+            keys.add(key)
             yield example
 
 
-class _Known:
+class _TextIndex:
     """The distinct texts of the first version, to be looked up as they are, by their words, and by their shingles."""
 
     def __init__(self, first: Iterable[Example], threshold: float, *, near: bool) -> None:
@@ -142,14 +142,14 @@ class _Known:
 
     def leaks(self, batch: list[tuple[int, Example]]) -> Iterator[Leak]:
         """Yield the leaks of a batch of numbered rows, in their order."""
-        found = {row: self._same(row, example) for row, example in batch}
-        rest = [(row, example) for row, example in batch if found[row] is None]
+        same = {row: self._same(row, example) for row, example in batch}
+        rest = [(row, example) for row, example in batch if same[row] is None]
         if self._index is not None and rest:
             matches = self._index.search([example.text for _, example in rest], self._threshold)
             for (row, example), match in zip(rest, matches, strict=True):
                 if match:
-                    found[row] = self._leak(LeakKind.NEAR, row, example, match.place, match.overlap)
-        return (leak for leak in found.values() if leak)
+                    same[row] = self._leak(LeakKind.NEAR, row, example, match.place, match.overlap)
+        return (leak for leak in same.values() if leak)
 
     def _same(self, row: int, example: Example) -> Leak | None:
         """Return the leak of a row that is the same text or the same words; None if it is neither."""

@@ -51,15 +51,15 @@ class NearIndex:
         """Return for each text its best match with an overlap of `threshold` or more, or None."""
         import numpy as np
 
-        wanted = [shingles_of(text) for text in texts]
-        bands = self._bands_of(wanted)
+        queries = [shingles_of(text) for text in texts]
+        bands = self._bands_of(queries)
         spans = [
             (np.searchsorted(column, keys, "left"), np.searchsorted(column, keys, "right"))
             for column, keys in zip(self._sorted.T, bands.T, strict=True)
         ]
         starts, ends = (np.stack(side, axis=1) for side in zip(*spans, strict=True))
         return [
-            self._best(wanted[row], self._candidates(starts[row], ends[row]), threshold) for row in range(len(texts))
+            self._best(queries[row], self._candidates(starts[row], ends[row]), threshold) for row in range(len(texts))
         ]
 
     def _candidates(self, starts: Any, ends: Any) -> list[int]:
@@ -68,12 +68,12 @@ class NearIndex:
         bands = np.flatnonzero(ends > starts)
         if not len(bands):
             return []
-        found = np.concatenate([self._order[starts[band] : ends[band], band] for band in bands])
-        places, hits = np.unique(found, return_counts=True)
+        rows = np.concatenate([self._order[starts[band] : ends[band], band] for band in bands])
+        places, hits = np.unique(rows, return_counts=True)
         return [int(place) for place in places[np.argsort(-hits, kind="stable")[:_MOST_CANDIDATES]]]
 
-    def _best(self, wanted: Hashes, candidates: list[int], threshold: float) -> Match | None:
-        matches = [Match(place, overlap_of(wanted, self._shingles[place])) for place in candidates]
+    def _best(self, query: Hashes, candidates: list[int], threshold: float) -> Match | None:
+        matches = [Match(place, overlap_of(query, self._shingles[place])) for place in candidates]
         best = max(matches, key=lambda match: match.overlap, default=None)
         return best if best and best.overlap >= threshold else None
 

@@ -49,28 +49,28 @@ def look_through(folder: Path, labelling: Labelling, *, labelled: bool) -> Folde
         return FolderContents(tables, (), _named([*marked, *_without(entries, tables)]))
     by_folder = {entry: _texts_in(entry) for entry in entries if entry.is_dir()}
     filled = {entry: texts for entry, texts in by_folder.items() if texts}
-    wanted = _wanted(folder, filled, labelling) if labelled else list(filled)
-    texts = [TextFile(entry.name, path) for entry in wanted for path in filled[entry]]
+    selected = _label_folders(folder, filled, labelling) if labelled else list(filled)
+    texts = [TextFile(entry.name, path) for entry in selected for path in filled[entry]]
     if not texts and not labelled:
         texts = [TextFile("", path) for path in _texts_in(folder)]
-        wanted = [each.path for each in texts]
+        selected = [each.path for each in texts]
     if not texts:
         raise _nothing_in(folder, labelling, labelled=labelled)
-    beside = _named(_without(entries, wanted))
-    return FolderContents((), texts, (*beside, *(name for entry in wanted for name in _beside_texts(entry))))
+    beside = _named(_without(entries, selected))
+    return FolderContents((), texts, (*beside, *(name for entry in selected for name in _beside_texts(entry))))
 
 
-def _wanted(folder: Path, filled: dict[Path, list[Path]], labelling: Labelling) -> list[Path]:
+def _label_folders(folder: Path, filled: dict[Path, list[Path]], labelling: Labelling) -> list[Path]:
     """Return the folders that are named by label; refuse others, unless they are left out on purpose."""
-    known = [entry for entry in filled if labelling.knows(entry.name)]
-    strange = [entry.name for entry in filled if entry not in known and entry.name.casefold() not in _UNLABELLED]
-    if known and strange and not labelling.chooses:
+    recognised = [entry for entry in filled if labelling.knows(entry.name)]
+    strange = [entry.name for entry in filled if entry not in recognised and entry.name.casefold() not in _UNLABELLED]
+    if recognised and strange and not labelling.chooses:
         raise InvalidInput(
             f"In {folder} the folder {strange[0]!r} has not the name of a label. Take it out, or name the folders to "
             "read and their meaning: --labels neg=negative,pos=positive.",
             "source",
         )
-    return known
+    return recognised
 
 
 def _nothing_in(folder: Path, labelling: Labelling, *, labelled: bool) -> InvalidInput:
@@ -110,8 +110,8 @@ def _folders_with(folder: Path, holds: Callable[[Path], bool]) -> str:
 
 
 def _without(entries: Sequence[Path], others: Sequence[Path]) -> list[Path]:
-    known = set(others)
-    return [entry for entry in entries if entry not in known]
+    excluded = set(others)
+    return [entry for entry in entries if entry not in excluded]
 
 
 def _named(entries: Sequence[Path]) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from sentiment.labels import THREE_CLASSES, TWO_CLASSES
 _SETS: Final = (TWO_CLASSES, THREE_CLASSES)
 
 
-def label_set_of(found: Iterable[str], wanted: tuple[str, ...] | None = None) -> tuple[str, ...]:
+def label_set_of(labels_: Iterable[str], expected: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """Return the label set that the labels `found` make up: `wanted`, or the smallest that has all of them.
 
     Raises:
         InvalidInput: a label is in no set or not in `wanted`, or there is one class only.
     """
-    labels = set(found)
+    labels = set(labels_)
     if not labels:
         return ()
     if len(labels) == 1:
@@ -26,17 +26,17 @@ def label_set_of(found: Iterable[str], wanted: tuple[str, ...] | None = None) ->
             "Add examples of the others, or push the texts without a label column.",
             "label",
         )
-    fitting = [candidate for candidate in ((wanted,) if wanted else _SETS) if labels <= set(candidate)]
+    fitting = [candidate for candidate in ((expected,) if expected else _SETS) if labels <= set(candidate)]
     if not fitting:
-        sets = " or ".join(", ".join(each) for each in ((wanted,) if wanted else _SETS))
+        sets = " or ".join(", ".join(each) for each in ((expected,) if expected else _SETS))
         raise InvalidInput(f"The labels {', '.join(sorted(labels))} are not those of one label set ({sets}).", "label")
     return fitting[0]
 
 
 def smallest_set(labels: Iterable[str]) -> tuple[str, ...] | None:
     """Return the smallest label set that has all of `labels`, which are known ones; None if there are none."""
-    meant = set(labels)
-    return next(candidate for candidate in _SETS if meant <= set(candidate)) if meant else None
+    distinct = set(labels)
+    return next(candidate for candidate in _SETS if distinct <= set(candidate)) if distinct else None
 
 
 def check_label(label: str | None, row: int) -> None:

@@ -108,38 +108,38 @@ def _entries(spec: str) -> list[str]:
     return [entry.strip() for entry in entries or [""]]
 
 
-def _pairs(pairs: Iterable[tuple[str, ...]], given: str) -> LabelSpec:
+def _pairs(pairs: Iterable[tuple[str, ...]], option: str) -> LabelSpec:
     meanings: dict[str, str] = {}
     for value, name in pairs:
         key = value_key(value)
         if not key:
-            raise InvalidInput(f"--labels {given}: no value stands before {name!r}. Write {EXAMPLES}.", "labels")
+            raise InvalidInput(f"--labels {option}: no value stands before {name!r}. Write {EXAMPLES}.", "labels")
         if key in meanings:
             raise InvalidInput(
-                f"--labels {given}: {value.strip()!r} stands there twice (letter case, blanks and how a number is "
+                f"--labels {option}: {value.strip()!r} stands there twice (letter case, blanks and how a number is "
                 "written do not count). Give each value once.",
                 "labels",
             )
-        meanings[key] = _meaning(name, given)
+        meanings[key] = _meaning(name, option)
     return LabelSpec(pairs=meanings)
 
 
-def _names(entries: Iterable[str], given: str) -> LabelSpec:
-    names = tuple(_meaning(entry, given) for entry in entries)
+def _names(entries: Iterable[str], option: str) -> LabelSpec:
+    names = tuple(_meaning(entry, option) for entry in entries)
     if len(set(names)) != len(names):
         raise InvalidInput(
-            f"--labels {given}: a label stands there twice. Where several numbers mean the same, give each its own, as "
+            f"--labels {option} has a label twice. If several numbers mean the same label, give one to each number: "
             "--labels 0=negative,1=negative,2=neutral.",
             "labels",
         )
     return LabelSpec(names)
 
 
-def _meaning(name: str, given: str) -> str:
+def _meaning(name: str, option: str) -> str:
     if label := ALIASES.get(value_key(name)):
         return label
     raise InvalidInput(
-        f"--labels {given}: {name!r} is none of {', '.join(THREE_CLASSES)}. Write {EXAMPLES}, or name a YAML file.",
+        f"--labels {option}: {name!r} is none of {', '.join(THREE_CLASSES)}. Write {EXAMPLES}, or name a YAML file.",
         "labels",
     )
 

@@ -23,9 +23,9 @@ def language_code(raw: str, where: str) -> str:
         return ""
     if _CODE.fullmatch(value):
         return value
-    given = value if len(value) <= _SHOWN_CHARACTERS else f"{value[: _SHOWN_CHARACTERS - 1]}…"
+    shortened = value if len(value) <= _SHOWN_CHARACTERS else f"{value[: _SHOWN_CHARACTERS - 1]}…"
     raise InvalidInput(
-        f"{where} has the language {given!r}, which is no code such as en, de or pt-BR: write codes, or leave out "
+        f"{where} has the language {shortened!r}, which is no code such as en, de or pt-BR: write codes, or leave out "
         "--language-column.",
         "language_column",
     )

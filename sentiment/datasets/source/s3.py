@@ -23,18 +23,18 @@ def fetch(address: str, endpoint: str | None, folder: Path) -> Path:
     bucket, key = parse_s3(address)
     with explained(address, endpoint):
         client = connect(endpoint)
-        found = list(_keys(client, bucket, key))
-        if not found:
+        keys = list(_keys(client, bucket, key))
+        if not keys:
             raise InvalidInput(f"There is nothing to read at {address}: no file that ends in {', '.join(_WANTED)}.")
         try:
-            for each in found:
+            for each in keys:
                 _copy(client, bucket, each, folder / _below(key, each))
         except OSError as exc:
             raise DatasetsUnavailable(
                 f"{address} cannot be copied to {folder} ({exc.strerror}): make room there, or set TMPDIR to a folder "
                 "with more."
             ) from exc
-    return folder / _below(key, key) if found == [key] else folder
+    return folder / _below(key, key) if keys == [key] else folder
 
 
 def _keys(client: Any, bucket: str, key: str) -> Iterator[str]:

@@ -112,8 +112,8 @@ def decode(data: bytes, name: str, number: int) -> DatasetVersion:
         problem = exc.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "all of it"
         fields = [field.alias or name for name, field in _Manifest.model_fields.items()]
-        said = in_words(problem, permitted=", ".join(fields) if len(problem["loc"]) == 1 else "", rules=_RULES)
-        raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {said}. {REMEDY}") from exc
+        reason = in_words(problem, permitted=", ".join(fields) if len(problem["loc"]) == 1 else "", rules=_RULES)
+        raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {reason}. {REMEDY}") from exc
     except ValueError as exc:
         raise DatasetDamaged(f"{ref} is damaged: its manifest is cut off or no JSON ({exc}). {REMEDY}") from exc
     if _checksum({key: value for key, value in values.items() if key != "checksum"}) != manifest.checksum:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sentiment.access.logins import told_of, without_login
+from sentiment.access.logins import error_without_login, without_login
 from sentiment.errors import DatasetsUnavailable, InvalidInput
 
 _ABSENT: Final = ("NoSuchKey", "404", "NotFound")
@@ -55,8 +55,8 @@ def connect(endpoint: str | None) -> Any:
     try:
         return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
     except ValueError as exc:
-        shown, why = without_login(endpoint or ""), told_of(exc, endpoint or "")
-        raise InvalidInput(f"{shown!r} is no address of an S3 server ({why}).", "s3_endpoint") from exc
+        address, reason = without_login(endpoint or ""), error_without_login(exc, endpoint or "")
+        raise InvalidInput(f"{address!r} is no address of an S3 server ({reason}).", "s3_endpoint") from exc
 
 
 @contextlib.contextmanager
@@ -71,8 +71,8 @@ def explained(place: str, endpoint: str | None) -> Iterator[None]:
     except BotoCoreError as exc:
         where = without_login(endpoint) if endpoint else "its default address"
         raise DatasetsUnavailable(
-            f"{place} does not answer at {where} ({told_of(exc, endpoint or '')}): start the server or mend the "
-            "network, and check UNDERTONE_S3_ENDPOINT and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY."
+            f"{place} does not answer at {where} ({error_without_login(exc, endpoint or '')}): check that the server "
+            "runs, the network, UNDERTONE_S3_ENDPOINT, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from exc
 
 
@@ -118,14 +118,14 @@ class S3Objects:
     def sizes(self, prefix: str) -> dict[str, int]:
         """Return the objects below a prefix."""
         with self._explained():
-            found = [entry for page in self._pages(prefix) for entry in page.get("Contents", ())]
-        return {entry["Key"].removeprefix(self._prefix): entry["Size"] for entry in found}
+            entries = [entry for page in self._pages(prefix) for entry in page.get("Contents", ())]
+        return {entry["Key"].removeprefix(self._prefix): entry["Size"] for entry in entries}
 
     def folders(self) -> list[str]:
         """Return the common prefixes at the top."""
         with self._explained():
-            found = [entry for page in self._pages("", Delimiter="/") for entry in page.get("CommonPrefixes", ())]
-        return sorted(entry["Prefix"].removeprefix(self._prefix).rstrip("/") for entry in found)
+            entries = [entry for page in self._pages("", Delimiter="/") for entry in page.get("CommonPrefixes", ())]
+        return sorted(entry["Prefix"].removeprefix(self._prefix).rstrip("/") for entry in entries)
 
     def address(self, key: str) -> str:
         """Return the object's s3:// address."""
@@ -191,11 +191,13 @@ def _code(exc: Any) -> str:
 
 def _explanation(place: str, exc: Any) -> str:
     code = _code(exc)
-    said = exc.response.get("Error", {}).get("Message") or code
+    message = exc.response.get("Error", {}).get("Message") or code
     if code == "NoSuchBucket":
         return f"{place}: there is no such bucket. Make it, or set UNDERTONE_DATASETS to another."
     if code in _FULL:
-        return f"{place} is full ({said}): make room there, or set UNDERTONE_DATASETS elsewhere."
+        return f"{place} is full ({message}): make room there, or set UNDERTONE_DATASETS elsewhere."
     if code in _REFUSED:
-        return f"{place} refuses us ({said}): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy."
-    return f"{place} answers with an error ({said}): try again later, or look into the server's log."
+        return (
+            f"{place} refuses us ({message}): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy."
+        )
+    return f"{place} answers with an error ({message}): try again later, or look into the server's log."

@@ -133,10 +133,10 @@ class DatasetStore:
         """
         name, number = parse_reference(ref)
         manifests = self._manifests(name)
-        wanted = number or max(manifests, default=0)
-        if wanted not in manifests:
+        requested = number or max(manifests, default=0)
+        if requested not in manifests:
             raise NotFound(self._nothing_there(ref, name, sorted(manifests)))
-        return self._load(name, wanted, manifests[wanted], self._shard_sizes(name))
+        return self._load(name, requested, manifests[requested], self._shard_sizes(name))
 
     def read(self, version: DatasetVersion | str) -> Iterator[Example]:
         """Yield the examples of a version in their order; at most one shard is in memory.
@@ -144,14 +144,14 @@ class DatasetStore:
         Raises:
             DatasetDamaged: a shard is missing or does not match its digest; before any of its rows is yielded.
         """
-        found = self.find(version) if isinstance(version, str) else version
-        for data in self._sound_shards(found):
+        dataset = self.find(version) if isinstance(version, str) else version
+        for data in self._sound_shards(dataset):
             yield from decode_shard(data)
 
     def shards(self, version: DatasetVersion | str) -> list[str]:
         """Return where the version's Parquet files are, in order: paths, or s3:// addresses."""
-        found = self.find(version) if isinstance(version, str) else version
-        return [self._objects.address(shard_key(found.name, shard)) for shard in found.shards]
+        dataset = self.find(version) if isinstance(version, str) else version
+        return [self._objects.address(shard_key(dataset.name, shard)) for shard in dataset.shards]
 
     def pull(self, ref: str, out: Path) -> Path:
         """Copy a version to `out` and return that: a file if it ends as a table does (.csv, .jsonl …), else a folder.
@@ -226,12 +226,12 @@ def _manifest_key(name: str, number: int) -> str:
 
 def _check_shards(version: DatasetVersion, sizes: Mapping[str, int]) -> None:
     for place, shard in enumerate(version.shards, 1):
-        found = sizes.get(shard_key(version.name, shard))
-        if found is None:
+        size = sizes.get(shard_key(version.name, shard))
+        if size is None:
             raise DatasetDamaged(f"{version.ref} is damaged: shard {place} is missing ({shard.sha256}). {REMEDY}")
-        if found != shard.bytes:
+        if size != shard.bytes:
             raise DatasetDamaged(
-                f"{version.ref} is damaged: shard {place} ({shard.sha256}) has {found} bytes instead of {shard.bytes}. "
+                f"{version.ref} is damaged: shard {place} ({shard.sha256}) has {size} bytes instead of {shard.bytes}. "
                 f"{REMEDY}"
             )
 

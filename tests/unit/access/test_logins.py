@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentiment.access.logins import has_login, told_of, without_login
+from sentiment.access.logins import error_without_login, has_login, without_login
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,13 @@ def test_an_error_is_told_without_the_login_that_stands_in_it() -> None:
     address = "http://jane:s%40crets@mlflow:5000"
     long = "x" * 300
     exc = OSError(f"API request to {address}/api/2.0 failed: {long}")
-    assert told_of(exc, address) == f"OSError: {f'API request to http://mlflow:5000/api/2.0 failed: {long}'[:200]}"
-    assert told_of(OSError("401"), "http://mlflow:5000") == "OSError: 401"
+    assert (
+        error_without_login(exc, address)
+        == f"OSError: {f'API request to http://mlflow:5000/api/2.0 failed: {long}'[:200]}"
+    )
+    assert error_without_login(OSError("401"), "http://mlflow:5000") == "OSError: 401"
 
 
 @pytest.mark.parametrize("said", ["login jane, s%40crets", "login jane, s@crets"])
 def test_an_error_that_tells_a_password_in_another_way_is_told_by_its_type(said: str) -> None:
-    assert told_of(OSError(said), "http://jane:s%40crets@mlflow:5000") == "OSError"
+    assert error_without_login(OSError(said), "http://jane:s%40crets@mlflow:5000") == "OSError"
