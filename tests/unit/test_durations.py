@@ -37,10 +37,10 @@ def test_what_is_no_span_is_refused_by_the_name_of_its_field_with_what_it_may_be
     assert span_s(text) is None
     with pytest.raises(InvalidInput) as refused:
         seconds_of(text, "--hold", "hold")
-    assert str(refused.value) == f"--hold {text!r} is no time: give 60s, 5m or 1h"
+    assert str(refused.value) == f"--hold {text!r} is not a time: give 60s, 5m or 1h"
     assert refused.value.field == "hold"
 
 
 def test_a_field_that_may_be_more_than_a_span_says_so_in_the_same_words() -> None:
     error = no_time("soon", "--expires", "expires", "30d or a day to come")
-    assert str(error) == "--expires 'soon' is no time: give 30d or a day to come"
+    assert str(error) == "--expires 'soon' is not a time: give 30d or a day to come"

@@ -44,7 +44,7 @@ def test_every_secret_may_come_from_a_file_without_the_end_of_its_line(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"\n", "is empty"), (b"\xff\xfe" * 20, "no UTF-8"), (None, "No such file")]
+    ("content", "told"), [(b"\n", "is empty"), (b"\xff\xfe" * 20, "not UTF-8"), (None, "No such file")]
 )
 def test_a_file_that_holds_no_secret_is_named_with_its_variable(
     content: bytes | None, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -90,7 +90,7 @@ def test_a_missing_file_a_stranger_a_folder_and_a_link_are_refused_by_name(folde
     with pytest.raises(ModelRejected, match=r"config\.json is missing"):
         read_version(folder)
     (folder / "config.json").symlink_to(tmp_path / "elsewhere.json")
-    with pytest.raises(ModelRejected, match=r"config\.json is missing or no plain file"):
+    with pytest.raises(ModelRejected, match=r"config\.json is missing or not a plain file"):
         read_version(folder)
 
 
@@ -104,10 +104,10 @@ def test_a_missing_file_a_stranger_a_folder_and_a_link_are_refused_by_name(folde
         (lambda m: m.update(normalizer="9"), "normalizer '9' is unknown here"),
         (lambda m: m.update(engines={}), "engines"),
         (lambda m: m.update(engines={"onnx-int8": "../../etc/passwd"}), "engine onnx-int8 runs 'model.int8.onnx'"),
-        (lambda m: m["files"].update({"../x": {"sha256": "0" * 64, "bytes": 0}}), "file '../x' has no place"),
+        (lambda m: m["files"].update({"../x": {"sha256": "0" * 64, "bytes": 0}}), "file '../x' is not allowed"),
         (lambda m: m["files"].pop("tokenizer.json"), "file 'tokenizer.json' is needed"),
         (lambda m: m["files"]["config.json"].update(sha256="zz"), r"files: config\.json: sha256: must be a SHA-256"),
-        (lambda m: m["files"]["config.json"].update(size=3), r"files: config\.json: size: is not known here; get"),
+        (lambda m: m["files"]["config.json"].update(size=3), r"files: config\.json: size: is not known here; copy"),
         (lambda m: m.update(temperature={}), "temperature of engine onnx-int8 is missing"),
         (lambda m: m.update(temperature={"onnx-int8": 0}), "temperature: onnx-int8"),
         (lambda m: m.update(window_overlap_tokens=30), "window_overlap_tokens 30 is more than half"),

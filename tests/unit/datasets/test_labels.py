@@ -168,7 +168,7 @@ def test_a_yaml_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("negative,angry", "'angry' is none of"),
         ("0=negative,0.0=positive", "'0.0' stands there twice"),
         ("A=negative,a =positive", "'a' stands there twice"),
-        ("positive,positive", "a label stands there twice"),
+        ("positive,positive", "has a label twice"),
         ("", "'' is none of"),
         ("negative,positive,", "'' is none of"),
         ("0=negative,positive", "'0=negative' is none of"),

@@ -59,7 +59,7 @@ def test_all_that_is_filled_in_is_asked_for(desk: Desk, api: FakeApi) -> None:
         ({"version": "eight"}, "Version to roll out: write the number", False),
         ({"version": "0"}, "Version to roll out: must be 1 or more", False),
         ({"plan": "10,5"}, "Plan: the shares in &#x27;10,5&#x27; do not grow; write growing shares in percent", False),
-        ({"hold_s": "soon"}, "Hold (seconds) &#x27;soon&#x27; is no time: give 60s, 5m or 1h", True),
+        ({"hold_s": "soon"}, "Hold (seconds) &#x27;soon&#x27; is not a time: give 60s, 5m or 1h", True),
         ({"hold_s": "10000000"}, "Hold (seconds): must be 604800 or less, not 10000000", True),
         ({"sticky": "x"}, "Keep on one version: must be", True),
     ],

@@ -42,7 +42,7 @@ def test_a_hold_is_a_span_of_time_as_on_the_command_line_and_reaches_the_api_in_
 def test_a_hold_that_is_no_time_is_refused_by_the_name_of_its_field_before_the_api_is_asked(written):
     with pytest.raises(InvalidInput) as refused:
         typed(hold_s=written).request()
-    assert str(refused.value) == f"Hold (seconds) {written!r} is no time: give 60s, 5m or 1h"
+    assert str(refused.value) == f"Hold (seconds) {written!r} is not a time: give 60s, 5m or 1h"
     assert refused.value.field == "hold_s"
 
 

@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (InvalidInput("no such\nversion"), "no such version"),
         (
             OSError(errno.ENOSPC, "No space left on device", "/home/models"),
-            "The disk is full (/home/models): make room there, or set UNDERTONE_HOME to a folder with more.",
+            "The disk is full (/home/models): free some space, or set UNDERTONE_HOME to a folder on another disk.",
         ),
     ],
 )

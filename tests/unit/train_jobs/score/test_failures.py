@@ -78,7 +78,7 @@ def fails_on(*numbers: int) -> Any:
         (AssertionError(), InvalidInput, "here: AssertionError. Correct it"),
         (MemoryError(), Unavailable, "here: memory ran out; free some, or give fewer --shard-rows"),
         (PermissionError(13, "Permission denied"), Unavailable, "here: Permission denied"),
-        (FULL, Unavailable, "The disk is full: make room there"),
+        (FULL, Unavailable, "The disk is full: free some space"),
         (InvalidInput("a.csv has no column 'body'.", "text_column"), InvalidInput, "sub/a.csv has no column 'body'."),
         (InvalidInput("The disk fell.", "x"), InvalidInput, "sub/a.csv: The disk fell."),
         (InvalidInput("sub/a.csv is empty.", "x"), InvalidInput, "sub/a.csv is empty."),
