@@ -1,4 +1,4 @@
-"""The journal: what makes a 200 a promise. Folders with one owner, segments of checked frames, group commit."""
+"""The journal, which makes a 200 a promise: folders with one owner, segments of checksummed frames, group commit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_FOLDERS: Final = 1000
 
 
 def open_free(root: Path, options: JournalOptions | None = None) -> Journal:
-    """Open the first journal under `root` that has no living owner, or make one.
+    """Open the first journal under `root` without a live owner, or create one.
 
     Raises:
         Unavailable: the folder cannot be used; the message says why.
@@ -28,16 +28,16 @@ def open_free(root: Path, options: JournalOptions | None = None) -> Journal:
                 return Journal(folder, options)
     except OSError as exc:
         raise Unavailable(f"the journal's folder cannot be used: {exc.strerror}") from exc
-    raise Unavailable(f"all {_MAX_FOLDERS} journals have an owner; end sinks that are not needed")
+    raise Unavailable(f"all {_MAX_FOLDERS} journals have an owner: stop sinks that are not needed")
 
 
 def orphans(root: Path) -> list[Path]:
-    """Return the folders that hold segments; `open_orphan` says of each whether its owner is gone."""
+    """Return the journal folders with segments; `open_orphan` opens one only if its owner is gone."""
     return [path for path in journal_folders(root) if segment_files(path)]
 
 
 def open_orphan(path: Path, options: JournalOptions | None = None) -> Journal | None:
-    """Open the journal in `path` whose owner was killed, or return None while the owner lives.
+    """Open the journal in `path`; return None while its owner is alive.
 
     Raises:
         OSError: the folder cannot be opened.

@@ -3,7 +3,7 @@
 lock                  locked by the process that owns the folder; freed by the kernel when it dies
 0000000000000001      segments
 checkpoint            up to where the store has everything
-1-42.corrupt          bytes of segment 1 at offset 42 that are no frame, kept for a person to look at
+1-42.corrupt          damaged bytes of segment 1 at offset 42, for a person to look at
 conflicts.jsonl       operations that were promised and that the store refused (sentiment/writes/rejected_log.py)
 """
 
@@ -40,7 +40,7 @@ class OwnedFolder:
 
     @classmethod
     def take(cls, path: Path) -> OwnedFolder | None:
-        """Own the folder, made if missing (mode 0700), or return None when another owner lives.
+        """Take the folder, created if missing (mode 0700); return None if another owner is alive.
 
         Raises:
             OSError: the folder cannot be made or opened.
@@ -65,29 +65,29 @@ class OwnedFolder:
         return self.path / f"{number:0{_NUMBER_DIGITS}d}"
 
     def read_checkpoint(self) -> Position | None:
-        """Return up to where the store has everything, or None where nothing valid is written."""
+        """Return the position up to which the store has everything, None if there is no valid checkpoint."""
         data = os.pread(self._checkpoint, _CHECKPOINT.size, 0)
         if len(data) < _CHECKPOINT.size or zlib.crc32(data[:-4]) != _CHECKPOINT.unpack(data)[2]:
             return None
         return Position(*_CHECKPOINT.unpack(data)[:2])
 
     def write_checkpoint(self, position: Position) -> None:
-        """Note that the store has everything before `position`. Not synced: an older one only means more replay."""
+        """Record that the store has everything before `position`; not synced, as an older one only costs replay."""
         data = _CHECKPOINT.pack(*position, 0)[:-4]
         os.pwrite(self._checkpoint, data + struct.pack("<I", zlib.crc32(data)), 0)
 
     def keep_aside(self, position: Position, content: bytes) -> None:
-        """Keep bytes that are no frame in a file of their own."""
+        """Write damaged bytes to a file of their own."""
         path = self.path / f"{position.segment}-{position.offset}.corrupt"
         write_private(path, content)
-        logger.error("%d damaged bytes in a journal are kept in %s", len(content), path.name)
+        logger.error("%d damaged bytes of a journal were skipped and saved in %s", len(content), path.name)
 
     def corrupt_files(self) -> int:
-        """Return how many damaged places are kept aside."""
+        """Return the number of saved damaged places."""
         return sum(1 for _ in self.path.glob("*.corrupt"))
 
     def sync(self) -> None:
-        """Put the folder's own entries on disk."""
+        """Sync the folder's own entries to disk."""
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
@@ -95,7 +95,7 @@ class OwnedFolder:
             os.close(descriptor)
 
     def room_bytes(self, reserve_bytes: int) -> int:
-        """Return how much the disk can take when `reserve_bytes`, of a small disk its twentieth part, stay free."""
+        """Return the free bytes beyond the reserve, which is `reserve_bytes` or a twentieth of a small disk."""
         disk = os.statvfs(self.path)
         return (disk.f_bavail * disk.f_frsize) - min(reserve_bytes, disk.f_blocks * disk.f_frsize // 20)
 
@@ -106,12 +106,12 @@ class OwnedFolder:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read (mode 0600), and put it on disk."""
+    """Write a file that only its owner can read (mode 0600), and sync it."""
     _write_private(path, content, os.O_TRUNC)
 
 
 def append_private(path: Path, content: bytes) -> None:
-    """Append to a file that only its owner can read (mode 0600), and put it on disk."""
+    """Append to a file that only its owner can read (mode 0600), and sync it."""
     _write_private(path, content, os.O_APPEND)
 
 

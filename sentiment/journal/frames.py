@@ -1,7 +1,7 @@
-"""Frames: how a journal's records lie in a segment file, and what is found there after a crash or on a bad disk.
+"""Frames: the format of a journal's records in a segment file, readable also after a crash or on a damaged disk.
 
 A frame is a header (magic, payload bytes, operations, epoch ms, CRC-32 of the payload, CRC-32 of the header) and the
-payload. The header has a checksum of its own, so that a frame whose end is missing is told from a damaged one.
+payload. The header has its own checksum, to distinguish a truncated frame from a damaged one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FramePiece:
-    """The bytes from `start` to `end` of a segment: a frame, or damage (no `header`), or the torn end of a write."""
+    """The bytes from `start` to `end` of a segment: a frame, or without a `header` damage or an interrupted write."""
 
     start: int
     end: int
@@ -48,7 +48,7 @@ def encode_frame(payload: bytes, operations: int, at_ms: int) -> bytes:
 
 
 def read_pieces(path: Path, start: int, end: int | None = None) -> Iterator[FramePiece]:
-    """Read a segment from offset `start`, where a frame begins, up to `end` (the file's end); skip over damage."""
+    """Read a segment from `start`, where a frame begins, to `end` (default: its end), with damage as pieces too."""
     with path.open("rb") as file:
         limit = os.fstat(file.fileno()).st_size if end is None else end
         while start < limit:
@@ -58,7 +58,7 @@ def read_pieces(path: Path, start: int, end: int | None = None) -> Iterator[Fram
 
 
 def read_headers(path: Path, start: int, end: int | None = None) -> Iterator[Header]:
-    """Read the headers only, up to the first damage: what waits in a segment, at little cost."""
+    """Read only the headers, up to the first damage; much faster than reading the frames."""
     with path.open("rb") as file:
         limit = os.fstat(file.fileno()).st_size if end is None else end
         while header := _header_at(file, start):
@@ -106,7 +106,7 @@ def _next_frame(data: bytes) -> int | None:
 def _is_torn(data: bytes) -> bool:
     header = _parse_header(data[:HEADER_BYTES])
     cut_short = header is not None and len(data) < HEADER_BYTES + header.payload_bytes
-    return cut_short or len(data) < HEADER_BYTES or not any(data)  # zeros: the size was on disk, the bytes were not
+    return cut_short or len(data) < HEADER_BYTES or not any(data)  # zeros: the size reached the disk, the bytes did not
 
 
 def _parse_header(data: bytes) -> Header | None:

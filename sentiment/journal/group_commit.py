@@ -1,4 +1,4 @@
-"""One thread that does for many callers at once what costs nearly the same for one: a write to disk, a query."""
+"""Group commit: one thread does work for many callers at once that costs nearly the same for one, such as a sync."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ MAX_GROUP: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Item, Result]):
-    """An item and the future on which its sender waits."""
+    """An item and the future that its sender waits for."""
 
     item: Item
     future: Future[Result]
 
 
 def running_future() -> Future[Any]:
-    """Return a future that cannot be cancelled: a caller that goes away must not undo what others share with it."""
+    """Return a future that cannot be cancelled: a caller that leaves must not undo work that others share."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Gathers what comes while `commit` is busy and hands it over as one group, in order.
+    """Gathers items while `commit` is busy and passes them on as one group, in order.
 
-    `commit` resolves each future itself, at once or later; when it raises, those that it left open get the exception.
+    `commit` resolves each future itself, at once or later; if it raises, the unresolved ones get the exception.
     """
 
     def __init__(self, name: str, commit: Callable[[list[Waiting[Item, Result]]], None]) -> None:

@@ -1,6 +1,6 @@
 """The journal: operations are on disk before they are acknowledged, and stay there until the store has them.
 
-Appends that come together share one write and one fdatasync. After a crash everything acknowledged is read again.
+Appends that come together share one write and one fdatasync. After a crash everything acknowledged is replayed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Append:
 
 @dataclass(frozen=True, slots=True)
 class JournalOptions:
-    """How a journal behaves. `reserve_bytes` of the disk stay free: a store on the same disk needs room to catch up."""
+    """Options of a journal; `reserve_bytes` of the disk stay free for a store on the same disk that catches up."""
 
     segment_bytes: int = SEGMENT_BYTES
     reserve_bytes: int = RESERVE_BYTES
@@ -56,7 +56,7 @@ class JournalOptions:
 
 
 class Journal:
-    """An append-only journal in a folder that is this process's own until `close`. Safe for many threads."""
+    """A thread-safe append-only journal in a folder that this process owns until `close`."""
 
     def __init__(self, folder: OwnedFolder, options: JournalOptions | None = None) -> None:
         self._folder = folder
@@ -64,9 +64,9 @@ class Journal:
         self._lock = threading.Lock()
         self._sizes = folder.segments()
         checkpoint = folder.read_checkpoint() or Position(0, 0)
-        #: Where a reader starts: everything before it is in the store.
+        #: Readers start here: everything before is in the store.
         self.start = max(checkpoint, Position(min(self._sizes, default=0), 0))
-        #: Where the next append goes; a segment of an earlier owner is never written again, its end may be torn.
+        #: The next append goes here, in a new segment: the end of an earlier owner's may be an interrupted write.
         self.end = Position(max([checkpoint.segment, *self._sizes]) + 1, 0)
         self._released = self.start
         self._operations = sum(header.operations for header in self._waiting_headers())
@@ -81,7 +81,7 @@ class Journal:
 
     @property
     def pending_operations(self) -> int:
-        """How many operations are on disk and not yet released."""
+        """Number of operations on disk that are not yet released."""
         return self._operations
 
     @property
@@ -91,7 +91,7 @@ class Journal:
 
     @property
     def corrupt_files(self) -> int:
-        """How many damaged places were found and kept aside."""
+        """Number of damaged places that were skipped and saved."""
         return self._folder.corrupt_files()
 
     @property
@@ -100,7 +100,7 @@ class Journal:
         return time.monotonic() - self._appended_at_s
 
     def age_s(self) -> float:
-        """Return how long the oldest operation has waited, in seconds; 0 where none waits."""
+        """Return the age of the oldest waiting operation in seconds, 0 if none waits."""
         try:
             oldest = next(self._waiting_headers(), None) if self._operations else None
         except FileNotFoundError:  # released meanwhile
@@ -108,9 +108,9 @@ class Journal:
         return max(0.0, (self._options.clock_ms() - oldest.at_ms) / 1000) if oldest else 0.0
 
     def append(self, operations: Sequence[Operation]) -> Future[Position]:
-        """Queue operations; the future gives the position after them once they are on disk.
+        """Queue operations; the future has the position after them when they are on disk.
 
-        Appends keep their order. The future raises JournalFull when the disk did not take exactly these operations.
+        Appends keep their order. The future raises JournalFull if these operations could not be written.
 
         Raises:
             Unavailable: after `close`.
@@ -119,7 +119,7 @@ class Journal:
         return self._commits.submit(_Append(frame, len(operations)))
 
     def read(self, start: Position, max_operations: int) -> Chunk:
-        """Read from `start` on until `max_operations` are reached or all is read. Damage is kept aside and skipped.
+        """Read from `start` until `max_operations` or the end; damage is skipped and saved.
 
         Raises:
             OSError: the disk cannot be read.
@@ -134,7 +134,7 @@ class Journal:
         return Chunk(operations, max(start, end))
 
     def release(self, upto: Position, operations: int) -> None:
-        """Say that the store has the `operations` before `upto`: they are not replayed, and whole segments go."""
+        """Release the `operations` before `upto`, which the store has: whole segments before it are deleted."""
         with self._lock:
             self._note_released(upto)
             self._released = upto
@@ -144,12 +144,12 @@ class Journal:
                 del self._sizes[number]
 
     def rotate(self) -> None:
-        """Let the next append open a new segment, so that the present one goes once it is released."""
+        """Start a new segment with the next append, so that the present one can be deleted after its release."""
         with self._lock:
             self._close_segment()
 
     def close(self) -> None:
-        """Write what is queued, then give up the folder. What was not released waits for its next owner."""
+        """Write queued operations, then give up the folder; unreleased operations wait for the next owner."""
         self._commits.close()
         with self._lock:
             self._close_segment()
@@ -157,14 +157,14 @@ class Journal:
 
     @property
     def alive(self) -> bool:
-        """Whether appends are still worked on."""
+        """Whether appends are still processed."""
         return self._commits.alive
 
     def _note_released(self, upto: Position) -> None:
         try:
             self._folder.write_checkpoint(upto)
-        except OSError as exc:  # on a full disk releasing segments is what makes room: it must go on
-            logger.warning("the journal's checkpoint was not written: %s", exc.strerror)
+        except OSError as exc:  # deleting segments frees a full disk: it must go on
+            logger.warning("the journal's checkpoint was not written, so more will be replayed: %s", exc.strerror)
 
     def _commit(self, group: list[Waiting[_Append, Position]]) -> None:
         started = time.perf_counter()
@@ -172,19 +172,19 @@ class Journal:
             try:
                 ends = self._write([waiting.item.frame for waiting in group])
             except OSError as exc:
-                logger.warning("the journal refuses appends: %s", exc.strerror)
+                logger.warning("the journal cannot be written: %s", exc.strerror)
                 ends = [None for _ in group]
             number = self.end.segment
             self._operations += sum(waiting.item.operations for waiting, end in zip(group, ends, strict=True) if end)
         self._options.on_commit_ms((time.perf_counter() - started) * 1000)
         for waiting, end in zip(group, ends, strict=True):
             if end is None:
-                waiting.future.set_exception(JournalFull("the journal's disk is full or fails; free some space on it"))
+                waiting.future.set_exception(JournalFull("the journal's disk is full or broken: free some space on it"))
             else:
                 waiting.future.set_result(Position(number, end))
 
     def _write(self, frames: list[bytes]) -> list[int | None]:
-        """Write frames and sync; return the offset after each one, None for one that the disk did not take."""
+        """Write frames and sync; return the offset after each one, None for one that could not be written."""
         if self._folder.room_bytes(self._options.reserve_bytes) < sum(map(len, frames)):
             return [None for _ in frames]
         segment = self._open_segment()
@@ -196,7 +196,7 @@ class Journal:
             segment.sync()
         except OSError:
             segment.cut(before)
-            self._close_segment()  # after a failed sync the kernel may call lost pages clean: trust this file no more
+            self._close_segment()  # after a failed sync the kernel may treat lost pages as clean
             raise
         self._sizes[self.end.segment] = segment.size
         self.end = Position(self.end.segment, segment.size)
@@ -232,7 +232,9 @@ class Journal:
                 for piece in read_pieces(self._folder.segment_path(number), first, limit):
                     yield number, piece
             except FileNotFoundError:
-                logger.error("segment %d of the journal is gone: somebody removed it", number)
+                logger.error(
+                    "segment %d of the journal is missing: somebody deleted it; its operations are lost", number
+                )
 
     def _spans(self, start: Position, end: Position) -> list[tuple[int, int, int]]:
         with self._lock:
@@ -254,7 +256,7 @@ class Journal:
             except (ValueError, TypeError) as exc:
                 logger.error("a frame of the journal cannot be read: %s", exc)
         if piece.torn:
-            logger.info("the last write of an earlier process was cut off: %d bytes", len(piece.content))
+            logger.info("the last write of an earlier process was interrupted: %d bytes skipped", len(piece.content))
         else:
             self._folder.keep_aside(Position(number, piece.start), piece.content)
         return []

@@ -1,8 +1,8 @@
 """The text store's interface: texts with their labels, and small documents beside them.
 
-One contract, kept by every store (tests/contract): embedded SQLite, MongoDB over the wire, and one in memory for tests.
-All methods are synchronous, may be called from any thread, and raise StoreUnavailable for whatever the database does
-wrong, within about `timeout_s` seconds.
+All stores pass one contract (tests/contract): embedded SQLite, MongoDB over the network, and one in memory for tests.
+All methods are synchronous, may be called from any thread, and raise StoreUnavailable for any failure of the database
+within about `timeout_s` seconds.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sentiment.records import Changes, Document, Operation, Outcome, Page, TextQ
 #: How long a call waits for the database before it gives up.
 TIMEOUT_S: Final = 5.0
 
-#: How many changes are kept for those who follow them, if they do not say that they have them: hours at full load.
+#: Changes that are kept for readers who do not confirm them: hours at full load.
 KEPT_CHANGES: Final = 1_000_000
 
 
 class TextStore(ABC):
-    """Keeps texts and documents. Opening one costs nothing: the database is first touched by the first call."""
+    """Keeps texts and documents; the database is opened by the first call."""
 
     @abstractmethod
     def ping(self) -> None:
-        """Return when the database answers.
+        """Check that the database answers.
 
         Raises:
             StoreUnavailable: it does not.
@@ -33,14 +33,14 @@ class TextStore(ABC):
 
     @abstractmethod
     def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Carry out operations in order and return what became of each, in the same order.
+        """Apply operations in order and return their outcomes in the same order.
 
-        Idempotent: what was DONE, applied again in the same order, changes nothing. Once this returns, it survives a
-        power cut. What an operation does to a text is written down in `sentiment/store/state.py`. Safe with several
-        writing processes: an id never stands for two texts.
+        It is idempotent: operations that were DONE change nothing when applied again in the same order. After it has
+        returned they survive a power cut. `sentiment/store/state.py` defines each operation. Several processes may
+        write: an id never names two texts.
 
         Raises:
-            InvalidInput: a label is none of the three, or a value is not one that a database can hold.
+            InvalidInput: a label is none of the three, or a value cannot be stored.
             StoreUnavailable: some of the operations may be done; apply all of them again.
         """
 
@@ -62,25 +62,20 @@ class TextStore(ABC):
             after: `next_cursor` of the page before, None for the first.
 
         Raises:
-            InvalidInput: the cursor is none (`after`), or the search holds no word (`search`).
+            InvalidInput: `after` is not a cursor, or `search` has no words.
         """
 
     @abstractmethod
     def count(self, query: TextQuery) -> dict[str, int]:
-        """Return how many matching texts have each label; those without one count as "unlabelled".
-
-        Labels that no text has are left out.
+        """Return the number of matching texts by label ("unlabelled" for none); labels without texts are absent.
 
         Raises:
-            InvalidInput: the search holds no word (`search`).
+            InvalidInput: `search` has no words.
         """
 
     @abstractmethod
     def delete_expired(self, now_ms: int) -> int:
-        """Delete the texts whose `expires_at_ms` is `now_ms` or before; return how many.
-
-        Tombstones older than TOMBSTONE_MS go with them.
-        """
+        """Delete the texts whose `expires_at_ms` is `now_ms` or earlier, and old tombstones; return how many texts."""
 
     @abstractmethod
     def revision(self) -> int:
@@ -90,12 +85,12 @@ class TextStore(ABC):
     def changes(self, after: int, limit: int) -> Changes:
         """Return which texts changed after revision `after`, the earliest changes first, about `limit` ids at most.
 
-        A change is noted with the write itself: who follows the changes and reads the texts misses none.
+        Changes are recorded together with the write: a reader who follows them misses none.
         """
 
     @abstractmethod
     def forget_changes(self, upto: int) -> None:
-        """Drop what is kept of the changes up to revision `upto`: nobody will ask for them."""
+        """Delete the record of changes up to revision `upto`: nobody will ask for them."""
 
     @abstractmethod
     def get_document(self, kind: str, name: str) -> Document | None:
@@ -107,9 +102,9 @@ class TextStore(ABC):
 
     @abstractmethod
     def last_documents(self, kind: str, limit: int, before: str | None = None) -> list[Document]:
-        """Return the `limit` documents, 1 or more, of a kind with the last names, the last first; no other is read.
+        """Return the `limit` (1 or more) documents of a kind with the last names, the last first; no other is read.
 
-        `before` leaves out its own document and those with later names.
+        With `before`, only names before it count.
         """
 
     @abstractmethod
@@ -118,12 +113,12 @@ class TextStore(ABC):
     ) -> Document:
         """Write a document, a JSON object, and return it with its new generation.
 
-        `expected_generation` makes it a compare-and-set: the write happens only over that generation, 0 meaning that
-        there is none yet; None writes over whatever is there. Generations start anew after `delete_document`, so what
-        is compared (a lease) is overwritten, never deleted.
+        `expected_generation` makes it a compare-and-set: the write happens only over that generation (0: no document);
+        None overwrites any. Generations start again after `delete_document`, so that documents with compare-and-set,
+        such as a lease, are never deleted.
 
         Raises:
-            Conflict: another generation is there.
+            Conflict: the document has another generation.
         """
 
     @abstractmethod
@@ -132,4 +127,4 @@ class TextStore(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back connections. Later calls raise StoreUnavailable; closing twice is fine."""
+        """Close the connections. Later calls raise StoreUnavailable; closing twice is fine."""

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, as an opaque string that survives inserts and deletions between two pages."""
+"""Cursors: the end of a page as an opaque string, valid also after inserts and deletions between two pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INT64: Final = 2**63
 
 
 def page_of(records: Sequence[TextRecord], limit: int) -> Page:
-    """Make a page of up to `limit` records; one record more than that tells that there is a next page."""
+    """Return a page of up to `limit` records; it has a next page if there are more records."""
     shown_records = list(records[:limit])
     return Page(shown_records, _encode(shown_records[-1]) if len(records) > limit else None)
 
@@ -46,4 +46,4 @@ def _encode(record: TextRecord) -> str:
 
 
 def _broken() -> InvalidInput:
-    return InvalidInput("after is no place in the list; pass the `next` of the page before, or leave it out.", "after")
+    return InvalidInput("after is not a cursor; pass the `next` of the page before, or leave it out.", "after")

@@ -1,4 +1,4 @@
-"""A text store in memory: the model that the contract tests compare the others with, and a fake for other tests."""
+"""A text store in memory: the reference of the contract tests, and a fake for other tests."""
 
 from __future__ import annotations
 

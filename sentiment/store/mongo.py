@@ -1,9 +1,9 @@
 """The text store in MongoDB 7 or later, for clusters.
 
-One document an id: a text, or the tombstone that it left. Each write carries a new `rev` and replaces only the `rev`
-that it was decided on, so that several sinks write at once without transactions. Kept to what also simpler servers of
-MongoDB's protocol answer rightly: int64 times (`expires_at` is for the TTL index only), `$all` to look into arrays,
-`id` beside `_id` because not all of them index `_id` together with other fields.
+There is one document for each id: a text, or its tombstone. Each write has a new `rev` and replaces only the `rev` that
+it was computed from, so that several sinks can write without transactions. It uses only what simpler servers of
+MongoDB's protocol also support: int64 times (`expires_at` is for the TTL index only), `$all` for arrays, and `id`
+beside `_id`, because not all of them index `_id` together with other fields.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _REFUSED: Final = (13, 18)  # Unauthorized, AuthenticationFailed
 _ATTEMPTS: Final = 10
 
 _AWAY: Final = "The text store does not answer; try again later."
-_DENIED: Final = "The text store refuses the user in UNDERTONE_MONGO_URI; check its password and its roles."
-_CONTENDED: Final = "Too many writers want the same entry of the text store; try again."
-_UNFIT: Final = "A value is too large, or a text holds half a character; no store keeps that."
+_DENIED: Final = "The text store refuses the user in UNDERTONE_MONGO_URI; check the password and the roles."
+_CONTENDED: Final = "Too many writers change the same entry of the text store; try again."
+_UNFIT: Final = "A value is too large, or a text has half a surrogate pair, which cannot be stored; correct it."
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What was there when an operation was decided; `rev` is None if nothing was."""
+    """The stored state that an operation is computed from; `rev` is None if there is none."""
 
     state: StoreState = NOTHING
     rev: str | None = None
@@ -61,7 +61,7 @@ class MongoStore(TextStore):
     """Keeps texts and documents in one database of the server at `uri`.
 
     Raises:
-        InvalidSettings: `uri` is no MongoDB address.
+        InvalidSettings: `uri` is not a MongoDB address.
     """
 
     def __init__(self, uri: str, database: str, timeout_s: float = TIMEOUT_S) -> None:
@@ -76,7 +76,7 @@ class MongoStore(TextStore):
             )
         except (PyMongoError, ValueError):  # whose message may hold the password
             raise InvalidSettings(
-                "UNDERTONE_MONGO_URI is no address like mongodb://host:27017/.", "MONGO_URI"
+                "UNDERTONE_MONGO_URI is not an address like mongodb://host:27017/.", "MONGO_URI"
             ) from None
         options = {"write_concern": WriteConcern("majority"), "read_concern": ReadConcern("majority")}
         self._texts = self._client.get_database(database, **options).get_collection("texts")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Connections to one SQLite file: a pool that many threads and processes share, the schema, and the errors in words."""
+"""Connections to one SQLite file: a pool for many threads, the schema, and the translation of its errors."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ _STEPS: Final = {
 }
 
 _BUSY: Final = "The text store is locked by another process; try again later."
-_FULL: Final = "The disk of the text store is full; make room and try again."
-_DAMAGED: Final = "The text store's file is damaged; restore it from a backup, or move it away to start anew."
+_FULL: Final = "The disk of the text store is full; free some space and try again."
+_DAMAGED: Final = "The text store's file is damaged; restore it from a backup, or move it away to start with a new one."
 _UNREACHABLE: Final = "The text store's file cannot be opened, read or written; check its disk and its permissions."
 _SLOW: Final = "The text store took too long to answer; try again, or ask for less."
-_FAILED: Final = "The text store failed in an unforeseen way; try again later."
+_FAILED: Final = "The text store failed unexpectedly; try again later."
 _PRIMARY_CODE: Final = 0xFF
 _MESSAGES: Final = {
     sqlite3.SQLITE_BUSY: _BUSY,
@@ -71,10 +71,7 @@ _WAIT_FOR_READERS_MS: Final = 100
 
 
 class Connections:
-    """Lends connections, each to one caller at a time; opens more as more are wanted at once.
-
-    The file is made at the first use, readable by its owner only.
-    """
+    """Lends connections, each to one caller at a time; the file is created at the first use with mode 0600."""
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         self._path = path
@@ -86,11 +83,11 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for one statement, which is interrupted when the time is over.
+        """Lend a connection for one statement, which is interrupted after the time limit.
 
         Raises:
-            StoreUnavailable: whatever goes wrong in the database.
-            InvalidInput: a value is outside of what SQLite can hold.
+            StoreUnavailable: the database fails.
+            InvalidInput: SQLite cannot hold a value.
         """
         deadline = time.monotonic() + self._timeout_s
         with self._lent() as connection:
@@ -105,8 +102,8 @@ class Connections:
         """Lend a connection in a transaction: committed to disk at the end, or undone by an exception.
 
         Raises:
-            StoreUnavailable: whatever goes wrong in the database; nothing was written.
-            InvalidInput: a value is outside of what SQLite can hold; nothing was written.
+            StoreUnavailable: the database fails; nothing was written.
+            InvalidInput: SQLite cannot hold a value; nothing was written.
         """
         with self._lent() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -118,14 +115,14 @@ class Connections:
                     connection.execute("ROLLBACK")
 
     def erase_log(self) -> None:
-        """Empty the write-ahead log into the file, so that it holds no deleted text; skip that while it is in use."""
+        """Empty the write-ahead log, so that it has no deleted texts; skipped while others use it."""
         with self._lent() as connection:
             connection.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS_MS}")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute(f"PRAGMA busy_timeout = {int(self._timeout_s * 1000)}")
 
     def close(self) -> None:
-        """Close the idle connections now and the lent ones when they come back."""
+        """Close the idle connections now, and the lent ones when they are returned."""
         with self._lock:
             self._closed = True
             while self._idle:
@@ -138,7 +135,7 @@ class Connections:
             try:
                 yield connection
             except sqlite3.Error:
-                connection.close()  # what it knows of the file may be wrong now
+                connection.close()  # its cached state may be wrong now
                 raise
             except BaseException:
                 self._give_back(connection)
@@ -226,5 +223,5 @@ def _errors_in_words() -> Iterator[None]:
         raise StoreUnavailable(_UNREACHABLE) from exc
     except (OverflowError, UnicodeEncodeError) as exc:
         raise InvalidInput(
-            "A number is beyond 64 bits, or a text holds half a character; no store keeps that."
+            "A number has more than 64 bits, or a text has half a surrogate pair, which cannot be stored; correct it."
         ) from exc

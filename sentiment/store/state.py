@@ -1,4 +1,4 @@
-"""What an operation does to one id: pure functions that every store shares, so that all of them mean the same.
+"""The effect of an operation on one id: pure functions that all stores share.
 
     PutText     nothing there             the text is kept                                        DONE
                 same `text_key`           the later label wins, the later receipt time is kept    DONE
@@ -13,9 +13,8 @@
                 no text                   a tombstone stays                                       NOT_FOUND
                 deleted then or later     nothing changes: it is a replay                         DONE
 
-Times decide rather than the order of arrival, so that a replay, or the journal of another sink that comes late, changes
-nothing. Of two labels of the same millisecond a client's wins. A text that comes after its predecessor's deletion keeps
-the tombstone.
+Times decide and not the order of arrival, so that a replay, or a late journal of another sink, changes nothing. Of two
+labels of the same millisecond a client's wins. A text that comes after its predecessor's deletion keeps the tombstone.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from sentiment.records import AddFeedback, DeleteText, Feedback, Operation, Outc
 #: How long a tombstone is kept: longer than any journal waits for the store.
 TOMBSTONE_MS: Final = 30 * 24 * 3_600_000
 
-#: Sources that are heard about one text; of more, the earliest words are forgotten.
+#: Most sources of feedback for one text; the earliest are dropped.
 MAX_SOURCES: Final = 32
 
 CLIENT: Final = "client"
@@ -40,7 +39,7 @@ _SENTIMENT_OF_LABEL: Final = {NEGATIVE: -1.0, NEUTRAL: 0.0, POSITIVE: 1.0}
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """What a store knows of one id: its text, and when a text of that id was last deleted."""
+    """The state of one id: its text, and when a text of that id was last deleted."""
 
     record: TextRecord | None = None
     deleted_at_ms: int | None = None
@@ -50,12 +49,12 @@ NOTHING: Final = StoreState()
 
 
 def id_of(operation: Operation) -> str:
-    """Return the id that an operation is about."""
+    """Return the id of an operation's text."""
     return operation.record.id if isinstance(operation, PutText) else operation.id
 
 
 def fold(states: dict[str, StoreState], operations: Sequence[Operation]) -> list[Outcome]:
-    """Carry out operations in order on `states` (changed in place; a missing id is NOTHING); return their outcomes.
+    """Apply operations in order to `states` (changed in place; a missing id is NOTHING); return their outcomes.
 
     A state that did not change stays the same object.
 
@@ -71,7 +70,7 @@ def fold(states: dict[str, StoreState], operations: Sequence[Operation]) -> list
 
 
 def step(state: StoreState, operation: Operation) -> tuple[StoreState, Outcome]:
-    """Return what one operation makes of a state, and its outcome.
+    """Return the state after one operation, and its outcome.
 
     Raises:
         InvalidInput: a label is none of the three.
@@ -98,7 +97,7 @@ def _put(state: StoreState, record: TextRecord) -> tuple[StoreState, Outcome]:
 
 def _say_label(state: StoreState, operation: SetLabel | AddFeedback) -> tuple[StoreState, Outcome]:
     if operation.label not in _SENTIMENT_OF_LABEL:
-        raise InvalidInput(f"{operation.label!r} is no label; use one of {', '.join(_SENTIMENT_OF_LABEL)}.", "label")
+        raise InvalidInput(f"{operation.label!r} is not a label; use one of {', '.join(_SENTIMENT_OF_LABEL)}.", "label")
     if state.record is None:
         return state, Outcome.NOT_FOUND
     if state.deleted_at_ms is not None and operation.at_ms <= state.deleted_at_ms:

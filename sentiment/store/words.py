@@ -1,4 +1,4 @@
-"""Words of a text as the search knows them: the same for every store, in any script, and data, never query syntax."""
+"""The words of a text for the search: the same in every store, in any script, and never query syntax."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def words_to_find(search: str) -> list[str]:
     """
     words = words_of(search)
     if not words:
-        raise InvalidInput("search holds no word; write one or more words that the text must hold.", "search")
+        raise InvalidInput("search has no words; write one or more words that the text must contain.", "search")
     return words

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sentiment.language import Identify, identified, open_identifier
+from sentiment.language import Identify, detect_language, open_identifier
 from sentiment.predictor import Predictor
 from tests.behaviour.foreign_texts import TWENTY_LANGUAGES
 from tests.behaviour.odd_english import ODD_ENGLISH
@@ -31,7 +31,7 @@ def identification_us(texts: list[str], identify: Identify, rounds: int) -> floa
     for _ in range(rounds):
         started = time.thread_time()
         for text in texts:
-            identified(text, ("en",), identify)
+            detect_language(text, ("en",), identify)
         took.append((time.thread_time() - started) / len(texts) * 1e6)
     return round(statistics.median(took), 1)
 

@@ -10,7 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sentiment.errors import InvalidInput
-from sentiment.language import LANGUAGES, UNTOLD, Identified, identified, name_of, open_identifier, parse_languages
+from sentiment.language import (
+    LANGUAGES,
+    UNTOLD,
+    DetectedLanguage,
+    detect_language,
+    name_of,
+    open_identifier,
+    parse_languages,
+)
 from sentiment.language.identifier import load_weights
 from sentiment.language.support import letter_bytes, without_names, words_of
 
@@ -26,18 +34,18 @@ def identify():
 
 
 def test_a_sentence_in_another_language_is_foreign_and_named(identify):
-    assert identified(GERMAN, ("en",), identify) == Identified("de", is_foreign=True)
-    assert identified(ENGLISH, ("en",), identify) == Identified("en", is_foreign=False)
+    assert detect_language(GERMAN, ("en",), identify) == DetectedLanguage("de", is_foreign=True)
+    assert detect_language(ENGLISH, ("en",), identify) == DetectedLanguage("en", is_foreign=False)
 
 
 def test_which_language_is_foreign_depends_on_the_model(identify):
-    assert identified(GERMAN, ("de", "fr"), identify) == Identified("de", is_foreign=False)
-    assert identified(ENGLISH, ("de", "fr"), identify) == Identified("en", is_foreign=True)
+    assert detect_language(GERMAN, ("de", "fr"), identify) == DetectedLanguage("de", is_foreign=False)
+    assert detect_language(ENGLISH, ("de", "fr"), identify) == DetectedLanguage("en", is_foreign=True)
 
 
 def test_a_model_of_no_language_in_particular_finds_nothing_foreign(identify):
-    assert identified(GERMAN, (), identify) == Identified("de", is_foreign=False)
-    assert identified(ENGLISH, (), identify) == Identified("en", is_foreign=False)
+    assert detect_language(GERMAN, (), identify) == DetectedLanguage("de", is_foreign=False)
+    assert detect_language(ENGLISH, (), identify) == DetectedLanguage("en", is_foreign=False)
 
 
 @pytest.mark.parametrize(
@@ -53,22 +61,22 @@ def test_a_model_of_no_language_in_particular_finds_nothing_foreign(identify):
     ],
 )
 def test_few_letters_outside_latin_are_enough(identify, text, language):
-    assert identified(text, ("en",), identify) == Identified(language, is_foreign=True)
+    assert detect_language(text, ("en",), identify) == DetectedLanguage(language, is_foreign=True)
 
 
 @pytest.mark.parametrize("text", ["", "@user http [email]", "😍😍😍", "#Weltmeister #Finale", ":( 10/10 !!!", "\n"])
 def test_a_text_without_words_has_no_language(identify, text):
-    assert identified(text, ("en",), identify) == UNTOLD
+    assert detect_language(text, ("en",), identify) == UNTOLD
 
 
 @pytest.mark.parametrize("text", ["das ist gut", "très bien", "muy bueno"])
 def test_a_short_text_of_another_language_is_not_certain_enough(identify, text):
-    assert identified(text, ("en",), identify) == UNTOLD
+    assert detect_language(text, ("en",), identify) == UNTOLD
 
 
 def test_a_short_text_is_told_only_in_a_language_of_the_model(identify):
-    assert identified("I love this product!", ("en",), identify).language == "en"
-    assert identified("I love this product!", (), identify) == UNTOLD
+    assert detect_language("I love this product!", ("en",), identify).language == "en"
+    assert detect_language("I love this product!", (), identify) == UNTOLD
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,7 @@ def test_a_short_text_is_told_only_in_a_language_of_the_model(identify):
     ],
 )
 def test_masks_emoji_capitals_and_drawn_out_letters_hide_no_language(identify, text):
-    assert identified(text, ("en",), identify).is_foreign
+    assert detect_language(text, ("en",), identify).is_foreign
 
 
 @pytest.mark.parametrize(
@@ -98,22 +106,22 @@ def test_masks_emoji_capitals_and_drawn_out_letters_hide_no_language(identify, t
     ],
 )
 def test_borrowed_words_names_cries_and_mixed_texts_are_not_foreign(identify, text):
-    assert not identified(text, ("en",), identify).is_foreign
+    assert not detect_language(text, ("en",), identify).is_foreign
 
 
 def test_a_long_text_is_read_at_its_beginning_middle_and_end(identify):
     assert len(words_of("gut " * 10_000)) < 200
     started = time.perf_counter()
-    assert identified(GERMAN * 900, ("en",), identify).is_foreign
+    assert detect_language(GERMAN * 900, ("en",), identify).is_foreign
     assert time.perf_counter() - started < 0.1
-    assert not identified(ENGLISH * 20 + GERMAN * 40 + ENGLISH * 20, ("en",), identify).is_foreign
+    assert not detect_language(ENGLISH * 20 + GERMAN * 40 + ENGLISH * 20, ("en",), identify).is_foreign
 
 
 def test_threads_share_the_identifier(identify):
     texts = [GERMAN, ENGLISH, "Ce film est magnifique, je le recommande à tout le monde."] * 50
-    alone = [identified(text, ("en",), identify) for text in texts]
+    alone = [detect_language(text, ("en",), identify) for text in texts]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda text: identified(text, ("en",), identify), texts)) == alone
+        assert list(pool.map(lambda text: detect_language(text, ("en",), identify), texts)) == alone
 
 
 def test_every_language_of_the_identifier_has_a_name():
@@ -178,4 +186,4 @@ def test_letters_are_counted_in_bytes_and_names_are_words_with_capitals():
 
 @pytest.mark.parametrize("text", ["Sehr gute Qualität, bin zufrieden.", "Sản phẩm tốt, giao hàng nhanh"])
 def test_a_capital_at_the_beginning_hides_no_language_that_the_rest_is_in_as_well(identify, text):
-    assert identified(text, ("en",), identify).is_foreign
+    assert detect_language(text, ("en",), identify).is_foreign
