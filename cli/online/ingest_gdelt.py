@@ -33,6 +33,9 @@ _To = Annotated[str | None, typer.Option("--to", help="As --from, not included; 
 _Once = Annotated[
     bool, typer.Option("--once", help="End with the newest quarter-hour; the same command goes on there.")
 ]
+_Events = Annotated[
+    bool, typer.Option("--events", help="Have the kinds of events in an article, such as protest, as topics of it.")
+]
 _SearchFrom = Annotated[str | None, typer.Option("--from", help="A date or a time; the last day if left out.")]
 _SearchTo = Annotated[str | None, typer.Option("--to", help="As --from; now if left out.")]
 
@@ -48,6 +51,7 @@ def feeds(
     from_time: _From = None,
     to_time: _To = None,
     once: _Once = False,
+    events: _Events = False,
     time_zone: options.TimeZone = "UTC",
     limit: options.Limit = None,
     speed: options.Speed = "max",
@@ -77,9 +81,10 @@ def feeds(
         limit=limit,
         speed=speed,
         feed=feed.value,
+        events=events or None,
         from_time=from_time,
         to_time=to_time,
-        once=once,
+        once=once or None,
     )
     _carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)
 

@@ -52,7 +52,7 @@ def _feeds(request: IngestRequest, settings: Settings, now_ms: Callable[[], int]
     feed, (from_ms, to_ms) = request.feed or NewsFeed.ENGLISH.value, request.span_ms
     if feed not in FEEDS:
         raise InvalidInput(f"--feed {feed!r} is none: give {', '.join(FEEDS)}.", "feed")
-    span = GdeltSpan(FEEDS[feed], from_ms, to_ms, bool(request.once))
+    span = GdeltSpan(FEEDS[feed], from_ms, to_ms, bool(request.events), bool(request.once))
     return GdeltSource(request.name, settings.gdelt_url.rstrip("/"), span, client, now_ms)
 
 

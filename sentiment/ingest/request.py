@@ -49,6 +49,8 @@ class IngestRequest:
     query: str | None = None
     #: Which of GDELT's feeds: english, translated or both.
     feed: str | None = None
+    #: Whether GDELT's events are topics of the articles that mention them.
+    events: bool | None = None
     #: The span of a source that goes back in time; `to_time` is left out.
     from_time: str | None = None
     to_time: str | None = None

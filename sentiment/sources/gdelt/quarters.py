@@ -37,8 +37,12 @@ class FeedFile:
     @property
     def name(self) -> str:
         """What the file is called at its place."""
+        return self.name_of("gkg.csv")
+
+    def name_of(self, table: str) -> str:
+        """Return what another table of this quarter-hour and feed is called."""
         translation = ".translation" if self.feed is NewsFeed.TRANSLATED else ""
-        return f"{stamp_of(self.at_ms)}{translation}.gkg.csv.zip"
+        return f"{stamp_of(self.at_ms)}{translation}.{table}.zip"
 
     @classmethod
     def of(cls, name: str) -> Self | None:

@@ -75,7 +75,12 @@ class GdeltSite:
             MissingFile: it is not there, or damaged.
             Unavailable: nobody answers.
         """
-        return await self._persistently(file.name, lambda: self._archive(file, listed))
+        return await self._persistently(file.name, lambda: self._archive(file.name, listed))
+
+    async def table(self, file: FeedFile, table: str) -> bytes:
+        """Return another table of a file's quarter-hour and feed. Raises MissingFile, Unavailable."""
+        name = file.name_of(table)
+        return await self._persistently(name, lambda: self._archive(name, None))
 
     async def _persistently(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
         for number in range(1, ATTEMPTS + 1):
@@ -99,8 +104,8 @@ class GdeltSite:
                 return ListedFile(file, int(size), md5.lower())
         raise _Failed(f"answers {shown(text.strip()[:200])} in place of a list of files")
 
-    async def _archive(self, file: FeedFile, listed: ListedFile | None) -> bytes:
-        content, headers = await self._get(file.name, self.limits.packed)
+    async def _archive(self, name: str, listed: ListedFile | None) -> bytes:
+        content, headers = await self._get(name, self.limits.packed)
         if listed is not None and len(content) != listed.size_bytes:
             raise _Failed(f"has {len(content):,} bytes, not {listed.size_bytes:,} as listed", is_missing=True)
         wanted = listed.md5 if listed is not None else _md5_in(headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from sentiment.errors import Unavailable
 from sentiment.sources.columns import named_id
 from sentiment.sources.gdelt.archive import ArchiveLimits, lines_of_archive
 from sentiment.sources.gdelt.columns import BrokenRow
+from sentiment.sources.gdelt.event_topics import EVENT_TABLE, MENTION_TABLE, event_kinds
 from sentiment.sources.gdelt.gkg import GKG, GkgRow
 from sentiment.sources.gdelt.quarters import QUARTER_MS, FeedFile, NewsFeed, QuarterProgress, quarter_from
 from sentiment.sources.gdelt.site import GdeltSite, ListedFile, MissingFile
@@ -41,6 +42,8 @@ class GdeltSpan:
     from_ms: int | None = None
     #: Left out; None for as long as it runs.
     to_ms: int | None = None
+    #: Whether the kinds of events in an article are topics of it.
+    has_events: bool = False
     #: Whether reading ends with the newest quarter-hour.
     is_once: bool = False
 
@@ -135,12 +138,13 @@ class GdeltSource:
         except MissingFile as exc:
             progress.missing[file] = str(exc)
         else:
+            kinds = await self._event_kinds(site, file) if self.span.has_events else {}
             progress.missing.pop(file, None)
             progress.file = file
             for number, line in enumerate(lines_of_archive(archive, self.limits), 1):
                 if number > done_rows:
                     progress.row = number
-                    yield Arrival(self._record(file, line), number, progress.position())
+                    yield Arrival(self._record(file, line, kinds), number, progress.position())
                 if number % _TURN_ROWS == 0:
                     await asyncio.sleep(0)
         progress.file, progress.row = None, 0
@@ -157,18 +161,29 @@ class GdeltSource:
                 logger.warning("%s", exc)
             await self.sleep(LOOK_S)
 
-    def _record(self, file: FeedFile, line: bytes) -> SourceRecord:
+    async def _event_kinds(self, site: GdeltSite, file: FeedFile) -> Mapping[str, Sequence[str]]:
+        """Return the kinds of events in a quarter-hour's articles, by URL; none where a table is missing."""
+        try:
+            tables = [await site.table(file, table) for table in (EVENT_TABLE, MENTION_TABLE)]
+        except (MissingFile, Unavailable) as exc:
+            logger.warning("%s is read without events: %s", file.name, exc)
+            return {}
+        events, mentions = (lines_of_archive(table, self.limits) for table in tables)
+        return await asyncio.to_thread(event_kinds, events, mentions)
+
+    def _record(self, file: FeedFile, line: bytes, kinds: Mapping[str, Sequence[str]]) -> SourceRecord:
         try:
             if len(line) > self.limits.line:
                 raise BrokenRow(f"is longer than {self.limits.line:,} bytes")
             row = GKG.read(line.decode("utf-8", "replace"))
-            return text_of_article(row, self.name, self.now_ms()) or Passed(1)
+            events = kinds.get(row.document_id, ())
+            return text_of_article(row, self.name, self.now_ms(), events) or Passed(1)
         except BrokenRow as exc:
             shown = line[:_KEPT_OF_BROKEN].decode("utf-8", "replace")
             return Rejected(str(exc), {"file": file.name, "line": shown})
 
 
-def text_of_article(row: GkgRow, name: str, now_ms: int) -> SourceText | None:
+def text_of_article(row: GkgRow, name: str, now_ms: int, events: Sequence[str] = ()) -> SourceText | None:
     """Return an article's title as a text of the ingest `name`; None where it has none. Raises BrokenRow."""
     title = row.title
     if not title:
@@ -179,6 +194,6 @@ def text_of_article(row: GkgRow, name: str, now_ms: int) -> SourceText | None:
         title,
         created_at_ms,
         row.source_name or None,
-        topics_of_article(row),
+        topics_of_article(row, events),
         is_corrected=created_at_ms is None,
     )

@@ -26,7 +26,7 @@ _DIGITS_BEHIND: Final = re.compile(r"(?<=[A-Z])\d+$")
 
 
 def topics_of_article(row: GkgRow, events: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what a text may have of topics, most important first in each kind, themes first."""
+    """Return what a text may have of topics, most important first in each kind: `events`, then themes and names."""
     themes = Counter[str]()
     for theme, count in row.themes.items():
         if name := theme_name(theme):

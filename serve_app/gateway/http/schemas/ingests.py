@@ -65,6 +65,7 @@ class IngestIn(BaseModel):
     )
     query: _Query | None = Field(None, description="what gdelt-doc looks for")
     feed: Literal["english", "translated", "both"] | None = Field(None, description="what gdelt reads")
+    events: bool | None = Field(None, description="whether gdelt makes topics of the events in an article")
     from_time: ShortText | None = Field(None, description="where gdelt and gdelt-doc begin")
     to_time: ShortText | None = Field(None, description="where they end, left out")
     once: bool | None = Field(None, description="whether gdelt ends with the newest quarter-hour")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from sentiment.client.http import UndertoneClient
-from sentiment.ingest import opening
+from sentiment.ingest import open_source
 from tests.fake_api import FakeApi
 from tests.gdelt_rows import gkg_row
 from tests.gdelt_server import GdeltFiles
@@ -38,10 +38,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> GdeltFiles:
     files = GdeltFiles()
     for stamp in STAMPS:
         files.add(stamp, gkg_row(1, f"I love {stamp}", stamp), gkg_row(2, None, stamp), "broken")
-    monkeypatch.setattr(opening, "http_client", files.client)
-    monkeypatch.setattr(
-        "cli.online.ingest_run.open_source", partial(opening.open_source, client=files.client), raising=True
-    )
+    monkeypatch.setattr("cli.online.ingest_run.open_source", partial(open_source, client=files.client))
     return files
 
 

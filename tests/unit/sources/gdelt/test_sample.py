@@ -9,6 +9,7 @@ from statistics import mean
 import pytest
 
 from sentiment.sources.gdelt.columns import RowFormat
+from sentiment.sources.gdelt.event_topics import event_kinds
 from sentiment.sources.gdelt.events import EVENTS, MENTIONS
 from sentiment.sources.gdelt.gkg import GKG, GKG_1
 from sentiment.sources.gdelt.topics import topics_of_article
@@ -59,3 +60,12 @@ def test_pages_of_2020_have_titles_and_topics():
     assert [bool(row.title) for row in rows] == [row.record_id.startswith("2020") for row in rows]
     assert "oil" in topics_of_article(rows[50])
     assert rows_of("gkgT.csv", GKG)[50].title.startswith("V\u00fdroba v TPCA")
+
+
+def test_articles_of_the_sample_are_found_by_the_events_that_they_tell_of():
+    tables = [lzma.decompress((SAMPLE / f"{name}.csv.xz").read_bytes()).split(b"\n") for name in ("events", "mentions")]
+    kinds = event_kinds(*tables)
+    events = {row.event_id: row.event_kind for row in rows_of("events.csv", EVENTS)}
+    told = {row.identifier for row in rows_of("mentions.csv", MENTIONS) if row.kind == 1 and row.event_id in events}
+    assert set(kinds) == told
+    assert set().union(*kinds.values()) <= set(events.values())

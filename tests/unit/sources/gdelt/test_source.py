@@ -12,8 +12,8 @@ from sentiment.ingest import Ingest, IngestLimits, open_checkpoint
 from sentiment.sources import Arrival, Passed, Position, Rejected, SourceText
 from sentiment.sources.gdelt.quarters import QUARTER_MS, NewsFeed, gaps_of
 from sentiment.sources.gdelt.source import GdeltSource, GdeltSpan
-from tests.gdelt_rows import gkg_row
-from tests.gdelt_server import BASE, GdeltFiles, Served
+from tests.gdelt_rows import event_row, gkg_row, mention_row
+from tests.gdelt_server import BASE, GdeltFiles, Served, zipped
 from tests.unit.ingest.fake_delivery import FakeDelivery
 
 NOON_MS = 1_772_366_400_000
@@ -140,6 +140,18 @@ async def test_without_an_end_new_quarter_hours_are_waited_for_through_failures_
                 break
             await asyncio.sleep(0)
     assert not any(files.failures.values())
+
+
+async def test_the_events_that_an_article_tells_of_are_topics_of_it(files, caplog):
+    files.add(NOON, gkg_row(1, "With an event", NOON), gkg_row(2, "Without", NOON))
+    files.files[f"{NOON}.export.CSV.zip"] = Served(zipped(event_row() + "\nbroken\n", "a.export.CSV"))
+    files.files[f"{NOON}.mentions.CSV.zip"] = Served(zipped("broken\n" + mention_row() + "\n", "a.mentions.CSV"))
+    files.add(QUARTER, gkg_row(3, "Later", QUARTER))
+    span = GdeltSpan(from_ms=NOON_MS, has_events=True, is_once=True)
+    texts = [each.record for each in await all_of(source_of(files, span)) if isinstance(each.record, SourceText)]
+    assert [text.topics[0] for text in texts[:2]] == ["protest", "natural disaster flood"]
+    assert [text.text for text in texts] == ["With an event", "Without", "Later"]
+    assert f"{QUARTER}.gkg.csv.zip is read without events: is not there" in caplog.text
 
 
 async def test_a_time_ahead_of_this_machines_is_left_out_and_counted(files):
