@@ -106,8 +106,14 @@ class Ingest:
     def _called(self, call: Coroutine[None, None, list[str | None]]) -> _Answers:
         task = asyncio.create_task(call)
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, call: _Answers) -> None:
+        """Let go of a call; of several that fail only the first in the order of the source is told."""
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()
 
     async def _within_limit(self) -> AsyncGenerator[Arrival]:
         most, read = self.limits.records, self.totals.read
