@@ -30,8 +30,11 @@ down:
 status: $(STAMPS)/serve
 	@$(BIN)/undertone status $(ARGS)
 
-test: dev-env chromium
-	$(BIN)/python -m pytest $(ARGS)
+test:
+	@status=0; \
+	$(MAKE) --no-print-directory test-fast ARGS="--hypothesis-profile=default $(ARGS)" || status=$$?; \
+	$(MAKE) --no-print-directory test-slow || status=$$?; \
+	exit $$status
 
 test-fast: dev-env
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --hypothesis-profile=fast -m "not integration and not ui" $(ARGS)
