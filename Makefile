@@ -7,6 +7,7 @@
 #   make test-slow the others
 #   make lint      ruff, mypy and the other hooks of .pre-commit-config.yaml
 #   make bench     load a platform of its own and print a table and one line of JSON
+#   make bench-insight  ask a platform over many texts, quiet and while texts come in
 #   make demo-rollout   watch a new version take over, and a degraded one that does not
 #   make train-env add what training needs (torch, transformers)
 
@@ -19,7 +20,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A platform and its tests start many Python processes: each would compile every module again where bytecode isn't kept.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: up down status test test-fast test-slow soak lint bench demo-rollout train-env dev-env chromium clean
+.PHONY: up down status test test-fast test-slow soak lint bench bench-insight demo-rollout train-env dev-env chromium clean
 
 up: $(STAMPS)/serve
 	@$(BIN)/undertone up $(ARGS)
@@ -50,6 +51,9 @@ lint: dev-env
 
 bench: dev-env
 	$(BIN)/python -m tests.benchmarks.platform $(ARGS)
+
+bench-insight: dev-env
+	$(BIN)/python -m tests.benchmarks.insight_api $(ARGS)
 
 demo-rollout: dev-env
 	$(BIN)/python -m tests.demo_rollout

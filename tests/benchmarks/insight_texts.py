@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from sentiment.identifiers import repeatable_id
+from sentiment.insight.documents import indexed_text
 from sentiment.insight.values import IndexedText
-from sentiment.insight.words import indexed_words
+from sentiment.records import TextRecord
 from sentiment.text.words import hashtags
 from tests.benchmarks.texts import whole_words
 
@@ -32,24 +33,37 @@ _LABELS: Final = ("negative", "neutral", "positive")
 
 
 def indexed_texts(count: int, corpus: Path | None) -> Iterator[IndexedText]:
-    """Yield texts in the order of their times, the same in every run."""
+    """Yield texts as an index holds them, in the order of their times, the same in every run."""
+    return (indexed_text(record, number) for number, record in enumerate(stored_texts(count, corpus)))
+
+
+def stored_texts(count: int, corpus: Path | None) -> Iterator[TextRecord]:
+    """Yield the same texts as a store holds them."""
     draw = random.Random(_SEED)
     write = _writer(corpus, draw)
     for number in range(count):
         text = write()
         feeling, at_ms = draw.uniform(-1, 1), FIRST_MS + SPAN_MS * number // count
-        yield IndexedText(
+        label = _LABELS[min(2, int((feeling + 1) * 1.5))]
+        yield TextRecord(
             id=_id(number, at_ms),
-            revision=number,
-            words=indexed_words(text),
+            text=text,
+            text_key=f"{number:064x}",
+            near_key=f"{number:016x}",
             created_at_ms=at_ms,
+            received_at_ms=at_ms,
             topics=tuple(dict.fromkeys(tag.casefold() for tag in hashtags(text))),
             source="benchmark",
             language="en",
-            label=_LABELS[min(2, int((feeling + 1) * 1.5))],
+            label=label,
+            score=0.8,
+            probabilities={name: 0.8 if name == label else 0.1 for name in _LABELS},
             author_key=hashlib.blake2b(b"%d" % draw.randrange(_AUTHORS), digest_size=16).hexdigest(),
             sentiment=feeling,
+            model="sentiment",
             model_version=1 + number * 2 // count,
+            labelled_at_ms=at_ms,
+            labelled_by="model",
         )
 
 
