@@ -189,16 +189,16 @@ def _require_unchanged(job: FileJob, identity: dict[str, Any]) -> None:
 def _is_finished(job: FileJob, identity: dict[str, Any], overwrite: bool) -> bool:
     """Return whether the target is there already; clear away what an earlier run left if it is to be overwritten."""
     if job.source.resolve() == job.target.resolve():
-        raise InvalidInput(f"{job.target} is the input itself; give another --out.", "out")
+        raise InvalidInput(f"{job.target} is the input itself: give another --out.", "out")
     if job.target.is_dir():
-        raise InvalidInput(f"{job.target} is a folder; give another --out.", "out")
+        raise InvalidInput(f"{job.target} is a folder: give another --out.", "out")
     if overwrite:
         job.state.unlink(missing_ok=True)
         job.answers.unlink(missing_ok=True)
         return False
     state = _load(job.state)
     if not state and job.target.exists():
-        raise InvalidInput(f"{job.target} exists and is no result of this command; --overwrite replaces it.", "out")
+        raise InvalidInput(f"{job.target} exists and was not written by this command; --overwrite replaces it.", "out")
     if state and {name: state.get(name, _UNTOLD.get(name)) for name in identity} != identity:
         raise InvalidInput(
             f"{job.target} is the result of another file, column, encoding, delimiter or quoting; --overwrite replaces "

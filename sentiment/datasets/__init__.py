@@ -31,4 +31,4 @@ def open_datasets(place: Settings | str | Path, endpoint: str | None = None) -> 
         from sentiment.datasets.storage.s3 import S3Objects  # here: a local store shall not pay for the import of boto3
 
         return DatasetStore(S3Objects(uri, endpoint))
-    raise InvalidInput(f"{uri} is no place for datasets: give a folder, or s3://bucket/prefix.", "datasets")
+    raise InvalidInput(f"{uri} cannot hold datasets: give a folder, or s3://bucket/prefix.", "datasets")

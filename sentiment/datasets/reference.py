@@ -29,7 +29,9 @@ def parse_reference(text: str) -> Reference:
     if version in ("", LATEST):
         return Reference(name, None)
     if not re.fullmatch(r"[1-9]\d{0,7}", version):
-        raise InvalidInput(f"{text!r} names no dataset version: write {name}@3, or {name}@latest.", "dataset")
+        raise InvalidInput(
+            f"{text!r} is not the name of a dataset version: write {name}@3, or {name}@latest.", "dataset"
+        )
     return Reference(name, int(version))
 
 

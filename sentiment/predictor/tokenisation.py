@@ -93,7 +93,7 @@ def load_tokenisation(version: Version) -> Tokenisation:
     try:
         return Tokenisation(_read(version.file(TOKENIZER)), *sizes, steps=manifest.steps)
     except InvalidInput as exc:
-        raise ModelRejected(f"version {version.digest[:12]} of {manifest.name} cannot be read with: {exc}") from exc
+        raise ModelRejected(f"version {version.digest[:12]} of {manifest.name} cannot be read: {exc}") from exc
 
 
 def window_starts(count: int, capacity: int, overlap: int) -> list[int]:
@@ -134,7 +134,7 @@ def _read(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as exc:  # the library raises nothing narrower
-        raise ModelRejected(f"{path} is no tokenizer: {exc}") from exc
+        raise ModelRejected(f"{path} is not a tokenizer: {exc}") from exc
 
 
 def _encodable(text: str) -> str:

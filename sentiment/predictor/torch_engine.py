@@ -33,7 +33,7 @@ def _device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ModelRejected(
-            f"device {name} is not there: torch {torch.__version__} sees no GPU. Install the `gpu` extra on a machine "
-            "with a GPU, or run the int8 engine on CPUs with classifier_gpus = 0"
+            f"device {name} does not exist: torch {torch.__version__} sees no GPU. Install the `gpu` extra on a "
+            "machine with a GPU, or run the int8 engine on CPUs with classifier_gpus = 0"
         )
     return device

@@ -32,7 +32,9 @@ def fetch_version(
         try:
             return _verified(folder, digest)
         except ModelRejected as exc:
-            logger.warning("the kept copy of %s version %d is damaged and is fetched again: %s", name, version, exc)
+            logger.warning(
+                "the cached copy of %s version %d is damaged and is downloaded again: %s", name, version, exc
+            )
             shutil.rmtree(folder)
     source = registry or Registry.of(settings)
     return _keep(folder, digest, lambda draft: source.download(name, version, draft))

@@ -168,7 +168,7 @@ class Registry:
 
     def _away(self, exc: Exception) -> str:
         where = without_login(self._uri)
-        return f"the model registry at {where} does not answer ({type(exc).__name__}); is its server up?"
+        return f"the model registry at {where} does not answer ({type(exc).__name__}); check that its server runs"
 
     def _search(self, name: str) -> Iterator[Any]:
         token: str | None = None
@@ -194,7 +194,7 @@ def require_unchanged(version: Version) -> None:
     actual = read_version(version.folder).digest
     if actual != version.digest:
         raise ModelRejected(
-            f"{version.folder} was the version {version.digest[:12]} when it was read and is {actual[:12]} now: "
+            f"{version.folder} was version {version.digest[:12]} when it was read and is {actual[:12]} now: "
             "something writes into it; register a copy that is left alone"
         )
 

@@ -69,7 +69,9 @@ def require_label_set(version: RegisteredVersion) -> None:
     """Raise Conflict unless `version` answers with the labels that its registered model stands for."""
     expected = LABEL_SETS.get(version.name)
     if expected is None:
-        raise Conflict(f"{version.name!r} stands for no label set; registered models are {listed(sorted(LABEL_SETS))}")
+        raise Conflict(
+            f"{version.name!r} stands for no label set; the registered models are {listed(sorted(LABEL_SETS))}"
+        )
     if version.labels != expected:
         raise Conflict(
             f"version {version.version} answers with {listed(version.labels)}; {version.name} stands for "

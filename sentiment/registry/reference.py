@@ -54,7 +54,9 @@ def parse_reference(text: str, name: str) -> ModelRef:
     """
     match = _PATTERN.fullmatch(text.removeprefix(_SCHEME))
     if match is None:
-        raise InvalidInput(f"{text!r} names no model version; write one of {_FORMS}, or a version's folder.", "model")
+        raise InvalidInput(
+            f"{text!r} is not the name of a model version; write one of {_FORMS}, or a version's folder.", "model"
+        )
     model, which = match["name"] or name, match["which"]
     if model not in LABEL_SETS:
         raise InvalidInput(f"{text!r}: there is no model {model!r}; there are {', '.join(LABEL_SETS)}.", "model")

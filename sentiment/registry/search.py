@@ -127,7 +127,7 @@ def parse_query(query: str) -> list[Condition]:
             return conditions
         joint = _AND.match(rest)
         if joint is None:
-            raise InvalidInput(f"The search cannot be read at {rest!r}: conditions are joined by `and`.", "search")
+            raise InvalidInput(f"The search cannot be read at {rest!r}: join conditions with `and`.", "search")
         rest = rest[joint.end() :]
 
 
@@ -136,7 +136,7 @@ def _condition(match: re.Match[str]) -> Condition:
     is_number = condition.metric or condition.field == "version"
     if not is_number and condition.field not in _TEXT_FIELDS and not condition.tag:
         allowed = ", ".join(("metrics.NAME", "tags.NAME", "version", *_TEXT_FIELDS))
-        raise InvalidInput(f"A search knows no field {condition.field!r}; there are {allowed}.", "search")
+        raise InvalidInput(f"A search has no field {condition.field!r}; there are {allowed}.", "search")
     if is_number and not _is_number(condition.value):
         raise InvalidInput(f"{condition.field} is compared with a number, not with {condition.value!r}.", "search")
     if not is_number and condition.operator not in _TEXT_OPERATORS:

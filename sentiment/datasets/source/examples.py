@@ -147,10 +147,10 @@ def _table_rows(path: Path, form: Format, labelling: Labelling, progress: ReadPr
         where = f"Row {row.number} of {path.name}"
         if row.problem:
             colon = ":" * row.problem.startswith("'")  # what is wrong with a column, and not with the row
-            raise InvalidInput(f"{where}{colon} {row.problem}. Mend it, or take it out.", "source")
+            raise InvalidInput(f"{where}{colon} {row.problem}. Correct it, or remove it.", "source")
         text, label, source, language = (row.values.get(column) if column else None for column in _roles(form).values())
         if problem := text_problem(text, form.text_column):
-            raise InvalidInput(f"{where}: {problem}. Mend it, or take it out.", "source")
+            raise InvalidInput(f"{where}: {problem}. Correct it, or remove it.", "source")
         yield where, plain_cell(text), labelling.read(label, where), plain_cell(cell_of(source)), plain_cell(language)
 
 

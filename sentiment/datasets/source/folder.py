@@ -66,7 +66,7 @@ def _label_folders(folder: Path, filled: dict[Path, list[Path]], labelling: Labe
     strange = [entry.name for entry in filled if entry not in recognised and entry.name.casefold() not in _UNLABELLED]
     if recognised and strange and not labelling.chooses:
         raise InvalidInput(
-            f"In {folder} the folder {strange[0]!r} has not the name of a label. Take it out, or name the folders to "
+            f"In {folder} the folder {strange[0]!r} is not named after a label. Take it out, or name the folders to "
             "read and their meaning: --labels neg=negative,pos=positive.",
             "source",
         )
@@ -91,7 +91,7 @@ def _expected(folder: Path, *, labelled: bool) -> str:
         return f"The texts in {folder} have no labels: say --unlabelled, or give the folder that holds neg and pos."
     if filled:
         return (
-            f"In {folder} the folder {filled[0].name!r} has not the name of a label. Give the folder that holds neg "
+            f"In {folder} the folder {filled[0].name!r} is not named after a label. Give the folder that holds neg "
             "and pos, or name those to read and their meaning: --labels neg=negative,pos=positive. If the texts have "
             "no labels, say --unlabelled."
         )

@@ -29,7 +29,7 @@ def label_set_of(labels_: Iterable[str], expected: tuple[str, ...] | None = None
     fitting = [candidate for candidate in ((expected,) if expected else _SETS) if labels <= set(candidate)]
     if not fitting:
         sets = " or ".join(", ".join(each) for each in ((expected,) if expected else _SETS))
-        raise InvalidInput(f"The labels {', '.join(sorted(labels))} are not those of one label set ({sets}).", "label")
+        raise InvalidInput(f"The labels {', '.join(sorted(labels))} do not belong to one label set ({sets}).", "label")
     return fitting[0]
 
 

@@ -62,7 +62,7 @@ class Labelling:
     def _numbered(self, key: str, value: str, where: str) -> str:
         names = self._spec.names
         if not names:
-            raise InvalidInput(f"{where} has the label {value}: say what the numbers mean, as {EXAMPLES}.", "labels")
+            raise InvalidInput(f"{where} has the label {value}: say what the numbers mean: {EXAMPLES}.", "labels")
         if not key.isdecimal() or int(key) >= len(names):
             raise InvalidInput(
                 f"{where} has the label {value}; --labels {','.join(names)} gives a meaning to 0 to {len(names) - 1} "

@@ -25,7 +25,7 @@ def language_code(raw: str, where: str) -> str:
         return value
     shortened = value if len(value) <= _SHOWN_CHARACTERS else f"{value[: _SHOWN_CHARACTERS - 1]}…"
     raise InvalidInput(
-        f"{where} has the language {shortened!r}, which is no code such as en, de or pt-BR: write codes, or leave out "
-        "--language-column.",
+        f"{where} has the language {shortened!r}, which is not a code such as en, de or pt-BR: write codes, or leave "
+        "out --language-column.",
         "language_column",
     )

@@ -49,7 +49,7 @@ class Draft:
         text, label = self._normalize(example.text), example.label
         check_label(label, self.rows + 1)
         if not text:
-            raise InvalidInput(f"Example {self.rows + 1} has no text: leave it out.", "text")
+            raise InvalidInput(f"Example {self.rows + 1} has no text: remove it.", "text")
         self.rows += 1
         self.balance[label or ""] += 1
         source = self._normalize(example.source)
@@ -67,7 +67,7 @@ class Draft:
             InvalidInput: there is no example.
         """
         if not self.rows:
-            raise InvalidInput(f"There is no example to push to {self.name}.", "source")
+            raise InvalidInput(f"There are no examples to push to {self.name}.", "source")
         self._flush()
         return self._digest.hexdigest(), tuple(self._shards)
 

@@ -125,7 +125,7 @@ def _flush_folder(folder: Path) -> None:
 
 def _explanation(place: str, what: str, exc: OSError) -> str:
     if exc.errno in _FULL:
-        return f"The disk of the dataset store {place} is full: make room there, or set UNDERTONE_DATASETS elsewhere."
+        return f"The disk of the dataset store {place} is full: free some space, or set UNDERTONE_DATASETS anew."
     reason = exc.strerror or str(exc)
-    remedy = "mount it or mend its rights, or set UNDERTONE_DATASETS to a folder or s3:// address that works"
+    remedy = "mount it or correct its permissions, or set UNDERTONE_DATASETS to a folder or s3:// address that works"
     return f"The dataset store {place} cannot be {what} ({reason}): {remedy}."

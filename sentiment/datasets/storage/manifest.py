@@ -115,9 +115,9 @@ def decode(data: bytes, name: str, number: int) -> DatasetVersion:
         reason = in_words(problem, permitted=", ".join(fields) if len(problem["loc"]) == 1 else "", rules=_RULES)
         raise DatasetDamaged(f"{ref} is damaged: its manifest's {where}: {reason}. {REMEDY}") from exc
     except ValueError as exc:
-        raise DatasetDamaged(f"{ref} is damaged: its manifest is cut off or no JSON ({exc}). {REMEDY}") from exc
+        raise DatasetDamaged(f"{ref} is damaged: its manifest is truncated or not JSON ({exc}). {REMEDY}") from exc
     if _checksum({key: value for key, value in values.items() if key != "checksum"}) != manifest.checksum:
-        raise DatasetDamaged(f"{ref} is damaged: its manifest was altered, the checksum does not fit. {REMEDY}")
+        raise DatasetDamaged(f"{ref} is damaged: its manifest was altered: the checksum does not match. {REMEDY}")
     if (manifest.name, manifest.number) != (name, number):
         raise DatasetDamaged(f"{ref} is damaged: the manifest is that of {manifest.name}@{manifest.number}. {REMEDY}")
     return _version_of(manifest)

@@ -26,7 +26,7 @@ def parse_s3(address: str) -> tuple[str, str]:
     """
     bucket, _, key = address.removeprefix("s3://").partition("/")
     if not bucket:
-        raise InvalidInput(f"{address} names no bucket: write s3://bucket/prefix.", "datasets")
+        raise InvalidInput(f"{address} has no bucket: write s3://bucket/prefix.", "datasets")
     return bucket, key.strip("/")
 
 
@@ -56,7 +56,7 @@ def connect(endpoint: str | None) -> Any:
         return session.client("s3", endpoint_url=endpoint or None, region_name=region, config=config)
     except ValueError as exc:
         address, reason = without_login(endpoint or ""), error_without_login(exc, endpoint or "")
-        raise InvalidInput(f"{address!r} is no address of an S3 server ({reason}).", "s3_endpoint") from exc
+        raise InvalidInput(f"{address!r} is not the address of an S3 server ({reason}).", "s3_endpoint") from exc
 
 
 @contextlib.contextmanager
@@ -195,7 +195,7 @@ def _explanation(place: str, exc: Any) -> str:
     if code == "NoSuchBucket":
         return f"{place}: there is no such bucket. Make it, or set UNDERTONE_DATASETS to another."
     if code in _FULL:
-        return f"{place} is full ({message}): make room there, or set UNDERTONE_DATASETS elsewhere."
+        return f"{place} is full ({message}): free some space, or set UNDERTONE_DATASETS to another place."
     if code in _REFUSED:
         return (
             f"{place} refuses us ({message}): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy."

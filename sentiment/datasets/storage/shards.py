@@ -50,7 +50,7 @@ def sound(data: bytes | None, shard: Shard, where: str) -> bytes:
     if data is None:
         raise DatasetDamaged(f"{where} is missing. {REMEDY}")
     if not is_sound(data, shard):
-        raise DatasetDamaged(f"{where} was altered or cut off: it does not match its digest. {REMEDY}")
+        raise DatasetDamaged(f"{where} was altered or truncated: it does not match its digest. {REMEDY}")
     return data
 
 

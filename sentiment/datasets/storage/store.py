@@ -103,7 +103,7 @@ class DatasetStore:
             if self._objects.create(_manifest_key(version.name, version.number), encode(version)):
                 return version
         raise DatasetsUnavailable(
-            f"{draft.name} in {self.place}: {_MOST_TRIES} other pushes were quicker, one after the other. Try again."
+            f"{draft.name} in {self.place}: {_MOST_TRIES} other pushes came first each time. Try again."
         )
 
     def require_labels(self, name: str, labels: tuple[str, ...]) -> None:

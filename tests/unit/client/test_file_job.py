@@ -144,7 +144,7 @@ def test_a_target_of_another_input_is_only_replaced_when_asked(tmp_path: Path, c
 def test_a_file_of_someone_else_is_not_replaced(tmp_path: Path, client: UndertoneClient) -> None:
     job = FileJob(csv_of(tmp_path / "in.csv", ["good"]), tmp_path / "out.csv")
     job.target.write_text("mine")
-    with pytest.raises(InvalidInput, match="exists and is no result"):
+    with pytest.raises(InvalidInput, match="exists and was not written"):
         run(job, client)
     with pytest.raises(InvalidInput, match="the input itself"):
         run(FileJob(job.source, job.source), client, overwrite=True)
@@ -251,7 +251,10 @@ def test_the_command_ends_well_and_says_what_was_rejected(tmp_path: Path, comman
     assert result.exit_code == 0, result.output
     assert "5 rows could not be classified" in result.output
     assert pq.read_table(out).num_rows == 20
-    assert "Finished earlier" in CliRunner().invoke(command, ["classify-file", str(source), "-o", str(out)]).output
+    assert (
+        "An earlier run has finished this already"
+        in CliRunner().invoke(command, ["classify-file", str(source), "-o", str(out)]).output
+    )
 
 
 def test_the_command_tells_errors_in_one_line(tmp_path: Path, command: typer.Typer) -> None:
@@ -269,7 +272,7 @@ def test_the_command_says_how_to_go_on_when_the_platform_went_away(
     api.failures = [(503, {})] * 100
     result = CliRunner().invoke(command, ["classify-file", str(source), "-o", out])
     assert result.exit_code == 1
-    assert "the same command continues" in result.output
+    assert "run the same command again to continue" in result.output
     api.failures = []
     assert CliRunner().invoke(command, ["classify-file", str(source), "-o", out]).exit_code == 0
 

@@ -151,7 +151,7 @@ def test_texts_without_labels_may_lie_in_the_folder_itself_or_in_folders_of_any_
 
 def test_a_folder_of_texts_with_another_name_is_refused_and_can_be_passed_over(tmp_path: Path) -> None:
     files_in(tmp_path, {"neg/0_1.txt": "a film", "pos/0_9.txt": "a film", "postive/0_0.txt": "a film"})
-    with pytest.raises(InvalidInput, match=r"'postive' has not the name of a label.*--labels neg=negative,pos="):
+    with pytest.raises(InvalidInput, match=r"'postive' is not named after a label.*--labels neg=negative,pos="):
         read(tmp_path)
     examples, progress = read(tmp_path, labels="neg=negative,pos=positive")
     assert [each.label for each in examples] == ["negative", "positive"]
@@ -160,7 +160,7 @@ def test_a_folder_of_texts_with_another_name_is_refused_and_can_be_passed_over(t
 
 def test_folders_of_strange_names_alone_are_refused_with_what_to_say(tmp_path: Path) -> None:
     files_in(tmp_path, {"happy/0_1.txt": "a film", "sad/0_9.txt": "a film"})
-    with pytest.raises(InvalidInput, match=r"'happy' has not the name of a label.*If the texts have no labels"):
+    with pytest.raises(InvalidInput, match=r"'happy' is not named after a label.*If the texts have no labels"):
         read(tmp_path)
 
 

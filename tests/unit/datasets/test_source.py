@@ -82,7 +82,9 @@ def test_a_missing_language_is_none(tmp_path: Path, given: str) -> None:
 @pytest.mark.parametrize("given", ["English", "bob@example.org", "e", "en-", "@bob", "en de", "12", "x" * 90])
 def test_a_language_that_is_no_code_is_refused(tmp_path: Path, given: str) -> None:
     path = file_of(tmp_path, f"text,label,lang\nso good,positive,en\nso bad,negative,{given}\n")
-    with pytest.raises(InvalidInput, match=r"Row 2 of tweets.csv has the language .*no code such as en.*--language-"):
+    with pytest.raises(
+        InvalidInput, match=r"Row 2 of tweets.csv has the language .*not a code such as en.*--language-"
+    ):
         read(path, language_column="lang")
 
 
@@ -198,7 +200,7 @@ def test_columns_are_refused_where_a_file_names_its_own(tmp_path: Path) -> None:
 def test_a_broken_row_is_named(tmp_path: Path, name: str, text: str) -> None:
     rows = read_examples(file_of(tmp_path, text, name))
     assert next(rows) == GOOD
-    with pytest.raises(InvalidInput, match=rf"Row 2 of {name} [^?]*[^.?]\. Mend it, or take it out\.$"):
+    with pytest.raises(InvalidInput, match=rf"Row 2 of {name} [^?]*[^.?]\. Correct it, or remove it\.$"):
         next(rows)
 
 

@@ -34,7 +34,7 @@ def failing(number: int) -> Any:
 def test_no_source_is_stored_unmasked_and_no_language_that_is_no_code(store: DatasetStore) -> None:
     store.push("tweets", [Example("so good", None, "bob@example.org", "en")], source="tests")
     assert [example.source for example in store.read("tweets@1")] == ["[email]"]
-    with pytest.raises(InvalidInput, match="Example 1 has the language '@bob', which is no code"):
+    with pytest.raises(InvalidInput, match="Example 1 has the language '@bob', which is not a code"):
         store.push("others", [Example("so good", None, "mail", "@bob")], source="tests")
 
 
@@ -43,7 +43,7 @@ def test_a_full_disk_is_named_with_the_remedy_and_leaves_nothing(
     store: DatasetStore, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(os, "fsync", failing(number))
-    with pytest.raises(DatasetsUnavailable, match=r"disk of the dataset store /.*/datasets is full: make room"):
+    with pytest.raises(DatasetsUnavailable, match=r"disk of the dataset store /.*/datasets is full: free some space"):
         store.push("tweets", EXAMPLES, source="tests")
     monkeypatch.undo()
     assert (store.names(), [path for path in Path(store.place).rglob("*") if path.is_file()]) == ([], [])
@@ -99,9 +99,9 @@ def test_opening_a_store_touches_nothing(tmp_path: Path) -> None:
 
 
 def test_a_place_that_is_neither_folder_nor_s3_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"gs://bucket is no place for datasets"):
+    with pytest.raises(InvalidInput, match=r"gs://bucket cannot hold datasets"):
         open_datasets("gs://bucket")
-    with pytest.raises(InvalidInput, match="names no bucket"):
+    with pytest.raises(InvalidInput, match="has no bucket"):
         open_datasets("s3:///prefix")
 
 
@@ -133,7 +133,7 @@ def test_long_texts_make_a_shard_early(store: DatasetStore, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("examples", "problem"),
     [
-        ([], "There is no example"),
+        ([], "There are no examples"),
         ([Example("so good", "positive")] * 2, "one class only"),
         ([Example(" ", "positive")], "Example 1 has no text"),
         ([*EXAMPLES, Example("so so", "meh")], "Example 3 has the label 'meh'"),

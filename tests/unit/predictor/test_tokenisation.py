@@ -105,5 +105,5 @@ def test_threads_that_share_a_tokenisation_get_the_same_pieces(tokenisation: Tok
 def test_a_tokenizer_that_is_none_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
     version = read_version(build_tiny_version(tmp_path / "version"))
     version.file("tokenizer.json").write_text("{}")
-    with pytest.raises(ModelRejected, match=r"tokenizer\.json is no tokenizer"):
+    with pytest.raises(ModelRejected, match=r"tokenizer\.json is not a tokenizer"):
         load_tokenisation(version)

@@ -85,7 +85,7 @@ def test_full_precision_is_checked_by_what_it_said_itself_however_far_quantised_
 
 def test_a_gpu_that_is_not_there_is_said_so(full: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ModelRejected, match=r"device cuda is not there.*classifier_gpus = 0"):
+    with pytest.raises(ModelRejected, match=r"device cuda does not exist.*classifier_gpus = 0"):
         Predictor.load(full, device="cuda")
 
 

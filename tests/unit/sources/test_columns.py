@@ -82,7 +82,7 @@ def test_numbers_get_the_labels_that_were_said_and_no_label_is_none():
 
 
 def test_labels_without_a_meaning_are_refused_before_anything_is_sent():
-    with pytest.raises(InvalidInput, match="row 2 has the label 4: say what the numbers mean, as --labels"):
+    with pytest.raises(InvalidInput, match="row 2 has the label 4: say what the numbers mean: --labels"):
         reader().require_labels([row(1, label=""), row(2, label=4)])
 
 

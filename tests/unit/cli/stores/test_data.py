@@ -145,7 +145,7 @@ def test_a_damaged_version_is_named_and_not_listed(source: Path, tmp_path: Path)
         (["push", "tweets.csv", "--name", "Tweets"], "cannot name a dataset"),
         (["push", "tweets.csv", "--name", "tweets", "--encoding", "ascii-9"], "is not an encoding"),
         (["show", "tweets@4"], "There is no dataset tweets"),
-        (["list", "--store", "gs://x"], "is no place for datasets"),
+        (["list", "--store", "gs://x"], "cannot hold datasets"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_with_the_remedy(source: Path, arguments: list[str], problem: str) -> None:
