@@ -32,7 +32,7 @@ def main(
     try:
         settings = load_settings()
         client = UndertoneClient(url or url_of(settings), api_key, attempts=_ATTEMPTS)
-        page = build_page(client, settings.ui_host)
+        page = build_page(client, settings.ui_host, settings.ingest_files or settings.home / "files")
         address = launch(page, settings.ui_host, settings.ui_port, _login(settings))
     except (UndertoneError, OSError) as exc:
         logger.error("the page cannot start: %s", exc)

@@ -44,9 +44,9 @@ def gauge(sentiment: float) -> str:
     )
 
 
-def tiles(counts: Mapping[str, int], rows: int, delta: int) -> str:
-    """Draw the total, how it differs from the analysis before, and the count of each label."""
-    total = _tile("Total", rows, f"{delta:+,} on the last analysis", "total")
+def tiles(counts: Mapping[str, int], rows: int, delta: int, since: str = "on the last analysis") -> str:
+    """Draw the total, by how much it grew `since` another moment, and the count of each label."""
+    total = _tile("Total", rows, f"{delta:+,} {since}", "total")
     return f'<div class="tiles">{total}{"".join(_label_tile(label, counts) for label in reversed(THREE_CLASSES))}</div>'
 
 

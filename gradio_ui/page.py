@@ -11,6 +11,7 @@ from gradio_ui.messages import platform_state
 from gradio_ui.tabs.batch.analysis import LARGEST_FILE_MB
 from gradio_ui.tabs.batch.tab import build_batch
 from gradio_ui.tabs.explore.tab import build_explore
+from gradio_ui.tabs.live.tab import build_live
 from gradio_ui.tabs.models.tab import build_models
 from gradio_ui.tabs.try_it import build_try_it
 from sentiment.client.http import UndertoneClient
@@ -28,10 +29,11 @@ _FOOTER: Final = (
 )
 
 
-def build_page(client: UndertoneClient, host: str = "127.0.0.1") -> gr.Blocks:
+def build_page(client: UndertoneClient, host: str = "127.0.0.1", files: Path = Path("files")) -> gr.Blocks:
     """Return the page; all of its data come through `client`.
 
-    On a `host` beyond loopback, moving traffic from the page needs the user's own admin key.
+    Files to be streamed are put into `files`, where the platform looks for them. On a `host` beyond loopback, moving
+    traffic from the page needs the user's own admin key.
     """
     with gr.Blocks(title="Undertone", analytics_enabled=False, delete_cache=(_KEPT_UPLOADS_S, _KEPT_UPLOADS_S)) as page:
         with gr.Row(elem_id="top", equal_height=True):
@@ -42,12 +44,17 @@ def build_page(client: UndertoneClient, host: str = "127.0.0.1") -> gr.Blocks:
                 build_try_it(client, state)
             with gr.Tab("Batch", id="batch") as batch:
                 build_batch(client, state)
+            with gr.Tab("Live", id="live") as live:
+                watching = build_live(client, live, files)
             with gr.Tab("Explore", id="explore") as explore:
                 build_explore(client, page, tabs, explore)
             with gr.Tab("Models", id="models") as models:
                 timer = build_models(client, models, state, asks_for_key=host not in LOOPBACK)
-        for other in (try_it, batch, explore):  # nobody looks: the API is left alone
-            other.select(lambda: gr.Timer(active=False), None, timer, api_visibility="private")
+        every = (try_it, batch, live, explore, models)
+        for tab, its_timer in ((models, timer), (live, watching)):  # nobody looks: the API is left alone
+            for other in every:
+                if other is not tab:
+                    other.select(lambda: gr.Timer(active=False), None, its_timer, api_visibility="private")
         gr.HTML(_FOOTER)
         page.load(lambda: platform_state(client), None, state, show_progress="hidden", api_visibility="private")
     return page

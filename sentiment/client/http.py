@@ -94,6 +94,10 @@ class UndertoneClient:
         """Forget a kept text; needs admin. Raises NotFound."""
         self._send("DELETE", f"/v1/texts/{quote(text_id, safe='')}")
 
+    def texts(self, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Return a page of texts as they are kept, newest first: `texts`, and `next`, which goes on as `after`."""
+        return self._send("GET", f"/v1/texts?{urlencode(parameters)}")
+
     def start_ingest(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Have the platform carry out an ingest; the fields are those of `undertone ingest`."""
         return self._send("POST", "/v1/ingests", request)

@@ -3,8 +3,8 @@ a kind of HTML."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from math import cos, log1p, pi, sin
 from typing import Any, Final
 
@@ -91,6 +91,11 @@ def graph(search: str, terms: Sequence[Mapping[str, Any]], links: Sequence[tuple
     figure.update_xaxes(visible=False, range=[-1.45, 1.45])
     figure.update_yaxes(visible=False, range=[-1.3, 1.35])
     return figure
+
+
+def escape(text: str) -> str:
+    """Return a text as Plotly shows it: it knows `&lt;` and `&amp;`, and no quotes."""
+    return html.escape(text, quote=False)
 
 
 def short(text: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.ui.conftest import Visit
 from tests.ui.journeys import SENTENCES, analyse_file, classify, count_of, downloaded, read_csv, written_csv
@@ -22,6 +23,65 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     opened = browser.new_page(viewport={"width": 1100, "height": 860}, accept_downloads=True)
     yield Visit(opened, url.rstrip("/"))
     opened.close()
+
+
+def test_the_demonstration_is_explored_from_an_empty_platform_to_a_comparison(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open()
+    page.get_by_role("tab", name="Explore").click()
+    page.get_by_role("button", name="Load the demonstration").click()
+    tiles = page.locator("#explore-tiles .tile")
+    expect(tiles.first).to_have_attribute("data-count", "2000", timeout=120_000)
+
+    page.get_by_label("Search", exact=True).fill("flood and (")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("#explore-message .problem")).to_contain_text("cannot be read at character 12")
+
+    page.get_by_label("Search", exact=True).fill("topic:flood")
+    page.get_by_label("Compare with").fill("topic:tram")
+    page.get_by_label("Compare with").press("Enter")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(tiles).to_have_count(2)
+    expect(page.locator("#explore-plot .js-plotly-plot")).to_be_visible()
+    expect(page).to_have_url(re.compile("q=topic%3Aflood&q2=topic%3Atram"))
+    page.locator("#explore-terms [data-add]").first.click()
+    expect(page).to_have_url(re.compile(r"q=topic%3Aflood\+"))
+    with downloaded(page, "Download CSV", tmp_path).open(encoding="utf-8") as table:
+        assert table.readline().startswith("query,from,to,count,sentiment")
+
+    page.get_by_label("Search", exact=True).fill("source:demo")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(tiles.first).to_contain_text("source:demo")
+    page.get_by_role("button", name="Why did it move?").click()
+    page.get_by_label("First span").fill("2026-03-02/2026-03-20")
+    page.get_by_label("Second span").fill("2026-03-20/2026-03-26")
+    page.get_by_role("button", name="Compare spans").click()
+    expect(page.locator("#explore-why-answer")).to_contain_text("most of all flood")
+    expect(page.locator("#explore-why-drivers tbody tr").first).to_contain_text("flood")
+    page.get_by_label("Second span").fill("2026-03-20")
+    page.get_by_role("button", name="Compare spans").click()
+    expect(page.locator("#explore-why-answer .problem")).to_contain_text("FROM/TO")
+
+    assert visit.errors == visit.strangers == []
+    page.goto(f"{visit.url}/?tab=explore&q=topic%3Aflood&q2=topic%3Atram&bucket=week&from=2026-03-16")
+    expect(tiles).to_have_count(2)
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-03-16")
+
+
+def test_a_stream_is_started_watched_and_ended(visit: Visit) -> None:
+    page = visit.open()
+    page.get_by_role("tab", name="Live").click()
+    expect(page.locator("#live-message")).to_contain_text("No stream runs yet")
+    page.get_by_label("Number of texts").fill("60")
+    page.get_by_role("button", name="Start stream").click()
+    expect(page.locator("#live-message")).to_contain_text("is finished", timeout=90_000)
+    expect(page.locator("#live-tiles .tile.total")).to_have_attribute("data-count", "60")
+    expect(page.locator("#live-plot .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#live-latest li")).to_have_count(10)
+    expect(page.locator("#live-confusion")).to_contain_text("The newest 60 texts with a true label")
+    page.get_by_text("A file of mine").click()
+    page.get_by_role("button", name="Start stream").click()
+    expect(page.locator("#live-message .problem")).to_contain_text("Choose a file first")
+    assert visit.errors == visit.strangers == []
 
 
 def test_the_shipped_model_knows_how_a_sentence_feels(visit: Visit) -> None:

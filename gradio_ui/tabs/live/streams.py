@@ -1,0 +1,153 @@
+"""What the tab *Live* asks the API for: which streams there are, how one is, and new ones."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.client.http import UndertoneClient
+from sentiment.errors import InvalidInput, Unavailable
+
+DEMO: Final = "Demonstration"
+UPLOAD: Final = "A file of mine"
+BLUESKY: Final = "Bluesky"
+SPEEDS: Final = ("max", "1x", "60x", "3600x", "86400x")
+_DEMO_NAME: Final = "harwick-bay"
+_COLUMNS: Final = ("time", "author", "topic", "id", "label")
+_UPLOADS: Final = "uploads"
+_KEPT_UPLOADS_S: Final = 24 * 3600
+_LATEST: Final = 10
+_LABELLED: Final = 500
+_KINDS: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A stream that a person wants: `columns` names a file's columns by what they hold, empty for none."""
+
+    source: str
+    name: str = ""
+    limit: str = ""
+    speed: str = "max"
+    text_column: str = "text"
+    columns: Mapping[str, str] | None = None
+    languages: str = ""
+    upload: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """A stream as it is now: the ingest, its texts over time, the latest of them, and those whose label is known."""
+
+    ingest: Mapping[str, Any]
+    timeline: Mapping[str, Any]
+    latest: Sequence[Mapping[str, Any]]
+    labelled: Sequence[Mapping[str, Any]]
+
+
+def start(client: UndertoneClient, folder: Path, wish: Wish, now_s: Callable[[], float] = time.time) -> dict[str, Any]:
+    """Start a stream, or let the one of that name go on, and return it.
+
+    Raises:
+        InvalidInput: a field is wrong, naming it.
+        UndertoneError: the platform does not take it.
+    """
+    asked: dict[str, Any] = {"speed": wish.speed}
+    if wish.limit.strip():
+        asked["limit"] = _number(wish.limit)
+    if wish.source == BLUESKY:
+        codes = [code.strip() for code in wish.languages.split(",") if code.strip()]
+        asked |= {"name": _name(wish.name or "bluesky"), "kind": "bluesky", "languages": codes or None}
+        del asked["speed"]
+    elif wish.source == DEMO:
+        asked |= _demo(folder)
+    else:
+        asked |= _uploaded(folder, wish, now_s())
+    return client.start_ingest({name: value for name, value in asked.items() if value is not None})
+
+
+def look(client: UndertoneClient, name: str) -> Look | None:
+    """Return a stream as it is now, None where there is none of that name."""
+    ingest = next((each for each in client.ingests() if each["name"] == name), None)
+    if ingest is None:
+        return None
+    query = [("q", f'source:"{name}"')]
+    timeline = client.insights("timeline", query)
+    latest = client.insights("top", [*query, ("order", "newest"), ("limit", str(_LATEST))])["texts"]
+    labelled = client.texts([("source", name), ("limit", str(_LABELLED))])["texts"]
+    return Look(ingest, timeline, latest, [text for text in labelled if text["feedback"]])
+
+
+def confusion(labelled: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """Return how many texts of each true label got each label."""
+    counts: dict[tuple[str, str], int] = {}
+    for text in labelled:
+        pair = str(text["feedback"][-1]["label"]), str(text["label"])
+        counts[pair] = counts.get(pair, 0) + 1
+    return counts
+
+
+def _demo(folder: Path) -> dict[str, Any]:
+    name = f"{_DEMO_NAME}.csv"
+    place = folder / name
+    _copy(Path(str(files("gradio_ui") / "demo" / name)), place)
+    columns = {"time": "created_at", "author": "author", "topic": "topic", "id": "id", "label": "label"}
+    return {"name": _DEMO_NAME, "kind": "csv", "file": name, "text_column": "text", **_columns(columns)}
+
+
+def _uploaded(folder: Path, wish: Wish, now_s: float) -> dict[str, Any]:
+    if not wish.upload:
+        raise InvalidInput("Choose a file first: CSV, TSV, JSON Lines or Parquet.", "file")
+    path = Path(wish.upload)
+    kind = _KINDS.get(path.suffix.casefold())
+    if kind is None:
+        raise InvalidInput(f"{path.name}: a stream is CSV, TSV, JSON Lines or Parquet.", "file")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    place = folder / _UPLOADS / f"{digest}{path.suffix.casefold()}"
+    _remove_old(place.parent, now_s)
+    _copy(path, place)
+    asked = {"name": _name(wish.name or path.stem), "kind": kind, "file": str(place.relative_to(folder))}
+    return {**asked, "text_column": wish.text_column, **_columns(wish.columns or {})}
+
+
+def _columns(columns: Mapping[str, str]) -> dict[str, str]:
+    return {f"{what}_column": columns[what] for what in _COLUMNS if columns.get(what)}
+
+
+def _copy(source: Path, place: Path) -> None:
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+    except OSError as exc:
+        raise Unavailable(
+            f"This page cannot write into the platform's folder of files ({exc.strerror}): put the file there by other "
+            "means, and start it with `undertone ingest`."
+        ) from exc
+
+
+def _remove_old(uploads: Path, now_s: float) -> None:
+    """Remove what was uploaded more than a day ago: it has been read by then, and holds texts as they were."""
+    for path in uploads.glob("*"):
+        if now_s - path.stat().st_mtime > _KEPT_UPLOADS_S:
+            path.unlink(missing_ok=True)
+
+
+def _name(typed: str) -> str:
+    return _NOT_IN_NAMES.sub("-", typed.strip()).strip("-")[:40] or "stream"
+
+
+def _number(typed: str) -> int:
+    plain = typed.strip().replace(",", "")
+    if not plain.isdecimal() or int(plain) < 1:
+        raise InvalidInput(
+            f"{typed!r} is no number of texts: write a whole number from 1 up, or leave it empty.", "limit"
+        )
+    return int(plain)
