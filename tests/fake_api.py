@@ -138,7 +138,9 @@ class FakeApi:
             return 404, {}, [_error_json(f"there is no ingest {name!r}", "not_found", "name")]
         if not path and not body:
             return 200, {}, [json.dumps({"ingests": list(self.ingests.values())}).encode()]
-        counts = dict.fromkeys(("read", "kept", "folded", "repeated", "rejected", "corrected", "without_text"), 0)
+        counts = dict.fromkeys(
+            ("read", "kept", "folded", "repeated", "rejected", "deleted", "corrected", "without_text"), 0
+        )
         began = {**json.loads(body), **counts, "by": "platform", "problem": None} if not command else self.ingests[name]
         state = {"pause": "paused", "stop": "stopped"}.get(command, "starting")
         shown = self.ingests[began["name"]] = {**began, "state": state}

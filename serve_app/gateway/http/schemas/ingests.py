@@ -89,6 +89,7 @@ class IngestOut(BaseModel):
     folded: int
     repeated: int
     rejected: int
+    deleted: int
     corrected: int
     without_text: int
     seconds: float
