@@ -35,7 +35,7 @@ _EVENTS: Final = {
     "answers": ("undertone_answers_total", "texts answered", ("model", "version", "label")),
     "failovers": (
         "undertone_failovers_total",
-        "texts that a version on trial failed on and the champion answered",
+        "texts that a candidate failed on and the champion answered",
         ("model", "version"),
     ),
     "mirrored": (
