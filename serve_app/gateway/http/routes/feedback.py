@@ -24,25 +24,25 @@ def feedback_routes(backend: Backend, *, max_items: int) -> APIRouter:
 
     @router.post("/v1/feedback", response_model=FeedbackOut, openapi_extra=described(FeedbackIn))
     async def feedback(request: Request) -> Response:
-        """Say what a stored text's label truly is. Its own label stays; a source's later word replaces its earlier."""
+        """Store the true label of a stored text. The model's label stays; each source's last label counts."""
         require(request.scope, "predict")
-        said = await read(request, FeedbackIn)
-        at_ms = await backend.add_feedback(said.id, said.label, said.source)
-        return json_response({"id": said.id, "label": said.label, "source": said.source, "at": iso(at_ms)})
+        body = await read(request, FeedbackIn)
+        at_ms = await backend.add_feedback(body.id, body.label, body.source)
+        return json_response({"id": body.id, "label": body.label, "source": body.source, "at": iso(at_ms)})
 
     @router.post("/v1/feedback/batch", response_model=FeedbackBatchOut, openapi_extra=described(FeedbackBatchIn))
     async def feedback_batch(request: Request) -> Response:
-        """Say what the labels of up to 1,000 stored texts truly are; a bad item gets an error in its place."""
+        """Store the true labels of up to 1,000 stored texts; a bad item gets an error in its place."""
         require(request.scope, "predict")
         items = (await read(request, FeedbackBatchIn)).items
         if not 1 <= len(items) <= max_items:
-            raise InvalidInput(f"items has {len(items)} entries, 1 to {max_items} are taken at once", "items")
+            raise InvalidInput(f"items has {len(items)} entries, 1 to {max_items} are allowed", "items")
         checked = [_feedback_of(item, f"items.{place}") for place, item in enumerate(items)]
-        given = [said for said in checked if isinstance(said, FeedbackIn)]
-        answers = iter(await backend.add_feedback_batch([(said.id, said.label, said.source) for said in given]))
+        valid = [item for item in checked if isinstance(item, FeedbackIn)]
+        answers = iter(await backend.add_feedback_batch([(item.id, item.label, item.source) for item in valid]))
         results = [
-            _result(said, said if isinstance(said, InvalidInput) else next(answers), f"items.{place}")
-            for place, said in enumerate(checked)
+            _result(item, item if isinstance(item, InvalidInput) else next(answers), f"items.{place}")
+            for place, item in enumerate(checked)
         ]
         return json_response({"results": results})
 
@@ -50,7 +50,7 @@ def feedback_routes(backend: Backend, *, max_items: int) -> APIRouter:
 
 
 def _feedback_of(item: Any, field: str) -> FeedbackIn | InvalidInput:
-    """Return one item of a batch, or what is wrong with it, named by `field`."""
+    """Return one item of a batch, or its error, which names `field`."""
     if not isinstance(item, dict):
         return InvalidInput(f"{field}: must be an object with id, label and source", field)
     try:
@@ -59,9 +59,9 @@ def _feedback_of(item: Any, field: str) -> FeedbackIn | InvalidInput:
         return invalid_input(exc, FeedbackIn, field)
 
 
-def _result(said: FeedbackIn | InvalidInput, answer: int | Exception, place: str) -> dict[str, Any]:
-    if isinstance(said, InvalidInput):  # it names its place already
-        return {"error": status_and_body(said)[1], "id": None}
+def _result(item: FeedbackIn | InvalidInput, answer: int | Exception, place: str) -> dict[str, Any]:
+    if isinstance(item, InvalidInput):  # its message names the place already
+        return {"error": status_and_body(item)[1], "id": None}
     if isinstance(answer, Exception):
-        return {"error": status_and_body(answer, place)[1], "id": said.id}
-    return {"id": said.id, "label": said.label, "source": said.source, "at": iso(answer)}
+        return {"error": status_and_body(answer, place)[1], "id": item.id}
+    return {"id": item.id, "label": item.label, "source": item.source, "at": iso(answer)}

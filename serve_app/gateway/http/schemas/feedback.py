@@ -1,4 +1,4 @@
-"""What clients send and get about feedback: a part of the OpenAPI document."""
+"""The bodies of requests and answers about feedback; part of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from serve_app.gateway.http.schemas.texts import Identifier, ItemErrorOut, Label
 
 
 class FeedbackIn(BaseModel):
-    """What somebody says that a stored text's label truly is."""
+    """The true label of a stored text, according to one source."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Identifier = Field(description="the text's id")
     label: Label
-    source: Source = Field(description="who says so; its last word about a text counts", examples=["support team"])
+    source: Source = Field(description="who says so; the last label of each source counts", examples=["support team"])
 
 
 def _batch_schema(schema: dict[str, Any]) -> None:
-    """Describe a batch's items; the model itself lets bad ones through, to be answered in their place."""
+    """Describe a batch's items. The model itself accepts bad ones, which get an error in their place."""
     item = FeedbackIn.model_json_schema()
     schema["properties"] = {"items": {"type": "array", "minItems": 1, "maxItems": 1000, "items": item}}
 
@@ -35,7 +35,7 @@ class FeedbackBatchIn(BaseModel):
 
 
 class FeedbackOut(WordOut):
-    """The feedback as it is kept."""
+    """The feedback as it is stored."""
 
     id: str
 
