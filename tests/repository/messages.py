@@ -58,4 +58,5 @@ def files_in(folders: list[str]) -> list[Path]:
 if __name__ == "__main__":
     for file in files_in(sys.argv[1:] or list(PACKAGES)):
         for message in messages_of(file):
-            print(f"{message.path}:{message.line}: {message.text}")
+            line = f"{message.path}:{message.line}: {message.text}"
+            print(line.encode(errors="backslashreplace").decode())  # a text may hold half of a surrogate pair
