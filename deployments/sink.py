@@ -32,13 +32,13 @@ class SinkMetrics:
 
     def __init__(self) -> None:
         self._gauges = {
-            "pending": Gauge("undertone_journal_pending", "operations in the journal that the store has not"),
+            "pending": Gauge("undertone_journal_pending", "operations in the journal that the store does not have yet"),
             "lag_s": Gauge("undertone_journal_lag_s", "age of the oldest of them, in seconds"),
             "journal_bytes": Gauge("undertone_journal_bytes", "bytes of the journal on disk"),
         }
         self._counters = {
             "stored": Counter("undertone_stored_total", "operations that reached the store"),
-            "conflicts": Counter("undertone_conflicts_total", "texts refused, their id standing for another text"),
+            "conflicts": Counter("undertone_conflicts_total", "texts refused because their id names another text"),
             "late_conflicts": Counter(
                 "undertone_late_conflicts_total", "conflicts found after the text was acknowledged, kept in a file"
             ),

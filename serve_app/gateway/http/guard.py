@@ -111,7 +111,7 @@ class Guard:
             scope["key_id"] = key_id(token)
         elif stranger := self._stranger(headers):
             message = (
-                "this API answers without a key only programs on this machine, and pages of the origins in "
+                "without a key this API only answers programs on this machine, and pages of the origins in "
                 "UNDERTONE_CORS_ORIGINS"
             )
             raise HttpError(403, "forbidden", message, stranger)

@@ -163,7 +163,7 @@ def _find_room(rollout: Rollout, observed: ObservedState, now_ms: int) -> Decisi
     if rollout.in_place:
         reason = f"{observed.no_room}: version {rollout.champion} ends first, as --in-place asked"
         return Transition(State.LOADING, 0, reason, swapped=True)
-    return Wait(f"{observed.no_room}; free some of it, or abort and start with --in-place")
+    return Wait(f"{observed.no_room}; free some resources, or abort and start with --in-place")
 
 
 def _load(rollout: Rollout, observed: ObservedState) -> Decision:

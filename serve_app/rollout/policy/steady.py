@@ -33,7 +33,7 @@ def decide(observed: ObservedState, *, automatic: bool = False) -> Decision:
     if champion is None:
         return Wait(f"no version has the alias champion yet{refused}")
     if champion in observed.lacking:
-        return Wait(f"{observed.lacking[champion]}; free some of it")
+        return Wait(f"{observed.lacking[champion]}; free some resources")
     return (
         bring_up(observed, champion)
         or table_change(observed, all_to(champion))

@@ -35,7 +35,7 @@ async def test_a_rollout_without_room_waits_and_goes_on_when_there_is_some(platf
     platform.start()
     await platform.rounds(100)
     assert platform.status()["state"] == "waiting"
-    assert platform.status()["waits"].startswith("version 2 needs 1 GPU, 0 are free; free some of it")
+    assert platform.status()["waits"].startswith("version 2 needs 1 GPU, 0 are free; free some resources")
     platform.target.lack = None
     assert (await platform.until("shadow"))["waits"] is None
     await platform.rounds(3)
@@ -63,7 +63,7 @@ async def test_versions_without_room_are_not_started_and_the_list_says_why(platf
     assert problems[1] is None
     assert problems[2] == problems[3]
     assert problems[3] == "waits for resources: version 2 needs about 1.5 GiB; it starts once they are free"
-    assert platform.controller.decision.reason == "version 2 needs about 1.5 GiB; free some of it"
+    assert platform.controller.decision.reason == "version 2 needs about 1.5 GiB; free some resources"
     platform.target.lack = None
     await platform.rounds(50)
     assert {("start", 2), ("start", 3)} <= {*platform.target.acts}
