@@ -134,9 +134,7 @@ class Settings(BaseSettings):
     rollouts_hold_s: float = Field(60.0, ge=0, description="least time in each step of a rollout")
     rollouts_shadow_share: float = Field(0.25, gt=0, le=1, description="share of the texts mirrored to a shadow")
     rollouts_failover_ms: float = Field(
-        300.0,
-        gt=0,
-        description="wait for a candidate beyond the time that its texts should take; then the champion answers",
+        300.0, gt=0, description="wait for a candidate beyond its texts' expected time; then the champion answers"
     )
     rollouts_load_s: float = Field(300.0, gt=0, description="time limit of a version to load in a rollout")
     rollouts_follow_s: float = Field(
