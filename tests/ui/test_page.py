@@ -178,7 +178,7 @@ def test_a_stopped_analysis_asks_the_platform_no_more(visit: Visit, api: FakeApi
 
 
 @pytest.mark.parametrize(
-    ("number", "message"), [("ten", "no number of texts"), ("0", "from 1 up"), ("", "Upload a file or paste")]
+    ("number", "message"), [("ten", "not a number of texts"), ("0", "from 1 up"), ("", "Upload a file or paste")]
 )
 def test_wrong_input_of_an_analysis_is_told_on_the_page(visit: Visit, number: str, message: str) -> None:
     page = visit.open()
