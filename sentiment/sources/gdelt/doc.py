@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,8 @@ import httpx
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.sources.gdelt.quarters import stamp_of
 from sentiment.sources.gdelt.service import retry_after_s, words_of
+
+logger = logging.getLogger(__name__)
 
 #: Articles in one answer; there may be more where it has so many.
 MOST_ARTICLES: Final = 250
@@ -81,6 +84,7 @@ class DocService:
                 return _read(await self._get(parameters), is_last=number == ATTEMPTS)
             except _Refused as exc:
                 failure = exc
+            logger.warning("%s answers %s (attempt %d of %d)", self.address, failure, number, ATTEMPTS)
             if number < ATTEMPTS:
                 await self.sleep(min(max(REQUEST_EVERY_S * 2 ** (number - 1), failure.pause_s), _LONGEST_PAUSE_S))
         if failure.is_query:

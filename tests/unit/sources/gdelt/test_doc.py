@@ -146,10 +146,11 @@ async def test_a_finished_span_is_not_asked_for_again(doc):
         httpx.Response(200, text=""),
     ],
 )
-async def test_a_service_that_is_busy_or_broken_is_asked_again(doc, failure):
+async def test_a_service_that_is_busy_or_broken_is_asked_again(doc, failure, caplog):
     doc.add(1, lambda _: BEGIN_MS)
     doc.failures = [failure, failure]
     assert titles(await all_of(doc, BEGIN_MS + HOUR_MS)) == ["Title 0"]
+    assert caplog.text.count("http://doc.example/api answers") == 2
 
 
 async def test_a_query_that_is_not_taken_is_told_in_the_services_words(doc):
