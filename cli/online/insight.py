@@ -45,6 +45,15 @@ class Order(StrEnum):
     NEGATIVE = "negative"
 
 
+class FacetName(StrEnum):
+    """What texts are counted by."""
+
+    SOURCE = "source"
+    LANGUAGE = "language"
+    TOPIC = "topic"
+    AUTHOR = "author"
+
+
 Search = Annotated[
     str, typer.Argument(help='A search: climate and (flood or "heat wave") not label:neutral. Empty: all texts.')
 ]
@@ -135,6 +144,35 @@ def related(
         print_table(console, view.terms_table(answer["terms"]))
     else:
         console.print("Nothing is more frequent there than elsewhere, or too few texts were found to tell.")
+
+
+@app.command("facets")
+def facets(
+    query: Search = "",
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    by: Annotated[FacetName, typer.Option(help="What to count by.")] = FacetName.SOURCE,
+    limit: Annotated[int, typer.Option(help="How many values at most.", min=1, max=200)] = 20,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Count a search's texts by source, language, topic or author, the most frequent first.
+
+    Example: undertone insight facets "climate" --by language
+    """
+    parameters = [("q", query), *_span(from_, to, tz), ("by", by.value), ("limit", str(limit))]
+    answer = _ask("facets", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
+    if as_json:
+        _print_json(answer)
+    elif as_csv:
+        _print_csv(answer["facets"])
+    elif answer["facets"]:
+        print_table(console, view.facets_table(answer))
+    else:
+        console.print(f"No text was found that has a{'n' if by is FacetName.AUTHOR else ''} {by.value}.")
 
 
 @app.command("top")

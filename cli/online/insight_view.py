@@ -72,6 +72,14 @@ def terms_table(terms: Iterable[Answer]) -> Table:
     return table
 
 
+def facets_table(answer: Answer) -> Table:
+    """Return the values of a field, the most frequent first."""
+    table = Table(answer["by"].capitalize(), "Texts", "Sentiment", box=None, padding=(0, 2, 0, 0))
+    for facet in answer["facets"]:
+        table.add_row(*map(Text, (facet["value"], f"{facet['count']:,}", _signed(facet["sentiment"]))))
+    return table
+
+
 def texts_table(texts: Iterable[Answer], tz: str) -> Table:
     """Return texts with when they were written and how they feel."""
     table = Table("Written", "Sentiment", "Label", "Text", box=None, padding=(0, 2, 0, 0))

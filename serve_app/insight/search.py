@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from sentiment.errors import InvalidInput
-from sentiment.insight.values import Bucket, Order
+from sentiment.insight.values import Bucket, FacetName, Order
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS: Final = re.compile(r"-?\d{9,15}")
@@ -24,6 +24,7 @@ class Question(StrEnum):
     TIMELINE = "timeline"
     COMPARE = "compare"
     RELATED = "related"
+    FACETS = "facets"
     COMPLETE = "complete"
 
 
@@ -37,6 +38,7 @@ class Search:
     bucket: Bucket | None = None
     tz: str = "UTC"
     order: Order = "newest"
+    by: FacetName = "source"
     limit: int = 20
     after: str | None = None
     #: The two spans of *why*, each in ms since 1970, its end not included.

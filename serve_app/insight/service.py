@@ -54,6 +54,7 @@ class InsightService:
             Question.TIMELINE: self._timeline,
             Question.COMPARE: self._compare,
             Question.RELATED: self._related,
+            Question.FACETS: self._facets,
             Question.COMPLETE: self._complete,
         }
 
@@ -116,6 +117,13 @@ class InsightService:
         terms = index.related(query, search.limit, TimeRange(search.from_ms, search.to_ms))
         told = [asdict(term) | {"lift": _rounded(term.lift), "sentiment": _rounded(term.sentiment)} for term in terms]
         return {"query": query.text, "terms": told, "commit": commit}
+
+    def _facets(self, index: InsightIndex, search: Search) -> _Json:
+        query = self._parse(search.queries[0])
+        commit = index.commit
+        found = index.facets(query, search.by, search.limit, TimeRange(search.from_ms, search.to_ms))
+        told = [asdict(each) | {"sentiment": _rounded(each.sentiment)} for each in found]
+        return {"query": query.text, "by": search.by, "facets": told, "commit": commit}
 
     def _complete(self, index: InsightIndex, search: Search) -> _Json:
         commit = index.commit

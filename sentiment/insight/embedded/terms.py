@@ -7,9 +7,10 @@ is returned is counted anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from tantivy import Query, Searcher
+from tantivy import Occur, Query, Searcher
 
 from sentiment.insight.association import MIN_G2, Candidate, lift_of, strongest
 from sentiment.insight.embedded.compiler import compile_query, term
@@ -28,7 +29,7 @@ _FACET_FIELDS: Final[Mapping[FacetName, str]] = {
 _MOST_TERMS: Final = 3000
 _SEGMENT_TERMS: Final = 20_000
 #: So many times the terms asked for are counted anew.
-_FINALISTS: Final = 4
+_FINALISTS: Final = 2
 #: So much of the significance that counts makes a finalist, whose numbers are estimated.
 _LENIENCY: Final = 0.5
 _LEAST_FACETS: Final = 1000
@@ -46,9 +47,9 @@ def related_terms(searcher: Searcher, condition: Condition, limit: int, within: 
     hits, texts = count_of(searcher, query), count_of(searcher, compile_query(Everything(), ALL_TIME))
     candidates = _candidates(searcher, query, condition, hits, texts)
     likely = strongest(candidates, hits, texts, limit * _FINALISTS, MIN_G2 * _LENIENCY)
-    counted, means = _counted(searcher, query, likely)
+    counted = [_counted(searcher, query, each) for each in likely]
     return [
-        Term(each.term, each.kind, each.found, lift_of(each, hits, texts), means[each.kind, each.term])
+        Term(each.term, each.kind, each.found, lift_of(each, hits, texts), _mean(searcher, _both(query, each)))
         for each in strongest(counted, hits, texts, limit)
     ]
 
@@ -87,17 +88,18 @@ def _candidates(searcher: Searcher, query: Query, condition: Condition, hits: in
                 yield Candidate(name, kind, found, max(found, min(overall, texts - hits + found)))
 
 
-def _counted(
-    searcher: Searcher, query: Query, likely: Sequence[Candidate]
-) -> tuple[list[Candidate], dict[tuple[TermKind, str], float | None]]:
-    """Return candidates with exact numbers, and the mean sentiment of the texts found that have each."""
-    candidates, means = [], {}
-    for kind, field in _FIELDS.items():
-        names = [each.term for each in likely if each.kind == kind]
-        for name, found, mean in _exactly(searcher, query, field, names):
-            candidates.append(Candidate(name, kind, found, count_of(searcher, term(field, name))))
-            means[kind, name] = mean
-    return candidates, means
+def _counted(searcher: Searcher, query: Query, estimated: Candidate) -> Candidate:
+    overall = count_of(searcher, term(_FIELDS[estimated.kind], estimated.term))
+    return replace(estimated, found=count_of(searcher, _both(query, estimated)), overall=overall)
+
+
+def _both(query: Query, candidate: Candidate) -> Query:
+    return Query.boolean_query([(Occur.Must, query), (Occur.Must, term(_FIELDS[candidate.kind], candidate.term))])
+
+
+def _mean(searcher: Searcher, query: Query) -> float | None:
+    mean: float | None = searcher.aggregate(query, {"mean": {"avg": {"field": "sentiment"}}})["mean"]["value"]
+    return mean
 
 
 def _frequent(searcher: Searcher, query: Query, field: str, most: int) -> Iterator[tuple[str, int]]:

@@ -129,6 +129,17 @@ async def test_related_terms_are_those_that_are_more_frequent_than_elsewhere(cli
     assert term["lift"] == pytest.approx(94 / 30, abs=1e-6)
 
 
+async def test_the_texts_of_a_search_are_counted_by_a_field(client, parts):
+    parts.store.apply(
+        [said(f"x{n}", "storm", -0.5, FIRST_MS + n, topics=("hail",), author_key="a" * 32) for n in range(3)]
+    )
+    told = (await client.get("/v1/insights/facets?q=storm&by=topic")).json()
+    assert (told["query"], told["by"]) == ("storm", "topic")
+    assert told["facets"] == [{"value": "hail", "count": 3, "sentiment": -0.5}]
+    authors = (await client.get("/v1/insights/facets?by=author&limit=1")).json()["facets"]
+    assert [(each["value"], each["count"]) for each in authors] == [("a" * 32, 3)]
+
+
 async def test_a_word_is_completed(client):
     told = (await client.get("/v1/insights/complete?q=tea%20and%20flo")).json()
     assert told["terms"] == [{"term": "flood", "kind": "word", "count": 3}]
@@ -136,7 +147,7 @@ async def test_a_word_is_completed(client):
     assert told["terms"] == [{"term": "climate", "kind": "topic", "count": 2}]
 
 
-@pytest.mark.parametrize("route", ["timeline", "compare", "related", "top", "complete"])
+@pytest.mark.parametrize("route", ["timeline", "compare", "related", "facets", "top", "complete"])
 async def test_an_answer_that_has_not_changed_is_not_sent_again(client, parts, route):
     address = f"/v1/insights/{route}?q=flood"
     first = await client.get(address)
@@ -194,6 +205,7 @@ async def test_a_rollouts_moves_are_marked(client, parts):
         ("top?order=best", "order", "'newest', 'positive' or 'negative'"),
         ("top?limit=0", "limit", "must be 1 or more"),
         ("top?after=abc", "after", "no place in the list"),
+        ("facets?by=mood", "by", "'source', 'language', 'topic' or 'author'"),
         ("related?limit=201", "limit", "must be 200 or less"),
         ("timeline?q=" + "a" * 1001, "q", "1000"),
     ],

@@ -150,6 +150,15 @@ def test_related_terms_are_listed_or_their_lack_is_told(routes):
     assert parsed(run("related", "storm", "--csv"))[0]["term"] == "hail"
 
 
+def test_a_search_is_counted_by_a_field(routes):
+    assert run("facets", "nothing", "--by", "author") == "No text was found that has an author.\n"
+    routes.parts.store.apply([said(f"x{n}", "storm", -0.5, FIRST_MS + n, topics=("hail",)) for n in range(20)])
+    assert re.search(r"Topic\s+Texts\s+Sentiment\s+hail\s+20\s+-0\.50", run("facets", "storm", "--by", "topic"))
+    assert parsed(run("facets", "storm", "--by", "topic", "--csv")) == [
+        {"value": "hail", "count": "20", "sentiment": "-0.5"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -19,6 +19,8 @@ from serve_app.gateway.http.schemas.insights import (
     CompareQuery,
     CompleteOut,
     CompleteQuery,
+    FacetsOut,
+    FacetsQuery,
     RelatedOut,
     RelatedQuery,
     TimelineOut,
@@ -59,6 +61,12 @@ def insight_routes(insights: Insights) -> APIRouter:
         """Tell the words and topics that are more frequent where a search finds texts, and not by chance."""
         require(request.scope, "read")
         return _tagged(request, await insights.answer(Question.RELATED, read_query(request, RelatedQuery).search()))
+
+    @router.get("/v1/insights/facets", response_model=FacetsOut, openapi_extra=described_query(FacetsQuery))
+    async def facets(request: Request) -> Response:
+        """Count the sources, languages, topics or authors of the texts that a search finds."""
+        require(request.scope, "read")
+        return _tagged(request, await insights.answer(Question.FACETS, read_query(request, FacetsQuery).search()))
 
     @router.get("/v1/insights/top", response_model=TopOut, openapi_extra=described_query(TopQuery))
     async def top(request: Request) -> Response:

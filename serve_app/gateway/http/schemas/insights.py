@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sentiment.insight.buckets import zone_of
 from sentiment.insight.query.parser import MAX_CHARACTERS
-from sentiment.insight.values import Bucket, Order
+from sentiment.insight.values import Bucket, FacetName, Order
 from serve_app.gateway.http.schemas.texts import Cursor, TextOut
 from serve_app.insight.search import Search, moment_ms, span_ms
 
@@ -74,6 +74,18 @@ class RelatedQuery(_Within):
     def search(self) -> Search:
         """Return it as it is asked. Raises InvalidInput."""
         return Search((self.q,), limit=self.limit, **self.within())
+
+
+class FacetsQuery(_Within):
+    """A search whose texts are counted by a field."""
+
+    q: Searched = ""
+    by: FacetName = Field("source", description="the field; an author is the key that stands for the name")
+    limit: int = Field(20, ge=1, le=200)
+
+    def search(self) -> Search:
+        """Return it as it is asked. Raises InvalidInput."""
+        return Search((self.q,), by=self.by, limit=self.limit, **self.within())
 
 
 class TopQuery(_Within):
@@ -185,6 +197,23 @@ class TermOut(BaseModel):
     count: int
     lift: float
     sentiment: Mean
+
+
+class FacetOut(BaseModel):
+    """A value that texts found have, and how many do."""
+
+    value: str
+    count: int
+    sentiment: Mean
+
+
+class FacetsOut(BaseModel):
+    """The most frequent values of a field; texts without one are in none, those of several topics in each."""
+
+    query: str
+    by: FacetName
+    facets: list[FacetOut]
+    commit: str
 
 
 class RelatedOut(BaseModel):
