@@ -76,4 +76,4 @@ def _hash(text_id: str) -> int:
 
 
 def _broken() -> InvalidInput:
-    return InvalidInput("after is no place in the list; pass the `next` of the page before, or leave it out.", "after")
+    return InvalidInput("after is not a cursor; pass the `next` of the page before, or leave it out.", "after")

@@ -26,7 +26,7 @@ SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, headers={"Host": "
 BEYOND_SCHEMAS = (
     "that may be ingested",
     "nothing of it is visible",
-    "is no place in the list",
+    "is not a cursor",
     "is not from this list",
     "holds no word",
     "plan: ",

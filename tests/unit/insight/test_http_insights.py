@@ -204,7 +204,7 @@ async def test_a_rollouts_moves_are_marked(client, parts):
         ("compare?q=a&q=near(", "q", "at character"),
         ("top?order=best", "order", "'newest', 'positive' or 'negative'"),
         ("top?limit=0", "limit", "must be 1 or more"),
-        ("top?after=abc", "after", "no place in the list"),
+        ("top?after=abc", "after", "not a cursor"),
         ("facets?by=mood", "by", "'source', 'language', 'topic' or 'author'"),
         ("related?limit=201", "limit", "must be 200 or less"),
         ("timeline?q=" + "a" * 1001, "q", "1000"),
