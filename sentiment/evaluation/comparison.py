@@ -84,7 +84,7 @@ class Comparison:
 
 
 def verdict(model: ComparedModel) -> str:
-    """Say whether a model beats the linear baseline by macro-recall on the test texts."""
+    """Return in words whether a model beats the linear baseline by macro-recall on the test texts."""
     difference = model.against_linear
     if model.linear or difference is None:
         return "–"
@@ -96,7 +96,7 @@ def verdict(model: ComparedModel) -> str:
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Return the table, what it rests on, and which models are not worth their price."""
+    """Return the table with its data, details, and warnings about models that are not worth their cost."""
     rows = [_cells(model) for model in comparison.models]
     rows += [_without_figures(name, reason) for name, reason in comparison.missing.items()]
     data = (

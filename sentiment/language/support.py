@@ -40,7 +40,7 @@ _MOST_OWN_WITHOUT_NAMES: Final = 0.12
 _LEAST_LETTERS_WITHOUT_NAMES: Final = 8
 _LEAST_OTHERS_IF_CAPITALISED: Final = 0.95
 _LEAST_WORDS: Final = 3
-#: A text of more characters is identified by so many at its beginning, middle and end.
+#: Longer texts are identified by so many characters at their beginning, middle and end.
 _LONG_CHARACTERS: Final = 160
 _SLICE_CHARACTERS: Final = 50
 

@@ -249,7 +249,7 @@ class Attempts(ray.train.UserCallback):
 def test_what_no_second_try_would_mend_is_told_at_once(config: TrainConfig, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "teacher").mkdir()
     asked = replace(config, distill=DistillConfig(str(tmp_path / "teacher")))
-    with pytest.raises(ModelRejected, match="this is no model version"):
+    with pytest.raises(ModelRejected, match="this is not a model version"):
         run_training(asked, workers=2, settings=settings, callbacks=[Attempts(tmp_path / "attempts")])
     assert not (tmp_path / "attempts").exists()
 

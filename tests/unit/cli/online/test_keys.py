@@ -34,7 +34,7 @@ def test_an_expiry_that_is_past_names_its_option(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "abc", "12", "-1d", "1e3d", "99999999w"])
 def test_an_expiry_that_is_no_time_names_its_option(text: str) -> None:
-    with pytest.raises(InvalidInput, match=f"--expires '{text}' is no time"):
+    with pytest.raises(InvalidInput, match=f"--expires '{text}' is not a time"):
         expiry_ms(text, NOW_MS)
 
 
@@ -48,7 +48,7 @@ def test_an_expiry_is_so_long_from_now_or_a_day() -> None:
 def test_an_expiry_with_a_zone_ends_then_and_one_without_in_utc() -> None:
     assert expiry_ms("2027-01-31T12:00+02:00", NOW_MS) == expiry_ms("2027-01-31T10:00", NOW_MS)
     assert expiry_ms("2027-01-31T12:00Z", NOW_MS) == expiry_ms("2027-01-31T12:00", NOW_MS) == 1_801_396_800_000
-    with pytest.raises(InvalidInput, match="is no time"):
+    with pytest.raises(InvalidInput, match="is not a time"):
         expiry_ms("9999-12-31T23:59-14:00", NOW_MS)
 
 

@@ -23,7 +23,7 @@ def _no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--model", "{version}"], "There is no table in"),
         (["--model", "{version}", "--format", "xlsx"], "must be one of parquet, jsonl, csv"),
         (["--model", "{version}", "--least", "3"], "--least 3 is more than --most 2"),
-        (["--model", "{empty}"], "this is no model version"),
+        (["--model", "{empty}"], "this is not a model version"),
     ],
 )
 def test_the_command_says_what_is_wrong_before_ray_starts(options: list[str], problem: str, tmp_path: Path) -> None:
