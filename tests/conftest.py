@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 from typing import Final
@@ -19,6 +20,12 @@ _SESSION: Final = pytest.StashKey[pytest.Session]()
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Remember the session, whose exit status is known at its end."""
     session.config.stash[_SESSION] = session
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the garbage collector from looking through all that is loaded, again and again: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
