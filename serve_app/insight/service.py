@@ -25,6 +25,9 @@ _KEPT_BYTES: Final = 16 * 2**20
 _MINUTE_MS: Final = 60_000
 #: What is shown where there are no texts at all: a week up to now.
 _NO_TEXTS_MS: Final = 7 * 24 * 3_600_000
+#: How far ends that are left out reach from now: a text of the year 5000 must not make every timeline too long.
+_LONGEST_PAST_MS: Final = 100 * 365 * 24 * 3_600_000
+_LONGEST_FUTURE_MS: Final = 50 * 365 * 24 * 3_600_000
 
 #: Returns the marks between two times (ms since 1970): moments at which what is measured changed.
 ReadMarks = Callable[[int, int], list[dict[str, Any]]]
@@ -150,7 +153,9 @@ class InsightService:
         firsts = [extent.from_ms for extent in found if extent.from_ms is not None]
         lasts = [extent.to_ms for extent in found if extent.to_ms is not None]
         now_ms = self._now_ms()
-        return min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
+        ends = min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
+        first_ms, last_ms = (max(now_ms - _LONGEST_PAST_MS, min(now_ms + _LONGEST_FUTURE_MS, end)) for end in ends)
+        return first_ms, last_ms
 
 
 class KeptAnswers:

@@ -32,6 +32,7 @@ BEYOND_SCHEMAS = (
     "plan: ",
     "q cannot be read",
     "is no time that is understood",
+    "is no span",
     "is no time zone",
     "from is not before to",
 )

@@ -129,6 +129,15 @@ async def test_related_terms_are_those_that_are_more_frequent_than_elsewhere(cli
     assert term["lift"] == pytest.approx(94 / 30, abs=1e-6)
 
 
+@pytest.mark.parametrize("year", [1, 1700, 5000, 9998])
+async def test_a_text_of_another_age_does_not_spoil_a_timeline_without_ends(client, parts, year):
+    at_ms = int(datetime(year, 6, 1, tzinfo=UTC).timestamp() * 1000)
+    parts.store.apply([said("odd", "flood", 0.0, at_ms)])
+    told = await client.get("/v1/insights/timeline?q=flood")
+    assert told.status_code == 200, told.text
+    assert (told.json()["total"], told.json()["bucket"]) == (3, "month")
+
+
 async def test_the_texts_of_a_search_are_counted_by_a_field(client, parts):
     parts.store.apply(
         [said(f"x{n}", "storm", -0.5, FIRST_MS + n, topics=("hail",), author_key="a" * 32) for n in range(3)]
