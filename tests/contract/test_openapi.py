@@ -33,6 +33,7 @@ BEYOND_SCHEMAS = (
     "q cannot be read",
     "is no time that is understood",
     "is no span",
+    "points between from and to",
     "is no time zone",
     "from is not before to",
 )
