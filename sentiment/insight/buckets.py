@@ -22,7 +22,7 @@ MAX_CHOSEN_POINTS: Final = 500
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
-_WIDTH_MS: Final[Mapping[Bucket, int]] = {
+WIDTH_MS: Final[Mapping[Bucket, int]] = {
     "hour": _HOUR_MS,
     "day": _DAY_MS,
     "week": 7 * _DAY_MS,
@@ -69,9 +69,9 @@ def bucket_of(span: Span) -> Bucket:
     _check_ends(span)
     length_ms = span.to_ms - span.from_ms
     chosen = span.bucket or _narrowest(length_ms)
-    points = length_ms // _WIDTH_MS[chosen] + 1
+    points = length_ms // WIDTH_MS[chosen] + 1
     if points > MAX_POINTS:
-        fitting = [bucket for bucket, width_ms in _WIDTH_MS.items() if length_ms < MAX_POINTS * width_ms]
+        fitting = [bucket for bucket, width_ms in WIDTH_MS.items() if length_ms < MAX_POINTS * width_ms]
         remedy = f"use bucket={fitting[0]}, or a shorter span" if fitting else "use a shorter span"
         raise InvalidInput(
             f"bucket={chosen} gives about {points:,} points between from and to, more than {MAX_POINTS:,}; {remedy}.",
@@ -81,7 +81,7 @@ def bucket_of(span: Span) -> Bucket:
 
 
 def _narrowest(length_ms: int) -> Bucket:
-    narrow = [bucket for bucket, width_ms in _WIDTH_MS.items() if length_ms <= MAX_CHOSEN_POINTS * width_ms]
+    narrow = [bucket for bucket, width_ms in WIDTH_MS.items() if length_ms <= MAX_CHOSEN_POINTS * width_ms]
     return narrow[0] if narrow else "month"
 
 
@@ -126,7 +126,7 @@ def _check_ends(span: Span) -> None:
 
 def _edges(span: Span, bucket: Bucket, zone: tzinfo) -> Iterator[int]:
     """Yield edges from the last one at or before the span's beginning to the first at or after its end."""
-    edge, following, width_ms = _first_edge(span.from_ms, bucket, zone), _FOLLOWING[bucket], _WIDTH_MS[bucket]
+    edge, following, width_ms = _first_edge(span.from_ms, bucket, zone), _FOLLOWING[bucket], WIDTH_MS[bucket]
     offset_ms = _offset_ms(edge, zone)
     yield edge
     while edge < span.to_ms:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from sentiment.errors import Conflict, InvalidInput, NotFound
 from sentiment.ingest import IngestRequest, IngestState, IngestTotals, require_name
 from sentiment.ingest.checkpoint import WORKER_LOCK, is_locked, is_running, open_checkpoint, read_state
 from sentiment.sources.gdelt.quarters import gaps_of
+
+logger = logging.getLogger(__name__)
 
 _REQUEST, _REPORT = "request.json", "report.json"
 _AWAY: Final = "the process that carries ingests out is not there; the platform starts it again"
@@ -191,7 +194,11 @@ class IngestLedger:
         plain = _load(folder / _REQUEST)
         if not plain:
             return None
-        return IngestOrder(IngestRequest.of(plain["request"]), DesiredState(plain["desired"]), plain["revision"])
+        try:
+            return IngestOrder(IngestRequest.of(plain["request"]), DesiredState(plain["desired"]), plain["revision"])
+        except (KeyError, TypeError, ValueError, InvalidInput) as exc:
+            logger.warning("%s cannot be read (%r): start the ingest again", folder / _REQUEST, exc)
+            return None
 
     def _write(self, folder: Path, order: IngestOrder) -> None:
         _replace(folder / _REQUEST, {**asdict(order), "request": order.request.plain()})

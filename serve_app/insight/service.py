@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from sentiment.insight.buckets import outward
+from sentiment.insight.buckets import MAX_POINTS, WIDTH_MS, outward
 from sentiment.insight.index import InsightIndex
 from sentiment.insight.values import IdPage, Point, Query, Span, Timeline, TimeRange
 from serve_app.insight.search import InsightAnswer, Question, Search
@@ -23,6 +23,8 @@ _DIGITS: Final = 6
 #: What kept answers may take together.
 _KEPT_BYTES: Final = 16 * 2**20
 _MINUTE_MS: Final = 60_000
+#: A text may be written a little ahead of this machine's clock.
+_AHEAD_MS: Final = 10 * _MINUTE_MS
 #: What is shown where there are no texts at all: a week up to now.
 _NO_TEXTS_MS: Final = 7 * 24 * 3_600_000
 #: How far ends that are left out reach from now: a text of the year 5000 must not make every timeline too long.
@@ -137,11 +139,20 @@ class InsightService:
         return _timeline_out(timeline, span) | {"marks": self._marks(span.from_ms, span.to_ms)}
 
     def _span(self, index: InsightIndex, search: Search, queries: Sequence[Query]) -> Span:
-        """Return the span asked for; an end that is left out is the bucket of the first, or the last, text found."""
+        """Return the span asked for; an end that is left out is the bucket of the first, or the last, text found.
+
+        Texts of a far past or future, which a client may send, do not stretch it: it ends soon after the present, and
+        begins no more points before its end than a timeline can have.
+        """
         open_from, open_to = search.from_ms is None, search.to_ms is None
         first_ms, last_ms = self._extent(index, queries) if open_from or open_to else (0, 0)
+        soon_ms = self._now_ms() + _AHEAD_MS
+        if first_ms <= soon_ms:
+            last_ms = min(last_ms, soon_ms)
         from_ms = first_ms if search.from_ms is None else search.from_ms
         to_ms = last_ms if search.to_ms is None else search.to_ms
+        if open_from:
+            from_ms = max(from_ms, to_ms - WIDTH_MS[search.bucket or "month"] * (MAX_POINTS - 2))
         if from_ms >= to_ms and open_from:
             from_ms = to_ms - 1
         elif from_ms >= to_ms and open_to:

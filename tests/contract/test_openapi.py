@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -19,7 +23,10 @@ serve_version(PARTS.store, ROUTE.version)
 PARTS.store.apply([labelled(f"t{n}") for n in range(5)])
 list_models(PARTS.store, {ROUTE.version: LABELS, TRIAL.version: LABELS})
 INDEX = LocalIndex(PARTS.store, lambda: NOW_MS)
-APP = build_http_app(backend_of(PARTS), NoKeys(), Settings(), lambda *_: None, needs_key=False, index=INDEX)
+HOME = TemporaryDirectory()  # requests that start ingests write there
+SETTINGS = Settings(home=Path(HOME.name))
+atexit.register(HOME.cleanup)
+APP = build_http_app(backend_of(PARTS), NoKeys(), SETTINGS, lambda *_: None, needs_key=False, index=INDEX)
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, headers={"Host": "127.0.0.1"})
 #: What a schema cannot say: a text of control characters only, a cursor that no page gave, a plan that does not grow,
 #: a search, a time or a zone that cannot be read, a file that is not there.
@@ -36,6 +43,12 @@ BEYOND_SCHEMAS = (
     "points between from and to",
     "is no time zone",
     "from is not before to",
+    "is not after --from",
+    "which is no time: ISO 8601",
+    "is no span; write FROM/TO",
+    "begins at its end or later",
+    "has not begun yet",
+    "more than 2,000; use a shorter span",
 )
 #: What depends on the state: a rollout is under way already, or none is.
 BEYOND_REQUESTS = (404, 409)

@@ -39,6 +39,16 @@ async def test_without_ends_the_span_is_that_of_the_texts_found_in_whole_buckets
     assert [point["count"] for point in told["points"]] == [0], "all texts are from before"
 
 
+@pytest.mark.parametrize("bucket", ["hour", "day", "month"])
+async def test_texts_of_a_far_past_and_future_do_not_stretch_a_span_without_ends(client, parts, bucket):
+    parts.store.apply([said("old", "flood", 0.1, -(10**14)), said("new", "flood", 0.1, 10**14)])
+    answer = await client.get(f"/v1/insights/timeline?q=flood&bucket={bucket}")
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told["total"] == 3
+    assert told["to_ms"] < NOW_MS + 32 * DAY_MS
+
+
 async def test_where_there_are_no_texts_there_is_a_week_of_nothing():
     parts = FakeParts()
     async with client_of(parts, index=LocalIndex(parts.store, lambda: NOW_MS)) as client:
