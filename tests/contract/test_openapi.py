@@ -33,7 +33,7 @@ SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP, headers={"Host": "
 BEYOND_SCHEMAS = (
     "that may be ingested",
     "nothing of it is visible",
-    "is not a cursor",
+    "pass the `next` of the page before",
     "is not from this list",
     "holds no word",
     "plan: ",
@@ -45,6 +45,8 @@ BEYOND_SCHEMAS = (
     "from is not before to",
     "is not after --from",
     "which is no time: ISO 8601",
+    "and no other kind takes one",
+    "reads none: leave it out",
     "is no span; write FROM/TO",
     "begins at its end or later",
     "has not begun yet",
