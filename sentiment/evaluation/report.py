@@ -262,7 +262,7 @@ def _figure(figure: Figure, caption: str) -> str:
 def _table(
     caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], text_columns: Sequence[int] = (0,)
 ) -> str:
-    """Return a table of cells that are HTML already; the columns `left` hold words."""
+    """Return a table of cells that are HTML already; `text_columns` hold words."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
         marked = (

@@ -12,10 +12,10 @@ _SETS: Final = (TWO_CLASSES, THREE_CLASSES)
 
 
 def label_set_of(labels_: Iterable[str], expected: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """Return the label set that the labels `found` make up: `wanted`, or the smallest that has all of them.
+    """Return the label set of the labels found: `expected`, or the smallest that has all of them; empty without labels.
 
     Raises:
-        InvalidInput: a label is in no set or not in `wanted`, or there is one class only.
+        InvalidInput: a label is in no set or not in `expected`, or there is one class only.
     """
     labels = set(labels_)
     if not labels:

@@ -1,4 +1,4 @@
-"""A dataset version that is being written: its shards go to the store as they fill; the manifest makes it a version."""
+"""A dataset version that is being written: shards go to the store as they fill, and the digest of all rows is made."""
 
 from __future__ import annotations
 
