@@ -13,7 +13,7 @@ from sentiment.version import read_version
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 SOURCES = [path for package in ("deployments", "serve_app") for path in (ROOT / package).rglob("*.py")]
 METHODS = r"(?:GET|POST|PUT|PATCH|DELETE)"
 
@@ -90,6 +90,17 @@ def test_files_that_the_pages_name_exist():
         if not (ROOT / path).exists()
     ]
     assert not missing
+
+
+def test_functions_that_the_architecture_names_stand_in_the_file_named_before_them():
+    named = re.findall(r"`([\w/]+\.py)`, `(\w+)`", (DOCS / "architecture.md").read_text())
+    assert named
+    gone = [
+        f"{path} has no {name}"
+        for path, name in named
+        if not re.search(rf"^\s*(?:async )?(?:def|class) {name}\b", (ROOT / path).read_text(), re.MULTILINE)
+    ]
+    assert not gone
 
 
 def test_the_decisions_are_numbered_without_a_gap():
