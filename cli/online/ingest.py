@@ -100,7 +100,7 @@ ingest_platform.register(app)
 
 @app.command("stdin")
 def stdin(
-    name: Annotated[str, typer.Option("--name", help="What the stream is called: the source of its texts.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the ingest, and source of its texts.")],
     text_column: options.TextColumn = "text",
     time_column: options.TimeColumn = None,
     time_format: options.TimeFormat = None,
@@ -154,9 +154,7 @@ def bluesky(
         typer.Option("--address", help=f"A Jetstream server, of protocol 1 if it ends in /subscribe; {ADDRESS}."),
     ] = None,
     limit: options.Limit = None,
-    name: Annotated[
-        str, typer.Option("--name", help="What the ingest is called, and the source of its texts.")
-    ] = BLUESKY,
+    name: Annotated[str, typer.Option("--name", help="Name of the ingest, and source of its texts.")] = BLUESKY,
     restart: options.Restart = False,
     background: options.Background = False,
     url: Url = None,

@@ -29,12 +29,12 @@ _From = Annotated[
     str | None,
     typer.Option("--from", help="A date or a time, since February 2015; the newest quarter-hour if left out."),
 ]
-_To = Annotated[str | None, typer.Option("--to", help="As --from, not included; without it new ones are waited for.")]
+_To = Annotated[str | None, typer.Option("--to", help="As --from, exclusive; without it new ones are waited for.")]
 _Once = Annotated[
     bool, typer.Option("--once", help="End with the newest quarter-hour; the same command goes on there.")
 ]
 _Events = Annotated[
-    bool, typer.Option("--events", help="Have the kinds of events in an article, such as protest, as topics of it.")
+    bool, typer.Option("--events", help="Add the kinds of events in an article, such as protest, to its topics.")
 ]
 _SearchFrom = Annotated[str | None, typer.Option("--from", help="A date or a time; the last day if left out.")]
 _SearchTo = Annotated[str | None, typer.Option("--to", help="As --from; now if left out.")]
@@ -55,9 +55,7 @@ def feeds(
     time_zone: options.TimeZone = "UTC",
     limit: options.Limit = None,
     speed: options.Speed = "max",
-    name: Annotated[
-        str, typer.Option("--name", help="What the ingest is called, and the source of its texts.")
-    ] = "gdelt",
+    name: Annotated[str, typer.Option("--name", help="Name of the ingest, and source of its texts.")] = "gdelt",
     restart: options.Restart = False,
     background: options.Background = False,
     url: Url = None,
@@ -98,9 +96,7 @@ def search(
     time_zone: options.TimeZone = "UTC",
     limit: options.Limit = None,
     speed: options.Speed = "max",
-    name: Annotated[
-        str, typer.Option("--name", help="What the ingest is called, and the source of its texts.")
-    ] = "gdelt-doc",
+    name: Annotated[str, typer.Option("--name", help="Name of the ingest, and source of its texts.")] = "gdelt-doc",
     restart: options.Restart = False,
     background: options.Background = False,
     url: Url = None,

@@ -27,7 +27,7 @@ TopicColumn = Annotated[
     str | None, typer.Option("--topic-column", help="Column of topics: a list, or with , ; or | between them.")
 ]
 IdColumn = Annotated[
-    str | None, typer.Option("--id-column", help="Column that names the texts; the row does if left out.")
+    str | None, typer.Option("--id-column", help="Column of the texts' ids; made from row and text if left out.")
 ]
 LabelColumn = Annotated[
     str | None, typer.Option("--label-column", help="Column of true labels, kept as feedback on the texts.")
@@ -48,10 +48,12 @@ Speed = Annotated[
 ]
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="What the ingest is called, and the source of its texts; the file's name if left out."),
+    typer.Option("--name", help="Name of the ingest, and source of its texts; the file's name if left out."),
 ]
-Restart = Annotated[bool, typer.Option("--restart", help="Forget position and counts of this name, and begin anew.")]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Forget the position and counts of this name, and start from the beginning.")
+]
 Background = Annotated[
-    bool, typer.Option("--background", help="Let the platform carry it out; the file lies in UNDERTONE_INGEST_FILES.")
+    bool, typer.Option("--background", help="Let the platform run it; the file must lie in UNDERTONE_INGEST_FILES.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the last line as JSON, for programs.")]

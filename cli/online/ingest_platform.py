@@ -14,7 +14,7 @@ from rich.table import Table
 from cli.online.connection import ApiKey, Url, connect
 from cli.options import Json
 from cli.terminal import print_table
-from sentiment.ingest import IngestRequest
+from sentiment.ingest import IngestRequest, require_name
 
 console = Console(soft_wrap=True)
 
@@ -34,7 +34,12 @@ def register(app: typer.Typer) -> None:
 def start_in_platform(
     request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, as_json: bool
 ) -> None:
-    """Have the platform carry out an ingest, and say so."""
+    """Have the platform run an ingest, and print how it is. Raises InvalidInput for a wrong name, speed or time."""
+    _ = (
+        require_name(request.name),
+        request.limits,
+        request.span_ms,
+    )  # refused here by option, not there by field
     with connect(url, api_key, _ATTEMPTS) as client:
         _say(client.start_ingest({**request.plain(), "restart": restart}), as_json=as_json)
 
@@ -51,7 +56,7 @@ def show(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None
     elif ingests:
         print_table(console, _table(ingests))
     else:
-        console.print("There are no ingests yet. Begin one: undertone ingest csv FILE --name NAME")
+        console.print("There are no ingests yet. Start one: undertone ingest csv FILE --name NAME")
 
 
 def start(name: _Named, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:

@@ -70,7 +70,7 @@ def run(request: IngestRequest, url: str | None, api_key: str | None, *, restart
             totals = asyncio.run(_ingest(request.name, limits, source, client, checkpoint, console))
         except (KeyboardInterrupt, asyncio.CancelledError, UndertoneError):
             if checkpoint.state.totals.read:
-                console.print("Stopped. What was answered is kept: the same command goes on.")
+                console.print("Stopped. What was answered is kept: run the same command to continue.")
             raise
         gaps = gaps_of(checkpoint.state.position)
         _print_totals(request.name, totals, gaps, checkpoint.rejected, resumed, as_json=as_json)
@@ -179,15 +179,15 @@ def _remarks(name: str, totals: IngestTotals, rejected: Path, resumed: int) -> l
     remarks = [f"{name}: {counts}, {totals.rejected:,} rejected, in {totals.seconds:,.1f} s."]
     if resumed:
         is_done = resumed == totals.read
-        remarks.append("Finished earlier; nothing was left to do." if is_done else f"Went on behind row {resumed:,}.")
+        remarks.append("Finished earlier; nothing was left to do." if is_done else f"Continued after row {resumed:,}.")
     if totals.repeated:
-        remarks.append(f"{totals.repeated:,} had an id that came before: kept once.")
+        remarks.append(f"{totals.repeated:,} had an id that was sent before: kept once.")
     if totals.corrected:
-        remarks.append(f"{totals.corrected:,} had a time that cannot be: the time at which they came took its place.")
+        remarks.append(f"{totals.corrected:,} had an impossible time, replaced by the time of arrival.")
     if totals.without_text:
-        remarks.append(f"{totals.without_text:,} hold no text.")
+        remarks.append(f"{totals.without_text:,} had no text.")
     if totals.rejected:
-        remarks.append(f"{rejected} says which were rejected, and why.")
+        remarks.append(f"{rejected} lists the rejected records, with the reasons.")
     return remarks
 
 
@@ -196,4 +196,4 @@ def _remarks_on_gaps(gaps: Mapping[str, str]) -> list[str]:
     told = [f"Missing: {part} {reason}." for part, reason in itertools.islice(gaps.items(), _TOLD_GAPS)]
     if len(gaps) > _TOLD_GAPS:
         told.append(f"{len(gaps) - _TOLD_GAPS:,} others are missing.")
-    return [*told, "The same command asks for what is missing again."] if told else []
+    return [*told, "Run the same command to ask for the missing parts again."] if told else []

@@ -60,9 +60,9 @@ Search = Annotated[
 From = Annotated[
     str | None, typer.Option("--from", help="A date, a time or ms since 1970; the first text if left out.")
 ]
-To = Annotated[str | None, typer.Option("--to", help="As --from, not included; or the last text.")]
-Width = Annotated[Bucket | None, typer.Option("--bucket", help="Width of a point; one that suits if left out.")]
-Zone = Annotated[str, typer.Option("--tz", help="Time zone such as Europe/Berlin: it rules where days begin.")]
+To = Annotated[str | None, typer.Option("--to", help="As --from, exclusive; the last text if left out.")]
+Width = Annotated[Bucket | None, typer.Option("--bucket", help="Width of a point; one that fits the span if left out.")]
+Zone = Annotated[str, typer.Option("--tz", help="Time zone in which days begin, such as Europe/Berlin.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")]
 
 
@@ -143,7 +143,7 @@ def related(
     elif answer["terms"]:
         print_table(console, view.terms_table(answer["terms"]))
     else:
-        console.print("Nothing is more frequent there than elsewhere, or too few texts were found to tell.")
+        console.print("No term is clearly more frequent there than elsewhere, or the search finds too few texts.")
 
 
 @app.command("facets")

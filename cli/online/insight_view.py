@@ -19,8 +19,8 @@ _NAME_CELLS: Final = 11
 _COLOURS: Final = {"negative": "red", "neutral": "yellow", "positive": "green"}
 
 _PARTS: Final = {
-    "mix": "mix: other topics are spoken of",
-    "inside": "inside: the same topics are spoken of otherwise",
+    "mix": "mix: other topics are discussed",
+    "inside": "inside: the same topics are discussed differently",
     "model": "model: another version labelled the texts",
     "volume": "volume: more or fewer texts",
 }

@@ -108,8 +108,8 @@ def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restar
     """Open the folder of the ingest `name` below `root`, as a run before left it; `restart` forgets that.
 
     Raises:
-        InvalidInput: it is no name; or what was read under it had other options.
-        Conflict: it runs.
+        InvalidInput: `name` cannot name an ingest; or the ingest of this name had other options.
+        Conflict: it is running.
     """
     folder = root / require_name(name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,7 +127,8 @@ def require_name(name: str) -> str:
     """Return the name of an ingest, which is a folder's and a source's. Raises InvalidInput."""
     if not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"--name {name!r} is no name of an ingest: give 1 to 40 letters, digits or . _ -, the first no dot.", "name"
+            f"--name {name!r} cannot name an ingest: give 1 to 40 letters, digits or . _ -, the first not a dot.",
+            "name",
         )
     return name
 
@@ -140,7 +141,8 @@ def read_state(folder: Path) -> IngestState | None:
         return None
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise InvalidInput(
-            f"{folder / 'state.json'} cannot be read ({exc}): begin anew with --restart, or give another --name.",
+            f"{folder / 'state.json'} cannot be read ({exc}): start from the beginning with --restart, or give another "
+            "--name.",
             "name",
         ) from exc
 
@@ -178,7 +180,9 @@ def _locked(folder: Path, name: str) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         file.close()
-        raise Conflict(f"The ingest {name!r} runs already: wait for its end, or give another --name.", "name") from exc
+        raise Conflict(
+            f"The ingest {name!r} is already running: wait for its end, or give another --name.", "name"
+        ) from exc
     return file
 
 
@@ -194,10 +198,14 @@ def _require_same(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) 
     if others:
         option = others[0]
         raise InvalidInput(
-            f"The ingest {name!r} was begun with {option} {before.get(option)!r}, not {now.get(option)!r}: "
-            "give another --name, or begin anew with --restart.",
+            f"The ingest {name!r} was started {_choice(option, before)}, now it is asked for {_choice(option, now)}: "
+            "give another --name, or start from the beginning with --restart.",
             option.strip("-").replace("-", "_"),
         )
+
+
+def _choice(option: str, options: Mapping[str, Any]) -> str:
+    return f"with {option} {options[option]!r}" if option in options else f"without {option}"
 
 
 def _names(*options: Mapping[str, Any]) -> Iterable[str]:

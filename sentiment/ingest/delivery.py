@@ -68,7 +68,9 @@ class HttpDelivery:
         ]
         for result in self.client.add_feedback(words) if words else ():
             if (reason := reason_of(result)) is not None:
-                raise Unavailable(f"The label of {result.get('id')} was not kept: {reason}. The same ingest goes on.")
+                raise Unavailable(
+                    f"The label of {result.get('id')} was not kept: {reason}. The ingest will send it again."
+                )
 
 
 def item_of(text: SourceText, source: str) -> Item:

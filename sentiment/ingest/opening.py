@@ -51,7 +51,7 @@ def open_source(
 def _feeds(request: IngestRequest, settings: Settings, now_ms: Callable[[], int], client: Client) -> GdeltSource:
     feed, (from_ms, to_ms) = request.feed or NewsFeed.ENGLISH.value, request.span_ms
     if feed not in FEEDS:
-        raise InvalidInput(f"--feed {feed!r} is none: give {', '.join(FEEDS)}.", "feed")
+        raise InvalidInput(f"--feed {feed!r} is not a feed: give {', '.join(FEEDS)}.", "feed")
     span = GdeltSpan(FEEDS[feed], from_ms, to_ms, bool(request.events), bool(request.once))
     return GdeltSource(request.name, settings.gdelt_url.rstrip("/"), span, client, now_ms)
 
@@ -59,5 +59,5 @@ def _feeds(request: IngestRequest, settings: Settings, now_ms: Callable[[], int]
 def _search(request: IngestRequest, settings: Settings, now_ms: Callable[[], int], client: Client) -> DocSource:
     query, (from_ms, to_ms) = (request.query or "").strip(), request.span_ms
     if not query or len(query) > _LONGEST_QUERY:
-        raise InvalidInput(f"QUERY has {len(query):,} characters: give 1 to {_LONGEST_QUERY:,}.", "query")
+        raise InvalidInput(f"The query has {len(query):,} characters: give 1 to {_LONGEST_QUERY:,}.", "query")
     return DocSource(request.name, query, settings.gdelt_doc_url, from_ms, to_ms, client, now_ms)

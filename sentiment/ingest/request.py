@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,10 +13,13 @@ from sentiment.ingest.runner import IngestLimits
 from sentiment.sources import Columns, FileFormat, SourceReading, TextSource, open_file, speed_of
 from sentiment.sources.times import TimeReader, UnreadableTime, zone_of
 from sentiment.tables import AUTO
+from sentiment.validation_messages import shown
 
 #: What may change from run to run of one ingest; all else decides which texts are read, and how.
 _FREE: Final = frozenset({"name", "file", "address", "limit", "speed", "to_time", "once"})
 _SPELLED: Final = {"from_time": "--from", "to_time": "--to"}
+#: An option in a message, not one in a value that the message quotes.
+_OPTION: Final = re.compile(r"(?<![\w'\"-])--[a-z]+(?:-[a-z]+)*")
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class IngestRequest:
 
     @property
     def limits(self) -> IngestLimits:
-        """How fast, and until when. Raises InvalidInput for a speed that is none."""
+        """How fast, and until when. Raises InvalidInput where `speed` is not one."""
         return IngestLimits(speed=speed_of(self.speed), records=self.limit)
 
     @property
@@ -95,7 +99,10 @@ class IngestRequest:
             for name, value in (("from_time", self.from_time), ("to_time", self.to_time))
         )
         if from_ms is not None and to_ms is not None and to_ms <= from_ms:
-            raise InvalidInput(f"--to {self.to_time!r} is not after --from {self.from_time!r}.", "to_time")
+            raise InvalidInput(
+                f"--to {self.to_time!r} is not after --from {self.from_time!r}: give a later --to, or leave it out.",
+                "to_time",
+            )
         return from_ms, to_ms
 
     def open_file(self, now_ms: Callable[[], int]) -> TextSource:
@@ -109,8 +116,18 @@ def spelling(name: str) -> str:
     return _SPELLED.get(name, f"--{name.replace('_', '-')}")
 
 
+def with_fields(message: str) -> str:
+    """Return a message with the API's fields in place of the command line's options: `to_time` for `--to`."""
+    names = {spelling(name): name for name in (*(each.name for each in fields(IngestRequest)), "restart")}
+    return _OPTION.sub(lambda option: names.get(option[0], option[0]), message)
+
+
 def _moment(name: str, value: str, time_zone: str) -> int:
     try:
         return TimeReader(None, zone_of(time_zone)).read_ms(value)
-    except UnreadableTime as exc:
-        raise InvalidInput(f"{spelling(name)} {exc}", name) from None
+    except UnreadableTime:
+        raise InvalidInput(
+            f"{spelling(name)} {shown(value)} is not a time: give a date such as 2026-01-31, or a time such as "
+            "2026-01-31T12:00 or 2026-01-31T12:00+01:00.",
+            name,
+        ) from None

@@ -56,7 +56,7 @@ def zone_of(tz: str) -> tzinfo:
         return ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidInput(
-            f"tz={tz!r} is no time zone; use an IANA name such as UTC, Europe/Berlin or America/New_York.", "tz"
+            f"tz={tz!r} is not a time zone; use an IANA name such as UTC, Europe/Berlin or America/New_York.", "tz"
         ) from None
 
 
@@ -117,7 +117,7 @@ def outward(span: Span, *, beginning: bool, end: bool) -> Span:
 
 def _check_ends(span: Span) -> None:
     if span.from_ms >= span.to_ms:
-        raise InvalidInput("from is not before to; a span ends after it begins.", "from")
+        raise InvalidInput("from is not before to; give an earlier from, or a later to.", "from")
     if span.from_ms < _FIRST_MS:
         raise InvalidInput("from is too early; use a time from the year 2 on.", "from")
     if span.to_ms > _LAST_MS:

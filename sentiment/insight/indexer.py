@@ -53,7 +53,7 @@ class Indexer:
         self._now_ms = now_ms
         self._always_renews = always_renews
         self._opened: tuple[InsightIndex, Feed] | None = None
-        self._problem = "it is about to be"
+        self._problem = "it is being opened"
         self._failures = self._ticks = self._commits = 0
         self._level_at_ms = now_ms()
 
@@ -101,7 +101,7 @@ class Indexer:
         if place is None or self._now_ms() - place.made_at_ms < DAY_MS:
             return
         if place.has_erased or self._always_renews:
-            logger.info("the insight index is made anew: words of deleted texts leave the disk")
+            logger.info("rebuilding the insight index, to remove words of deleted texts from the disk")
             feed.rebuild()
 
     def state(self) -> IndexState:

@@ -4,8 +4,8 @@ The *net tone* of a span is its texts a day times their mean tone. Its change, a
 
     change = mix + inside + model + volume, and mix + inside + model is the change of the mean tone:
 
-- *mix*: other topics are spoken of: each topic's change of share times its tone against the mean;
-- *inside*: the same topics are spoken of otherwise, what the model's versions differ by taken out;
+- *mix*: other topics are discussed: each topic's change of share times its tone against the mean;
+- *inside*: the same topics are discussed differently, what the model's versions differ by taken out;
 - *model*: other model versions have labelled the texts, by how far they are known to differ;
 - *volume*: more or fewer texts of the same tone.
 
@@ -234,8 +234,8 @@ def sentence(query: str, change: ToneChange) -> str:
         )
     verb = "rose" if change.tone_change > 0 else "fell"
     causes = {
-        "that other topics were spoken of": change.mix,
-        "how the same topics were spoken of": change.inside,
+        "that other topics were discussed": change.mix,
+        "how the same topics were discussed": change.inside,
         "another version of the model": change.model,
     }
     cause = max(causes, key=lambda name: abs(causes[name]))

@@ -75,7 +75,7 @@ class BlueskySource:
                 reason = str(exc) or type(exc).__name__
             failures += 1
             pause_s = min(2.0 ** (failures - 1), _LONGEST_PAUSE_S)
-            logger.warning("%s: %s; connects again in %g s", self.name, reason, pause_s)
+            logger.warning("%s: %s; connecting again in %g s", self.name, reason, pause_s)
             await self.sleep(pause_s)
 
     async def _connected(self, position: Position | None, *, by_clock: bool) -> AsyncGenerator[Arrival]:
@@ -124,7 +124,9 @@ def require_address(address: str) -> str:
     """Return the address of a Jetstream server. Raises InvalidInput."""
     parts = urlsplit(address)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise InvalidInput(f"--address {address!r} is no address of a Jetstream server such as {ADDRESS}.", "address")
+        raise InvalidInput(
+            f"--address {address!r} is not the address of a Jetstream server, such as {ADDRESS}.", "address"
+        )
     return address
 
 

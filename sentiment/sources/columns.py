@@ -126,7 +126,7 @@ class RowReader:
             return row_id(self.name, row.number, text)
         source_id = _named(row.values, self.columns.id)
         if source_id is None:
-            raise _NoRecord(f"{self.columns.id!r} is empty: it names the text")
+            raise _NoRecord(f"{self.columns.id!r} is empty: each text needs an id")
         return named_id(self.name, source_id)
 
 
@@ -161,7 +161,9 @@ def _named(values: Mapping[str, Any], column: str) -> str | None:
     """Return a cell that names somebody or something; None if it is empty. Raises _NoRecord."""
     value = plain(values.get(column))
     if isinstance(value, dict | list):
-        raise _NoRecord(f"{column!r} holds {shown(value)}, which names nobody: name a value in it, as {column}.name")
+        raise _NoRecord(
+            f"{column!r} holds {shown(value)}, which is not a single value: choose one inside it, such as {column}.name"
+        )
     return _word_of(value)
 
 

@@ -78,8 +78,8 @@ class FileSource:
         last = next((row for row in rows if row.number >= position["row"]), None)
         if last is None or _digest(last) != position["digest"]:
             raise InvalidInput(
-                f"{self.table.path.name} is not the file that {self.reader.name!r} has read {position['row']} rows of: "
-                "give another --name, or begin anew with --restart.",
+                f"{self.table.path.name} is not the file of which {self.reader.name!r} has read {position['row']} "
+                "rows: give another --name, or start from the beginning with --restart.",
                 "file",
             )
 
@@ -121,7 +121,10 @@ def _require_kind(kind: str, path: Path) -> None:
     endings = "".join(path.suffixes[-2:]).lower(), path.suffix.lower()
     actual = next((each for each, known in KINDS.items() if any(ending in known for ending in endings)), kind)
     if actual != kind:
-        raise InvalidInput(f"{path.name} is no {kind} by its ending: undertone ingest {actual} {path}", "file")
+        raise InvalidInput(
+            f"{path.name} is not a {kind} file by its ending: its kind is {actual}, as in undertone ingest {actual}",
+            "file",
+        )
 
 
 def _digest(row: Row) -> str:

@@ -56,7 +56,7 @@ def event_of(frame: str | bytes, version: int) -> PostEvent | Notice | None:
         return _event_2(content) if version == 2 else _event_1(content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         shown = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
-        return Notice(f"is no event ({type(exc).__name__}: {exc})", shown[:_SHOWN_CHARACTERS], is_broken_frame=True)
+        return Notice(f"is not an event ({type(exc).__name__}: {exc})", shown[:_SHOWN_CHARACTERS], is_broken_frame=True)
 
 
 def _event_1(content: Mapping[str, Any]) -> PostEvent | None:

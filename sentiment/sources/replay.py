@@ -20,7 +20,7 @@ def speed_of(text: str) -> float | None:
     speed = float(match[1]) if match else 0.0
     if speed <= 0:
         raise InvalidInput(
-            f"--speed {text!r} is none: give max, 1x for the source's own, or 60x for 60 times that.", "speed"
+            f"--speed {text!r} is not a speed: give max, 1x for the source's own, or 60x for 60 times that.", "speed"
         )
     return speed
 

@@ -53,7 +53,7 @@ class TimeReader:
         if is_missing(value) or value == "":
             raise UnreadableTime("is empty")
         if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | datetime):
-            raise UnreadableTime(f"holds {shown(value)}, which is no time")
+            raise UnreadableTime(f"holds {shown(value)}, which is not a time")
         if isinstance(value, datetime):
             return self._ms_of(value)
         return self._read_text(str(value).strip()) if isinstance(value, str) else self._count_ms(Decimal(str(value)))
@@ -66,7 +66,9 @@ class TimeReader:
             return self._count_ms(Decimal(text))
         moment = moment or iso_8601(text) or year_first(text) or named_month(text) or self._numeric(text)
         if moment is None:
-            raise UnreadableTime(f"holds {shown(text)}, which is no time: {_KNOWN} are read, others by --time-format")
+            raise UnreadableTime(
+                f"holds {shown(text)}, which is not a time in a known form ({_KNOWN}): give --time-format for another"
+            )
         return self._ms_of(moment)
 
     def _numeric(self, text: str) -> datetime | None:
@@ -74,24 +76,22 @@ class TimeReader:
         if date is None:
             return None
         if self.day_first is None and (both := readings(date)):
-            raise UnreadableTime(f"holds {shown(text)}, {both}: --time-format says which")
+            raise UnreadableTime(f"holds {shown(text)}, {both}: give --time-format to say which")
         return date.read(day_first=bool(self.day_first))
 
     def _by_format(self, text: str, time_format: str) -> int:
         if time_format in (SECONDS, MILLISECONDS):
             if not _NUMBER.fullmatch(text):
-                raise UnreadableTime(f"holds {shown(text)}, which is no number of {time_format}")
+                raise UnreadableTime(f"holds {shown(text)}, which is not a number of {time_format}")
             return self._count_ms(Decimal(text))
         try:
             return self._ms_of(datetime.strptime(text, time_format))
         except ValueError:
-            raise UnreadableTime(
-                f"holds {shown(text)}, which is not written as --time-format {time_format!r}"
-            ) from None
+            raise UnreadableTime(f"holds {shown(text)}, which does not match --time-format {time_format!r}") from None
 
     def _count_ms(self, count: Decimal) -> int:
         if not count.is_finite() or abs(count) >= 10**20:
-            raise UnreadableTime(f"holds {shown(str(count))}, which is no time")
+            raise UnreadableTime(f"holds {shown(str(count))}, which is not a time")
         if self.time_format in (SECONDS, MILLISECONDS):
             return math.floor(count * (1000 if self.time_format == SECONDS else 1))
         unit_ms = next((unit for most, unit in _UNITS if abs(count) < most), _NANOSECOND_MS)
@@ -124,8 +124,8 @@ def zone_of(name: str) -> tzinfo:
         return UTC if name.upper() == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise InvalidInput(
-            f"--time-zone {name!r} is no time zone of this machine: give a name such as UTC, Europe/Berlin or "
-            "America/New_York.",
+            f"--time-zone {name!r} is not a time zone that this machine knows: give a name such as UTC, Europe/Berlin "
+            "or America/New_York.",
             "time_zone",
         ) from exc
 
@@ -141,8 +141,8 @@ def require_format(time_format: str) -> None:
         is_format = False
     if not is_format:
         raise InvalidInput(
-            f"--time-format {time_format!r} tells no date: write it as '%d/%m/%Y %H:%M', with the year in it, or "
-            f"{SECONDS} or {MILLISECONDS}.",
+            f"--time-format {time_format!r} is not a form of dates with the year: give one such as '%d/%m/%Y %H:%M', "
+            f"or {SECONDS} or {MILLISECONDS}.",
             "time_format",
         )
 
@@ -187,7 +187,7 @@ def _day_first(cells: Iterable[tuple[int, Any]], where: str) -> bool:
     if not clear and unclear:
         number, text, both = unclear
         raise InvalidInput(
-            f"{where}: row {number} has {text!r}, {both}, and no row tells which. Say it: --time-format "
+            f"{where}: row {number} has {text!r}, {both}, and no row tells which: give --time-format "
             f"{_format_for(text, '%d', '%m')!r} or --time-format {_format_for(text, '%m', '%d')!r}.",
             "time_column",
         )
@@ -198,8 +198,8 @@ def _contradiction(where: str, clear: dict[bool, tuple[int, str]]) -> InvalidInp
     (day_row, day_text), (month_row, month_text) = clear[True], clear[False]
     return InvalidInput(
         f"{where}: the day comes first in row {day_row} ({day_text!r}) and the month in row {month_row} "
-        f"({month_text!r}). One reading holds for a whole file: say it by --time-format "
-        f"{_format_for(day_text, '%d', '%m')!r} (the others are rejected), or mend the file.",
+        f"({month_text!r}). All rows must have one order: give --time-format "
+        f"{_format_for(day_text, '%d', '%m')!r} (rows in the other order are rejected), or correct the file.",
         "time_column",
     )
 

@@ -27,7 +27,7 @@ from sentiment.sources.gdelt.quarters import gaps_of
 logger = logging.getLogger(__name__)
 
 _REQUEST, _REPORT = "request.json", "report.json"
-_AWAY: Final = "the process that carries ingests out is not there; the platform starts it again"
+_AWAY: Final = "the process that runs the ingests is down; the platform restarts it"
 
 
 class DesiredState(StrEnum):
@@ -53,7 +53,7 @@ class IngestPhase(StrEnum):
 
 @dataclass(frozen=True)
 class IngestOrder:
-    """What is wanted; `revision` counts the commands."""
+    """The state that somebody wants of an ingest; `revision` counts the commands."""
 
     request: IngestRequest
     desired: DesiredState = DesiredState.RUNNING
@@ -80,8 +80,8 @@ class IngestLedger:
         """Want an ingest to run; return whether it is new. One that is there already goes on.
 
         Raises:
-            Conflict: it is there with other options, or `restart` is wanted while it runs.
-            InvalidInput: the name is none.
+            Conflict: it has other options, or is to restart while it runs.
+            InvalidInput: `name` cannot name an ingest.
         """
         folder = self.root / require_name(request.name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,10 +98,12 @@ class IngestLedger:
         """Want an ingest to run, to pause or to stop. Raises NotFound, also for one that a command line runs."""
         folder = self.root / require_name(name)
         if not (folder / _REQUEST).exists():
-            where = (
-                "is run by a command line, which Ctrl+C ends" if (folder / "state.json").exists() else "is not known"
+            cause = (
+                f"the ingest {name!r} runs on a command line: stop it there with Ctrl+C"
+                if (folder / "state.json").exists()
+                else f"there is no ingest {name!r}"
             )
-            raise NotFound(f"the ingest {name!r} {where}; those of the platform are listed at /v1/ingests", "name")
+            raise NotFound(f"{cause}; GET /v1/ingests lists those of the platform", "name")
         with self._writing(folder):
             order = self._order(folder)
             if order is not None:
@@ -165,7 +167,7 @@ class IngestLedger:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
-                raise Conflict(f"another process carries out the ingests in {self.root}") from exc
+                raise Conflict(f"another process already runs the ingests in {self.root}: end it first") from exc
             yield
 
     def _phase(self, order: IngestOrder, report: IngestReport | None) -> tuple[IngestPhase, str | None]:
@@ -179,7 +181,7 @@ class IngestLedger:
         return (phase, problem) if is_over or self.is_attended() else (IngestPhase.WAITING, _AWAY)
 
     def _forget(self, folder: Path, request: IngestRequest) -> None:
-        """Let an ingest begin anew. Raises Conflict while it runs."""
+        """Let an ingest start from the beginning. Raises Conflict while it runs."""
         with open_checkpoint(self.root, request.name, request.options, restart=True):
             (folder / "state.json").unlink(missing_ok=True)
 
@@ -208,8 +210,8 @@ def _other_options(request: IngestRequest, there: IngestRequest) -> str:
     pairs = {**there.options, **request.options}
     option = next(name for name in pairs if there.options.get(name) != request.options.get(name))
     return (
-        f"the ingest {request.name!r} was begun with another {option.strip('-').replace('-', '_')}: give another name, "
-        "or restart it"
+        f"the ingest {request.name!r} was started with another {option}: give another --name, or start from the "
+        "beginning with --restart"
     )
 
 
@@ -219,7 +221,7 @@ def _load(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except ValueError as exc:
-        raise InvalidInput(f"{path} is damaged ({exc}): remove it", "name") from exc
+        raise InvalidInput(f"{path} is damaged ({exc}): remove it and start the ingest again", "name") from exc
     return plain if isinstance(plain, dict) else {}
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sentiment.errors import Conflict, DeadlineExceeded, KeyRefused, Overloaded, Unavailable, UndertoneError
 from sentiment.ingest import IngestRequest
+from sentiment.ingest.request import with_fields
 from serve_app.ingest.ledger import DesiredState, IngestLedger, IngestOrder, IngestPhase, IngestReport
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ LOOK_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 60.0
 #: What passes by itself: a platform that starts, a key that is new to it, a command line that still runs the ingest.
 _PASSING: Final = (Conflict, DeadlineExceeded, KeyRefused, Overloaded, Unavailable)
-_UNFORESEEN: Final = "it failed on our side; ingest.log in the platform's logs has it"
+_UNFORESEEN: Final = "an unexpected error; ingest.log among the platform's logs says more"
 
 
 @dataclass
@@ -77,7 +78,7 @@ class IngestWorker:
         try:
             orders = await asyncio.to_thread(self.ledger.orders)
         except (UndertoneError, OSError, ValueError, KeyError) as exc:
-            logger.warning("the ingests that are wanted cannot be read; tried again: %s", exc)
+            logger.warning("which ingests to run cannot be read; trying again: %s", exc)
             return
         for name, (order, task) in list(self._tasks.items()):
             if task.done() or orders.get(name) != order:
@@ -106,12 +107,12 @@ class IngestWorker:
                 await self.carry(run.order.request, run)
             except _PASSING as exc:
                 run.failures += 1
-                run.say(IngestPhase.WAITING, str(exc))
-                logger.warning("the ingest %s waits: %s", name, exc)
+                run.say(IngestPhase.WAITING, with_fields(str(exc)))
+                logger.warning("the ingest %s waits and will try again: %s", name, exc)
                 await self.sleep(min(2.0**run.failures, _LONGEST_PAUSE_S))
                 continue
             except UndertoneError as exc:
-                run.say(IngestPhase.FAILED, str(exc))
+                run.say(IngestPhase.FAILED, with_fields(str(exc)))
             except Exception:  # the others go on, whatever becomes of this one
                 logger.exception("the ingest %s failed", name)
                 run.say(IngestPhase.FAILED, _UNFORESEEN)

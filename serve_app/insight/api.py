@@ -51,5 +51,5 @@ class Insights:
 
     def _kept(self) -> Asks:
         if self.index is None:
-            raise NotFound("no insight index is kept here: UNDERTONE_INSIGHT is switched off")
+            raise NotFound("this platform has no insight index: start it with UNDERTONE_INSIGHT=1")
         return self.index

@@ -55,7 +55,7 @@ def span_ms(text: str, zone: tzinfo, field: str) -> tuple[int, int]:
     """
     begin, slash, end = text.partition("/")
     if not slash:
-        raise InvalidInput(f"{field}: {text[:40]!r} is no span; write FROM/TO, each {_FORMS}", field)
+        raise InvalidInput(f"{field}: {text[:40]!r} is not a span; write FROM/TO, each {_FORMS}", field)
     return moment_ms(begin.strip(), zone, field), moment_ms(end.strip(), zone, field)
 
 
@@ -71,7 +71,7 @@ def moment_ms(text: str, zone: tzinfo, field: str) -> int:
     """Return a time in ms since 1970; a date is its midnight in `zone`, and so is a time without a zone.
 
     Raises:
-        InvalidInput: it is no time that is understood (`field`).
+        InvalidInput: it is not a time (`field`).
     """
     if _MILLISECONDS.fullmatch(text):
         return int(text)
@@ -83,4 +83,4 @@ def moment_ms(text: str, zone: tzinfo, field: str) -> int:
         moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
         return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
-        raise InvalidInput(f"{field}: {text[:40]!r} is no time that is understood; write {_FORMS}", field) from None
+        raise InvalidInput(f"{field}: {text[:40]!r} is not a time; write {_FORMS}", field) from None

@@ -28,7 +28,7 @@ def why_answer(
     """Return the parts of the change between two spans; those of an empty span are null, with a sentence that says so.
 
     Raises:
-        InvalidInput: a span ends before it begins, or has not begun yet (`before`, `after`).
+        InvalidInput: a span ends before it begins, or lies in the future (`before`, `after`).
     """
     commit = index.commit
     before, after = (
@@ -56,9 +56,9 @@ def why_answer(
 def _span_sums(index: InsightIndex, query: Query, span: tuple[int, int], field: str, now_ms: int) -> SpanSums:
     begin, end = span
     if begin >= end:
-        raise InvalidInput(f"{field}: begins at its end or later; write FROM/TO, TO is not included", field)
+        raise InvalidInput(f"{field}: ends before it has begun; write FROM/TO, with TO after FROM", field)
     if begin >= now_ms:
-        raise InvalidInput(f"{field}: has not begun yet; take a span of the past", field)
+        raise InvalidInput(f"{field}: lies in the future; take a span that has begun", field)
     return SpanSums((min(end, now_ms) - begin) / _DAY_MS, index.groups(query, TimeRange(begin, end)))
 
 

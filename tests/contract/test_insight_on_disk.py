@@ -65,7 +65,7 @@ def test_a_killed_process_leaves_whole_commits_and_their_position(folder: Path) 
 
 def test_a_folder_has_one_owner(folder: Path) -> None:
     index = TantivyIndex(folder)
-    with pytest.raises(Unavailable, match="Another process has the insight index"):
+    with pytest.raises(Unavailable, match="Another process uses the insight index"):
         TantivyIndex(folder)
     index.close()
     TantivyIndex(folder).close()

@@ -203,8 +203,8 @@ def _tone_hover(point: Mapping[str, Any], timeline: Mapping[str, Any]) -> str:
     when = name_of(point, timeline)
     if point["sentiment"] is None:
         return f"{when}: no text"
-    few = ", few to go by" if point["count"] < FEW else ""
-    part = ", not a whole one" if point["partial"] else ""
+    few = ", too few to rely on" if point["count"] < FEW else ""
+    part = ", an incomplete bucket" if point["partial"] else ""
     return (
         f"{when}: {point['sentiment']:+.2f} ({point['low']:+.2f} to {point['high']:+.2f}), "
         f"{point['count']:,} texts{few}{part}"

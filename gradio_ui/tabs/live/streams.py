@@ -148,6 +148,6 @@ def _number(typed: str) -> int:
     plain = typed.strip().replace(",", "")
     if not plain.isdecimal() or int(plain) < 1:
         raise InvalidInput(
-            f"{typed!r} is no number of texts: write a whole number from 1 up, or leave it empty.", "limit"
+            f"{typed!r} is not a number of texts: write a whole number from 1 up, or leave it empty.", "limit"
         )
     return int(plain)

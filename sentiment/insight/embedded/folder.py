@@ -36,7 +36,7 @@ class IndexFolder:
             path.chmod(0o700)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            raise Unavailable(f"The insight index cannot be kept in {path}: {exc.strerror}.") from exc
+            raise Unavailable(f"The insight index cannot be created in {path}: {exc.strerror}.") from exc
         self._own()
 
     def current(self) -> Path | None:
@@ -81,7 +81,7 @@ class IndexFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             os.close(self._lock)
-            raise Unavailable(f"Another process has the insight index in {self._path}; end it first.") from exc
+            raise Unavailable(f"Another process uses the insight index in {self._path}; end that one first.") from exc
 
     def _sync(self) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

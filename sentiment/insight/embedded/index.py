@@ -148,7 +148,7 @@ class TantivyIndex(InsightIndex):
             try:
                 return Content(generation)
             except FAULTS as exc:
-                logger.warning("the insight index is damaged (%s); it is made again from the text store", exc)
+                logger.warning("the insight index is damaged (%s); rebuilding it from the text store", exc)
         fresh = Content(self._folder.fresh())
         self._folder.make_current(fresh.folder)
         return fresh

@@ -147,7 +147,7 @@ def _explained(exc: UnexpectedInput, text: str) -> InvalidInput:
     if _OPENS_NEAR.search(text[:place]) and "HASHTAG" not in expected:
         return wrong(place, f"{_shown(token)} cannot stand here; {NEAR_FORM}")
     if token.type == "_CLOSE" and "$END" in expected:
-        return wrong(place, "there is no ( for this ); leave it out")
+        return wrong(place, "this ) has no ( before it; leave it out")
     return wrong(place, f"{_shown(token)} cannot stand here; expected a word, a phrase or (")
 
 

@@ -48,7 +48,7 @@ def topic(token: Token) -> FieldIs:
     """
     names = hashtags(token)
     if len(names) != 1 or f"#{names[0]}" != token.rstrip(".,;:!?"):
-        raise wrong(_place(token), f"'{token}' is no hashtag; write # and 2 to 64 letters or digits, or topic:\"…\"")
+        raise wrong(_place(token), f"'{token}' is not a hashtag; write # and 2 to 64 letters or digits, or topic:\"…\"")
     return FieldIs("topic", names[0].casefold())
 
 
@@ -67,7 +67,7 @@ def tone(token: Token) -> Tone:
     except ValueError:
         bound = 2.0
     if not -1 <= bound <= 1:
-        raise wrong(place, f"'{number}' is no tone; use a number from -1 to 1, such as tone < -0.5")
+        raise wrong(place, f"'{number}' is not a tone; use a number from -1 to 1, such as tone < -0.5")
     return Tone(_comparator(comparator), bound)
 
 
@@ -83,7 +83,7 @@ def field_is(token: Token, author_key: Callable[[str], str]) -> FieldIs:
     if name is None:
         known = ", ".join(f"{name}:" for name in get_args(FieldName))
         raise wrong(
-            _place(token), f"'{written}:' is no field; use {known}, or put it in quotes to search for the words"
+            _place(token), f"'{written}:' is not a field; use {known}, or put it in quotes to search for the words"
         )
     if not value:
         raise wrong(_place(token) + place, f"{name}: has no value; write it right after the colon")
@@ -112,7 +112,7 @@ def _value(place: int, name: FieldName, value: str, author_key: Callable[[str], 
         return value
     folded = value.casefold()
     if name == "label" and folded not in LABELS:
-        raise wrong(place, f"'{value}' is no label; use {', '.join(LABELS)}")
+        raise wrong(place, f"'{value}' is not a label; use {', '.join(LABELS)}")
     if name == "version":
         return _version(place, folded)
     return folded
@@ -121,7 +121,7 @@ def _value(place: int, name: FieldName, value: str, author_key: Callable[[str], 
 def _version(place: int, value: str) -> str:
     number = value.removeprefix("v")
     if not (number.isascii() and number.isdecimal()):
-        raise wrong(place, f"'{value}' is no model version; use its number, such as version:3")
+        raise wrong(place, f"'{value}' is not a model version; use its number, such as version:3")
     return str(int(number))
 
 

@@ -64,4 +64,4 @@ def _table_of(archive: bytes, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
     except DamagedArchive:
         raise
     except _BROKEN as exc:
-        raise DamagedArchive(f"is no whole zip archive ({exc})") from exc
+        raise DamagedArchive(f"is not a complete zip archive ({exc})") from exc

@@ -31,7 +31,7 @@ def read_moment(cell: str) -> Moment:
             raise ValueError
         written = datetime.strptime(cell, "%Y%m%d%H%M%S" if len(cell) == 14 else "%Y%m%d")
     except ValueError:
-        raise BrokenRow(f"holds {shown(cell)}, which is no time like 20200318104500") from None
+        raise BrokenRow(f"holds {shown(cell)}, which is not a time like 20200318104500") from None
     return Moment(int(written.replace(tzinfo=UTC).timestamp()) * 1000)
 
 
@@ -42,13 +42,13 @@ def read_number(cell: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise BrokenRow(f"holds {shown(cell)}, which is no number")
+        raise BrokenRow(f"holds {shown(cell)}, which is not a number")
     return number
 
 
 def _integer(cell: str) -> int:
     if not _INTEGER.fullmatch(cell):
-        raise BrokenRow(f"holds {shown(cell)}, which is no whole number")
+        raise BrokenRow(f"holds {shown(cell)}, which is not a whole number")
     return int(cell)
 
 

@@ -88,8 +88,10 @@ class DocService:
             if number < ATTEMPTS:
                 await self.sleep(min(max(REQUEST_EVERY_S * 2 ** (number - 1), failure.pause_s), _LONGEST_PAUSE_S))
         if failure.is_query:
-            raise InvalidInput(f"GDELT does not take the query {query!r}: it answers {failure}.", "query")
-        raise Unavailable(f"{self.address} answers {failure}: the same ingest goes on once it has better words.")
+            raise InvalidInput(f"GDELT refuses the query {query!r}, with {failure}: change the query.", "query")
+        raise Unavailable(
+            f"{self.address} answers {failure}: the ingest continues where it was once the service answers again."
+        )
 
     async def _get(self, parameters: dict[str, str]) -> bytes:
         await self._turn()
@@ -141,7 +143,7 @@ def _mended(escape: re.Match[str]) -> str:
 def _listed(answer: Any) -> ArticleList:
     listed = answer.get("articles", [])
     if not isinstance(listed, list):
-        raise ValueError("articles is no list")  # noqa: TRY004 - as for other broken JSON
+        raise ValueError("articles is not a list")  # noqa: TRY004 - as for other broken JSON
     articles = tuple(each for each in listed if isinstance(each, dict))
     return ArticleList(articles, tuple(json.dumps(each) for each in listed if not isinstance(each, dict)))
 

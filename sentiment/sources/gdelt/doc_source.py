@@ -48,8 +48,8 @@ class DocProgress:
             return cls(int(position["at_ms"]), dict.fromkeys(position["ids"]), dict(position["missing"]))
         except (KeyError, TypeError, ValueError) as exc:
             raise InvalidInput(
-                "What was read under this name was no search of GDELT: give another --name, or begin anew with "
-                "--restart.",
+                "The earlier ingest of this name was not a search of GDELT: give another --name, or start from the "
+                "beginning with --restart.",
                 "name",
             ) from exc
 
@@ -108,7 +108,7 @@ class DocSource:
         """Yield what one span holds and the span before did not: the ends of both are the same."""
         if found.is_full:
             progress.missing[f"{stamp_of(begin_ms)}-{stamp_of(end_ms)}"] = (
-                f"has {MOST_ARTICLES} articles or more, of which the service shows no others"
+                f"has {MOST_ARTICLES} articles or more: the service shows no more than these"
             )
         ids = dict[str, None]()
         for number, article in enumerate(found.articles, 1):
@@ -153,7 +153,7 @@ def record_of_article(article: Mapping[str, Any], name: str, now_ms: int) -> Sou
     try:
         seen = datetime.strptime(_word(article.get("seendate")), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        return Rejected(f"has the seendate {shown(article.get('seendate'))}, which is no time", {"url": url})
+        return Rejected(f"has the seendate {shown(article.get('seendate'))}, which is not a time", {"url": url})
     created_at_ms = plausible_ms(int(seen.timestamp()) * 1000, now_ms)
     return SourceText(
         named_id(name, article_key(article)), title, created_at_ms, domain or None, is_corrected=created_at_ms is None

@@ -92,7 +92,7 @@ class GkgRow:
         try:
             return " ".join(html.unescape(title).split())
         except ValueError:  # a character's number of thousands of digits
-            raise BrokenRow("title has a character that there is not") from None
+            raise BrokenRow("title has an invalid character reference") from None
 
     @property
     def tone(self) -> ArticleTone | None:

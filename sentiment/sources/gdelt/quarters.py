@@ -88,8 +88,8 @@ class QuarterProgress:
             return cls(next_ms, file, position["row"], _files(position["missing"]))
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise InvalidInput(
-                "What was read under this name was no feed of GDELT: give another --name, or begin anew with "
-                "--restart.",
+                "The earlier ingest of this name was not a feed of GDELT: give another --name, or start from the "
+                "beginning with --restart.",
                 "name",
             ) from exc
 

@@ -93,7 +93,7 @@ class GdeltSite:
                 await self.sleep(min(max(2.0**number, failure.pause_s), _LONGEST_PAUSE_S))
         if failure.is_missing:
             raise MissingFile(str(failure))
-        raise Unavailable(f"{self.base}/{name} {failure}: the same ingest goes on once it answers again.")
+        raise Unavailable(f"{self.base}/{name} {failure}: the ingest continues once the server works again.")
 
     async def _list(self, feed: NewsFeed) -> ListedFile:
         content, _ = await self._get(_LISTS[feed], _LONGEST_LIST_BYTES)
@@ -102,7 +102,7 @@ class GdeltSite:
             file = FeedFile.of(url.rpartition("/")[2])
             if file is not None and file.feed is feed:
                 return ListedFile(file, int(size), md5.lower())
-        raise _Failed(f"answers {shown(text.strip()[:200])} in place of a list of files")
+        raise _Failed(f"answers {shown(text.strip()[:200])} instead of a list of files")
 
     async def _archive(self, name: str, listed: ListedFile | None) -> bytes:
         content, headers = await self._get(name, self.limits.packed)

@@ -38,7 +38,7 @@ def test_what_was_set_aside_behind_the_last_position_is_cut_off(tmp_path):
 def test_only_one_process_runs_an_ingest(tmp_path):
     with open_checkpoint(tmp_path, "tweets", OPTIONS):
         assert is_running(tmp_path / "tweets")
-        with pytest.raises(Conflict, match="'tweets' runs already"):
+        with pytest.raises(Conflict, match="'tweets' is already running"):
             open_checkpoint(tmp_path, "tweets", OPTIONS)
     assert not is_running(tmp_path / "tweets")
     assert not is_running(tmp_path / "another")
@@ -49,7 +49,8 @@ def test_other_options_are_refused_by_name_unless_it_begins_anew(tmp_path):
         checkpoint.set_aside(1, "is empty", {})
         checkpoint.save({"row": 1}, IngestTotals(read=1))
     with pytest.raises(
-        InvalidInput, match="begun with --text-column 'text', not 'body': give another --name"
+        InvalidInput,
+        match="started with --text-column 'text', now it is asked for with --text-column 'body': give another",
     ) as refused:
         open_checkpoint(tmp_path, "tweets", OPTIONS | {"--text-column": "body"})
     assert refused.value.field == "text_column"
@@ -61,7 +62,7 @@ def test_other_options_are_refused_by_name_unless_it_begins_anew(tmp_path):
 def test_a_state_that_cannot_be_read_is_named_with_the_way_out(tmp_path):
     (tmp_path / "tweets").mkdir()
     (tmp_path / "tweets" / "state.json").write_text("{")
-    with pytest.raises(InvalidInput, match=r"state.json cannot be read .* begin anew with --restart"):
+    with pytest.raises(InvalidInput, match=r"state.json cannot be read .* start from the beginning with --restart"):
         open_checkpoint(tmp_path, "tweets", OPTIONS)
     with open_checkpoint(tmp_path, "tweets", OPTIONS, restart=True) as checkpoint:
         checkpoint.save(None, IngestTotals())
@@ -75,5 +76,5 @@ def test_the_folder_is_for_its_owner_alone(tmp_path):
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a b", "ä", "x" * 41, "@user"])
 def test_what_could_be_no_folder_and_no_source_is_no_name(name):
-    with pytest.raises(InvalidInput, match="is no name of an ingest: give 1 to 40 letters"):
+    with pytest.raises(InvalidInput, match="cannot name an ingest: give 1 to 40 letters"):
         require_name(name)

@@ -36,7 +36,7 @@ def test_each_command_is_a_revision_of_its_own(ledger):
 
 def test_other_options_under_a_name_that_is_taken_are_a_conflict_that_names_one(ledger):
     ledger.start(TWEETS)
-    with pytest.raises(Conflict, match="'tweets' was begun with another time_column: give another name, or restart it"):
+    with pytest.raises(Conflict, match="'tweets' was started with another --time-column: give another --name"):
         ledger.start(replace(TWEETS, time_column="at"))
     ledger.start(replace(TWEETS, time_column="at"), restart=True)
     assert ledger.orders()["tweets"].request.time_column == "at"
@@ -46,7 +46,7 @@ def test_a_new_beginning_forgets_the_counts_and_not_while_it_runs(ledger):
     ledger.start(TWEETS)
     with open_checkpoint(ledger.root, "tweets", TWEETS.options) as checkpoint:
         checkpoint.save({"row": 3}, IngestTotals(read=3))
-        with pytest.raises(Conflict, match="runs already"):
+        with pytest.raises(Conflict, match="is already running"):
             ledger.start(TWEETS, restart=True)
     assert ledger.view("tweets")["read"] == 3
     ledger.start(TWEETS, restart=True)
@@ -82,7 +82,7 @@ def test_an_ingest_that_nobody_carries_out_waits_and_says_so(ledger):
     ledger.report("tweets", IngestReport(1, IngestPhase.RUNNING))
     view = ledger.view("tweets")
     assert view["state"] == "waiting"
-    assert "is not there" in view["problem"]
+    assert "is down" in view["problem"]
 
 
 def test_ingests_of_command_lines_are_listed_and_take_no_commands(ledger):
@@ -92,7 +92,7 @@ def test_ingests_of_command_lines_are_listed_and_take_no_commands(ledger):
         assert (view["name"], view["by"], view["state"], view["kept"]) == ("mine", "command", "running", 2)
         checkpoint.save({"row": 2}, IngestTotals(read=2, kept=2), is_finished=True)
     assert ledger.view("mine")["state"] == "finished"
-    with pytest.raises(NotFound, match="is run by a command line, which Ctrl\\+C ends"):
+    with pytest.raises(NotFound, match="runs on a command line: stop it there with Ctrl\\+C"):
         ledger.command("mine", DesiredState.PAUSED)
 
 
@@ -101,13 +101,13 @@ def test_what_is_not_there_is_not_found_and_what_is_no_name_is_refused(ledger):
     for look in (ledger.view, lambda name: ledger.command(name, DesiredState.PAUSED)):
         with pytest.raises(NotFound, match="nowhere"):
             look("nowhere")
-        with pytest.raises(InvalidInput, match="is no name of an ingest"):
+        with pytest.raises(InvalidInput, match="cannot name an ingest"):
             look("../etc")
 
 
 def test_only_one_process_carries_ingests_out(ledger):
     with ledger.attended():
         assert ledger.is_attended()
-        with pytest.raises(Conflict, match="another process carries out"), ledger.attended():
+        with pytest.raises(Conflict, match="another process already runs"), ledger.attended():
             pass
     assert not ledger.is_attended()

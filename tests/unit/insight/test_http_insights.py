@@ -208,12 +208,12 @@ async def test_a_rollouts_moves_are_marked(client, parts):
     ("address", "field", "says"),
     [
         ("timeline?q=(flood", "q", "at character 7: the search ends here, but a bracket is open"),
-        ("timeline?from=tomorrow", "from", "'tomorrow' is no time that is understood; write a date such as 2026-01-31"),
-        ("timeline?from=20260131", "from", "is no time that is understood"),
-        ("timeline?to=2026-02-30", "to", "is no time that is understood"),
+        ("timeline?from=tomorrow", "from", "'tomorrow' is not a time; write a date such as 2026-01-31"),
+        ("timeline?from=20260131", "from", "is not a time"),
+        ("timeline?to=2026-02-30", "to", "is not a time"),
         ("timeline?from=2026-02-02&to=2026-02-01", "from", "from is not before to"),
         ("timeline?from=2026-02-02&to=2026-02-02", "from", "from is not before to"),
-        ("timeline?tz=Mars/Olympus", "tz", "no time zone; use an IANA name"),
+        ("timeline?tz=Mars/Olympus", "tz", "not a time zone; use an IANA name"),
         ("timeline?bucket=year", "bucket", "'hour', 'day', 'week' or 'month'"),
         ("timeline?from=2020-01-01&to=2026-01-01&bucket=hour", "bucket", "use bucket=week"),
         ("timeline?form=2020-01-01", "form", "permitted are from, to, tz, q, bucket"),
@@ -240,7 +240,7 @@ async def test_without_an_index_the_routes_say_so(parts):
     async with client_of(parts) as client:
         answer = await client.get("/v1/insights/timeline")
     assert answer.status_code == 404
-    assert "UNDERTONE_INSIGHT is switched off" in answer.json()["error"]["message"]
+    assert "start it with UNDERTONE_INSIGHT=1" in answer.json()["error"]["message"]
 
 
 async def test_an_index_that_is_not_ready_is_a_reason_to_come_back(parts, index):

@@ -31,9 +31,9 @@ async def test_an_empty_span_gets_no_verdict(client):
     ("query", "field", "part"),
     [
         ("before=2026-03-27&after=2026-03-28/2026-03-29", "before", "FROM/TO"),
-        ("before=2026-03-27/x&after=2026-03-28/2026-03-29", "before", "no time"),
-        ("before=2026-03-27/2026-03-28&after=2026-03-29/2026-03-28", "after", "begins at its end"),
-        ("before=2026-03-27/2026-03-28&after=2027-03-29/2027-03-30", "after", "has not begun"),
+        ("before=2026-03-27/x&after=2026-03-28/2026-03-29", "before", "not a time"),
+        ("before=2026-03-27/2026-03-28&after=2026-03-29/2026-03-28", "after", "ends before it has begun"),
+        ("before=2026-03-27/2026-03-28&after=2027-03-29/2027-03-30", "after", "lies in the future"),
         ("before=2026-03-27/2026-03-28", "after", "missing"),
         ("before=2026-03-27/2026-03-28&after=2026-03-29/2026-03-30&by=author", "by", "topic"),
     ],

@@ -163,8 +163,8 @@ def test_a_search_is_counted_by_a_field(routes):
     ("arguments", "says"),
     [
         (("timeline", "(flood"), "q cannot be read at character 7"),
-        (("timeline", "--from", "soon"), "'soon' is no time that is understood"),
-        (("timeline", "--tz", "Nowhere/City"), "no time zone"),
+        (("timeline", "--from", "soon"), "'soon' is not a time"),
+        (("timeline", "--tz", "Nowhere/City"), "not a time zone"),
         (("timeline", "--json", "--csv"), "exclude each other"),
         (("compare", *"abcdef"), "5 entries at most"),
     ],
@@ -187,7 +187,7 @@ def test_why_says_a_sentence_the_parts_and_the_drivers(routes: OverTheRoutes) ->
     spans = "--before", "2026-03-27/2026-03-28", "--after", "2026-03-28/2026-03-31"
     shown = run("why", "flood", *spans)
     assert "The tone of texts about flood went from -0.80 to +0.90; a change this small may be chance" in shown
-    assert "inside: the same topics are spoken of otherwise" in shown
+    assert "inside: the same topics are discussed differently" in shown
     told = json.loads(run("why", "flood", *spans, "--json"))
     assert sum(told["parts"].values()) == pytest.approx(told["change"], abs=1e-9)
     assert parsed(run("why", "flood", *spans, "--csv"))[0]["topic"] == "(no topic)"

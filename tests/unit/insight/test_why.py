@@ -94,7 +94,7 @@ def test_the_sentence_says_what_moved_the_tone_and_how_sure_that_is() -> None:
     assert said.startswith(
         "The tone of texts about Harwick fell by 0.28, from +0.12 to -0.16 (95 % interval of the change"
     )
-    assert said.endswith("is how the same topics were spoken of, most of all tram.")
+    assert said.endswith("is how the same topics were discussed, most of all tram.")
 
 
 def test_few_texts_make_no_claim() -> None:

@@ -96,7 +96,7 @@ def test_bluesky_needs_no_file_and_no_speed(tmp_path: Path) -> None:
     [
         (Wish(UPLOAD), "Choose a file first"),
         (Wish(UPLOAD, upload="notes.pdf"), "notes.pdf: a stream is CSV"),
-        (Wish(DEMO, limit="many"), "'many' is no number of texts"),
+        (Wish(DEMO, limit="many"), "'many' is not a number of texts"),
     ],
 )
 def test_a_wrong_wish_is_told(tmp_path: Path, wish: Wish, message: str) -> None:

@@ -111,5 +111,5 @@ async def test_deletions_come_in_their_place_and_broken_frames_are_set_aside():
 
 @pytest.mark.parametrize("address", ["https://bsky.app", "jetstream", "wss://", ""])
 def test_what_is_no_address_of_a_web_socket_is_refused_with_an_example(address):
-    with pytest.raises(InvalidInput, match="is no address of a Jetstream server such as wss://"):
+    with pytest.raises(InvalidInput, match="is not the address of a Jetstream server, such as wss://"):
         require_address(address)

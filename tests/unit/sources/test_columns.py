@@ -58,8 +58,8 @@ def test_a_time_that_cannot_be_is_left_out_and_said_to_be_corrected(when):
         ({"text": "\u200b"}, "'text' is empty"),
         ({"text": 7}, "'text' holds 7, not text"),
         ({"when": ""}, "'when' is empty"),
-        ({"when": "soon"}, "'when' holds 'soon', which is no time"),
-        ({"when": "03/04/2009"}, "--time-format says which"),
+        ({"when": "soon"}, "'when' holds 'soon', which is not a time"),
+        ({"when": "03/04/2009"}, "give --time-format to say which"),
         ({"id": " "}, "'id' is empty"),
         ({"label": "so-so"}, "so-so"),
     ],
@@ -141,4 +141,4 @@ def test_a_column_with_a_dot_in_its_name_is_that_column():
 @pytest.mark.parametrize("columns", [Columns("full_text", author="user"), Columns("full_text", id="user")])
 def test_an_object_in_the_place_of_a_name_is_told_with_the_way_into_it(columns):
     assert "'user' holds {" in reader(columns).read(Row(1, NESTED)).reason
-    assert "name a value in it, as user.name" in reader(columns).read(Row(1, NESTED)).reason
+    assert "choose one inside it, such as user.name" in reader(columns).read(Row(1, NESTED)).reason

@@ -102,7 +102,7 @@ async def test_a_file_that_has_grown_goes_on_with_its_new_rows(tmp_path):
 async def test_another_file_than_the_one_that_was_begun_is_refused(tmp_path, rows):
     path = tmp_path / "in.csv"
     position = (await all_of(opened(write(path, ROWS[:2]))))[-1].position
-    with pytest.raises(InvalidInput, match="is not the file that 'tweets' has read 2 rows of: give another --name"):
+    with pytest.raises(InvalidInput, match="is not the file of which 'tweets' has read 2 rows: give another --name"):
         await all_of(opened(write(path, rows)), position)
 
 
@@ -134,7 +134,7 @@ def test_a_column_that_is_not_there_is_named_with_its_option_and_those_there_are
 
 def test_a_file_of_another_kind_names_the_command_for_it(tmp_path):
     path = write(tmp_path / "in.jsonl", ROWS)
-    with pytest.raises(InvalidInput, match=r"is no csv by its ending: undertone ingest jsonl "):
+    with pytest.raises(InvalidInput, match="is not a csv file by its ending: its kind is jsonl, as in"):
         open_file("csv", path, "tweets", READING, FileFormat(), lambda: 0)
 
 

@@ -83,7 +83,7 @@ def test_each_way_to_write_a_moment_is_read(written):
 )
 def test_days_halves_of_days_and_fractions_are_read(written, expected):
     if expected is None:
-        with pytest.raises(UnreadableTime, match="no time"):
+        with pytest.raises(UnreadableTime, match="not a time"):
             READER.read_ms(written)
     else:
         assert READER.read_ms(written) == ms_of(expected)
@@ -159,16 +159,16 @@ def test_a_time_without_a_zone_is_in_the_one_that_was_told():
 
 
 def test_an_unknown_zone_is_refused_with_examples():
-    with pytest.raises(InvalidInput, match=r"'Mars/Olympus' is no time zone.*Europe/Berlin"):
+    with pytest.raises(InvalidInput, match=r"'Mars/Olympus' is not a time zone.*Europe/Berlin"):
         zone_of("Mars/Olympus")
-    with pytest.raises(InvalidInput, match="no time zone"):
+    with pytest.raises(InvalidInput, match="not a time zone"):
         zone_of("../etc/passwd")
 
 
 def test_a_format_reads_what_is_written_so_and_nothing_else():
     reader = TimeReader("%m/%d/%Y %H:%M")
     assert reader.read_ms("05/11/2009 03:17") == MOMENT_MS - 40_000
-    with pytest.raises(UnreadableTime, match="not written as --time-format '%m/%d/%Y %H:%M'"):
+    with pytest.raises(UnreadableTime, match="does not match --time-format '%m/%d/%Y %H:%M'"):
         reader.read_ms("2009-05-11")
     assert TimeReader("%m/%d/%Y %H:%M %z").read_ms("05/11/2009 05:17 +0200") == MOMENT_MS - 40_000
 
@@ -176,13 +176,13 @@ def test_a_format_reads_what_is_written_so_and_nothing_else():
 def test_counts_are_in_the_unit_that_the_format_names():
     assert TimeReader("milliseconds").read_ms("20090511") == 20_090_511
     assert TimeReader("seconds").read_ms(20_090_511) == 20_090_511_000
-    with pytest.raises(UnreadableTime, match="no number of seconds"):
+    with pytest.raises(UnreadableTime, match="not a number of seconds"):
         TimeReader("seconds").read_ms("2009-05-11")
 
 
 @pytest.mark.parametrize("time_format", ["", "dd/mm/yyyy", "%H:%M", "%Q %Y", "%"])
 def test_a_format_that_tells_no_date_is_refused_with_an_example(time_format):
-    with pytest.raises(InvalidInput, match="tells no date: write it as '%d/%m/%Y %H:%M'"):
+    with pytest.raises(InvalidInput, match="is not a form of dates with the year: give one such as '%d/"):
         require_format(time_format)
 
 
@@ -194,7 +194,7 @@ def test_one_row_tells_for_all_which_is_the_day():
     reader = column("03/04/2009 10:30", "", "no date", "13/04/2009")
     assert reader.read_ms("03/04/2009 10:30") == ms_of(datetime(2009, 4, 3, 10, 30, tzinfo=UTC))
     assert column("3-4-2009", "4-13-2009").read_ms("3-4-2009") == ms_of(datetime(2009, 3, 4, tzinfo=UTC))
-    with pytest.raises(UnreadableTime, match="no time"):
+    with pytest.raises(UnreadableTime, match="not a time"):
         reader.read_ms("04/13/2009")
 
 
@@ -224,7 +224,7 @@ def test_a_format_ends_the_question():
 
 
 def test_without_a_column_to_tell_an_unclear_day_is_refused():
-    with pytest.raises(UnreadableTime, match="may be 3 April 2009 or 4 March 2009: --time-format says which"):
+    with pytest.raises(UnreadableTime, match="may be 3 April 2009 or 4 March 2009: give --time-format to say which"):
         READER.read_ms("03/04/2009")
 
 

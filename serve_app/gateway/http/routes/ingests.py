@@ -29,7 +29,7 @@ def ingest_routes(ingests: Ingests) -> APIRouter:
         "/v1/ingests",
         status_code=201,
         response_model=IngestOut,
-        responses={200: {"model": IngestOut, "description": "it was there already, and goes on where it was"}},
+        responses={200: {"model": IngestOut, "description": "the ingest exists already and continues where it was"}},
         openapi_extra=described(IngestIn),
     )
     async def start(request: Request) -> Response:
@@ -56,7 +56,7 @@ def ingest_routes(ingests: Ingests) -> APIRouter:
         """Let an ingest start, pause or stop; it goes on where it was."""
         require(request.scope, "predict")
         if command not in _COMMANDS:
-            raise NotFound(f"an ingest cannot be asked to {command[:32]!r}: the commands are {', '.join(_COMMANDS)}")
+            raise NotFound(f"an ingest has no command {command[:32]!r}: use one of {', '.join(_COMMANDS)}")
         return json_response(await ingests.command(name, _COMMANDS[command]))
 
     return router

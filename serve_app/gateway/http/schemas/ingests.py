@@ -6,7 +6,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from sentiment.errors import InvalidInput
 from sentiment.ingest import IngestRequest
+from sentiment.ingest.request import with_fields
 from sentiment.sources import speed_of
 from sentiment.tables import Quoting
 from serve_app.gateway.http.schemas.names import PRINTABLE_PATTERN, ShortText
@@ -28,8 +30,11 @@ _Language = Annotated[str, StringConstraints(pattern="^[a-z]{2,3}$")]
 _Count = Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_whole)]
 
 
-def _known_speed(speed: str) -> str:
-    speed_of(speed)
+def _checked_speed(speed: str) -> str:
+    try:
+        speed_of(speed)
+    except InvalidInput as exc:
+        raise InvalidInput(with_fields(str(exc)), exc.field) from None
     return speed
 
 
@@ -38,7 +43,7 @@ class IngestIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: IngestName = Field(description="what it is called, and the source of its texts", examples=["tweets"])
+    name: IngestName = Field(description="name of the ingest, and source of its texts", examples=["tweets"])
     kind: Literal["csv", "jsonl", "parquet", "bluesky", "gdelt", "gdelt-doc"]
     file: ShortText | None = Field(
         None, description="a file below UNDERTONE_INGEST_FILES, of csv, jsonl and parquet", examples=["tweets.csv"]
@@ -60,16 +65,16 @@ class IngestIn(BaseModel):
     quoting: Quoting = "auto"
     columns: list[ShortText] | None = Field(None, max_length=1000, description="names of a file without a header")
     limit: _Count | None = Field(None, description="records to read, all runs together")
-    speed: Annotated[str, StringConstraints(pattern=_SPEED_PATTERN), AfterValidator(_known_speed)] = Field(
+    speed: Annotated[str, StringConstraints(pattern=_SPEED_PATTERN), AfterValidator(_checked_speed)] = Field(
         "max", description="`max`, or so many times the source's own", examples=["60x"]
     )
     query: _Query | None = Field(None, description="what gdelt-doc looks for")
     feed: Literal["english", "translated", "both"] | None = Field(None, description="what gdelt reads")
-    events: bool | None = Field(None, description="whether gdelt makes topics of the events in an article")
-    from_time: ShortText | None = Field(None, description="where gdelt and gdelt-doc begin")
-    to_time: ShortText | None = Field(None, description="where they end, left out")
+    events: bool | None = Field(None, description="whether gdelt adds the kinds of events in an article to its topics")
+    from_time: ShortText | None = Field(None, description="first moment that gdelt and gdelt-doc read; inclusive")
+    to_time: ShortText | None = Field(None, description="as `from_time`; exclusive")
     once: bool | None = Field(None, description="whether gdelt ends with the newest quarter-hour")
-    restart: bool = Field(False, description="forget position and counts, and begin anew")
+    restart: bool = Field(False, description="forget position and counts, and start from the beginning")
 
     def request(self) -> IngestRequest:
         """Return the ingest as it is carried out."""
@@ -93,8 +98,8 @@ class IngestOut(BaseModel):
     corrected: int
     without_text: int
     seconds: float
-    gaps: dict[str, str] = Field(default_factory=dict, description="what a source lacks, with the reason")
-    expected: int | None = Field(None, description="how many records the source has, where that is known")
+    gaps: dict[str, str] = Field(default_factory=dict, description="missing parts of the source, with the reason")
+    expected: int | None = Field(None, description="how many records the source has; null if unknown")
     limit: int | None = None
     speed: str | None = None
 

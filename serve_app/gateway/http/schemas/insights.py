@@ -28,9 +28,9 @@ class _Within(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     from_: str | None = Field(
-        None, alias="from", max_length=64, description="a date, a time or ms since 1970; inclusive; the first text's"
+        None, alias="from", max_length=64, description="date, time or ms since 1970; inclusive; default: first text"
     )
-    to: str | None = Field(None, max_length=64, description="as `from`; exclusive; the last text's")
+    to: str | None = Field(None, max_length=64, description="as `from`; exclusive; default: last text")
     tz: str = Field("UTC", max_length=64, description="IANA name: where days begin, and whose midnight a date means")
 
     def within(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class TimelineQuery(_Within):
     """A search over time."""
 
     q: Searched = ""
-    bucket: Bucket | None = Field(None, description="width of a point; left out, one that suits the span")
+    bucket: Bucket | None = Field(None, description="width of a point; one that fits the span if left out")
 
     def search(self) -> Search:
         """Return it as it is asked. Raises InvalidInput."""
@@ -58,7 +58,7 @@ class CompareQuery(_Within):
     """Searches over one span; `q` comes once for each."""
 
     q: Annotated[list[Searched], Field(min_length=1, max_length=MAX_SERIES)]
-    bucket: Bucket | None = Field(None, description="width of a point; left out, one that suits the span")
+    bucket: Bucket | None = Field(None, description="width of a point; one that fits the span if left out")
 
     def search(self) -> Search:
         """Return it as it is asked. Raises InvalidInput."""
@@ -109,7 +109,7 @@ class WhyQuery(BaseModel):
     q: Searched = ""
     before: str = Field(max_length=130, description="FROM/TO", examples=["2026-03-01/2026-03-08"])
     after: str = Field(max_length=130, description="FROM/TO", examples=["2026-03-08/2026-03-15"])
-    by: Literal["topic"] = Field("topic", description="what the texts are divided by")
+    by: Literal["topic"] = Field("topic", description="what the texts are grouped by")
     tz: str = Field("UTC", max_length=64, description="IANA name: whose midnight a date means")
 
     def search(self) -> Search:
@@ -236,8 +236,8 @@ class TopOut(BaseModel):
 class PartsOut(BaseModel):
     """Signed parts of a change; they add up to it."""
 
-    mix: float = Field(description="other topics are spoken of")
-    inside: float = Field(description="the same topics are spoken of otherwise")
+    mix: float = Field(description="other topics are discussed")
+    inside: float = Field(description="the same topics are discussed differently")
     model: float = Field(description="other model versions have labelled the texts")
     volume: float = Field(description="more or fewer texts of the same tone")
 

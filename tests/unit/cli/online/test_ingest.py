@@ -92,7 +92,7 @@ def test_the_same_command_again_sends_nothing_and_says_so(platform, tweets, api)
     assert api.requests == []
     assert "tweets: 4 read, 3 kept, 1 of these folded, 1 rejected" in printed
     assert "Finished earlier; nothing was left to do." in printed
-    assert "rejected.jsonl says which were rejected, and why." in printed
+    assert "rejected.jsonl lists the rejected records, with the reasons." in printed
 
 
 def test_a_new_beginning_keeps_no_text_twice(platform, tweets, api):
@@ -145,10 +145,10 @@ def test_a_file_of_which_nothing_can_be_kept_ends_with_status_1(platform, tmp_pa
             "no column 'when' (--time-column). Its columns are: 'text', 'date', 'user'",
         ),
         (("--label-column", "label"), "row 1 has the label 4: say what the numbers mean"),
-        (("--speed", "fast"), "--speed 'fast' is none"),
-        (("--name", "a/b"), "--name 'a/b' is no name of an ingest"),
-        (("--time-column", "date", "--time-zone", "Nowhere"), "--time-zone 'Nowhere' is no time zone"),
-        (("--time-column", "date", "--time-format", "%H"), "--time-format '%H' tells no date"),
+        (("--speed", "fast"), "--speed 'fast' is not a speed"),
+        (("--name", "a/b"), "--name 'a/b' cannot name an ingest"),
+        (("--time-column", "date", "--time-zone", "Nowhere"), "--time-zone 'Nowhere' is not a time zone"),
+        (("--time-column", "date", "--time-format", "%H"), "--time-format '%H' is not a form of dates"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line_with_its_name(platform, tweets, api, arguments, message):

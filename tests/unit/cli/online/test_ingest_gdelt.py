@@ -75,8 +75,8 @@ def test_the_same_command_fills_the_gap_and_says_what_is_missing_in_words(api, f
     held = files.files.pop(f"{STAMPS[1]}.gkg.csv.zip")
     command = ("gdelt", "--from", "2026-03-01T12:00", "--once", "--name", "march")
     _, printed, _ = ingest(*command)
-    assert f"Missing: {STAMPS[1]}.gkg.csv.zip is not there (404). The same command" in " ".join(printed.split())
-    assert "2 hold no text." in printed
+    assert f"Missing: {STAMPS[1]}.gkg.csv.zip is not there (404). Run the same command" in " ".join(printed.split())
+    assert "2 had no text." in printed
     files.files[f"{STAMPS[1]}.gkg.csv.zip"] = held
     _, printed, _ = ingest(*command)
     assert "march: 9 read, 3 kept" in printed
@@ -86,10 +86,10 @@ def test_the_same_command_fills_the_gap_and_says_what_is_missing_in_words(api, f
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gdelt", "--from", "soon"), "--from holds 'soon', which is no time"),
+        (("gdelt", "--from", "soon"), "--from 'soon' is not a time: give a date such as"),
         (("gdelt", "--from", "2026-03-02", "--to", "2026-03-01"), "--to '2026-03-01' is not after --from"),
         (("gdelt", "--feed", "klingon"), "'klingon' is not one of 'english', 'translated', 'both'"),
-        (("gdelt-doc", " "), "QUERY has 0 characters: give 1 to 2,000"),
+        (("gdelt-doc", " "), "The query has 0 characters: give 1 to 2,000"),
     ],
 )
 def test_a_wrong_option_is_named(api, files, arguments, message):
@@ -102,7 +102,7 @@ def test_another_feed_under_the_same_name_is_refused(api, files):
     ingest("gdelt", "--from", "2026-03-01T12:00", "--once")
     status, _, told = ingest("gdelt", "--from", "2026-03-01T12:00", "--once", "--feed", "both")
     assert status != 0
-    assert "was begun with --feed 'english', not 'both'" in " ".join(told.split())
+    assert "was started with --feed 'english', now it is asked for with --feed 'both'" in " ".join(told.split())
 
 
 def test_a_search_is_begun_in_the_platform(api, files):

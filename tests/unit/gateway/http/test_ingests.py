@@ -107,3 +107,22 @@ async def test_feeds_and_searches_need_no_file(client, ledger):
 async def test_what_is_wrong_with_a_feed_is_named(client, asked, field):
     answer = await client.post("/v1/ingests", json={"name": "news", **asked})
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        ({"from_time": "2026-03-02", "to_time": "2026-03-01"}, 422, "to_time '2026-03-01' is not after from_time"),
+        ({"from_time": "soon"}, 422, "from_time 'soon' is not a time"),
+        ({"speed": "0x"}, 422, "speed '0x' is not a speed"),
+        ({"time_column": "--to"}, 409, "was started with another time_column: give another name, or start from the"),
+    ],
+)
+async def test_a_message_names_the_fields_of_the_api_and_not_the_options_of_the_command(
+    client, change, status, message
+):
+    await client.post("/v1/ingests", json=ASKED)
+    answer = await client.post("/v1/ingests", json={**ASKED, **change})
+    assert answer.status_code == status
+    assert message in answer.json()["error"]["message"]
+    assert "--" not in answer.json()["error"]["message"]

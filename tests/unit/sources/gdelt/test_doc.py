@@ -98,7 +98,7 @@ async def test_a_quarter_hour_with_more_than_is_shown_is_a_gap(doc):
     arrivals = await all_of(doc, BEGIN_MS + QUARTER_MS)
     assert len(titles(arrivals)) == 250
     assert gaps_of(arrivals[-1].position) == {
-        "20260301120000-20260301121500": "has 250 articles or more, of which the service shows no others"
+        "20260301120000-20260301121500": "has 250 articles or more: the service shows no more than these"
     }
 
 
@@ -155,7 +155,7 @@ async def test_a_service_that_is_busy_or_broken_is_asked_again(doc, failure, cap
 
 async def test_a_query_that_is_not_taken_is_told_in_the_services_words(doc):
     doc.failures = [httpx.Response(200, text="Your query was too short or too long.\n")] * 4
-    with pytest.raises(InvalidInput, match=r"does not take the query 'flood': it answers 'Your query was too short"):
+    with pytest.raises(InvalidInput, match=r"refuses the query 'flood', with 'Your query was too short"):
         await all_of(doc, BEGIN_MS + HOUR_MS)
 
 
@@ -185,5 +185,5 @@ async def test_articles_of_wrong_types_are_set_aside(doc):
     doc.failures = [httpx.Response(200, json={"articles": odd})]
     records = [arrival.record for arrival in await all_of(doc, BEGIN_MS + HOUR_MS)]
     reasons = [record.reason for record in records if isinstance(record, Rejected)]
-    assert reasons == ["has no url", "has the seendate 'soon', which is no time", "is broken JSON"]
+    assert reasons == ["has no url", "has the seendate 'soon', which is not a time", "is broken JSON"]
     assert Passed(1) in records

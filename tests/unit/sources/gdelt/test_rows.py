@@ -89,8 +89,8 @@ def test_a_translated_article_names_its_language():
     [
         ("", "has 1 columns, not 27"),
         (gkg_row() + "\t", "has 28 columns, not 27"),
-        (with_cell(gkg_row(), 1, "20261301120000"), "at holds '20261301120000', which is no time"),
-        (with_cell(gkg_row(), 2, "one"), "collection holds 'one', which is no whole number"),
+        (with_cell(gkg_row(), 1, "20261301120000"), "at holds '20261301120000', which is not a time"),
+        (with_cell(gkg_row(), 2, "one"), "collection holds 'one', which is not a whole number"),
     ],
 )
 def test_a_broken_row_says_what_is_wrong_with_it(row, message):

@@ -36,7 +36,7 @@ async def test_the_newest_file_is_the_one_that_its_feeds_list_names(site, files)
 
 async def test_a_list_that_is_a_page_is_told_in_its_own_words(site, files):
     files.files["lastupdate.txt"] = Served(b"<h1>Down for maintenance</h1>")
-    with pytest.raises(Unavailable, match=r"answers .*Down for maintenance.* in place of a list of files"):
+    with pytest.raises(Unavailable, match=r"answers .*Down for maintenance.* instead of a list of files"):
         await site.newest(NewsFeed.ENGLISH)
 
 
@@ -80,7 +80,7 @@ async def test_the_md5_that_the_server_tells_is_held_against_an_older_file(site,
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"PK no archive", "is no whole zip archive"),
+        (b"PK no archive", "is not a complete zip archive"),
         (zipped("0" * 1_000_000), "says that it unpacks to 1,000,000 bytes"),
         (b"x" * 200_000, "has more than 100,000 bytes"),
     ],

@@ -160,5 +160,5 @@ async def test_a_time_ahead_of_this_machines_is_left_out_and_counted(files):
 
 
 async def test_another_sources_position_is_refused(files):
-    with pytest.raises(InvalidInput, match="no feed of GDELT: give another --name"):
+    with pytest.raises(InvalidInput, match="not a feed of GDELT: give another --name"):
         await all_of(source_of(files), {"row": 5, "digest": "a"})
