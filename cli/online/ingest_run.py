@@ -1,4 +1,4 @@
-"""Runs an ingest under a line that tells how it goes, and prints what it counted."""
+"""Runs an ingest under a line of progress, and prints what it counted."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ from sentiment.sources.times import require_format, zone_of
 STDIN: Final = "stdin"
 _ATTEMPTS: Final = 10  # about two minutes of patience with a platform that restarts
 _CHUNK_BYTES: Final = 2**16
-#: How often a log, which is no terminal, is told how it goes.
-_TOLD_S: Final = 10.0
-_TOLD_GAPS: Final = 10
+#: The pause between two lines of progress in a log, which is not a terminal.
+_LOG_EVERY_S: Final = 10.0
+_LISTED_GAPS: Final = 10
 
 
 def run(request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, as_json: bool) -> None:
@@ -88,8 +88,8 @@ async def _ingest(
 ) -> IngestTotals:
     pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="ingest")
     try:
-        with _progress(name, source.expected, console) as tell:
-            return await Ingest(source, HttpDelivery(client, name, pool), checkpoint, limits, tell).run()
+        with _progress(name, source.expected, console) as report:
+            return await Ingest(source, HttpDelivery(client, name, pool), checkpoint, limits, report).run()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -134,24 +134,24 @@ async def _chunks(descriptor: int) -> AsyncIterator[bytes]:
 
 @contextmanager
 def _progress(name: str, expected: int | None, console: Console) -> Iterator[Callable[[IngestTotals], None]]:
-    """Give what is told of the totals: a line that changes on a terminal, a line now and then in a log."""
+    """Give a function that shows the totals: a line that changes on a terminal, a line now and then in a log."""
     began_s, began_rows = time.monotonic(), None
-    last_told_s = began_s
+    last_logged_s = began_s
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as bars:
         bar = bars.add_task(name, total=expected)
 
-        def tell(totals: IngestTotals) -> None:
-            nonlocal began_rows, last_told_s
+        def report(totals: IngestTotals) -> None:
+            nonlocal began_rows, last_logged_s
             now_s = time.monotonic()
             began_rows = totals.read if began_rows is None else began_rows
             rate = (totals.read - began_rows) / (now_s - began_s)
             line = _line(name, totals, expected, rate)
             bars.update(bar, description=line, completed=totals.read)
-            if not console.is_terminal and now_s - last_told_s >= _TOLD_S:
-                last_told_s = now_s
+            if not console.is_terminal and now_s - last_logged_s >= _LOG_EVERY_S:
+                last_logged_s = now_s
                 console.print(line, markup=False, highlight=False)
 
-        yield tell
+        yield report
 
 
 def _line(name: str, totals: IngestTotals, expected: int | None, rate: float) -> str:
@@ -193,7 +193,7 @@ def _remarks(name: str, totals: IngestTotals, rejected: Path, resumed: int) -> l
 
 def _remarks_on_gaps(gaps: Mapping[str, str]) -> list[str]:
     """Return which parts of the source could not be had, a sentence each, and how many more."""
-    told = [f"Missing: {part} {reason}." for part, reason in itertools.islice(gaps.items(), _TOLD_GAPS)]
-    if len(gaps) > _TOLD_GAPS:
-        told.append(f"{len(gaps) - _TOLD_GAPS:,} others are missing.")
-    return [*told, "Run the same command to ask for the missing parts again."] if told else []
+    remarks = [f"Missing: {part} {reason}." for part, reason in itertools.islice(gaps.items(), _LISTED_GAPS)]
+    if len(gaps) > _LISTED_GAPS:
+        remarks.append(f"{len(gaps) - _LISTED_GAPS:,} others are missing.")
+    return [*remarks, "Run the same command to ask for the missing parts again."] if remarks else []

@@ -110,9 +110,9 @@ def _point_row(timeline: Answer, point: Answer) -> dict[str, Any]:
 
 
 def _heading(timeline: Answer) -> Text:
-    found = f"   {timeline['total']:,} texts   sentiment {_signed(timeline['sentiment'])}"
+    figures = f"   {timeline['total']:,} texts   sentiment {_signed(timeline['sentiment'])}"
     interval = f" ({_interval(timeline)})" if timeline["low"] is not None else ""
-    return Text.assemble((timeline["query"] or "all texts", "bold"), found, interval)
+    return Text.assemble((timeline["query"] or "all texts", "bold"), figures, interval)
 
 
 def _span_line(timeline: Answer) -> Text:
@@ -148,10 +148,10 @@ def _together(points: Sequence[Answer]) -> tuple[int, float | None]:
 def _points_table(points: Iterable[Answer], timeline: Answer) -> Table:
     table = Table("From", "Texts", "Sentiment", "95 %", *map(str.capitalize, _LABELS), box=None, padding=(0, 2, 0, 0))
     for point in points:
-        began = _moment(point["from_ms"], timeline) + ("*" if point["partial"] else "")
+        begin = _moment(point["from_ms"], timeline) + ("*" if point["partial"] else "")
         labels = [str(point["labels"].get(label, 0)) for label in _LABELS]
         table.add_row(
-            *map(Text, (began, f"{point['count']:,}", _signed(point["sentiment"]), _interval(point), *labels))
+            *map(Text, (begin, f"{point['count']:,}", _signed(point["sentiment"]), _interval(point), *labels))
         )
     return table
 
@@ -207,5 +207,5 @@ def why_card(answer: Answer) -> Group:
 
 def driver_row(driver: Answer) -> dict[str, Any]:
     """Return a driver as a row of a table."""
-    kept = {name: value for name, value in driver.items() if name not in ("topic", "words", "texts")}
-    return {"topic": driver["topic"] or "(no topic)", **kept, "words": ", ".join(driver["words"])}
+    figures = {name: value for name, value in driver.items() if name not in ("topic", "words", "texts")}
+    return {"topic": driver["topic"] or "(no topic)", **figures, "words": ", ".join(driver["words"])}

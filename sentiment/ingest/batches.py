@@ -16,7 +16,7 @@ _Queue = asyncio.Queue[Arrival | None]
 async def batches_of(arrivals: AsyncIterator[Arrival], size: int, linger_s: float) -> AsyncIterator[list[Arrival]]:
     """Yield up to `size` arrivals at a time; one that has come waits `linger_s` at most for others.
 
-    The source is read ahead by two batches, and no further. What it raises comes behind all that it yielded before.
+    The source is read ahead by two batches at most. Its error is raised after everything that it yielded before.
     """
     queue: _Queue = asyncio.Queue(2 * size)
     reader = asyncio.create_task(_read(arrivals, queue))

@@ -1,6 +1,6 @@
 """What an ingest remembers, in a folder of its own under home: options, position, counts, and the records set aside.
 
-ingests/NAME/state.json        written whole, after the platform has answered; the rest is cut to what it says
+ingests/NAME/state.json        replaced after each answer of the platform; the other files are cut to its figures
 ingests/NAME/rejected.jsonl    records that were not kept: row, reason, values
 ingests/NAME/recent-N.bin      keys of the last texts
 ingests/NAME/lock              held while the ingest runs
@@ -26,7 +26,7 @@ from sentiment.tables import json_line
 
 #: Held by the one process that carries out a platform's ingests; in the folder of all of them.
 WORKER_LOCK: Final = "worker.lock"
-#: A live source rejects without an end: no more than so much of it is kept.
+#: Rejected records of a live source never end: no more bytes of them are kept.
 MOST_REJECTED_BYTES: Final = 64 * 2**20
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,39}", re.ASCII)
 
@@ -69,12 +69,12 @@ class IngestCheckpoint:
         return self.folder / "rejected.jsonl"
 
     def set_aside(self, place: int, reason: str, values: Mapping[str, Any]) -> None:
-        """Keep a record that is no text, or that was refused; of very many the last ones are only counted."""
+        """Keep a record that has no text or was refused; beyond MOST_REJECTED_BYTES it is only counted."""
         if self._rejected.tell() < MOST_REJECTED_BYTES:
             self._rejected.write(json_line({"row": place, "reason": reason, "values": dict(values)}))
 
     def save(self, position: Position | None, totals: IngestTotals, *, is_finished: bool = False) -> None:
-        """Move the position: all before it has been answered, and is counted in `totals`."""
+        """Move the position: all records before it have been answered, and `totals` counts them."""
         self._rejected.flush()
         self.recent.save()
         self.state = replace(
@@ -88,7 +88,7 @@ class IngestCheckpoint:
         write_state(self.folder, self.state)
 
     def close(self) -> None:
-        """Let others go on."""
+        """Release the lock, so that another process may run the ingest."""
         self._rejected.close()
         self._lock.close()
 
@@ -105,7 +105,7 @@ def ingests_folder(settings: Settings) -> Path:
 
 
 def open_checkpoint(root: Path, name: str, options: Mapping[str, Any], *, restart: bool = False) -> IngestCheckpoint:
-    """Open the folder of the ingest `name` below `root`, as a run before left it; `restart` forgets that.
+    """Open the folder of the ingest `name` below `root`, as the run before left it; `restart` forgets that.
 
     Raises:
         InvalidInput: `name` cannot name an ingest; or the ingest of this name had other options.

@@ -25,11 +25,11 @@ class Delivery(Protocol):
         """Return for each text why it was refused, None where it was kept.
 
         Raises:
-            Unavailable, Overloaded, DeadlineExceeded: the platform was away for longer than the patience with it.
+            Unavailable, Overloaded, DeadlineExceeded: the platform did not answer within the client's attempts.
         """
 
     async def delete(self, ids: Sequence[str]) -> None:
-        """Forget texts; those that are not there are no matter. Raises as `send` does."""
+        """Delete texts; ids that do not exist are ignored. Raises as `send` does."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class HttpDelivery:
         return await asyncio.get_running_loop().run_in_executor(self.pool, self._send, texts)
 
     async def delete(self, ids: Sequence[str]) -> None:
-        """Forget texts, whether they are there or not."""
+        """Delete texts; ids that do not exist are ignored."""
         await asyncio.get_running_loop().run_in_executor(self.pool, self._delete, ids)
 
     def _delete(self, ids: Sequence[str]) -> None:
@@ -59,14 +59,14 @@ class HttpDelivery:
         answers = answer_items(self.client, items, self.sleep)
         reasons = [reason_of(answers[number]) for number in items]
         accepted = (text for text, reason in zip(texts, reasons, strict=True) if reason is None)
-        self._say_labels([text for text in accepted if text.label is not None])
+        self._send_labels([text for text in accepted if text.label is not None])
         return reasons
 
-    def _say_labels(self, texts: Sequence[SourceText]) -> None:
-        words: list[FeedbackItem] = [
+    def _send_labels(self, texts: Sequence[SourceText]) -> None:
+        items: list[FeedbackItem] = [
             {"id": text.id, "label": text.label or "", "source": self.source} for text in texts
         ]
-        for result in self.client.add_feedback(words) if words else ():
+        for result in self.client.add_feedback(items) if items else ():
             if (reason := reason_of(result)) is not None:
                 raise Unavailable(
                     f"The label of {result.get('id')} was not kept: {reason}. The ingest will send it again."

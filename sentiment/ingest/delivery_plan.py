@@ -1,4 +1,4 @@
-"""What a batch of arrivals comes to: which texts are sent, which ids are deleted, and in which order."""
+"""What is done with a batch of arrivals: which texts are sent, which ids are deleted, and in which order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from sentiment.sources import Arrival, SourceDeletion, SourceText
 
-#: Deletions that are looked back on, for a text that comes behind its own deletion.
+#: Deletions that are remembered, for a text that comes after its own deletion.
 REMEMBERED_DELETIONS: Final = 100_000
 
 
@@ -33,7 +33,7 @@ class DeliveryPlan:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether what was begun before must be over first, and this before what comes next."""
+        """Whether this batch must wait for the batches before it, and those after it for this one."""
         return bool(self.deleted or self.replaced)
 
 
@@ -45,7 +45,7 @@ class RecentDeletions:
         self._ids: OrderedDict[str, None] = OrderedDict()
 
     def plan(self, batch: Sequence[Arrival]) -> DeliveryPlan:
-        """Return what a batch comes to, and remember its deletions."""
+        """Return the plan for a batch, and remember its deletions."""
         plan = DeliveryPlan(batch)
         places: dict[str, int] = {}
         for place, arrival in enumerate(batch):

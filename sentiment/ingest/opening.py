@@ -26,7 +26,7 @@ Client = Callable[[], httpx.AsyncClient]
 
 
 def http_client() -> httpx.AsyncClient:
-    """Return a client for sources: it waits 30 s for an answer, and follows nobody elsewhere."""
+    """Return a client for sources: it waits 30 s for an answer, and follows no redirect."""
     return httpx.AsyncClient(timeout=TIMEOUT)
 
 

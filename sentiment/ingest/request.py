@@ -24,7 +24,7 @@ _OPTION: Final = re.compile(r"(?<![\w'\"-])--[a-z]+(?:-[a-z]+)*")
 
 @dataclass(frozen=True)
 class IngestRequest:
-    """An ingest as it is asked for; the columns and how cells are written are as docs/ingest.md has them."""
+    """An ingest as it is asked for; docs/ingest.md describes the columns and the forms of cells."""
 
     name: str
     kind: str
@@ -55,7 +55,7 @@ class IngestRequest:
     feed: str | None = None
     #: Whether GDELT's events are topics of the articles that mention them.
     events: bool | None = None
-    #: The span of a source that goes back in time; `to_time` is left out.
+    #: The span of a source with a past; `to_time` is exclusive.
     from_time: str | None = None
     to_time: str | None = None
     #: Whether a source without an end is read up to now only.
@@ -74,7 +74,7 @@ class IngestRequest:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a run that goes on must have in common with the one before, by the options that say it."""
+        """The values that must be the same in each run of an ingest, by option."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in self.plain().items()}
         return {spelling(name): value for name, value in plain.items() if name not in _FREE}
 

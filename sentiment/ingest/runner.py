@@ -19,7 +19,7 @@ from sentiment.sources import Arrival, Passed, Rejected, SourceText, TextSource,
 from sentiment.text import CURRENT_NORMALIZER, NORMALIZERS, near_duplicate_key
 
 _NORMALIZE: Final = NORMALIZERS[CURRENT_NORMALIZER]
-#: A text counts as one after its predecessor's deletion from the next millisecond on.
+#: The store takes a text for newer than a deletion of its id from the next millisecond on.
 _AFTER_DELETION_S: Final = 0.002
 _Answers = asyncio.Task[list[str | None]]
 #: Batches under way with their answers, in the order of the source; None is the end.
@@ -63,8 +63,8 @@ class Ingest:
         """Read to the end, or to the limit, and return the totals.
 
         Raises:
-            InvalidInput: the source is not the one that it was.
-            Unavailable, Overloaded, DeadlineExceeded: the platform was away too long; running again goes on.
+            InvalidInput: the source is not the one of the run before.
+            Unavailable, Overloaded, DeadlineExceeded: the platform was away too long; another run continues.
         """
         # Beside what the queue holds, one batch is waited for and one waits for room.
         under_way: _UnderWay = asyncio.Queue(max(self.limits.in_flight - 2, 1))
@@ -78,7 +78,7 @@ class Ingest:
         return self.totals
 
     async def _send(self, under_way: _UnderWay) -> None:
-        """Put batches under way as long as there is room; what comes first is settled first."""
+        """Send batches as long as there is room; they are settled in the order of the source."""
         arrivals = paced(self._within_limit(), self.limits.speed, self.clock_s, self.sleep)
         try:
             async for batch in batches_of(arrivals, self.limits.batch_rows, self.limits.linger_s):
@@ -110,7 +110,7 @@ class Ingest:
         return task
 
     def _ended(self, call: _Answers) -> None:
-        """Let go of a call; of several that fail only the first in the order of the source is told."""
+        """Forget a call; of several that fail only the first in the order of the source is raised."""
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()
@@ -177,7 +177,7 @@ def _is_cancelled() -> bool:
 
 
 async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """End tasks, whatever they were about to say."""
+    """Cancel tasks, and wait for their end; their errors are dropped."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

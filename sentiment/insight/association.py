@@ -38,10 +38,10 @@ def strongest(
     candidates: Iterable[Candidate], hits: int, texts: int, limit: int, least_g2: float = MIN_G2
 ) -> list[Candidate]:
     """Return up to `limit` candidates of a significance, the strongest first."""
-    kept = [each for each in candidates if each.found >= MIN_COUNT and lift_of(each, hits, texts) > 1]
-    kept = [each for each in kept if _g2(each, hits, texts) >= least_g2]
-    kept.sort(key=lambda each: (-lift_of(each, hits, texts) * math.log1p(each.found), each.term, each.kind))
-    return kept[:limit]
+    significant = [each for each in candidates if each.found >= MIN_COUNT and lift_of(each, hits, texts) > 1]
+    significant = [each for each in significant if _g2(each, hits, texts) >= least_g2]
+    significant.sort(key=lambda each: (-lift_of(each, hits, texts) * math.log1p(each.found), each.term, each.kind))
+    return significant[:limit]
 
 
 def _g2(candidate: Candidate, hits: int, texts: int) -> float:
@@ -53,4 +53,4 @@ def _g2(candidate: Candidate, hits: int, texts: int) -> float:
         (overall - found, (texts - hits) * overall / texts),
         (texts - hits - overall + found, (texts - hits) * (texts - overall) / texts),
     ]
-    return 2 * sum(seen * math.log(seen / expected) for seen, expected in table if seen > 0)
+    return 2 * sum(observed * math.log(observed / expected) for observed, expected in table if observed > 0)

@@ -185,10 +185,10 @@ def _further(place: Place, revision: int, *, has_erased: bool) -> Place:
 
 def _identity_of(store: TextStore) -> str:
     """Return the name of a store, given to it by who first asks."""
-    found = store.get_document(*_IDENTITY)
-    if found is None:
+    document = store.get_document(*_IDENTITY)
+    if document is None:
         try:
-            found = store.put_document(*_IDENTITY, {"id": new_id()}, expected_generation=0)
+            document = store.put_document(*_IDENTITY, {"id": new_id()}, expected_generation=0)
         except Conflict:
             return _identity_of(store)
-    return str(found.body["id"])
+    return str(document.body["id"])

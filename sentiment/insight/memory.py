@@ -101,8 +101,8 @@ class MemoryIndex(InsightIndex):
     def timeline(self, query: Query, span: Span, now_ms: int) -> Timeline:
         stretches = stretches_of(span, now_ms)
         with self._content():
-            found = self._matching(query, TimeRange(span.from_ms, span.to_ms))
-            buckets = [_sums_of_bucket(_inside(found, stretch)) for stretch in stretches]
+            texts = self._matching(query, TimeRange(span.from_ms, span.to_ms))
+            buckets = [_sums_of_bucket(_inside(texts, stretch)) for stretch in stretches]
             return timeline_of(query, span, stretches, buckets, self.commit)
 
     @override
@@ -113,21 +113,21 @@ class MemoryIndex(InsightIndex):
     @override
     def related(self, query: Query, limit: int, within: TimeRange = ALL_TIME) -> list[Term]:
         with self._content():
-            everything, found = list(self._texts.values()), self._matching(query, within)
-        left_out = {("word", word) for word in words_in(query.condition)}
-        left_out |= {("topic", topic) for topic in topics_in(query.condition)}
-        overall = Counter(term for text in everything for term in _terms(text))
-        inside = Counter(term for text in found for term in _terms(text) if term not in left_out)
+            all_texts, matching = list(self._texts.values()), self._matching(query, within)
+        excluded = {("word", word) for word in words_in(query.condition)}
+        excluded |= {("topic", topic) for topic in topics_in(query.condition)}
+        overall = Counter(term for text in all_texts for term in _terms(text))
+        inside = Counter(term for text in matching for term in _terms(text) if term not in excluded)
         candidates = [Candidate(term, kind, count, overall[kind, term]) for (kind, term), count in inside.items()]
         return [
             Term(
                 each.term,
                 each.kind,
                 each.found,
-                lift_of(each, len(found), len(everything)),
-                _sums([text for text in found if (each.kind, each.term) in _terms(text)]).mean,
+                lift_of(each, len(matching), len(all_texts)),
+                _sums([text for text in matching if (each.kind, each.term) in _terms(text)]).mean,
             )
-            for each in strongest(candidates, len(found), len(everything), limit)
+            for each in strongest(candidates, len(matching), len(all_texts), limit)
         ]
 
     @override
@@ -136,7 +136,7 @@ class MemoryIndex(InsightIndex):
         for text in self._matching(query, within):
             for value in _facet_values(text, name):
                 texts.setdefault(value, []).append(text)
-        counted = [FacetCount(value, len(those), _sums(those).mean) for value, those in texts.items()]
+        counted = [FacetCount(value, len(group), _sums(group).mean) for value, group in texts.items()]
         return sorted(counted, key=lambda each: (-each.count, each.value))[:limit]
 
     @override
@@ -145,8 +145,8 @@ class MemoryIndex(InsightIndex):
     ) -> IdPage:
         place = place_of(after)
         with self._content():
-            found, commit = self._matching(query, within), self.commit
-        places = [(key, text.id) for text in found if (key := key_of(text, order)) is not None]
+            matching, commit = self._matching(query, within), self.commit
+        places = [(key, text.id) for text in matching if (key := key_of(text, order)) is not None]
         listed = sorted((each for each in places if place is None or each < place), reverse=True)
         page = listed[:limit]
         following = cursor_after(*page[-1]) if len(listed) > limit else None
@@ -154,17 +154,17 @@ class MemoryIndex(InsightIndex):
 
     @override
     def groups(self, query: Query, within: TimeRange = ALL_TIME, topics: int = 200) -> Mapping[Group, GroupSums]:
-        found = [text for text in self._matching(query, within) if text.sentiment is not None]
+        scored = [text for text in self._matching(query, within) if text.sentiment is not None]
         counts = Counter(topic for text in self._matching(query, within) for topic in set(text.topics))
-        kept = set(sorted(counts, key=lambda topic: (-counts[topic], topic))[:topics])
+        frequent = set(sorted(counts, key=lambda topic: (-counts[topic], topic))[:topics])
         return grouped(
             named=[
                 ((topic, text.model_version), _group_sums(text, 1 / len(set(text.topics))))
-                for text in found
-                for topic in set(text.topics) & kept
+                for text in scored
+                for topic in set(text.topics) & frequent
             ],
-            without=[(text.model_version, _group_sums(text)) for text in found if not text.topics],
-            every=[(text.model_version, _group_sums(text)) for text in found],
+            without=[(text.model_version, _group_sums(text)) for text in scored if not text.topics],
+            every=[(text.model_version, _group_sums(text)) for text in scored],
         )
 
     @override
@@ -172,8 +172,8 @@ class MemoryIndex(InsightIndex):
         begun = prefix_of(prefix)
         with self._content():
             counts = Counter(term for text in self._texts.values() for term in _terms(text) if _begins(term, begun))
-        found = [Completion(term, kind, count) for (kind, term), count in counts.items()]
-        return sorted(found, key=lambda each: (-each.count, each.term, each.kind))[:limit]
+        completions = [Completion(term, kind, count) for (kind, term), count in counts.items()]
+        return sorted(completions, key=lambda each: (-each.count, each.term, each.kind))[:limit]
 
     @override
     def close(self) -> None:
@@ -187,14 +187,14 @@ class MemoryIndex(InsightIndex):
             yield
 
     def _put(self, text: IndexedText) -> None:
-        there = self._texts.get(text.id)
-        if (there is None or there.revision <= text.revision) and self._deleted.get(text.id, -1) < text.revision:
+        former = self._texts.get(text.id)
+        if (former is None or former.revision <= text.revision) and self._deleted.get(text.id, -1) < text.revision:
             self._texts[text.id] = text
 
     def _delete(self, deletion: Deletion) -> None:
         self._deleted[deletion.id] = max(deletion.revision, self._deleted.get(deletion.id, -1))
-        there = self._texts.get(deletion.id)
-        if there is not None and there.revision <= deletion.revision:
+        former = self._texts.get(deletion.id)
+        if former is not None and former.revision <= deletion.revision:
             del self._texts[deletion.id]
 
     def _matching(self, query: Query, within: TimeRange) -> list[IndexedText]:
@@ -245,5 +245,5 @@ def _terms(text: IndexedText) -> set[tuple[TermKind, str]]:
     return words | {("topic", topic) for topic in text.topics}
 
 
-def _begins(term: tuple[TermKind, str], begun: Prefix) -> bool:
-    return begun.is_begun and term[1].startswith(begun.text) and (term[0] == "topic" or not begun.topics_only)
+def _begins(term: tuple[TermKind, str], prefix: Prefix) -> bool:
+    return prefix.is_begun and term[1].startswith(prefix.text) and (term[0] == "topic" or not prefix.topics_only)

@@ -1,6 +1,6 @@
 """Where texts come from: an async iterator of arrivals with a position to resume from, and a module a protocol.
 
-A source reads and names; it sends nothing. What becomes of its records is the business of `sentiment.ingest`.
+A source reads records and gives them ids; it sends nothing. `sentiment.ingest` sends them.
 """
 
 from __future__ import annotations

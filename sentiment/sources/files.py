@@ -119,7 +119,9 @@ def open_file(
 
 def _require_kind(kind: str, path: Path) -> None:
     endings = "".join(path.suffixes[-2:]).lower(), path.suffix.lower()
-    actual = next((each for each, known in KINDS.items() if any(ending in known for ending in endings)), kind)
+    actual = next(
+        (each for each, kind_endings in KINDS.items() if any(ending in kind_endings for ending in endings)), kind
+    )
     if actual != kind:
         raise InvalidInput(
             f"{path.name} is not a {kind} file by its ending: its kind is {actual}, as in undertone ingest {actual}",

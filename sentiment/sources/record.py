@@ -37,7 +37,7 @@ class SourceDeletion:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """What is no record: why it is none, and what could be read of it."""
+    """Something that is not a record: the reason, and what could be read of it."""
 
     reason: str
     values: dict[str, Any]
@@ -45,7 +45,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A stretch of the source without a text: so many records that hold none; 0 for none at all."""
+    """A part of the source without a text: the number of its records, which may be 0."""
 
     records: int = 0
 

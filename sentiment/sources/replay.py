@@ -35,12 +35,12 @@ async def paced(
 
     What has no time of its own, or an earlier one than its predecessor, waits for nothing.
     """
-    began: tuple[float, int] | None = None
+    first: tuple[float, int] | None = None
     async for arrival in arrivals:
         at_ms = arrival.record.created_at_ms if isinstance(arrival.record, SourceText) else None
         if speed is not None and at_ms is not None:
-            began = began or (clock_s(), at_ms)
-            wait_s = began[0] + (at_ms - began[1]) / 1000 / speed - clock_s()
+            first = first or (clock_s(), at_ms)
+            wait_s = first[0] + (at_ms - first[1]) / 1000 / speed - clock_s()
             if wait_s > 0:
                 await sleep(wait_s)
         yield arrival

@@ -40,7 +40,7 @@ class TimeReader:
     """Reads the times of one source.
 
     `time_format` is as `strptime` has it, SECONDS or MILLISECONDS; None reads all forms known. `day_first` says how
-    13/04/2009 and such are read; None where nobody told, so that they are refused.
+    13/04/2009 and such are read; None refuses them.
     """
 
     time_format: str | None = None

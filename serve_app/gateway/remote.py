@@ -84,17 +84,17 @@ class RemoteIndex:
         self._patience_s = patience_s
 
     async def answer(self, question: Question, search: Search) -> InsightAnswer:
-        """See `Asks.answer`."""
+        """See `IndexQueries.answer`."""
         answer: InsightAnswer = await self._ask(partial(self._insight.answer.remote, question, search))
         return answer
 
     async def top(self, search: Search) -> IdPage:
-        """See `Asks.top`."""
+        """See `IndexQueries.top`."""
         page: IdPage = await self._ask(partial(self._insight.top.remote, search))
         return page
 
     async def why(self, search: Search) -> dict[str, Any]:
-        """See `Asks.why`."""
+        """See `IndexQueries.why`."""
         told: dict[str, Any] = await self._ask(partial(self._insight.why.remote, search))
         return told
 

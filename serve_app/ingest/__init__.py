@@ -1,4 +1,4 @@
-"""Ingests that run in the platform: asked for over HTTP, carried out by a process of their own, alive as it is.
+"""Ingests that run in the platform: asked for over HTTP, and run by a process of their own.
 
-`ledger` is what both know, in folders under home; `worker` carries out what it says; `api` is what the routes call.
+`ledger` is what both share, in folders under home; `worker` runs what it lists; `api` is what the routes call.
 """

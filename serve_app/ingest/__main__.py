@@ -36,7 +36,7 @@ def main() -> None:
         UndertoneClient(url or url_of(settings), api_key) as client,
         contextlib.suppress(KeyboardInterrupt),
     ):
-        asyncio.run(_until_told(IngestWorker(ledger, _Carrier(ledger, client, settings))))
+        asyncio.run(_until_sigterm(IngestWorker(ledger, _Carrier(ledger, client, settings))))
 
 
 class _Carrier:
@@ -57,7 +57,7 @@ class _Carrier:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _until_told(worker: IngestWorker) -> None:
+async def _until_sigterm(worker: IngestWorker) -> None:
     running = asyncio.create_task(worker.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):

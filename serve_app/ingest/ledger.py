@@ -1,6 +1,6 @@
-"""What was asked for and how it goes, an ingest a folder under home: gateways write the one, the worker the other.
+"""What is wanted of each ingest, written by gateways, and how it goes, written by the worker: a folder each.
 
-ingests/worker.lock              held by the one process that carries ingests out
+ingests/worker.lock              held by the one process that runs the ingests
 ingests/NAME/request.json        what is wanted; each command is a new revision
 ingests/NAME/report.json         what the worker says of a revision
 ingests/NAME/state.json …        how far it has come (`sentiment.ingest.checkpoint`)
@@ -119,7 +119,7 @@ class IngestLedger:
         _replace(self.root / name / _REPORT, asdict(report))
 
     def reported(self, name: str) -> IngestReport | None:
-        """Return what was said last."""
+        """Return the last report, None if there is none."""
         plain = _load(self.root / name / _REPORT)
         return IngestReport(**{**plain, "phase": IngestPhase(plain["phase"])}) if plain else None
 
@@ -149,19 +149,19 @@ class IngestLedger:
         return {**counts, **options, "by": "platform", "state": phase, "problem": problem, "expected": expected}
 
     def _state(self, folder: Path) -> IngestState | None:
-        """Return how far an ingest has come; nothing where that cannot be read, which its run says."""
+        """Return how far an ingest has come; None also for a file that cannot be read, which its run reports."""
         try:
             return read_state(folder)
         except InvalidInput:
             return None
 
     def is_attended(self) -> bool:
-        """Return whether a process carries ingests out."""
+        """Return whether a process runs the ingests."""
         return is_locked(self.root / WORKER_LOCK)
 
     @contextmanager
     def attended(self) -> Iterator[None]:
-        """Be the one process that carries ingests out. Raises Conflict where another is."""
+        """Hold the lock of the one process that runs the ingests. Raises Conflict where another holds it."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.root / WORKER_LOCK).open("wb") as file:
             try:
@@ -206,9 +206,9 @@ class IngestLedger:
         _replace(folder / _REQUEST, {**asdict(order), "request": order.request.plain()})
 
 
-def _other_options(request: IngestRequest, there: IngestRequest) -> str:
-    pairs = {**there.options, **request.options}
-    option = next(name for name in pairs if there.options.get(name) != request.options.get(name))
+def _other_options(request: IngestRequest, former: IngestRequest) -> str:
+    pairs = {**former.options, **request.options}
+    option = next(name for name in pairs if former.options.get(name) != request.options.get(name))
     return (
         f"the ingest {request.name!r} was started with another {option}: give another --name, or start from the "
         "beginning with --restart"

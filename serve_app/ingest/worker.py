@@ -1,4 +1,4 @@
-"""Carries out what the ledger says: one task an ingest, begun, ended and tried again as it is wanted."""
+"""Runs the ingests that the ledger lists: one task each, which is started, ended and tried again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNFORESEEN: Final = "an unexpected error; ingest.log among the platform's logs 
 
 @dataclass
 class IngestRun:
-    """One revision of an ingest under way, as the ledger hears of it; `failures` counts since it last got on."""
+    """One revision of an ingest under way, which reports to the ledger; `failures` counts since the last progress."""
 
     ledger: IngestLedger
     order: IngestOrder

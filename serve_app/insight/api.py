@@ -13,7 +13,7 @@ from sentiment.store import TextStore
 from serve_app.insight.search import InsightAnswer, Question, Search
 
 
-class Asks(Protocol):
+class IndexQueries(Protocol):
     """Asks the process that owns the index."""
 
     async def answer(self, question: Question, search: Search) -> InsightAnswer:
@@ -30,26 +30,26 @@ class Asks(Protocol):
 class Insights:
     """What many texts say together; `index` is None where no index is kept."""
 
-    index: Asks | None
+    index: IndexQueries | None
     store: TextStore
 
     async def answer(self, question: Question, search: Search) -> InsightAnswer:
         """Return the answer to a question. Raises NotFound where no index is kept."""
-        return await self._kept().answer(question, search)
+        return await self._require_index().answer(question, search)
 
     async def top(self, search: Search) -> tuple[IdPage, list[TextRecord]]:
         """Return a page and its texts; one that was deleted just now is left out. Raises NotFound as `answer`."""
-        page = await self._kept().top(search)
-        found = await asyncio.to_thread(self.store.get_many, page.ids)
-        return page, [found[text_id] for text_id in page.ids if text_id in found]
+        page = await self._require_index().top(search)
+        records = await asyncio.to_thread(self.store.get_many, page.ids)
+        return page, [records[text_id] for text_id in page.ids if text_id in records]
 
     async def why(self, search: Search) -> tuple[dict[str, Any], dict[str, TextRecord]]:
         """Return why a search's tone moved between two spans, and the texts that its drivers name, by id."""
-        told = await self._kept().why(search)
-        ids = [text_id for driver in told["drivers"] for text_id in driver["ids"]]
-        return told, dict(await asyncio.to_thread(self.store.get_many, ids)) if ids else {}
+        answer = await self._require_index().why(search)
+        ids = [text_id for driver in answer["drivers"] for text_id in driver["ids"]]
+        return answer, dict(await asyncio.to_thread(self.store.get_many, ids)) if ids else {}
 
-    def _kept(self) -> Asks:
+    def _require_index(self) -> IndexQueries:
         if self.index is None:
             raise NotFound("this platform has no insight index: start it with UNDERTONE_INSIGHT=1")
         return self.index

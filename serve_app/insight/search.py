@@ -43,7 +43,7 @@ class Search:
     after: str | None = None
     #: The two spans of *why*, each in ms since 1970, its end not included.
     spans: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
-    #: By how much a model version's tone is known to be above the others', for *why*.
+    #: How far a model version's tone lies above the others', as measured, by version; for *why*.
     offsets: tuple[tuple[int, float], ...] = ()
 
 
@@ -51,7 +51,7 @@ def span_ms(text: str, zone: tzinfo, field: str) -> tuple[int, int]:
     """Return the ends of a span written FROM/TO, each as `moment_ms` reads it.
 
     Raises:
-        InvalidInput: it is no span (`field`).
+        InvalidInput: it is not a span (`field`).
     """
     begin, slash, end = text.partition("/")
     if not slash:
@@ -76,8 +76,8 @@ def moment_ms(text: str, zone: tzinfo, field: str) -> int:
     if _MILLISECONDS.fullmatch(text):
         return int(text)
     try:
-        named = _LOST_PLUS.sub("+", text) if "T" in text.upper() else text
-        moment = datetime.fromisoformat(named)
+        zoned = _LOST_PLUS.sub("+", text) if "T" in text.upper() else text
+        moment = datetime.fromisoformat(zoned)
         if re.fullmatch(r"\d+", text):
             raise ValueError("a number")  # 20260131 may be a date, or milliseconds
         moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment

@@ -20,8 +20,8 @@ from serve_app.insight.search import InsightAnswer, Question, Search
 from serve_app.insight.why_answer import why_answer
 
 _DIGITS: Final = 6
-#: What kept answers may take together.
-_KEPT_BYTES: Final = 16 * 2**20
+#: Size of all cached answers together.
+_CACHE_BYTES: Final = 16 * 2**20
 _MINUTE_MS: Final = 60_000
 #: A text may be written a little ahead of this machine's clock.
 _AHEAD_MS: Final = 10 * _MINUTE_MS
@@ -40,7 +40,7 @@ _Moment = tuple[str, int]
 class InsightService:
     """Answers from the index that `index` returns. Safe for many threads.
 
-    `parse` reads a search, `now_ms` is the clock; `index` and `parse` raise what is told to the caller.
+    `parse` reads a search, `now_ms` is the clock. Errors of `index` and `parse` go on to the caller.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class InsightService:
         self._parse = parse
         self._marks = marks
         self._now_ms = now_ms
-        self._kept = KeptAnswers(_KEPT_BYTES)
+        self._cache = InsightAnswerCache(_CACHE_BYTES)
         self._answers: Mapping[Question, Callable[[InsightIndex, Search], _Json]] = {
             Question.TIMELINE: self._timeline,
             Question.COMPARE: self._compare,
@@ -73,12 +73,12 @@ class InsightService:
         index = self._index()
         # With the minute: the bucket that is not over yet is partial, until it is.
         moment = index.commit, self._now_ms() // _MINUTE_MS
-        kept = self._kept.get(moment, (question, search))
-        if kept is None:
-            told = self._answers[question](index, search)
-            kept = InsightAnswer(told["commit"], to_json(told))
-            self._kept.put(moment, (question, search), kept)
-        return kept
+        answer = self._cache.get(moment, (question, search))
+        if answer is None:
+            content = self._answers[question](index, search)
+            answer = InsightAnswer(content["commit"], to_json(content))
+            self._cache.put(moment, (question, search), answer)
+        return answer
 
     def top(self, search: Search) -> IdPage:
         """Return a page of the ids of the texts found.
@@ -104,14 +104,14 @@ class InsightService:
     def _timeline(self, index: InsightIndex, search: Search) -> _Json:
         query = self._parse(search.queries[0])
         span = self._span(index, search, [query])
-        return self._told(index.timeline(query, span, self._now_ms()), span)
+        return self._with_marks(index.timeline(query, span, self._now_ms()), span)
 
     def _compare(self, index: InsightIndex, search: Search) -> _Json:
         queries = [self._parse(query) for query in search.queries]
         span = self._span(index, search, queries)
         compared = index.compare(queries, span, self._now_ms())
         return {
-            "series": [self._told(timeline, span) for timeline in compared.series],
+            "series": [self._with_marks(timeline, span) for timeline in compared.series],
             "share": [_rounded(share) for share in compared.shares],
             "commit": compared.series[0].commit,
         }
@@ -120,22 +120,22 @@ class InsightService:
         query = self._parse(search.queries[0])
         commit = index.commit
         terms = index.related(query, search.limit, TimeRange(search.from_ms, search.to_ms))
-        told = [asdict(term) | {"lift": _rounded(term.lift), "sentiment": _rounded(term.sentiment)} for term in terms]
-        return {"query": query.text, "terms": told, "commit": commit}
+        rows = [asdict(term) | {"lift": _rounded(term.lift), "sentiment": _rounded(term.sentiment)} for term in terms]
+        return {"query": query.text, "terms": rows, "commit": commit}
 
     def _facets(self, index: InsightIndex, search: Search) -> _Json:
         query = self._parse(search.queries[0])
         commit = index.commit
-        found = index.facets(query, search.by, search.limit, TimeRange(search.from_ms, search.to_ms))
-        told = [asdict(each) | {"sentiment": _rounded(each.sentiment)} for each in found]
-        return {"query": query.text, "by": search.by, "facets": told, "commit": commit}
+        counts = index.facets(query, search.by, search.limit, TimeRange(search.from_ms, search.to_ms))
+        rows = [asdict(each) | {"sentiment": _rounded(each.sentiment)} for each in counts]
+        return {"query": query.text, "by": search.by, "facets": rows, "commit": commit}
 
     def _complete(self, index: InsightIndex, search: Search) -> _Json:
         commit = index.commit
-        found = index.complete(search.queries[0], search.limit)
-        return {"terms": [asdict(completion) for completion in found], "commit": commit}
+        completions = index.complete(search.queries[0], search.limit)
+        return {"terms": [asdict(completion) for completion in completions], "commit": commit}
 
-    def _told(self, timeline: Timeline, span: Span) -> _Json:
+    def _with_marks(self, timeline: Timeline, span: Span) -> _Json:
         return _timeline_out(timeline, span) | {"marks": self._marks(span.from_ms, span.to_ms)}
 
     def _span(self, index: InsightIndex, search: Search, queries: Sequence[Query]) -> Span:
@@ -160,16 +160,16 @@ class InsightService:
         return outward(Span(from_ms, to_ms, search.bucket, search.tz), beginning=open_from, end=open_to)
 
     def _extent(self, index: InsightIndex, queries: Sequence[Query]) -> tuple[int, int]:
-        found = [extent for query in queries if (extent := index.extent(query))]
-        firsts = [extent.from_ms for extent in found if extent.from_ms is not None]
-        lasts = [extent.to_ms for extent in found if extent.to_ms is not None]
+        extents = [extent for query in queries if (extent := index.extent(query))]
+        firsts = [extent.from_ms for extent in extents if extent.from_ms is not None]
+        lasts = [extent.to_ms for extent in extents if extent.to_ms is not None]
         now_ms = self._now_ms()
         ends = min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
         first_ms, last_ms = (max(now_ms - _LONGEST_PAST_MS, min(now_ms + _LONGEST_FUTURE_MS, end)) for end in ends)
         return first_ms, last_ms
 
 
-class KeptAnswers:
+class InsightAnswerCache:
     """Answers of one moment, up to so many bytes; those of an earlier one are dropped. Safe for many threads."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -179,22 +179,22 @@ class KeptAnswers:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, moment: _Moment, asked: tuple[Question, Search]) -> InsightAnswer | None:
-        """Return the answer that was given at that very moment."""
+    def get(self, moment: _Moment, key: tuple[Question, Search]) -> InsightAnswer | None:
+        """Return the answer of the same moment to the same question, None if there is none."""
         with self._lock:
-            found = self._answers.get(asked) if moment == self._moment else None
-            if found is not None:
-                self._answers.move_to_end(asked)
-            return found
+            answer = self._answers.get(key) if moment == self._moment else None
+            if answer is not None:
+                self._answers.move_to_end(key)
+            return answer
 
-    def put(self, moment: _Moment, asked: tuple[Question, Search], answer: InsightAnswer) -> None:
-        """Keep an answer, in the place of those that were asked for longest ago."""
+    def put(self, moment: _Moment, key: tuple[Question, Search], answer: InsightAnswer) -> None:
+        """Keep an answer; the answers that were asked for longest ago make room for it."""
         with self._lock:
             if moment != self._moment:
                 self._moment, self._bytes = moment, 0
                 self._answers.clear()
-            former = self._answers.pop(asked, None)
-            self._answers[asked] = answer
+            former = self._answers.pop(key, None)
+            self._answers[key] = answer
             self._bytes += len(answer.body) - (len(former.body) if former else 0)
             while self._bytes > self._most_bytes:
                 self._bytes -= len(self._answers.popitem(last=False)[1].body)

@@ -89,13 +89,13 @@ def _drivers(index: InsightIndex, query: Query, change: ToneChange, within: Time
 def _driver_out(
     index: InsightIndex, query: Query, driver: Driver, within: TimeRange, *, illustrated: bool
 ) -> dict[str, Any]:
-    told = {name: None if value is None else _short(value) for name, value in asdict(driver).items()}
+    figures = {name: None if value is None else _short(value) for name, value in asdict(driver).items()}
     if not illustrated or driver.topic in (None, OTHER_TOPICS):
-        return {**told, "words": [], "ids": []}
+        return {**figures, "words": [], "ids": []}
     order: Order = "positive" if driver.mix + driver.inside + driver.model > 0 else "negative"
     narrowed = Query(query.text, _narrowed(query.condition, str(driver.topic)))
     words = [term.term for term in index.related(narrowed, _WORDS, within)]
-    return {**told, "words": words, "ids": list(index.top(narrowed, order, _TEXTS, within).ids)}
+    return {**figures, "words": words, "ids": list(index.top(narrowed, order, _TEXTS, within).ids)}
 
 
 def _narrowed(condition: Condition, topic: str) -> Condition:

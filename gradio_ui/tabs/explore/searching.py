@@ -64,8 +64,10 @@ class Form:
             ("order", self.order),
         )
         defaults = {"bucket": "auto", "order": "newest"}
-        kept = [(name, value.strip()) for name, value in (*names, *rest) if value.strip() != defaults.get(name, "")]
-        return urlencode([("tab", "explore"), *kept])
+        parameters = [
+            (name, value.strip()) for name, value in (*names, *rest) if value.strip() != defaults.get(name, "")
+        ]
+        return urlencode([("tab", "explore"), *parameters])
 
     def brushed(self, first: str, last: str, timeline: Mapping[str, Any]) -> Form:
         """Return the form for a stretch of the axis of `timeline`, as the brush gives its ends: whole buckets."""
@@ -125,8 +127,8 @@ def links_between(client: UndertoneClient, form: Form, terms: Sequence[Mapping[s
 
     def of(term: Mapping[str, Any]) -> list[tuple[str, str]]:
         query = Form().adding(term["term"], term["kind"]).query
-        found = client.insights("related", [("q", query), *_span(form), ("limit", str(_TERMS))])["terms"]
-        return [(term["term"], each["term"]) for each in found if each["term"] in names - {term["term"]}]
+        related = client.insights("related", [("q", query), *_span(form), ("limit", str(_TERMS))])["terms"]
+        return [(term["term"], each["term"]) for each in related if each["term"] in names - {term["term"]}]
 
     with ThreadPoolExecutor(3, thread_name_prefix="explore") as pool:
         return [pair for pairs in pool.map(of, terms[:_LINKED]) for pair in pairs]

@@ -47,7 +47,7 @@ _EMPTY: Final = (
 _FAILED: Final = "Something went wrong on this page; its log says what. Try again."
 _TO_LINK: Final = "(link) => { if (link) history.replaceState(null, '', '?' + link) }"
 #: Puts what the browser tells, as `bridge.js` left it, in the place of the first input.
-_TOLD: Final = "(...values) => [window.undertoneTold, ...values.slice(1)]"
+_BROWSER_EVENT: Final = "(...values) => [window.undertoneTold, ...values.slice(1)]"
 _BRIDGE: Final = Path(__file__).with_name("bridge.js").read_text(encoding="utf-8")
 _QUIET: Final[dict[str, Any]] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -82,14 +82,14 @@ def build_explore(client: UndertoneClient, page: gr.Blocks, tabs: gr.Tabs, tab: 
             query = gr.Textbox(label="Search", placeholder="climate and (flood or fire)", max_lines=1, scale=6)
             start = gr.Button("Search", variant="primary", elem_id="explore-search", min_width=120, scale=1)
         gr.HTML(f'<p class="small">{escape(_HINT)}</p>')
-        suggested = gr.HTML("", elem_id="explore-completions")
+        completion_box = gr.HTML("", elem_id="explore-completions")
         parts = _results([query, *_choices()])
         build_why(client, parts.state, query)
-        with gr.Accordion("Related words as a graph", open=False) as folded:
-            drawn = gr.Plot(show_label=False, elem_id="explore-graph")
-        told = gr.Textbox(elem_classes="bridge", show_label=False, container=False)
+        with gr.Accordion("Related words as a graph", open=False) as graph_section:
+            graph_plot = gr.Plot(show_label=False, elem_id="explore-graph")
+        browser_event = gr.Textbox(elem_classes="bridge", show_label=False, container=False)
         add, complete, brush = (
-            partial(gr.Button(elem_id=name, elem_classes="bridge").click, js=_TOLD)
+            partial(gr.Button(elem_id=name, elem_classes="bridge").click, js=_BROWSER_EVENT)
             for name in ("explore-add", "explore-completed", "explore-brush")
         )
     search = _Search(client, parts)
@@ -97,14 +97,14 @@ def build_explore(client: UndertoneClient, page: gr.Blocks, tabs: gr.Tabs, tab: 
         search.after(event)
     search.after(tab.select, _unless_done, [parts.state])
     quiet = {"trigger_mode": "always_last", **_QUIET}
-    query.input(lambda typed: completion_list(completions(client, typed)), query, suggested, **quiet)
-    search.after(add(_added, [told, *parts.form], parts.form, **_QUIET).then)
-    search.after(brush(_brushed, [told, parts.state, *parts.form], parts.form, **_QUIET).then)
-    complete(_completed, [told, *parts.form], [suggested, *parts.form], **_QUIET)
-    loaded = parts.demo.click(_demo_loader(client), None, parts.message, **_QUIET)
-    search.after(loaded.then(lambda: _fields(Form(f"source:{SOURCE}")), None, parts.form, **_QUIET).then)
+    query.input(lambda typed: completion_list(completions(client, typed)), query, completion_box, **quiet)
+    search.after(add(_added, [browser_event, *parts.form], parts.form, **_QUIET).then)
+    search.after(brush(_brushed, [browser_event, parts.state, *parts.form], parts.form, **_QUIET).then)
+    complete(_completed, [browser_event, *parts.form], [completion_box, *parts.form], **_QUIET)
+    demo_sent = parts.demo.click(_demo_loader(client), None, parts.message, **_QUIET)
+    search.after(demo_sent.then(lambda: _fields(Form(f"source:{SOURCE}")), None, parts.form, **_QUIET).then)
     search.after(page.load(_from_link, None, [tabs, *parts.form], **_QUIET).then, _if_linked)
-    folded.expand(_grapher(client), parts.state, drawn, show_progress="minimal", api_visibility="private")
+    graph_section.expand(_grapher(client), parts.state, graph_plot, show_progress="minimal", api_visibility="private")
     page.load(None, None, None, js=_BRIDGE)
 
 
@@ -246,23 +246,23 @@ def _from_link(request: gr.Request) -> list[Any]:
     return [gr.Tabs(selected="explore"), *_fields(Form.of(link))]
 
 
-def _added(told: str, *values: Any) -> list[Any]:
+def _added(browser_event: str, *values: Any) -> list[Any]:
     """Add the related word that was clicked."""
-    clicked = json.loads(told)
+    clicked = json.loads(browser_event)
     return _fields(_form(values).adding(str(clicked["term"]), str(clicked["kind"])))
 
 
-def _completed(told: str, *values: Any) -> list[Any]:
+def _completed(browser_event: str, *values: Any) -> list[Any]:
     """Put the completion that was clicked in the place of the word that was being typed, and hide the others."""
-    clicked, form = json.loads(told), _form(values)
-    begun = form.query[: len(form.query) - len(form.query.split()[-1])] if form.query.split() else ""
+    clicked, form = json.loads(browser_event), _form(values)
+    kept_words = form.query[: len(form.query) - len(form.query.split()[-1])] if form.query.split() else ""
     word = f'topic:"{clicked["term"]}"' if clicked["kind"] == "topic" else str(clicked["term"])
-    return ["", *_fields(replace(form, query=f"{begun}{word} "))]
+    return ["", *_fields(replace(form, query=f"{kept_words}{word} "))]
 
 
-def _brushed(told: str, state: Explored | None, *values: Any) -> list[Any]:
+def _brushed(browser_event: str, state: Explored | None, *values: Any) -> list[Any]:
     """Take the stretch of time that was drawn on the plot, or all of it after a double click."""
-    brush, form = json.loads(told), _form(values)
+    brush, form = json.loads(browser_event), _form(values)
     if state is None or brush.get("whole"):
         return _fields(replace(form, begin="", end=""))
     return _fields(form.brushed(str(brush["first"]), str(brush["last"]), state.first))

@@ -23,7 +23,7 @@ _QUIET: Final[dict[str, Any]] = {"show_progress": "hidden", "api_visibility": "p
 
 def build_why(client: UndertoneClient, state: gr.State, query: gr.Textbox) -> None:
     """Add the part to the Blocks under construction; `state` holds what was searched for last, in words in `query`."""
-    with gr.Accordion("Why did it move?", open=False, elem_id="explore-why") as folded:
+    with gr.Accordion("Why did it move?", open=False, elem_id="explore-why") as section:
         with gr.Row(equal_height=False, elem_id="explore-spans"):
             before = gr.Textbox(label="First span, FROM/TO", max_lines=1, min_width=220, scale=3)
             after = gr.Textbox(label="Second span, FROM/TO", max_lines=1, min_width=220, scale=3)
@@ -35,16 +35,20 @@ def build_why(client: UndertoneClient, state: gr.State, query: gr.Textbox) -> No
     def ask(state: Explored | None, typed: str, first: str, second: str) -> list[Any]:
         if state is None:
             return [note(_FIRST_SEARCH), gr.update(visible=False), ""]
-        named = [("q", typed or ""), ("before", first or ""), ("after", second or ""), ("tz", state.first["tz"])]
+        parameters = [("q", typed or ""), ("before", first or ""), ("after", second or ""), ("tz", state.first["tz"])]
         try:
-            told = client.insights("why", named)
+            answer_json = client.insights("why", parameters)
         except UndertoneError as exc:
             return [problem(exc), gr.update(visible=False), ""]
-        if told["parts"] is None:
-            return [note(told["sentence"]), gr.update(visible=False), ""]
-        return [note(told["sentence"]), gr.update(value=waterfall(told), visible=True), drivers_list(told)]
+        if answer_json["parts"] is None:
+            return [note(answer_json["sentence"]), gr.update(visible=False), ""]
+        return [
+            note(answer_json["sentence"]),
+            gr.update(value=waterfall(answer_json), visible=True),
+            drivers_list(answer_json),
+        ]
 
-    folded.expand(default_spans, [state, before, after], [before, after], **_QUIET)
+    section.expand(default_spans, [state, before, after], [before, after], **_QUIET)
     start.click(ask, [state, query, before, after], [answer, plot, drivers], **_QUIET)
 
 
@@ -58,10 +62,10 @@ def default_spans(state: Explored | None, before: str, after: str) -> list[Any]:
     return [f"{begin}/{half}", f"{half}/{end}"]
 
 
-def waterfall(told: Mapping[str, Any]) -> go.Figure:
+def waterfall(answer: Mapping[str, Any]) -> go.Figure:
     """Draw the tone of the first span, the parts that changed it, and the tone of the second."""
-    parts = [told["parts"][name] for name in _PARTS]
-    begin = told["before"]["sentiment"]
+    parts = [answer["parts"][name] for name in _PARTS]
+    begin = answer["before"]["sentiment"]
     figure = go.Figure(
         go.Waterfall(
             x=["First span", *_PARTS.values(), "Second span"],
@@ -81,18 +85,22 @@ def waterfall(told: Mapping[str, Any]) -> go.Figure:
     return figure
 
 
-def volume_line(told: Mapping[str, Any]) -> str:
+def volume_line(answer: Mapping[str, Any]) -> str:
     """Return in a line what the volume did beside the tone."""
-    counts = f"{told['before']['count']:,} labelled texts in the first span, {told['after']['count']:,} in the second"
-    return f'<p class="small">{counts}. The change of volume moves the net tone by {told["parts"]["volume"]:+.3f}.</p>'
+    counts = (
+        f"{answer['before']['count']:,} labelled texts in the first span, {answer['after']['count']:,} in the second"
+    )
+    return (
+        f'<p class="small">{counts}. The change of volume moves the net tone by {answer["parts"]["volume"]:+.3f}.</p>'
+    )
 
 
-def drivers_list(told: Mapping[str, Any]) -> str:
+def drivers_list(answer: Mapping[str, Any]) -> str:
     """Return the topics that drove the change, the strongest first, with their words and texts."""
-    rows = "".join(_row(driver) for driver in told["drivers"])
+    rows = "".join(_row(driver) for driver in answer["drivers"])
     head = "".join(f"<th>{name}</th>" for name in ("Topic", "Mix", "Inside", "Model", "Texts", "Tone", "Words"))
     table = f'<table class="terms"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return volume_line(told) + table + "".join(_shown_by(driver) for driver in told["drivers"] if driver["texts"])
+    return volume_line(answer) + table + "".join(_shown_by(driver) for driver in answer["drivers"] if driver["texts"])
 
 
 def _row(driver: Mapping[str, Any]) -> str:

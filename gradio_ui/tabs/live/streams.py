@@ -30,8 +30,8 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A stream that a person wants: `columns` names a file's columns by what they hold, empty for none."""
+class StreamRequest:
+    """A stream to start. `columns` maps what a column holds (`time`, `author` …) to its name or to nothing."""
 
     source: str
     name: str = ""
@@ -44,8 +44,8 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A stream as it is now: the ingest, its texts over time, the latest of them, and those whose label is known."""
+class StreamSnapshot:
+    """A stream as it is now: its ingest, its texts over time, the latest texts, and the texts with a true label."""
 
     ingest: Mapping[str, Any]
     timeline: Mapping[str, Any]
@@ -53,28 +53,30 @@ class Look:
     labelled: Sequence[Mapping[str, Any]]
 
 
-def start(client: UndertoneClient, folder: Path, wish: Wish, now_s: Callable[[], float] = time.time) -> dict[str, Any]:
+def start(
+    client: UndertoneClient, folder: Path, request: StreamRequest, now_s: Callable[[], float] = time.time
+) -> dict[str, Any]:
     """Start a stream, or let the one of that name go on, and return it.
 
     Raises:
         InvalidInput: a field is wrong, naming it.
         UndertoneError: the platform does not take it.
     """
-    asked: dict[str, Any] = {"speed": wish.speed}
-    if wish.limit.strip():
-        asked["limit"] = _number(wish.limit)
-    if wish.source == BLUESKY:
-        codes = [code.strip() for code in wish.languages.split(",") if code.strip()]
-        asked |= {"name": _name(wish.name or "bluesky"), "kind": "bluesky", "languages": codes or None}
-        del asked["speed"]
-    elif wish.source == DEMO:
-        asked |= _demo(folder)
+    body: dict[str, Any] = {"speed": request.speed}
+    if request.limit.strip():
+        body["limit"] = _number(request.limit)
+    if request.source == BLUESKY:
+        codes = [code.strip() for code in request.languages.split(",") if code.strip()]
+        body |= {"name": _name(request.name or "bluesky"), "kind": "bluesky", "languages": codes or None}
+        del body["speed"]
+    elif request.source == DEMO:
+        body |= _demo(folder)
     else:
-        asked |= _uploaded(folder, wish, now_s())
-    return client.start_ingest({name: value for name, value in asked.items() if value is not None})
+        body |= _uploaded(folder, request, now_s())
+    return client.start_ingest({name: value for name, value in body.items() if value is not None})
 
 
-def look(client: UndertoneClient, name: str) -> Look | None:
+def look(client: UndertoneClient, name: str) -> StreamSnapshot | None:
     """Return a stream as it is now, None where there is none of that name."""
     ingest = next((each for each in client.ingests() if each["name"] == name), None)
     if ingest is None:
@@ -83,7 +85,7 @@ def look(client: UndertoneClient, name: str) -> Look | None:
     timeline = client.insights("timeline", query)
     latest = client.insights("top", [*query, ("order", "newest"), ("limit", str(_LATEST))])["texts"]
     labelled = client.texts([("source", name), ("limit", str(_LABELLED))])["texts"]
-    return Look(ingest, timeline, latest, [text for text in labelled if text["feedback"]])
+    return StreamSnapshot(ingest, timeline, latest, [text for text in labelled if text["feedback"]])
 
 
 def confusion(labelled: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
@@ -103,10 +105,10 @@ def _demo(folder: Path) -> dict[str, Any]:
     return {"name": _DEMO_NAME, "kind": "csv", "file": name, "text_column": "text", **_columns(columns)}
 
 
-def _uploaded(folder: Path, wish: Wish, now_s: float) -> dict[str, Any]:
-    if not wish.upload:
+def _uploaded(folder: Path, request: StreamRequest, now_s: float) -> dict[str, Any]:
+    if not request.upload:
         raise InvalidInput("Choose a file first: CSV, TSV, JSON Lines or Parquet.", "file")
-    path = Path(wish.upload)
+    path = Path(request.upload)
     kind = _KINDS.get(path.suffix.casefold())
     if kind is None:
         raise InvalidInput(f"{path.name}: a stream is CSV, TSV, JSON Lines or Parquet.", "file")
@@ -114,8 +116,8 @@ def _uploaded(folder: Path, wish: Wish, now_s: float) -> dict[str, Any]:
     place = folder / _UPLOADS / f"{digest}{path.suffix.casefold()}"
     _remove_old(place.parent, now_s)
     _copy(path, place)
-    asked = {"name": _name(wish.name or path.stem), "kind": kind, "file": str(place.relative_to(folder))}
-    return {**asked, "text_column": wish.text_column, **_columns(wish.columns or {})}
+    body = {"name": _name(request.name or path.stem), "kind": kind, "file": str(place.relative_to(folder))}
+    return {**body, "text_column": request.text_column, **_columns(request.columns or {})}
 
 
 def _columns(columns: Mapping[str, str]) -> dict[str, str]:

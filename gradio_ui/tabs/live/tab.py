@@ -10,7 +10,7 @@ import gradio as gr
 
 from gradio_ui.messages import note, problem
 from gradio_ui.tabs.batch.analysis import likely_column, uploaded_table
-from gradio_ui.tabs.live.streams import BLUESKY, DEMO, SPEEDS, UPLOAD, Wish, look, start
+from gradio_ui.tabs.live.streams import BLUESKY, DEMO, SPEEDS, UPLOAD, StreamRequest, look, start
 from gradio_ui.tabs.live.view import (
     confusion_table,
     latest_list,
@@ -47,31 +47,33 @@ def build_live(client: UndertoneClient, tab: gr.Tab, folder: Path) -> gr.Timer:
             with gr.Row():
                 commands = [gr.Button(name.capitalize(), min_width=70, elem_id=f"live-{name}") for name in _COMMANDS]
             form, go = _form()
-            listed = gr.HTML("", elem_id="live-list")
+            list_box = gr.HTML("", elem_id="live-list")
         with gr.Column(scale=3, elem_id="live"):
             message = gr.HTML(note(_NONE), elem_id="live-message")
             counts = gr.HTML("", elem_id="live-tiles")
             with gr.Row(equal_height=False):
                 ring = gr.HTML("", elem_id="live-ring")
-                mistaken = gr.HTML("", elem_id="live-confusion")
+                confusion_box = gr.HTML("", elem_id="live-confusion")
             plot = gr.Plot(show_label=False, visible=False, elem_id="live-plot")
             latest = gr.HTML("", elem_id="live-latest")
-    seen = gr.State(("", "", 0))
-    outputs = [message, counts, ring, mistaken, plot, latest, listed, chosen, seen]
+    last_shown = gr.State(("", "", 0))
+    outputs = [message, counts, ring, confusion_box, plot, latest, list_box, chosen, last_shown]
     watch = _watcher(client)
     timer = gr.Timer(_TICK_S, active=False)
     tab.select(lambda: gr.Timer(active=True), None, timer, **_QUIET)
     for event in (tab.select, timer.tick, chosen.input):
-        event(watch, [chosen, seen], outputs, **_QUIET)
-    started = go.click(_starter(client, folder), form, [message, chosen], **_QUIET)
-    started.then(watch, [chosen, seen], outputs, **_QUIET)
+        event(watch, [chosen, last_shown], outputs, **_QUIET)
+    start_event = go.click(_starter(client, folder), form, [message, chosen], **_QUIET)
+    start_event.then(watch, [chosen, last_shown], outputs, **_QUIET)
     for name, button in zip(_COMMANDS, commands, strict=True):
-        button.click(_commander(client, name), chosen, message, **_QUIET).then(watch, [chosen, seen], outputs, **_QUIET)
+        button.click(_commander(client, name), chosen, message, **_QUIET).then(
+            watch, [chosen, last_shown], outputs, **_QUIET
+        )
     return timer
 
 
 def _form() -> tuple[list[Any], gr.Button]:
-    """Add what a new stream is made of, in the order of `_wish`."""
+    """Add what a new stream is made of, in the order of `_stream_request`."""
     with gr.Accordion("New stream", open=True):
         source = gr.Radio([DEMO, UPLOAD, BLUESKY], value=DEMO, label="Source", elem_id="live-source")
         upload = gr.File(label="CSV, TSV, JSON Lines or Parquet", visible=False, elem_id="live-file", height=110)
@@ -114,17 +116,17 @@ def _for_upload(path: str | None) -> list[Any]:
     return [text, *(gr.update(choices=[_NO_COLUMN, *names], value=guess, visible=True) for guess in guesses)]
 
 
-def _wish(values: Sequence[Any]) -> Wish:
+def _stream_request(values: Sequence[Any]) -> StreamRequest:
     source, upload, text, *rest = values
     columns, (languages, name, limit, speed) = rest[: len(_GUESSES)], rest[len(_GUESSES) :]
     named = {what: column or "" for what, column in zip(_GUESSES, columns, strict=True)}
-    return Wish(source, name or "", limit or "", speed, text or "text", named, languages or "", upload)
+    return StreamRequest(source, name or "", limit or "", speed, text or "text", named, languages or "", upload)
 
 
 def _starter(client: UndertoneClient, folder: Path) -> Callable[..., list[Any]]:
     def run(*values: Any) -> list[Any]:
         try:
-            ingest = start(client, folder, _wish(values))
+            ingest = start(client, folder, _stream_request(values))
         except UndertoneError as exc:
             return [problem(exc), gr.skip()]
         return [state_line(ingest), gr.update(value=ingest["name"], choices=[ingest["name"]])]
@@ -147,27 +149,27 @@ def _commander(client: UndertoneClient, command: str) -> Callable[[str | None], 
 def _watcher(client: UndertoneClient) -> Callable[..., list[Any]]:
     """Return what renews the tab; nothing is sent where nothing has changed."""
 
-    def run(name: str | None, seen: tuple[str, str, int]) -> list[Any]:
+    def run(name: str | None, last_shown: tuple[str, str, int]) -> list[Any]:
         try:
             ingests = client.ingests()
             names = [each["name"] for each in ingests]
             current = name if name in names else _liveliest(ingests)
-            looked = look(client, current) if current else None
+            stream = look(client, current) if current else None
         except UndertoneError as exc:
             return [problem(exc), *[gr.skip()] * 8]
-        if looked is None:
+        if stream is None:
             return [note(_NONE), *[gr.skip()] * 8]
-        mark = looked.ingest["name"], f"{looked.timeline['commit']} {looked.ingest}", looked.timeline["total"]
-        if mark[:2] == tuple(seen[:2]):
+        mark = stream.ingest["name"], f"{stream.timeline['commit']} {stream.ingest}", stream.timeline["total"]
+        if mark[:2] == tuple(last_shown[:2]):
             return [gr.skip()] * 9
-        before = seen[2] if seen[0] == mark[0] else 0
-        drawn = gr.update(value=over_time(looked.timeline), visible=True) if mark[2] else gr.update(visible=False)
+        before = last_shown[2] if last_shown[0] == mark[0] else 0
+        plot_update = gr.update(value=over_time(stream.timeline), visible=True) if mark[2] else gr.update(visible=False)
         return [
-            state_line(looked.ingest),
-            *overview(looked, before),
-            confusion_table(looked.labelled),
-            drawn,
-            latest_list(looked.latest),
+            state_line(stream.ingest),
+            *overview(stream, before),
+            confusion_table(stream.labelled),
+            plot_update,
+            latest_list(stream.latest),
             streams_list(ingests),
             gr.update(choices=names, value=current),
             mark,

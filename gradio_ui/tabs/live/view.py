@@ -12,7 +12,7 @@ from gradio_ui.messages import note, problem, shown
 from gradio_ui.tabs.explore.axis import positions
 from gradio_ui.tabs.explore.plots import timelines
 from gradio_ui.tabs.explore.views import texts_list
-from gradio_ui.tabs.live.streams import Look, confusion
+from gradio_ui.tabs.live.streams import StreamSnapshot, confusion
 from sentiment.labels import THREE_CLASSES
 
 _ROLLING: Final = 3
@@ -31,13 +31,13 @@ def state_line(ingest: Mapping[str, Any]) -> str:
     """Return how a stream is, in a line, with a bar where its length is known."""
     counts = ", ".join(f"{ingest[count]:,} {count}" for count in ("read", "kept", "folded", "rejected"))
     corrected = f", {ingest['corrected']:,} with a corrected time" if ingest["corrected"] else ""
-    said = f"{ingest['name']} {_STATES.get(ingest['state'], ingest['state'])}: {counts}{corrected}."
+    line = f"{ingest['name']} {_STATES.get(ingest['state'], ingest['state'])}: {counts}{corrected}."
     if ingest["problem"]:
-        return problem(f"{said} {ingest['problem']}")
+        return problem(f"{line} {ingest['problem']}")
     of = ingest["limit"] or ingest["expected"]
     if of and ingest["state"] in ("running", "starting"):
-        return progress(min(ingest["read"], of), of, said)
-    return note(said)
+        return progress(min(ingest["read"], of), of, line)
+    return note(line)
 
 
 def counts_of(timeline: Mapping[str, Any]) -> dict[str, int]:
@@ -45,9 +45,9 @@ def counts_of(timeline: Mapping[str, Any]) -> dict[str, int]:
     return {label: sum(point["labels"].get(label, 0) for point in timeline["points"]) for label in THREE_CLASSES}
 
 
-def overview(look: Look, before: int) -> tuple[str, str]:
+def overview(stream: StreamSnapshot, before: int) -> tuple[str, str]:
     """Return tiles and ring; `before` is the total that was shown last."""
-    counts, total = counts_of(look.timeline), look.timeline["total"]
+    counts, total = counts_of(stream.timeline), stream.timeline["total"]
     return tiles(counts, total, total - before, "since the last look"), donut(counts) if total else ""
 
 

@@ -36,8 +36,8 @@ _INT64: Final = 2**63
 def compile_query(condition: Condition, within: TimeRange) -> Query:
     """Return the query for the texts that meet `condition` and were written within a time."""
     parts = condition.parts if isinstance(condition, AllOf) else (condition,)
-    found = [_range(within)] if within.from_ms is not None or within.to_ms is not None else []
-    return _all_of(parts, found)
+    required = [_range(within)] if within.from_ms is not None or within.to_ms is not None else []
+    return _all_of(parts, required)
 
 
 def term(field: str, value: str) -> Query:
@@ -73,14 +73,14 @@ def _compiled(condition: Condition) -> Query:
     return _tone(condition) if isinstance(condition, Tone) else _words(condition)
 
 
-def _all_of(parts: tuple[Condition, ...], found: list[Query]) -> Query:
+def _all_of(parts: tuple[Condition, ...], required: list[Query]) -> Query:
     """Join parts: those that are excluded need something that they are excluded from."""
-    kept = [_compiled(part) for part in parts if not isinstance(part, Not | Everything)]
-    left_out = [_compiled(part.part) for part in parts if isinstance(part, Not)]
-    if not kept:  # entries without a text must not be taken for texts
-        kept = [] if found else [Query.all_query()]
-        left_out += [term("state", DELETED), term("state", POSITION)]
-    clauses = [(Occur.Must, query) for query in (*kept, *found)] + [(Occur.MustNot, query) for query in left_out]
+    included = [_compiled(part) for part in parts if not isinstance(part, Not | Everything)]
+    excluded = [_compiled(part.part) for part in parts if isinstance(part, Not)]
+    if not included:  # entries without a text must not be taken for texts
+        included = [] if required else [Query.all_query()]
+        excluded += [term("state", DELETED), term("state", POSITION)]
+    clauses = [(Occur.Must, query) for query in (*included, *required)] + [(Occur.MustNot, query) for query in excluded]
     return clauses[0][1] if len(clauses) == 1 else Query.boolean_query(clauses)
 
 

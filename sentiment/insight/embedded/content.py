@@ -103,9 +103,9 @@ class Content:
         self._open()
 
     def _write(self, latest: Mapping[str, Change], position: str) -> None:
-        there = self._entries(list(latest))
+        entries = self._entries(list(latest))
         for text_id, change in latest.items():
-            entry = there.get(text_id)
+            entry = entries.get(text_id)
             if entry is None or _supersedes(change, entry):
                 if entry is not None:
                     self._writer.delete_documents_by_term("id", text_id)
@@ -119,8 +119,8 @@ class Content:
     def _entries(self, ids: list[str]) -> dict[str, _Entry]:
         """Return what is there under these ids."""
         searcher = self.snapshot.searcher
-        found = searcher.search(Query.term_set_query(SCHEMA, "id", ids), max(1, len(ids)), count=False).hits
-        addresses = [address for _, address in found]
+        hits = searcher.search(Query.term_set_query(SCHEMA, "id", ids), max(1, len(ids)), count=False).hits
+        addresses = [address for _, address in hits]
         revisions = searcher.fast_field_values("revision", addresses)
         times = searcher.fast_field_values("time", addresses)
         return {
@@ -130,14 +130,14 @@ class Content:
 
     def _read(self) -> Snapshot:
         searcher = self._index.searcher()
-        found = searcher.search(term("state", POSITION), 1).hits
-        position, commits = position_in(searcher.doc(found[0][1])) if found else ("", 0)
+        hits = searcher.search(term("state", POSITION), 1).hits
+        position, commits = position_in(searcher.doc(hits[0][1])) if hits else ("", 0)
         return Snapshot(searcher, f"{self.folder.name}-{commits}", position, commits)
 
 
-def _supersedes(change: Change, there: Change | _Entry | None) -> bool:
+def _supersedes(change: Change, former: Change | _Entry | None) -> bool:
     """Return whether a change counts over what is there: of equal revisions the later one, but a deletion stays."""
-    if there is None or change.revision != there.revision:
-        return there is None or change.revision > there.revision
-    is_deleted = there.is_deletion if isinstance(there, _Entry) else isinstance(there, Deletion)
+    if former is None or change.revision != former.revision:
+        return former is None or change.revision > former.revision
+    is_deleted = former.is_deletion if isinstance(former, _Entry) else isinstance(former, Deletion)
     return isinstance(change, Deletion) or not is_deleted

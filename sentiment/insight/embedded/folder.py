@@ -67,9 +67,9 @@ class IndexFolder:
 
     def remove_left_over(self) -> None:
         """Remove every generation but the current one."""
-        kept = self.current()
+        current = self.current()
         for path in self._path.iterdir():
-            if path.is_dir() and path != kept:
+            if path.is_dir() and path != current:
                 shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:

@@ -98,8 +98,8 @@ class TantivyIndex(InsightIndex):
     @override
     def extent(self, query: Query) -> TimeRange | None:
         levels = {"times": {"stats": {"field": "time"}}}
-        found = self._snapshot().searcher.aggregate(compile_query(query.condition, ALL_TIME), levels)["times"]
-        return TimeRange(int(found["min"]), int(found["max"]) + 1) if found["count"] else None
+        times = self._snapshot().searcher.aggregate(compile_query(query.condition, ALL_TIME), levels)["times"]
+        return TimeRange(int(times["min"]), int(times["max"]) + 1) if times["count"] else None
 
     @override
     def timeline(self, query: Query, span: Span, now_ms: int) -> Timeline:

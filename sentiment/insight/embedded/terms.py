@@ -60,32 +60,32 @@ def facets_of(
     """Return the values of a field in the texts found, the most frequent first."""
     query, field = compile_query(condition, within), _FACET_FIELDS[name]
     likely = [value for value, _ in _frequent(searcher, query, field, max(limit * _FINALISTS, _LEAST_FACETS))]
-    found = [FacetCount(value, count, mean) for value, count, mean in _exactly(searcher, query, field, likely)]
-    return sorted(found, key=lambda each: (-each.count, each.value))[:limit]
+    facets = [FacetCount(value, count, mean) for value, count, mean in _exactly(searcher, query, field, likely)]
+    return sorted(facets, key=lambda each: (-each.count, each.value))[:limit]
 
 
-def completions_of(searcher: Searcher, begun: Prefix, limit: int) -> list[Completion]:
+def completions_of(searcher: Searcher, prefix: Prefix, limit: int) -> list[Completion]:
     """Return the terms that begin so, the most frequent first."""
-    kinds: Sequence[TermKind] = ("topic",) if begun.topics_only else ("word", "topic")
-    if not begun.is_begun:
+    kinds: Sequence[TermKind] = ("topic",) if prefix.topics_only else ("word", "topic")
+    if not prefix.is_begun:
         return []
-    found = [
+    completions = [
         Completion(name, kind, count)
         for kind in kinds
-        for name, _ in searcher.terms_with_prefix(_FIELDS[kind], begun.text, limit=limit + _MORE_COMPLETIONS)
+        for name, _ in searcher.terms_with_prefix(_FIELDS[kind], prefix.text, limit=limit + _MORE_COMPLETIONS)
         if (count := count_of(searcher, term(_FIELDS[kind], name)))
     ]
-    return sorted(found, key=lambda each: (-each.count, each.term, each.kind))[:limit]
+    return sorted(completions, key=lambda each: (-each.count, each.term, each.kind))[:limit]
 
 
 def _candidates(searcher: Searcher, query: Query, condition: Condition, hits: int, texts: int) -> Iterator[Candidate]:
     alive = texts / max(1, sum(searcher.doc_freq("label", label) for label in LABELS))
-    left_out: dict[TermKind, set[str]] = {"word": set(words_in(condition)), "topic": set(topics_in(condition))}
+    excluded: dict[TermKind, set[str]] = {"word": set(words_in(condition)), "topic": set(topics_in(condition))}
     for kind, field in _FIELDS.items():
-        for name, found in _frequent(searcher, query, field, _MOST_TERMS):
-            if name not in left_out[kind]:
+        for name, count in _frequent(searcher, query, field, _MOST_TERMS):
+            if name not in excluded[kind]:
                 overall = round(searcher.doc_freq(field, name) * alive)
-                yield Candidate(name, kind, found, max(found, min(overall, texts - hits + found)))
+                yield Candidate(name, kind, count, max(count, min(overall, texts - hits + count)))
 
 
 def _counted(searcher: Searcher, query: Query, estimated: Candidate) -> Candidate:

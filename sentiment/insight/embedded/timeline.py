@@ -27,7 +27,7 @@ _MOST_RUNS: Final = 20
 
 _SUMS: Final = {"sums": {"extended_stats": {"field": "sentiment"}}}
 #: The label, version and sums of the groups in each bucket, by the bucket's beginning.
-_Found = dict[int, list[tuple[str, str, Sums]]]
+_SumsByBegin = dict[int, list[tuple[str, str, Sums]]]
 
 
 def sums_of(searcher: Searcher, condition: Condition, stretches: Sequence[Stretch]) -> list[BucketSums]:
@@ -35,11 +35,11 @@ def sums_of(searcher: Searcher, condition: Condition, stretches: Sequence[Stretc
     groups = len(searcher.terms_with_prefix("group", ""))
     runs = [list(run) for _, run in groupby(stretches, key=lambda stretch: stretch.to_ms - stretch.from_ms)]
     by_range = len(runs) > _MOST_RUNS
-    found: _Found = {}
+    sums: _SumsByBegin = {}
     for run in [list(stretches)] if by_range else runs:
         for part in _parts(run, max(1, _MOST_BUCKETS // (groups + 1))):
-            _ask(searcher, condition, part, _ranges(part) if by_range else _histogram(part), found)
-    return [bucket_of_groups(found.get(stretch.from_ms, ())) for stretch in stretches]
+            _ask(searcher, condition, part, _ranges(part) if by_range else _histogram(part), sums)
+    return [bucket_of_groups(sums.get(stretch.from_ms, ())) for stretch in stretches]
 
 
 def _parts(stretches: list[Stretch], size: int) -> Iterator[list[Stretch]]:
@@ -58,7 +58,9 @@ def _ranges(part: list[Stretch]) -> dict[str, Any]:
     return {"range": {"field": "time", "ranges": [{"from": each.from_ms, "to": each.to_ms} for each in part]}}
 
 
-def _ask(searcher: Searcher, condition: Condition, part: list[Stretch], buckets: dict[str, Any], found: _Found) -> None:
+def _ask(
+    searcher: Searcher, condition: Condition, part: list[Stretch], buckets: dict[str, Any], sums_by_begin: _SumsByBegin
+) -> None:
     query = compile_query(condition, TimeRange(part[0].from_ms, part[-1].to_ms))
     levels = {"terms": {"field": "group", "size": _MOST_BUCKETS}, "aggs": {"buckets": buckets | {"aggs": _SUMS}}}
     for group in searcher.aggregate(query, {"groups": levels})["groups"]["buckets"]:
@@ -67,4 +69,4 @@ def _ask(searcher: Searcher, condition: Condition, part: list[Stretch], buckets:
             if count := bucket["doc_count"]:
                 stats = bucket["sums"]
                 sums = Sums(count, stats["count"], stats["sum"] or 0.0, stats["sum_of_squares"] or 0.0)
-                found.setdefault(int(bucket.get("from", bucket["key"])), []).append((label, version, sums))
+                sums_by_begin.setdefault(int(bucket.get("from", bucket["key"])), []).append((label, version, sums))

@@ -58,8 +58,8 @@ def tone(token: Token) -> Tone:
     Raises:
         InvalidInput: the comparison or the number is wrong.
     """
-    found = _TONE.fullmatch(token)
-    comparator, number, place = (found[1], found[2], _place(token) + found.start(2)) if found else ("", "", 0)
+    match = _TONE.fullmatch(token)
+    comparator, number, place = (match[1], match[2], _place(token) + match.start(2)) if match else ("", "", 0)
     if comparator not in get_args(Comparator):
         raise wrong(_place(token), f"'{comparator}' does not compare a tone; use <, <=, > or >=")
     try:
@@ -77,13 +77,13 @@ def field_is(token: Token, author_key: Callable[[str], str]) -> FieldIs:
     Raises:
         InvalidInput: there is no such field, or its value is wrong.
     """
-    found = _FIELD.fullmatch(token)
-    written, value, place = (found[1], found[3].strip('"').strip(), found.start(3)) if found else ("", "", 0)
+    match = _FIELD.fullmatch(token)
+    written, value, place = (match[1], match[3].strip('"').strip(), match.start(3)) if match else ("", "", 0)
     name = next((name for name in get_args(FieldName) if name == written.casefold()), None)
     if name is None:
-        known = ", ".join(f"{name}:" for name in get_args(FieldName))
+        names = ", ".join(f"{name}:" for name in get_args(FieldName))
         raise wrong(
-            _place(token), f"'{written}:' is not a field; use {known}, or put it in quotes to search for the words"
+            _place(token), f"'{written}:' is not a field; use {names}, or put it in quotes to search for the words"
         )
     if not value:
         raise wrong(_place(token) + place, f"{name}: has no value; write it right after the colon")
@@ -96,8 +96,8 @@ def near(opening: Token, left: Sequence[Token], right: Sequence[Token]) -> Near:
     Raises:
         InvalidInput: the distance is wrong, there are too many pairs, or one holds no word.
     """
-    found = _NEAR.fullmatch(opening)
-    distance, comma = (found[1], found[2]) if found else ("", "")
+    match = _NEAR.fullmatch(opening)
+    distance, comma = (match[1], match[2]) if match else ("", "")
     if not distance.isdecimal() or not 1 <= int(distance) <= MAX_DISTANCE or not comma:
         raise wrong(_place(opening), f"near needs a distance from 1 to {MAX_DISTANCE} and a comma; {NEAR_FORM}")
     if len(left) * len(right) > MAX_PAIRS:

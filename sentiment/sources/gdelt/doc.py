@@ -151,7 +151,7 @@ def _listed(answer: Any) -> ArticleList:
 def _salvaged(text: str) -> ArticleList:
     decoder = json.JSONDecoder(strict=False)
     articles, broken = [], []
-    starts = [found.start() for found in _ARTICLE.finditer(text)]
+    starts = [match.start() for match in _ARTICLE.finditer(text)]
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         try:
             articles.append(decoder.raw_decode(_BAD_ESCAPE.sub(_mended, text[start:end]))[0])

@@ -94,34 +94,36 @@ class DocSource:
             spans = deque(spans_of(begin_ms, to_ms))
             while spans:
                 span = spans.popleft()
-                found = await service.articles(self.query, *span)
-                if found.is_full and (halves := halved(*span)):
+                articles = await service.articles(self.query, *span)
+                if articles.is_full and (halves := halved(*span)):
                     spans.extendleft(reversed(halves))
                     continue
-                for arrival in self._arrivals_of(progress, found, *span):
+                for arrival in self._arrivals_of(progress, articles, *span):
                     yield arrival
 
     def _begin_ms(self, to_ms: int) -> int:
         return to_ms - LAST_MS if self.from_ms is None else self.from_ms
 
-    def _arrivals_of(self, progress: DocProgress, found: ArticleList, begin_ms: int, end_ms: int) -> Iterator[Arrival]:
+    def _arrivals_of(
+        self, progress: DocProgress, articles: ArticleList, begin_ms: int, end_ms: int
+    ) -> Iterator[Arrival]:
         """Yield what one span holds and the span before did not: the ends of both are the same."""
-        if found.is_full:
+        if articles.is_full:
             progress.missing[f"{stamp_of(begin_ms)}-{stamp_of(end_ms)}"] = (
                 f"has {MOST_ARTICLES} articles or more: the service shows no more than these"
             )
         ids = dict[str, None]()
-        for number, article in enumerate(found.articles, 1):
+        for number, article in enumerate(articles.articles, 1):
             record = record_of_article(article, self.name, self.now_ms())
             key = article_key(article)
             ids[key] = None
             if key not in progress.ids:
                 progress.ids[key] = None
                 yield Arrival(record, number, progress.position())
-        for text in found.broken:
+        for text in articles.broken:
             yield Arrival(Rejected("is broken JSON", {"article": text[:_KEPT_OF_BROKEN]}), 0, progress.position())
         progress.at_ms, progress.ids = max(progress.at_ms, end_ms), ids
-        yield Arrival(Passed(), len(found.articles), progress.position())
+        yield Arrival(Passed(), len(articles.articles), progress.position())
 
 
 def spans_of(begin_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
@@ -151,10 +153,10 @@ def record_of_article(article: Mapping[str, Any], name: str, now_ms: int) -> Sou
     if not title:
         return Passed(1)
     try:
-        seen = datetime.strptime(_word(article.get("seendate")), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        seen_at = datetime.strptime(_word(article.get("seendate")), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return Rejected(f"has the seendate {shown(article.get('seendate'))}, which is not a time", {"url": url})
-    created_at_ms = plausible_ms(int(seen.timestamp()) * 1000, now_ms)
+    created_at_ms = plausible_ms(int(seen_at.timestamp()) * 1000, now_ms)
     return SourceText(
         named_id(name, article_key(article)), title, created_at_ms, domain or None, is_corrected=created_at_ms is None
     )

@@ -102,8 +102,8 @@ class GkgRow:
     @property
     def original_language(self) -> str | None:
         """The language that a translated article was in, as ISO 639-3 has it; None for one that was not translated."""
-        found = _LANGUAGE.search(self.translation)
-        return found[1] if found else None
+        match = _LANGUAGE.search(self.translation)
+        return match[1] if match else None
 
     @property
     def themes(self) -> Counter[str]:
@@ -178,11 +178,11 @@ def tone_of(cell: str, numbers: int) -> ArticleTone | None:
     """Return a tone of so many numbers with commas between, 7 or 6; None for an empty cell. Raises BrokenRow."""
     if not cell:
         return None
-    found = [read_number(each) for each in cell.split(",")]
-    if len(found) != numbers:
-        raise BrokenRow(f"tone has {len(found)} numbers, not {numbers}")
-    tone, positive, negative, polarity, activity, self_group = found[:6]
-    words = int(found[6]) if numbers == 7 else None
+    figures = [read_number(each) for each in cell.split(",")]
+    if len(figures) != numbers:
+        raise BrokenRow(f"tone has {len(figures)} numbers, not {numbers}")
+    tone, positive, negative, polarity, activity, self_group = figures[:6]
+    words = int(figures[6]) if numbers == 7 else None
     return ArticleTone(tone, positive, negative, polarity, activity, self_group, words)
 
 

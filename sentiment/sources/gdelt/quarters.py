@@ -47,14 +47,14 @@ class FeedFile:
     @classmethod
     def of(cls, name: str) -> Self | None:
         """Return the file that is called so; None for another's name, or one that is no quarter-hour's."""
-        found = _NAME.fullmatch(name)
+        match = _NAME.fullmatch(name)
         try:
-            at_ms = read_moment(found[1]) if found else None
+            at_ms = read_moment(match[1]) if match else None
         except ValueError:
             at_ms = None
-        if found is None or at_ms is None or at_ms % QUARTER_MS:
+        if match is None or at_ms is None or at_ms % QUARTER_MS:
             return None
-        return cls(at_ms, NewsFeed.TRANSLATED if found[2] else NewsFeed.ENGLISH)
+        return cls(at_ms, NewsFeed.TRANSLATED if match[2] else NewsFeed.ENGLISH)
 
 
 def stamp_of(at_ms: int) -> str:
@@ -118,5 +118,5 @@ def gaps_of(position: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _files(names: Mapping[str, str]) -> dict[FeedFile, str]:
-    found = ((FeedFile.of(name), reason) for name, reason in names.items())
-    return {file: reason for file, reason in found if file is not None}
+    files = ((FeedFile.of(name), reason) for name, reason in names.items())
+    return {file: reason for file, reason in files if file is not None}

@@ -32,5 +32,5 @@ def words_of(body: bytes) -> str:
 
 def retry_after_s(response: httpx.Response) -> float:
     """Return the pause that an answer asks for, in seconds; 0 where it asks for none."""
-    told = response.headers.get("Retry-After", "")
-    return float(told) if re.fullmatch(r"\d{1,6}", told, re.ASCII) else 0.0
+    seconds = response.headers.get("Retry-After", "")
+    return float(seconds) if re.fullmatch(r"\d{1,6}", seconds, re.ASCII) else 0.0

@@ -33,7 +33,7 @@ from serve_app.gateway.http.routes.tei import tei_routes
 from serve_app.gateway.http.routes.texts import text_routes
 from serve_app.ingest.api import Ingests
 from serve_app.ingest.ledger import IngestLedger
-from serve_app.insight.api import Asks, Insights
+from serve_app.insight.api import IndexQueries, Insights
 from serve_app.rollout.api import Rollouts
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -48,7 +48,7 @@ def build_http_app(
     needs_key: bool,
     adds_request_id: bool = True,
     instance: Callable[[], str] = str,
-    index: Asks | None = None,
+    index: IndexQueries | None = None,
 ) -> FastAPI:
     """Return the application: all routes behind the guard. `observe(route, status, ms)` is called for every answer.
 

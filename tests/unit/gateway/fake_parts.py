@@ -17,7 +17,7 @@ from sentiment.store.memory import MemoryStore
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.graph import GatewayOptions, build_backend, build_graph
 from serve_app.gateway.prediction.answer import Prediction
-from serve_app.insight.api import Asks
+from serve_app.insight.api import IndexQueries
 from serve_app.routing.observations import Observations
 from serve_app.routing.traffic_table import Route, TrafficTable
 from tests.unit.gateway.shared_app import SharedApp, own_app
@@ -176,7 +176,7 @@ def client_of(
     parts: FakeParts,
     *,
     backend_options: dict | None = None,
-    index: Asks | None = None,
+    index: IndexQueries | None = None,
     shares_app: bool = True,
     **settings: object,
 ) -> httpx.AsyncClient:

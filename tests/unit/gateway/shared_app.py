@@ -15,7 +15,7 @@ from sentiment.settings import Settings
 from serve_app.gateway.backend import Backend
 from serve_app.gateway.http.app import build_http_app
 from serve_app.gateway.http.guard import KeyLookup
-from serve_app.insight.api import Asks
+from serve_app.insight.api import IndexQueries
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class _Behind:
 
     backend: Backend
     keys: KeyLookup
-    index: Asks | None
+    index: IndexQueries | None
 
 
 _BEHIND: Final[ContextVar[_Behind]] = ContextVar("what is behind the application that answers a request")
@@ -71,7 +71,7 @@ def own_app(backend: Any, keys: Any, index: Any, settings: Settings) -> FastAPI:
 class SharedApp:
     """An application that may serve other tests too, with what this one has behind it."""
 
-    def __init__(self, backend: Backend, keys: KeyLookup, index: Asks | None, settings: Settings) -> None:
+    def __init__(self, backend: Backend, keys: KeyLookup, index: IndexQueries | None, settings: Settings) -> None:
         self._behind = _Behind(backend, keys, index)
         self._app = _built(settings.model_dump_json(), backend.secret, index is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serve_app.insight.search import InsightAnswer, Question, Search
-from serve_app.insight.service import KeptAnswers
+from serve_app.insight.service import InsightAnswerCache
 
 NOW = ("commit-1", 7)
 LATER = ("commit-2", 7)
@@ -18,7 +18,7 @@ def answer(size: int) -> InsightAnswer:
 
 
 def test_an_answer_is_kept_for_its_moment_alone():
-    kept = KeptAnswers(100)
+    kept = InsightAnswerCache(100)
     kept.put(NOW, asked("a"), answer(10))
     assert kept.get(NOW, asked("a")) == answer(10)
     assert kept.get(NOW, asked("b")) is None
@@ -26,7 +26,7 @@ def test_an_answer_is_kept_for_its_moment_alone():
 
 
 def test_what_was_asked_for_longest_ago_makes_room():
-    kept = KeptAnswers(100)
+    kept = InsightAnswerCache(100)
     for name in ("a", "b", "c"):
         kept.put(NOW, asked(name), answer(30))
     kept.get(NOW, asked("a"))
@@ -35,7 +35,7 @@ def test_what_was_asked_for_longest_ago_makes_room():
 
 
 def test_an_answer_that_comes_again_counts_once():
-    kept = KeptAnswers(100)
+    kept = InsightAnswerCache(100)
     for _ in range(10):
         kept.put(NOW, asked("a"), answer(60))
     kept.put(NOW, asked("b"), answer(40))
@@ -44,7 +44,7 @@ def test_an_answer_that_comes_again_counts_once():
 
 
 def test_a_new_moment_drops_all_answers_of_the_one_before():
-    kept = KeptAnswers(100)
+    kept = InsightAnswerCache(100)
     kept.put(NOW, asked("a"), answer(90))
     kept.put(LATER, asked("b"), answer(90))
     assert kept.get(LATER, asked("b"))
@@ -52,7 +52,7 @@ def test_a_new_moment_drops_all_answers_of_the_one_before():
 
 
 def test_one_that_is_larger_than_all_room_is_not_kept():
-    kept = KeptAnswers(100)
+    kept = InsightAnswerCache(100)
     kept.put(NOW, asked("a"), answer(101))
     assert kept.get(NOW, asked("a")) is None
     kept.put(NOW, asked("b"), answer(100))

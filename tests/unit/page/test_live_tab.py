@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("plotly", reason="the page needs the ui extra")
 
-from gradio_ui.tabs.live.streams import BLUESKY, DEMO, UPLOAD, Wish, confusion, look, start
+from gradio_ui.tabs.live.streams import BLUESKY, DEMO, UPLOAD, StreamRequest, confusion, look, start
 from gradio_ui.tabs.live.view import confusion_table, latest_list, over_time, overview, state_line, streams_list
 from sentiment.errors import InvalidInput, Unavailable
 from tests.unit.page.test_explore_tab import HOUR_MS, SCRIPT, point, timeline
@@ -57,14 +57,14 @@ def labelled(true: str, label: str) -> dict[str, Any]:
     return {"label": label, "feedback": [{"source": "tweets", "label": true}]}
 
 
-def started(folder: Path, wish: Wish, now_s: float = DAY_S) -> dict[str, Any]:
+def started(folder: Path, stream_request: StreamRequest, now_s: float = DAY_S) -> dict[str, Any]:
     platform = Platform()
-    start(platform, folder, wish, lambda: now_s)  # type: ignore[arg-type]
+    start(platform, folder, stream_request, lambda: now_s)  # type: ignore[arg-type]
     return platform.started[0]
 
 
 def test_the_demonstration_is_put_where_the_platform_looks_for_files(tmp_path: Path) -> None:
-    asked = started(tmp_path / "files", Wish(DEMO, limit="1,000", speed="60x"))
+    asked = started(tmp_path / "files", StreamRequest(DEMO, limit="1,000", speed="60x"))
     assert (tmp_path / "files" / asked["file"]).read_text(encoding="utf-8").startswith("id,created_at")
     assert (asked["kind"], asked["limit"], asked["speed"]) == ("csv", 1000, "60x")
     assert (asked["time_column"], asked["label_column"]) == ("created_at", "label")
@@ -73,41 +73,43 @@ def test_the_demonstration_is_put_where_the_platform_looks_for_files(tmp_path: P
 def test_an_uploaded_file_is_named_by_its_content_and_an_old_one_goes(tmp_path: Path) -> None:
     upload = tmp_path / "My tweets (1).CSV"
     upload.write_text("text,when\ngood,2026-03-01\n")
-    wish = Wish(UPLOAD, text_column="text", columns={"time": "when", "author": ""}, upload=str(upload))
+    stream_request = StreamRequest(
+        UPLOAD, text_column="text", columns={"time": "when", "author": ""}, upload=str(upload)
+    )
     now_s = upload.stat().st_mtime
-    first, second = (started(tmp_path / "files", wish, now_s) for _ in range(2))
+    first, second = (started(tmp_path / "files", stream_request, now_s) for _ in range(2))
     assert first == second
     assert first["name"] == "My-tweets-1"
     assert first["time_column"] == "when"
     assert "author_column" not in first
     upload.write_text("text,when\nbad,2026-03-02\n")
-    third = started(tmp_path / "files", wish, now_s + DAY_S * 30)
+    third = started(tmp_path / "files", stream_request, now_s + DAY_S * 30)
     kept = [path.name for path in (tmp_path / "files" / "uploads").iterdir()]
     assert kept == [Path(third["file"]).name]
 
 
 def test_bluesky_needs_no_file_and_no_speed(tmp_path: Path) -> None:
-    asked = started(tmp_path, Wish(BLUESKY, languages="en, de", limit="50"))
+    asked = started(tmp_path, StreamRequest(BLUESKY, languages="en, de", limit="50"))
     assert asked == {"name": "bluesky", "kind": "bluesky", "languages": ["en", "de"], "limit": 50}
 
 
 @pytest.mark.parametrize(
-    ("wish", "message"),
+    ("stream_request", "message"),
     [
-        (Wish(UPLOAD), "Choose a file first"),
-        (Wish(UPLOAD, upload="notes.pdf"), "notes.pdf: a stream is CSV"),
-        (Wish(DEMO, limit="many"), "'many' is not a number of texts"),
+        (StreamRequest(UPLOAD), "Choose a file first"),
+        (StreamRequest(UPLOAD, upload="notes.pdf"), "notes.pdf: a stream is CSV"),
+        (StreamRequest(DEMO, limit="many"), "'many' is not a number of texts"),
     ],
 )
-def test_a_wrong_wish_is_told(tmp_path: Path, wish: Wish, message: str) -> None:
+def test_a_wrong_request_is_refused(tmp_path: Path, stream_request: StreamRequest, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        started(tmp_path, wish)
+        started(tmp_path, stream_request)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match="cannot write into the platform's folder"):
-        started(tmp_path / "file", Wish(DEMO))
+        started(tmp_path / "file", StreamRequest(DEMO))
 
 
 def test_a_look_has_the_ingest_its_texts_and_the_labels_that_are_known() -> None:

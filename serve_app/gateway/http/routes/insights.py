@@ -53,8 +53,8 @@ def insight_routes(insights: Insights) -> APIRouter:
     async def compare(request: Request) -> Response:
         """Set up to five searches beside each other, with the same buckets."""
         require(request.scope, "read")
-        wanted = read_query(request, CompareQuery, repeated=frozenset({"q"}))
-        return _tagged(request, await insights.answer(Question.COMPARE, wanted.search()))
+        query = read_query(request, CompareQuery, repeated=frozenset({"q"}))
+        return _tagged(request, await insights.answer(Question.COMPARE, query.search()))
 
     @router.get("/v1/insights/related", response_model=RelatedOut, openapi_extra=described_query(RelatedQuery))
     async def related(request: Request) -> Response:
@@ -72,10 +72,10 @@ def insight_routes(insights: Insights) -> APIRouter:
     async def top(request: Request) -> Response:
         """List the texts that a search finds, a page at a time."""
         require(request.scope, "read")
-        wanted = read_query(request, TopQuery)
-        page, records = await insights.top(wanted.search())
-        told = {"query": wanted.q, "texts": [text_out(record) for record in records], "next": page.next_cursor}
-        return _tagged(request, InsightAnswer(page.commit, to_json(told | {"commit": page.commit})))
+        query = read_query(request, TopQuery)
+        page, records = await insights.top(query.search())
+        content = {"query": query.q, "texts": [text_out(record) for record in records], "next": page.next_cursor}
+        return _tagged(request, InsightAnswer(page.commit, to_json(content | {"commit": page.commit})))
 
     @router.get("/v1/insights/why", response_model=WhyOut, openapi_extra=described_query(WhyQuery))
     async def why(request: Request) -> Response:
