@@ -27,8 +27,8 @@ _FILES: Final = {
 }
 _FILE_HELP: Final = """{summary}
 
-    Ended at any moment, the same command goes on where it was: no text is lost, none is kept twice. Rows that cannot be
-    kept stand in UNDERTONE_HOME/ingests/NAME/rejected.jsonl, with the reason.
+    Stopped at any moment, the same command continues where it was: no text is lost, none is kept twice. Rejected rows
+    are in UNDERTONE_HOME/ingests/NAME/rejected.jsonl, with the reason.
 
     Examples:
 
@@ -118,7 +118,7 @@ def stdin(
 ) -> None:
     """Send the lines of standard input as they come: JSON objects if the first line begins with {, else a text a line.
 
-    The same lines again are the same texts: nobody can go back in a stream, so that a run reads it from its beginning.
+    Each run reads the stream from its beginning. The same lines are the same texts, kept once.
 
     Examples:
 
@@ -163,8 +163,8 @@ def bluesky(
 ) -> None:
     """Send all new posts of Bluesky, as they are written, until Ctrl+C, or --limit.
 
-    Ended and begun again, it goes on where it was, as far as the server remembers. Posts that are deleted are deleted
-    here, which takes a key with the scope admin.
+    Started again, it continues where it was, as far back as the server keeps posts. A post that is deleted there is
+    deleted here too, which takes a key with the scope admin.
 
     Example: undertone ingest bluesky --languages en --limit 5000
     """

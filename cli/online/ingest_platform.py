@@ -1,4 +1,4 @@
-"""`undertone ingest list|start|pause|stop`: the ingests that the platform carries out."""
+"""`undertone ingest list|start|pause|stop`: the ingests that the platform runs."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def show(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None
 
 
 def start(name: _Named, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
-    """Let an ingest go on where it was, whether it was paused, was stopped, has failed or is finished."""
+    """Let an ingest continue where it was, whether it is paused, stopped, failed or finished."""
     _command(name, "start", url, api_key, as_json=as_json)
 
 
 def pause(name: _Named, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
-    """Let an ingest pause; it goes on with: undertone ingest start NAME."""
+    """Pause an ingest; undertone ingest start NAME continues it."""
     _command(name, "pause", url, api_key, as_json=as_json)
 
 
 def stop(name: _Named, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
-    """End an ingest; what it has read stays."""
+    """Stop an ingest; the texts that it has sent stay."""
     _command(name, "stop", url, api_key, as_json=as_json)
 
 

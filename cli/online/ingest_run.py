@@ -111,7 +111,7 @@ def stdin_descriptor() -> int:
 
 
 async def _chunks(descriptor: int) -> AsyncIterator[bytes]:
-    """Yield what comes in at a descriptor, as it comes.
+    """Yield the bytes of a descriptor as they arrive.
 
     A thread of its own waits for it: one that hangs in a read must not keep the command from ending.
     """
@@ -192,7 +192,7 @@ def _remarks(name: str, totals: IngestTotals, rejected: Path, resumed: int) -> l
 
 
 def _remarks_on_gaps(gaps: Mapping[str, str]) -> list[str]:
-    """Return which parts of the source could not be had, a sentence each, and how many more."""
+    """Return the missing parts of the source, a sentence each, and the number of further ones."""
     remarks = [f"Missing: {part} {reason}." for part, reason in itertools.islice(gaps.items(), _LISTED_GAPS)]
     if len(gaps) > _LISTED_GAPS:
         remarks.append(f"{len(gaps) - _LISTED_GAPS:,} others are missing.")

@@ -25,32 +25,32 @@ class Candidate:
 
     term: str
     kind: TermKind
-    found: int
+    matching: int
     overall: int
 
 
 def lift_of(candidate: Candidate, hits: int, texts: int) -> float:
     """Return how many times as frequent a term is in the `hits` texts found as in all `texts`."""
-    return (candidate.found / hits) / (candidate.overall / texts)
+    return (candidate.matching / hits) / (candidate.overall / texts)
 
 
 def strongest(
     candidates: Iterable[Candidate], hits: int, texts: int, limit: int, least_g2: float = MIN_G2
 ) -> list[Candidate]:
-    """Return up to `limit` candidates of a significance, the strongest first."""
-    significant = [each for each in candidates if each.found >= MIN_COUNT and lift_of(each, hits, texts) > 1]
+    """Return up to `limit` candidates with a G² of `least_g2` or more, the strongest first."""
+    significant = [each for each in candidates if each.matching >= MIN_COUNT and lift_of(each, hits, texts) > 1]
     significant = [each for each in significant if _g2(each, hits, texts) >= least_g2]
-    significant.sort(key=lambda each: (-lift_of(each, hits, texts) * math.log1p(each.found), each.term, each.kind))
+    significant.sort(key=lambda each: (-lift_of(each, hits, texts) * math.log1p(each.matching), each.term, each.kind))
     return significant[:limit]
 
 
 def _g2(candidate: Candidate, hits: int, texts: int) -> float:
     """Return G² of the table of texts: found or not, with the term or without."""
-    found, overall = candidate.found, candidate.overall
+    matching, overall = candidate.matching, candidate.overall
     table = [
-        (found, hits * overall / texts),
-        (hits - found, hits * (texts - overall) / texts),
-        (overall - found, (texts - hits) * overall / texts),
-        (texts - hits - overall + found, (texts - hits) * (texts - overall) / texts),
+        (matching, hits * overall / texts),
+        (hits - matching, hits * (texts - overall) / texts),
+        (overall - matching, (texts - hits) * overall / texts),
+        (texts - hits - overall + matching, (texts - hits) * (texts - overall) / texts),
     ]
     return 2 * sum(observed * math.log(observed / expected) for observed, expected in table if observed > 0)

@@ -21,23 +21,23 @@ from sentiment.insight.values import Deletion, IndexedText
 from sentiment.records import TextQuery
 from sentiment.store.base import TextStore
 
-#: Ids of one look at the store, and of one commit.
+#: Ids that are read from the store at a time, and that one commit takes.
 _READ_IDS: Final = 2000
 _COMMIT_IDS: Final = 20_000
 _PAGE: Final = 1000
-#: Changes that are left in the store behind the index, for another one that comes after it.
+#: Changes that the store keeps although the index has them, for an index that takes its place.
 _LEFT_CHANGES: Final = 10_000
 _IDENTITY: Final = ("store", "identity")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Up to where the index has what is in the store."""
+    """How far the index has followed the store."""
 
-    #: Which store: revisions of another one mean nothing.
+    #: The store's identity: revisions of another store mean nothing here.
     store: str
     revision: int
-    #: When the content was last begun to be made from all texts.
+    #: When the last rebuild from all texts started.
     made_at_ms: int
     #: Whether words of texts that were deleted since may still be on disk.
     has_erased: bool = False
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(slots=True)
 class Progress:
-    """How far an index that is made from all texts is; `of` is 0 where their number is not known."""
+    """How far a rebuild from all texts has come; `of` is 0 where their number is unknown."""
 
     texts: int = 0
     of: int = 0
@@ -82,11 +82,11 @@ class Feed:
 
     @property
     def place(self) -> Place | None:
-        """Up to where the index has everything; None before it was made from this store."""
+        """How far the index has followed the store; None before it was built from this store."""
         return self._place if self._place and self._place.store == self._identity else None
 
     def pending(self) -> int:
-        """Return how many changes the index has not.
+        """Return how many changes the index lacks.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -120,7 +120,7 @@ class Feed:
         return len(texts)
 
     def rebuild(self) -> None:
-        """Make the index from all texts of the store; deleted words leave the disk.
+        """Rebuild the index from all texts of the store, which removes deleted words from the disk.
 
         Raises:
             StoreUnavailable: the store does not answer; the index is as it was.
@@ -184,7 +184,7 @@ def _further(place: Place, revision: int, *, has_erased: bool) -> Place:
 
 
 def _identity_of(store: TextStore) -> str:
-    """Return the name of a store, given to it by who first asks."""
+    """Return the identity of a store, which the first caller creates."""
     document = store.get_document(*_IDENTITY)
     if document is None:
         try:

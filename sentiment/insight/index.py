@@ -34,7 +34,7 @@ class InsightIndex(ABC):
     @property
     @abstractmethod
     def commit(self) -> str:
-        """What names the present content: it changes with every `apply`, and no two contents share one."""
+        """The name of the present content: it changes with every `apply`, and no two contents share one."""
 
     @property
     @abstractmethod
@@ -43,7 +43,7 @@ class InsightIndex(ABC):
 
     @abstractmethod
     def apply(self, deletions: Sequence[Deletion], texts: Sequence[IndexedText], position: str) -> None:
-        """Take texts out and put others in, each replacing the one of its id, as one commit together with `position`.
+        """Delete texts and add others, each in place of the one with its id, as one commit together with `position`.
 
         Once this returns, readers see it and it survives a power cut. It costs some ten file syncs: call it once a
         second at most, with all that came meanwhile. A lower revision than the one there changes nothing; of equal
@@ -55,7 +55,7 @@ class InsightIndex(ABC):
 
     @abstractmethod
     def rebuild(self, texts: Iterable[IndexedText], position: str) -> None:
-        """Make the content anew from `texts`, and swap it in as one commit together with `position`.
+        """Rebuild the content from `texts`, and swap it in as one commit together with `position`.
 
         Nothing of what was there stays on disk. Readers see the old content until then. What other threads `apply`
         meanwhile goes into both; the last position given counts.
@@ -139,4 +139,4 @@ class InsightIndex(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back files and locks. Later calls raise Unavailable; closing twice is fine."""
+        """Release files and locks. Later calls raise Unavailable; closing twice is fine."""

@@ -22,11 +22,11 @@ _FAILURES_BEFORE_REOPENING: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """How an index is."""
+    """The state of an index."""
 
     ready: bool
     texts: int
-    #: Changes of texts that it has not.
+    #: Changes of texts that it lacks.
     pending: int
     #: How long ago it had all of them; 0 while it has.
     behind_s: float
@@ -35,7 +35,7 @@ class IndexState:
 
 
 class Indexer:
-    """Opens the index with `open_index`, makes it from the store's texts where that must be, and follows the store.
+    """Opens the index with `open_index`, rebuilds it from the store's texts where it must, and follows the store.
 
     `tick` and `renew_if_due` have one caller each; the others may be called from any thread.
     """
@@ -88,7 +88,7 @@ class Indexer:
         self._failures = 0
 
     def renew_if_due(self) -> None:
-        """Make the index anew from the texts once a day, where words of deleted texts may still be on disk.
+        """Rebuild the index from the texts once a day, where words of deleted texts may still be on disk.
 
         Raises:
             StoreUnavailable: the store does not answer; the index is as it was.

@@ -123,7 +123,7 @@ class MemoryIndex(InsightIndex):
             Term(
                 each.term,
                 each.kind,
-                each.found,
+                each.matching,
                 lift_of(each, len(matching), len(all_texts)),
                 _sums([text for text in matching if (each.kind, each.term) in _terms(text)]).mean,
             )

@@ -26,7 +26,7 @@ class IndexedText:
 
     id: str
     revision: int
-    """Grows with every change of the text. What is there with a higher one stays."""
+    """Grows with every change of the text. A text with a higher one is not replaced."""
     words: tuple[str, ...]
     """All words in the text's order, repeats included (`sentiment.insight.words`)."""
     created_at_ms: int
@@ -42,7 +42,7 @@ class IndexedText:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A text that shall leave the index, whichever revision up to `revision` is there; none such comes back."""
+    """A text to delete, in any revision up to `revision`; those revisions do not come back."""
 
     id: str
     revision: int
@@ -69,7 +69,7 @@ ALL_TIME: Final = TimeRange()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a timeline shows: `tz` is an IANA name and rules where days begin; None for `bucket` chooses a width."""
+    """What a timeline shows: days begin at midnight in `tz`, an IANA name; None for `bucket` chooses a width."""
 
     from_ms: int
     to_ms: int
@@ -144,7 +144,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word or topic that begins as the user has begun it, and how many texts have it."""
+    """A word or topic that begins as typed, and how many texts have it."""
 
     term: str
     kind: TermKind

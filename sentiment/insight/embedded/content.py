@@ -44,7 +44,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is there under an id."""
+    """The entry of an id: its revision, and whether it is a deletion."""
 
     revision: int
     is_deletion: bool
@@ -89,7 +89,7 @@ class Content:
             self.apply(batch, "")
 
     def close(self) -> None:
-        """Give back the writer; snapshots go on."""
+        """Release the writer; snapshots stay usable."""
         del self._writer
 
     def _open(self) -> None:
@@ -117,7 +117,7 @@ class Content:
         self.snapshot = self._read()
 
     def _entries(self, ids: list[str]) -> dict[str, _Entry]:
-        """Return what is there under these ids."""
+        """Return the entries of these ids, as far as there are any."""
         searcher = self.snapshot.searcher
         hits = searcher.search(Query.term_set_query(SCHEMA, "id", ids), max(1, len(ids)), count=False).hits
         addresses = [address for _, address in hits]
@@ -136,7 +136,7 @@ class Content:
 
 
 def _supersedes(change: Change, former: Change | _Entry | None) -> bool:
-    """Return whether a change counts over what is there: of equal revisions the later one, but a deletion stays."""
+    """Return whether a change replaces the former one: at equal revisions it does, unless that was a deletion."""
     if former is None or change.revision != former.revision:
         return former is None or change.revision > former.revision
     is_deleted = former.is_deletion if isinstance(former, _Entry) else isinstance(former, Deletion)

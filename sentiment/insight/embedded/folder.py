@@ -22,7 +22,7 @@ _CURRENT: Final = "current"
 
 
 class IndexFolder:
-    """A folder that this process owns until `close`; what is in it are words of people, for its owner's eyes only."""
+    """A folder that this process owns until `close`; it holds people's words, so that only its user may read it."""
 
     def __init__(self, path: Path) -> None:
         """Own a folder, made if missing.
@@ -40,7 +40,7 @@ class IndexFolder:
         self._own()
 
     def current(self) -> Path | None:
-        """Return the generation that counts, None where there is none that this code can read."""
+        """Return the current generation, None where there is none that this code can read."""
         try:
             name, version = json.loads((self._path / _CURRENT).read_text())
         except (OSError, ValueError, TypeError):
@@ -55,7 +55,7 @@ class IndexFolder:
         return generation
 
     def make_current(self, generation: Path) -> None:
-        """Let a generation count from now on, and remove the others."""
+        """Make a generation the current one, and remove the others."""
         draft = self._path / f"{_CURRENT}.draft"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
             json.dump([generation.name, SCHEMA_VERSION], file)
@@ -73,7 +73,7 @@ class IndexFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
-        """Give up the folder."""
+        """Release the folder."""
         os.close(self._lock)
 
     def _own(self) -> None:

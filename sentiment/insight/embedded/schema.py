@@ -16,7 +16,7 @@ import tantivy
 from sentiment.insight.ordering import newest_key, sentiment_key
 from sentiment.insight.values import UNLABELLED, Deletion, IndexedText
 
-#: Grows whenever the fields change: an index of another schema is made again.
+#: Grows whenever the fields change: an index of another schema is rebuilt.
 SCHEMA_VERSION: Final = 3
 
 DELETED: Final = "deleted"
@@ -85,7 +85,7 @@ def _values_of(text: IndexedText) -> dict[str, object]:
 
 
 def entry_of_position(position: str, commits: int) -> tantivy.Document:
-    """Return the entry that says up to where the index has everything, and how many commits it had."""
+    """Return the entry with the position of the index, and the number of its commits."""
     return tantivy.Document(state=POSITION, position=json.dumps([position, commits]))
 
 

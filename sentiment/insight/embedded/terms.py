@@ -28,9 +28,9 @@ _FACET_FIELDS: Final[Mapping[FacetName, str]] = {
 #: Terms looked at, the most frequent ones in the texts found.
 _MOST_TERMS: Final = 3000
 _SEGMENT_TERMS: Final = 20_000
-#: So many times the terms asked for are counted anew.
+#: This many times `limit` terms are counted exactly.
 _FINALISTS: Final = 2
-#: So much of the significance that counts makes a finalist, whose numbers are estimated.
+#: An estimated term is counted exactly from this part of the significance on.
 _LENIENCY: Final = 0.5
 _LEAST_FACETS: Final = 1000
 _MORE_COMPLETIONS: Final = 50
@@ -49,7 +49,7 @@ def related_terms(searcher: Searcher, condition: Condition, limit: int, within: 
     likely = strongest(candidates, hits, texts, limit * _FINALISTS, MIN_G2 * _LENIENCY)
     counted = [_counted(searcher, query, each) for each in likely]
     return [
-        Term(each.term, each.kind, each.found, lift_of(each, hits, texts), _mean(searcher, _both(query, each)))
+        Term(each.term, each.kind, each.matching, lift_of(each, hits, texts), _mean(searcher, _both(query, each)))
         for each in strongest(counted, hits, texts, limit)
     ]
 
@@ -65,7 +65,7 @@ def facets_of(
 
 
 def completions_of(searcher: Searcher, prefix: Prefix, limit: int) -> list[Completion]:
-    """Return the terms that begin so, the most frequent first."""
+    """Return the terms that begin with `prefix`, the most frequent first."""
     kinds: Sequence[TermKind] = ("topic",) if prefix.topics_only else ("word", "topic")
     if not prefix.is_begun:
         return []
@@ -90,7 +90,7 @@ def _candidates(searcher: Searcher, query: Query, condition: Condition, hits: in
 
 def _counted(searcher: Searcher, query: Query, estimated: Candidate) -> Candidate:
     overall = count_of(searcher, term(_FIELDS[estimated.kind], estimated.term))
-    return replace(estimated, found=count_of(searcher, _both(query, estimated)), overall=overall)
+    return replace(estimated, matching=count_of(searcher, _both(query, estimated)), overall=overall)
 
 
 def _both(query: Query, candidate: Candidate) -> Query:
@@ -103,7 +103,7 @@ def _mean(searcher: Searcher, query: Query) -> float | None:
 
 
 def _frequent(searcher: Searcher, query: Query, field: str, most: int) -> Iterator[tuple[str, int]]:
-    """Yield frequent values of a field and their numbers; of many thousands, what is rare in one file may miss it."""
+    """Yield frequent values of a field and their numbers; of many thousands, rare ones may be left out."""
     terms = {"field": field, "size": most, "segment_size": max(most, _SEGMENT_TERMS)}
     for bucket in searcher.aggregate(query, {"terms": {"terms": terms}})["terms"]["buckets"]:
         yield bucket["key"], bucket["doc_count"]

@@ -35,7 +35,7 @@ class Near:
 
     @property
     def phrases(self) -> int:
-        """How many phrases an index has to look for: one an order for two different words, else one a distance too."""
+        """How many phrases an index looks for: one an order for two different words, else one an order and distance."""
         return sum(2 if _are_two_words(one, other) else 2 * self.distance for one in self.left for other in self.right)
 
 

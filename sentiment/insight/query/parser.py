@@ -30,7 +30,7 @@ MAX_CHARACTERS: Final = 1000
 MAX_DEPTH: Final = 20
 MAX_NEAR_PHRASES: Final = 200
 
-#: All that depends on what stands inside a token is read by `terms`, so that a mistake there is told in its own words.
+#: All that depends on what stands inside a token is read by `terms`, so that its message can name the mistake.
 _GRAMMAR: Final = r"""
     ?start: either
     ?either: both (_OR both)*
@@ -99,7 +99,7 @@ def _parser() -> Lark:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for place, character in enumerate(_QUOTED.sub(lambda found: " " * len(found[0]), text)):
+    for place, character in enumerate(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
         depth += (character == "(") - (character == ")")
         if depth > MAX_DEPTH:
             raise wrong(place, f"brackets are nested deeper than {MAX_DEPTH}; leave some out")
@@ -134,14 +134,14 @@ _TERMS: Final[Mapping[str, Callable[[Token], Condition]]] = {"phrase": phrase, "
 
 
 def _explained(exc: UnexpectedInput, text: str) -> InvalidInput:
-    """Return what is wrong in plain words; the parser's own words are those of its grammar."""
+    """Return what is wrong in plain words, in place of the parser's names from its grammar."""
     if isinstance(exc, UnexpectedCharacters):  # every other character begins some token
         return wrong(exc.pos_in_stream or 0, "the quotation mark is not closed")
     if not isinstance(exc, UnexpectedToken):
         return wrong(len(text), "the search ends too early; add a word")
     expected, token = exc.accepts or exc.expected, exc.token
     if token.type == "$END":
-        missing = "a bracket is open; add )" if "_CLOSE" in expected else "expected a word, a phrase or ("
+        missing = "a bracket is open; add )" if "_CLOSE" in expected else "a word, a phrase or ( must follow"
         return wrong(len(text.rstrip()), f"the search ends here, but {missing}")
     place = token.start_pos or 0
     if _OPENS_NEAR.search(text[:place]) and "HASHTAG" not in expected:

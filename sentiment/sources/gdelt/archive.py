@@ -1,4 +1,4 @@
-"""The one table in a zip archive, whatever somebody has put there: checked whole, then read line by line."""
+"""The one table in a zip archive, which may be malicious: checked as a whole, then read line by line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ArchiveLimits:
 
 
 def check_archive(archive: bytes, limits: ArchiveLimits) -> None:
-    """Unpack an archive to nowhere. Raises DamagedArchive, also for one that unpacks to more than is allowed."""
+    """Check an archive by unpacking it to nowhere. Raises DamagedArchive, also for one that is too large unpacked."""
     with _table_of(archive, limits) as file:
         size = 0
         while chunk := file.read(_CHUNK_BYTES):

@@ -46,7 +46,7 @@ class ArticleList:
 
 
 class _Refused(Exception):
-    """One attempt gave nothing. `is_query` where the service speaks of the question, as far as one can tell."""
+    """One attempt gave nothing. `is_query` where the query seems to be the cause."""
 
     def __init__(self, reason: str, *, is_query: bool = False, pause_s: float = 0.0) -> None:
         super().__init__(reason)

@@ -34,7 +34,7 @@ _UNFIT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 @dataclass
 class DocProgress:
-    """How far a reader has come: all up to `at_ms`, and of what comes behind that the articles in `ids`."""
+    """How far a reader has come: all articles up to `at_ms`, and those in `ids` at or after it."""
 
     at_ms: int
     ids: dict[str, None] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class DocSource:
     def _arrivals_of(
         self, progress: DocProgress, articles: ArticleList, begin_ms: int, end_ms: int
     ) -> Iterator[Arrival]:
-        """Yield what one span holds and the span before did not: the ends of both are the same."""
+        """Yield the articles of a span without those of the span before, which share its first moment."""
         if articles.is_full:
             progress.missing[f"{stamp_of(begin_ms)}-{stamp_of(end_ms)}"] = (
                 f"has {MOST_ARTICLES} articles or more: the service shows no more than these"

@@ -36,17 +36,17 @@ class FeedFile:
 
     @property
     def name(self) -> str:
-        """What the file is called at its place."""
+        """The name of the file."""
         return self.name_of("gkg.csv")
 
     def name_of(self, table: str) -> str:
-        """Return what another table of this quarter-hour and feed is called."""
+        """Return the name of another table of this quarter-hour and feed."""
         translation = ".translation" if self.feed is NewsFeed.TRANSLATED else ""
         return f"{stamp_of(self.at_ms)}{translation}.{table}.zip"
 
     @classmethod
     def of(cls, name: str) -> Self | None:
-        """Return the file that is called so; None for another's name, or one that is no quarter-hour's."""
+        """Return the file of a name; None where the name is not that of a quarter-hour's file."""
         match = _NAME.fullmatch(name)
         try:
             at_ms = read_moment(match[1]) if match else None
@@ -71,12 +71,12 @@ def quarter_from(at_ms: int) -> int:
 class QuarterProgress:
     """How far a reader has come."""
 
-    #: The first quarter-hour of each feed that was not looked at.
+    #: The next quarter-hour to read, by feed.
     next_ms: dict[NewsFeed, int]
-    #: The file that is read, and its last row that was.
+    #: The file under way, and its last row that was read.
     file: FeedFile | None = None
     row: int = 0
-    #: Files that could not be had, each with the reason; they are tried again.
+    #: Files that could not be read, each with the reason; they are tried again.
     missing: dict[FeedFile, str] = field(default_factory=dict)
 
     @classmethod
@@ -103,7 +103,7 @@ class QuarterProgress:
         }
 
     def due(self, ends_ms: Mapping[NewsFeed, int]) -> Iterator[FeedFile]:
-        """Yield the files that were not looked at, oldest first, those of each feed up to its end (left out)."""
+        """Yield the files to read, oldest first, those of each feed before its end."""
         return heapq.merge(*(_files_between(self.next_ms[feed], end_ms, feed) for feed, end_ms in ends_ms.items()))
 
 
@@ -112,7 +112,7 @@ def _files_between(begin_ms: int, end_ms: int, feed: NewsFeed) -> Iterator[FeedF
 
 
 def gaps_of(position: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the files that a reader could not have, by name, with the reason; empty for other sources' positions."""
+    """Return the missing files by name, with the reason; empty for positions of other sources."""
     missing = (position or {}).get("missing")
     return dict(missing) if isinstance(missing, dict) else {}
 

@@ -1,4 +1,4 @@
-"""What an HTTP service says of itself: when to come back, and why it has not done what was asked, in its own words."""
+"""What a refusing HTTP service says: when to ask again, and the reason in its own words."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ _LONGEST_LIST_BYTES: Final = 2**16
 
 
 class MissingFile(Exception):
-    """A file is not there, or not what it should be, however often it is asked for; the message says why."""
+    """A file does not exist or stays damaged after all attempts; the message says why."""
 
 
 class _Failed(Exception):
-    """One attempt failed; `is_missing` where more of them would tell of the file and not of the way to it."""
+    """One attempt failed; `is_missing` where the file is at fault, and not the connection."""
 
     def __init__(self, reason: str, *, is_missing: bool = False, pause_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -119,7 +119,7 @@ class GdeltSite:
         return content
 
     async def _get(self, name: str, most_bytes: int) -> tuple[bytes, httpx.Headers]:
-        """Return what stands at a name, with the headers. Raises _Failed, and MissingFile where nothing does."""
+        """Return the file of a name, with the headers. Raises _Failed, and MissingFile where there is none."""
         try:
             async with asyncio.timeout(_FILE_S), self._opened(name) as response:
                 await _require_ok(response)

@@ -40,7 +40,7 @@ class GdeltSpan:
     feeds: tuple[NewsFeed, ...] = (NewsFeed.ENGLISH,)
     #: None for the newest quarter-hour.
     from_ms: int | None = None
-    #: Left out; None for as long as it runs.
+    #: Exclusive; None to go on without an end.
     to_ms: int | None = None
     #: Whether the kinds of events in an article are topics of it.
     has_events: bool = False
@@ -89,7 +89,7 @@ class GdeltSource:
         return {feed: await site.newest(feed) for feed in self.span.feeds}
 
     async def _newer(self, site: GdeltSite, progress: QuarterProgress) -> dict[NewsFeed, ListedFile]:
-        """Wait until there is a file that was not looked at."""
+        """Wait until there is a file to read."""
         while True:
             await self.sleep(LOOK_S)
             try:
@@ -151,7 +151,7 @@ class GdeltSource:
         yield Arrival(Passed(), number, progress.position())
 
     async def _archive(self, site: GdeltSite, file: FeedFile, listed: ListedFile | None) -> bytes:
-        """Return a file; who reads as long as it runs waits until somebody answers."""
+        """Return a file; a reader without an end waits through failures of the server."""
         while True:
             try:
                 return await site.archive(file, listed)
