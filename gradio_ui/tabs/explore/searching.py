@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ ORDERS: Final = ("newest", "positive", "negative")
 MOST_SEARCHES: Final = 5
 _TEXTS: Final = 10
 _TERMS: Final = 24
+_FACETS: Final = 6
 _LINKED: Final = 8
 
 
@@ -94,6 +95,8 @@ class Explored:
     share: list[float | None]
     terms: list[dict[str, Any]]
     texts: list[dict[str, Any]]
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    languages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def first(self) -> dict[str, Any]:
@@ -113,12 +116,18 @@ def explore(client: UndertoneClient, form: Form) -> Explored:
     span = _span(form)
     first = [("q", form.queries[0]), *span]
     width = [("bucket", form.bucket)] if form.bucket != "auto" else []
-    with ThreadPoolExecutor(3, thread_name_prefix="explore") as pool:
+    with ThreadPoolExecutor(5, thread_name_prefix="explore") as pool:
+        sources, languages = (
+            pool.submit(client.insights, "facets", [*first, ("by", by), ("limit", str(_FACETS))])
+            for by in ("source", "language")
+        )
         compared = pool.submit(client.insights, "compare", [*(("q", query) for query in form.queries), *span, *width])
         related = pool.submit(client.insights, "related", [*first, ("limit", str(_TERMS))])
         top = pool.submit(client.insights, "top", [*first, ("order", form.order), ("limit", str(_TEXTS))])
         answer = compared.result()
-        return Explored(form, answer["series"], answer["share"], related.result()["terms"], top.result()["texts"])
+        found = related.result()["terms"], top.result()["texts"]
+        facets = sources.result()["facets"], languages.result()["facets"]
+        return Explored(form, answer["series"], answer["share"], *found, *facets)
 
 
 def links_between(client: UndertoneClient, form: Form, terms: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

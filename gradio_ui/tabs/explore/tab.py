@@ -28,10 +28,11 @@ from gradio_ui.tabs.explore.searching import (
     explore,
     links_between,
 )
-from gradio_ui.tabs.explore.views import as_csv, completion_list, summary, terms_list, texts_list
+from gradio_ui.tabs.explore.views import as_csv, completion_list, facet_bars, summary, terms_list, texts_list
 from gradio_ui.tabs.explore.why import build_why
 from sentiment.client.http import UndertoneClient
 from sentiment.errors import UndertoneError
+from sentiment.language.names import name_of as language_name
 
 logger = logging.getLogger(__name__)
 _HINT: Final = (
@@ -207,7 +208,9 @@ def _shown(explored: Explored, folder: Path) -> list[Any]:
         gr.update(visible=is_new),
         summary(explored),
         gr.update(value=timelines(explored.series), visible=True) if first["points"] else gr.update(visible=False),
-        terms_list(explored.terms),
+        terms_list(explored.terms)
+        + facet_bars("Sources", explored.sources)
+        + facet_bars("Languages", explored.languages, language_name),
         texts_list(explored.texts, first["tz"]),
         *_downloads(explored, folder),
         explored.form.link,

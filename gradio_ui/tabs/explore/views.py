@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -57,6 +57,17 @@ def terms_list(terms: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def facet_bars(title: str, facets: Sequence[Mapping[str, Any]], name: Callable[[str], str] = str) -> str:
+    """Return the most frequent values of a field as bars, coloured by tone; `name` makes of a value what is shown.
+
+    Values are of a field's own: texts without any are not among them.
+    """
+    if not facets:
+        return ""
+    most = max(facet["count"] for facet in facets)
+    return f'<div class="facets"><h4>{shown(title)}</h4>{"".join(_facet(facet, most, name) for facet in facets)}</div>'
+
+
 def completion_list(completions: Sequence[Mapping[str, Any]]) -> str:
     """Return what a word that is being typed may become, as buttons."""
     buttons = (
@@ -107,9 +118,29 @@ def _text(text: Mapping[str, Any], zone: ZoneInfo) -> str:
     )
 
 
+def _facet(facet: Mapping[str, Any], most: int, name: Callable[[str], str]) -> str:
+    tone = facet["sentiment"]
+    spoken = f"{facet['count']:,} texts" + ("" if tone is None else f", tone {tone:+.2f}")
+    called = shown(name(str(facet["value"])))
+    return (
+        f'<div class="bar"><span class="bar-name">{called}</span>'
+        f'<span class="bar-track" role="img" aria-label="{called}: {spoken}">'
+        f'<span class="bar-fill {_side(tone)}" style="width:{facet["count"] / most:.1%}"></span></span>'
+        f'<span class="bar-share">{facet["count"]:,} <small>{_signed(tone)}</small></span></div>'
+    )
+
+
+def _signed(tone: float | None) -> str:
+    return "" if tone is None else f"{tone:+.2f}"
+
+
+def _side(tone: float | None) -> str:
+    return "neutral" if tone is None or abs(tone) < 0.1 else ("positive" if tone > 0 else "negative")
+
+
 def _term(term: Mapping[str, Any]) -> str:
     tone = term["sentiment"]
-    side = "neutral" if tone is None or abs(tone) < 0.1 else ("positive" if tone > 0 else "negative")
+    side = _side(tone)
     name = f"{'#' if term['kind'] == 'topic' else ''}{shown(term['term'])}"
     what = f'data-add="{shown(term["term"])}" data-kind="{shown(term["kind"])}"'
     return (

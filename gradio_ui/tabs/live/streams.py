@@ -25,6 +25,7 @@ _UPLOADS: Final = "uploads"
 _KEPT_UPLOADS_S: Final = 24 * 3600
 _LATEST: Final = 10
 _LABELLED: Final = 500
+_FACETS: Final = 8
 _KINDS: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -51,6 +52,8 @@ class StreamSnapshot:
     timeline: Mapping[str, Any]
     latest: Sequence[Mapping[str, Any]]
     labelled: Sequence[Mapping[str, Any]]
+    topics: Sequence[Mapping[str, Any]] = ()
+    authors: Sequence[Mapping[str, Any]] = ()
 
 
 def start(
@@ -84,8 +87,12 @@ def look(client: UndertoneClient, name: str) -> StreamSnapshot | None:
     query = [("q", f'source:"{name}"')]
     timeline = client.insights("timeline", query)
     latest = client.insights("top", [*query, ("order", "newest"), ("limit", str(_LATEST))])["texts"]
+    topics, authors = (
+        client.insights("facets", [*query, ("by", by), ("limit", str(_FACETS))])["facets"] for by in ("topic", "author")
+    )
     labelled = client.texts([("source", name), ("limit", str(_LABELLED))])["texts"]
-    return StreamSnapshot(ingest, timeline, latest, [text for text in labelled if text["feedback"]])
+    known = [text for text in labelled if text["feedback"]]
+    return StreamSnapshot(ingest, timeline, latest, known, topics, authors)
 
 
 def confusion(labelled: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:

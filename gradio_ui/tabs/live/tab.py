@@ -12,6 +12,7 @@ from gradio_ui.messages import note, problem
 from gradio_ui.tabs.batch.analysis import likely_column, uploaded_table
 from gradio_ui.tabs.live.streams import BLUESKY, DEMO, SPEEDS, UPLOAD, StreamRequest, look, start
 from gradio_ui.tabs.live.view import (
+    bars,
     confusion_table,
     latest_list,
     over_time,
@@ -169,7 +170,7 @@ def _watcher(client: UndertoneClient) -> Callable[..., list[Any]]:
             *overview(stream, before),
             confusion_table(stream.labelled),
             plot_update,
-            latest_list(stream.latest),
+            bars(stream) + latest_list(stream.latest),
             streams_list(ingests),
             gr.update(choices=names, value=current),
             mark,

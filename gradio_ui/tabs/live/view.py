@@ -11,7 +11,7 @@ from gradio_ui.charts import donut, progress, tiles
 from gradio_ui.messages import note, problem, shown
 from gradio_ui.tabs.explore.axis import positions
 from gradio_ui.tabs.explore.plots import timelines
-from gradio_ui.tabs.explore.views import texts_list
+from gradio_ui.tabs.explore.views import facet_bars, texts_list
 from gradio_ui.tabs.live.streams import StreamSnapshot, confusion
 from sentiment.labels import THREE_CLASSES
 
@@ -49,6 +49,12 @@ def overview(stream: StreamSnapshot, before: int) -> tuple[str, str]:
     """Return tiles and ring; `before` is the total that was shown last."""
     counts, total = counts_of(stream.timeline), stream.timeline["total"]
     return tiles(counts, total, total - before, "since the last look"), donut(counts) if total else ""
+
+
+def bars(stream: StreamSnapshot) -> str:
+    """Return bars by topic and by author; an author is known by the beginning of a keyed hash."""
+    authors = facet_bars("Authors", stream.authors, lambda key: f"author {key[:6]}")
+    return f'<div class="facet-row">{facet_bars("Topics", stream.topics)}{authors}</div>'
 
 
 def over_time(timeline: Mapping[str, Any]) -> go.Figure:

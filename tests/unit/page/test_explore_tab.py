@@ -16,7 +16,7 @@ from gradio_ui.tabs.explore.axis import moment, name_of, place, positions, title
 from gradio_ui.tabs.explore.demo import demo_items
 from gradio_ui.tabs.explore.plots import graph, timelines
 from gradio_ui.tabs.explore.searching import Explored, Form, explore, links_between
-from gradio_ui.tabs.explore.views import as_csv, completion_list, summary, terms_list, texts_list
+from gradio_ui.tabs.explore.views import as_csv, completion_list, facet_bars, summary, terms_list, texts_list
 from gradio_ui.tabs.explore.why import default_spans, drivers_list, waterfall
 from sentiment.errors import InvalidInput
 
@@ -123,16 +123,18 @@ class Api:
                 ]
             },
             "top": {"texts": [], "next": None},
+            "facets": {"facets": [{"value": dict(parameters).get("by"), "count": 3, "sentiment": None}]},
         }
         return answers[question]
 
 
-def test_a_form_becomes_three_questions_of_one_span() -> None:
+def test_a_form_becomes_questions_of_one_span() -> None:
     api = Api()
     found = explore(api, Form("tea", ("coffee",), "2026-03-01", "", "day", "UTC"))  # type: ignore[arg-type]
     assert [each["query"] for each in found.series] == ["tea", "coffee"]
     spans = [[pair for pair in parameters if pair[0] in ("from", "tz")] for _, parameters in api.asked]
-    assert spans == [[("from", "2026-03-01"), ("tz", "UTC")]] * 3
+    assert spans == [[("from", "2026-03-01"), ("tz", "UTC")]] * 5
+    assert [found.sources[0]["value"], found.languages[0]["value"]] == ["source", "language"]
     assert ("bucket", "day") in dict(api.asked)["compare"]
     assert links_between(api, Form("tea"), found.terms) == [("a", "b"), ("b", "a")]  # type: ignore[arg-type]
 
@@ -180,7 +182,8 @@ def test_what_people_wrote_is_shown_and_never_run() -> None:
     }
     each = timeline([point(0)], SCRIPT, tz="UTC")
     drawn = timelines([each, timeline([point(0)], "b", tz="UTC")]).to_json() + graph(SCRIPT, [term], []).to_json()
-    html = summary(explored(each)) + texts_list([text], "UTC") + terms_list([term]) + completion_list([term])
+    facets = facet_bars("Sources", [{"value": SCRIPT, "count": 3, "sentiment": 0.4}])
+    html = facets + summary(explored(each)) + texts_list([text], "UTC") + terms_list([term]) + completion_list([term])
     assert "<img" not in drawn
     assert "<img" not in html
     assert html.count("&lt;img") >= 5
@@ -227,3 +230,12 @@ def test_the_two_halves_of_what_is_shown_are_offered_as_spans() -> None:
     assert default_spans(explored(days), "", "") == ["1970-01-01/1970-01-03", "1970-01-03/1970-01-05"]
     assert default_spans(explored(days), "a/b", "") == ["a/b", ""]
     assert default_spans(None, "", "") == ["", ""]
+
+
+def test_values_of_a_field_are_bars_relative_to_the_most_frequent() -> None:
+    facets = [{"value": "en", "count": 40, "sentiment": -0.5}, {"value": "de", "count": 10, "sentiment": None}]
+    html = facet_bars("Languages", facets, lambda code: code.upper())
+    assert 'aria-label="EN: 40 texts, tone -0.50"' in html
+    assert "negative" in html
+    assert "width:25.0%" in html
+    assert facet_bars("Languages", []) == ""

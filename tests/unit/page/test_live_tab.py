@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("plotly", reason="the page needs the ui extra")
 
 from gradio_ui.tabs.live.streams import BLUESKY, DEMO, UPLOAD, StreamRequest, confusion, look, start
-from gradio_ui.tabs.live.view import confusion_table, latest_list, over_time, overview, state_line, streams_list
+from gradio_ui.tabs.live.view import bars, confusion_table, latest_list, over_time, overview, state_line, streams_list
 from sentiment.errors import InvalidInput, Unavailable
 from tests.unit.page.test_explore_tab import HOUR_MS, SCRIPT, point, timeline
 
@@ -45,7 +45,8 @@ class Platform:
 
     def insights(self, question: str, parameters: list[tuple[str, str]]) -> dict[str, Any]:
         assert dict(parameters)["q"] == 'source:"tweets"'
-        answers = {"timeline": timeline([point(0)], tz="UTC"), "top": {"texts": []}}
+        facet = {"value": f"a {dict(parameters).get('by')} of a long name", "count": 2, "sentiment": 0.5}
+        answers = {"facets": {"facets": [facet]}, "timeline": timeline([point(0)], tz="UTC"), "top": {"texts": []}}
         return answers[question]
 
     def texts(self, parameters: list[tuple[str, str]]) -> dict[str, Any]:
@@ -117,6 +118,8 @@ def test_a_look_has_the_ingest_its_texts_and_the_labels_that_are_known() -> None
     seen = look(platform, "tweets")  # type: ignore[arg-type]
     assert seen is not None
     assert seen.ingest is INGEST
+    assert "author a auth" in bars(seen)
+    assert "a topic of a long name" in bars(seen)
     assert confusion(seen.labelled) == {("negative", "positive"): 1}
     assert look(platform, "other") is None  # type: ignore[arg-type]
 
