@@ -8,6 +8,7 @@
 #   make lint      ruff, mypy and the other hooks of .pre-commit-config.yaml
 #   make bench     load a platform of its own and print a table and one line of JSON
 #   make bench-insight  ask a platform over many texts, quiet and while texts come in
+#   make demo-live watch streams on the page of a platform of its own
 #   make demo-rollout   watch a new version take over, and a degraded one that does not
 #   make train-env add what training needs (torch, transformers)
 
@@ -20,7 +21,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # A platform and its tests start many Python processes: each would compile every module again where bytecode isn't kept.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: up down status test test-fast test-slow soak lint bench bench-insight demo-rollout train-env dev-env chromium clean
+.PHONY: demo-live up down status test test-fast test-slow soak lint bench bench-insight demo-rollout train-env dev-env chromium clean
 
 up: $(STAMPS)/serve
 	@$(BIN)/undertone up $(ARGS)
@@ -54,6 +55,9 @@ bench: dev-env
 
 bench-insight: dev-env
 	$(BIN)/python -m tests.benchmarks.insight_api $(ARGS)
+
+demo-live: dev-env
+	$(BIN)/python -m tests.demo_live $(ARGS)
 
 demo-rollout: dev-env
 	$(BIN)/python -m tests.demo_rollout
