@@ -122,7 +122,7 @@ def test_a_manifest_that_is_cut_off_is_named_and_not_listed(place: Place, store:
     assert [version.ref for version in store.versions("tweets")] == ["tweets@1"]
     assert [problem.split(":")[0] for problem in store.damaged()] == ["tweets@2 is damaged"]
     for ref in ("tweets@2", "tweets@latest"):
-        with pytest.raises(DatasetDamaged, match=r"tweets@2 is damaged.*cut off"):
+        with pytest.raises(DatasetDamaged, match=r"tweets@2 is damaged.*truncated"):
             store.find(ref)
     assert push(store, "again") == "tweets@3"
 
