@@ -127,7 +127,7 @@ def found_within(platform: RunningPlatform, search: str, *, texts: int, within_s
 
 def test_an_ingest_of_the_platform_outlives_its_process_and_keeps_each_row_once(platform: RunningPlatform) -> None:
     rows = [f"Quokka number {n} smiles,{1_242_000_000 + n // 2}" for n in range(600)]  # five minutes of the source
-    (platform.home / "files").mkdir()
+    (platform.home / "files").mkdir(exist_ok=True)
     (platform.home / "files" / "quokkas.csv").write_text("\n".join(["text,at", *rows, ",1242000300"]))
     asked = ("--time-column", "at", "--speed", "60x", "--name", "quokkas")
     command(platform.environment, "ingest", "csv", "quokkas.csv", *asked, "--background")
