@@ -169,9 +169,9 @@ class MemoryIndex(InsightIndex):
 
     @override
     def complete(self, prefix: str, limit: int) -> list[Completion]:
-        begun = prefix_of(prefix)
+        start = prefix_of(prefix)
         with self._content():
-            counts = Counter(term for text in self._texts.values() for term in _terms(text) if _begins(term, begun))
+            counts = Counter(term for text in self._texts.values() for term in _terms(text) if _begins(term, start))
         completions = [Completion(term, kind, count) for (kind, term), count in counts.items()]
         return sorted(completions, key=lambda each: (-each.count, each.term, each.kind))[:limit]
 

@@ -49,7 +49,7 @@ def texts_list(texts: Sequence[Mapping[str, Any]], zone: str) -> str:
 def terms_list(terms: Sequence[Mapping[str, Any]]) -> str:
     """Return related words and topics as buttons, the strongest first; a click adds one to the search."""
     if not terms:
-        return '<p class="small">No word or topic goes with this search more than with others.</p>'
+        return '<p class="small">No word or topic is clearly more frequent in these texts than in all texts.</p>'
     rows = "".join(_term(term) for term in terms)
     return (
         '<table class="terms"><thead><tr><th>Word or topic</th><th>Texts</th><th>Lift</th><th>Tone</th></tr></thead>'
