@@ -106,7 +106,7 @@ def test_another_homes_platform_is_not_replaced(head: RayHead, folder: Path) -> 
     other = str(folder / "other")
     status, said = undertone(head, "up", "--address", head.gcs_address, UNDERTONE_HOME=other, **ports)
     assert status == 1
-    assert "runs this already: undertone at /, started by serve run or another undertone up" in said
+    assert "already runs undertone at /, started by serve run or another undertone up" in said
     assert "--replace" in said
     assert own_processes(folder / "other") == []
     assert recorded(folder / "home") == before
