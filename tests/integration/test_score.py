@@ -170,11 +170,11 @@ def test_a_shard_that_fails_as_a_whole_ends_the_scoring_with_its_rows_and_the_re
     tmp_path: Path, model: Path, cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(score_job, "ShardScorer", Faulty)
-    settings, fleet = Settings(home=tmp_path / "home"), score_job.Fleet(1, 1)
+    settings, pool = Settings(home=tmp_path / "home"), score_job.ActorPool(1, 1)
     found = resolve_model(settings, str(model))
     job = job_of(settings, found, options_in(tmp_path, source=str(with_bad_rows(tmp_path / "in", "odd")), shard_rows=2))
     with pytest.raises(InvalidInput) as caught:
-        score(job, found, settings, fleet)
+        score(job, found, settings, pool)
     message = "rows 1 to 2 of sub/b.csv cannot be scored: ZeroDivisionError: float division by zero. Correct it"
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
