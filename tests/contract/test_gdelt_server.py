@@ -50,7 +50,7 @@ async def test_what_a_server_does_wrong_costs_the_file_that_it_hits_and_no_other
     assert [text.id.partition(":")[2][:14] for text in texts] == [STAMPS[0]] * 4 + [STAMPS[4]] * 4
     gaps = gaps_of(arrivals[-1].position)
     assert list(gaps) == [names[1], names[2], names[3], names[5]]
-    for reason, part in zip(gaps.values(), ("404", "beyond 100,000", "no whole zip", "not 000"), strict=True):
+    for reason, part in zip(gaps.values(), ("404", "beyond 100,000", "not a complete zip", "not 000"), strict=True):
         assert part in reason
 
 
