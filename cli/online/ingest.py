@@ -11,7 +11,7 @@ import typer
 from cli.online import ingest_gdelt, ingest_platform
 from cli.online import ingest_options as options
 from cli.online.connection import ApiKey, Url
-from cli.online.ingest_platform import start_in_platform
+from cli.online.ingest_platform import carry_out
 from cli.online.ingest_run import STDIN, run
 from cli.options import Delimiter, QuotingOption
 from sentiment.ingest import BLUESKY, IngestRequest
@@ -63,6 +63,7 @@ def _file_command(kind: str) -> Callable[..., None]:
         api_key: ApiKey = None,
         as_json: options.AsJson = False,
     ) -> None:
+        """Replaced below: the help of each kind has its own examples."""
         request = IngestRequest(
             name or file.name.removesuffix(".gz").rpartition(".")[0],
             kind,
@@ -83,10 +84,7 @@ def _file_command(kind: str) -> Callable[..., None]:
             limit=limit,
             speed=speed,
         )
-        if background:
-            start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
-        else:
-            run(request, url, api_key, restart=restart, as_json=as_json)
+        carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)
 
     command.__doc__ = _FILE_HELP.format(summary=_FILES[kind], kind=kind)
     return command
@@ -170,7 +168,4 @@ def bluesky(
     """
     codes = tuple(code.strip().casefold() for code in languages.split(",")) if languages else None
     request = IngestRequest(name, BLUESKY, address=address, languages=codes, limit=limit)
-    if background:
-        start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
-    else:
-        run(request, url, api_key, restart=restart, as_json=as_json)
+    carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)

@@ -9,8 +9,7 @@ import typer
 
 from cli.online import ingest_options as options
 from cli.online.connection import ApiKey, Url
-from cli.online.ingest_platform import start_in_platform
-from cli.online.ingest_run import run
+from cli.online.ingest_platform import carry_out
 from sentiment.ingest import IngestRequest
 
 
@@ -84,7 +83,7 @@ def feeds(
         to_time=to_time,
         once=once or None,
     )
-    _carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)
+    carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)
 
 
 def search(
@@ -121,13 +120,4 @@ def search(
         from_time=from_time,
         to_time=to_time,
     )
-    _carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)
-
-
-def _carry_out(
-    request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, background: bool, as_json: bool
-) -> None:
-    if background:
-        start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
-    else:
-        run(request, url, api_key, restart=restart, as_json=as_json)
+    carry_out(request, url, api_key, restart=restart, background=background, as_json=as_json)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.online.connection import ApiKey, Url, connect
+from cli.online.ingest_run import run
 from cli.options import Json
 from cli.terminal import print_table
 from sentiment.ingest import IngestRequest, require_name
@@ -31,15 +32,25 @@ def register(app: typer.Typer) -> None:
     app.command("stop")(stop)
 
 
-def start_in_platform(
+def carry_out(
+    request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, background: bool, as_json: bool
+) -> None:
+    """Run an ingest here, or have the platform run it in the `background`.
+
+    Raises:
+        InvalidInput: the name, the speed or a time is wrong.
+        Exit: with status 1, nothing of what was read could be kept.
+    """
+    if background:
+        _start_in_platform(request, url, api_key, restart=restart, as_json=as_json)
+    else:
+        run(request, url, api_key, restart=restart, as_json=as_json)
+
+
+def _start_in_platform(
     request: IngestRequest, url: str | None, api_key: str | None, *, restart: bool, as_json: bool
 ) -> None:
-    """Have the platform run an ingest, and print how it is. Raises InvalidInput for a wrong name, speed or time."""
-    _ = (
-        require_name(request.name),
-        request.limits,
-        request.span_ms,
-    )  # refused here by option, not there by field
+    _ = (require_name(request.name), request.limits, request.span_ms)  # refused here by option, not there by field
     with connect(url, api_key, _ATTEMPTS) as client:
         _say(client.start_ingest({**request.plain(), "restart": restart}), as_json=as_json)
 

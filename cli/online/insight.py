@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -14,10 +10,9 @@ from rich.console import Console
 
 from cli.online import insight_view as view
 from cli.online.connection import ApiKey, Url, connect
+from cli.online.insight_output import refuse_both, show
 from cli.options import Json
-from cli.terminal import print_table
 from sentiment.errors import InvalidInput
-from sentiment.tables.formulas import escaped
 
 app = typer.Typer(help="Ask many texts at once: how many, how they feel, when, and why.", no_args_is_help=True)
 console = Console(soft_wrap=True)
@@ -84,12 +79,14 @@ def timeline(
     """
     parameters = [("q", query), *_span(from_, to, tz), *_given(bucket=bucket)]
     answer = _ask("timeline", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
-    if as_json:
-        _print_json(answer)
-    elif as_csv:
-        _print_csv(view.timeline_rows([answer]))
-    else:
-        print_table(console, view.timeline_card(answer, console.width))
+    show(
+        console,
+        answer,
+        lambda: view.timeline_rows([answer]),
+        lambda: view.timeline_card(answer, console.width),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
 
 
 @app.command("compare")
@@ -110,12 +107,14 @@ def compare(
     """
     parameters = [*(("q", query) for query in queries), *_span(from_, to, tz), *_given(bucket=bucket)]
     answer = _ask("compare", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
-    if as_json:
-        _print_json(answer)
-    elif as_csv:
-        _print_csv(view.timeline_rows(answer["series"]))
-    else:
-        print_table(console, view.comparison_card(answer, console.width))
+    show(
+        console,
+        answer,
+        lambda: view.timeline_rows(answer["series"]),
+        lambda: view.comparison_card(answer, console.width),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
 
 
 @app.command("related")
@@ -136,14 +135,15 @@ def related(
     """
     parameters = [("q", query), *_span(from_, to, tz), ("limit", str(limit))]
     answer = _ask("related", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
-    if as_json:
-        _print_json(answer)
-    elif as_csv:
-        _print_csv(answer["terms"])
-    elif answer["terms"]:
-        print_table(console, view.terms_table(answer["terms"]))
-    else:
-        console.print("No term is clearly more frequent there than elsewhere, or the search finds too few texts.")
+    nothing = "No term is clearly more frequent there than elsewhere, or the search finds too few texts."
+    show(
+        console,
+        answer,
+        lambda: answer["terms"],
+        lambda: view.terms_table(answer["terms"]) if answer["terms"] else nothing,
+        as_json=as_json,
+        as_csv=as_csv,
+    )
 
 
 @app.command("facets")
@@ -165,14 +165,15 @@ def facets(
     """
     parameters = [("q", query), *_span(from_, to, tz), ("by", by.value), ("limit", str(limit))]
     answer = _ask("facets", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
-    if as_json:
-        _print_json(answer)
-    elif as_csv:
-        _print_csv(answer["facets"])
-    elif answer["facets"]:
-        print_table(console, view.facets_table(answer))
-    else:
-        console.print(f"No text was found that has a{'n' if by is FacetName.AUTHOR else ''} {by.value}.")
+    nothing = f"No text was found that has a{'n' if by is FacetName.AUTHOR else ''} {by.value}."
+    show(
+        console,
+        answer,
+        lambda: answer["facets"],
+        lambda: view.facets_table(answer) if answer["facets"] else nothing,
+        as_json=as_json,
+        as_csv=as_csv,
+    )
 
 
 @app.command("top")
@@ -194,14 +195,15 @@ def top(
     """
     parameters = [("q", query), *_span(from_, to, tz), ("order", order.value)]
     answer = _pages(parameters, limit, url, api_key, as_json=as_json, as_csv=as_csv)
-    if as_json:
-        _print_json(answer)
-    elif as_csv:
-        _print_csv([view.text_row(text) for text in answer["texts"]])
-    elif answer["texts"]:
-        print_table(console, view.texts_table(answer["texts"], tz))
-    else:
-        console.print("No text was found.")
+    nothing = "No text was found."
+    show(
+        console,
+        answer,
+        lambda: [view.text_row(text) for text in answer["texts"]],
+        lambda: view.texts_table(answer["texts"], tz) if answer["texts"] else nothing,
+        as_json=as_json,
+        as_csv=as_csv,
+    )
 
 
 @app.command("why")
@@ -224,12 +226,14 @@ def why(
             raise InvalidInput(f"{name} is missing: give both spans, as in {name} 2026-03-01/2026-03-08", name)
     parameters = [("q", query), ("before", before), ("after", after), ("tz", tz)]
     answer = _ask("why", parameters, url, api_key, as_json=as_json, as_csv=as_csv)
-    if as_json:
-        _print_json(answer)
-    elif as_csv:
-        _print_csv([view.driver_row(driver) for driver in answer["drivers"]])
-    else:
-        print_table(console, view.why_card(answer))
+    show(
+        console,
+        answer,
+        lambda: [view.driver_row(driver) for driver in answer["drivers"]],
+        lambda: view.why_card(answer),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
 
 
 def _span(from_: str | None, to: str | None, tz: str) -> _Parameters:
@@ -243,7 +247,7 @@ def _given(**values: str | None) -> _Parameters:
 def _ask(
     question: str, parameters: _Parameters, url: str | None, api_key: str | None, *, as_json: bool, as_csv: bool
 ) -> dict[str, Any]:
-    _refuse_both(as_json=as_json, as_csv=as_csv)
+    refuse_both(as_json=as_json, as_csv=as_csv)
     with connect(url, api_key, _ATTEMPTS) as client:
         return client.insights(question, parameters)
 
@@ -252,7 +256,7 @@ def _pages(
     parameters: _Parameters, limit: int, url: str | None, api_key: str | None, *, as_json: bool, as_csv: bool
 ) -> dict[str, Any]:
     """Return up to `limit` texts as one answer, its `next` that of the last page."""
-    _refuse_both(as_json=as_json, as_csv=as_csv)
+    refuse_both(as_json=as_json, as_csv=as_csv)
     texts: list[dict[str, Any]] = []
     after: _Parameters = []
     with connect(url, api_key, _ATTEMPTS) as client:
@@ -263,23 +267,3 @@ def _pages(
             if answer["next"] is None or len(texts) >= limit:
                 return {**answer, "texts": texts}
             after = [("after", answer["next"])]
-
-
-def _refuse_both(*, as_json: bool, as_csv: bool) -> None:
-    if as_json and as_csv:
-        raise InvalidInput("--json and --csv exclude each other: give one of them", "--csv")
-
-
-def _print_json(answer: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
-
-
-def _print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(rows[0])
-        writer.writerows([[_cell(value) for value in row.values()] for row in rows])
-
-
-def _cell(value: Any) -> Any:
-    return escaped(value) if isinstance(value, str) else "" if value is None else value
