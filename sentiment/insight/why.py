@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from math import sqrt
 from typing import Final
 
@@ -35,6 +36,11 @@ class GroupSums:
     """Sum of weight times tone."""
     squares: float
     """Sum of weight times the tone's square."""
+
+    @property
+    def mean(self) -> float | None:
+        """The mean tone, None without texts."""
+        return self.total / self.weight if self.weight else None
 
 
 #: The topic of all that are not among the most frequent.
@@ -82,6 +88,11 @@ class SpanSums:
     days: float
     groups: Mapping[Group, GroupSums]
 
+    @property
+    def all(self) -> GroupSums:
+        """The sums of all texts."""
+        return _sum(self.groups.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Driver:
@@ -97,9 +108,9 @@ class Driver:
     sentiment_after: float | None
 
     @property
-    def strength(self) -> float:
-        """How much of the change goes back to this topic, whatever its sign."""
-        return abs(self.mix + self.inside + self.model)
+    def change(self) -> float:
+        """What this topic has changed of the mean tone."""
+        return self.mix + self.inside + self.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,7 @@ class ToneChange:
     high: float
     """The 95 % interval of the change of the mean tone, by sample size; few texts draw it towards no change."""
     drivers: tuple[Driver, ...]
-    """By strength, the strongest first."""
+    """By how much each has changed, the most first."""
 
     @property
     def is_certain(self) -> bool:
@@ -138,18 +149,19 @@ def split_change(before: SpanSums, after: SpanSums, offsets: Mapping[int, float]
         after: the second one.
         offsets: by how much a model version's tone is above the truth that all are compared with; 0 for those left out.
     """
-    if not _weight(before) or not _weight(after):
+    sums = before.all, after.all
+    if sums[0].mean is None or sums[1].mean is None:
         return None
-    tones = [_mean(span) for span in (before, after)]
+    tones = sums[0].mean, sums[1].mean
     middle = sum(tones) / 2
     topics = {topic for span in (before, after) for topic, _ in span.groups}
     drivers = sorted(
         (_driver(topic, before, after, offsets, middle) for topic in topics),
-        key=lambda driver: (-driver.strength, driver.topic or ""),
+        key=lambda driver: (-abs(driver.change), driver.topic or ""),
     )
-    rates = [_weight(span) / span.days for span in (before, after)]
-    margin = Z_95 * sqrt(_variance_of_mean(before) + _variance_of_mean(after))
-    expected = _cautious_mean(after) - _cautious_mean(before)
+    rates = sums[0].weight / before.days, sums[1].weight / after.days
+    margin = Z_95 * sqrt(sum(variance_of_mean(each.weight, each.total, each.squares) for each in sums))
+    expected = cautious_mean(sums[1].weight, sums[1].total) - cautious_mean(sums[0].weight, sums[0].total)
     volume = (rates[1] - rates[0]) / (sum(rates) / 2) * middle
     return ToneChange(
         change=tones[1] - tones[0] + volume,
@@ -199,29 +211,15 @@ def _driver(
 
 def _topic(topic: str | None, span: SpanSums, offsets: Mapping[int, float]) -> _Topic | None:
     groups = {version: sums for (name, version), sums in span.groups.items() if name == topic}
-    weight = sum(sums.weight for sums in groups.values())
-    if not weight:
+    sums = _sum(groups.values())
+    if sums.mean is None:
         return None
-    offset = sum(sums.weight * offsets.get(version, 0.0) for version, sums in groups.items() if version is not None)
-    total = sum(sums.total for sums in groups.values())
-    return _Topic(weight, weight / _weight(span), total / weight, offset / weight)
+    offset = sum(each.weight * offsets.get(version, 0.0) for version, each in groups.items() if version is not None)
+    return _Topic(sums.weight, sums.weight / span.all.weight, sums.mean, offset / sums.weight)
 
 
-def _weight(span: SpanSums) -> float:
-    return sum(sums.weight for sums in span.groups.values())
-
-
-def _mean(span: SpanSums) -> float:
-    return sum(sums.total for sums in span.groups.values()) / _weight(span)
-
-
-def _cautious_mean(span: SpanSums) -> float:
-    return cautious_mean(_weight(span), sum(sums.total for sums in span.groups.values()))
-
-
-def _variance_of_mean(span: SpanSums) -> float:
-    total, squares = (sum(getattr(sums, name) for sums in span.groups.values()) for name in ("total", "squares"))
-    return variance_of_mean(_weight(span), total, squares)
+def _sum(groups: Iterable[GroupSums]) -> GroupSums:
+    return reduce(_plus, groups, _NOTHING)
 
 
 def sentence(query: str, change: ToneChange) -> str:

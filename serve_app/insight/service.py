@@ -27,8 +27,7 @@ _MINUTE_MS: Final = 60_000
 _AHEAD_MS: Final = 10 * _MINUTE_MS
 #: What is shown where there are no texts at all: a week up to now.
 _NO_TEXTS_MS: Final = 7 * 24 * 3_600_000
-#: How far ends that are left out reach from now: a text of the year 5000 must not make every timeline too long.
-_LONGEST_PAST_MS: Final = 100 * 365 * 24 * 3_600_000
+#: How far a timeline of texts that all lie in the future goes.
 _LONGEST_FUTURE_MS: Final = 50 * 365 * 24 * 3_600_000
 
 #: Returns the marks between two times (ms since 1970): moments at which what is measured changed.
@@ -146,9 +145,6 @@ class InsightService:
         """
         open_from, open_to = search.from_ms is None, search.to_ms is None
         first_ms, last_ms = self._extent(index, queries) if open_from or open_to else (0, 0)
-        soon_ms = self._now_ms() + _AHEAD_MS
-        if first_ms <= soon_ms:
-            last_ms = min(last_ms, soon_ms)
         from_ms = first_ms if search.from_ms is None else search.from_ms
         to_ms = last_ms if search.to_ms is None else search.to_ms
         if open_from:
@@ -164,9 +160,9 @@ class InsightService:
         firsts = [extent.from_ms for extent in extents if extent.from_ms is not None]
         lasts = [extent.to_ms for extent in extents if extent.to_ms is not None]
         now_ms = self._now_ms()
-        ends = min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
-        first_ms, last_ms = (max(now_ms - _LONGEST_PAST_MS, min(now_ms + _LONGEST_FUTURE_MS, end)) for end in ends)
-        return first_ms, last_ms
+        first_ms, last_ms = min(firsts, default=now_ms - _NO_TEXTS_MS), max(lasts, default=now_ms)
+        latest_ms = now_ms + (_AHEAD_MS if first_ms <= now_ms + _AHEAD_MS else _LONGEST_FUTURE_MS)
+        return min(first_ms, latest_ms), min(last_ms, latest_ms)
 
 
 class InsightAnswerCache:

@@ -63,10 +63,7 @@ def _span_sums(index: InsightIndex, query: Query, span: tuple[int, int], field: 
 
 
 def _side(span: tuple[int, int], sums: SpanSums) -> dict[str, Any]:
-    weight = sum(each.weight for each in sums.groups.values())
-    total = sum(each.total for each in sums.groups.values())
-    tone = round(total / weight, _DIGITS) if weight else None
-    return {"from_ms": span[0], "to_ms": span[1], "count": round(weight), "sentiment": tone}
+    return {"from_ms": span[0], "to_ms": span[1], "count": round(sums.all.weight), "sentiment": _short(sums.all.mean)}
 
 
 def _no_verdict(before: SpanSums) -> dict[str, Any]:
@@ -92,7 +89,7 @@ def _driver_out(
     figures = {name: None if value is None else _short(value) for name, value in asdict(driver).items()}
     if not illustrated or driver.topic in (None, OTHER_TOPICS):
         return {**figures, "words": [], "ids": []}
-    order: Order = "positive" if driver.mix + driver.inside + driver.model > 0 else "negative"
+    order: Order = "positive" if driver.change > 0 else "negative"
     narrowed = Query(query.text, _narrowed(query.condition, str(driver.topic)))
     words = [term.term for term in index.related(narrowed, _WORDS, within)]
     return {**figures, "words": words, "ids": list(index.top(narrowed, order, _TEXTS, within).ids)}
