@@ -10,6 +10,7 @@ from ray import serve
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from deployments.logs import log_with_serve
+from deployments.state_metrics import StateMetrics
 from sentiment.clock import epoch_ms
 from sentiment.journal import JournalOptions
 from sentiment.priority import rise
@@ -27,39 +28,33 @@ _EXPIRY_PERIOD_S: Final = 3600.0
 _COMMIT_BOUNDARIES_MS: Final = [0.5, 1, 2, 5, 10, 20, 50, 100, 250, 1000]
 
 
-class SinkMetrics:
+class SinkMetrics(StateMetrics):
     """The metrics of a sink."""
 
     def __init__(self) -> None:
-        self._gauges = {
-            "pending": Gauge("undertone_journal_pending", "operations in the journal that the store does not have yet"),
-            "lag_s": Gauge("undertone_journal_lag_s", "age of the oldest of them, in seconds"),
-            "journal_bytes": Gauge("undertone_journal_bytes", "bytes of the journal on disk"),
-        }
-        self._counters = {
-            "stored": Counter("undertone_stored_total", "operations that reached the store"),
-            "conflicts": Counter("undertone_conflicts_total", "texts refused because their id names another text"),
-            "late_conflicts": Counter(
-                "undertone_late_conflicts_total", "conflicts found after the text was acknowledged, kept in a file"
-            ),
-        }
+        super().__init__(
+            {
+                "pending": Gauge(
+                    "undertone_journal_pending", "operations in the journal that the store does not have yet"
+                ),
+                "lag_s": Gauge("undertone_journal_lag_s", "age of the oldest of them, in seconds"),
+                "journal_bytes": Gauge("undertone_journal_bytes", "bytes of the journal on disk"),
+            },
+            {
+                "stored": Counter("undertone_stored_total", "operations that reached the store"),
+                "conflicts": Counter("undertone_conflicts_total", "texts refused because their id names another text"),
+                "late_conflicts": Counter(
+                    "undertone_late_conflicts_total", "conflicts found after the text was acknowledged, kept in a file"
+                ),
+            },
+        )
         self._commit_ms = Histogram(
             "undertone_journal_commit_ms", "time of one write and sync, in ms", boundaries=_COMMIT_BOUNDARIES_MS
         )
-        self._counted = dict.fromkeys(self._counters, 0)
 
     def observe_commit(self, duration_ms: float) -> None:
         """Observe one commit of the journal."""
         self._commit_ms.observe(duration_ms)
-
-    def publish(self, state: dict[str, Any]) -> None:
-        """Publish a sink's state."""
-        for name, gauge in self._gauges.items():
-            gauge.set(state[name])
-        for name, counter in self._counters.items():
-            if state[name] > self._counted[name]:
-                counter.inc(state[name] - self._counted[name])
-                self._counted[name] = state[name]
 
 
 @serve.deployment(

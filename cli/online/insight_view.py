@@ -41,10 +41,12 @@ def timeline_card(timeline: Answer, width: int) -> Group:
     """Return a timeline: its heading, two sparklines, and a row a point."""
     points = timeline["points"]
     parts: list[Any] = [_heading(timeline), _span_line(timeline), *_lines(timeline, width), Text()]
+    rows = points
     if len(points) > _MOST_ROWS:
-        parts.append(Text(f"The last {_MOST_ROWS} of {len(points)} points; --csv prints all of them.", "dim"))
-    parts.append(_points_table(points[-_MOST_ROWS:], timeline))
-    if any(point["partial"] for point in points[-_MOST_ROWS:]):
+        rows = [point for point in points if point["count"]][-_MOST_ROWS:]
+        parts.append(Text(f"The last {len(rows)} with texts of {len(points)} points; --csv prints all of them.", "dim"))
+    parts.append(_points_table(rows, timeline))
+    if any(point["partial"] for point in rows):
         parts.append(Text("* cut by the span's ends or the present", "dim"))
     parts += [Text(_mark_line(mark, timeline["tz"]), "dim") for mark in timeline["marks"]]
     return Group(*parts)

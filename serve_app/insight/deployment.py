@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -12,10 +13,11 @@ from ray import serve
 from ray.util.metrics import Counter, Gauge
 
 from deployments.logs import log_with_serve
+from deployments.state_metrics import StateMetrics
 from sentiment.access.secret import secret_of
 from sentiment.clock import epoch_ms
 from sentiment.insight.embedded.index import TantivyIndex
-from sentiment.insight.indexer import Indexer, IndexState
+from sentiment.insight.indexer import Indexer
 from sentiment.insight.query.parser import parse_query
 from sentiment.insight.values import IdPage
 from sentiment.priority import give_way, rise
@@ -36,25 +38,18 @@ _METRICS_S: Final = 2.0
 _READERS: Final = 2
 
 
-class InsightMetrics:
+class InsightMetrics(StateMetrics):
     """What Prometheus sees of the index."""
 
     def __init__(self) -> None:
-        self._gauges = {
-            "texts": Gauge("undertone_insight_texts", "texts in the insight index"),
-            "pending": Gauge("undertone_insight_pending", "changes of texts that the insight index has not"),
-            "behind_s": Gauge("undertone_insight_lag_s", "seconds since the insight index had all changes"),
-        }
-        self._commits = Counter("undertone_insight_commits_total", "commits of the insight index")
-        self._counted = 0
-
-    def publish(self, state: IndexState) -> None:
-        """Show the index's state."""
-        for name, gauge in self._gauges.items():
-            gauge.set(getattr(state, name))
-        if state.commits > self._counted:
-            self._commits.inc(state.commits - self._counted)
-            self._counted = state.commits
+        super().__init__(
+            {
+                "texts": Gauge("undertone_insight_texts", "texts in the insight index"),
+                "pending": Gauge("undertone_insight_pending", "changes of texts that the insight index has not"),
+                "behind_s": Gauge("undertone_insight_lag_s", "seconds since the insight index had all changes"),
+            },
+            {"commits": Counter("undertone_insight_commits_total", "commits of the insight index")},
+        )
 
 
 @serve.deployment(
@@ -87,7 +82,7 @@ class Insight:
         self._periodic = [
             Periodic("insight index", _TICK_S, self._indexer.tick),
             Periodic("insight renewal", _RENEWAL_S, self._renew),
-            Periodic("insight metrics", _METRICS_S, lambda: metrics.publish(self._indexer.state())),
+            Periodic("insight metrics", _METRICS_S, lambda: metrics.publish(asdict(self._indexer.state()))),
         ]
 
     async def answer(self, question: Question, search: Search) -> InsightAnswer:

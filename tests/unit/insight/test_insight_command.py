@@ -93,7 +93,8 @@ def test_points_that_are_cut_bear_a_star(routes):
 
 def test_a_long_timeline_shows_its_last_points(routes):
     shown = run("timeline", "--from", "2025-10-01", "--to", "2026-03-31", "--bucket", "day")
-    assert "The last 60 of 181 points; --csv prints all of them." in shown
+    assert "The last 3 with texts of 181 points; --csv prints all of them." in shown
+    assert len([line for line in shown.splitlines() if re.match(r"2026-03-\d\d  ", line)]) == 3
     assert max(map(len, shown.splitlines())) <= 100
 
 
