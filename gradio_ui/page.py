@@ -47,7 +47,7 @@ def build_page(client: UndertoneClient, host: str = "127.0.0.1", files: Path = P
             with gr.Tab("Live", id="live") as live:
                 watching = build_live(client, live, files)
             with gr.Tab("Explore", id="explore") as explore:
-                build_explore(client, page, tabs, explore)
+                build_explore(client, page, tabs, explore, files)
             with gr.Tab("Models", id="models") as models:
                 timer = build_models(client, models, state, asks_for_key=host not in LOOPBACK)
         every = (try_it, batch, live, explore, models)

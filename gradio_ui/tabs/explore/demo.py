@@ -1,49 +1,45 @@
-"""The demonstration's texts for a platform that has none: sent once, each with its date, author and topic."""
+"""The demonstration for a platform that has hardly any texts: the stream of the tab *Live*, at full speed."""
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterator
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
-from sentiment.client.answers import Item
+from gradio_ui.tabs.live.streams import DEMO, StreamRequest, ingest_of, start
 from sentiment.client.http import UndertoneClient
+from sentiment.errors import Unavailable
 
-SOURCE: Final = "demo"
-_BATCH: Final = 100
-_LOOKS: Final = 40
+_LONGEST_LOOKS: Final = 360
 _LOOK_S: Final = 0.5
 
 
-def demo_items() -> list[Item]:
-    """Return the demonstration's texts, as the API takes them. Sent twice, they are kept once: their ids are fixed."""
-    text = (files("gradio_ui") / "demo" / "harwick-bay.csv").read_text(encoding="utf-8")
-    return [
-        {
-            "id": row["id"],
-            "text": row["text"],
-            "created_at": row["created_at"],
-            "author": row["author"],
-            "source": SOURCE,
-            "topics": [row["topic"]],
-        }
-        for row in csv.DictReader(text.splitlines())
-    ]
+def load_demo(
+    client: UndertoneClient, folder: Path, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[tuple[str, int, int]]:
+    """Start the demonstration and wait until it can be searched; yield its name, the texts kept, and of how many.
 
-
-def send_demo(client: UndertoneClient, sleep: Callable[[float], None] = time.sleep) -> Iterator[tuple[int, int]]:
-    """Send the demonstration's texts and wait until they can be searched for; yield how many were sent, of how many.
+    Args:
+        client: the platform's API.
+        folder: where the platform looks for files.
+        sleep: waits between two looks.
 
     Raises:
-        UndertoneError: the platform does not take them.
+        UndertoneError: the platform does not take it, or it has failed or takes minutes.
     """
-    items = demo_items()
-    for begin in range(0, len(items), _BATCH):
-        client.predict_batch(items[begin : begin + _BATCH])
-        yield min(begin + _BATCH, len(items)), len(items)
-    for _ in range(_LOOKS):
-        if client.insights("timeline", [("q", f"source:{SOURCE}")])["total"] >= len(items):
-            return
+    name = str(start(client, folder, StreamRequest(DEMO))["name"])
+    for _ in range(_LONGEST_LOOKS):
+        ingest = ingest_of(client.ingests(), name)
+        if ingest is not None:
+            if ingest["state"] == "failed":
+                raise Unavailable(f"the demonstration failed: {ingest['problem']}")
+            yield name, ingest["kept"], ingest["expected"] or ingest["kept"]
+            if ingest["state"] == "finished" and _searchable(client, name) >= ingest["kept"]:
+                return
         sleep(_LOOK_S)
+    raise Unavailable("the demonstration takes long: look at it on the tab Live, and search again later")
+
+
+def _searchable(client: UndertoneClient, name: str) -> int:
+    return int(client.insights("timeline", [("q", f'source:"{name}"')])["total"])

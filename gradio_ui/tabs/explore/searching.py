@@ -135,6 +135,7 @@ def links_between(client: UndertoneClient, form: Form, terms: Sequence[Mapping[s
     names = {term["term"] for term in terms}
 
     def of(term: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return the pairs that a term begins."""
         query = Form().adding(term["term"], term["kind"]).query
         related = client.insights("related", [("q", query), *_span(form), ("limit", str(_TERMS))])["terms"]
         return [(term["term"], each["term"]) for each in related if each["term"] in names - {term["term"]}]

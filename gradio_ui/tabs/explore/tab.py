@@ -16,7 +16,7 @@ import gradio as gr
 
 from gradio_ui.charts import progress
 from gradio_ui.messages import note, problem
-from gradio_ui.tabs.explore.demo import SOURCE, send_demo
+from gradio_ui.tabs.explore.demo import load_demo
 from gradio_ui.tabs.explore.plots import graph, timelines
 from gradio_ui.tabs.explore.searching import (
     BUCKETS,
@@ -45,6 +45,7 @@ _EMPTY: Final = (
     "There are hardly any texts yet. Load the demonstration (2,000 posts of eight weeks in a town that does not "
     "exist), or send your own: classify texts here, with `undertone ingest`, or over HTTP."
 )
+_NO_MATCH: Final = "No text matches in this span."
 _FAILED: Final = "Something went wrong on this page; its log says what. Try again."
 _TO_LINK: Final = "(link) => { if (link) history.replaceState(null, '', '?' + link) }"
 #: Puts what the browser tells, as `bridge.js` left it, in the place of the first input.
@@ -76,8 +77,11 @@ class _Parts:
         return [*shown, self.as_csv, self.as_json, self.link, self.state]
 
 
-def build_explore(client: UndertoneClient, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
-    """Add the contents of `tab` to the Blocks under construction; a link with `tab=explore` opens it and searches."""
+def build_explore(client: UndertoneClient, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab, folder: Path) -> None:
+    """Add the contents of `tab` to the Blocks under construction; a link with `tab=explore` opens it and searches.
+
+    The demonstration is put into `folder`, where the platform looks for files.
+    """
     with gr.Column(elem_id="explore"):
         with gr.Row(equal_height=False, elem_id="explore-row"):
             query = gr.Textbox(label="Search", placeholder="climate and (flood or fire)", max_lines=1, scale=6)
@@ -102,8 +106,8 @@ def build_explore(client: UndertoneClient, page: gr.Blocks, tabs: gr.Tabs, tab: 
     search.after(add(_added, [browser_event, *parts.form], parts.form, **_QUIET).then)
     search.after(brush(_brushed, [browser_event, parts.state, *parts.form], parts.form, **_QUIET).then)
     complete(_completed, [browser_event, *parts.form], [completion_box, *parts.form], **_QUIET)
-    demo_sent = parts.demo.click(_demo_loader(client), None, parts.message, **_QUIET)
-    search.after(demo_sent.then(lambda: _fields(Form(f"source:{SOURCE}")), None, parts.form, **_QUIET).then)
+    loaded = parts.demo.click(_demo_loader(client, folder), None, [parts.message, *parts.form], **_QUIET)
+    search.after(loaded.success)
     search.after(page.load(_from_link, None, [tabs, *parts.form], **_QUIET).then, _if_linked)
     graph_section.expand(_grapher(client), parts.state, graph_plot, show_progress="minimal", api_visibility="private")
     page.load(None, None, None, js=_BRIDGE)
@@ -179,6 +183,7 @@ class _Search:
         """Search on an event, if `only_if` agrees, which is given the values of `more` and of the form."""
 
         def run(*values: Any) -> Iterator[list[Any]]:
+            """Search, and keep the downloads until Gradio has copied them."""
             if only_if is not None and not only_if(*values):
                 yield [gr.skip()] * len(self._parts.results)
                 return
@@ -202,9 +207,9 @@ class _Search:
 def _shown(explored: Explored, folder: Path) -> list[Any]:
     first = explored.first
     is_new = first["total"] < _FEW_TEXTS and explored.form.queries == ("",) and not explored.form.begin
-    message = note(_EMPTY) if is_new else ("" if any(each["total"] for each in explored.series) else note(_none(first)))
+    message = _EMPTY if is_new else ("" if any(each["total"] for each in explored.series) else _NO_MATCH)
     return [
-        message,
+        note(message) if message else "",
         gr.update(visible=is_new),
         summary(explored),
         gr.update(value=timelines(explored.series), visible=True) if first["points"] else gr.update(visible=False),
@@ -216,10 +221,6 @@ def _shown(explored: Explored, folder: Path) -> list[Any]:
         explored.form.link,
         explored,
     ]
-
-
-def _none(first: dict[str, Any]) -> str:
-    return f"No text matches {first['query']!r} in this span." if first["query"] else "No text lies in this span."
 
 
 def _downloads(explored: Explored, folder: Path) -> list[Any]:
@@ -273,6 +274,7 @@ def _brushed(browser_event: str, state: Explored | None, *values: Any) -> list[A
 
 def _grapher(client: UndertoneClient) -> Any:
     def draw(state: Explored | None) -> Any:
+        """Draw the related words of what was searched for last."""
         if state is None or not state.terms:
             return None
         try:
@@ -284,12 +286,13 @@ def _grapher(client: UndertoneClient) -> Any:
     return draw
 
 
-def _demo_loader(client: UndertoneClient) -> Any:
-    def load() -> Iterator[str]:
+def _demo_loader(client: UndertoneClient, folder: Path) -> Any:
+    def load() -> Iterator[list[Any]]:
+        """Load the demonstration under a bar, and search for it."""
         try:
-            for sent, of in send_demo(client):
-                yield progress(sent, of, f"{sent:,} of {of:,} texts sent…")
+            for name, kept, of in load_demo(client, folder):
+                yield [progress(kept, of, f"{kept:,} of {of:,} texts…"), *_fields(Form(f"source:{name}"))]
         except UndertoneError as exc:
-            yield problem(exc)
+            raise gr.Error(str(exc), print_exception=False) from exc
 
     return load

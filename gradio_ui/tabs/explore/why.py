@@ -33,6 +33,7 @@ def build_why(client: UndertoneClient, state: gr.State, query: gr.Textbox) -> No
         drivers = gr.HTML("", elem_id="explore-why-drivers")
 
     def ask(state: Explored | None, typed: str, first: str, second: str) -> list[Any]:
+        """Split the change between the two spans."""
         if state is None:
             return [note(_FIRST_SEARCH), gr.update(visible=False), ""]
         parameters = [("q", typed or ""), ("before", first or ""), ("after", second or ""), ("tz", state.first["tz"])]

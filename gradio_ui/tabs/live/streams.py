@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
+import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -79,13 +82,19 @@ def start(
     return client.start_ingest({name: value for name, value in body.items() if value is not None})
 
 
-def look(client: UndertoneClient, name: str) -> StreamSnapshot | None:
-    """Return a stream as it is now, None where there is none of that name."""
-    ingest = next((each for each in client.ingests() if each["name"] == name), None)
-    if ingest is None:
-        return None
-    query = [("q", f'source:"{name}"')]
-    timeline = client.insights("timeline", query)
+def ingest_of(ingests: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+    """Return the ingest of that name, None where there is none."""
+    return next((each for each in ingests if each["name"] == name), None)
+
+
+def timeline_of(client: UndertoneClient, name: str) -> dict[str, Any]:
+    """Return a stream's texts over time."""
+    return client.insights("timeline", _of_stream(name))
+
+
+def look(client: UndertoneClient, ingest: Mapping[str, Any], timeline: Mapping[str, Any]) -> StreamSnapshot:
+    """Return a stream as it is now; `ingest` and `timeline` are what is known of it already."""
+    name, query = str(ingest["name"]), _of_stream(str(ingest["name"]))
     latest = client.insights("top", [*query, ("order", "newest"), ("limit", str(_LATEST))])["texts"]
     topics, authors = (
         client.insights("facets", [*query, ("by", by), ("limit", str(_FACETS))])["facets"] for by in ("topic", "author")
@@ -93,6 +102,10 @@ def look(client: UndertoneClient, name: str) -> StreamSnapshot | None:
     labelled = client.texts([("source", name), ("limit", str(_LABELLED))])["texts"]
     known = [text for text in labelled if text["feedback"]]
     return StreamSnapshot(ingest, timeline, latest, known, topics, authors)
+
+
+def _of_stream(name: str) -> list[tuple[str, str]]:
+    return [("q", f'source:"{name}"')]
 
 
 def confusion(labelled: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
@@ -119,7 +132,8 @@ def _uploaded(folder: Path, request: StreamRequest, now_s: float) -> dict[str, A
     kind = _KINDS.get(path.suffix.casefold())
     if kind is None:
         raise InvalidInput(f"{path.name}: a stream is CSV, TSV, JSON Lines or Parquet.", "file")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
     place = folder / _UPLOADS / f"{digest}{path.suffix.casefold()}"
     _remove_old(place.parent, now_s)
     _copy(path, place)
@@ -132,9 +146,18 @@ def _columns(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def _copy(source: Path, place: Path) -> None:
+    """Copy a file whole or not at all; one that is there already may be read just now, and stays."""
+    draft = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copyfile(source, place)
+        if place.exists() and filecmp.cmp(source, place, shallow=False):
+            os.utime(place)
+            return
+        try:
+            shutil.copyfile(source, draft)
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as exc:
         raise Unavailable(
             f"This page cannot write into the platform's folder of files ({exc.strerror}): put the file there by other "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,17 @@ import gradio as gr
 
 from gradio_ui.messages import note, problem
 from gradio_ui.tabs.batch.analysis import likely_column, uploaded_table
-from gradio_ui.tabs.live.streams import BLUESKY, DEMO, SPEEDS, UPLOAD, StreamRequest, look, start
+from gradio_ui.tabs.live.streams import (
+    BLUESKY,
+    DEMO,
+    SPEEDS,
+    UPLOAD,
+    StreamRequest,
+    ingest_of,
+    look,
+    start,
+    timeline_of,
+)
 from gradio_ui.tabs.live.view import (
     bars,
     confusion_table,
@@ -126,6 +136,7 @@ def _stream_request(values: Sequence[Any]) -> StreamRequest:
 
 def _starter(client: UndertoneClient, folder: Path) -> Callable[..., list[Any]]:
     def run(*values: Any) -> list[Any]:
+        """Start the stream that the form describes."""
         try:
             ingest = start(client, folder, _stream_request(values))
         except UndertoneError as exc:
@@ -137,6 +148,7 @@ def _starter(client: UndertoneClient, folder: Path) -> Callable[..., list[Any]]:
 
 def _commander(client: UndertoneClient, command: str) -> Callable[[str | None], Any]:
     def run(name: str | None) -> Any:
+        """Send the command to the stream that is chosen."""
         if not name:
             return note(_NONE)
         try:
@@ -151,18 +163,20 @@ def _watcher(client: UndertoneClient) -> Callable[..., list[Any]]:
     """Return what renews the tab; nothing is sent where nothing has changed."""
 
     def run(name: str | None, last_shown: tuple[str, str, int]) -> list[Any]:
+        """Look at the stream, and show what is new."""
         try:
             ingests = client.ingests()
             names = [each["name"] for each in ingests]
-            current = name if name in names else _liveliest(ingests)
-            stream = look(client, current) if current else None
+            ingest = ingest_of(ingests, name or "") or _liveliest(ingests)
+            if ingest is None:
+                return [note(_NONE), *[gr.skip()] * 8]
+            timeline = timeline_of(client, ingest["name"])
+            mark = ingest["name"], f"{timeline['commit']} {ingest}", timeline["total"]
+            if mark[:2] == tuple(last_shown[:2]):
+                return [gr.skip()] * 9
+            stream = look(client, ingest, timeline)
         except UndertoneError as exc:
             return [problem(exc), *[gr.skip()] * 8]
-        if stream is None:
-            return [note(_NONE), *[gr.skip()] * 8]
-        mark = stream.ingest["name"], f"{stream.timeline['commit']} {stream.ingest}", stream.timeline["total"]
-        if mark[:2] == tuple(last_shown[:2]):
-            return [gr.skip()] * 9
         before = last_shown[2] if last_shown[0] == mark[0] else 0
         plot_update = gr.update(value=over_time(stream.timeline), visible=True) if mark[2] else gr.update(visible=False)
         return [
@@ -172,14 +186,14 @@ def _watcher(client: UndertoneClient) -> Callable[..., list[Any]]:
             plot_update,
             bars(stream) + latest_list(stream.latest),
             streams_list(ingests),
-            gr.update(choices=names, value=current),
+            gr.update(choices=names, value=mark[0]),
             mark,
         ]
 
     return run
 
 
-def _liveliest(ingests: Sequence[dict[str, Any]]) -> str | None:
-    """Return the name of a stream that runs, else of the last one."""
-    running = [each["name"] for each in ingests if each["state"] in ("running", "starting", "waiting")]
-    return next(iter(running), ingests[-1]["name"] if ingests else None)
+def _liveliest(ingests: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return a stream that runs, else the last one."""
+    running = [each for each in ingests if each["state"] in ("running", "starting", "waiting")]
+    return next(iter(running), ingests[-1] if ingests else None)

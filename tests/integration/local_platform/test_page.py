@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Iterator
@@ -48,9 +49,9 @@ def test_the_demonstration_is_explored_from_an_empty_platform_to_a_comparison(vi
     with downloaded(page, "Download CSV", tmp_path).open(encoding="utf-8") as table:
         assert table.readline().startswith("query,from,to,count,sentiment")
 
-    page.get_by_label("Search", exact=True).fill("source:demo")
+    page.get_by_label("Search", exact=True).fill("source:harwick-bay")
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(tiles.first).to_contain_text("source:demo")
+    expect(tiles.first).to_contain_text("source:harwick-bay")
     page.get_by_role("button", name="Why did it move?").click()
     page.get_by_label("First span").fill("2026-03-02/2026-03-20")
     page.get_by_label("Second span").fill("2026-03-20/2026-03-26")
@@ -67,20 +68,27 @@ def test_the_demonstration_is_explored_from_an_empty_platform_to_a_comparison(vi
     expect(page.get_by_label("From", exact=True)).to_have_value("2026-03-16")
 
 
-def test_a_stream_is_started_watched_and_ended(visit: Visit) -> None:
+def test_an_uploaded_file_is_streamed_and_watched(visit: Visit, tmp_path: Path) -> None:
+    labels = ("positive", "negative", "neutral")
+    rows = [[SENTENCES[n % 3] + f" {n}", f"2026-03-0{1 + n % 7}T10:00", labels[n % 3]] for n in range(60)]
+    with (tmp_path / "my tweets.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["body", "created_at", "label"], *rows])
     page = visit.open()
     page.get_by_role("tab", name="Live").click()
-    expect(page.locator("#live-message")).to_contain_text("No stream runs yet")
-    page.get_by_label("Number of texts").fill("60")
-    page.get_by_role("button", name="Start stream").click()
-    expect(page.locator("#live-message")).to_contain_text("is finished", timeout=90_000)
-    expect(page.locator("#live-tiles .tile.total")).to_have_attribute("data-count", "60")
-    expect(page.locator("#live-plot .js-plotly-plot")).to_be_visible()
-    expect(page.locator("#live-latest li")).to_have_count(10)
-    expect(page.locator("#live-confusion")).to_contain_text("The newest 60 texts with a true label")
+    expect(page.locator("#live-message")).to_contain_text("harwick-bay is finished: 2,000 read")
     page.get_by_text("A file of mine").click()
     page.get_by_role("button", name="Start stream").click()
     expect(page.locator("#live-message .problem")).to_contain_text("Choose a file first")
+    page.locator("#live-file input[type=file]").set_input_files(tmp_path / "my tweets.csv")
+    expect(page.locator("#live-text-column input")).to_have_value("body")
+    expect(page.locator("#live-label-column input")).to_have_value("label")
+    page.get_by_label("Number of texts").fill("50")
+    page.get_by_role("button", name="Start stream").click()
+    expect(page.locator("#live-message")).to_contain_text("my-tweets is finished: 50 read", timeout=90_000)
+    expect(page.locator("#live-tiles .tile.total")).to_have_attribute("data-count", "50")
+    expect(page.locator("#live-plot .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#live-latest li")).to_have_count(10)
+    expect(page.locator("#live-confusion")).to_contain_text("The newest 50 texts with a true label")
     assert visit.errors == visit.strangers == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,12 +14,12 @@ import pytest
 pytest.importorskip("plotly", reason="the page needs the ui extra")
 
 from gradio_ui.tabs.explore.axis import moment, name_of, place, positions, title_of
-from gradio_ui.tabs.explore.demo import demo_items
+from gradio_ui.tabs.explore.demo import load_demo
 from gradio_ui.tabs.explore.plots import graph, timelines
 from gradio_ui.tabs.explore.searching import Explored, Form, explore, links_between
 from gradio_ui.tabs.explore.views import as_csv, completion_list, facet_bars, summary, terms_list, texts_list
 from gradio_ui.tabs.explore.why import default_spans, drivers_list, waterfall
-from sentiment.errors import InvalidInput
+from sentiment.errors import InvalidInput, Unavailable
 
 HOUR_MS = 3_600_000
 #: In Berlin the clock went back at 01:00 UTC: 02:00 was there twice.
@@ -200,11 +201,37 @@ def test_an_export_has_a_row_a_point_and_no_formula() -> None:
     assert rows[0]["positive"] == "4"
 
 
-def test_the_demonstration_has_two_thousand_texts_with_dates_and_topics() -> None:
-    items = demo_items()
-    assert len({item["id"] for item in items}) == 2000
-    assert {topic for item in items for topic in item["topics"]} == {"tram", "flood", "nimbus", "rovers", "town"}
-    assert all("2026-03-02" <= item["created_at"] < "2026-04-27" for item in items)
+class Demonstration:
+    """A platform that takes the demonstration, and is how `states` says, look by look."""
+
+    def __init__(self, states: list[str]) -> None:
+        self.states, self.searchable = states, iter((1999, 2000))
+
+    def start_ingest(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert (asked["file"], asked["speed"]) == ("harwick-bay.csv", "max")
+        return {"name": asked["name"]}
+
+    def ingests(self) -> list[dict[str, Any]]:
+        state = self.states.pop(0)
+        kept = 2000 if state == "finished" else 500
+        return [{"name": "harwick-bay", "state": state, "kept": kept, "expected": 2000, "problem": "no room"}]
+
+    def insights(self, question: str, parameters: list[tuple[str, str]]) -> dict[str, Any]:
+        assert (question, dict(parameters)) == ("timeline", {"q": 'source:"harwick-bay"'})
+        return {"total": next(self.searchable)}
+
+
+def test_the_demonstration_is_loaded_once_all_of_it_can_be_searched(tmp_path: Path) -> None:
+    platform = Demonstration(["running", "finished", "finished"])
+    looks = list(load_demo(platform, tmp_path, lambda _: None))  # type: ignore[arg-type]
+    assert looks == [("harwick-bay", 500, 2000), ("harwick-bay", 2000, 2000), ("harwick-bay", 2000, 2000)]
+    with (tmp_path / "harwick-bay.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 2000
+
+
+def test_a_demonstration_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="the demonstration failed: no room"):
+        list(load_demo(Demonstration(["failed"]), tmp_path, lambda _: None))  # type: ignore[arg-type]
 
 
 def test_a_split_is_drawn_from_the_first_tone_to_the_second_and_escaped() -> None:

@@ -9,7 +9,17 @@ import pytest
 
 pytest.importorskip("plotly", reason="the page needs the ui extra")
 
-from gradio_ui.tabs.live.streams import BLUESKY, DEMO, UPLOAD, StreamRequest, confusion, look, start
+from gradio_ui.tabs.live.streams import (
+    BLUESKY,
+    DEMO,
+    UPLOAD,
+    StreamRequest,
+    confusion,
+    ingest_of,
+    look,
+    start,
+    timeline_of,
+)
 from gradio_ui.tabs.live.view import bars, confusion_table, latest_list, over_time, overview, state_line, streams_list
 from sentiment.errors import InvalidInput, Unavailable
 from tests.unit.page.test_explore_tab import HOUR_MS, SCRIPT, point, timeline
@@ -107,6 +117,17 @@ def test_a_wrong_request_is_refused(tmp_path: Path, stream_request: StreamReques
         started(tmp_path, stream_request)
 
 
+def test_a_file_that_is_read_just_now_is_not_written_again(tmp_path: Path) -> None:
+    place = tmp_path / started(tmp_path, StreamRequest(DEMO))["file"]
+    before = place.stat().st_ino
+    started(tmp_path, StreamRequest(DEMO))
+    assert place.stat().st_ino == before
+    place.write_text("damaged")
+    started(tmp_path, StreamRequest(DEMO))
+    assert place.read_text(encoding="utf-8").startswith("id,created_at")
+    assert [each.name for each in tmp_path.iterdir()] == ["harwick-bay.csv"]
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match="cannot write into the platform's folder"):
@@ -115,13 +136,12 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_look_has_the_ingest_its_texts_and_the_labels_that_are_known() -> None:
     platform = Platform()
-    seen = look(platform, "tweets")  # type: ignore[arg-type]
-    assert seen is not None
+    seen = look(platform, INGEST, timeline_of(platform, "tweets"))  # type: ignore[arg-type]
     assert seen.ingest is INGEST
     assert "author a auth" in bars(seen)
     assert "a topic of a long name" in bars(seen)
     assert confusion(seen.labelled) == {("negative", "positive"): 1}
-    assert look(platform, "other") is None  # type: ignore[arg-type]
+    assert ingest_of(platform.ingests(), "other") is None
 
 
 def test_a_stream_is_shown_with_its_counts_and_what_is_wrong() -> None:
@@ -134,8 +154,8 @@ def test_a_stream_is_shown_with_its_counts_and_what_is_wrong() -> None:
 
 
 def test_tiles_count_labels_and_what_came_since_the_last_look() -> None:
-    seen = look(Platform(), "tweets")  # type: ignore[arg-type]
-    assert seen is not None
+    platform = Platform()
+    seen = look(platform, INGEST, timeline_of(platform, "tweets"))  # type: ignore[arg-type]
     tiles, ring = overview(seen, before=1)
     assert "+3 since the last look" in tiles
     assert "positive 100.0%" in ring
