@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -54,6 +55,8 @@ def main() -> int:
     parser.add_argument("--tweets", type=Path, help="a file in the form of Sentiment140")
     parser.add_argument("--once", action="store_true", help="end when the streams are finished")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the platform goes in any case
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell runs it in the background
     with TemporaryDirectory() as scratch:
         print("Starting a platform of its own ...", flush=True)
         with running(Path(scratch) / "home") as platform:

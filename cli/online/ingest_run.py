@@ -119,6 +119,7 @@ async def _chunks(descriptor: int) -> AsyncIterator[bytes]:
     queue: asyncio.Queue[bytes] = asyncio.Queue(4)
 
     def read() -> None:
+        """Hand on what arrives, until the end of the input or of the loop."""
         chunk = b"-"
         while chunk:
             chunk = os.read(descriptor, _CHUNK_BYTES)
@@ -141,6 +142,7 @@ def _progress(name: str, expected: int | None, console: Console) -> Iterator[Cal
         bar = bars.add_task(name, total=expected)
 
         def report(totals: IngestTotals) -> None:
+            """Show the totals."""
             nonlocal began_rows, last_logged_s
             now_s = time.monotonic()
             began_rows = totals.read if began_rows is None else began_rows

@@ -60,12 +60,15 @@ def build_try_it(client: UndertoneClient, header: gr.HTML) -> None:
             examples = gr.Examples([[example] for example in EXAMPLES], text, label="Examples", elem_id="examples")
 
     def answer(typed: str) -> str:
+        """Show the answer for the text."""
         return answer_card(client, typed)
 
     def explain(typed: str) -> Any:
+        """Highlight the words that moved the answer."""
         return explanation(client, typed)
 
     def renew(typed: str) -> Any:
+        """Renew the page's header after an answer."""
         return platform_state(client) if has_visible_text(typed) else gr.skip()
 
     for start in (classify.click, text.submit, examples.load_input_event.then):

@@ -84,6 +84,7 @@ class _Candidate:
     fit_s: float
 
     def predict(self, texts: Sequence[str]) -> list[str]:
+        """Return a label for each text."""
         labels: list[str] = self.model.predict(self.features.transform(texts)).tolist()
         return labels
 

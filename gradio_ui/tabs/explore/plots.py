@@ -22,6 +22,8 @@ _GRID: Final = "rgba(124, 135, 152, 0.22)"
 FEW: Final = 10
 _LONGEST_NAME: Final = 40
 _HEIGHT: Final = {2: 460, 3: 620}
+#: Pixels between the plots and the legend: room for the axis and its title.
+_LEGEND_BELOW: Final = 92
 _RING: Final = 1.0
 
 
@@ -240,7 +242,7 @@ def looks(height: int) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": _INK, "family": "system-ui, sans-serif", "size": 12},
-        "margin": {"l": 46, "r": 14, "t": 40, "b": 40},
-        "legend": {"orientation": "h", "y": -0.14},
+        "margin": {"l": 46, "r": 14, "t": 40, "b": 90},
+        "legend": {"orientation": "h", "y": -_LEGEND_BELOW / height},
         "dragmode": "zoom",
     }

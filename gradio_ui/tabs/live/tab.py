@@ -177,7 +177,7 @@ def _watcher(client: UndertoneClient) -> Callable[..., list[Any]]:
             stream = look(client, ingest, timeline)
         except UndertoneError as exc:
             return [problem(exc), *[gr.skip()] * 8]
-        before = last_shown[2] if last_shown[0] == mark[0] else 0
+        before = last_shown[2] if last_shown[0] == mark[0] else mark[2]
         plot_update = gr.update(value=over_time(stream.timeline), visible=True) if mark[2] else gr.update(visible=False)
         return [
             state_line(stream.ingest),
