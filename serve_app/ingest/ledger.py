@@ -193,10 +193,10 @@ class IngestLedger:
             yield
 
     def _order(self, folder: Path) -> IngestOrder | None:
-        plain = _load(folder / _REQUEST)
-        if not plain:
-            return None
         try:
+            plain = _load(folder / _REQUEST)
+            if not plain:
+                return None
             return IngestOrder(IngestRequest.of(plain["request"]), DesiredState(plain["desired"]), plain["revision"])
         except (KeyError, TypeError, ValueError, InvalidInput) as exc:
             logger.warning("%s cannot be read (%r): start the ingest again", folder / _REQUEST, exc)
@@ -221,7 +221,8 @@ def _load(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except ValueError as exc:
-        raise InvalidInput(f"{path} is damaged ({exc}): remove it and start the ingest again", "name") from exc
+        where = f"{path.parent.name}/{path.name} in the folder of ingests"  # the API's users are told no folder
+        raise InvalidInput(f"{where} is damaged ({exc}): remove it and start the ingest again", "name") from exc
     return plain if isinstance(plain, dict) else {}
 
 

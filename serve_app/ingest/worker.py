@@ -11,6 +11,7 @@ from typing import Final
 from sentiment.errors import Conflict, DeadlineExceeded, KeyRefused, Overloaded, Unavailable, UndertoneError
 from sentiment.ingest import IngestRequest
 from sentiment.ingest.request import with_fields
+from sentiment.redaction import without_folders
 from serve_app.ingest.ledger import DesiredState, IngestLedger, IngestOrder, IngestPhase, IngestReport
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ class IngestRun:
         if self.failures:
             self.failures = 0
             self.say(IngestPhase.RUNNING)
+
+
+def _public(problem: Exception) -> str:
+    """Return what the API says of a problem: its own fields for the command line's options, and no folders."""
+    return without_folders(with_fields(str(problem)))
 
 
 #: Carries out an ingest from where it is, to its end.
@@ -107,12 +113,12 @@ class IngestWorker:
                 await self.carry(run.order.request, run)
             except _PASSING as exc:
                 run.failures += 1
-                run.say(IngestPhase.WAITING, with_fields(str(exc)))
+                run.say(IngestPhase.WAITING, _public(exc))
                 logger.warning("the ingest %s waits and will try again: %s", name, exc)
                 await self.sleep(min(2.0**run.failures, _LONGEST_PAUSE_S))
                 continue
             except UndertoneError as exc:
-                run.say(IngestPhase.FAILED, with_fields(str(exc)))
+                run.say(IngestPhase.FAILED, _public(exc))
             except Exception:  # the others go on, whatever becomes of this one
                 logger.exception("the ingest %s failed", name)
                 run.say(IngestPhase.FAILED, _UNFORESEEN)

@@ -24,6 +24,21 @@ def test_what_was_asked_for_is_read_back_whole(ledger):
     assert (order.request, order.desired, order.revision) == (TWEETS, DesiredState.RUNNING, 1)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"request": {}, "desired": "running", "revision": 1}'])
+def test_a_damaged_order_hides_no_other_ingest(ledger, content):
+    ledger.start(TWEETS)
+    (ledger.root / "bad").mkdir()
+    (ledger.root / "bad" / "request.json").write_text(content)
+    assert [view["name"] for view in ledger.views()] == ["tweets"]
+
+
+def test_a_damaged_report_is_named_without_the_machines_folders(ledger):
+    ledger.start(TWEETS)
+    (ledger.root / "tweets" / "report.json").write_text("{")
+    with pytest.raises(InvalidInput, match=r"^tweets/report.json in the folder of ingests is damaged"):
+        ledger.view("tweets")
+
+
 def test_each_command_is_a_revision_of_its_own(ledger):
     ledger.start(TWEETS)
     for number, desired in enumerate((DesiredState.PAUSED, DesiredState.RUNNING, DesiredState.STOPPED), 2):

@@ -9,7 +9,7 @@ import pytest
 from sentiment.errors import InvalidInput, Unavailable
 from sentiment.ingest import IngestRequest
 from serve_app.ingest.ledger import DesiredState, IngestLedger
-from serve_app.ingest.worker import IngestRun, IngestWorker
+from serve_app.ingest.worker import IngestRun, IngestWorker, _public
 
 TWEETS, POSTS = (IngestRequest(name, "csv", f"/files/{name}.csv") for name in ("tweets", "posts"))
 
@@ -169,6 +169,10 @@ async def test_a_damaged_request_stops_no_other(ledger, carrier, worker):
     (ledger.root / "bad" / "request.json").write_text("{")
     await settle(worker)
     assert set(carrier.running) == {"tweets"}
+
+
+def test_a_problem_names_the_apis_fields_and_no_folder():
+    assert _public(Unavailable("/home/ann/files/a.csv: --time-column is missing")) == "a.csv: time_column is missing"
 
 
 async def test_cancelled_it_ends_what_is_under_way(ledger, carrier, worker):
